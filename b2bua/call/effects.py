@@ -1,0 +1,118 @@
+"""What a call wants done: an operator's verbs, frozen. The switch carries them out in the order given."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from b2bua.call.events import Deadline
+from b2bua.call.model import HangupCause, Leg
+from storage.records import WebhookEvent
+
+
+class Tone(StrEnum):
+    """What a party can be made to hear. Only `RINGBACK` has no end of its own."""
+
+    RINGBACK = "ringback"
+    BUSY = "busy"
+    CONGESTION = "congestion"
+    UNREACHABLE = "unreachable"
+    BALANCE_WARNING = "balance_warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Send the INVITE of this leg."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class PlayTone:
+    """Let a connected leg hear a tone; it replaces the tone being played. A balance warning is mixed in by replacing
+    relayed audio for its length."""
+
+    leg: Leg
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class RelayEarlyMedia:
+    """Let A hear B's early media as soon as its first packet comes; until then A keeps its tone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """Join both media legs; tones stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record both legs from now."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """Close the recording, if one runs; always answered by `RecordingStopped`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the leg in whatever state it is (CANCEL, BYE, or a final response); harmless when it is already down."""
+
+    leg: Leg
+    cause: HangupCause
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMedia:
+    """Collect both media legs' statistics into the record and free their ports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Store the call as it now is, together with this webhook event, in one unit of work."""
+
+    event: WebhookEvent
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeadline:
+    """Bring `DeadlinePassed` after so many seconds."""
+
+    deadline: Deadline
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClearDeadline:
+    """Forget a deadline; harmless when it is not set."""
+
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendReservation:
+    """Reserve one more pulse; answered by `ReservationExtended` or `ReservationRefused`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Capture the charge, void the rest, write the CDR and its terminal webhook event, remove the live row: once."""
+
+    event: WebhookEvent
+
+
+Effect = (
+    Dial
+    | PlayTone
+    | RelayEarlyMedia
+    | Bridge
+    | StartRecording
+    | StopRecording
+    | HangUp
+    | CloseMedia
+    | Notify
+    | SetDeadline
+    | ClearDeadline
+    | ExtendReservation
+    | Settle
+)

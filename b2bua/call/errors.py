@@ -1,0 +1,40 @@
+"""Why a command about a call is refused. `control_api.errors` gives each its HTTP status."""
+
+
+class CallError(Exception):
+    """Any refusal; the text is a sentence a client may read."""
+
+
+class InvalidParties(CallError):
+    """The parties are the same, or one is neither a valid mobile number nor an allowed `sip:` URI."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class BalanceInsufficient(CallError):
+    """The available balance does not cover the first pulse."""
+
+    def __init__(self) -> None:
+        super().__init__("Insufficient balance. Please add funds to continue making calls.")
+
+
+class CapacityExhausted(CallError):
+    """No masked number, every trunk down, a call or CPS limit reached, no media port, draining, or no store."""
+
+    def __init__(self, message: str, retry_after_s: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class IdempotencyConflict(CallError):
+    """The Idempotency-Key was used with another body."""
+
+
+class CallNotFound(CallError):
+    """No such call of this organisation."""
+
+
+class CallAlreadyEnded(CallError):
+    """The call has already ended."""

@@ -1,0 +1,139 @@
+"""What can happen to a call: the inputs of the `CallMachine`, frozen."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from b2bua.call.model import Leg
+
+
+class Deadline(StrEnum):
+    """A call's own limits. Setting one again replaces it."""
+
+    RING_A = "ring_a"
+    RING_B = "ring_b"
+    MAX_DURATION = "max_duration"
+    EXTEND_RESERVATION = "extend_reservation"
+    BALANCE_END = "balance_end"
+    FAILURE_TONE = "failure_tone"
+    ENDING = "ending"
+
+
+class FailureKind(StrEnum):
+    """How dialling a leg failed."""
+
+    RESPONSE = "response"  # a final response of 300-699 in `sip_status`
+    NO_RESPONSE = "no_response"  # nothing came back in time
+    TRANSPORT = "transport"  # sockets, DNS
+    MEDIA = "media"  # the peer's SDP is unusable, or none came
+    CAPACITY = "capacity"  # no media port left on our side
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The call is admitted; dial A."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    """A provisional response of 180-189 (not 100) of this leg."""
+
+    leg: Leg
+    sip_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegEarlyMedia:
+    """A provisional response with usable SDP of this leg: its early media can be heard once it flows."""
+
+    leg: Leg
+    sip_status: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """A 2xx with usable SDP; it has been acknowledged. `codec` is the name of what was negotiated."""
+
+    leg: Leg
+    sip_status: int
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegFailed:
+    """Dialling ended without a dialog. `rang`: a 18x had come before."""
+
+    leg: Leg
+    kind: FailureKind
+    sip_status: int | None = None
+    rang: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LegHungUp:
+    """The party's BYE came in (already answered)."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class LegLost:
+    """The dialog died without a BYE from the party: 408 or 481 to our request, an ACK that never came, the transport."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSilent:
+    """Nothing was received from the leg for its timeout."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """A deadline set by `SetDeadline` has come."""
+
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationExtended:
+    """One more pulse is reserved."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRefused:
+    """The available balance does not cover one more pulse."""
+
+
+@dataclass(frozen=True, slots=True)
+class HangupRequested:
+    """The API asks for the end of the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStopped:
+    """The recording is closed, or there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStopping:
+    """The process will not wait for the call any longer."""
+
+
+CallEvent = (
+    Started
+    | LegRinging
+    | LegEarlyMedia
+    | LegAnswered
+    | LegFailed
+    | LegHungUp
+    | LegLost
+    | MediaSilent
+    | DeadlinePassed
+    | ReservationExtended
+    | ReservationRefused
+    | HangupRequested
+    | RecordingStopped
+    | SystemStopping
+)

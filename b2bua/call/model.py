@@ -1,0 +1,93 @@
+"""The words of a call: parties, legs, causes, commands."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from storage.records import CallRecord
+
+
+class Leg(StrEnum):
+    """One party's side of a call."""
+
+    A = "a"
+    B = "b"
+
+    @property
+    def other(self) -> "Leg":
+        """The opposite side."""
+        return Leg.B if self is Leg.A else Leg.A
+
+
+class HangupCause(StrEnum):
+    """Why a call ended, as published."""
+
+    NORMAL = "normal"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    INVALID_NUMBER = "invalid_number"
+    B_BUSY = "b_busy"
+    B_NO_ANSWER = "b_no_answer"
+    B_REJECTED = "b_rejected"
+    B_UNREACHABLE = "b_unreachable"
+    A_HANGUP_BEFORE_BRIDGE = "a_hangup_before_bridge"
+    MAX_DURATION = "max_duration"
+    BALANCE_EXHAUSTED = "balance_exhausted"
+    MEDIA_TIMEOUT = "media_timeout"
+    API_HANGUP = "api_hangup"
+    NETWORK_ERROR = "network_error"
+    SYSTEM_RESTART = "system_restart"
+
+
+class HangupParty(StrEnum):
+    """Who ended a call."""
+
+    A = "a"
+    B = "b"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCall:
+    """The command to place a masked call, as a client gave it: parties not yet normalised.
+
+    `max_duration_s` 10..7200 counted from the bridge; `ring_timeout_s` 5..120 for each leg, None: as configured;
+    `record` None: as configured. `idempotency_key` with `body_sha256` and `request_id` makes it repeatable.
+    """
+
+    org_id: str
+    party_a: str
+    party_b: str
+    max_duration_s: int | None = None
+    ring_timeout_s: int | None = None
+    record: bool | None = None
+    reference: str | None = None
+    request_id: str = ""
+    idempotency_key: str | None = None
+    body_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkState:
+    """A trunk as an operator sees it."""
+
+    name: str
+    uri: str
+    up: bool
+    reason: str
+    live_calls: int
+    max_calls: int
+    cps: int
+    last_options_at: int | None
+    last_options_status: int | None
+    round_trip_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCall:
+    """The reply to `PlaceCall`. `replayed`: an earlier one under the same Idempotency-Key, with its request id."""
+
+    record: CallRecord
+    request_id: str
+    replayed: bool = False

@@ -1,0 +1,17 @@
+"""What media refuses, and why."""
+
+
+class MediaError(Exception):
+    """Any refusal of the media engine."""
+
+
+class PortsExhausted(MediaError):
+    """No free even/odd port pair in the configured range."""
+
+
+class UnusableSdp(MediaError):
+    """An SDP body that cannot be parsed or whose answer cannot be used (no common codec, audio refused, encrypted)."""
+
+
+class UnknownLeg(MediaError):
+    """No media leg of this name is open."""

@@ -1,0 +1,58 @@
+"""What the media engine tells: frozen values through one callable, on the event loop's thread."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStarted:
+    """The first RTP packet of a leg was accepted since its remote address was set (at monotonic second `at`)."""
+
+    leg: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """One telephone-event (RFC 4733) ended; exactly one of these per key press. `digit`: 0-9 * # A-D."""
+
+    leg: str
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLost:
+    """No RTP, comfort noise or RTCP from a leg for longer than its timeout (seconds of silence in `idle_s`)."""
+
+    leg: str
+    idle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFinished:
+    """A tone with an end has been played out to a leg."""
+
+    leg: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFinished:
+    """A recording's WAV is complete under its final name. `gap_frames` were dropped at the queue."""
+
+    call_id: str
+    wav_path: str
+    duration_ms: int
+    gap_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFailed:
+    """A recording could not be written; the call is not touched by it."""
+
+    call_id: str
+    wav_path: str
+    error: str
+
+
+MediaEvent = MediaStarted | DigitPressed | MediaLost | PlaybackFinished | RecordingFinished | RecordingFailed

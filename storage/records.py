@@ -1,0 +1,250 @@
+"""Frozen rows as the rest of the product sees them. `*_at` is UTC in Unix milliseconds; money is integer paise."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class CallStatus(StrEnum):
+    """The published status words of a call."""
+
+    INITIATED = "initiated"
+    RINGING = "ringing"
+    ANSWERED = "answered"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    NO_ANSWER = "no-answer"
+
+
+TERMINAL_STATUSES: Final = frozenset({CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER})
+
+
+class WebhookEvent(StrEnum):
+    """The eight webhook events."""
+
+    INITIATED = "call.initiated"
+    RINGING = "call.ringing"
+    ANSWERED = "call.answered"
+    BRIDGED = "call.bridged"
+    COMPLETED = "call.completed"
+    FAILED = "call.failed"
+    NO_ANSWER = "call.no-answer"
+    RECORDING_READY = "recording.ready"
+
+
+class Scope(StrEnum):
+    """What an API key may do."""
+
+    CALLS_WRITE = "calls:write"
+    CALLS_READ = "calls:read"
+    RECORDINGS_READ = "recordings:read"
+    BILLING_READ = "billing:read"
+
+
+@dataclass(frozen=True, slots=True)
+class Tariff:
+    """What masked minutes cost: the rate is for both legs together."""
+
+    rate_paise_per_minute: int = 150
+    pulse_s: int = 60
+    gst_percent: int = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """A customer of the operator: owner of keys, wallet, endpoints and calls."""
+
+    org_id: str
+    name: str
+    created_at: int
+    tariff: Tariff = Tariff()
+    gstin: str | None = None
+    state: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An API key as stored: the SHA-256 of the whole key, and the first 11 characters for display."""
+
+    key_id: str
+    org_id: str
+    name: str
+    key_sha256: str
+    prefix: str
+    scopes: frozenset[Scope]
+    created_at: int
+    expires_at: int | None = None
+    revoked_at: int | None = None
+    last_used_at: int | None = None
+    allowed_networks: tuple[str, ...] = ()
+    rate_limit_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """Where an organisation's events go. `secrets` are newest first; two of them while one is being rotated."""
+
+    webhook_id: str
+    org_id: str
+    url: str
+    secrets: tuple[str, ...]
+    events: frozenset[WebhookEvent]
+    created_at: int
+    disabled_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """An organisation's money. `available` = balance - reserved and is never negative."""
+
+    org_id: str
+    balance_paise: int
+    reserved_paise: int
+
+    @property
+    def available_paise(self) -> int:
+        """What a new reservation may take."""
+        return self.balance_paise - self.reserved_paise
+
+
+@dataclass(frozen=True, slots=True)
+class LegRecord:
+    """One party's side of a call, as reported. `status`: idle, dialling, ringing, answered, ended or failed."""
+
+    leg: str
+    status: str = "idle"
+    trunk: str | None = None
+    ringing_at: int | None = None
+    answered_at: int | None = None
+    ended_at: int | None = None
+    sip_status: int | None = None
+    hangup_cause: str | None = None
+    codec: str | None = None
+    packets_lost: int | None = None
+    jitter_ms: float | None = None
+    mos: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A call as stored and reported: the live row while it lives, the CDR once its status is terminal.
+
+    `sequence` is the number of the last webhook event written for it; `recording_path` is relative to the
+    recordings folder (YYYY/MM/DD/xxxxxxxx.wav).
+    """
+
+    call_id: str
+    org_id: str
+    party_a: str
+    party_b: str
+    masked_number: str
+    direction: str
+    status: CallStatus
+    created_at: int
+    tariff: Tariff = Tariff()
+    reference: str | None = None
+    record: bool = True
+    ring_timeout_s: int = 45
+    max_duration_s: int | None = None
+    started_at: int | None = None
+    a_answered_at: int | None = None
+    answered_at: int | None = None
+    ended_at: int | None = None
+    duration_s: int | None = None
+    bill_duration_s: int | None = None
+    price_paise: int | None = None
+    hangup_cause: str | None = None
+    hangup_party: str | None = None
+    recording_path: str | None = None
+    sequence: int = 0
+    legs: tuple[LegRecord, LegRecord] = (LegRecord("a"), LegRecord("b"))
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A finished recording. `mp3_path` is relative to the recordings folder, None until it is made."""
+
+    call_id: str
+    org_id: str
+    wav_path: str
+    mp3_path: str | None
+    duration_ms: int
+    gap_frames: int
+    created_at: int
+    purged_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEvent:
+    """A fact to be told: the call as it was at that moment, numbered 1, 2, 3 ... per call."""
+
+    event_id: str
+    org_id: str
+    call_id: str
+    sequence: int
+    event: WebhookEvent
+    created_at: int
+    call: CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one endpoint. `attempt` counts from 1 and is the one about to be made."""
+
+    delivery_id: int
+    endpoint: WebhookEndpoint
+    event: OutboxEvent
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOutcome:
+    """What came of an attempt. `next_attempt_at` None ends it: delivered, or else dead-lettered."""
+
+    delivery_id: int
+    attempt: int
+    attempted_at: int
+    delivered: bool
+    next_attempt_at: int | None
+    http_status: int | None = None
+    error: str | None = None
+    duration_ms: int = 0
+    disable_endpoint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentReply:
+    """A 201 already given for an Idempotency-Key: enough to give it again, to the byte."""
+
+    org_id: str
+    idempotency_key: str
+    body_sha256: str
+    call_id: str
+    request_id: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls of an organisation: all conditions hold together; dates are on `started_at`, exclusive."""
+
+    status: CallStatus | None = None
+    started_after: int | None = None
+    started_before: int | None = None
+    reference: str | None = None
+    party: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallStats:
+    """Totals of an organisation over a period. Live calls count in `total_calls` only."""
+
+    total_sessions: int
+    active_sessions: int
+    total_mappings: int
+    total_calls: int
+    billed_s: int
+    cost_paise: int
+    answered_calls: int
+    failed_calls: int
