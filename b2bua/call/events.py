@@ -77,7 +77,7 @@ class LegHungUp:
 
 @dataclass(frozen=True, slots=True)
 class LegLost:
-    """The dialog died without a BYE from the party: 408 or 481 to our request, an ACK that never came, the transport."""
+    """The dialog died without a BYE from the party: 408 or 481 to our request, no ACK, the transport."""
 
     leg: Leg
 
