@@ -1,0 +1,553 @@
+"""What goes over the wire: the only place the API's field names are spelled.
+
+The models describe requests, queries and replies, check what comes in and are what the OpenAPI document is made of.
+Replies are built as plain dictionaries by the functions below, which the tests hold to the models.
+"""
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from b2bua.call.errors import InvalidParties
+from b2bua.call.model import HangupCause, HangupParty, PlaceCall
+from control_api.errors import InvalidRequest
+from control_api.timestamps import optional_timestamp, parse_timestamp, render_timestamp
+from storage.records import CallFilter, CallRecord, CallStats, CallStatus, LegRecord, Wallet
+
+PER_PAGE_DEFAULT: Final = 20
+PER_PAGE_MAX: Final = 100
+RECORDING_URL_LIFE_S: Final = 3600
+STATS_PERIOD_MS: Final = 30 * 86_400_000
+PARTY_MAX_LENGTH: Final = 256
+RECORDING_CONTENT_TYPE: Final = "audio/mpeg"
+RECORDING_FOLDER: Final = "recordings/"
+
+# C0, DEL and C1 controls, the line separators, and lone surrogates, which no UTF-8 can carry.
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def _printable(text: str) -> str:
+    if _UNPRINTABLE.search(text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+def _whole_number(text: object) -> object:
+    """A query's digits as an integer; anything else stays text, which an integer field refuses."""
+    return int(text) if isinstance(text, str) and _WHOLE_NUMBER.fullmatch(text) else text
+
+
+def _moment(text: object) -> object:
+    """A query's timestamp as Unix milliseconds; what is already a number is left alone."""
+    return parse_timestamp(text) if isinstance(text, str) else text
+
+
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Moment = Annotated[int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+PrintableText = Annotated[str, Strict(), AfterValidator(_printable)]
+
+
+class Wire(BaseModel):
+    """A shape on the wire; fields that are not its own are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+# ---- what comes in ----
+
+
+class PlaceCallBody(Wire):
+    """A masked call to be placed: `party_a` is called first, then `party_b`; both see the masked number."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "party_a": "9876543210",
+                    "party_b": "+91 98765 43211",
+                    "max_duration_sec": 1800,
+                    "reference": "order-1042",
+                }
+            ]
+        }
+    )
+
+    party_a: Annotated[str, Strict(), Field(min_length=1, description="Called first: a 10-digit Indian mobile number")]
+    party_b: Annotated[str, Strict(), Field(min_length=1, description="Called when A has answered")]
+    max_duration_sec: Annotated[int, Strict(), Field(ge=10, le=7200)] | None = Field(
+        default=None, description="Seconds from B being connected after which the call is ended"
+    )
+    reference: Annotated[PrintableText, Field(max_length=128)] | None = Field(
+        default=None, description="Your own name for the call, given back everywhere"
+    )
+    record: Annotated[bool, Strict()] | None = Field(default=None, description="Whether the call is recorded")
+    ring_timeout_sec: Annotated[int, Strict(), Field(ge=5, le=120)] | None = Field(
+        default=None, description="Seconds each phone may ring; 45 by default"
+    )
+
+    def command(self, org_id: str, request_id: str, idempotency_key: str | None, body_sha256: str) -> PlaceCall:
+        """The switch's command. Raises InvalidParties for text that can be no party and must never reach SIP."""
+        for field, party in (("party_a", self.party_a), ("party_b", self.party_b)):
+            if len(party) > PARTY_MAX_LENGTH or _UNPRINTABLE.search(party):
+                raise InvalidParties(f"{field} is not a valid Indian mobile number.", field)
+        return PlaceCall(
+            org_id=org_id,
+            party_a=self.party_a,
+            party_b=self.party_b,
+            max_duration_s=self.max_duration_sec,
+            ring_timeout_s=self.ring_timeout_sec,
+            record=self.record,
+            reference=self.reference,
+            request_id=request_id,
+            idempotency_key=idempotency_key,
+            body_sha256=body_sha256,
+        )
+
+
+class CallLogQuery(Wire):
+    """Which calls to list, newest first; the dates are exclusive."""
+
+    page: Annotated[int, BeforeValidator(_whole_number), Strict(), Field(ge=1)] = 1
+    per_page: Annotated[int, BeforeValidator(_whole_number), Strict(), Field(ge=1)] = Field(
+        default=PER_PAGE_DEFAULT, description=f"Above {PER_PAGE_MAX} it is {PER_PAGE_MAX}"
+    )
+    status: CallStatus | None = None
+    start_date: Moment | None = Field(default=None, description="Only calls that started after it")
+    end_date: Moment | None = Field(default=None, description="Only calls that started before it")
+    reference: Annotated[PrintableText, Field(max_length=128)] | None = None
+    party: Annotated[PrintableText, Field(min_length=1, max_length=PARTY_MAX_LENGTH)] | None = Field(
+        default=None, description="Only calls with this number as A or as B"
+    )
+
+    @property
+    def page_size(self) -> int:
+        """Rows on a page, clamped."""
+        return min(self.per_page, PER_PAGE_MAX)
+
+    def call_filter(self, party: str | None) -> CallFilter:
+        """The store's filter, with the party in its stored form.
+
+        Dates are compared as they are shown, to the second: a call shown as started at the given second is neither
+        after nor before it.
+        """
+        return CallFilter(
+            status=self.status,
+            started_after=None if self.start_date is None else self.start_date // 1000 * 1000 + 999,
+            started_before=None if self.end_date is None else -(-self.end_date // 1000) * 1000,
+            reference=self.reference,
+            party=party,
+        )
+
+
+class StatsQuery(Wire):
+    """The period of the totals; both dates are inclusive. Without them it is the last 30 days."""
+
+    start_date: Moment | None = Field(default=None, description="Default: 30 days before the end")
+    end_date: Moment | None = Field(default=None, description="Default: now")
+
+    def period(self, now_ms: int) -> tuple[int, int]:
+        """First and last millisecond of the period; whole seconds, as the dates are shown."""
+        end = now_ms if self.end_date is None else self.end_date
+        start = end - STATS_PERIOD_MS if self.start_date is None else self.start_date
+        return -(-start // 1000) * 1000, end // 1000 * 1000 + 999
+
+
+_REQUIREMENTS: Final = {
+    "party_a": "a string with a 10-digit Indian mobile number",
+    "party_b": "a string with a 10-digit Indian mobile number",
+    "max_duration_sec": "an integer from 10 to 7200",
+    "reference": "a string of at most 128 printable characters",
+    "record": "true or false",
+    "ring_timeout_sec": "an integer from 5 to 120",
+    "page": "an integer of at least 1",
+    "per_page": "an integer of at least 1",
+    "status": "one of " + ", ".join(CallStatus),
+    "start_date": "an RFC 3339 timestamp such as 2025-01-31T00:00:00Z",
+    "end_date": "an RFC 3339 timestamp such as 2025-01-31T00:00:00Z",
+    "party": f"a number of at most {PARTY_MAX_LENGTH} characters",
+}
+
+
+def check_place_call(body: object) -> PlaceCallBody:
+    """A parsed JSON body as a request to place a call. Raises InvalidRequest naming the first field at fault."""
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    try:
+        return PlaceCallBody.model_validate(body)
+    except ValidationError as invalid:
+        raise _first_fault(invalid) from None
+
+
+def check_call_log_query(query: dict[str, str]) -> CallLogQuery:
+    """A query string's pairs as a call log query. Raises InvalidRequest naming the first parameter at fault."""
+    try:
+        return CallLogQuery.model_validate(query)
+    except ValidationError as invalid:
+        raise _first_fault(invalid) from None
+
+
+def check_stats_query(query: dict[str, str]) -> StatsQuery:
+    """A query string's pairs as a period. Raises InvalidRequest naming the first parameter at fault."""
+    try:
+        return StatsQuery.model_validate(query)
+    except ValidationError as invalid:
+        raise _first_fault(invalid) from None
+
+
+def _first_fault(invalid: ValidationError) -> InvalidRequest:
+    """A sentence about the first field at fault; nothing of its value is repeated."""
+    fault = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
+    field = str(fault["loc"][0]) if fault["loc"] else ""
+    if fault["type"] == "missing":
+        return InvalidRequest(f"{field} is required.", field)
+    return InvalidRequest(f"{field} must be {_REQUIREMENTS.get(field, 'valid')}.", field)
+
+
+# ---- what goes out ----
+
+
+class Meta(Wire):
+    """When and under which id the request was answered."""
+
+    timestamp: Timestamp
+    request_id: str
+
+
+class ListMeta(Meta):
+    """The same for a page of a list."""
+
+    total: int
+    page: int
+    per_page: int
+    total_pages: int
+
+
+class PlacedCallView(Wire):
+    """A call that has just been accepted."""
+
+    call_sid: str
+    id: str
+    status: Literal["initiated"]
+    party_a: str
+    party_b: str
+    masked_number: str
+    reference: str | None = None
+
+
+class LegView(Wire):
+    """One party's side of a call."""
+
+    leg: Literal["a", "b"]
+    status: str
+    ringing_at: Timestamp | None
+    answered_at: Timestamp | None
+    ended_at: Timestamp | None
+    sip_status: int | None
+    hangup_cause: str | None
+    codec: str | None
+    packets_lost: int | None
+    jitter_ms: float | None
+    mos: float | None
+
+
+class CallView(Wire):
+    """The status representation of a call; what is not known yet is null."""
+
+    id: str
+    call_sid: str
+    caller_number: str
+    target_number: str
+    masked_number: str
+    party_a: str
+    party_b: str
+    direction: str = Field(description="click_to_call or inbound")
+    status: CallStatus
+    created_at: Timestamp
+    started_at: Timestamp | None = Field(description="A's phone was dialled")
+    a_answered_at: Timestamp | None
+    answered_at: Timestamp | None = Field(description="Both are connected")
+    ended_at: Timestamp | None
+    duration_sec: int | None
+    bill_duration_sec: int | None
+    price: float | None = Field(description="Rupees")
+    hangup_cause: HangupCause | None
+    hangup_party: HangupParty | None
+    recording_url: str | None
+    reference: str | None
+    legs: Annotated[list[LegView], Field(min_length=2, max_length=2)]
+
+
+class EndingCallView(Wire):
+    """A call that is being ended."""
+
+    call_sid: str
+    id: str
+
+
+class RecordingView(Wire):
+    """Where a recording can be fetched, for a while, without a key."""
+
+    call_sid: str
+    recording_url: str
+    url: str
+    expires_at: Timestamp
+    expires_in: int
+    format: Literal["mp3"]
+    content_type: str
+
+
+class StatsView(Wire):
+    """Totals of a period. Live calls count in `total_calls` only."""
+
+    total_sessions: int
+    active_sessions: int
+    total_mappings: int
+    total_calls: int
+    total_minutes: float = Field(description="Billed seconds / 60")
+    total_cost: float = Field(description="Rupees")
+    answered_calls: int
+    failed_calls: int
+
+
+class BillingView(Wire):
+    """The organisation's money, in rupees with two decimals."""
+
+    balance: float
+    currency: Literal["INR"]
+    reserved: float
+    available: float
+
+
+class HealthView(Wire):
+    """Whether the process lives, or takes calls."""
+
+    status: str
+
+
+class ErrorView(Wire):
+    """What went wrong; `field` names the one at fault where there is one."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class PlacedCallReply(Wire):
+    """201 of a placed call."""
+
+    data: PlacedCallView
+    meta: Meta
+
+
+class CallReply(Wire):
+    """A call."""
+
+    data: CallView
+    meta: Meta
+
+
+class EndingCallReply(Wire):
+    """202 of a hang-up."""
+
+    data: EndingCallView
+    meta: Meta
+
+
+class CallListReply(Wire):
+    """A page of calls."""
+
+    data: list[CallView]
+    meta: ListMeta
+
+
+class RecordingReply(Wire):
+    """A signed recording URL."""
+
+    data: RecordingView
+    meta: Meta
+
+
+class StatsReply(Wire):
+    """Totals."""
+
+    data: StatsView
+    meta: Meta
+
+
+class BillingReply(Wire):
+    """Money."""
+
+    data: BillingView
+    meta: Meta
+
+
+class HealthReply(Wire):
+    """Health."""
+
+    data: HealthView
+    meta: Meta
+
+
+class ErrorReplyBody(Wire):
+    """Any refusal."""
+
+    error: ErrorView
+
+
+def rupees(amount_paise: int) -> int | float:
+    """Paise as a JSON number of rupees: 300 -> 3, 150 -> 1.5."""
+    whole, rest = divmod(amount_paise, 100)
+    return whole if rest == 0 else amount_paise / 100
+
+
+def rupees_with_decimals(amount_paise: int) -> str:
+    """Paise as the text of a JSON number with two decimals: 50000 -> 500.00."""
+    sign = "-" if amount_paise < 0 else ""
+    whole, rest = divmod(abs(amount_paise), 100)
+    return f"{sign}{whole}.{rest:02d}"
+
+
+def recording_storage_path(recording_path: str | None) -> str | None:
+    """The published path of a recording below the recordings folder: `recordings/YYYY/MM/DD/x.wav`."""
+    return None if recording_path is None else RECORDING_FOLDER + recording_path
+
+
+def leg_representation(leg: LegRecord) -> dict[str, object]:
+    """One party's side of a call."""
+    return {
+        "leg": leg.leg,
+        "status": leg.status,
+        "ringing_at": optional_timestamp(leg.ringing_at),
+        "answered_at": optional_timestamp(leg.answered_at),
+        "ended_at": optional_timestamp(leg.ended_at),
+        "sip_status": leg.sip_status,
+        "hangup_cause": leg.hangup_cause,
+        "codec": leg.codec,
+        "packets_lost": leg.packets_lost,
+        "jitter_ms": leg.jitter_ms,
+        "mos": leg.mos,
+    }
+
+
+def call_representation(record: CallRecord, style: str) -> dict[str, object]:
+    """The status representation of a call, in replies and webhooks alike.
+
+    `style` is the configuration's `log_number_style`: `documented` shows the masked number as the caller and A as the
+    target, `parties` shows A and B.
+    """
+    parties = style == "parties"
+    return {
+        "id": record.call_id,
+        "call_sid": record.call_id,
+        "caller_number": record.party_a if parties else record.masked_number,
+        "target_number": record.party_b if parties else record.party_a,
+        "masked_number": record.masked_number,
+        "party_a": record.party_a,
+        "party_b": record.party_b,
+        "direction": record.direction,
+        "status": record.status.value,
+        "created_at": render_timestamp(record.created_at),
+        "started_at": optional_timestamp(record.started_at),
+        "a_answered_at": optional_timestamp(record.a_answered_at),
+        "answered_at": optional_timestamp(record.answered_at),
+        "ended_at": optional_timestamp(record.ended_at),
+        "duration_sec": record.duration_s,
+        "bill_duration_sec": record.bill_duration_s,
+        "price": None if record.price_paise is None else rupees(record.price_paise),
+        "hangup_cause": record.hangup_cause,
+        "hangup_party": record.hangup_party,
+        "recording_url": recording_storage_path(record.recording_path),
+        "reference": record.reference,
+        "legs": [leg_representation(leg) for leg in record.legs],
+    }
+
+
+def placed_call_representation(record: CallRecord) -> dict[str, object]:
+    """The reply to placing a call: always as the call was at that moment, so that a replay says the same."""
+    placed: dict[str, object] = {
+        "call_sid": record.call_id,
+        "id": record.call_id,
+        "status": CallStatus.INITIATED.value,
+        "party_a": record.party_a,
+        "party_b": record.party_b,
+        "masked_number": record.masked_number,
+    }
+    if record.reference is not None:
+        placed["reference"] = record.reference
+    return placed
+
+
+def ending_call_representation(call_id: str) -> dict[str, object]:
+    """The reply to a hang-up."""
+    return {"call_sid": call_id, "id": call_id}
+
+
+def recording_representation(call_id: str, url: str, expires_at_s: int, expires_in_s: int) -> dict[str, object]:
+    """A signed URL and how long it holds."""
+    return {
+        "call_sid": call_id,
+        "recording_url": url,
+        "url": url,
+        "expires_at": render_timestamp(expires_at_s * 1000),
+        "expires_in": expires_in_s,
+        "format": "mp3",
+        "content_type": RECORDING_CONTENT_TYPE,
+    }
+
+
+def stats_representation(stats: CallStats) -> dict[str, object]:
+    """Totals of a period."""
+    minutes, seconds = divmod(stats.billed_s, 60)
+    return {
+        "total_sessions": stats.total_sessions,
+        "active_sessions": stats.active_sessions,
+        "total_mappings": stats.total_mappings,
+        "total_calls": stats.total_calls,
+        "total_minutes": minutes if seconds == 0 else stats.billed_s / 60,
+        "total_cost": rupees(stats.cost_paise),
+        "answered_calls": stats.answered_calls,
+        "failed_calls": stats.failed_calls,
+    }
+
+
+def billing_text(wallet: Wallet) -> str:
+    """A wallet as JSON text: Python's own JSON numbers cannot show two decimals."""
+    return (
+        f'{{"balance": {rupees_with_decimals(wallet.balance_paise)}, "currency": "INR", '
+        f'"reserved": {rupees_with_decimals(wallet.reserved_paise)}, '
+        f'"available": {rupees_with_decimals(wallet.available_paise)}}}'
+    )
+
+
+def health_representation(status: str) -> dict[str, object]:
+    """Health in one word."""
+    return {"status": status}
+
+
+def error_representation(code: str, message: str, field: str | None) -> dict[str, object]:
+    """The error envelope; `field` only where one is at fault."""
+    error: dict[str, object] = {"code": code, "message": message}
+    if field is not None:
+        error["field"] = field
+    return {"error": error}
+
+
+def meta_representation(at_ms: int, request_id: str) -> dict[str, object]:
+    """The `meta` of a success."""
+    return {"timestamp": render_timestamp(at_ms), "request_id": request_id}
+
+
+def page_representation(total: int, page: int, per_page: int) -> dict[str, object]:
+    """What `meta` says besides in a list."""
+    return {"total": total, "page": page, "per_page": per_page, "total_pages": -(-total // per_page)}
