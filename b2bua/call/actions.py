@@ -1,0 +1,279 @@
+"""What the call machine does on a row of its table: each changes the progress and returns the effects, in order."""
+
+from collections.abc import Callable
+from typing import Final
+
+from b2bua.call.effects import (
+    Bridge,
+    ClearDeadline,
+    Dial,
+    Effect,
+    ExtendReservation,
+    HangUp,
+    Notify,
+    PlayTone,
+    RelayEarlyMedia,
+    SetDeadline,
+    Settle,
+    StartRecording,
+    Tone,
+)
+from b2bua.call.events import (
+    CallEvent,
+    Deadline,
+    FailureKind,
+    LegAnswered,
+    LegFailed,
+    LegHungUp,
+)
+from b2bua.call.hangup import TONES, cause_of_failure
+from b2bua.call.model import HangupCause, HangupParty, Leg
+from b2bua.call.progress import Progress
+from b2bua.call.record import leg_of, terminal_event
+from storage.records import WebhookEvent
+
+Effects = tuple[Effect, ...]
+Action = Callable[[Progress, CallEvent], Effects]
+
+FAILURE_TONE_S: Final = 4.0
+ENDING_LIMIT_S: Final = 5.0
+ENDING_DEADLINE: Final = SetDeadline(Deadline.ENDING, ENDING_LIMIT_S)
+
+
+def ignore(call: Progress, event: CallEvent) -> Effects:
+    """Expected in this state, and nothing to do."""
+    return ()
+
+
+# A is called.
+
+
+def dial_a(call: Progress, event: CallEvent) -> Effects:
+    """Call A."""
+    call.change(started_at=call.wall_ms)
+    call.dialled(Leg.A)
+    return Dial(Leg.A), SetDeadline(Deadline.RING_A, call.record.ring_timeout_s)
+
+
+def a_rings(call: Progress, event: CallEvent) -> Effects:
+    """A's phone rings, by a 18x with or without SDP; A's own early media has nobody to hear it."""
+    call.rings(Leg.A)
+    return (Notify(WebhookEvent.RINGING),)
+
+
+def a_answers(call: Progress, event: CallEvent) -> Effects:
+    """A is there: call B, and let A hear that it rings. B's INVITE goes first, nothing A hears is sooner than that."""
+    assert isinstance(event, LegAnswered)
+    call.change(a_answered_at=call.wall_ms)
+    call.answered(Leg.A, event.sip_status, event.codec)
+    call.dialled(Leg.B)
+    return (
+        Dial(Leg.B),
+        PlayTone(Leg.A, Tone.RINGBACK),
+        SetDeadline(Deadline.RING_B, call.record.ring_timeout_s),
+        Notify(WebhookEvent.ANSWERED),
+    )
+
+
+def a_fails(call: Progress, event: CallEvent) -> Effects:
+    """A cannot be reached: there is nobody to play a tone to."""
+    assert isinstance(event, LegFailed)
+    return _end(call, _leg_failed(call, event))
+
+
+def a_rang_out(call: Progress, event: CallEvent) -> Effects:
+    """A did not answer in time."""
+    return _end(call, HangupCause.NO_ANSWER)
+
+
+def a_gives_up(call: Progress, event: CallEvent) -> Effects:
+    """A hung up before B answered."""
+    call.down(Leg.A)
+    return _end(call, HangupCause.A_HANGUP_BEFORE_BRIDGE)
+
+
+def a_lost(call: Progress, event: CallEvent) -> Effects:
+    """A's dialog died; nobody ended the call on purpose."""
+    call.down(Leg.A)
+    return _end(call, HangupCause.NETWORK_ERROR)
+
+
+# B is called while A waits.
+
+
+def b_rings(call: Progress, event: CallEvent) -> Effects:
+    """B's phone rings; A hears ringback already."""
+    call.rings(Leg.B)
+    return ()
+
+
+def b_early_media(call: Progress, event: CallEvent) -> Effects:
+    """B's side has something for A to hear before the answer; once told, the media engine follows later ones itself."""
+    call.rings(Leg.B)
+    if call.early_media_relayed:
+        return ()
+    call.early_media_relayed = True
+    return (RelayEarlyMedia(),)
+
+
+def b_answers(call: Progress, event: CallEvent) -> Effects:
+    """Both are there: join them, and only then do the book-keeping."""
+    assert isinstance(event, LegAnswered)
+    call.answered(Leg.B, event.sip_status, event.codec)
+    call.bridged()
+    effects: list[Effect] = [Bridge()]
+    if call.record.record:
+        effects.append(StartRecording())
+    effects.append(Notify(WebhookEvent.BRIDGED))
+    if call.record.max_duration_s is not None:
+        effects.append(SetDeadline(Deadline.MAX_DURATION, call.record.max_duration_s))
+    return (*effects, *_next_extension(call))
+
+
+def b_fails(call: Progress, event: CallEvent) -> Effects:
+    """B cannot be reached: A hears why."""
+    assert isinstance(event, LegFailed)
+    cause = _leg_failed(call, event)
+    return *call.take_down(Leg.B, cause), *_tell_a(call, cause)
+
+
+def b_rang_out(call: Progress, event: CallEvent) -> Effects:
+    """B did not answer in time: CANCEL it."""
+    cause = HangupCause.B_NO_ANSWER
+    return *call.take_down(Leg.B, cause), *_tell_a(call, cause)
+
+
+def b_gives_up(call: Progress, event: CallEvent) -> Effects:
+    """B's BYE overtook its answer, or came in place of one."""
+    call.down(Leg.B)
+    return _tell_a(call, HangupCause.B_REJECTED)
+
+
+def b_lost(call: Progress, event: CallEvent) -> Effects:
+    """B's dialog died before its answer was acted on."""
+    call.down(Leg.B)
+    return _tell_a(call, HangupCause.B_UNREACHABLE)
+
+
+# Both talk.
+
+
+def hung_up(call: Progress, event: CallEvent) -> Effects:
+    """A party hung up."""
+    assert isinstance(event, LegHungUp)
+    call.down(event.leg)
+    return _end(call, HangupCause.NORMAL, HangupParty(event.leg.value))
+
+
+def b_lost_in_talk(call: Progress, event: CallEvent) -> Effects:
+    """B's dialog died while both talked; nobody ended the call on purpose."""
+    call.down(Leg.B)
+    return _end(call, HangupCause.NETWORK_ERROR)
+
+
+def extend(call: Progress, event: CallEvent) -> Effects:
+    """Ask for one more pulse. An answer that does not come in time is a refusal: nobody talks on credit."""
+    return ExtendReservation(), SetDeadline(Deadline.BALANCE_END, call.reserved_left_s())
+
+
+def extended(call: Progress, event: CallEvent) -> Effects:
+    """One more pulse is paid for."""
+    call.pulse_reserved()
+    return ClearDeadline(Deadline.BALANCE_END), *_next_extension(call)
+
+
+def warn(call: Progress, event: CallEvent) -> Effects:
+    """The balance runs out: both hear it, and talk until what is paid for is used up."""
+    return (
+        PlayTone(Leg.A, Tone.BALANCE_WARNING),
+        PlayTone(Leg.B, Tone.BALANCE_WARNING),
+        SetDeadline(Deadline.BALANCE_END, call.reserved_left_s()),
+    )
+
+
+def end_of_balance(call: Progress, event: CallEvent) -> Effects:
+    """The paid time is used up."""
+    return _end(call, HangupCause.BALANCE_EXHAUSTED)
+
+
+def end_of_duration(call: Progress, event: CallEvent) -> Effects:
+    """The call has lasted as long as its client allowed."""
+    return _end(call, HangupCause.MAX_DURATION)
+
+
+# Ends that can come at any time.
+
+
+def end_by_silence(call: Progress, event: CallEvent) -> Effects:
+    """A leg's media stopped."""
+    return _end(call, HangupCause.MEDIA_TIMEOUT)
+
+
+def end_by_client(call: Progress, event: CallEvent) -> Effects:
+    """The API asked for the end."""
+    return _end(call, HangupCause.API_HANGUP)
+
+
+def end_by_stop(call: Progress, event: CallEvent) -> Effects:
+    """The process stops."""
+    return _end(call, HangupCause.SYSTEM_RESTART)
+
+
+def end_told(call: Progress, event: CallEvent) -> Effects:
+    """A has heard why B was not reached, or would not hear it out: B's failure stays the cause."""
+    if isinstance(event, LegHungUp):
+        call.down(Leg.A)
+    assert call.b_cause is not None
+    return _end(call, call.b_cause)
+
+
+def end_told_lost(call: Progress, event: CallEvent) -> Effects:
+    """A's dialog died while it heard the tone: B's failure stays the cause."""
+    call.down(Leg.A)
+    return end_told(call, event)
+
+
+# After the end.
+
+
+def late_answer(call: Progress, event: CallEvent) -> Effects:
+    """A 200 crossed our CANCEL: never bridged, taken down again."""
+    assert isinstance(event, LegAnswered)
+    cause = leg_of(call.record, event.leg).hangup_cause
+    return (HangUp(event.leg, HangupCause(cause) if cause else HangupCause.NORMAL),)
+
+
+def late_failure(call: Progress, event: CallEvent) -> Effects:
+    """The final response to our CANCELled INVITE."""
+    assert isinstance(event, LegFailed)
+    if event.sip_status is not None and leg_of(call.record, event.leg).sip_status is None:
+        call.change_leg(event.leg, sip_status=event.sip_status)
+    return ()
+
+
+def settle(call: Progress, event: CallEvent) -> Effects:
+    """The recording is closed, or has had its time."""
+    return (Settle(terminal_event(call.record)),)
+
+
+def _leg_failed(call: Progress, event: LegFailed) -> HangupCause:
+    cause = cause_of_failure(event.leg, event.kind, event.sip_status, event.rang)
+    if event.kind is not FailureKind.MEDIA:
+        call.down(event.leg)
+    call.leg_over(event.leg, cause, event.sip_status)
+    return cause
+
+
+def _tell_a(call: Progress, cause: HangupCause) -> Effects:
+    call.b_cause = cause
+    call.leg_over(Leg.B, cause)
+    return PlayTone(Leg.A, TONES[cause]), SetDeadline(Deadline.FAILURE_TONE, FAILURE_TONE_S)
+
+
+def _next_extension(call: Progress) -> Effects:
+    after_s = call.extension_after_s()
+    return () if after_s is None else (SetDeadline(Deadline.EXTEND_RESERVATION, after_s),)
+
+
+def _end(call: Progress, cause: HangupCause, party: HangupParty | None = None) -> Effects:
+    return (*call.end(cause, party), ENDING_DEADLINE)

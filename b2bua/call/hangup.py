@@ -1,0 +1,139 @@
+"""Why a leg ended, in the three languages it is said in: SIP status, Q.850 cause, published hangup cause."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.call.effects import Tone
+from b2bua.call.events import FailureKind
+from b2bua.call.model import HangupCause, HangupParty, Leg
+
+
+@dataclass(frozen=True, slots=True)
+class Clearing:
+    """How a cause is told to a peer. `q850` and `text` go into Reason (RFC 3326); `sip_status` is the final response
+    that says the same; `party` is who ended the call, None when it depends on who hung up."""
+
+    q850: int
+    text: str
+    sip_status: int
+    party: HangupParty | None = HangupParty.SYSTEM
+
+
+CLEARINGS: Final = {
+    HangupCause.NORMAL: Clearing(16, "Normal call clearing", 487, None),
+    HangupCause.BUSY: Clearing(17, "User busy", 486, HangupParty.A),
+    HangupCause.NO_ANSWER: Clearing(19, "No answer from user", 480),
+    HangupCause.REJECTED: Clearing(21, "Call rejected", 603, HangupParty.A),
+    HangupCause.UNREACHABLE: Clearing(20, "Subscriber absent", 480),
+    HangupCause.INVALID_NUMBER: Clearing(1, "Unallocated number", 404),
+    HangupCause.B_BUSY: Clearing(17, "User busy", 486, HangupParty.B),
+    HangupCause.B_NO_ANSWER: Clearing(19, "No answer from user", 480),
+    HangupCause.B_REJECTED: Clearing(21, "Call rejected", 603, HangupParty.B),
+    HangupCause.B_UNREACHABLE: Clearing(20, "Subscriber absent", 480),
+    HangupCause.A_HANGUP_BEFORE_BRIDGE: Clearing(16, "Normal call clearing", 487, HangupParty.A),
+    HangupCause.MAX_DURATION: Clearing(16, "Normal call clearing", 480),
+    HangupCause.BALANCE_EXHAUSTED: Clearing(16, "Normal call clearing", 480),
+    HangupCause.MEDIA_TIMEOUT: Clearing(41, "Temporary failure", 480),
+    HangupCause.API_HANGUP: Clearing(16, "Normal call clearing", 480),
+    HangupCause.NETWORK_ERROR: Clearing(38, "Network out of order", 503),
+    HangupCause.SYSTEM_RESTART: Clearing(41, "Temporary failure", 503),
+}
+
+# SIP status: (Q.850 cause by RFC 3398 section 8.2.6.1, what it means when A gave it). 408 is told apart by ringing.
+STATUSES: Final = {
+    400: (41, HangupCause.NETWORK_ERROR),
+    401: (21, HangupCause.NETWORK_ERROR),
+    402: (21, HangupCause.NETWORK_ERROR),
+    403: (21, HangupCause.REJECTED),
+    404: (1, HangupCause.INVALID_NUMBER),
+    405: (63, HangupCause.NETWORK_ERROR),
+    406: (79, HangupCause.NETWORK_ERROR),
+    407: (21, HangupCause.NETWORK_ERROR),
+    408: (102, HangupCause.UNREACHABLE),
+    410: (22, HangupCause.UNREACHABLE),
+    413: (127, HangupCause.NETWORK_ERROR),
+    414: (127, HangupCause.NETWORK_ERROR),
+    415: (79, HangupCause.NETWORK_ERROR),
+    416: (127, HangupCause.INVALID_NUMBER),
+    420: (127, HangupCause.NETWORK_ERROR),
+    421: (127, HangupCause.NETWORK_ERROR),
+    423: (127, HangupCause.NETWORK_ERROR),
+    480: (18, HangupCause.UNREACHABLE),
+    481: (41, HangupCause.NETWORK_ERROR),
+    482: (25, HangupCause.NETWORK_ERROR),
+    483: (25, HangupCause.NETWORK_ERROR),
+    484: (28, HangupCause.INVALID_NUMBER),
+    485: (1, HangupCause.NETWORK_ERROR),
+    486: (17, HangupCause.BUSY),
+    487: (16, HangupCause.NETWORK_ERROR),
+    488: (31, HangupCause.NETWORK_ERROR),
+    500: (41, HangupCause.NETWORK_ERROR),
+    501: (79, HangupCause.NETWORK_ERROR),
+    502: (38, HangupCause.NETWORK_ERROR),
+    503: (41, HangupCause.NETWORK_ERROR),
+    504: (102, HangupCause.NETWORK_ERROR),
+    505: (127, HangupCause.NETWORK_ERROR),
+    513: (127, HangupCause.NETWORK_ERROR),
+    600: (17, HangupCause.BUSY),
+    603: (21, HangupCause.REJECTED),
+    604: (1, HangupCause.INVALID_NUMBER),
+    606: (31, HangupCause.NETWORK_ERROR),
+    607: (21, HangupCause.REJECTED),
+    608: (21, HangupCause.REJECTED),
+}
+UNLISTED_STATUS: Final = (31, HangupCause.NETWORK_ERROR)
+
+# What A's cause is called when it is B that failed.
+CAUSES_OF_B: Final = {
+    HangupCause.BUSY: HangupCause.B_BUSY,
+    HangupCause.REJECTED: HangupCause.B_REJECTED,
+    HangupCause.NO_ANSWER: HangupCause.B_NO_ANSWER,
+    HangupCause.UNREACHABLE: HangupCause.B_UNREACHABLE,
+    HangupCause.INVALID_NUMBER: HangupCause.B_UNREACHABLE,
+    HangupCause.NETWORK_ERROR: HangupCause.B_UNREACHABLE,
+}
+
+# Failures without a response of the peer, as A's.
+KINDS: Final = {
+    FailureKind.NO_RESPONSE: HangupCause.UNREACHABLE,
+    FailureKind.TRANSPORT: HangupCause.UNREACHABLE,
+    FailureKind.MEDIA: HangupCause.NETWORK_ERROR,
+    FailureKind.CAPACITY: HangupCause.NETWORK_ERROR,
+}
+
+# What A hears of B's failure.
+TONES: Final = {
+    HangupCause.B_BUSY: Tone.BUSY,
+    HangupCause.B_REJECTED: Tone.BUSY,
+    HangupCause.B_NO_ANSWER: Tone.CONGESTION,
+    HangupCause.B_UNREACHABLE: Tone.UNREACHABLE,
+}
+
+
+def _of_leg(leg: Leg, cause_of_a: HangupCause) -> HangupCause:
+    return cause_of_a if leg is Leg.A else CAUSES_OF_B[cause_of_a]
+
+
+def cause_of_status(leg: Leg, sip_status: int, rang: bool) -> HangupCause:
+    """The cause of a final response of 300-699 from a leg. `rang`: a 18x came before it."""
+    if sip_status == 408 and rang:
+        return _of_leg(leg, HangupCause.NO_ANSWER)
+    return _of_leg(leg, STATUSES.get(sip_status, UNLISTED_STATUS)[1])
+
+
+def cause_of_failure(leg: Leg, kind: FailureKind, sip_status: int | None, rang: bool) -> HangupCause:
+    """The cause of a leg that could not be connected, whatever the kind of its failure."""
+    if kind is FailureKind.RESPONSE:
+        return cause_of_status(leg, sip_status or 0, rang)
+    return _of_leg(leg, KINDS[kind])
+
+
+def q850_of_status(sip_status: int) -> int:
+    """The Q.850 cause that says what a final response of 300-699 says."""
+    return STATUSES.get(sip_status, UNLISTED_STATUS)[0]
+
+
+def reason_header(cause: HangupCause) -> str:
+    """The value of Reason (RFC 3326) for our BYE or CANCEL; it says nothing that only the other party could know."""
+    clearing = CLEARINGS[cause]
+    return f'Q.850;cause={clearing.q850};text="{clearing.text}"'

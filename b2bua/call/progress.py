@@ -1,0 +1,131 @@
+"""How far a call has come: its record, and the clocks and marks its decisions need."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from b2bua.call.effects import CloseMedia, Effect, HangUp, StopRecording
+from b2bua.call.model import HangupCause, HangupParty, Leg
+from b2bua.call.record import finish, leg_of, with_leg
+from storage.records import CallRecord
+
+LONGEST_LEAD_S: Final = 10.0  # how long before the end of the reserved time the next pulse is asked for, at most
+
+
+class Progress:
+    """The one mutable thing of a call's decisions. `now` and `wall_ms` are those of the event being handled."""
+
+    __slots__ = (
+        "_bridged",
+        "_reserved_pulses",
+        "_up",
+        "b_cause",
+        "early_media_relayed",
+        "now",
+        "record",
+        "wall_ms",
+    )
+
+    def __init__(self, record: CallRecord) -> None:
+        self.record = record
+        self.wall_ms = record.created_at
+        self.now = 0.0
+        self.b_cause: HangupCause | None = None  # B's failure, while A is told of it
+        self.early_media_relayed = False
+        self._up: tuple[Leg, ...] = ()
+        self._bridged: float | None = None
+        self._reserved_pulses = 1
+
+    def at(self, wall_ms: int, now: float) -> None:
+        """The moment of the next event. A call's times never run backwards, even when the wall clock is set back."""
+        self.wall_ms = max(self.wall_ms, wall_ms)
+        self.now = now
+
+    # Legs.
+
+    def dialled(self, leg: Leg) -> None:
+        """The leg's INVITE goes out: from now on it must be hung up."""
+        self._up = (*self._up, leg)
+        self.change_leg(leg, status="dialling")
+
+    def rings(self, leg: Leg) -> None:
+        """The leg rings; only the first time is kept."""
+        if leg_of(self.record, leg).ringing_at is None:
+            self.change_leg(leg, status="ringing", ringing_at=self.wall_ms)
+
+    def answered(self, leg: Leg, sip_status: int, codec: str) -> None:
+        """The leg has answered."""
+        self.change_leg(leg, status="answered", answered_at=self.wall_ms, sip_status=sip_status, codec=codec)
+
+    def down(self, leg: Leg) -> None:
+        """The leg has no dialog any more and needs no hanging up."""
+        self._up = tuple(other for other in self._up if other is not leg)
+
+    def take_down(self, leg: Leg, cause: HangupCause) -> tuple[Effect, ...]:
+        """Hang the leg up, unless it is down already."""
+        if leg not in self._up:
+            return ()
+        self.down(leg)
+        return (HangUp(leg, cause),)
+
+    def leg_over(self, leg: Leg, cause: HangupCause, sip_status: int | None = None) -> None:
+        """The leg ended before the call does: failed when it had not answered."""
+        was = leg_of(self.record, leg)
+        if was.ended_at is None:
+            status = "failed" if was.answered_at is None else "ended"
+            self.change_leg(leg, status=status, ended_at=self.wall_ms, hangup_cause=cause.value)
+        if sip_status is not None:
+            self.change_leg(leg, sip_status=sip_status)
+
+    def change_leg(self, leg: Leg, **changes: Any) -> None:
+        """Change fields of a leg's record."""
+        self.record = with_leg(self.record, leg, **changes)
+
+    def change(self, **changes: Any) -> None:
+        """Change fields of the record."""
+        self.record = replace(self.record, **changes)
+
+    # Talk time and the time that money is reserved for, on the monotonic clock.
+
+    def bridged(self) -> None:
+        """Both parties are connected from now."""
+        self._bridged = self.now
+        self.change(answered_at=self.wall_ms)
+
+    def pulse_reserved(self) -> None:
+        """One more pulse of talk is reserved."""
+        self._reserved_pulses += 1
+
+    def reserved_left_s(self) -> float:
+        """Seconds until the reserved time ends."""
+        return max(0.0, self._started() + self._reserved_s() - self.now)
+
+    def extension_after_s(self) -> float | None:
+        """Seconds until one more pulse must be asked for; None when the call cannot outlive what is reserved."""
+        longest_s = self.record.max_duration_s
+        if longest_s is not None and longest_s <= self._reserved_s():
+            return None
+        lead_s = min(LONGEST_LEAD_S, self.record.tariff.pulse_s / 2)
+        return max(0.0, self.reserved_left_s() - lead_s)
+
+    def _started(self) -> float:
+        return self.now if self._bridged is None else self._bridged
+
+    def _reserved_s(self) -> int:
+        return self._reserved_pulses * self.record.tariff.pulse_s
+
+    # The end.
+
+    def end(self, cause: HangupCause, party: HangupParty | None = None) -> tuple[Effect, ...]:
+        """End the call now: the legs that are up are hung up first, at once; the record is finished."""
+        hang_ups = tuple(HangUp(leg, cause) for leg in self._up)
+        self._up = ()
+        talk_ms = None
+        if self._bridged is not None:
+            talk_ms = max(0, round((self.now - self._bridged) * 1000))
+        self.record = finish(self.record, cause, self.wall_ms, talk_ms, party, self._billed_limit_s(cause))
+        return *hang_ups, StopRecording(), CloseMedia()
+
+    def _billed_limit_s(self, cause: HangupCause) -> int | None:
+        if cause is HangupCause.MAX_DURATION:
+            return self.record.max_duration_s
+        return self._reserved_s() if cause is HangupCause.BALANCE_EXHAUSTED else None
