@@ -1,0 +1,479 @@
+"""SIP messages: header fields kept as text, understood only when asked for.
+
+A typed value is parsed at its first use and kept until its header field is changed. Every property that
+parses raises MalformedHeader or MalformedUri (both SipError) and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar
+
+from b2bua.sip.errors import MalformedHeader, SipError
+from b2bua.sip.field_names import KNOWN_SPELLINGS, LIST_HEADERS, canonical_name, field_key
+from b2bua.sip.grammar import LWS, MAX_VALUES, MAX_VIAS, first_value, is_token, is_unsafe, parse_number, split_commas
+from b2bua.sip.headers import (
+    CSeq,
+    MediaType,
+    NameAddr,
+    RAck,
+    ValueWithParams,
+    Via,
+    parse_call_id,
+    parse_seconds,
+    parse_tokens,
+)
+from b2bua.sip.status import reason_phrase
+from b2bua.sip.uri import Uri
+
+T = TypeVar("T")
+
+MAX_FORWARDS_LIMIT: Final = 255
+DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
+"""Methods whose 1xx and 2xx responses copy Record-Route (section 12.1.1)."""
+_COPIED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
+_COPIED_WITH_ROUTE: Final = _COPIED | {"Record-Route"}
+
+Field = tuple[str, str]
+"""A header field: its name (the long, usual form where the name is known) and its unfolded value."""
+
+
+class Headers:
+    """An ordered multi-map of header fields. Names are compared without case; compact forms are the same name."""
+
+    __slots__ = ("_fields", "_index", "_typed")
+
+    def __init__(self, fields: Iterable[Field] = ()) -> None:
+        self._fields: list[Field] = []
+        self._index: dict[str, list[str]] | None = None
+        self._typed: dict[str, Any] = {}
+        for name, value in fields:
+            self._fields.append(_checked_field(name, value))
+
+    @classmethod
+    def trusted(cls, fields: list[Field]) -> Headers:
+        """Fields that a parser made or that were taken from a parsed message: names canonical, kept as they are."""
+        headers = cls.__new__(cls)
+        headers._fields = fields
+        headers._index = None
+        headers._typed = {}
+        return headers
+
+    def copy(self) -> Headers:
+        """Another map with the same fields."""
+        return Headers.trusted(self._fields.copy())
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._fields == other._fields
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Headers({self._fields!r})"
+
+    def _values(self, name: str) -> list[str] | None:
+        index = self._index
+        if index is None:
+            index = {}
+            for name_as_sent, value in self._fields:
+                key = name_as_sent if name_as_sent in KNOWN_SPELLINGS else name_as_sent.lower()
+                if key in index:
+                    index[key].append(value)
+                else:
+                    index[key] = [value]
+            self._index = index
+        values = index.get(name)
+        return index.get(field_key(name)) if values is None else values
+
+    def get(self, name: str) -> str | None:
+        """The value of the first field of that name."""
+        values = self._values(name)
+        return None if values is None else values[0]
+
+    def count(self, name: str) -> int:
+        """How many fields of that name there are."""
+        values = self._values(name)
+        return 0 if values is None else len(values)
+
+    def get_fields(self, name: str) -> list[str]:
+        """The values of all fields of that name, as they stand."""
+        values = self._values(name)
+        return [] if values is None else values.copy()
+
+    def get_all(self, name: str) -> list[str]:
+        """All values of that name; where the header is a list, those on one line are parted. Empty ones are dropped."""
+        values = self._values(name)
+        if values is None:
+            return []
+        if canonical_name(name) not in LIST_HEADERS:
+            return values.copy()
+        return [part for value in values for part in split_commas(value) if part]
+
+    def add(self, name: str, value: str) -> None:
+        """One more field at the end. Raises MalformedHeader for CR, LF, NUL or a name that is no token."""
+        self._changed()
+        self._fields.append(_checked_field(name, value))
+
+    def prepend(self, name: str, value: str) -> None:
+        """One more field before all others (Via, Route, Record-Route). Raises as add does."""
+        self._changed()
+        self._fields.insert(0, _checked_field(name, value))
+
+    def set(self, name: str, value: str) -> None:
+        """This field in place of all of that name, where the first stood or at the end. Raises as add does."""
+        field = _checked_field(name, value)
+        key = field_key(name)
+        self._changed()
+        kept: list[Field] = []
+        placed = False
+        for existing in self._fields:
+            if field_key(existing[0]) != key:
+                kept.append(existing)
+            elif not placed:
+                kept.append(field)
+                placed = True
+        if not placed:
+            kept.append(field)
+        self._fields = kept
+
+    def replace_first_value(self, name: str, value: str) -> None:
+        """This value in place of the first value of that name, those behind it on the line kept (top Via)."""
+        field = _checked_field(name, value)
+        key = field_key(name)
+        self._changed()
+        for position, (existing, old) in enumerate(self._fields):
+            if field_key(existing) == key:
+                rest = split_commas(old)[1:] if key in LIST_HEADERS else []
+                self._fields[position] = (existing, ", ".join([value, *rest]))
+                return
+        self._fields.append(field)
+
+    def remove(self, name: str) -> None:
+        """Takes all fields of that name away; nothing happens when there is none."""
+        key = field_key(name)
+        self._changed()
+        self._fields = [field for field in self._fields if field_key(field[0]) != key]
+
+    def _changed(self) -> None:
+        self._index = None
+        self._typed.clear()
+
+    def typed(self, key: str, name: str, parse: Callable[[str], T]) -> T | None:
+        """The first field of a canonical name through `parse`, kept under `key`; None when it is absent."""
+        kept = self._typed
+        if key in kept:
+            value: T | None = kept[key]
+            return value
+        values = self._values(name)
+        parsed = None if values is None else parse(values[0])
+        kept[key] = parsed
+        return parsed
+
+    def typed_list(self, key: str, name: str, parse: Callable[[str], T], limit: int = MAX_VALUES) -> tuple[T, ...]:
+        """All values of a list header through `parse`, kept under `key`. Raises MalformedHeader beyond the limit."""
+        kept = self._typed
+        if key in kept:
+            value: tuple[T, ...] = kept[key]
+            return value
+        parts = [part for text in self._values(name) or () for part in split_commas(text)]
+        if len(parts) > limit:
+            raise MalformedHeader("Too many header values", name)
+        parsed = tuple([parse(part) for part in parts])
+        kept[key] = parsed
+        return parsed
+
+
+def _checked_field(name: str, value: str) -> Field:
+    if not is_token(name):
+        raise MalformedHeader("Header name is not a token")
+    if is_unsafe(value):
+        raise MalformedHeader("Control character in a header value", canonical_name(name))
+    return canonical_name(name), value
+
+
+def _parse_first_via(text: str) -> Via:
+    return Via.parse(first_value(text))
+
+
+def _parse_name_addr(text: str) -> NameAddr:
+    return NameAddr.parse(text)
+
+
+def _parse_max_forwards(text: str) -> int | None:
+    """None for a number over 255, which counts as absent (RFC 4475 section 3.1.2.4)."""
+    number = parse_number(text.strip(LWS), 10**18)
+    if number is None and not (text.isascii() and text.isdigit()):
+        raise MalformedHeader("Malformed Max-Forwards", "Max-Forwards")
+    return number if number is not None and number <= MAX_FORWARDS_LIMIT else None
+
+
+class Message:
+    """What requests and responses share."""
+
+    __slots__ = ("body", "headers")
+
+    def __init__(self, headers: Headers | Iterable[Field] = (), body: bytes = b"") -> None:
+        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.body = body
+
+    def _required(self, name: str, parse: Callable[[str], T]) -> T:
+        value = self.headers.typed(name, name, parse)
+        if value is None:
+            raise MalformedHeader(f"Missing {name}", name)
+        return value
+
+    @property
+    def via(self) -> Via:
+        """The topmost Via."""
+        return self._required("Via", _parse_first_via)
+
+    @property
+    def vias(self) -> tuple[Via, ...]:
+        """All Via values, topmost first."""
+        return self.headers.typed_list("Via*", "Via", Via.parse, MAX_VIAS)
+
+    @property
+    def from_(self) -> NameAddr:
+        """From."""
+        return self._required("From", _parse_name_addr)
+
+    @property
+    def to(self) -> NameAddr:
+        """To."""
+        return self._required("To", _parse_name_addr)
+
+    @property
+    def from_tag(self) -> str | None:
+        """From's tag."""
+        return self.from_.tag
+
+    @property
+    def to_tag(self) -> str | None:
+        """To's tag."""
+        return self.to.tag
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID, compared byte by byte."""
+        return self._required("Call-ID", parse_call_id)
+
+    @property
+    def cseq(self) -> CSeq:
+        """CSeq."""
+        return self._required("CSeq", CSeq.parse)
+
+    @property
+    def has_wildcard_contact(self) -> bool:
+        """Whether Contact is `*` (section 10.2.2)."""
+        return self.headers.get("Contact") == "*"
+
+    @property
+    def contacts(self) -> tuple[NameAddr, ...]:
+        """All Contact values; empty for `*`."""
+        if self.has_wildcard_contact and len(self.headers.get_fields("Contact")) == 1:
+            return ()
+        return self.headers.typed_list("Contact", "Contact", NameAddr.parse)
+
+    @property
+    def contact(self) -> NameAddr | None:
+        """The first Contact value; None when there is none or it is `*`."""
+        contacts = self.contacts
+        return contacts[0] if contacts else None
+
+    @property
+    def routes(self) -> tuple[NameAddr, ...]:
+        """All Route values, the next hop first."""
+        return self.headers.typed_list("Route", "Route", NameAddr.parse)
+
+    @property
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        """All Record-Route values, in the order of the message."""
+        return self.headers.typed_list("Record-Route", "Record-Route", NameAddr.parse)
+
+    @property
+    def content_type(self) -> MediaType | None:
+        """Content-Type."""
+        return self.headers.typed("Content-Type", "Content-Type", MediaType.parse)
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds; None when it is absent or no number of 0 .. 2**32-1 (RFC 4475 section 3.1.2.4)."""
+        try:
+            return self.headers.typed("Expires", "Expires", parse_seconds)
+        except SipError:
+            return None
+
+    def _tokens(self, name: str) -> tuple[str, ...]:
+        groups = self.headers.typed_list(name, name, parse_tokens)
+        return tuple([token for group in groups for token in group])
+
+    @property
+    def require(self) -> tuple[str, ...]:
+        """The option tags of Require."""
+        return self._tokens("Require")
+
+    @property
+    def proxy_require(self) -> tuple[str, ...]:
+        """The option tags of Proxy-Require."""
+        return self._tokens("Proxy-Require")
+
+    @property
+    def supported(self) -> tuple[str, ...]:
+        """The option tags of Supported."""
+        return self._tokens("Supported")
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """The option tags of Unsupported."""
+        return self._tokens("Unsupported")
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The methods of Allow."""
+        return self._tokens("Allow")
+
+    @property
+    def rseq(self) -> int | None:
+        """RSeq of a reliable provisional response (RFC 3262)."""
+        return self.headers.typed("RSeq", "RSeq", parse_seconds)
+
+    @property
+    def reasons(self) -> tuple[ValueWithParams, ...]:
+        """All Reason values (RFC 3326): the protocol with `cause` and `text` parameters."""
+        return self.headers.typed_list("Reason", "Reason", ValueWithParams.parse)
+
+    def _render(self, start_line: str) -> bytes:
+        lines = [start_line]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+
+class Request(Message):
+    """A request. `request_uri` is the text of the request line; `uri` understands it."""
+
+    __slots__ = ("method", "request_uri")
+
+    def __init__(
+        self, method: str, request_uri: str, headers: Headers | Iterable[Field] = (), body: bytes = b""
+    ) -> None:
+        super().__init__(headers, body)
+        self.method = method
+        self.request_uri = request_uri
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, {self.request_uri!r}, {self.headers!r}, {self.body!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Request)
+            and (self.method, self.request_uri, self.body) == (other.method, other.request_uri, other.body)
+            and self.headers == other.headers
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def uri(self) -> Uri:
+        """The request URI."""
+        return Uri.parse(self.request_uri)
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards of 0 .. 255; None when it is absent or larger."""
+        return self.headers.typed("Max-Forwards", "Max-Forwards", _parse_max_forwards)
+
+    @property
+    def rack(self) -> RAck | None:
+        """RAck of a PRACK (RFC 3262)."""
+        return self.headers.typed("RAck", "RAck", RAck.parse)
+
+    def render(self) -> bytes:
+        """The octets, Content-Length set last. Raises MalformedHeader where the request line would be broken."""
+        uri = self.request_uri
+        if not is_token(self.method) or not uri.isprintable() or " " in uri or not uri:
+            raise MalformedHeader("Request line cannot be written")
+        return self._render(f"{self.method} {uri} SIP/2.0")
+
+
+class Response(Message):
+    """A response. `reason` is the reason phrase, possibly empty."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(
+        self, status: int, reason: str | None = None, headers: Headers | Iterable[Field] = (), body: bytes = b""
+    ) -> None:
+        super().__init__(headers, body)
+        self.status = status
+        self.reason = reason_phrase(status) if reason is None else reason
+
+    def __repr__(self) -> str:
+        return f"Response({self.status!r}, {self.reason!r}, {self.headers!r}, {self.body!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Response)
+            and (self.status, self.reason, self.body) == (other.status, other.reason, other.body)
+            and self.headers == other.headers
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def render(self) -> bytes:
+        """The octets, Content-Length set last. Raises MalformedHeader where the status line would be broken."""
+        if not 100 <= self.status <= 699 or is_unsafe(self.reason):
+            raise MalformedHeader("Status line cannot be written")
+        return self._render(f"SIP/2.0 {self.status} {self.reason}")
+
+
+def build_response(
+    request: Request,
+    status: int,
+    reason: str | None = None,
+    *,
+    to_tag: str | None = None,
+    headers: Iterable[Field] = (),
+    body: bytes = b"",
+    content_type: str | None = None,
+) -> Response:
+    """A response to a request, by section 8.2.6: Via, From, To, Call-ID and CSeq as they came.
+
+    `to_tag` is added when To has none and the status is not 100. Record-Route is copied into 101-299 of methods that
+    make a dialog, Timestamp into a 100. Works on a broken request too: what is there is copied.
+    """
+    keep_route = 100 < status < 300 and request.method in DIALOG_FORMING
+    copied = _COPIED_WITH_ROUTE if keep_route else _COPIED
+    fields: list[Field] = []
+    for field in request.headers:
+        name = field[0]
+        if name in copied:
+            if name == "To" and to_tag is not None and status != 100:
+                field = (name, _with_tag(request, field[1], to_tag))
+            fields.append(field)
+        elif name == "Timestamp" and status == 100:
+            fields.append(field)
+    response = Response(status, reason, Headers.trusted(fields), body)
+    fields.extend([_checked_field(name, value) for name, value in headers])
+    if content_type is not None:
+        fields.append(_checked_field("Content-Type", content_type))
+    return response
+
+
+def _with_tag(request: Request, to: str, tag: str) -> str:
+    try:
+        if request.to.tag is not None:
+            return to
+    except SipError:
+        # A To that cannot be read gets the tag behind whatever it is.
+        return f"{to};tag={tag}"
+    return f"{to};tag={tag}"
