@@ -1,0 +1,193 @@
+"""What the recorder's two threads do: write live recordings, and close finished ones. No threads in here."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from media.events import MediaEvent, RecordingFailed, RecordingFinished
+from media.recording.journal import Journal, JournalEntry, part_of, place_of
+from media.recording.recovery import complete, duration_of
+from media.recording.tap import QueueTap
+from media.recording.timeline import FRAME_BYTES, Timeline
+from media.recording.wav import WavWriter
+
+WRITE_INTERVAL_S: Final = 1.0
+
+_FOLDER_MODE: Final = 0o750
+
+
+@dataclass(slots=True)
+class LiveRecording:
+    """A recording from its start to the hand-over to the closer. `path` is relative to the recordings folder."""
+
+    call_id: str
+    path: str
+    place: Path
+    tap: QueueTap
+    timeline: Timeline
+    wav: WavWriter
+    write_at: float
+
+    @property
+    def part(self) -> Path:
+        """The file being written."""
+        return part_of(self.place)
+
+
+class RecordingWriter:
+    """Places the queued packets of all live recordings and appends what is settled to their files."""
+
+    def __init__(
+        self,
+        root: Path,
+        journal: Journal,
+        on_event: Callable[[MediaEvent], None],
+        hand_over: Callable[[LiveRecording], None],
+    ) -> None:
+        """`hand_over` takes a recording that is written whole, still to be synced, closed and named."""
+        self._root = root
+        self._journal = journal
+        self._on_event = on_event
+        self._hand_over = hand_over
+        self._live: dict[str, LiveRecording] = {}
+        self.failed = 0
+        self.gap_frames = 0
+        self.discarded_packets = 0
+
+    @property
+    def live(self) -> int:
+        """Recordings being written."""
+        return len(self._live)
+
+    def begin(self, call_id: str, path: str, started_at: float, tap: QueueTap) -> None:
+        """Make the file; `RecordingFailed` when it cannot be made."""
+        try:
+            if call_id in self._live:
+                raise ValueError("this call is being recorded already")
+            place = place_of(self._root, path)
+            wav = self._create(place, JournalEntry(call_id, path))
+        except (OSError, ValueError) as error:
+            tap.close()
+            self._fail(call_id, path, error)
+            return
+        live = LiveRecording(call_id, path, place, tap, Timeline(started_at), wav, started_at + WRITE_INTERVAL_S)
+        self._live[call_id] = live
+
+    def _create(self, place: Path, entry: JournalEntry) -> WavWriter:
+        place.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        if place.exists():
+            raise FileExistsError(f"{entry.path} exists")
+        self._journal.write(entry)
+        try:
+            return WavWriter(part_of(place))
+        except OSError:
+            self._journal.remove(entry.call_id)
+            raise
+
+    def turn(self, now: float) -> None:
+        """Empty every queue; write what is due. `now` monotonic seconds, read before the call."""
+        for live in list(self._live.values()):
+            self._place_queued(live)
+            if now < live.write_at:
+                continue
+            live.write_at = now + WRITE_INTERVAL_S
+            try:
+                while pcm := live.timeline.drain(now):
+                    live.wav.append(pcm)
+            except OSError as error:
+                self._drop(live, error)
+
+    def finish(self, call_id: str, ended_at: float) -> None:
+        """Write the rest up to monotonic second `ended_at` and hand over; unknown calls are ignored."""
+        live = self._live.get(call_id)
+        if live is None:
+            return
+        live.tap.close()
+        self._place_queued(live)
+        try:
+            for pcm in live.timeline.finish(ended_at):
+                live.wav.append(pcm)
+            live.wav.truncate(max(0, live.timeline.position_at(ended_at)) * FRAME_BYTES)
+        except OSError as error:
+            self._drop(live, error)
+            return
+        self._forget(live)
+        self._hand_over(live)
+
+    def finish_all(self, ended_at: float) -> None:
+        """Finish every live recording."""
+        for call_id in list(self._live):
+            self.finish(call_id, ended_at)
+
+    def abandon(self, call_id: str) -> None:
+        """Stop and delete, without an event."""
+        live = self._live.get(call_id)
+        if live is not None:
+            self._remove_files(live)
+
+    def _place_queued(self, live: LiveRecording) -> None:
+        put = live.timeline.put
+        for packet in live.tap.take():
+            put(*packet)
+
+    def _drop(self, live: LiveRecording, error: OSError) -> None:
+        self._remove_files(live)
+        self._fail(live.call_id, live.path, error)
+
+    def _remove_files(self, live: LiveRecording) -> None:
+        self._forget(live)
+        discard(live, self._journal)
+
+    def _forget(self, live: LiveRecording) -> None:
+        live.tap.close()
+        del self._live[live.call_id]
+        self.gap_frames += live.tap.gap_frames
+        self.discarded_packets += live.timeline.discarded
+
+    def _fail(self, call_id: str, path: str, error: Exception) -> None:
+        self.failed += 1
+        self._on_event(RecordingFailed(call_id, path, str(error)))
+
+
+class RecordingCloser:
+    """Syncs, names and reports recordings that are written whole."""
+
+    def __init__(self, journal: Journal, on_event: Callable[[MediaEvent], None]) -> None:
+        self._journal = journal
+        self._on_event = on_event
+        self.finished = 0
+        self.failed = 0
+
+    def close(self, live: LiveRecording) -> None:
+        """Bring one to its end: `RecordingFinished`, or `RecordingFailed` when the disk refuses."""
+        gap_frames = live.tap.gap_frames
+        try:
+            if gap_frames:
+                self._journal.write(JournalEntry(live.call_id, live.path, gap_frames))
+            live.wav.sync()
+            complete(live.part, live.place)
+        except OSError as error:
+            discard(live, self._journal)
+            self.failed += 1
+            self._on_event(RecordingFailed(live.call_id, live.path, str(error)))
+            return
+        live.wav.close()
+        self.finished += 1
+        self._on_event(RecordingFinished(live.call_id, live.path, duration_of(live.wav.pcm_bytes), gap_frames))
+
+    def acknowledge(self, call_id: str) -> None:
+        """Forget a recording that somebody else now knows of; where the disk refuses, `recover` reports it again."""
+        with suppress(OSError):
+            self._journal.remove(call_id)
+
+
+def discard(live: LiveRecording, journal: Journal) -> None:
+    """Remove what there is of a recording, as far as the disk allows."""
+    with suppress(OSError):
+        live.wav.close()
+    with suppress(OSError):
+        live.part.unlink()
+    with suppress(OSError):
+        journal.remove(live.call_id)

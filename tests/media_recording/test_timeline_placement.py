@@ -1,0 +1,256 @@
+"""TRUNK.md hard case 16: where packets lie on the recording's clock."""
+
+from array import array
+
+import pytest
+
+from media.codecs.g711 import ALAW_TO_LINEAR, ULAW_TO_LINEAR
+from media.recording.timeline import (
+    CHUNK_LIMIT,
+    DRIFT_LIMIT,
+    FRAME_BYTES,
+    MOST_SOURCES,
+    REORDER_LIMIT,
+    Timeline,
+)
+
+START = 5000.0
+PCMU, PCMA = 0, 8
+LEFT, RIGHT = 0, 1
+FRAME = 160
+
+
+def payload(mark: int) -> bytes:
+    """A 20 ms packet whose every sample tells which packet it is."""
+    return bytes([mark]) * FRAME
+
+
+def channel(pcm: bytes, side: int) -> array:
+    """One side's samples of interleaved PCM."""
+    samples = array("h")
+    samples.frombytes(pcm)
+    return samples[side::2]
+
+
+def whole(timeline: Timeline, length_s: float) -> bytes:
+    """All of a recording that lasted so long."""
+    return b"".join(timeline.finish(START + length_s))
+
+
+def packets(timeline: Timeline, side: int, marks, *, first_at=0.0, timestamp=1000, ssrc=7, codec=PCMU) -> None:
+    """One packet for each mark, 20 ms apart."""
+    for index, mark in enumerate(marks):
+        at = START + first_at + index * 0.02
+        timeline.put(side, at, (timestamp + index * FRAME) & 0xFFFFFFFF, ssrc, codec, payload(mark))
+
+
+@pytest.mark.parametrize(("codec", "table"), [(PCMU, ULAW_TO_LINEAR), (PCMA, ALAW_TO_LINEAR)])
+def test_every_code_becomes_its_linear_sample(codec, table):
+    timeline = Timeline(START)
+    timeline.put(RIGHT, START, 0, 1, codec, bytes(range(256)))
+    pcm = whole(timeline, 256 / 8000)
+    assert list(channel(pcm, RIGHT)) == list(table)
+    assert not any(channel(pcm, LEFT))
+
+
+def test_both_sides_lie_at_their_own_arrival():
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1, 2, 3], first_at=0.0)
+    packets(timeline, RIGHT, [4, 5], first_at=0.5, codec=PCMA)
+    pcm = whole(timeline, 1.0)
+    left, right = channel(pcm, LEFT), channel(pcm, RIGHT)
+    expected = [ULAW_TO_LINEAR[mark] for mark in (1, 2, 3) for _ in range(FRAME)]
+    assert list(left[: 3 * FRAME]) == expected
+    assert not any(left[3 * FRAME :])
+    assert not any(right[:4000])
+    assert list(right[4000 : 4000 + 2 * FRAME]) == [ALAW_TO_LINEAR[mark] for mark in (4, 5) for _ in range(FRAME)]
+
+
+def test_a_lost_packet_is_silence_of_its_length():
+    timeline = Timeline(START)
+    for index in (0, 1, 3):
+        timeline.put(LEFT, START + index * 0.02, index * FRAME, 7, PCMU, payload(index + 1))
+    left = channel(whole(timeline, 0.08), LEFT)
+    assert not any(left[2 * FRAME : 3 * FRAME])
+    assert left[3 * FRAME] == ULAW_TO_LINEAR[4]
+
+
+def test_silence_suppression_keeps_what_follows_in_its_place():
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1, 2])
+    packets(timeline, LEFT, [3], first_at=3.0, timestamp=1000 + 24_000)
+    left = channel(whole(timeline, 4.0), LEFT)
+    assert not any(left[2 * FRAME : 24_000])
+    assert left[24_000] == ULAW_TO_LINEAR[3]
+    assert timeline.reanchored == 0
+
+
+def test_jitter_does_not_move_a_packet():
+    timeline = Timeline(START)
+    for index, jitter_s in enumerate([0.0, 0.03, 0.011, 0.039, 0.0]):
+        timeline.put(LEFT, START + index * 0.02 + jitter_s, index * FRAME, 7, PCMU, payload(index + 1))
+    left = channel(whole(timeline, 0.1), LEFT)
+    assert list(left) == [ULAW_TO_LINEAR[mark] for mark in range(1, 6) for _ in range(FRAME)]
+
+
+def test_a_late_packet_still_lands_while_its_part_is_open():
+    timeline = Timeline(START)
+    for index in (0, 2, 3, 4):
+        timeline.put(LEFT, START + index * 0.02, index * FRAME, 7, PCMU, payload(index + 1))
+    assert len(timeline.drain(START + 0.21)) == round(0.01 * 8000) * FRAME_BYTES
+    timeline.put(LEFT, START + 0.21, FRAME, 7, PCMU, payload(2))
+    rest = channel(whole(timeline, 0.3), LEFT)
+    assert list(rest[80 : 80 + FRAME]) == [ULAW_TO_LINEAR[2]] * FRAME
+
+
+def test_a_packet_too_late_for_its_part_is_dropped_and_moves_nothing():
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1] + [9] * 19)
+    timeline.put(LEFT, START + 0.40, 1000 + 0 * FRAME, 7, PCMU, payload(2))
+    packets(timeline, LEFT, [9] * 5, first_at=0.4, timestamp=1000 + 20 * FRAME)
+    left = channel(whole(timeline, 0.5), LEFT)
+    assert list(left) == [ULAW_TO_LINEAR[1]] * FRAME + [ULAW_TO_LINEAR[9]] * 24 * FRAME
+    assert timeline.discarded == 1
+    assert timeline.reanchored == 0
+
+
+def test_a_duplicate_changes_nothing():
+    once, twice = Timeline(START), Timeline(START)
+    packets(once, LEFT, [1, 2, 3])
+    for index, mark in enumerate([1, 2, 3]):
+        for _ in range(2):
+            twice.put(LEFT, START + index * 0.02, 1000 + index * FRAME, 7, PCMU, payload(mark))
+    assert whole(once, 0.1) == whole(twice, 0.1)
+
+
+def test_the_timestamp_wraps_around():
+    timeline = Timeline(START)
+    packets(timeline, LEFT, range(1, 11), timestamp=0xFFFFFFFF - 3 * FRAME)
+    left = channel(whole(timeline, 0.2), LEFT)
+    assert list(left) == [ULAW_TO_LINEAR[mark] for mark in range(1, 11) for _ in range(FRAME)]
+
+
+def test_a_new_source_starts_at_its_arrival():
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1, 2])
+    packets(timeline, LEFT, [3, 4], first_at=1.0, timestamp=99, ssrc=8)
+    left = channel(whole(timeline, 2.0), LEFT)
+    assert left[8000] == ULAW_TO_LINEAR[3]
+    assert not any(left[2 * FRAME : 8000])
+
+
+def test_packets_of_the_old_source_that_come_after_the_new_one_keep_their_place():
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1, 2])
+    timeline.put(LEFT, START + 0.10, 99, 8, PCMU, payload(5))
+    timeline.put(LEFT, START + 0.101, 1000 + 2 * FRAME, 7, PCMU, payload(3))
+    timeline.put(LEFT, START + 0.12, 99 + FRAME, 8, PCMU, payload(6))
+    left = channel(whole(timeline, 0.2), LEFT)
+    assert left[2 * FRAME] == ULAW_TO_LINEAR[3]
+    assert left[800] == ULAW_TO_LINEAR[5]
+    assert left[960] == ULAW_TO_LINEAR[6]
+
+
+@pytest.mark.parametrize("jump", [0x1000_0000, 0x7000_0000, 0x9000_0000, 0xFFF0_0000, 40_000, 2**32 - 40_000])
+def test_a_timestamp_jump_anchors_to_arrival_again(jump):
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1] * 25)
+    packets(timeline, LEFT, [2] * 25, first_at=0.5, timestamp=(1000 + 25 * FRAME + jump) & 0xFFFFFFFF)
+    left = channel(whole(timeline, 1.0), LEFT)
+    assert list(left) == [ULAW_TO_LINEAR[1]] * 4000 + [ULAW_TO_LINEAR[2]] * 4000
+    assert timeline.reanchored == 1
+
+
+def test_a_hold_that_stops_the_timestamps_is_silence_as_long_as_it_was():
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1] * 10)
+    packets(timeline, LEFT, [2] * 10, first_at=5.0, timestamp=1000 + 10 * FRAME)
+    left = channel(whole(timeline, 6.0), LEFT)
+    assert not any(left[1600:40_000])
+    assert list(left[40_000:41_600]) == [ULAW_TO_LINEAR[2]] * 1600
+
+
+def test_a_burst_after_a_stall_moves_nothing():
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1] * 10)
+    for index in range(10, 40):
+        timeline.put(LEFT, START + 0.8, 1000 + index * FRAME, 7, PCMU, payload(2))
+    packets(timeline, LEFT, [3] * 10, first_at=0.8, timestamp=1000 + 40 * FRAME)
+    left = channel(whole(timeline, 1.0), LEFT)
+    assert list(left[6400:]) == [ULAW_TO_LINEAR[3]] * 1600
+    assert list(left[4800:6400]) == [ULAW_TO_LINEAR[2]] * 1600
+    assert timeline.reanchored == 0
+    assert timeline.discarded > 0
+
+
+def test_a_first_packet_that_came_late_does_not_hold_the_others_back():
+    timeline = Timeline(START)
+    timeline.put(LEFT, START + 0.1, 0, 7, PCMU, payload(1))
+    packets(timeline, LEFT, [2] * 20, first_at=0.1, timestamp=FRAME * 5)
+    left = channel(whole(timeline, 0.6), LEFT)
+    assert list(left[800:4000]) == [ULAW_TO_LINEAR[2]] * 3200
+
+
+@pytest.mark.parametrize("ppm", [50, -50])
+def test_two_hours_of_clock_drift_never_exceed_the_limit(ppm):
+    """A packet a second stands for the rest; one in ten minutes is marked and looked for where it came out."""
+    timeline = Timeline(START)
+    mark = ULAW_TO_LINEAR[2].to_bytes(2, "little", signed=True)
+    found, expected = [], []
+    for second in range(7201):
+        real_s = second / (1 + ppm / 1e6)
+        marked = second % 600 == 0
+        timeline.put(RIGHT, START + real_s, (second * 8000) & 0xFFFFFFFF, 7, PCMU, payload(2 if marked else 1))
+        if marked:
+            expected.append(round(real_s * 8000))
+        written = timeline.written
+        at = timeline.drain(START + real_s + 0.9).find(mark)
+        if at >= 0:
+            found.append(written + at // FRAME_BYTES)
+    assert max(abs(there - due) for there, due in zip(found, expected, strict=True)) <= DRIFT_LIMIT + 4
+    # 2,880 samples in all: 360 ms, corrected in steps of one limit.
+    assert 7 <= timeline.reanchored <= 10
+    assert timeline.discarded == 0
+
+
+@pytest.mark.parametrize("length_s", [0.0, 0.003, 0.5, 12.3456, 65.0])
+def test_the_length_is_the_talk_time_whatever_came(length_s):
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1] * 5, first_at=-0.05)
+    packets(timeline, RIGHT, [1] * 5, first_at=length_s - 0.03)
+    drained = b"".join(iter(lambda: timeline.drain(START + length_s / 2), b""))
+    total = drained + whole(timeline, length_s)
+    assert len(total) == round(length_s * 8000) * FRAME_BYTES
+
+
+def test_a_packet_across_the_start_keeps_only_its_end():
+    timeline = Timeline(START)
+    timeline.put(LEFT, START - 0.01, 0, 7, PCMU, bytes(range(FRAME)))
+    left = channel(whole(timeline, 0.02), LEFT)
+    assert list(left) == [ULAW_TO_LINEAR[code] for code in range(80, FRAME)] + [0] * 80
+
+
+def test_drained_parts_are_bounded_and_leave_the_reorder_window_open():
+    timeline = Timeline(START)
+    assert timeline.drain(START + REORDER_LIMIT / 8000) == b""
+    assert len(timeline.drain(START + 3600)) == CHUNK_LIMIT * FRAME_BYTES
+
+
+@pytest.mark.parametrize(
+    ("arrival", "codec", "content"), [(3600.0, PCMU, payload(1)), (0.0, 96, payload(1)), (0.0, PCMU, b"")]
+)
+def test_what_cannot_be_placed_is_counted_and_takes_no_memory(arrival, codec, content):
+    timeline = Timeline(START)
+    timeline.put(LEFT, START + arrival, 0, 7, codec, content)
+    assert timeline.discarded == 1
+    assert not any(whole(timeline, 0.1))
+
+
+def test_sources_are_bounded_and_the_oldest_is_forgotten():
+    timeline = Timeline(START)
+    timeline.put(LEFT, START, 0, 1, PCMU, payload(1))
+    for ssrc in range(2, 2 + MOST_SOURCES):
+        timeline.put(LEFT, START + 0.1, 0, ssrc, PCMU, payload(2))
+    timeline.put(LEFT, START + 0.23, FRAME * 11, 1, PCMU, payload(3))
+    left = channel(whole(timeline, 0.5), LEFT)
+    assert left.index(ULAW_TO_LINEAR[3]) == 1840  # its arrival; its timestamp alone says 1760
