@@ -1,6 +1,16 @@
 """Where a message goes: the path of a response (RFC 3261 18.2.2, RFC 3581) and the next hop of a request (12.2.1.1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import Final
+
+from b2bua.sip.headers import NameAddr
+from b2bua.sip.message import Request
+from b2bua.sip.uri import Uri
+
+DEFAULT_PORT: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
+_CACHED_HOSTS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,121 @@ class TransportAddress:
         return self.transport != "udp"
 
 
+@dataclass(frozen=True, slots=True)
+class LocalAddress:
+    """A listener of ours: the address its socket is bound to, and the host (no brackets) and port that peers are told.
+
+    The derived texts stand in every message: `sent_by` in Via, `via_start` up to the branch, `contact_uri`.
+    """
+
+    bound: TransportAddress
+    advertised_host: str
+    advertised_port: int
+    sent_by: str = field(init=False)
+    via_start: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the texts."""
+        sent_by = f"{bracketed(self.advertised_host)}:{self.advertised_port}"
+        object.__setattr__(self, "sent_by", sent_by)
+        object.__setattr__(self, "via_start", f"Via: SIP/2.0/{self.bound.transport.upper()} {sent_by};branch=")
+
+    def contact_uri(self, user: str | None = None) -> str:
+        """The URI where we are reached, with no user part or a fixed one that tells nothing."""
+        userinfo = f"{user}@" if user else ""
+        transport = "" if self.bound.transport == "udp" else f";transport={self.bound.transport}"
+        return f"sip:{userinfo}{self.sent_by}{transport}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A datagram, or a stream's message, to be sent; `local` is the bound address it leaves from."""
+
+    content: bytes
+    destination: TransportAddress
+    local: TransportAddress
+
+
 def bracketed(host: str) -> str:
     """The host as it stands in a URI or a Via: an IPv6 literal in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+@lru_cache(maxsize=_CACHED_HOSTS)
+def is_ip_literal(host: str) -> bool:
+    """Whether the host, without brackets, is an address and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def stamp_via(request: Request, source: TransportAddress) -> None:
+    """Note in the topmost Via where the request came from: `received` (18.2.1) and the value of `rport` (RFC 3581 4).
+
+    Raises MalformedHeader where the Via cannot be read.
+    """
+    via = request.via
+    if via.wants_rport:
+        via = via.with_params(received=source.host, rport=str(source.port))
+    elif via.host != source.host:
+        via = via.with_params(received=source.host)
+    else:
+        return
+    request.headers.replace_first_value("Via", str(via))
+
+
+def response_destination(request: Request, source: TransportAddress) -> TransportAddress:
+    """Where the responses to a stamped request go: 18.2.2 and RFC 3581 section 4. Raises MalformedHeader.
+
+    On a stream, back over it. On UDP to `maddr`, else to the source's host, at the source's port where rport was
+    asked for and at the port of sent-by otherwise.
+    """
+    if source.reliable:
+        return source
+    via = request.via
+    maddr = via.maddr
+    if maddr is not None and is_ip_literal(maddr):
+        return TransportAddress(source.transport, maddr, via.port or DEFAULT_PORT[source.transport])
+    if via.wants_rport:
+        return source
+    return TransportAddress(source.transport, source.host, via.port or DEFAULT_PORT[source.transport])
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedRequest:
+    """A request's line, its Route values and the URI of its next hop."""
+
+    request_uri: str
+    routes: tuple[str, ...]
+    next_hop: str
+
+
+def route_in_dialog(target: str, route_set: tuple[str, ...]) -> RoutedRequest:
+    """What a request to `target` through `route_set` looks like (12.2.1.1). Raises MalformedHeader, MalformedUri.
+
+    A first route with `lr` is a loose router: the target stays the request URI. Without, it is a strict router: its
+    URI becomes the request URI, and the target goes last in Route.
+    """
+    if not route_set:
+        return RoutedRequest(target, (), target)
+    first = NameAddr.parse(route_set[0]).uri
+    if first.is_loose_router:
+        return RoutedRequest(target, route_set, str(first))
+    stripped = Uri(first.scheme, first.user, first.password, first.host, first.port, first.params, (), first.opaque)
+    return RoutedRequest(str(stripped), (*route_set[1:], f"<{target}>"), str(first))
+
+
+def next_hop_address(uri_text: str, transport: str) -> TransportAddress | None:
+    """The address a SIP URI names by itself; None where that takes DNS, or the URI is no SIP.
+
+    `transport` is used where the URI names none. Raises MalformedUri.
+    """
+    uri = Uri.parse(uri_text)
+    if not uri.is_sip or not is_ip_literal(uri.host):
+        return None
+    named = (uri.param("transport") or ("tls" if uri.scheme == "sips" else transport)).lower()
+    if named not in DEFAULT_PORT:
+        return None
+    return TransportAddress(named, uri.host, uri.port or DEFAULT_PORT[named])

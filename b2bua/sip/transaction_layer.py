@@ -1,0 +1,278 @@
+"""The table of transactions: which one a message belongs to (RFC 3261 17.1.3, 17.2.3), and what it sends."""
+
+from collections.abc import Callable
+from typing import Final
+
+from b2bua.sip.message import Request, Response
+from b2bua.sip.routing import Outgoing, TransportAddress
+from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.timers import TimerQueue
+from b2bua.sip.transactions import (
+    ACCEPTED,
+    GIVEN_UP,
+    RECEIVED_ACK,
+    RECEIVED_BY_CLASS,
+    RECEIVED_REQUEST,
+    SENT_BY_CLASS,
+    TERMINATED,
+    TRANSPORT_ERROR,
+    ClientTransaction,
+    Failed,
+    InviteClientTransaction,
+    InviteServerTransaction,
+    Item,
+    NonInviteClientTransaction,
+    NonInviteServerTransaction,
+    PassUp,
+    Send,
+    ServerTransaction,
+    Transaction,
+)
+
+Key = tuple[str, ...]
+ToUser = PassUp | Failed | None
+"""What a step leaves for the transaction's user."""
+
+_NO_SENT_BY: Final = ""
+
+
+def client_key(branch: str, method: str) -> Key:
+    """17.1.3: the branch of the top Via and the method of CSeq."""
+    return (branch.lower(), method)
+
+
+def server_key(request: Request, method: str) -> Key:
+    """17.2.3: branch, sent-by and method; for a request without the magic cookie what RFC 2543 matched by.
+
+    Raises MalformedHeader or MalformedUri.
+    """
+    via = request.via
+    if via.has_transaction_id:
+        return ((via.branch or "").lower(), f"{via.host.lower()}:{via.port or _NO_SENT_BY}", method)
+    return (*_legacy_parts(request), request.to_tag or "", method)
+
+
+def _legacy_parts(request: Request) -> Key:
+    """What stays the same in an RFC 2543 request, its CANCEL and its ACK; the To tag is compared apart."""
+    via = str(request.via)
+    return ("2543", request.request_uri, request.from_tag or "", request.call_id, str(request.cseq.number), via)
+
+
+def merge_key(request: Request) -> Key:
+    """8.2.2.2: what two copies of one request that came by different paths have in common."""
+    cseq = request.cseq
+    return (request.from_tag or "", request.call_id, str(cseq.number), cseq.method)
+
+
+class TransactionLayer:
+    """All live transactions. A step sends by itself, and returns what is for the transaction's user.
+
+    `on_end` is called once for each transaction that has reached Terminated and left the table; the caller of a step
+    calls `sweep` after having dealt with the step's result, so that the end always comes last.
+    """
+
+    def __init__(
+        self, timers: TimerQueue, outgoing: list[Outgoing], on_end: Callable[[Transaction, float], None]
+    ) -> None:
+        self._timers = timers
+        self._outgoing = outgoing
+        self._on_end = on_end
+        self._next_number = 0
+        self._clients: dict[Key, ClientTransaction] = {}
+        self._servers: dict[Key, ServerTransaction] = {}
+        self._servers_by_number: dict[int, ServerTransaction] = {}
+        self._legacy_invites: dict[Key, ServerTransaction] = {}
+        self._merges: dict[Key, ServerTransaction] = {}
+        self._clients_by_destination: dict[TransportAddress, dict[int, ClientTransaction]] = {}
+
+    def __len__(self) -> int:
+        """Live transactions of both sides."""
+        return len(self._clients) + len(self._servers)
+
+    @property
+    def table_sizes(self) -> tuple[int, ...]:
+        """The sizes of all tables; all zero when nothing lives."""
+        return (
+            len(self._clients),
+            len(self._servers),
+            len(self._servers_by_number),
+            len(self._legacy_invites),
+            len(self._merges),
+            len(self._clients_by_destination),
+        )
+
+    # Matching.
+
+    def client_of(self, response: Response) -> ClientTransaction | None:
+        """The client transaction a response belongs to. Raises MalformedHeader."""
+        branch = response.via.branch
+        return None if branch is None else self._clients.get(client_key(branch, response.cseq.method))
+
+    def server_of(self, request: Request) -> ServerTransaction | None:
+        """The server transaction that this request (no ACK) is a retransmission within. Raises as server_key does."""
+        return self._servers.get(server_key(request, request.method))
+
+    def server_numbered(self, number: int) -> ServerTransaction | None:
+        """The live server transaction of that number."""
+        return self._servers_by_number.get(number)
+
+    def cancelled_by(self, cancel: Request) -> ServerTransaction | None:
+        """The INVITE transaction that a CANCEL is for (9.2). Raises as server_key does."""
+        return self._servers.get(server_key(cancel, "INVITE"))
+
+    def acknowledged_by(self, ack: Request) -> ServerTransaction | None:
+        """The INVITE transaction of an ACK: a failure's, or any of an RFC 2543 peer. Raises as server_key does."""
+        if ack.via.has_transaction_id:
+            return self._servers.get(server_key(ack, "INVITE"))
+        invite = self._legacy_invites.get(_legacy_parts(ack))
+        return invite if invite is not None and invite.response_to_tag == (ack.to_tag or "") else None
+
+    def is_merged(self, request: Request) -> bool:
+        """Whether a request outside a dialog that matches no transaction copies one that does (8.2.2.2)."""
+        return merge_key(request) in self._merges
+
+    # Client side.
+
+    def send_request(self, request: SentRequest, now: float, usage: object, purpose: str) -> ClientTransaction:
+        """Send a request (no ACK) in a new client transaction."""
+        self._next_number += 1
+        machine = InviteClientTransaction if request.method == "INVITE" else NonInviteClientTransaction
+        key = client_key(request.branch, request.method)
+        transaction = machine(self._next_number, key, request)
+        transaction.usage = usage
+        transaction.purpose = purpose
+        self._clients[key] = transaction
+        self._clients_by_destination.setdefault(request.destination, {})[transaction.number] = transaction
+        self._send(transaction, request.render())
+        self._arm(transaction, now)
+        return transaction
+
+    def receive_response(self, transaction: ClientTransaction, response: Response, now: float) -> ToUser:
+        """Let a response reach its transaction."""
+        return self._step(transaction, RECEIVED_BY_CLASS[response.status // 100], response, now)
+
+    def clients_to(self, destination: TransportAddress) -> tuple[ClientTransaction, ...]:
+        """The client transactions whose requests go to that address."""
+        return tuple(self._clients_by_destination.get(destination, {}).values())
+
+    # Server side.
+
+    def accept_request(
+        self, request: Request, source: TransportAddress, local: TransportAddress, destination: TransportAddress
+    ) -> ServerTransaction:
+        """A new server transaction for a stamped request (no ACK). Raises as server_key does."""
+        self._next_number += 1
+        machine = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
+        key = server_key(request, request.method)
+        transaction = machine(self._next_number, key, request, source, local, destination)
+        self._servers[key] = transaction
+        self._servers_by_number[transaction.number] = transaction
+        if request.method == "INVITE" and not request.via.has_transaction_id:
+            transaction.legacy_key = _legacy_parts(request)
+            self._legacy_invites[transaction.legacy_key] = transaction
+        if request.to_tag is None:
+            transaction.merge_key = merge_key(request)
+            self._merges[transaction.merge_key] = transaction
+        return transaction
+
+    def receive_again(self, transaction: ServerTransaction, request: Request, now: float) -> ToUser:
+        """Let a retransmission of the request reach its transaction."""
+        return self._step(transaction, RECEIVED_REQUEST, request, now)
+
+    def receive_ack(self, transaction: ServerTransaction, ack: Request, now: float) -> ToUser:
+        """Let an ACK reach the INVITE's transaction."""
+        return self._step(transaction, RECEIVED_ACK, ack, now)
+
+    def send_response(self, transaction: ServerTransaction, response: Response, now: float) -> ToUser:
+        """Send a response of the user; ignored where the machine has no place for it (a 1xx after a final)."""
+        if response.status > 100:
+            transaction.response_to_tag = response.to_tag or ""
+        return self._step(transaction, SENT_BY_CLASS[response.status // 100], response.render(), now)
+
+    def await_user(self, transaction: ServerTransaction, now: float) -> None:
+        """The request goes to its user: let the timers run that limit how long the answer may take."""
+        self._arm(transaction, now)
+
+    def send_again(self, transaction: ServerTransaction) -> None:
+        """The user's retransmission of its 2xx (13.3.1.4)."""
+        if transaction.state == ACCEPTED:
+            self._send(transaction, transaction.last_sent)
+
+    # Either side.
+
+    def fire(self, transaction: Transaction, timer: str, now: float) -> ToUser:
+        """Let a timer that has fallen due reach its transaction."""
+        return self._step(transaction, timer, None, now)
+
+    def give_up(self, transaction: Transaction, now: float) -> ToUser:
+        """The user expects nothing of it any more."""
+        return self._step(transaction, GIVEN_UP, None, now)
+
+    def fail(self, transaction: Transaction, now: float) -> ToUser:
+        """The transport could not deliver what it sent."""
+        return self._step(transaction, TRANSPORT_ERROR, None, now)
+
+    def sweep(self, transaction: Transaction, now: float) -> None:
+        """Take a terminated transaction out of the tables and say so; nothing for a live one, or one swept already."""
+        if transaction.state != TERMINATED or not self._forget(transaction):
+            return
+        self._timers.disarm_all(transaction)
+        self._on_end(transaction, now)
+
+    def _step(self, transaction: Transaction, happened: str, item: Item, now: float) -> ToUser:
+        to_user: ToUser = None
+        for output in transaction.take(happened, item):
+            if isinstance(output, Send):
+                self._send(transaction, output.content)
+            else:
+                to_user = output
+        self._arm(transaction, now)
+        return to_user
+
+    def _send(self, transaction: Transaction, content: bytes) -> None:
+        transaction.last_sent = content
+        self._outgoing.append(Outgoing(content, transaction.destination, transaction.local))
+
+    def _arm(self, transaction: Transaction, now: float) -> None:
+        """Let exactly the timers of the state run; one of zero seconds has fallen due already."""
+        running = transaction.running
+        live = transaction.live_timers[transaction.state]
+        for timer in tuple(running) if running else ():
+            if timer not in live:
+                self._timers.disarm(transaction, timer)
+        for timer in live:
+            if timer in running:
+                continue
+            duration_s = transaction.duration_s(timer)
+            if duration_s == 0.0:
+                transaction.take(timer)
+                self._arm(transaction, now)
+                return
+            if duration_s is not None:
+                self._timers.arm(transaction, timer, now + duration_s)
+
+    def _forget(self, transaction: Transaction) -> bool:
+        if isinstance(transaction, ClientTransaction):
+            return self._forget_client(transaction)
+        if isinstance(transaction, ServerTransaction):
+            return self._forget_server(transaction)
+        return False
+
+    def _forget_client(self, transaction: ClientTransaction) -> bool:
+        if self._clients.pop(transaction.key, None) is None:
+            return False
+        there = self._clients_by_destination[transaction.destination]
+        del there[transaction.number]
+        if not there:
+            del self._clients_by_destination[transaction.destination]
+        return True
+
+    def _forget_server(self, transaction: ServerTransaction) -> bool:
+        if self._servers_by_number.pop(transaction.number, None) is None:
+            return False
+        del self._servers[transaction.key]
+        if transaction.legacy_key is not None:
+            del self._legacy_invites[transaction.legacy_key]
+        if transaction.merge_key is not None:
+            del self._merges[transaction.merge_key]
+        return True
