@@ -1,0 +1,227 @@
+"""MP3s of finished recordings, made by a bounded pool of low-priority processes."""
+
+import asyncio
+import json
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+WAITING_JOBS: Final = 1000
+TIMEOUT_S: Final = 900.0
+ATTEMPTS: Final = 2
+JOBS_FOR_EACH_WORKER: Final = 100  # then a fresh process takes its place
+EXIT_TIMEOUT_S: Final = 5.0
+
+_PACKAGES: Final = Path(__file__).resolve().parents[2]
+
+
+class Mp3Error(Exception):
+    """An MP3 was not made; nothing is left under its name that was not there before."""
+
+
+class Mp3QueueFull(Mp3Error):
+    """Too many jobs wait already; try again later."""
+
+
+class Mp3Failed(Mp3Error):
+    """The recording is missing or broken, the disk refused, or the encoder did; the text says which."""
+
+
+class Mp3TimedOut(Mp3Error):
+    """The job took too long and was ended."""
+
+
+class Mp3WorkerDied(Mp3Error):
+    """The process making it was killed, at every attempt."""
+
+
+class Mp3PoolClosed(Mp3Error):
+    """The pool is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mp3Job:
+    """What is to be made of what. `title` and `date` go into the ID3 tags."""
+
+    wav: Path
+    mp3: Path
+    title: str = ""
+    date: str = ""
+
+    def line(self, part: Path) -> bytes:
+        """As a worker reads it, with the name to write under until it is whole."""
+        fields = {"wav": self.wav, "part": part, "mp3": self.mp3, "title": self.title, "date": self.date}
+        return json.dumps({name: str(value) for name, value in fields.items()}).encode() + b"\n"
+
+
+class _Worker:
+    """One worker process and its pipes."""
+
+    __slots__ = ("_process", "jobs")
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.jobs = 0
+
+    @classmethod
+    async def start(cls) -> "_Worker":
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
+        # pydub's own source makes the compiler of newer Pythons complain once.
+        arguments = ("-W", "ignore::SyntaxWarning", "-m", "media.recording.mp3_worker")
+        return cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                *arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env=environment,
+                start_new_session=True,  # a terminal's Ctrl-C is for the server, which ends its workers itself
+            )
+        )
+
+    async def do(self, line: bytes) -> dict[str, object]:
+        """Its reply; Mp3WorkerDied when it ends before one."""
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.jobs += 1
+        try:
+            process.stdin.write(line)
+            await process.stdin.drain()
+            reply = await process.stdout.readline()
+        except (ConnectionError, ValueError) as error:
+            raise Mp3WorkerDied(f"the worker cannot be spoken to: {error}") from error
+        if not reply.endswith(b"\n"):
+            raise Mp3WorkerDied("the worker ended during the job")
+        answer: dict[str, object] = json.loads(reply)
+        return answer
+
+    def kill(self) -> None:
+        """End it now, whatever it does; its encoder ends with the pipe between them."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def end(self) -> None:
+        """Let it end, or end it, and collect it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            async with asyncio.timeout(EXIT_TIMEOUT_S):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+
+
+class Mp3Pool:
+    """At most `workers` MP3s are being made and `waiting_jobs` wait; what comes then is refused.
+
+    A worker that dies fails its own job alone, which is tried again by a new one, `attempts` times in all.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        waiting_jobs: int = WAITING_JOBS,
+        timeout_s: float = TIMEOUT_S,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        """`workers` None: half of the processors, at least one. `timeout_s` is for one attempt."""
+        self._limit = workers or max(1, (os.cpu_count() or 1) // 2)
+        self._slots = asyncio.Semaphore(self._limit)
+        self._waiting_limit = waiting_jobs
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._idle: list[_Worker] = []
+        self._busy: set[_Worker] = set()
+        self._unfinished = 0
+        self._numbered = 0
+        self._closed = False
+        self.made = 0
+        self.failed = 0
+        self.peak_memory_kib = 0  # the largest any worker has been
+
+    @property
+    def queue_length(self) -> int:
+        """Jobs that wait for a worker."""
+        return max(0, self._unfinished - self._limit)
+
+    async def export(self, wav: Path, mp3: Path, *, title: str = "", date: str = "") -> None:
+        """Make `mp3` of a dual channel `wav`, levels matched, A left and B right. Raises an Mp3Error."""
+        if self._closed:
+            raise Mp3PoolClosed("the pool is closed")
+        if self._unfinished >= self._limit + self._waiting_limit:
+            raise Mp3QueueFull(f"{self._waiting_limit} jobs wait already")
+        self._unfinished += 1
+        try:
+            async with self._slots:
+                await self._make(Mp3Job(wav, mp3, title, date))
+        except Mp3Error:
+            self.failed += 1
+            raise
+        finally:
+            self._unfinished -= 1
+        self.made += 1
+
+    async def close(self) -> None:
+        """End all workers; jobs under way and waiting fail with Mp3PoolClosed."""
+        self._closed = True
+        for worker in self._busy:
+            worker.kill()
+        while self._idle:
+            await self._idle.pop().end()
+
+    async def _make(self, job: Mp3Job) -> None:
+        for attempt in range(1, self._attempts + 1):
+            if self._closed:
+                raise Mp3PoolClosed("the pool is closed")
+            try:
+                await self._attempt(job)
+                return
+            except Mp3WorkerDied:
+                if attempt == self._attempts and not self._closed:
+                    raise
+        raise Mp3PoolClosed("the pool is closed")
+
+    async def _attempt(self, job: Mp3Job) -> None:
+        self._numbered += 1
+        part = job.mp3.with_name(f"{job.mp3.name}.{self._numbered}.part")
+        worker = self._idle.pop() if self._idle else await self._start()
+        self._busy.add(worker)
+        reusable = False
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                reply = await worker.do(job.line(part))
+            reusable = worker.jobs < JOBS_FOR_EACH_WORKER and not self._closed
+        except TimeoutError:
+            raise Mp3TimedOut(f"not made within {self._timeout_s:g} s") from None
+        finally:
+            self._busy.discard(worker)
+            if reusable:
+                self._idle.append(worker)
+            else:
+                worker.kill()
+                await asyncio.shield(worker.end())
+                _remove(part)
+        match reply:
+            case {"peak_memory_kib": int(peak)}:
+                self.peak_memory_kib = max(self.peak_memory_kib, peak)
+            case _:
+                _remove(part)
+                raise Mp3Failed(str(reply.get("error")))
+
+    async def _start(self) -> _Worker:
+        try:
+            return await _Worker.start()
+        except OSError as error:
+            raise Mp3Failed(f"no worker process: {error}") from error
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):
+        part.unlink()
