@@ -24,3 +24,11 @@ class TransferConflict(StorageError):
 
 class UnknownRecord(StorageError):
     """No such organisation, key, endpoint or call."""
+
+
+class IllegalState(StorageError):
+    """A constraint of the database refused what the unit of work wrote; the unit was rolled back whole."""
+
+
+class DatabaseUnusable(StorageError):
+    """The file is not ours, newer than this program or of altered migrations; or the URL names no database."""

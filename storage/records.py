@@ -248,3 +248,78 @@ class CallStats:
     cost_paise: int
     answered_calls: int
     failed_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingSession:
+    """The standing association of two parties behind one masked number: `party_low` < `party_high` as text."""
+
+    org_id: str
+    party_low: str
+    party_high: str
+    number: str
+    trunk: str
+    created_at: int
+    last_used_at: int
+
+    def other(self, party: str) -> str:
+        """The party at the other end."""
+        return self.party_high if party == self.party_low else self.party_low
+
+
+@dataclass(frozen=True, slots=True)
+class NumberUse:
+    """How busy a masked number is: calls alive on it now, and pairs standing behind it."""
+
+    number: str
+    live_calls: int
+    pairs: int
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. Of one call's deliveries to one endpoint at most one is ready or leased."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    LEASED = "leased"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """One POST that was made, as logged."""
+
+    attempt: int
+    attempted_at: int
+    delivered: bool
+    http_status: int | None
+    error: str | None
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLog:
+    """One event's way to one endpoint, with every attempt made. `due_at` None once it has ended."""
+
+    delivery_id: int
+    webhook_id: str
+    event_id: str
+    event: WebhookEvent
+    call_id: str
+    sequence: int
+    created_at: int
+    state: DeliveryState
+    due_at: int | None
+    attempts: tuple[DeliveryAttempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WalletMismatch:
+    """A wallet that is not the sum of its transfers: a defect, or a hand in the database."""
+
+    org_id: str
+    balance_paise: int
+    reserved_paise: int
+    ledger_balance_paise: int
+    ledger_reserved_paise: int

@@ -1,0 +1,169 @@
+"""Organisations, their API keys and their webhook endpoints."""
+
+import json
+from collections.abc import Mapping
+
+from storage.codec import to_json
+from storage.errors import UnknownRecord
+from storage.queries import Queries, Row
+from storage.records import ApiKey, Organisation, Scope, Tariff, WebhookEndpoint, WebhookEvent
+
+
+def organisation_of(row: Row) -> Organisation:
+    """The organisation of an `accounts.organisation` row."""
+    return Organisation(row[0], row[1], row[2], Tariff(row[3], row[4], row[5]), row[6], row[7])
+
+
+def key_of(row: Row) -> ApiKey:
+    """The key of an `accounts.keys` row."""
+    return ApiKey(
+        key_id=row[0],
+        org_id=row[1],
+        name=row[2],
+        key_sha256=row[3],
+        prefix=row[4],
+        scopes=frozenset(Scope(word) for word in row[5].split()),
+        created_at=row[6],
+        expires_at=row[7],
+        revoked_at=row[8],
+        last_used_at=row[9],
+        allowed_networks=tuple(json.loads(row[10])),
+        rate_limit_per_minute=row[11],
+    )
+
+
+def endpoint_of(row: Row) -> WebhookEndpoint:
+    """The endpoint of an `accounts.endpoint` row."""
+    return WebhookEndpoint(
+        webhook_id=row[0],
+        org_id=row[1],
+        url=row[2],
+        secrets=tuple(json.loads(row[3])),
+        events=frozenset(WebhookEvent(word) for word in (row[4] or "").split()),
+        created_at=row[5],
+        disabled_at=row[6],
+    )
+
+
+class Accounts:
+    """Who the operator's customers are and how they are reached."""
+
+    __slots__ = ("_queries",)
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    def create_organisation(self, organisation: Organisation) -> None:
+        """Add a customer with an empty wallet. IllegalState: the id is taken or the tariff impossible."""
+        tariff = organisation.tariff
+        self._queries.run(
+            "accounts.add_organisation",
+            (
+                organisation.org_id,
+                organisation.name,
+                organisation.created_at,
+                tariff.rate_paise_per_minute,
+                tariff.pulse_s,
+                tariff.gst_percent,
+                organisation.gstin,
+                organisation.state,
+            ),
+        )
+
+    def organisation(self, org_id: str) -> Organisation:
+        """One customer. UnknownRecord."""
+        row = self._queries.one("accounts.organisation", (org_id,))
+        if row is None:
+            raise UnknownRecord(f"no organisation {org_id}")
+        return organisation_of(row)
+
+    def organisations(self) -> list[Organisation]:
+        """All customers, oldest first."""
+        return [organisation_of(row) for row in self._queries.all("accounts.organisations")]
+
+    def add_key(self, key: ApiKey) -> None:
+        """Add a key. UnknownRecord: no such organisation. IllegalState: the id or the key is there already."""
+        self.organisation(key.org_id)
+        self._queries.run(
+            "accounts.add_key",
+            (
+                key.key_id,
+                key.org_id,
+                key.name,
+                key.key_sha256,
+                key.prefix,
+                " ".join(sorted(key.scopes)),
+                key.created_at,
+                key.expires_at,
+                key.revoked_at,
+                key.last_used_at,
+                to_json(list(key.allowed_networks)),
+                key.rate_limit_per_minute,
+            ),
+        )
+
+    def key_by_sha256(self, key_sha256: str) -> ApiKey | None:
+        """The key with this hash, revoked and expired ones too: the caller judges."""
+        row = self._queries.one("accounts.key_by_sha256", (key_sha256,))
+        return None if row is None else key_of(row)
+
+    def keys(self, org_id: str) -> list[ApiKey]:
+        """An organisation's keys, oldest first."""
+        return [key_of(row) for row in self._queries.all("accounts.keys", (org_id,))]
+
+    def revoke_key(self, key_id: str, at: int) -> None:
+        """Revoke a key; done before, the first time stands. UnknownRecord."""
+        self._changed("accounts.revoke_key", {"key_id": key_id, "at": at}, f"no key {key_id}")
+
+    def expire_key(self, key_id: str, expires_at: int) -> None:
+        """Give a key an end: the grace of one that is being replaced. UnknownRecord."""
+        self._changed("accounts.expire_key", {"key_id": key_id, "expires_at": expires_at}, f"no key {key_id}")
+
+    def touch_key(self, key_id: str, at: int) -> bool:
+        """Note that a key was used; False when that was noted within the last minute, and nothing is written."""
+        return self._queries.run("accounts.touch_key", {"key_id": key_id, "at": at}) == 1
+
+    def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
+        """Add an endpoint; it gets what happens from now on. UnknownRecord: no such organisation."""
+        self.organisation(endpoint.org_id)
+        self._queries.run(
+            "accounts.add_endpoint",
+            (
+                endpoint.webhook_id,
+                endpoint.org_id,
+                endpoint.url,
+                to_json(list(endpoint.secrets)),
+                endpoint.created_at,
+                endpoint.disabled_at,
+            ),
+        )
+        for event in sorted(endpoint.events):
+            self._queries.run("accounts.add_filter", (endpoint.webhook_id, event))
+
+    def endpoint(self, webhook_id: str) -> WebhookEndpoint:
+        """One endpoint. UnknownRecord."""
+        row = self._queries.one("accounts.endpoint", (webhook_id,))
+        if row is None:
+            raise UnknownRecord(f"no endpoint {webhook_id}")
+        return endpoint_of(row)
+
+    def endpoints(self, org_id: str) -> list[WebhookEndpoint]:
+        """An organisation's endpoints, disabled ones too, oldest first."""
+        return [endpoint_of(row) for row in self._queries.all("accounts.endpoints", (org_id,))]
+
+    def set_endpoint_secrets(self, webhook_id: str, secrets: tuple[str, ...]) -> None:
+        """Sign with these, newest first: one, or two while one is rotated. UnknownRecord, IllegalState."""
+        parameters = {"webhook_id": webhook_id, "secrets": to_json(list(secrets))}
+        self._changed("accounts.set_secrets", parameters, f"no endpoint {webhook_id}")
+
+    def disable_endpoint(self, webhook_id: str, at: int) -> None:
+        """Send nothing more there; what is under way is held, not lost. UnknownRecord."""
+        self._changed("accounts.disable_endpoint", {"webhook_id": webhook_id, "at": at}, f"no endpoint {webhook_id}")
+
+    def enable_endpoint(self, webhook_id: str) -> None:
+        """Send there again, what was held first. UnknownRecord."""
+        self._changed("accounts.enable_endpoint", {"webhook_id": webhook_id}, f"no endpoint {webhook_id}")
+
+    def _changed(self, statement: str, parameters: Mapping[str, object], complaint: str) -> None:
+        if self._queries.run(statement, parameters) == 0:
+            raise UnknownRecord(complaint)

@@ -1,0 +1,89 @@
+"""What an organisation asks of its calls: one, a page of them, totals."""
+
+from typing import Final
+
+from storage.codec import call_of
+from storage.queries import Queries
+from storage.records import CallFilter, CallRecord, CallStats
+
+# Every time there is lies strictly between these.
+EARLIEST_MS: Final = -(2**62)
+LATEST_MS: Final = 2**62
+
+
+class CallLogs:
+    """Live and finished calls together, an organisation at a time.
+
+    A call stands in time at its `started_at`, or its `created_at` while it has none: order, date filters and
+    periods all go by that.
+    """
+
+    __slots__ = ("_queries",)
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    def call(self, org_id: str, call_id: str) -> CallRecord | None:
+        """A call of this organisation, live or finished."""
+        record = self._call(call_id)
+        return record if record is not None and record.org_id == org_id else None
+
+    def page(self, org_id: str, wanted: CallFilter, page: int, per_page: int) -> tuple[list[CallRecord], int]:
+        """Page `page` (from 1) of the calls that meet every condition, newest first, and how many meet them."""
+        if wanted.reference is not None:
+            kind = "reference"
+        elif wanted.party is not None:
+            kind = "party"
+        else:
+            kind = "time"
+        parameters: dict[str, object] = {
+            "org_id": org_id,
+            "status": wanted.status,
+            "after": EARLIEST_MS if wanted.started_after is None else wanted.started_after,
+            "before": LATEST_MS if wanted.started_before is None else wanted.started_before,
+            "reference": wanted.reference,
+            "party": wanted.party,
+            "limit": per_page,
+            "offset": min((page - 1) * per_page, LATEST_MS),
+        }
+        total = self._queries.number(f"call_logs.count_by_{kind}", parameters)
+        if (page - 1) * per_page >= total:
+            return [], total
+        keys = self._queries.all(f"call_logs.page_by_{kind}", parameters)
+        records = (
+            self._queries.one("calls.live_call" if live else "calls.cdr", (call_id,)) for call_id, _, live in keys
+        )
+        return [call_of(row) for row in records if row is not None], total
+
+    def stats(self, org_id: str, start: int | None, end: int | None) -> CallStats:
+        """Totals over a period, both ends included; None: open.
+
+        `total_sessions` are the masking sessions whose life (first to last use) touches the period,
+        `total_mappings` all that stand, whenever used; `active_sessions` are the calls alive now.
+        """
+        period: dict[str, object] = {
+            "org_id": org_id,
+            "start": EARLIEST_MS if start is None else start,
+            "end": LATEST_MS if end is None else end,
+        }
+        finished, billed_s, cost_paise, completed = self._totals("call_logs.finished_totals", period, 4)
+        live, live_in_period = self._totals("call_logs.live_totals", period, 2)
+        standing, in_use = self._totals("call_logs.masking_totals", period, 2)
+        return CallStats(
+            total_sessions=in_use,
+            active_sessions=live,
+            total_mappings=standing,
+            total_calls=finished + live_in_period,
+            billed_s=billed_s,
+            cost_paise=cost_paise,
+            answered_calls=completed,
+            failed_calls=finished - completed,
+        )
+
+    def _totals(self, statement: str, period: dict[str, object], columns: int) -> tuple[int, ...]:
+        row = self._queries.one(statement, period)
+        return (0,) * columns if row is None else tuple(row)
+
+    def _call(self, call_id: str) -> CallRecord | None:
+        row = self._queries.one("calls.live_call", (call_id,)) or self._queries.one("calls.cdr", (call_id,))
+        return None if row is None else call_of(row)

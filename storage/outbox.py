@@ -1,0 +1,246 @@
+"""The outbox: events, their deliveries to endpoints, and the log of every attempt.
+
+Of one call's deliveries to one endpoint, the lowest sequence not yet ended is `ready` or `leased`; the later ones
+are `waiting` and cost a claim nothing, however many they are.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from storage.accounts import Accounts
+from storage.codec import decode_call, encode_call
+from storage.errors import UnknownRecord
+from storage.queries import Queries, Row
+from storage.records import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryLog,
+    DeliveryOutcome,
+    DeliveryState,
+    OutboxEvent,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+
+LEASE_MS: Final = 60_000
+CLAIMS_PER_ENDPOINT: Final = 8
+
+_ENDED: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD})
+
+
+def _event_of(row: Row) -> OutboxEvent:
+    return OutboxEvent(row[0], row[1], row[2], row[3], WebhookEvent(row[4]), row[5], decode_call(row[6]))
+
+
+class Outbox:
+    """What is to be told to whom, and what came of it."""
+
+    __slots__ = ("_accounts", "_queries")
+
+    def __init__(self, queries: Queries, accounts: Accounts) -> None:
+        self._queries = queries
+        self._accounts = accounts
+
+    def add(self, event: OutboxEvent) -> int:
+        """Write an event and a delivery for each enabled endpoint that wants it: how many deliveries.
+
+        IllegalState: the event id or (call, sequence) is there already, or the call has its terminal event.
+        """
+        row = (
+            event.event_id,
+            event.org_id,
+            event.call_id,
+            event.sequence,
+            event.event,
+            event.created_at,
+            encode_call(event.call),
+        )
+        event_seq = self._queries.insert("outbox.add_event", row)
+        return self._queries.run(
+            "outbox.fan_out",
+            {
+                "event_seq": event_seq,
+                "call_id": event.call_id,
+                "sequence": event.sequence,
+                "event": event.event,
+                "org_id": event.org_id,
+                "at": event.created_at,
+            },
+        )
+
+    def claim_due(
+        self, now: int, limit: int, *, lease_ms: int = LEASE_MS, per_endpoint: int = CLAIMS_PER_ENDPOINT
+    ) -> list[Delivery]:
+        """Take up to `limit` due deliveries for `lease_ms`; nobody else gets them before that is over.
+
+        No endpoint has more than `per_endpoint` under way, and the limit is shared among those that are due, so a
+        dead one with a long backlog holds up no other. Within an endpoint, the most overdue come first.
+        """
+        self._queries.run("outbox.lapse_leases", (now,))
+        due = [(webhook_id, free) for webhook_id, due_at, free in self._open_endpoints(per_endpoint) if due_at <= now]
+        claimed: list[Delivery] = []
+        for position, (webhook_id, free) in enumerate(due):
+            share = max(1, (limit - len(claimed)) // (len(due) - position))
+            quota = min(free, share, limit - len(claimed))
+            if quota <= 0:
+                break
+            claimed += self._lease(webhook_id, now, now + lease_ms, quota)
+        return claimed
+
+    def next_due_at(self, *, per_endpoint: int = CLAIMS_PER_ENDPOINT) -> int | None:
+        """When `claim_due` will next have something, as things stand; None: nothing is to be sent."""
+        times = [due_at for _, due_at, _ in self._open_endpoints(per_endpoint)]
+        lease_end = self._queries.one("outbox.first_lease_end")
+        if lease_end is not None and lease_end[0] is not None:
+            times.append(lease_end[0])
+        return min(times, default=None)
+
+    def finish(self, outcome: DeliveryOutcome) -> bool:
+        """Log an attempt and set what follows; the call's next delivery to the endpoint takes its turn.
+
+        False when the lease had been lost to a later claim or the delivery had ended: then it is only logged.
+        UnknownRecord.
+        """
+        row = self._queries.one("outbox.standing", (outcome.delivery_id,))
+        if row is None:
+            raise UnknownRecord(f"no delivery {outcome.delivery_id}")
+        state, attempt, webhook_id, call_id = row
+        self._log_attempt(outcome)
+        if outcome.disable_endpoint:
+            self._accounts.disable_endpoint(webhook_id, outcome.attempted_at)
+        if attempt != outcome.attempt or state in _ENDED:
+            return False
+        if outcome.delivered:
+            new_state = DeliveryState.DELIVERED
+        elif outcome.next_attempt_at is None:
+            new_state = DeliveryState.DEAD
+        else:
+            new_state = DeliveryState.READY
+        self._settle(outcome.delivery_id, new_state, outcome.next_attempt_at)
+        if new_state in _ENDED:
+            self._queries.run(
+                "outbox.promote", {"webhook_id": webhook_id, "call_id": call_id, "at": outcome.attempted_at}
+            )
+        return True
+
+    def release_leases(self) -> int:
+        """Make every leased delivery ready at once: at start, when no other process delivers. How many it were."""
+        return self._queries.run("outbox.lapse_leases", (2**62,))
+
+    def replay(self, delivery_id: int, at: int, *, org_id: str | None = None) -> int:
+        """Send an event to its endpoint once more, from the first attempt: the new delivery's id.
+
+        One that is still on its way is left alone and its own id returned. It takes its place by sequence among
+        the call's others. UnknownRecord: no such delivery (of this organisation), or its endpoint is disabled.
+        """
+        row = self._queries.one("outbox.delivery", (delivery_id,))
+        if row is None or (org_id is not None and row[6] != org_id):
+            raise UnknownRecord(f"no delivery {delivery_id}")
+        state, _, webhook_id, call_id, sequence, event_seq, _, disabled_at = row
+        if disabled_at is not None:
+            raise UnknownRecord(f"endpoint {webhook_id} is disabled")
+        if state not in _ENDED:
+            return delivery_id
+        return self._queries.insert(
+            "outbox.replay",
+            {
+                "event_seq": event_seq,
+                "webhook_id": webhook_id,
+                "call_id": call_id,
+                "sequence": sequence,
+                "state": self._turn(webhook_id, call_id, sequence),
+                "at": at,
+            },
+        )
+
+    def events(self, call_id: str) -> list[OutboxEvent]:
+        """All that was told of a call, in order."""
+        return [_event_of(row) for row in self._queries.all("outbox.events_of_call", (call_id,))]
+
+    def deliveries(
+        self, org_id: str, webhook_id: str, page: int, per_page: int, *, dead_only: bool = False
+    ) -> list[DeliveryLog]:
+        """Page `page` (from 1) of an endpoint's delivery log, newest first; `dead_only`: what was given up."""
+        parameters = {
+            "org_id": org_id,
+            "webhook_id": webhook_id,
+            "limit": per_page,
+            "offset": (page - 1) * per_page,
+        }
+        rows = self._queries.all("outbox.dead_letters" if dead_only else "outbox.log", parameters)
+        return [self._log_of(row) for row in rows]
+
+    def backlog(self) -> int:
+        """How many deliveries are still to be made, held ones included. Counts them: not for every request."""
+        return self._queries.number("outbox.backlog")
+
+    def _open_endpoints(self, per_endpoint: int) -> list[tuple[str, int, int]]:
+        """(webhook id, when its first is due, how many more it may have under way), most overdue first."""
+        leased: Mapping[str, int] = dict(self._queries.all("outbox.leased"))
+        rows = self._queries.all("outbox.ready_endpoints")
+        return [
+            (webhook_id, due_at, free)
+            for webhook_id, due_at in rows
+            if (free := per_endpoint - leased.get(webhook_id, 0)) > 0
+        ]
+
+    def _lease(self, webhook_id: str, now: int, lease_until: int, limit: int) -> list[Delivery]:
+        parameters = {"webhook_id": webhook_id, "now": now, "lease_until": lease_until, "limit": limit}
+        endpoint = self._accounts.endpoint(webhook_id)
+        rows = sorted(self._queries.all("outbox.lease", parameters))
+        return [self._delivery(row, endpoint) for row in rows]
+
+    def _delivery(self, row: Row, endpoint: WebhookEndpoint) -> Delivery:
+        delivery_id, event_seq, attempt = row
+        event = self._queries.one("outbox.event", (event_seq,))
+        if event is None:
+            raise UnknownRecord(f"delivery {delivery_id} has no event")
+        return Delivery(delivery_id, endpoint, _event_of(event), attempt)
+
+    def _turn(self, webhook_id: str, call_id: str, sequence: int) -> DeliveryState:
+        """The state in which one more delivery of a call joins; one of a later sequence steps back behind it."""
+        ahead = self._queries.one("outbox.on_its_way", (webhook_id, call_id))
+        if ahead is None:
+            return DeliveryState.READY
+        ahead_id, ahead_state, ahead_sequence = ahead
+        if ahead_state != DeliveryState.READY or ahead_sequence <= sequence:
+            return DeliveryState.WAITING
+        self._settle(ahead_id, DeliveryState.WAITING, None)
+        return DeliveryState.READY
+
+    def _settle(self, delivery_id: int, state: DeliveryState, due_at: int | None) -> None:
+        self._queries.run("outbox.settle", {"delivery_id": delivery_id, "state": state, "due_at": due_at})
+
+    def _log_attempt(self, outcome: DeliveryOutcome) -> None:
+        row = (
+            outcome.delivery_id,
+            outcome.attempt,
+            outcome.attempted_at,
+            outcome.delivered,
+            outcome.http_status,
+            outcome.error,
+            outcome.duration_ms,
+        )
+        self._queries.run("outbox.log_attempt", row)
+
+    def _log_of(self, row: Row) -> DeliveryLog:
+        delivery_id, webhook_id, event_id, event, call_id, sequence, created_at, state, due_at = row
+        attempts = tuple(
+            DeliveryAttempt(attempt, attempted_at, bool(delivered), http_status, error, duration_ms)
+            for attempt, attempted_at, delivered, http_status, error, duration_ms in self._queries.all(
+                "outbox.attempts", (delivery_id,)
+            )
+        )
+        ended = state in _ENDED
+        return DeliveryLog(
+            delivery_id,
+            webhook_id,
+            event_id,
+            WebhookEvent(event),
+            call_id,
+            sequence,
+            created_at,
+            DeliveryState(state),
+            None if ended else due_at,
+            attempts,
+        )

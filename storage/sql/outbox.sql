@@ -1,0 +1,99 @@
+-- add_event: a fact to be told
+INSERT INTO events (event_id, org_id, call_id, sequence, event, created_at, snapshot) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- fan_out: one delivery for each enabled endpoint that wants it, behind any earlier one of the call
+INSERT INTO deliveries (event_seq, webhook_id, call_id, sequence, state, due_at)
+SELECT :event_seq, e.webhook_id, :call_id, :sequence,
+       CASE WHEN EXISTS (SELECT 1 FROM deliveries d
+                         WHERE d.webhook_id = e.webhook_id AND d.call_id = :call_id AND d.state IN ('ready', 'leased'))
+            THEN 'waiting' ELSE 'ready' END,
+       :at
+FROM webhook_endpoints e JOIN webhook_filters f ON f.webhook_id = e.webhook_id AND f.event = :event
+WHERE e.org_id = :org_id AND e.disabled_at IS NULL;
+
+-- lapse_leases: a lease that ran out makes its delivery ready again
+UPDATE deliveries SET state = 'ready', lease_until = NULL WHERE state = 'leased' AND lease_until <= ?;
+
+-- leased: how many deliveries each endpoint has on its way
+SELECT webhook_id, count(*) FROM deliveries WHERE state = 'leased' GROUP BY webhook_id;
+
+-- first_lease_end: when the next lease runs out
+SELECT min(lease_until) FROM deliveries WHERE state = 'leased';
+
+-- ready_endpoints: endpoints with something ready and when its first is due, by skipping through the index
+WITH RECURSIVE ahead (webhook_id) AS (
+    SELECT (SELECT d.webhook_id FROM deliveries d WHERE d.state = 'ready' ORDER BY d.webhook_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.webhook_id FROM deliveries d
+            WHERE d.state = 'ready' AND d.webhook_id > ahead.webhook_id ORDER BY d.webhook_id LIMIT 1)
+    FROM ahead WHERE ahead.webhook_id IS NOT NULL
+)
+SELECT a.webhook_id,
+       (SELECT d.due_at FROM deliveries d WHERE d.state = 'ready' AND d.webhook_id = a.webhook_id
+        ORDER BY d.due_at LIMIT 1) AS first_due_at
+FROM ahead a CROSS JOIN webhook_endpoints e ON e.webhook_id = a.webhook_id
+WHERE e.disabled_at IS NULL
+ORDER BY first_due_at;
+
+-- lease: take an endpoint's most overdue deliveries
+UPDATE deliveries SET state = 'leased', attempt = attempt + 1, lease_until = :lease_until
+WHERE delivery_id IN (SELECT delivery_id FROM deliveries
+                      WHERE state = 'ready' AND webhook_id = :webhook_id AND due_at <= :now
+                      ORDER BY due_at LIMIT :limit)
+RETURNING delivery_id, event_seq, attempt;
+
+-- event: what is to be told
+SELECT event_id, org_id, call_id, sequence, event, created_at, snapshot FROM events WHERE event_seq = ?;
+
+-- events_of_call: all that was told of a call, in order
+SELECT event_id, org_id, call_id, sequence, event, created_at, snapshot FROM events WHERE call_id = ? ORDER BY sequence;
+
+-- delivery: where a delivery stands
+SELECT d.state, d.attempt, d.webhook_id, d.call_id, d.sequence, d.event_seq, e.org_id, w.disabled_at
+FROM deliveries d JOIN events e ON e.event_seq = d.event_seq JOIN webhook_endpoints w ON w.webhook_id = d.webhook_id
+WHERE d.delivery_id = ?;
+
+-- standing: a delivery's state, for its outcome
+SELECT state, attempt, webhook_id, call_id FROM deliveries WHERE delivery_id = ?;
+
+-- log_attempt: what came of a POST
+INSERT INTO delivery_attempts (delivery_id, attempt, attempted_at, delivered, http_status, error, duration_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery_id, attempt) DO NOTHING;
+
+-- settle: a delivery's next state
+UPDATE deliveries SET state = :state, due_at = coalesce(:due_at, due_at), lease_until = NULL
+WHERE delivery_id = :delivery_id;
+
+-- promote: the next of the call's deliveries to this endpoint takes its turn
+UPDATE deliveries SET state = 'ready', due_at = :at
+WHERE delivery_id = (SELECT delivery_id FROM deliveries
+                     WHERE webhook_id = :webhook_id AND call_id = :call_id AND state = 'waiting'
+                     ORDER BY sequence LIMIT 1);
+
+-- on_its_way: the delivery of a call to an endpoint whose turn it is
+SELECT delivery_id, state, sequence FROM deliveries
+WHERE webhook_id = ? AND call_id = ? AND state IN ('ready', 'leased');
+
+-- replay: the same event once more, from the first attempt
+INSERT INTO deliveries (event_seq, webhook_id, call_id, sequence, state, due_at)
+VALUES (:event_seq, :webhook_id, :call_id, :sequence, :state, :at);
+
+-- log: an endpoint's deliveries, newest first
+SELECT d.delivery_id, d.webhook_id, e.event_id, e.event, d.call_id, d.sequence, e.created_at, d.state, d.due_at
+FROM deliveries d CROSS JOIN events e ON e.event_seq = d.event_seq
+WHERE d.webhook_id = :webhook_id AND e.org_id = :org_id
+ORDER BY d.delivery_id DESC LIMIT :limit OFFSET :offset;
+
+-- dead_letters: an endpoint's deliveries that were given up, newest first
+SELECT d.delivery_id, d.webhook_id, e.event_id, e.event, d.call_id, d.sequence, e.created_at, d.state, d.due_at
+FROM deliveries d CROSS JOIN events e ON e.event_seq = d.event_seq
+WHERE d.webhook_id = :webhook_id AND d.state = 'dead' AND e.org_id = :org_id
+ORDER BY d.delivery_id DESC LIMIT :limit OFFSET :offset;
+
+-- attempts: every POST made for a delivery
+SELECT attempt, attempted_at, delivered, http_status, error, duration_ms
+FROM delivery_attempts WHERE delivery_id = ? ORDER BY attempt;
+
+-- backlog: deliveries still to be made
+SELECT (SELECT count(*) FROM deliveries WHERE state = 'ready') + (SELECT count(*) FROM deliveries WHERE state = 'leased')
+     + (SELECT count(*) FROM deliveries WHERE state = 'waiting');

@@ -1,0 +1,156 @@
+"""What a unit of work may do, and what a read may ask."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from storage.accounts import Accounts
+from storage.call_logs import CallLogs
+from storage.calls import Calls, Cdrs
+from storage.ledger import Ledger
+from storage.numbers import Numbers
+from storage.outbox import Outbox
+from storage.queries import Queries
+from storage.recordings import Idempotency, Recordings
+from storage.records import (
+    ApiKey,
+    CallFilter,
+    CallRecord,
+    CallStats,
+    DeliveryLog,
+    IdempotentReply,
+    MaskingSession,
+    NumberUse,
+    Organisation,
+    OutboxEvent,
+    Recording,
+    Wallet,
+    WalletMismatch,
+    WebhookEndpoint,
+)
+
+T = TypeVar("T")
+
+
+class UnitOfWork:
+    """Everything that is written, by group. Use it inside the work it was given to, nowhere else."""
+
+    __slots__ = ("accounts", "calls", "cdrs", "idempotency", "ledger", "numbers", "outbox", "recordings")
+
+    def __init__(self, queries: Queries) -> None:
+        self.accounts = Accounts(queries)
+        self.ledger = Ledger(queries)
+        self.calls = Calls(queries)
+        self.cdrs = Cdrs(queries)
+        self.outbox = Outbox(queries, self.accounts)
+        self.numbers = Numbers(queries)
+        self.recordings = Recordings(queries)
+        self.idempotency = Idempotency(queries)
+
+
+class Reader:
+    """Everything that is asked outside a unit of work. One work sees one state of the database throughout."""
+
+    __slots__ = ("_call_logs", "_unit")
+
+    def __init__(self, queries: Queries) -> None:
+        self._unit = UnitOfWork(queries)
+        self._call_logs = CallLogs(queries)
+
+    def call(self, org_id: str, call_id: str) -> CallRecord | None:
+        """A call of this organisation, live or finished; another's is None."""
+        return self._call_logs.call(org_id, call_id)
+
+    def calls(self, org_id: str, wanted: CallFilter, page: int, per_page: int) -> tuple[list[CallRecord], int]:
+        """A page (from 1) of an organisation's calls, newest first, and how many meet the filter in all."""
+        return self._call_logs.page(org_id, wanted, page, per_page)
+
+    def stats(self, org_id: str, start: int | None, end: int | None) -> CallStats:
+        """An organisation's totals over a period, both ends included; None: open."""
+        return self._call_logs.stats(org_id, start, end)
+
+    def live_calls(self, org_id: str | None = None) -> list[CallRecord]:
+        """Every live call, or an organisation's, oldest first."""
+        return self._unit.calls.live(org_id)
+
+    def count_live(self, org_id: str | None = None) -> int:
+        """How many calls live, in all or of an organisation."""
+        return self._unit.calls.count_live(org_id)
+
+    def last_heartbeat(self) -> int | None:
+        """When a process last said that it lives."""
+        return self._unit.calls.last_heartbeat()
+
+    def wallet(self, org_id: str) -> Wallet:
+        """An organisation's money. UnknownRecord."""
+        return self._unit.ledger.wallet(org_id)
+
+    def verify_ledger(self) -> list[WalletMismatch]:
+        """Every wallet that is not the sum of its transfers."""
+        return self._unit.ledger.verify()
+
+    def recording(self, org_id: str, call_id: str) -> Recording | None:
+        """The recording of a call of this organisation, a purged one too."""
+        found = self._unit.recordings.get(call_id)
+        return found if found is not None and found.org_id == org_id else None
+
+    def recordings_without_mp3(self, limit: int) -> list[Recording]:
+        """Recordings whose MP3 is still to be made, oldest first."""
+        return self._unit.recordings.without_mp3(limit)
+
+    def organisation(self, org_id: str) -> Organisation:
+        """One organisation. UnknownRecord."""
+        return self._unit.accounts.organisation(org_id)
+
+    def organisations(self) -> list[Organisation]:
+        """All organisations, oldest first."""
+        return self._unit.accounts.organisations()
+
+    def key_by_sha256(self, key_sha256: str) -> ApiKey | None:
+        """The key with this hash, revoked and expired ones too."""
+        return self._unit.accounts.key_by_sha256(key_sha256)
+
+    def keys(self, org_id: str) -> list[ApiKey]:
+        """An organisation's keys, oldest first."""
+        return self._unit.accounts.keys(org_id)
+
+    def endpoints(self, org_id: str) -> list[WebhookEndpoint]:
+        """An organisation's endpoints, oldest first."""
+        return self._unit.accounts.endpoints(org_id)
+
+    def endpoint(self, org_id: str, webhook_id: str) -> WebhookEndpoint | None:
+        """An endpoint of this organisation."""
+        return next((found for found in self.endpoints(org_id) if found.webhook_id == webhook_id), None)
+
+    def deliveries(
+        self, org_id: str, webhook_id: str, page: int, per_page: int, *, dead_only: bool = False
+    ) -> list[DeliveryLog]:
+        """A page (from 1) of an endpoint's delivery log, newest first."""
+        return self._unit.outbox.deliveries(org_id, webhook_id, page, per_page, dead_only=dead_only)
+
+    def events(self, org_id: str, call_id: str) -> list[OutboxEvent]:
+        """All that was told of a call of this organisation, in order."""
+        return [event for event in self._unit.outbox.events(call_id) if event.org_id == org_id]
+
+    def next_due_at(self) -> int | None:
+        """When the outbox next has something to send."""
+        return self._unit.outbox.next_due_at()
+
+    def backlog(self) -> int:
+        """How many deliveries are still to be made."""
+        return self._unit.outbox.backlog()
+
+    def idempotent_reply(self, org_id: str, idempotency_key: str) -> IdempotentReply | None:
+        """The reply given under a key, however old."""
+        return self._unit.idempotency.get(org_id, idempotency_key)
+
+    def numbers(self) -> list[NumberUse]:
+        """How busy every number is that was ever used."""
+        return self._unit.numbers.use()
+
+    def pairing_for(self, number: str, party: str, used_since: int | None = None) -> MaskingSession | None:
+        """The masking session most lately used in which this party stands behind this number."""
+        return self._unit.numbers.pairing_for(number, party, used_since)
+
+
+UnitWork = Callable[[UnitOfWork], T]
+ReadWork = Callable[[Reader], T]
