@@ -48,6 +48,7 @@ _CSEQ: Final = re.compile(rf"[ \t]*([0-9]+)[ \t]+([{TOKEN_CHARACTERS}]+)[ \t]*",
 _RACK: Final = re.compile(rf"[ \t]*([0-9]+)[ \t]+([0-9]+)[ \t]+([{TOKEN_CHARACTERS}]+)[ \t]*", re.ASCII)
 _MEDIA_TYPE: Final = re.compile(rf"[ \t]*([{TOKEN_CHARACTERS}]+)[ \t]*/[ \t]*([{TOKEN_CHARACTERS}]+)[ \t]*")
 _RETRY_AFTER: Final = re.compile(r"[ \t]*([0-9]+)[ \t]*", re.ASCII)
+_AUTH_SCHEME: Final = re.compile(rf"[ \t]*([{TOKEN_CHARACTERS}]+)(?:[ \t]+|\Z)")
 _AUTH_PARAMETER: Final = re.compile(
     rf"""[ \t]*([{TOKEN_CHARACTERS}]+)[ \t]*=[ \t]*("{QUOTED_CONTENT}"|[^\s,"]+)[ \t]*(?:,|\Z)""", re.DOTALL
 )
@@ -355,27 +356,31 @@ class AuthValue:
 
     @classmethod
     def parse(cls, text: str) -> AuthValue:
-        """One header field: its commas part the parameters of one scheme. Raises MalformedHeader.
+        """The first of a header field. Raises MalformedHeader."""
+        return cls.parse_all(text)[0]
 
-        Credentials of a scheme without `name=value` parameters (Bearer, Basic) have no params.
+    @classmethod
+    def parse_all(cls, text: str) -> tuple[AuthValue, ...]:
+        """All of one header field: commas part parameters, and a further scheme starts where a token and a space stand
+        before a `name=`. Raises MalformedHeader; beyond the limit of parameters too.
+
+        Schemes without `name=value` parameters (Bearer, Basic) have no params, and nothing behind them is read.
         """
-        scheme, _, rest = text.strip(LWS).partition(" ")
-        if not is_token(scheme):
-            raise MalformedHeader("Malformed authentication scheme")
-        rest = rest.strip(LWS)
-        params: list[tuple[str, str]] = []
+        values: list[AuthValue] = []
         position = 0
-        while position < len(rest):
-            found = _AUTH_PARAMETER.match(rest, position)
+        while position < len(text):
+            found = _AUTH_SCHEME.match(text, position)
             if found is None:
-                if scheme.lower() == "digest":
+                raise MalformedHeader("Malformed authentication scheme")
+            params, position = _auth_parameters(text, found.end())
+            values.append(cls(found.group(1), params))
+            if position < len(text) and (not params or _AUTH_SCHEME.match(text, position) is None):
+                if values[-1].is_digest:
                     raise MalformedHeader("Malformed authentication parameter")
                 break
-            params.append((found.group(1).lower(), unquote(found.group(2))))
-            position = found.end()
-        if len(params) > MAX_PARAMETERS:
-            raise MalformedHeader("Too many authentication parameters")
-        return cls(scheme, tuple(params))
+        if not values:
+            raise MalformedHeader("Malformed authentication scheme")
+        return tuple(values)
 
     @property
     def is_digest(self) -> bool:
@@ -388,6 +393,17 @@ class AuthValue:
             if key == name:
                 return value
         return None
+
+
+def _auth_parameters(text: str, position: int) -> tuple[tuple[tuple[str, str], ...], int]:
+    """The `name=value` parameters from `position` on, and where they end."""
+    params: list[tuple[str, str]] = []
+    while (found := _AUTH_PARAMETER.match(text, position)) is not None:
+        params.append((found.group(1).lower(), unquote(found.group(2))))
+        position = found.end()
+        if len(params) > MAX_PARAMETERS:
+            raise MalformedHeader("Too many authentication parameters")
+    return tuple(params), position
 
 
 Challenge = AuthValue

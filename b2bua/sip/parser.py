@@ -68,7 +68,7 @@ def parse_message(content: bytes | bytearray | memoryview) -> Request | Response
         start += 2
     end = octets.find(b"\r\n\r\n", start)
     if end < 0:
-        raise MalformedMessage("No end of the header")
+        raise _cut_short(octets[start:])
     headers, message = parse_head(octets[start:end])
     if isinstance(message, MalformedMessage):
         raise message
@@ -83,6 +83,12 @@ def parse_message(content: bytes | bytearray | memoryview) -> Request | Response
     if len(message.body) < length:
         raise _malformed(message, "Body shorter than Content-Length")
     return message
+
+
+def _cut_short(octets: bytes) -> MalformedMessage:
+    """For a header without the empty line that ends it: whatever stands there is not to be trusted, but answered."""
+    message = parse_head(octets.rstrip(b"\r\n"))[1]
+    return message if isinstance(message, MalformedMessage) else _malformed(message, "No end of the header")
 
 
 def _malformed(message: Message, reason: str) -> MalformedMessage:
@@ -191,8 +197,11 @@ def validate_request(request: Request) -> None:
 
 
 def validate_response(response: Response) -> None:
-    """What every response must have to be worth matching. Raises MalformedMessage; such a response is dropped."""
+    """What every response to us must be: readable where a request is, and with one Via alone, since it goes no further
+    (section 8.1.3.3). Raises MalformedMessage; such a response is dropped."""
     problem = _problem_of(response)
+    if problem is None and len(response.vias) != 1:
+        problem = "More than one Via in a response", 400
     if problem is not None:
         raise MalformedMessage(*problem)
 
