@@ -30,7 +30,7 @@ from b2bua.call.events import (
 from b2bua.call.machine import IMPOSSIBLE, INPUTS, LIVE_DEADLINES, TABLE, CallMachine, Input, State, input_of
 from b2bua.call.model import Leg
 from storage.records import TERMINAL_STATUSES, CallStatus, WebhookEvent
-from tests.support.call_walk import Walk, a_call, every_event
+from tests.support.call_walk import a_call, every_event
 
 TERMINAL_EVENTS = {WebhookEvent.COMPLETED, WebhookEvent.FAILED, WebhookEvent.NO_ANSWER}
 

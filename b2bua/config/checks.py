@@ -1,0 +1,93 @@
+"""What no key can be judged for alone: values that must fit each other."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar
+
+from b2bua.config.kinds import is_ip
+from b2bua.config.sections import Config, Route, Trunk
+
+T = TypeVar("T", bound=Hashable)
+
+
+def cross_check(config: Config, trunk_names: set[str]) -> list[str]:
+    """Every mistake between the values of a configuration. `trunk_names`: those declared, also by a wrong entry."""
+    return [
+        *_listeners(config),
+        *_advertised(config),
+        *_tls_pair("sip", config.sip.tls_certificate, config.sip.tls_key),
+        *_tls_pair("api", config.api.tls_certificate, config.api.tls_key),
+        *_trunks(config.trunks),
+        *_routes(config.routes, trunk_names),
+    ]
+
+
+def _listeners(config: Config) -> Iterator[str]:
+    listen = config.sip.listen
+    taken = [at for at in listen if at.port != 0]
+    for at in _repeated(taken):
+        yield f"sip.listen: {at.transport}://{at.host}:{at.port} stands in it twice; expected each listener once"
+    if not any(at.transport == "udp" for at in listen):
+        yield "sip.listen: it has no udp:// listener; expected one, because this release talks SIP over UDP alone"
+    if any(at.transport == "tls" for at in listen) and config.sip.tls_certificate is None:
+        yield "sip.tls_certificate: it is missing; expected a PEM file, because sip.listen has a tls:// listener"
+    first, last = config.media.ports
+    for at in listen:
+        if at.transport == "udp" and first <= at.port <= last:
+            yield (
+                f"media.ports: {first}-{last} includes the SIP port {at.port} of sip.listen; "
+                "expected ranges that do not meet"
+            )
+    if config.api.listen.port and config.api.listen in [(at.host, at.port) for at in listen if at.transport != "udp"]:
+        yield f"api.listen: port {config.api.listen.port} is a listener of sip.listen too; expected another port"
+
+
+def _advertised(config: Config) -> Iterator[str]:
+    if not config.sip.advertise and any(_is_wildcard(at.host) for at in config.sip.listen):
+        yield "sip.advertise: it is missing; expected this machine's address, because sip.listen has a wildcard address"
+    if not config.media.advertise and _is_wildcard(config.media.address):
+        yield "media.advertise: it is missing; expected this machine's address, because media.address is a wildcard"
+
+
+def _is_wildcard(host: str) -> bool:
+    return is_ip(host) and ip_address(host).is_unspecified
+
+
+def _tls_pair(section: str, certificate: Path | None, key: Path | None) -> Iterator[str]:
+    if (certificate is None) != (key is None):
+        absent, present = ("tls_certificate", "tls_key") if certificate is None else ("tls_key", "tls_certificate")
+        yield f"{section}.{absent}: it is missing; expected both or neither, and {present} is set"
+
+
+def _trunks(trunks: tuple[Trunk, ...]) -> Iterator[str]:
+    for name in _repeated(trunk.name for trunk in trunks):
+        yield f"trunks[{name}].name: two trunks are named so; expected a name of its own for each"
+    for trunk in trunks:
+        where = f"trunks[{trunk.name}]"
+        for kind in ("auth", "challenge"):
+            user, password = getattr(trunk, f"{kind}_username"), getattr(trunk, f"{kind}_password")
+            if bool(user) != bool(password):
+                absent = f"{kind}_username" if password else f"{kind}_password"
+                yield f"{where}.{absent}: it is missing; expected user name and password both, or neither"
+        if trunk.register and not trunk.auth_username:
+            yield f"{where}.auth_username: it is missing; expected one, because the trunk is registered with"
+        if 0 < trunk.session_timer_s < trunk.session_timer_min_s:
+            yield (
+                f"{where}.session_timer_s: {trunk.session_timer_s} is below session_timer_min_s; "
+                f"expected at least {trunk.session_timer_min_s}, or 0"
+            )
+
+
+def _routes(routes: tuple[Route, ...], names: set[str]) -> Iterator[str]:
+    known = ", ".join(sorted(names)) or "none is declared"
+    for index, route in enumerate(routes, 1):
+        if route.via not in names:
+            yield f'routes[#{index}].via: no trunk is named "{route.via}"; expected one of: {known}'
+        if route.trunk and route.trunk not in names:
+            yield f'routes[#{index}].trunk: no trunk is named "{route.trunk}"; expected one of: {known}'
+
+
+def _repeated(values: Iterable[T]) -> list[T]:
+    return [value for value, times in Counter(values).items() if times > 1]

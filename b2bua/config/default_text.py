@@ -1,0 +1,140 @@
+"""The configuration that `maskbridge init` writes."""
+
+from typing import Final
+
+URL_SIGNING_KEY_FILE: Final = "secrets/url_signing.key"
+MASTER_KEY_FILE: Final = "secrets/master.key"
+
+
+def default_config_text() -> str:
+    """A commented configuration that works as it stands: this machine alone, secrets in files of their own."""
+    return TEXT.replace("@URL_SIGNING_KEY@", URL_SIGNING_KEY_FILE).replace("@MASTER_KEY@", MASTER_KEY_FILE)
+
+
+TEXT: Final = """\
+# maskbridge: the configuration. `maskbridge check` says what is wrong with it, all at once.
+#
+# Every setting below has its default value; a line may be left out. Any of them can be overridden by an environment
+# variable MASKBRIDGE_<SECTION>_<KEY>, such as MASKBRIDGE_SIP_LISTEN=udp://192.0.2.10:5060. Paths are relative to this
+# file. A secret may be given as "file:path", which keeps it out of here.
+
+[sip]
+# Where SIP is received: udp://address:port, IPv6 in brackets. To be reached by a carrier, put this machine's address.
+listen = ["udp://127.0.0.1:5060"]
+# The address put in Via and Contact when it is not the listening one (behind NAT, or when listening on 0.0.0.0).
+advertise = ""
+user_agent = "maskbridge"
+# PEM files, for tls:// listeners.
+tls_certificate = ""
+tls_key = ""
+
+[media]
+# Where RTP is received, and the address put in SDP when it is another.
+address = "127.0.0.1"
+advertise = ""
+# Two ports for each leg of a call; a port rests this long before it is used again.
+ports = "20000-29999"
+port_rest_s = 30
+# How long nothing may be heard from a leg: early media that stops, a connected leg, a leg on hold.
+rtp_timeout_early_s = 30
+rtp_timeout_s = 45
+rtp_timeout_hold_s = 300
+
+[api]
+listen = "127.0.0.1:8080"
+# How clients reach the API from outside: used in signed URLs.
+public_url = "http://127.0.0.1:8080"
+# For each key: so many requests at once, refilled over a minute.
+rate_limit_per_minute = 100
+max_body_bytes = 65536
+# Browser origins that may call the API, such as "https://portal.example".
+cors_origins = []
+# PEM files: HTTPS without a proxy in front.
+tls_certificate = ""
+tls_key = ""
+# Networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
+trusted_proxies = []
+
+[storage]
+url = "sqlite:///var/maskbridge.db"
+recordings = "var/recordings"
+# Recordings at rest, with the master key.
+encrypt = false
+
+[calls]
+# For each leg.
+ring_timeout_s = 45
+# How long live calls may last after SIGTERM.
+drain_timeout_s = 300
+max_concurrent = 1000
+# How long a party may call the masked number back.
+callback_window_s = 86400
+# Whether a sip: URI of a trunk below may be a party.
+sip_parties = false
+# What caller_number and target_number are in the API: documented | parties
+log_number_style = "documented"
+# Whether calls are recorded when their client does not say.
+record = true
+
+[webhooks]
+# Whether webhooks may go to private, loopback and link-local addresses.
+allow_private_targets = false
+timeout_s = 10
+
+[secrets]
+# Made by `maskbridge init`; whoever has them can sign recording URLs and read what is encrypted. Keep a copy.
+url_signing_key = "file:@URL_SIGNING_KEY@"
+master_key = "file:@MASTER_KEY@"
+
+# A trunk is the way to the telephone network. Without one the API runs and every call is refused. Name, uri and the
+# numbers that the carrier gave you are enough for most; what is commented out shows the defaults.
+#
+# [[trunks]]
+# name = "carrier"
+# uri = "sip:sip.carrier.example:5060"      # ;transport=udp|tcp|tls
+# numbers = ["917969002802"]                # the only numbers ever shown to a party
+# addresses = []                            # further addresses or networks its requests come from
+# domain = ""                               # host in request URI, From and To; "": the host of uri
+# outbound_proxy = ""                       # "host:port" to send to instead of uri
+# auth_username = ""                        # our answer to its challenges
+# auth_password = ""                        # or "file:secrets/carrier.password"
+# register = false
+# challenge_username = ""                   # what its requests are challenged for
+# challenge_password = ""
+# number_format = "{e164}"                  # also {plain} 91..., {national} 10 digits, 0{national}; for one header:
+# request_uri_format = ""
+# from_format = ""
+# to_format = ""
+# identity_format = ""
+# user_phone = false                        # ;user=phone
+# identity = ["p-asserted-identity"]        # also p-preferred-identity, remote-party-id, diversion
+# privacy = ""                              # value of the Privacy header
+# reliable_provisional = "supported"        # off | supported | required
+# session_timer_s = 0                       # 0: not asked for, but obeyed
+# session_timer_min_s = 90
+# codecs = ["PCMA", "PCMU"]
+# ptime_ms = 20
+# dtmf_payload_type = 101
+# early_media = "relay"                     # relay | ignore
+# srtp = "off"                              # off | optional | required
+# nat = false                               # its RTP comes from elsewhere than its SDP says
+# media_addresses = []                      # networks its RTP may come from besides its SDP address
+# redirects = "refuse"                      # refuse | follow
+# options_interval_s = 30                   # 0: none sent, the trunk counts as up
+# invite_timeout_s = 4                      # no answer at all to an INVITE
+# cps = 0                                   # new calls a second; 0: no cap
+# max_calls = 0                             # 0: no cap
+# priority = 0                              # lower first
+# weight = 1                                # share among trunks of one priority
+#
+# What happens to a call that arrives from a trunk; the first match wins.
+#
+# [[routes]]
+# trunk = ""                                # where it came from; "": any
+# match = "91[0-9]{10}"                     # regular expression on the whole dialled user part
+# to = "sip:{user}@203.0.113.10:5060"       # {user} is the dialled user part
+# via = "carrier"                           # the trunk whose profile the second leg has
+# caller = "masked"                         # masked | pass
+# org = ""                                  # the organisation that is billed and told
+# record = false
+"""

@@ -1,0 +1,412 @@
+"""The kinds of value a key may have: how each is read, and what to say is expected."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+WORLD_READABLE: Final = 0o004
+HOST_NAME: Final = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
+)
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Unfit(ValueError):
+    """A value that its key does not take; the text says what is wrong with it, never a secret itself."""
+
+
+class ListenAddress(NamedTuple):
+    """Where to listen. `transport`: udp, tcp or tls; `host` an IP literal without brackets; port 0: any free one."""
+
+    transport: str
+    host: str
+    port: int
+
+
+class HostPort(NamedTuple):
+    """A host (IP literal without brackets, or a name) and a port."""
+
+    host: str
+    port: int
+
+
+class PortRange(NamedTuple):
+    """Ports from `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkUri:
+    """Where a peer is. `host` without brackets; `port` 5060 (5061 for TLS) unless given; `transport`: udp, tcp, tls."""
+
+    host: str
+    port: int
+    transport: str
+    text: str
+
+
+@dataclass(slots=True)
+class Place:
+    """What reading a value may need: the folder that relative paths start at, and where warnings go."""
+
+    folder: Path
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """How a key's value is read. `form` is the TOML form: text, whole, number, yes_no, list."""
+
+    form: str
+    expected: str
+    read: Callable[[object, Place], T]
+    secret: bool = False
+
+
+def as_text(raw: object) -> str:
+    """The value itself if it is a text without control characters."""
+    if not isinstance(raw, str):
+        raise Unfit(f"{shown(raw)} is not a text")
+    if CONTROL.search(raw):
+        raise Unfit("it has control characters")
+    return raw
+
+
+def shown(raw: object) -> str:
+    """A value as it would be written in the file, cut when it is long."""
+    if isinstance(raw, bool):
+        return "true" if raw else "false"
+    written = f'"{raw}"' if isinstance(raw, str) else repr(raw)
+    return written if len(written) <= 60 else written[:57] + "..."
+
+
+def split_host_port(text: str, default_port: int | None = None) -> HostPort:
+    """`host:port`, `[IPv6]:port`, and without the port where there is a default. Port 0..65535."""
+    host, port_text = text, ""
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise Unfit(f"{shown(text)} has its brackets wrong")
+        port_text = rest[1:] if rest else ""
+        _ip_of_version(host, 6)
+    elif text.count(":") > 1:
+        raise Unfit(f"{shown(text)} needs brackets around its IPv6 address")
+    else:
+        host, _, port_text = text.partition(":")
+    if not port_text and default_port is not None and not text.endswith(":"):
+        return HostPort(checked_host(host), default_port)
+    return HostPort(checked_host(host), checked_port(port_text))
+
+
+def checked_port(text: str) -> int:
+    """A port written in decimal, 0..65535."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise Unfit(f"{shown(text)} is not a port" if text else "the port is missing")
+    return int(text)
+
+
+def checked_host(text: str) -> str:
+    """An IP literal (brackets taken off) or a host name."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if is_ip(bare):
+        return bare
+    # A name whose last label is all digits is a mistyped IPv4 address.
+    if not HOST_NAME.fullmatch(bare) or bare.rpartition(".")[2].isdigit():
+        raise Unfit(f"{shown(text)} is neither an address nor a host name")
+    return bare
+
+
+def is_ip(text: str) -> bool:
+    """Whether the text is an IPv4 or IPv6 literal, without brackets."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _ip_of_version(text: str, version: int) -> None:
+    if not is_ip(text) or ipaddress.ip_address(text).version != version:
+        raise Unfit(f"{shown(text)} is not an IPv{version} address")
+
+
+def text(expected: str = "a text", pattern: str = ".*", longest: int = 256) -> Kind[str]:
+    """A text that the whole of `pattern` matches."""
+    compiled = re.compile(pattern)
+
+    def read(raw: object, place: Place) -> str:
+        value = as_text(raw)
+        if len(value) > longest:
+            raise Unfit(f"it is {len(value)} characters long, {longest} are allowed")
+        if not compiled.fullmatch(value):
+            raise Unfit(f"{shown(value)} does not fit")
+        return value
+
+    return Kind("text", expected, read)
+
+
+def choice(*words: str) -> Kind[str]:
+    """One of a few words."""
+    expected = "one of " + ", ".join(f'"{word}"' for word in words)
+
+    def read(raw: object, place: Place) -> str:
+        value = as_text(raw)
+        if value not in words:
+            raise Unfit(f"{shown(value)} is unknown")
+        return value
+
+    return Kind("text", expected, read)
+
+
+def _read_yes_no(raw: object, place: Place) -> bool:
+    if not isinstance(raw, bool):
+        raise Unfit(f"{shown(raw)} is neither")
+    return raw
+
+
+YES_NO: Final = Kind("yes_no", "true or false", _read_yes_no)
+
+
+def whole(lowest: int, highest: int, also: int | None = None, step: int = 1) -> Kind[int]:
+    """A whole number of a range, in steps; `also` is one more that is allowed."""
+    expected = f"a whole number of {lowest} to {highest}"
+    expected += (f" in steps of {step}" if step > 1 else "") + (f", or {also}" if also is not None else "")
+
+    def read(raw: object, place: Place) -> int:
+        if not isinstance(raw, int) or isinstance(raw, bool):
+            raise Unfit(f"{shown(raw)} is not a whole number")
+        if raw != also and not lowest <= raw <= highest:
+            raise Unfit(f"{raw} is out of range")
+        if raw % step:
+            raise Unfit(f"{raw} is between the steps")
+        return raw
+
+    return Kind("whole", expected, read)
+
+
+def seconds(lowest: float, highest: float, also: float | None = None) -> Kind[float]:
+    """A duration in seconds, with a fraction where one is wanted; `also` is one more that is allowed."""
+    expected = f"seconds, {lowest:g} to {highest:g}" + (f", or {also:g}" if also is not None else "")
+
+    def read(raw: object, place: Place) -> float:
+        if not isinstance(raw, (int, float)) or isinstance(raw, bool):
+            raise Unfit(f"{shown(raw)} is not a number")
+        if raw != also and not lowest <= raw <= highest:
+            raise Unfit(f"{raw} is out of range")
+        return raw
+
+    return Kind("number", expected, read)
+
+
+def several(item: Kind[T], at_least: int = 0, distinct: bool = True) -> Kind[tuple[T, ...]]:
+    """A list of values of one kind."""
+    expected = "a list" + (f" of at least {at_least}" if at_least else "") + f", each {item.expected}"
+
+    def read(raw: object, place: Place) -> tuple[T, ...]:
+        if not isinstance(raw, list):
+            raise Unfit(f"{shown(raw)} is not a list")
+        values: list[T] = []
+        wrong: list[str] = []
+        for each in raw:
+            try:
+                values.append(item.read(each, place))
+            except Unfit as unfit:
+                wrong.append(str(unfit))
+        if wrong:
+            raise Unfit(", ".join(wrong))
+        if len(values) < at_least:
+            raise Unfit("it is too short")
+        if distinct and len(set(values)) < len(values):
+            raise Unfit("something stands in it twice")
+        return tuple(values)
+
+    return Kind("list", expected, read)
+
+
+def _read_listen(raw: object, place: Place) -> ListenAddress:
+    value = as_text(raw)
+    transport, separator, rest = value.partition("://")
+    if not separator or transport not in ("udp", "tcp", "tls"):
+        raise Unfit(f"{shown(value)} does not begin with udp://, tcp:// or tls://")
+    host, port = split_host_port(rest)
+    if not is_ip(host):
+        raise Unfit(f"{shown(host)} is not an IP address")
+    return ListenAddress(transport, host, port)
+
+
+LISTEN: Final = Kind("text", '"udp://address:port", also tcp:// and tls://, IPv6 in brackets', _read_listen)
+
+
+def _read_host_port(raw: object, place: Place) -> HostPort:
+    return split_host_port(as_text(raw))
+
+
+HOST_PORT: Final = Kind("text", '"address:port", IPv6 in brackets', _read_host_port)
+
+
+def _read_ip(raw: object, place: Place) -> str:
+    value = checked_host(as_text(raw))
+    if not is_ip(value):
+        raise Unfit(f"{shown(value)} is not an IP address")
+    return value
+
+
+def _or_empty(read: Callable[[object, Place], str]) -> Callable[[object, Place], str]:
+    return lambda raw, place: "" if raw == "" else read(raw, place)
+
+
+IP: Final = Kind("text", "an IP address", _read_ip)
+IP_OR_EMPTY: Final = Kind("text", 'an IP address, or ""', _or_empty(_read_ip))
+HOST_OR_EMPTY: Final = Kind(
+    "text", 'an IP address or host name without a port, or ""', _or_empty(lambda raw, place: checked_host(as_text(raw)))
+)
+
+
+def _read_ports(raw: object, place: Place) -> PortRange:
+    matched = re.fullmatch(r"([0-9]{1,5}) *- *([0-9]{1,5})", as_text(raw))
+    if matched is None:
+        raise Unfit(f"{shown(raw)} is not a range")
+    first, last = int(matched[1]), int(matched[2])
+    if first < 1024 or last > 65535:
+        raise Unfit(f"{shown(raw)} leaves 1024-65535")
+    if last - first < 3:
+        raise Unfit(f"{shown(raw)} holds no call: each takes four ports")
+    return PortRange(first, last)
+
+
+PORTS: Final = Kind("text", '"first-last" such as "20000-29999"', _read_ports)
+
+
+def _read_network(raw: object, place: Place) -> Network:
+    value = as_text(raw)
+    try:
+        return ipaddress.ip_network(value)
+    except ValueError as error:
+        raise Unfit(f"{shown(value)} is no network ({error})") from error
+
+
+NETWORK: Final[Kind[Network]] = Kind("text", "an IP address or a network such as 203.0.113.0/24", _read_network)
+
+
+def parse_trunk_uri(value: str) -> TrunkUri:
+    """`sip:host[:port][;transport=udp|tcp|tls]`, or `sips:` for TLS. No user, no other parameter."""
+    scheme, _, rest = value.partition(":")
+    if scheme.lower() not in ("sip", "sips"):
+        raise Unfit(f"{shown(value)} does not begin with sip:")
+    if "@" in rest:
+        raise Unfit(f"{shown(value)} has a user part")
+    where, *parameters = rest.split(";")
+    transport = "tls" if scheme.lower() == "sips" else "udp"
+    for parameter in parameters:
+        name, _, transport = parameter.lower().partition("=")
+        if name != "transport" or transport not in ("udp", "tcp", "tls"):
+            raise Unfit(f"{shown(parameter)} is no parameter of it")
+    host, port = split_host_port(where, default_port=5061 if transport == "tls" else 5060)
+    if port == 0:
+        raise Unfit("port 0 cannot be called")
+    return TrunkUri(host, port, transport, value)
+
+
+URI_EXPECTED: Final = '"sip:host:port", with ;transport=udp, tcp or tls where it is not UDP'
+TRUNK_URI: Final = Kind("text", URI_EXPECTED, lambda raw, place: parse_trunk_uri(as_text(raw)))
+
+
+def _read_proxy(raw: object, place: Place) -> TrunkUri | None:
+    value = as_text(raw)
+    if not value:
+        return None
+    return parse_trunk_uri(value if value.lower().startswith(("sip:", "sips:")) else f"sip:{value}")
+
+
+PROXY: Final[Kind[TrunkUri | None]] = Kind("text", f'"host:port" or {URI_EXPECTED}, or ""', _read_proxy)
+
+
+def _read_regex(raw: object, place: Place) -> re.Pattern[str]:
+    value = as_text(raw)
+    try:
+        return re.compile(value)
+    except re.error as error:
+        raise Unfit(f"{shown(value)} does not compile ({error})") from error
+
+
+REGEX: Final = Kind("text", "a regular expression", _read_regex)
+
+
+def _read_http_url(raw: object, place: Place) -> str:
+    value = as_text(raw).rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise Unfit(f"{shown(value)} is no HTTP address")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise Unfit(f"{shown(value)} has more than a host and a path")
+    split_host_port(parts.netloc, default_port=80)
+    return value
+
+
+def _read_origin(raw: object, place: Place) -> str:
+    value = _read_http_url(raw, place)
+    if urlsplit(value).path:
+        raise Unfit(f"{shown(value)} has a path")
+    return value
+
+
+HTTP_URL: Final = Kind("text", '"http://host:port" or "https://host", with a path where there is one', _read_http_url)
+ORIGIN: Final = Kind("text", 'an origin such as "https://portal.example"', _read_origin)
+
+
+def _read_folder(raw: object, place: Place) -> Path:
+    value = as_text(raw)
+    if not value:
+        raise Unfit("it is empty")
+    return Path(value)
+
+
+def _read_file(raw: object, place: Place) -> Path | None:
+    value = as_text(raw)
+    if not value:
+        return None
+    path = place.folder / value
+    if not path.is_file():
+        raise Unfit(f"there is no file {path}")
+    return path
+
+
+FOLDER: Final = Kind("text", "a folder, relative to the configuration's", _read_folder)
+FILE: Final[Kind[Path | None]] = Kind("text", 'a file that exists, relative to the configuration, or ""', _read_file)
+
+
+def _read_secret(raw: object, place: Place) -> str:
+    if not isinstance(raw, str):
+        raise Unfit("it is not a text")
+    if not raw.startswith("file:"):
+        if CONTROL.search(raw):
+            raise Unfit("it has control characters")
+        return raw
+    path = place.folder / raw.removeprefix("file:")
+    try:
+        kept = path.read_text(encoding="utf-8").strip()
+        readable = path.stat().st_mode & WORLD_READABLE
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise Unfit(f"the file {path} cannot be read ({reason})") from error
+    if not kept:
+        raise Unfit(f"the file {path} is empty")
+    if CONTROL.search(kept):
+        raise Unfit(f"the file {path} has more than one line")
+    if readable:
+        place.warnings.append(f"the secret in {path} can be read by everybody on this machine: chmod 600 {path}")
+    return kept
+
+
+SECRET: Final = Kind(
+    "text", 'the secret itself or "file:path", relative to the configuration', _read_secret, secret=True
+)

@@ -1,0 +1,200 @@
+"""From a TOML file and the environment to one `Config`, or to all the mistakes in them at once."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+from b2bua.config.checks import cross_check
+from b2bua.config.errors import ConfigInvalid
+from b2bua.config.kinds import Kind, Place, Unfit, shown
+from b2bua.config.sections import LISTS, SECTIONS, Config, kinds_of
+
+PREFIX: Final = "MASKBRIDGE_"
+NOT_SETTINGS: Final = frozenset({"MASKBRIDGE_CONFIG"})
+YES: Final = frozenset({"true", "yes", "on", "1"})
+NO: Final = frozenset({"false", "no", "off", "0"})
+LARGEST_FILE_BYTES: Final = 1_048_576
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+    """The checked configuration in the file at `path`, overridden by MASKBRIDGE_<SECTION>_<KEY> of `environ`.
+
+    Raises `ConfigInvalid` with every mistake found.
+    """
+    return read_config(_read_toml(path), path, environ)
+
+
+def read_config(document: dict[str, Any], path: Path, environ: Mapping[str, str]) -> Config:
+    """As `load_config`, from TOML that has been read already."""
+    folder = path.resolve().parent
+    reader = _Reader(Place(folder))
+    reader.check_top_level(document)
+    tables = {name: reader.table(document, name) for name in SECTIONS}
+    reader.override(tables, environ)
+    read: dict[str, Any] = {name: reader.build(made, tables[name], name) for name, made in SECTIONS.items()}
+    read |= {name: reader.build_list(made, document.get(name, []), name) for name, made in LISTS.items()}
+    config = Config(path=path, folder=folder, **read, warnings=tuple(reader.place.warnings))
+    config = replace(config, storage=replace(config.storage, recordings=folder / config.storage.recordings))
+    # A key that is wrong stands in `config` with its default: what does not fit to that is not worth telling.
+    reported = {_key_of(mistake) for mistake in reader.mistakes}
+    reader.mistakes += [
+        mistake for mistake in cross_check(config, _declared_trunks(document)) if _key_of(mistake) not in reported
+    ]
+    if not reader.mistakes:
+        return config
+    raise ConfigInvalid(reader.mistakes)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE_BYTES + 1)
+        if len(content) > LARGEST_FILE_BYTES:
+            raise ConfigInvalid([f"{path}: larger than {LARGEST_FILE_BYTES} bytes; this is no configuration"])
+        return tomllib.loads(content.decode("utf-8"))
+    except OSError as error:
+        raise ConfigInvalid([f"{path}: cannot be read ({error.strerror}); `maskbridge init` writes one"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigInvalid([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigInvalid([f"{path}: is not TOML: {error}"]) from error
+
+
+class _Reader:
+    """Collects the mistakes of one reading."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.mistakes: list[str] = []
+
+    def check_top_level(self, document: dict[str, Any]) -> None:
+        known = [*SECTIONS, *LISTS]
+        for name, value in document.items():
+            if name in known:
+                continue
+            if isinstance(value, (dict, list)):
+                self.mistakes.append(f"[{name}]: there is no such section; the nearest is [{nearest(name, known)}]")
+            else:
+                self.mistakes.append(f"{name}: {_stray_key(name)}")
+
+    def table(self, document: dict[str, Any], name: str) -> dict[str, Any]:
+        """A section's table, empty where it is absent or no table."""
+        value = document.get(name, {})
+        if isinstance(value, dict):
+            return dict(value)
+        self.mistakes.append(f"{name}: it is not a section; write [{name}] once, and its keys below")
+        return {}
+
+    def override(self, tables: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
+        """Put the environment's settings in place of the file's."""
+        for variable, value in sorted(environ.items()):
+            if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
+                continue
+            section, _, key = variable.removeprefix(PREFIX).lower().partition("_")
+            made = SECTIONS.get(section)
+            kind = None if made is None else kinds_of(made).get(key)
+            if kind is None:
+                names = [_variable(name, each) for name, of in SECTIONS.items() for each in kinds_of(of)]
+                self.mistakes.append(
+                    f"{variable} (environment): no setting is named so; the nearest is {nearest(variable, names)}"
+                )
+                continue
+            try:
+                tables[section][key] = from_environment(value, kind)
+            except Unfit as unfit:
+                tables[section].pop(key, None)
+                self.mistakes.append(f"{variable} (environment): {unfit}; expected {kind.expected}")
+
+    def build(self, made: type[Any], table: dict[str, Any], where: str) -> Any:
+        """An instance of `made` from its table; None when something required is missing or wrong."""
+        kinds = kinds_of(made)
+        for name in table:
+            if name not in kinds:
+                self.mistakes.append(
+                    f"{where}.{name}: there is no such key; the nearest is {nearest(name, list(kinds))}"
+                )
+        values = {name: self._read(kinds[name], raw, f"{where}.{name}") for name, raw in table.items() if name in kinds}
+        required = [each.name for each in fields(made) if each.default is MISSING]
+        for name in required:
+            if name not in values:
+                self.mistakes.append(f"{where}.{name}: it is missing; expected {kinds[name].expected}")
+        right = {name: value for name, value in values.items() if value is not MISSING}
+        return made(**right) if all(name in right for name in required) else None
+
+    def build_list(self, made: type[Any], tables: Any, where: str) -> tuple[Any, ...]:
+        """The entries of a list of tables, those that could be read."""
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self.mistakes.append(f"{where}: it is not a list of tables; write [[{where}]] before each entry's keys")
+            return ()
+        built = [self.build(made, table, _entry_name(where, index, table)) for index, table in enumerate(tables, 1)]
+        return tuple(entry for entry in built if entry is not None)
+
+    def _read(self, kind: Kind[Any], raw: object, where: str) -> Any:
+        """The value, or MISSING when it is a mistake."""
+        try:
+            return kind.read(raw, self.place)
+        except Unfit as unfit:
+            self.mistakes.append(f"{where}: {unfit}; expected {kind.expected}")
+            return MISSING
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """The known name most like this one."""
+    return get_close_matches(name, known, n=1, cutoff=0.0)[0]
+
+
+def from_environment(value: str, kind: Kind[Any]) -> object:
+    """An environment variable's text in the TOML form of its key: lists are comma-separated, or a JSON list."""
+    if kind.form == "text":
+        return value
+    if kind.form == "list":
+        return _list_from_environment(value)
+    stripped = value.strip()
+    if kind.form == "yes_no":
+        if stripped.lower() not in YES | NO:
+            raise Unfit(f"{shown(value)} is neither")
+        return stripped.lower() in YES
+    try:
+        return int(stripped) if kind.form == "whole" or stripped.lstrip("-").isdigit() else float(stripped)
+    except ValueError as error:
+        raise Unfit(f"{shown(value)} is not a number") from error
+
+
+def _list_from_environment(value: str) -> object:
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise Unfit(f"{shown(value)} is no JSON list") from error
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _key_of(mistake: str) -> str:
+    return mistake.partition(": ")[0]
+
+
+def _declared_trunks(document: dict[str, Any]) -> set[str]:
+    trunks = document.get("trunks")
+    entries = trunks if isinstance(trunks, list) else []
+    return {name for entry in entries if isinstance(entry, dict) and isinstance(name := entry.get("name"), str)}
+
+
+def _variable(section: str, key: str) -> str:
+    return f"{PREFIX}{section}_{key}".upper()
+
+
+def _entry_name(where: str, index: int, table: dict[str, Any]) -> str:
+    name = table.get("name")
+    return f"{where}[{name}]" if isinstance(name, str) and name.isprintable() and name else f"{where}[#{index}]"
+
+
+def _stray_key(name: str) -> str:
+    sections = [section for section, made in SECTIONS.items() if name in kinds_of(made)]
+    if sections:
+        return f"it stands outside every section; it belongs below [{sections[0]}]"
+    known = [f"{section}.{each}" for section, made in SECTIONS.items() for each in kinds_of(made)]
+    return f"there is no such key outside the sections; the nearest is {nearest(name, known)}"

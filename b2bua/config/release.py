@@ -1,0 +1,75 @@
+"""Keys that are accepted and checked though what they ask for is not in this release."""
+
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Final
+
+from b2bua.config.sections import LISTS, SECTIONS, Config
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """A key without effect. `only`: the values that have none; None: all but the default."""
+
+    section: str
+    key: str
+    missing: str
+    only: frozenset[object] | None = None
+
+
+NOT_YET: Final = (
+    NotYet("sip", "tls_certificate", "SIP over TLS"),
+    NotYet("sip", "tls_key", "SIP over TLS"),
+    NotYet("storage", "encrypt", "encryption of recordings"),
+    NotYet("calls", "callback_window_s", "calling the masked number back"),
+    NotYet("trunks", "register", "registration"),
+    NotYet("trunks", "challenge_username", "challenging a trunk's requests"),
+    NotYet("trunks", "challenge_password", "challenging a trunk's requests"),
+    NotYet("trunks", "reliable_provisional", "PRACK", frozenset({"required"})),
+    NotYet("trunks", "session_timer_s", "session timers"),
+    NotYet("trunks", "session_timer_min_s", "session timers"),
+    NotYet("trunks", "ptime_ms", "packets of another length than 20 ms"),
+    NotYet("trunks", "srtp", "SRTP"),
+    NotYet("trunks", "redirects", "following redirects"),
+)
+MISSING_TRANSPORTS: Final = frozenset({"tcp", "tls"})
+
+
+def effectless(config: Config) -> list[str]:
+    """A sentence for each key that is set to something which has no effect in this release."""
+    found = []
+    for at in config.sip.listen:
+        if at.transport in MISSING_TRANSPORTS:
+            where = f"{at.transport}://{at.host}:{at.port}"
+            found.append(f"sip.listen: {where} is not opened: {_absent(f'SIP over {at.transport.upper()}')}")
+    for not_yet in NOT_YET:
+        found += _of_key(config, not_yet)
+    for trunk in config.trunks:
+        if trunk.uri.transport in MISSING_TRANSPORTS:
+            found.append(
+                f"trunks[{trunk.name}].uri: the trunk stays down: {_absent(f'SIP over {trunk.uri.transport.upper()}')}"
+            )
+    if config.routes:
+        found.append(f"routes: nothing is routed by them: {_absent('routing of calls that arrive')}")
+    return found
+
+
+def _of_key(config: Config, not_yet: NotYet) -> Iterator[str]:
+    if not_yet.section in LISTS:
+        entries = [(f"trunks[{trunk.name}]", trunk) for trunk in config.trunks]
+    else:
+        entries = [(not_yet.section, getattr(config, not_yet.section))]
+    for where, entry in entries:
+        value = getattr(entry, not_yet.key)
+        if value in not_yet.only if not_yet.only is not None else value != default_of(not_yet.section, not_yet.key):
+            yield f"{where}.{not_yet.key}: it has no effect: {_absent(not_yet.missing)}"
+
+
+def default_of(section: str, key: str) -> Any:
+    """The default of a key; `dataclasses.MISSING` for one that must be given."""
+    made = SECTIONS.get(section) or LISTS[section]
+    return next((each.default for each in fields(made) if each.name == key), MISSING)
+
+
+def _absent(what: str) -> str:
+    return f"{what} is not in this release"

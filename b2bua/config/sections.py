@@ -1,0 +1,226 @@
+"""The configuration as the rest of the program sees it: every key, its kind and its default, once."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Final, cast
+
+from b2bua.config.kinds import (
+    FILE,
+    FOLDER,
+    HOST_OR_EMPTY,
+    HOST_PORT,
+    HTTP_URL,
+    IP,
+    IP_OR_EMPTY,
+    LISTEN,
+    NETWORK,
+    ORIGIN,
+    PORTS,
+    PROXY,
+    REGEX,
+    SECRET,
+    TRUNK_URI,
+    YES_NO,
+    HostPort,
+    Kind,
+    ListenAddress,
+    Network,
+    PortRange,
+    TrunkUri,
+    choice,
+    seconds,
+    several,
+    text,
+    whole,
+)
+
+NAME: Final = text("1 to 64 letters, digits, dots, hyphens or underscores", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+TRUNK_NAME_OR_EMPTY: Final = text("the name of a trunk", r"|[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NUMBER: Final = text('12 digits "91..."', r"91[0-9]{10}")
+NUMBER_FORMAT_PATTERN: Final = r"[+0-9*#]*\{(?:e164|plain|national)\}"
+NUMBER_FORMAT: Final = text(
+    '"{e164}", "{plain}" or "{national}", with digits before it where wanted', NUMBER_FORMAT_PATTERN
+)
+FORMAT_OR_EMPTY: Final = text('a format as number_format has, or "" for that one', rf"|{NUMBER_FORMAT_PATTERN}")
+PRIVACY: Final = text(
+    'values of Privacy (RFC 3323, 3325) such as "id" or "header;id", or ""',
+    r"|none|(?:header|session|user|id|critical|history)(?:;(?:header|session|user|id|critical|history))*",
+)
+ROUTE_TARGET: Final = text(
+    '"sip:{user}@host:port"', r"sip:(?:\{user\}|[A-Za-z0-9+_.-]+)@(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+)
+USER_AGENT: Final = text("1 to 64 printable ASCII characters", r"[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?")
+
+
+IDENTITY_HEADER: Final = choice("p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion")
+DEFAULT_LISTEN: Final = (ListenAddress("udp", "127.0.0.1", 5060),)
+DEFAULT_PORTS: Final = PortRange(20000, 29999)
+DEFAULT_API_LISTEN: Final = HostPort("127.0.0.1", 8080)
+
+
+def kinds_of(section: type[Any]) -> dict[str, Kind[Any]]:
+    """The kind of each key of a section: what its annotation says beside the type."""
+    return {each.name: cast(Any, each.type).__metadata__[0] for each in fields(section)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipSection:
+    """[sip]"""
+
+    listen: Annotated[tuple[ListenAddress, ...], several(LISTEN, 1)] = DEFAULT_LISTEN
+    advertise: Annotated[str, HOST_OR_EMPTY] = ""
+    user_agent: Annotated[str, USER_AGENT] = "maskbridge"
+    tls_certificate: Annotated[Path | None, FILE] = None
+    tls_key: Annotated[Path | None, FILE] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSection:
+    """[media]"""
+
+    address: Annotated[str, IP] = "127.0.0.1"
+    advertise: Annotated[str, IP_OR_EMPTY] = ""
+    ports: Annotated[PortRange, PORTS] = DEFAULT_PORTS
+    port_rest_s: Annotated[float, seconds(0, 3600)] = 30
+    rtp_timeout_early_s: Annotated[float, seconds(0.5, 3600)] = 30
+    rtp_timeout_s: Annotated[float, seconds(0.5, 3600)] = 45
+    rtp_timeout_hold_s: Annotated[float, seconds(0.5, 86400)] = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSection:
+    """[api]"""
+
+    listen: Annotated[HostPort, HOST_PORT] = DEFAULT_API_LISTEN
+    public_url: Annotated[str, HTTP_URL] = "http://127.0.0.1:8080"
+    rate_limit_per_minute: Annotated[int, whole(1, 1_000_000)] = 100
+    max_body_bytes: Annotated[int, whole(256, 16_777_216)] = 65536
+    cors_origins: Annotated[tuple[str, ...], several(ORIGIN)] = ()
+    tls_certificate: Annotated[Path | None, FILE] = None
+    tls_key: Annotated[Path | None, FILE] = None
+    trusted_proxies: Annotated[tuple[Network, ...], several(NETWORK)] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSection:
+    """[storage]. `recordings` is absolute; the path in `url` is relative to `Config.folder`."""
+
+    url: Annotated[str, text('"sqlite:///path"', r"sqlite:///[^?#]+", 4096)] = "sqlite:///var/maskbridge.db"
+    recordings: Annotated[Path, FOLDER] = Path("var/recordings")
+    encrypt: Annotated[bool, YES_NO] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsSection:
+    """[calls]"""
+
+    ring_timeout_s: Annotated[int, whole(5, 120)] = 45
+    drain_timeout_s: Annotated[float, seconds(0, 86400)] = 300
+    max_concurrent: Annotated[int, whole(1, 100_000)] = 1000
+    callback_window_s: Annotated[float, seconds(0, 31_536_000)] = 86400
+    sip_parties: Annotated[bool, YES_NO] = False
+    log_number_style: Annotated[str, choice("documented", "parties")] = "documented"
+    record: Annotated[bool, YES_NO] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhooksSection:
+    """[webhooks]"""
+
+    allow_private_targets: Annotated[bool, YES_NO] = False
+    timeout_s: Annotated[float, seconds(0.1, 60)] = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretsSection:
+    """[secrets]. "": not set."""
+
+    url_signing_key: Annotated[str, SECRET] = field(default="", repr=False)
+    master_key: Annotated[str, SECRET] = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """[[trunks]]: a SIP peer with its profile. A number format of "" is `number_format`."""
+
+    name: Annotated[str, NAME]
+    uri: Annotated[TrunkUri, TRUNK_URI]
+    numbers: Annotated[tuple[str, ...], several(NUMBER)] = ()
+    addresses: Annotated[tuple[Network, ...], several(NETWORK)] = ()
+    domain: Annotated[str, HOST_OR_EMPTY] = ""
+    outbound_proxy: Annotated[TrunkUri | None, PROXY] = None
+    auth_username: Annotated[str, text("a user name", longest=128)] = ""
+    auth_password: Annotated[str, SECRET] = field(default="", repr=False)
+    register: Annotated[bool, YES_NO] = False
+    challenge_username: Annotated[str, text("a user name", longest=128)] = ""
+    challenge_password: Annotated[str, SECRET] = field(default="", repr=False)
+    number_format: Annotated[str, NUMBER_FORMAT] = "{e164}"
+    request_uri_format: Annotated[str, FORMAT_OR_EMPTY] = ""
+    from_format: Annotated[str, FORMAT_OR_EMPTY] = ""
+    to_format: Annotated[str, FORMAT_OR_EMPTY] = ""
+    identity_format: Annotated[str, FORMAT_OR_EMPTY] = ""
+    user_phone: Annotated[bool, YES_NO] = False
+    identity: Annotated[tuple[str, ...], several(IDENTITY_HEADER)] = ("p-asserted-identity",)
+    privacy: Annotated[str, PRIVACY] = ""
+    reliable_provisional: Annotated[str, choice("off", "supported", "required")] = "supported"
+    session_timer_s: Annotated[int, whole(90, 86400, also=0)] = 0
+    session_timer_min_s: Annotated[int, whole(90, 86400)] = 90
+    codecs: Annotated[tuple[str, ...], several(choice("PCMA", "PCMU"), 1)] = ("PCMA", "PCMU")
+    ptime_ms: Annotated[int, whole(10, 40, step=10)] = 20
+    dtmf_payload_type: Annotated[int, whole(96, 127)] = 101
+    early_media: Annotated[str, choice("relay", "ignore")] = "relay"
+    srtp: Annotated[str, choice("off", "optional", "required")] = "off"
+    nat: Annotated[bool, YES_NO] = False
+    media_addresses: Annotated[tuple[Network, ...], several(NETWORK)] = ()
+    redirects: Annotated[str, choice("refuse", "follow")] = "refuse"
+    options_interval_s: Annotated[float, seconds(1, 86400, also=0)] = 30
+    invite_timeout_s: Annotated[float, seconds(0.1, 32)] = 4
+    cps: Annotated[int, whole(0, 100_000)] = 0
+    max_calls: Annotated[int, whole(0, 100_000)] = 0
+    priority: Annotated[int, whole(0, 1_000_000)] = 0
+    weight: Annotated[int, whole(1, 1_000_000)] = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """[[routes]]: what happens to a call that arrives. `trunk` "": from any; `match` is for the whole user part."""
+
+    match: Annotated[re.Pattern[str], REGEX]
+    to: Annotated[str, ROUTE_TARGET]
+    via: Annotated[str, NAME]
+    trunk: Annotated[str, TRUNK_NAME_OR_EMPTY] = ""
+    caller: Annotated[str, choice("masked", "pass")] = "masked"
+    org: Annotated[str, text("an organisation's id", longest=64)] = ""
+    record: Annotated[bool, YES_NO] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole configuration, checked. `folder` is the file's own; `warnings` are for a human and stop nothing."""
+
+    path: Path
+    folder: Path
+    sip: SipSection
+    media: MediaSection
+    api: ApiSection
+    storage: StorageSection
+    calls: CallsSection
+    webhooks: WebhooksSection
+    secrets: SecretsSection
+    trunks: tuple[Trunk, ...] = ()
+    routes: tuple[Route, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+SECTIONS: Final[Mapping[str, type[Any]]] = {
+    "sip": SipSection,
+    "media": MediaSection,
+    "api": ApiSection,
+    "storage": StorageSection,
+    "calls": CallsSection,
+    "webhooks": WebhooksSection,
+    "secrets": SecretsSection,
+}
+LISTS: Final[Mapping[str, type[Any]]] = {"trunks": Trunk, "routes": Route}
