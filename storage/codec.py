@@ -74,11 +74,12 @@ def call_row(record: CallRecord) -> Row:
         record.recording_path,
         record.sequence,
         to_json(_legs_value(record.legs)),
+        record.created_at if record.started_at is None else record.started_at,
     )
 
 
 def call_of(row: Row) -> CallRecord:
-    """The call of a row whose columns stand in the order of `call_row`."""
+    """The call of a row whose columns stand in the order of `call_row`, the last of which it does not need."""
     return CallRecord(
         call_id=row[0],
         org_id=row[1],

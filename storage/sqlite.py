@@ -180,8 +180,8 @@ def run_units(connection: sqlite3.Connection, works: Sequence[Work]) -> list[Out
     Raises sqlite3.Error when the batch as a whole came to nothing; it is rolled back then.
     """
     outcomes: list[Outcome] = []
-    connection.execute("BEGIN IMMEDIATE")
     with _undone_unless_ended(connection):
+        connection.execute("BEGIN IMMEDIATE")
         for work in works:
             value = None
             with Savepoint(connection) as savepoint:
@@ -194,8 +194,8 @@ def run_units(connection: sqlite3.Connection, works: Sequence[Work]) -> list[Out
 def run_reads(connection: sqlite3.Connection, works: Sequence[Work]) -> list[Outcome]:
     """Run reads on one and the same state of the database."""
     outcomes: list[Outcome] = []
-    connection.execute("BEGIN")
     with _undone_unless_ended(connection):
+        connection.execute("BEGIN")
         for work in works:
             value = None
             with _Look() as look:

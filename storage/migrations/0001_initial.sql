@@ -124,13 +124,14 @@ BEGIN
     SELECT RAISE(ABORT, 'the ledger is append-only');
 END;
 
--- Calls: a row in `calls` while a call lives, then one in `cdrs` for ever, never in both.
+-- Calls: a row in `calls` while a call lives, then one in `cdrs` for ever, never in both. `listed_at` is a plain
+-- column under a check: SQLite answers nothing from an index alone where a generated column is in it.
 
 CREATE TABLE calls (
     call_id               TEXT    NOT NULL PRIMARY KEY CHECK (call_id <> ''),
     org_id                TEXT    NOT NULL REFERENCES organisations (org_id),
     party_a               TEXT    NOT NULL,
-    party_b               TEXT    NOT NULL,
+    party_b               TEXT    NOT NULL CHECK (party_b <> party_a),
     masked_number         TEXT    NOT NULL,
     direction             TEXT    NOT NULL CHECK (direction <> ''),
     status                TEXT    NOT NULL CHECK (status IN ('initiated', 'ringing', 'answered', 'in-progress')),
@@ -154,7 +155,7 @@ CREATE TABLE calls (
     recording_path        TEXT,
     sequence              INTEGER NOT NULL CHECK (sequence >= 0),
     legs                  TEXT    NOT NULL,
-    listed_at             INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(started_at, created_at)) STORED
+    listed_at             INTEGER NOT NULL CHECK (listed_at = coalesce(started_at, created_at))
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX calls_by_org ON calls (org_id);
@@ -163,7 +164,7 @@ CREATE TABLE cdrs (
     call_id               TEXT    NOT NULL PRIMARY KEY CHECK (call_id <> ''),
     org_id                TEXT    NOT NULL REFERENCES organisations (org_id),
     party_a               TEXT    NOT NULL,
-    party_b               TEXT    NOT NULL,
+    party_b               TEXT    NOT NULL CHECK (party_b <> party_a),
     masked_number         TEXT    NOT NULL,
     direction             TEXT    NOT NULL CHECK (direction <> ''),
     status                TEXT    NOT NULL CHECK (status IN ('completed', 'failed', 'no-answer')),
@@ -187,7 +188,7 @@ CREATE TABLE cdrs (
     recording_path        TEXT,
     sequence              INTEGER NOT NULL CHECK (sequence >= 0),
     legs                  TEXT    NOT NULL,
-    listed_at             INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(started_at, created_at)) STORED,
+    listed_at             INTEGER NOT NULL CHECK (listed_at = coalesce(started_at, created_at)),
     CONSTRAINT completed_means_bridged CHECK ((status = 'completed') = (answered_at IS NOT NULL)),
     CONSTRAINT completed_is_billed CHECK (
         status <> 'completed'
@@ -197,9 +198,9 @@ CREATE TABLE cdrs (
 
 -- Covers the pages, counts and totals of an organisation: none of them touches the table.
 CREATE INDEX cdrs_by_time ON cdrs (org_id, listed_at, call_id, status, bill_duration_s, price_paise);
-CREATE INDEX cdrs_by_reference ON cdrs (org_id, reference, listed_at) WHERE reference IS NOT NULL;
-CREATE INDEX cdrs_by_party_a ON cdrs (org_id, party_a);
-CREATE INDEX cdrs_by_party_b ON cdrs (org_id, party_b);
+CREATE INDEX cdrs_by_reference ON cdrs (org_id, reference, listed_at, call_id) WHERE reference IS NOT NULL;
+CREATE INDEX cdrs_by_party_a ON cdrs (org_id, party_a, listed_at, call_id);
+CREATE INDEX cdrs_by_party_b ON cdrs (org_id, party_b, listed_at, call_id);
 
 CREATE TRIGGER call_is_not_over BEFORE INSERT ON calls
 WHEN EXISTS (SELECT 1 FROM cdrs WHERE call_id = NEW.call_id)

@@ -12,12 +12,12 @@ SELECT (SELECT count(*) FROM calls
      + (SELECT count(*) FROM cdrs
         WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status));
 
--- page_by_reference: keys of a page of those under a reference, live and finished, newest first
+-- page_by_reference: keys of a page of those under a reference
 SELECT call_id, listed_at, 1 AS live FROM calls
 WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
       AND (:party IS NULL OR party_a = :party OR party_b = :party)
 UNION ALL
-SELECT call_id, listed_at, 0 AS live FROM cdrs
+SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_reference
 WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
       AND (:party IS NULL OR party_a = :party OR party_b = :party)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
@@ -25,28 +25,29 @@ ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
 -- count_by_reference: how many calls that is
 SELECT (SELECT count(*) FROM calls
         WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
-      AND (:party IS NULL OR party_a = :party OR party_b = :party))
-     + (SELECT count(*) FROM cdrs
+              AND (:party IS NULL OR party_a = :party OR party_b = :party))
+     + (SELECT count(*) FROM cdrs INDEXED BY cdrs_by_reference
         WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
-      AND (:party IS NULL OR party_a = :party OR party_b = :party));
+              AND (:party IS NULL OR party_a = :party OR party_b = :party));
 
--- page_by_party: keys of a page of those of a party, live and finished, newest first
+-- page_by_party: keys of a page of a party's calls; no call has one party twice
 SELECT call_id, listed_at, 1 AS live FROM calls
-WHERE org_id = :org_id AND (party_a = :party OR party_b = :party)
-      AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND (party_a = :party OR party_b = :party) AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
 UNION ALL
-SELECT call_id, listed_at, 0 AS live FROM cdrs
-WHERE org_id = :org_id AND (party_a = :party OR party_b = :party)
-      AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_party_a
+WHERE org_id = :org_id AND party_a = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+UNION ALL
+SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_party_b
+WHERE org_id = :org_id AND party_b = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
 
 -- count_by_party: how many calls that is
 SELECT (SELECT count(*) FROM calls
-        WHERE org_id = :org_id AND (party_a = :party OR party_b = :party)
-      AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status))
-     + (SELECT count(*) FROM cdrs
-        WHERE org_id = :org_id AND (party_a = :party OR party_b = :party)
-      AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status));
+        WHERE org_id = :org_id AND (party_a = :party OR party_b = :party) AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status))
+     + (SELECT count(*) FROM cdrs INDEXED BY cdrs_by_party_a
+        WHERE org_id = :org_id AND party_a = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status))
+     + (SELECT count(*) FROM cdrs INDEXED BY cdrs_by_party_b
+        WHERE org_id = :org_id AND party_b = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status));
 
 -- finished_totals: an organisation's finished calls of a period, both ends included
 SELECT count(*), coalesce(sum(bill_duration_s), 0), coalesce(sum(price_paise), 0),

@@ -2,14 +2,16 @@
 INSERT INTO calls
       (call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
-       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs,
+       listed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (call_id) DO UPDATE SET
     masked_number = excluded.masked_number, status = excluded.status, max_duration_s = excluded.max_duration_s,
     started_at = excluded.started_at, a_answered_at = excluded.a_answered_at, answered_at = excluded.answered_at,
     ended_at = excluded.ended_at, duration_s = excluded.duration_s, bill_duration_s = excluded.bill_duration_s,
     price_paise = excluded.price_paise, hangup_cause = excluded.hangup_cause, hangup_party = excluded.hangup_party,
-    recording_path = excluded.recording_path, sequence = excluded.sequence, legs = excluded.legs;
+    recording_path = excluded.recording_path, sequence = excluded.sequence, legs = excluded.legs,
+    listed_at = excluded.listed_at;
 
 -- live_call: one live call
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
@@ -48,8 +50,9 @@ SELECT beat_at FROM heartbeat WHERE only_row = 1;
 INSERT INTO cdrs
       (call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
-       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs,
+       listed_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (call_id) DO NOTHING;
 
 -- cdr: one finished call

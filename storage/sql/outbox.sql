@@ -15,7 +15,7 @@ WHERE e.org_id = :org_id AND e.disabled_at IS NULL;
 UPDATE deliveries SET state = 'ready', lease_until = NULL WHERE state = 'leased' AND lease_until <= ?;
 
 -- leased: how many deliveries each endpoint has on its way
-SELECT webhook_id, count(*) FROM deliveries WHERE state = 'leased' GROUP BY webhook_id;
+SELECT webhook_id, count(*) FROM deliveries INDEXED BY deliveries_leased WHERE state = 'leased' GROUP BY webhook_id;
 
 -- first_lease_end: when the next lease runs out
 SELECT min(lease_until) FROM deliveries WHERE state = 'leased';

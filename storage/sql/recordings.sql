@@ -14,7 +14,8 @@ UPDATE recordings SET purged_at = coalesce(purged_at, :at) WHERE call_id = :call
 
 -- without_mp3: recordings whose MP3 is still to be made, oldest first
 SELECT call_id, org_id, wav_path, mp3_path, duration_ms, gap_frames, created_at, purged_at
-FROM recordings WHERE mp3_path IS NULL AND purged_at IS NULL ORDER BY created_at LIMIT ?;
+FROM recordings INDEXED BY recordings_without_mp3
+WHERE mp3_path IS NULL AND purged_at IS NULL ORDER BY created_at LIMIT ?;
 
 -- kept_before: recordings made before a time whose files are still there, oldest first
 SELECT call_id, org_id, wav_path, mp3_path, duration_ms, gap_frames, created_at, purged_at
