@@ -1,0 +1,114 @@
+"""The API as an aiohttp application, and the server that runs it."""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from b2bua.clock import Clock
+from b2bua.tokens import Tokens
+from control_api.auth import KeyRing, Proxies
+from control_api.boundary import Boundary
+from control_api.docs_page import render_docs
+from control_api.downloads import Downloads
+from control_api.exchange import Api, Documents, Route
+from control_api.facade import SwitchFacade
+from control_api.http_protocol import HttpProtocol
+from control_api.metrics import ApiMetrics
+from control_api.openapi import build_openapi
+from control_api.rate_limit import RateLimiter
+from control_api.redaction import number_free_logger
+from control_api.routes import billing, call_logs, calls, documents, health, recordings, stats
+from control_api.settings import ApiSettings
+from storage.store import Store
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *calls.ROUTES,
+    *call_logs.ROUTES,
+    *stats.ROUTES,
+    *billing.ROUTES,
+    *recordings.ROUTES,
+    *health.ROUTES,
+    *documents.ROUTES,
+)
+BOUNDARY: Final = web.AppKey("boundary", Boundary)
+SHUTDOWN_GRACE_S: Final = 5.0
+KEEP_ALIVE_S: Final = 75.0
+LISTEN_BACKLOG: Final = 512
+
+_NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def create_app(
+    *, settings: ApiSettings, switch: SwitchFacade, store: Store, clock: Clock, tokens: Tokens
+) -> web.Application:
+    """The application with every route behind the one boundary."""
+    document = build_openapi(settings.public_url, settings.version)
+    documents = Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
+    api = Api(settings, switch, store, clock, tokens, ApiMetrics(switch), Downloads(), documents)
+    boundary = Boundary(
+        api, KeyRing(store, clock), RateLimiter(settings.rate_limit_per_minute), Proxies(settings.trusted_proxies)
+    )
+
+    @web.middleware
+    async def catch_misses(request: web.Request, handler: _NextHandler) -> web.StreamResponse:
+        miss = request.match_info.http_exception
+        if miss is None:
+            return await handler(request)
+        allowed = miss.allowed_methods if isinstance(miss, web.HTTPMethodNotAllowed) else ()
+        return boundary.miss(request, tuple(sorted(allowed)))
+
+    app = web.Application(middlewares=[catch_misses], logger=_server_log())
+    app[BOUNDARY] = boundary
+    for route in ROUTES:
+        handle = boundary.endpoint(route)
+        app.router.add_route(route.method, route.path, handle)
+        if route.method == hdrs.METH_GET:
+            app.router.add_route(hdrs.METH_HEAD, route.path, handle)
+    return app
+
+
+class ApiServer:
+    """A listening API."""
+
+    def __init__(self, runner: web.AppRunner, listener: asyncio.Server) -> None:
+        self._runner = runner
+        self._listener = listener
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; the kernel's choice where 0 was asked for."""
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Accept nothing more, let requests under way finish for `SHUTDOWN_GRACE_S`, then close the connections."""
+        self._listener.close()
+        await self._runner.cleanup()
+
+
+async def start_api(app: web.Application, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> ApiServer:
+    """Listen. Raises OSError when the address cannot be had."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_GRACE_S)
+    await runner.setup()
+    loop = asyncio.get_running_loop()
+    accepted = runner.server
+    if accepted is None:
+        raise RuntimeError("the runner was set up without a server")
+
+    def protocol() -> HttpProtocol:
+        return HttpProtocol(accepted, app[BOUNDARY], loop, KEEP_ALIVE_S, _server_log())
+
+    try:
+        listener = await loop.create_server(protocol, host, port, ssl=ssl_context, backlog=LISTEN_BACKLOG)
+    except OSError:
+        await runner.cleanup()
+        raise
+    return ApiServer(runner, listener)
+
+
+def _server_log() -> logging.Logger:
+    return number_free_logger("control_api.http")

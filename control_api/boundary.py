@@ -1,0 +1,140 @@
+"""The edge that every request passes: its id, who asks, how often, and that every refusal is told in JSON."""
+
+import re
+from collections.abc import Awaitable, Callable
+from http import HTTPMethod
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from control_api.auth import KeyRing, Proxies
+from control_api.errors import CRASH, ERRORS, ErrorReply, MethodNotAllowed, NotFound, RateLimited, error_reply
+from control_api.exchange import Api, Exchange, Route
+from control_api.rate_limit import RateLimiter
+from control_api.redaction import number_free_logger
+from control_api.rendering import render_error, render_success
+from storage.records import Scope
+
+SERVER_NAME: Final = "maskbridge"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_KNOWN_METHODS: Final = frozenset(HTTPMethod)
+_EXPECTED: Final = tuple(ERRORS)
+_EXPOSED_HEADERS: Final = "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After"
+_PREFLIGHT_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+_PREFLIGHT_LIFE_S: Final = "600"
+_UNMATCHED: Final = "unmatched"
+
+
+class Boundary:
+    """Wraps the routes. Order of checks: key, rate, scope and address, then whatever the route itself checks."""
+
+    def __init__(self, api: Api, keys: KeyRing, limiter: RateLimiter, proxies: Proxies) -> None:
+        self._api = api
+        self._keys = keys
+        self._limiter = limiter
+        self._proxies = proxies
+        self._origins = frozenset(api.settings.cors_origins)
+        self._log = number_free_logger(__name__)
+
+    def endpoint(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The aiohttp handler of a route."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            started_at = self._api.clock.monotonic()
+            exchange = self._open(request)
+            response = await self._answer(route, exchange)
+            self._observe(route.path, request, response, started_at)
+            return response
+
+        return handle
+
+    def miss(self, request: web.Request, allowed: tuple[str, ...]) -> web.StreamResponse:
+        """The answer where no route fits: a CORS preflight, 405 for a path with other methods, 404."""
+        started_at = self._api.clock.monotonic()
+        exchange = self._open(request)
+        if allowed and request.method == "OPTIONS" and self._is_preflight(request):
+            response = self._preflight(exchange, allowed)
+        else:
+            error = MethodNotAllowed(allowed) if allowed else NotFound("There is nothing at this path.")
+            response = render_error(error_reply(error) or CRASH, exchange.headers)
+        self._observe(_UNMATCHED, request, response, started_at)
+        return response
+
+    def refusal(self, request: web.BaseRequest, error: ErrorReply) -> web.Response:
+        """An error in JSON for a request that never came to a route."""
+        return render_error(error, self._headers(request, self._api.tokens.hex(32)))
+
+    async def _answer(self, route: Route, exchange: Exchange) -> web.StreamResponse:
+        try:
+            if route.scope is not None:
+                await self._admit(route.scope, exchange)
+            outcome = await route.handler(self._api, exchange)
+            if isinstance(outcome, web.StreamResponse):
+                return outcome
+            return render_success(exchange, outcome, self._api.clock.wall_ms())
+        except _EXPECTED as refusal:
+            return render_error(error_reply(refusal) or CRASH, exchange.headers)
+        except Exception as crash:
+            if exchange.request.writer.output_size > 0:
+                raise  # a reply is under way already: the connection breaks off
+            self._log.exception("request %s to %s crashed", exchange.request_id, route.path, exc_info=crash)
+            return render_error(CRASH, exchange.headers)
+
+    async def _admit(self, scope: Scope, exchange: Exchange) -> None:
+        """Who it is, whether it may ask now, and whether it may do this from where it is."""
+        request = exchange.request
+        caller = await self._keys.authenticate(request.headers.getall("Authorization", ()))
+        key = caller.key
+        allowance = self._limiter.take(key.key_id, self._api.clock.monotonic(), key.rate_limit_per_minute)
+        headers = exchange.headers
+        headers["RateLimit-Limit"] = str(allowance.limit)
+        headers["RateLimit-Remaining"] = str(allowance.remaining)
+        headers["RateLimit-Reset"] = str(allowance.reset_s)
+        if not allowance.allowed:
+            raise RateLimited(allowance.retry_after_s)
+        if caller.networks:
+            forwarded_for = request.headers.getall("X-Forwarded-For", ())
+            caller.check_address(self._proxies.client_address(request.remote, forwarded_for))
+        caller.check_scope(scope)
+        exchange.key = key
+
+    def _open(self, request: web.Request) -> Exchange:
+        given = request.headers.get("X-Request-Id")
+        request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else self._api.tokens.hex(32)
+        return Exchange(request, request_id, self._headers(request, request_id))
+
+    def _headers(self, request: web.BaseRequest, request_id: str) -> CIMultiDict[str]:
+        """What every reply carries."""
+        headers = CIMultiDict(
+            {
+                "X-Request-Id": request_id,
+                "Server": SERVER_NAME,
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-store",
+            }
+        )
+        if self._origins:
+            headers["Vary"] = "Origin"
+            origin = request.headers.get("Origin")
+            if origin in self._origins and origin is not None:
+                headers["Access-Control-Allow-Origin"] = origin
+                headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+        return headers
+
+    def _is_preflight(self, request: web.Request) -> bool:
+        headers = request.headers
+        return headers.get("Origin") in self._origins and "Access-Control-Request-Method" in headers
+
+    def _preflight(self, exchange: Exchange, allowed: tuple[str, ...]) -> web.Response:
+        headers = exchange.headers
+        headers["Access-Control-Allow-Methods"] = ", ".join(allowed)
+        headers["Access-Control-Allow-Headers"] = _PREFLIGHT_HEADERS
+        headers["Access-Control-Max-Age"] = _PREFLIGHT_LIFE_S
+        headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+        return web.Response(status=204, headers=headers)
+
+    def _observe(self, path: str, request: web.Request, response: web.StreamResponse, started_at: float) -> None:
+        method = request.method if request.method in _KNOWN_METHODS else "other"
+        seconds = self._api.clock.monotonic() - started_at
+        self._api.metrics.observe(path, method, response.status, seconds)

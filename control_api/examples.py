@@ -1,0 +1,91 @@
+"""Examples for the OpenAPI document, made by the functions that make the replies."""
+
+import json
+
+from control_api import schemas
+from control_api.signed_urls import signed_recording_url
+from storage.records import CallRecord, CallStats, CallStatus, LegRecord, Wallet
+
+_AT_MS = 1_735_732_800_000
+_CALL_ID = "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d"
+_REQUEST_ID = "5d1f0c9a7b3e4d2f8a6c5b4e3d2f1a0b"
+_CALL = CallRecord(
+    call_id=_CALL_ID,
+    org_id="",
+    party_a="9876543210",
+    party_b="9876543211",
+    masked_number="917969002802",
+    direction="click_to_call",
+    status=CallStatus.COMPLETED,
+    created_at=_AT_MS,
+    reference="order-1042",
+    started_at=_AT_MS,
+    a_answered_at=_AT_MS + 6_000,
+    answered_at=_AT_MS + 14_000,
+    ended_at=_AT_MS + 108_000,
+    duration_s=94,
+    bill_duration_s=120,
+    price_paise=300,
+    hangup_cause="normal",
+    hangup_party="a",
+    recording_path="2025/01/01/3f2b1c0d.wav",
+    legs=(
+        LegRecord(
+            "a",
+            "ended",
+            ringing_at=_AT_MS + 1_000,
+            answered_at=_AT_MS + 6_000,
+            ended_at=_AT_MS + 108_000,
+            sip_status=200,
+            hangup_cause="normal",
+            codec="PCMA",
+            packets_lost=2,
+            jitter_ms=1.4,
+            mos=4.4,
+        ),
+        LegRecord(
+            "b",
+            "ended",
+            ringing_at=_AT_MS + 8_000,
+            answered_at=_AT_MS + 14_000,
+            ended_at=_AT_MS + 108_000,
+            sip_status=200,
+            hangup_cause="normal",
+            codec="PCMA",
+            packets_lost=0,
+            jitter_ms=0.9,
+            mos=4.4,
+        ),
+    ),
+)
+
+
+def reply_examples(public_url: str) -> dict[str, object]:
+    """An example reply by name."""
+    expires_at_s = _AT_MS // 1000 + schemas.RECORDING_URL_LIFE_S
+    url = signed_recording_url(b"an example", public_url, _CALL_ID, expires_at_s)
+    stats = CallStats(
+        total_sessions=12,
+        active_sessions=1,
+        total_mappings=9,
+        total_calls=40,
+        billed_s=4_320,
+        cost_paise=10_800,
+        answered_calls=31,
+        failed_calls=8,
+    )
+    call = schemas.call_representation(_CALL, "documented")
+    meta = schemas.meta_representation(_AT_MS, _REQUEST_ID)
+    envelopes: dict[str, object] = {
+        "placed_call": schemas.placed_call_representation(_CALL),
+        "call": call,
+        "ending_call": schemas.ending_call_representation(_CALL_ID),
+        "recording": schemas.recording_representation(_CALL_ID, url, expires_at_s, schemas.RECORDING_URL_LIFE_S),
+        "stats": schemas.stats_representation(stats),
+        "billing": json.loads(schemas.billing_text(Wallet("", 50_000, 150))),
+        "health": schemas.health_representation("ok"),
+        "ready": schemas.health_representation("ready"),
+    }
+    replies: dict[str, object] = {name: {"data": data, "meta": meta} for name, data in envelopes.items()}
+    replies["call_list"] = {"data": [call], "meta": schemas.page_representation(1, 1, 20) | meta}
+    return replies

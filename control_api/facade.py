@@ -1,0 +1,34 @@
+"""What the API asks of the switch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+
+
+class SwitchFacade(Protocol):
+    """The switch as the API sees it; `b2bua.switch.Switch` satisfies it."""
+
+    async def place_call(self, command: PlaceCall) -> PlacedCall:
+        """Admit a call and start it. Raises a CallError when it is refused."""
+        ...
+
+    async def hang_up(self, org_id: str, call_id: str) -> None:
+        """End a live call. Raises CallNotFound, CallAlreadyEnded."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether calls are taken: all listeners are up and nothing is draining."""
+        ...
+
+    def live_calls(self) -> int:
+        """Calls being set up or talking now."""
+        ...
+
+    def trunk_states(self) -> Sequence[TrunkState]:
+        """Every trunk with its health."""
+        ...
+
+    def counters(self) -> Mapping[str, float]:
+        """Numbers for /metrics by snake_case name; a name that ends in `_total` only ever grows."""
+        ...

@@ -1,0 +1,65 @@
+"""aiohttp's server protocol, with a limit on connections and its own errors told in JSON."""
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from aiohttp import web
+
+from control_api.boundary import Boundary
+from control_api.errors import CRASH, ErrorReply
+
+MAX_CONNECTIONS: Final = 2_000
+LINGERING_S: Final = 5.0
+_NOT_HTTP: Final = ErrorReply(400, "invalid_request", "The request is not valid HTTP.")
+
+
+class HttpProtocol(web.RequestHandler):
+    """One connection. Beyond `MAX_CONNECTIONS` a new one is closed at once."""
+
+    __slots__ = ("_boundary",)
+
+    def __init__(
+        self,
+        server: web.Server,
+        boundary: Boundary,
+        loop: asyncio.AbstractEventLoop,
+        keep_alive_s: float,
+        log: logging.Logger,
+    ) -> None:
+        # Untyped: None, which turns the access log off, is not in aiohttp's signature. Its lines would hold queries.
+        options: dict[str, Any] = {"access_log": None, "lingering_time": LINGERING_S}
+        super().__init__(server, loop=loop, keepalive_timeout=keep_alive_s, logger=log, **options)
+        self._boundary = boundary
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, unless there are too many."""
+        super().connection_made(transport)
+        server = self._manager
+        if server is not None and len(server.connections) > MAX_CONNECTIONS:
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The reply to what was no HTTP (400), or to a crash outside every route; the connection is closed after it."""
+        if request.writer.output_size > 0:
+            raise ConnectionResetError("a reply was under way")
+        if status >= 500:
+            self.logger.error("a request crashed outside its route", exc_info=exc)
+        response = self._boundary.refusal(request, CRASH if status >= 500 else _NOT_HTTP)
+        response.force_close()
+        return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the reply; one that aiohttp made of its own accord is put into our words first."""
+        if isinstance(resp, web.HTTPException):
+            error = ErrorReply(resp.status, "invalid_request", "The request is not valid HTTP.")
+            resp = self._boundary.refusal(request, error)
+        return await super().finish_response(request, resp, start_time)

@@ -1,0 +1,208 @@
+"""What each endpoint does, for the OpenAPI document: one row an endpoint."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel
+
+from control_api import schemas
+from storage.records import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An endpoint as documented. `errors` are those beyond what its scope brings."""
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    text: str
+    reply: type[BaseModel] | None
+    status: int = 200
+    scope: Scope | None = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    errors: tuple[tuple[int, str], ...] = ()
+    example: str | None = None
+    media_type: str = "application/json"
+
+
+_INVALID: Final = (400, "invalid_request")
+_NOT_FOUND: Final = (404, "not_found")
+_NOT_NOW: Final = (503, "no_capacity")
+
+OPERATIONS: Final = (
+    Operation(
+        "POST",
+        "/v1/masking/calls",
+        "placeCall",
+        "Calls",
+        "Place a masked call",
+        "A's phone rings first; when A answers, B is called; when B answers, both are connected. Both see the masked "
+        "number only. The reply comes at once; what happens then is told by webhooks and by the status of the call. "
+        "With an `Idempotency-Key` the same request can be repeated within 24 hours without placing a second call: the "
+        "first reply is given again.",
+        schemas.PlacedCallReply,
+        status=201,
+        scope=Scope.CALLS_WRITE,
+        body=schemas.PlaceCallBody,
+        errors=(
+            (400, "invalid_numbers"),
+            _INVALID,
+            (402, "insufficient_balance"),
+            (409, "conflict"),
+            (413, "payload_too_large"),
+            (415, "unsupported_media_type"),
+            _NOT_NOW,
+        ),
+        example="placed_call",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/calls/{call_sid}",
+        "showCall",
+        "Calls",
+        "Look at a call",
+        "The call as it is now. An id of another organisation is not found.",
+        schemas.CallReply,
+        scope=Scope.CALLS_READ,
+        errors=(_NOT_FOUND, _NOT_NOW),
+        example="call",
+    ),
+    Operation(
+        "POST",
+        "/v1/masking/calls/{call_sid}/hangup",
+        "hangUp",
+        "Calls",
+        "End a call",
+        "Ends the call on every leg at once. Its `hangup_cause` becomes `api_hangup`. No body is needed.",
+        schemas.EndingCallReply,
+        status=202,
+        scope=Scope.CALLS_WRITE,
+        errors=(
+            _INVALID,
+            _NOT_FOUND,
+            (409, "conflict"),
+            (413, "payload_too_large"),
+            (415, "unsupported_media_type"),
+            _NOT_NOW,
+        ),
+        example="ending_call",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/calls/{call_sid}/recording",
+        "showRecording",
+        "Recordings",
+        "Get the URL of a recording",
+        "A signed URL of the MP3, good for an hour, which needs no key. Not found until the recording is available: "
+        "the webhook `recording.ready` tells when it is.",
+        schemas.RecordingReply,
+        scope=Scope.RECORDINGS_READ,
+        errors=(_NOT_FOUND, _NOT_NOW),
+        example="recording",
+    ),
+    Operation(
+        "GET",
+        "/v1/public/recordings/masking/{file}",
+        "fetchRecording",
+        "Recordings",
+        "Fetch a recording",
+        "Streams the MP3 behind a signed URL. `Range` with one range, `If-Range`, `If-None-Match` and `HEAD` are "
+        "understood.",
+        None,
+        errors=((403, "forbidden"), _NOT_FOUND, (410, "gone"), (416, "invalid_request"), _NOT_NOW),
+        media_type=schemas.RECORDING_CONTENT_TYPE,
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/call-logs",
+        "listCalls",
+        "Calls",
+        "List calls",
+        "Newest `started_at` first. All conditions hold together; the dates are exclusive. Past the last page `data` "
+        "is empty.",
+        schemas.CallListReply,
+        scope=Scope.CALLS_READ,
+        query=schemas.CallLogQuery,
+        errors=(_INVALID, _NOT_NOW),
+        example="call_list",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/stats",
+        "showStats",
+        "Reports",
+        "Totals of a period",
+        "Both dates are inclusive; without them it is the last 30 days. Live calls count in `total_calls` only.",
+        schemas.StatsReply,
+        scope=Scope.CALLS_READ,
+        query=schemas.StatsQuery,
+        errors=(_INVALID, _NOT_NOW),
+        example="stats",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/billing",
+        "showBilling",
+        "Reports",
+        "The wallet",
+        "Balance, what of it is reserved for live calls, and what is available for new ones; rupees.",
+        schemas.BillingReply,
+        scope=Scope.BILLING_READ,
+        errors=(_NOT_NOW,),
+        example="billing",
+    ),
+    Operation(
+        "GET",
+        "/healthz",
+        "showHealth",
+        "Operation",
+        "Whether the process lives",
+        "Answers as long as it does.",
+        schemas.HealthReply,
+        example="health",
+    ),
+    Operation(
+        "GET",
+        "/readyz",
+        "showReadiness",
+        "Operation",
+        "Whether calls are taken",
+        "200 once all listeners are up; 503 before that and while draining.",
+        schemas.HealthReply,
+        errors=(_NOT_NOW,),
+        example="ready",
+    ),
+    Operation(
+        "GET",
+        "/metrics",
+        "showMetrics",
+        "Operation",
+        "Prometheus metrics",
+        "Requests and latencies, live calls, trunks, and the switch's counters, in Prometheus' text format.",
+        None,
+        media_type="text/plain",
+    ),
+    Operation(
+        "GET",
+        "/v1/openapi.json",
+        "showOpenApi",
+        "Operation",
+        "This document",
+        "OpenAPI 3.1, made from the schemas that check the requests.",
+        None,
+    ),
+    Operation(
+        "GET",
+        "/docs",
+        "showDocs",
+        "Operation",
+        "This document for people",
+        "One page without scripts or anything from elsewhere.",
+        None,
+        media_type="text/html",
+    ),
+)

@@ -1,0 +1,67 @@
+"""The body of a request: bounded in size and in time, declared as JSON."""
+
+import asyncio
+import re
+from typing import Final
+
+from aiohttp import web
+
+from control_api.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from control_api.json_body import parse_json
+
+BODY_TIMEOUT_S: Final = 15
+_JSON_TYPE: Final = re.compile(
+    r"application/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|\"utf-8\")[ \t]*)?;?[ \t]*", re.ASCII | re.IGNORECASE
+)
+
+
+async def read_json(request: web.Request, max_body_bytes: int) -> object:
+    """The parsed body. Raises PayloadTooLarge, UnsupportedMediaType, InvalidRequest, in this order."""
+    raw = await _read(request, max_body_bytes)
+    if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")):
+        raise UnsupportedMediaType("The body must be sent as Content-Type: application/json, in UTF-8.")
+    return parse_json(raw)
+
+
+async def read_optional_json(request: web.Request, max_body_bytes: int) -> object:
+    """The same where a body is not needed: without one it is None."""
+    if not request.can_read_body:
+        return None
+    raw = await _read(request, max_body_bytes)
+    if not raw:
+        return None
+    if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")):
+        raise UnsupportedMediaType("The body must be sent as Content-Type: application/json, in UTF-8.")
+    return parse_json(raw)
+
+
+async def _read(request: web.Request, max_body_bytes: int) -> bytes:
+    """The whole body, decompressed. It is never held beyond the limit."""
+    if (request.content_length or 0) > max_body_bytes:
+        raise PayloadTooLarge(f"The body is larger than {max_body_bytes} bytes.")
+    stream = request.content
+    try:
+        if stream.is_eof():  # it came together with its headers, as nearly all do
+            raw = stream.read_nowait()
+        else:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                raw = await _read_pieces(request, max_body_bytes)
+    except TimeoutError:
+        raise InvalidRequest("The body did not arrive in time.") from None
+    except web.RequestPayloadError:
+        raise InvalidRequest("The body could not be read.") from None
+    if len(raw) > max_body_bytes:
+        raise PayloadTooLarge(f"The body is larger than {max_body_bytes} bytes.")
+    return raw
+
+
+async def _read_pieces(request: web.Request, max_body_bytes: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while size <= max_body_bytes:
+        piece = await request.content.readany()
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)

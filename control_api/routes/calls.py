@@ -1,0 +1,69 @@
+"""Placing a call, looking at it, ending it."""
+
+import re
+from typing import Final
+
+from control_api.errors import NotFound
+from control_api.exchange import Api, Exchange, Reply, Route
+from control_api.idempotency import IDEMPOTENCY_HEADER, idempotency_key
+from control_api.json_body import canonical_sha256
+from control_api.rendering import json_text
+from control_api.request_body import read_json, read_optional_json
+from control_api.schemas import (
+    call_representation,
+    check_place_call,
+    ending_call_representation,
+    placed_call_representation,
+)
+from storage.records import Scope
+
+_CALL_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+def call_id_of(exchange: Exchange) -> str:
+    """The call id in the path. Raises NotFound for what can be none."""
+    text = exchange.request.match_info["call_sid"]
+    if not _CALL_ID.fullmatch(text):
+        raise NotFound("No such call.")
+    return text.lower()
+
+
+async def place_call(api: Api, exchange: Exchange) -> Reply:
+    """Admit a masked call and start it; a repeated Idempotency-Key gets the first reply again."""
+    body = await read_json(exchange.request, api.settings.max_body_bytes)
+    wanted = check_place_call(body)
+    key = idempotency_key(exchange.request.headers.getall(IDEMPOTENCY_HEADER, ()))
+    body_sha256 = "" if key is None else canonical_sha256(body)
+    command = wanted.command(exchange.org_id, exchange.request_id, key, body_sha256)
+    placed = await api.switch.place_call(command)
+    return Reply(
+        data=json_text(placed_call_representation(placed.record)),
+        status=201,
+        request_id=placed.request_id or None,
+        at_ms=placed.record.created_at,
+    )
+
+
+async def show_call(api: Api, exchange: Exchange) -> Reply:
+    """The call as it is now."""
+    call_id = call_id_of(exchange)
+    org_id = exchange.org_id
+    record = await api.store.read(lambda reader: reader.call(org_id, call_id))
+    if record is None:
+        raise NotFound("No such call.")
+    return Reply(json_text(call_representation(record, api.settings.log_number_style)))
+
+
+async def hang_up(api: Api, exchange: Exchange) -> Reply:
+    """End the call on every leg at once."""
+    call_id = call_id_of(exchange)
+    await read_optional_json(exchange.request, api.settings.max_body_bytes)
+    await api.switch.hang_up(exchange.org_id, call_id)
+    return Reply(json_text(ending_call_representation(call_id)), status=202)
+
+
+ROUTES: Final = (
+    Route("POST", "/v1/masking/calls", place_call, Scope.CALLS_WRITE),
+    Route("GET", "/v1/masking/calls/{call_sid}", show_call, Scope.CALLS_READ),
+    Route("POST", "/v1/masking/calls/{call_sid}/hangup", hang_up, Scope.CALLS_WRITE),
+)

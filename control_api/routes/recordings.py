@@ -1,0 +1,95 @@
+"""Recordings: the signed URL, and the MP3 behind it."""
+
+import asyncio
+import os
+from typing import Final
+
+from aiohttp import web
+
+from control_api.byte_ranges import ByteRange, not_modified, range_still_holds, wanted_range
+from control_api.downloads import OpenFile, open_below, send_part
+from control_api.errors import NotFound
+from control_api.exchange import Api, Exchange, Reply, Route
+from control_api.rendering import json_text
+from control_api.routes.calls import call_id_of
+from control_api.schemas import RECORDING_CONTENT_TYPE, RECORDING_URL_LIFE_S, recording_representation
+from control_api.signed_urls import PUBLIC_RECORDINGS_PATH, check_recording_url, signed_recording_url
+from storage.records import Scope
+
+_SUFFIX: Final = ".mp3"
+
+
+async def show_recording(api: Api, exchange: Exchange) -> Reply:
+    """A signed URL of the call's MP3, good for an hour."""
+    call_id = call_id_of(exchange)
+    org_id = exchange.org_id
+    recording = await api.store.read(lambda reader: reader.recording(org_id, call_id))
+    if recording is None or recording.mp3_path is None or recording.purged_at is not None:
+        raise NotFound("No recording of this call is available.")
+    settings = api.settings
+    expires_at_s = api.clock.wall_ms() // 1000 + RECORDING_URL_LIFE_S
+    url = signed_recording_url(settings.url_signing_key, settings.public_url, call_id, expires_at_s)
+    return Reply(json_text(recording_representation(call_id, url, expires_at_s, RECORDING_URL_LIFE_S)))
+
+
+async def stream_recording(api: Api, exchange: Exchange) -> web.StreamResponse:
+    """The MP3 itself, or a part of it, for whoever holds a URL that we signed."""
+    request = exchange.request
+    name = request.match_info["file"]
+    if not name.endswith(_SUFFIX):
+        raise NotFound("There is nothing at this path.")
+    call_id = name.removesuffix(_SUFFIX)
+    expires, signature = (
+        values[0] if len(values) == 1 else None
+        for values in (request.query.getall("expires", []), request.query.getall("signature", []))
+    )
+    check_recording_url(api.settings.url_signing_key, call_id, expires, signature, api.clock.wall_ms() / 1000)
+    # Whoever holds the URL need not say whose it is, so this is asked by the call alone.
+    recording = await api.store.run(lambda unit: unit.recordings.get(call_id))
+    if recording is None or recording.mp3_path is None or recording.purged_at is not None:
+        raise NotFound("This recording is no longer available.")
+    with api.downloads.place():
+        file = await asyncio.to_thread(open_below, api.settings.recordings, recording.mp3_path)
+        try:
+            return await _send(exchange, file, call_id)
+        finally:
+            os.close(file.descriptor)
+
+
+async def _send(exchange: Exchange, file: OpenFile, call_id: str) -> web.StreamResponse:
+    request, headers = exchange.request, exchange.headers
+    headers["ETag"] = file.etag
+    headers["Last-Modified"] = file.last_modified
+    headers["Accept-Ranges"] = "bytes"
+    headers["Cache-Control"] = "private, no-cache"
+    headers["Content-Disposition"] = f'inline; filename="{call_id}{_SUFFIX}"'
+    if _client_has_it(request, file):
+        return web.Response(status=304, headers=headers)
+    part = None
+    if request.method == "GET" and range_still_holds(request.headers.get("If-Range"), file.etag, file.last_modified):
+        part = wanted_range(request.headers.get("Range"), file.length)
+    headers["Content-Type"] = RECORDING_CONTENT_TYPE
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.end}/{file.length}"
+    response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
+    part = part or ByteRange(0, file.length - 1)
+    response.content_length = part.length
+    await response.prepare(request)
+    if request.method != "HEAD":
+        await send_part(response, file, part)
+    return response
+
+
+def _client_has_it(request: web.Request, file: OpenFile) -> bool:
+    """RFC 9110 section 13.2.2: `If-None-Match` counts, and `If-Modified-Since` only without it."""
+    if_none_match = request.headers.get("If-None-Match")
+    if if_none_match is not None:
+        return not_modified(if_none_match, file.etag)
+    since = request.if_modified_since
+    return since is not None and file.modified_at_s <= since.timestamp()
+
+
+ROUTES: Final = (
+    Route("GET", "/v1/masking/calls/{call_sid}/recording", show_recording, Scope.RECORDINGS_READ),
+    Route("GET", PUBLIC_RECORDINGS_PATH + "{file}", stream_recording),
+)

@@ -1,0 +1,23 @@
+"""What the API is told by the configuration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """`[api]` of the configuration and what of other sections the API needs.
+
+    `url_signing_key` signs recording URLs; `recordings` is the folder they lie in; `log_number_style` is documented or
+    parties.
+    """
+
+    public_url: str
+    url_signing_key: bytes
+    recordings: Path
+    rate_limit_per_minute: int = 100
+    max_body_bytes: int = 65_536
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    log_number_style: str = "documented"
+    version: str = "0.1.0"

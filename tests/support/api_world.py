@@ -1,0 +1,282 @@
+"""The API over a real store in memory and a small switch, with every reply held to the OpenAPI document."""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+from jsonschema import Draft202012Validator
+
+from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict
+from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from control_api.app import ROUTES, create_app
+from control_api.openapi import build_openapi
+from control_api.settings import ApiSettings
+from storage.records import (
+    TERMINAL_STATUSES,
+    ApiKey,
+    CallRecord,
+    CallStatus,
+    IdempotentReply,
+    Organisation,
+    Recording,
+    Scope,
+)
+from storage.store import Store
+from tests.support.manual_clock import ManualClock
+from tests.support.seeded_tokens import SeededTokens
+
+ORG = "org-one"
+OTHER_ORG = "org-two"
+KEY = "vp_" + "0123456789abcdef" * 4
+OTHER_KEY = "vp_" + "fedcba9876543210" * 4
+SIGNING_KEY = b"a key for tests"
+BODY = {"party_a": "9876543210", "party_b": "9876543211"}
+CALLS = "/v1/masking/calls"
+
+
+class FakeSwitch:
+    """Admits every call, unless `refuse_with` is set; keeps its calls in the store."""
+
+    def __init__(self, store: Store, clock: ManualClock, tokens: SeededTokens) -> None:
+        self._store = store
+        self._clock = clock
+        self._tokens = tokens
+        self.commands: list[PlaceCall] = []
+        self.hung_up: list[str] = []
+        self.refuse_with: Exception | None = None
+        self.is_ready = True
+
+    async def place_call(self, command: PlaceCall) -> PlacedCall:
+        if self.refuse_with is not None:
+            raise self.refuse_with
+        earlier = await self._earlier(command)
+        if earlier is not None:
+            return earlier
+        self.commands.append(command)
+        record = CallRecord(
+            call_id=self._tokens.uuid(),
+            org_id=command.org_id,
+            party_a=command.party_a,
+            party_b=command.party_b,
+            masked_number="917969002802",
+            direction="click_to_call",
+            status=CallStatus.INITIATED,
+            created_at=self._clock.wall_ms(),
+            started_at=self._clock.wall_ms(),
+            reference=command.reference,
+            max_duration_s=command.max_duration_s,
+        )
+        await self._store.run(lambda unit: unit.calls.save(record))
+        if command.idempotency_key is not None:
+            reply = IdempotentReply(
+                command.org_id,
+                command.idempotency_key,
+                command.body_sha256,
+                record.call_id,
+                command.request_id,
+                self._clock.wall_ms(),
+            )
+            await self._store.run(lambda unit: unit.idempotency.put(reply))
+        return PlacedCall(record, command.request_id)
+
+    async def _earlier(self, command: PlaceCall) -> PlacedCall | None:
+        key = command.idempotency_key
+        if key is None:
+            return None
+        reply = await self._store.read(lambda reader: reader.idempotent_reply(command.org_id, key))
+        if reply is None:
+            return None
+        if reply.body_sha256 != command.body_sha256:
+            raise IdempotencyConflict
+        record = await self._store.read(lambda reader: reader.call(command.org_id, reply.call_id))
+        assert record is not None
+        return PlacedCall(record, reply.request_id, replayed=True)
+
+    async def hang_up(self, org_id: str, call_id: str) -> None:
+        record = await self._store.read(lambda reader: reader.call(org_id, call_id))
+        if record is None:
+            raise CallNotFound
+        if record.status in TERMINAL_STATUSES:
+            raise CallAlreadyEnded
+        self.hung_up.append(call_id)
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    def live_calls(self) -> int:
+        return len(self.commands)
+
+    def trunk_states(self) -> Sequence[TrunkState]:
+        return [TrunkState("carrier", "sip:sip.carrier.example", True, "", 2, 0, 0, None, 200, 12.5)]
+
+    def counters(self) -> Mapping[str, float]:
+        return {"calls_placed_total": 7, "ports left": 90}
+
+
+@dataclass
+class ApiReply:
+    """A reply with its body already parsed where it is JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    json: Any = None
+
+
+@dataclass
+class ApiWorld:
+    """Everything a test of the API moves."""
+
+    client: TestClient[Any, Any]
+    store: Store
+    clock: ManualClock
+    switch: FakeSwitch
+    document: dict[str, Any]
+    key: str = KEY
+    seen: set[tuple[int, str]] = field(default_factory=set)
+
+    async def send(self, method: str, path: str, key: str | None = KEY, **options: Any) -> ApiReply:
+        """A request with the key, None without; the reply is checked against the document."""
+        headers = dict(options.pop("headers", {}))
+        if key is not None:
+            headers.setdefault("Authorization", f"Bearer {key}")
+        response = await self.client.request(method, path, headers=headers, **options)
+        body = await response.read()
+        reply = ApiReply(response.status, response.headers, body)
+        if body and response.content_type == "application/json":
+            reply.json = json.loads(body)
+        self._check(method, response.url.path, reply)
+        return reply
+
+    async def post(self, body: object = BODY, **options: Any) -> ApiReply:
+        """Place a call."""
+        return await self.send("POST", CALLS, json=body, **options)
+
+    async def get(self, path: str, **options: Any) -> ApiReply:
+        return await self.send("GET", path, **options)
+
+    async def place(self, **changes: Any) -> str:
+        """A call's id."""
+        reply = await self.post({**BODY, **changes})
+        assert reply.status == 201, reply.body
+        return str(reply.json["data"]["call_sid"])
+
+    async def finish(self, call_id: str, **changes: Any) -> CallRecord:
+        """Turn a live call into a finished one."""
+        record = await self.store.read(lambda reader: reader.call(ORG, call_id))
+        assert record is not None
+        start = record.created_at
+        ended: dict[str, Any] = {
+            "status": CallStatus.COMPLETED,
+            "a_answered_at": start + 5_000,
+            "answered_at": start + 9_000,
+            "ended_at": start + 103_000,
+            "duration_s": 94,
+            "bill_duration_s": 120,
+            "price_paise": 300,
+            "hangup_cause": "normal",
+            "hangup_party": "a",
+        }
+        finished = replace(record, **(ended | changes))
+
+        def settle(unit: Any) -> None:
+            unit.calls.remove(call_id)
+            unit.cdrs.add(finished)
+
+        await self.store.run(settle)
+        return finished
+
+    async def record(self, call_id: str, mp3_path: str | None, purged_at: int | None = None) -> None:
+        """Give a call a recording."""
+        wav_path = f"2025/01/01/{call_id[:8]}.wav"
+        recording = Recording(call_id, ORG, wav_path, mp3_path, 94_000, 0, self.clock.wall_ms(), purged_at)
+        await self.store.run(lambda unit: unit.recordings.add(recording))
+
+    async def add_key(self, digit: str, **changes: Any) -> str:
+        """Another key of the first organisation."""
+        key = "vp_" + digit * 64
+        await self.store.run(lambda unit: unit.accounts.add_key(an_api_key(key, ORG, **changes)))
+        return key
+
+    def _check(self, method: str, path: str, reply: ApiReply) -> None:
+        """Every reply is as documented: status, headers, body."""
+        assert reply.headers["X-Request-Id"]
+        if reply.json is not None and "error" in reply.json:
+            self.seen.add((reply.status, reply.json["error"]["code"]))
+        route = self._documented(path, "get" if method == "HEAD" else method.lower())
+        if route is None:
+            assert reply.status in (204, 404, 405)
+            if reply.body:
+                self._validate({"$ref": "#/components/schemas/ErrorReplyBody"}, reply.json)
+            return
+        responses = route["responses"]
+        assert str(reply.status) in responses, (path, reply.status)
+        described = responses[str(reply.status)]
+        for name in described["headers"]:
+            assert name in reply.headers, (path, reply.status, name)
+        schema = described.get("content", {}).get("application/json", {}).get("schema")
+        if schema is not None and method != "HEAD":
+            self._validate(schema, reply.json)
+
+    def _documented(self, path: str, method: str) -> dict[str, Any] | None:
+        wanted = path.split("/")
+        for template, operations in self.document["paths"].items():
+            parts = template.split("/")
+            fits = len(parts) == len(wanted) and all(
+                part == given or (part.startswith("{") and given) for part, given in zip(parts, wanted, strict=True)
+            )
+            if fits and method in operations:
+                found: dict[str, Any] = operations[method]
+                return found
+        return None
+
+    def _validate(self, schema: dict[str, Any], body: object) -> None:
+        whole = {**schema, "components": self.document["components"]}
+        Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(body)
+
+
+def an_api_key(key: str, org_id: str, **changes: Any) -> ApiKey:
+    """A stored key."""
+    digest = sha256(key.encode()).hexdigest()
+    stored = ApiKey(f"key-{digest[:12]}", org_id, "test", digest, key[:11], frozenset(Scope), 1_600_000_000_000)
+    return replace(stored, **changes)
+
+
+@asynccontextmanager
+async def api_world(recordings: Path = Path("/nonexistent"), **settings: Any) -> AsyncIterator[ApiWorld]:
+    """A running API with two organisations, Rs 500 in the wallet of the first."""
+    clock, tokens = ManualClock(wall_ms=1_735_732_800_000), SeededTokens(7)
+    store = await Store.open("sqlite://")
+    try:
+
+        def found(unit: Any) -> None:
+            for org_id, key in ((ORG, KEY), (OTHER_ORG, OTHER_KEY)):
+                unit.accounts.create_organisation(Organisation(org_id, org_id, 1_600_000_000_000))
+                unit.accounts.add_key(an_api_key(key, org_id))
+            unit.ledger.credit("credit-1", ORG, 50_000, "first", 1_600_000_000_000)
+
+        await store.run(found)
+        switch = FakeSwitch(store, clock, tokens)
+        values: dict[str, Any] = {
+            "public_url": "http://calls.example",
+            "url_signing_key": SIGNING_KEY,
+            "recordings": recordings,
+            "rate_limit_per_minute": 10_000,
+        }
+        app = create_app(
+            settings=ApiSettings(**(values | settings)), switch=switch, store=store, clock=clock, tokens=tokens
+        )
+        async with TestClient(TestServer(app)) as client:
+            yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"))
+    finally:
+        await store.close()
+
+
+def every_route() -> set[tuple[str, str]]:
+    """Method and path of all that the application serves."""
+    return {(route.method, route.path) for route in ROUTES}
