@@ -15,3 +15,7 @@ class UnusableSdp(MediaError):
 
 class UnknownLeg(MediaError):
     """No media leg of this name is open."""
+
+
+class MediaOverloaded(MediaError):
+    """The packet path has more commands waiting than it may have."""

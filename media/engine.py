@@ -1,0 +1,217 @@
+"""The media engine: legs opened, negotiated, bridged, played to, recorded and closed, by name.
+
+Everything here runs on the event loop's thread and returns at once; packets are the packet path's business.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from media.bridge import BridgeRecorder, RecordedBridges
+from media.errors import UnknownLeg
+from media.events import MediaEvent, RecordingFailed, RecordingFinished
+from media.leg import LegProfile, MediaLeg, Negotiated
+from media.packet_path.interface import PacketPath, StreamPlan, Timeouts
+from media.packet_path.python_path import PythonPacketPath
+from media.player import Player
+from media.ports import Ports
+from media.statistics import LegStatistics, leg_statistics
+
+_NOTHING: Final = LegStatistics()
+
+
+class TokenSource(Protocol):
+    """Unpredictable values."""
+
+    def hex(self, digits: int) -> str:
+        """A string of `digits` lowercase hexadecimal digits."""
+        ...
+
+    def integer(self, bits: int) -> int:
+        """An integer of 0 .. 2**bits - 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """`address`: where RTP is received; `advertise`: what SDP says instead when it is not empty.
+
+    `ports`: first and last of the range. Timeouts: seconds without anything from a leg before `MediaLost`.
+    """
+
+    address: str
+    advertise: str = ""
+    ports: tuple[int, int] = (20_000, 29_999)
+    port_rest_s: float = 30.0
+    timeout_early_s: float = 30.0
+    timeout_s: float = 45.0
+    timeout_hold_s: float = 300.0
+
+
+@dataclass(slots=True)
+class _OpenLeg:
+    leg: MediaLeg
+    stream: int
+    settled: bool = False
+
+
+class MediaEngine:
+    """All media legs. Names of legs are opaque. A leg that is not open: UnknownLeg, but for `close_leg`."""
+
+    def __init__(
+        self,
+        settings: MediaSettings,
+        tokens: TokenSource,
+        clock: Callable[[], float],
+        on_event: Callable[[MediaEvent], None],
+        recorder: BridgeRecorder | None,
+        poster: Callable[[Callable[[], None]], None],
+        path: PacketPath | None = None,
+    ) -> None:
+        """`clock`: monotonic seconds. `poster`: runs a callable on the loop's thread, from any thread
+        (`loop.call_soon_threadsafe`). `on_event` is called there."""
+        self._settings = settings
+        self._advertised = settings.advertise or settings.address
+        self._tokens = tokens
+        self._on_event = on_event
+        self._timeouts = Timeouts(settings.timeout_early_s, settings.timeout_s, settings.timeout_hold_s)
+        self._ports = Ports(
+            settings.address,
+            settings.ports[0],
+            settings.ports[1],
+            settings.port_rest_s,
+            clock,
+            start=tokens.integer(16),
+        )
+        self._path: PacketPath = PythonPacketPath(clock, self._deliver, poster) if path is None else path
+        self._recordings = RecordedBridges(self._path, recorder, clock)
+        self._player = Player()
+        self._legs: dict[str, _OpenLeg] = {}
+        self._opened = 0
+
+    def start(self) -> None:
+        """Start the packet path's thread."""
+        self._path.start()
+
+    def close(self) -> None:
+        """Stop the thread and close every leg's sockets; waits for the packets in hand. Harmless when closed."""
+        self._legs.clear()
+        self._path.close()
+
+    def ports_left(self) -> int:
+        """How many legs can be opened now."""
+        return self._ports.left()
+
+    def open_leg(self, leg: str, profile: LegProfile) -> None:
+        """Bind a port pair for a leg; PortsExhausted. ValueError when the leg is open."""
+        if leg in self._legs:
+            raise ValueError(f"the media leg {leg} is open")
+        tokens = self._tokens
+        plan = StreamPlan(
+            leg=leg,
+            ssrc=tokens.integer(32),
+            sequence=tokens.integer(16),
+            timestamp=tokens.integer(32),
+            cname=tokens.hex(24),
+            nat=profile.nat,
+            networks=profile.networks(),
+            timeouts=self._timeouts,
+        )
+        sockets = self._ports.open_pair()
+        handed_over = False
+        try:
+            stream = self._path.open(plan, sockets)
+            handed_over = True
+        finally:
+            if not handed_over:
+                sockets.rtp.close()
+                sockets.rtcp.close()
+                self._ports.release(sockets.port)
+        media_leg = MediaLeg(leg, profile, self._advertised, sockets.port, tokens.integer(62))
+        self._legs[leg] = _OpenLeg(media_leg, stream)
+        self._opened += 1
+
+    def offer(self, leg: str, prefer: str | None = None) -> bytes:
+        """Our SDP offer: the profile's codecs in order, `prefer` first where the profile has it."""
+        return self._find(leg).leg.offer(prefer)
+
+    def apply_answer(self, leg: str, sdp: bytes, early: bool = False) -> Negotiated:
+        """Take the SDP answer of a provisional (`early`) or final response; UnusableSdp leaves what was before.
+
+        The answer of the final response replaces an early one; an early one that comes after it changes nothing.
+        """
+        found = self._find(leg)
+        if early and found.settled and found.leg.negotiated is not None:
+            return found.leg.negotiated
+        self._path.set_remote(found.stream, found.leg.apply_answer(sdp))
+        found.settled = found.settled or not early
+        assert found.leg.negotiated is not None
+        return found.leg.negotiated
+
+    def answer_offer(self, leg: str, sdp: bytes) -> bytes:
+        """Answer the far end's offer (RFC 3264), hold included; UnusableSdp leaves what was before."""
+        found = self._find(leg)
+        answer, plan = found.leg.answer_offer(sdp)
+        self._path.set_remote(found.stream, plan)
+        found.settled = True
+        return answer
+
+    def play(self, leg: str, tone: str) -> None:
+        """Let a leg hear "ringback", "busy", "congestion", "unreachable" or "balance_warning" (ValueError for others)
+        in place of the tone it hears. Those but ringback end by themselves with `PlaybackFinished` and replace
+        relayed audio meanwhile; ringback gives way to it."""
+        self._path.play(self._find(leg).stream, self._player.plan(tone))
+
+    def stop_playing(self, leg: str) -> None:
+        """Stop the leg's tone; harmless when there is none."""
+        self._path.stop_playing(self._find(leg).stream)
+
+    def relay_early(self, source: str, sink: str) -> None:
+        """Let `sink` hear `source`, from its first packet on; until then the sink keeps its tone."""
+        self._path.relay(self._find(source).stream, self._find(sink).stream)
+
+    def bridge(self, a: str, b: str) -> None:
+        """Join two legs both ways; their tones stop."""
+        self._path.bridge(self._find(a).stream, self._find(b).stream)
+
+    def record(self, a: str, b: str, call_id: str, path: str) -> None:
+        """Record both legs from now, `a` on the left channel, into the relative `path`; nothing without a recorder."""
+        self._recordings.start(call_id, path, (self._find(a).stream, self._find(b).stream))
+
+    def stop_recording(self, call_id: str) -> None:
+        """End a recording now; its event comes from the recorder. Harmless when there is none."""
+        self._recordings.stop(call_id)
+
+    def statistics(self, leg: str) -> LegStatistics:
+        """The leg's figures as they are now."""
+        found = self._find(leg)
+        return leg_statistics(self._path.figures(found.stream), found.leg.codec)
+
+    def close_leg(self, leg: str) -> LegStatistics:
+        """Close a leg and give its last figures (empty ones when it is not open); its ports come back after a rest."""
+        found = self._legs.pop(leg, None)
+        if found is None:
+            return _NOTHING
+        port = found.leg.port
+        figures = self._path.close_stream(found.stream, lambda: self._ports.release(port))
+        return leg_statistics(figures, found.leg.codec)
+
+    def counters(self) -> Mapping[str, float]:
+        """Totals for metrics."""
+        return {
+            "legs": len(self._legs),
+            "legs_opened": self._opened,
+            "ports_left": self._ports.left(),
+            **self._path.counters(),
+        }
+
+    def _find(self, leg: str) -> _OpenLeg:
+        found = self._legs.get(leg)
+        if found is None:
+            raise UnknownLeg(f"no media leg {leg} is open")
+        return found
+
+    def _deliver(self, event: MediaEvent) -> None:
+        # What a leg did just before it was closed is of no interest any more.
+        if isinstance(event, RecordingFinished | RecordingFailed) or event.leg in self._legs:
+            self._on_event(event)

@@ -1,0 +1,167 @@
+"""One media leg as the control plane sees it: its profile, its offer/answer state, what follows for the packet path."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from media.codecs.table import BY_NAME, TELEPHONE_EVENT
+from media.errors import UnusableSdp
+from media.packet_path.interface import Address, RemotePlan
+from media.sdp.negotiate import (
+    Local,
+    Remote,
+    answer_local,
+    answer_sections,
+    audio_section,
+    offered_formats,
+    read_answer,
+    read_offer,
+)
+from media.sdp.session import Media, Origin, parse_description, render_description
+
+_VERSION_START: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LegProfile:
+    """How a trunk wants its media: codecs in order of preference, packet time, payload type of telephone-event.
+
+    `nat`: its SDP address may not be where its RTP comes from, so the first is latched. `media_networks`: addresses or
+    networks its RTP may come from besides the SDP's address. ValueError for what cannot be.
+    """
+
+    codecs: tuple[str, ...] = ("PCMA", "PCMU")
+    ptime_ms: int = 20
+    dtmf_payload_type: int = 101
+    nat: bool = False
+    media_networks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.codecs if name not in BY_NAME]
+        if unknown or not self.codecs:
+            raise ValueError(f"codecs must be some of {', '.join(BY_NAME)}")
+        if not 96 <= self.dtmf_payload_type <= 127:
+            raise ValueError("dtmf_payload_type must be 96..127")
+
+    def networks(self) -> tuple[tuple[int, int, int], ...]:
+        """`media_networks` as (IP version, first, last)."""
+        parsed = (ipaddress.ip_network(text, strict=False) for text in self.media_networks)
+        return tuple((net.version, int(net.network_address), int(net.broadcast_address)) for net in parsed)
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """What an SDP answer settled, from our side. `remote` None: the far end is on hold without an address."""
+
+    codec: str
+    payload_type: int
+    dtmf_payload_type: int | None
+    remote: Address | None
+    direction: str
+    ptime_ms: int
+
+
+class MediaLeg:
+    """Offer/answer of one leg (RFC 3264). A description that cannot be used leaves everything as it was."""
+
+    def __init__(self, name: str, profile: LegProfile, address: str, port: int, session_id: int) -> None:
+        self.name = name
+        self.profile = profile
+        self.port = port
+        self._address = address
+        self._session_id = session_id
+        self._version = _VERSION_START
+        self._sent: tuple[Media, ...] | None = None
+        self._prefer: str | None = None
+        self._local = self._offered()
+        # Where our audio section stands among those of earlier descriptions; the others stay refused.
+        self._position = 0
+        self._remote_sdp: bytes | None = None
+        self.negotiated: Negotiated | None = None
+
+    @property
+    def codec(self) -> str | None:
+        """The name of the codec in use."""
+        return self.negotiated.codec if self.negotiated is not None else None
+
+    def offer(self, prefer: str | None) -> bytes:
+        """Our full offer; `prefer`, where given, is remembered for later ones."""
+        if prefer is not None:
+            self._prefer = prefer
+        self._local = self._offered()
+        earlier = self._sent or (audio_section(self._local),)
+        return self._render(
+            tuple(
+                audio_section(self._local) if index == self._position else media for index, media in enumerate(earlier)
+            )
+        )
+
+    def apply_answer(self, sdp: bytes) -> RemotePlan:
+        """Take the answer to our offer; UnusableSdp."""
+        remote = read_answer(parse_description(sdp), self._local)
+        self._check_family(remote)
+        return self._settle(sdp, remote, self._local, remote.formats[0].codec)
+
+    def answer_offer(self, sdp: bytes) -> tuple[bytes, RemotePlan]:
+        """Answer the far end's offer; UnusableSdp."""
+        description = parse_description(sdp)
+        position, remote = read_offer(description, self.profile.codecs, self.profile.ptime_ms)
+        self._check_family(remote)
+        local = answer_local(remote, self.codec, self.port, self.profile.ptime_ms)
+        self._local, self._position = local, position
+        plan = self._settle(sdp, remote, local, local.formats[0].codec)
+        return self._render(answer_sections(description, position, local)), plan
+
+    def _offered(self) -> Local:
+        profile = self.profile
+        return Local(
+            self.port,
+            offered_formats(profile.codecs, self._prefer),
+            profile.dtmf_payload_type,
+            profile.ptime_ms,
+        )
+
+    def _check_family(self, remote: Remote) -> None:
+        if remote.address is not None and (":" in remote.address) != (":" in self._address):
+            raise UnusableSdp("the SDP's address is of the other IP version than ours")
+
+    def _settle(self, sdp: bytes, remote: Remote, local: Local, codec: str) -> RemotePlan:
+        renewed = sdp != self._remote_sdp
+        self._remote_sdp = sdp
+        payload_type = next(entry.payload_type for entry in remote.formats if entry.codec == codec)
+        target = None if remote.address is None else (remote.address, remote.port)
+        control = None if remote.control_address is None else (remote.control_address, remote.control_port)
+        self.negotiated = Negotiated(
+            codec, payload_type, remote.dtmf_payload_type, target, remote.direction, remote.ptime_ms
+        )
+        return RemotePlan(
+            remote=target,
+            control=control,
+            codec=BY_NAME[codec].number,
+            payload_type=payload_type,
+            dtmf_payload_type=remote.dtmf_payload_type,
+            receives=_receives(local, remote),
+            may_send=remote.may_send,
+            on_hold=remote.on_hold,
+            renewed=renewed,
+        )
+
+    def _render(self, sections: tuple[Media, ...]) -> bytes:
+        """Our description; its version is one more only where something else in it has changed (section 8)."""
+        if self._sent is not None and sections != self._sent:
+            self._version += 1
+        self._sent = sections
+        origin = Origin("-", str(self._session_id), str(self._version), self._address)
+        return render_description(origin, self._address, sections)
+
+
+def _receives(local: Local, remote: Remote) -> tuple[tuple[int, int], ...]:
+    """Payload types we take: those of our own description, and where they are free the far end's own numbers, which
+    some send under although they should not."""
+    taken: dict[int, int] = {}
+    for entry in (*local.formats, *remote.formats):
+        taken.setdefault(entry.payload_type, BY_NAME[entry.codec].number)
+    for payload_type in (local.dtmf_payload_type, remote.dtmf_payload_type):
+        if payload_type is not None:
+            taken.setdefault(payload_type, TELEPHONE_EVENT)
+    return tuple(taken.items())

@@ -1,0 +1,87 @@
+"""Whose packets a leg takes: the SDP's address, declared networks, or, behind NAT, the one latched (RFC 4961, 7362)."""
+
+import ipaddress
+from typing import Final
+
+from media.packet_path.interface import Address
+
+# How long after each new SDP a leg behind NAT may show its real address; afterwards the door is shut.
+LATCH_WINDOW_S: Final = 5.0
+# Addresses of declared networks that are remembered as welcome.
+_WELCOME_MAX: Final = 64
+
+
+class Gate:
+    """The source check of one stream. `target` is where its media is sent.
+
+    Without networks and NAT only the SDP's address and port is taken. With networks, any port of an address in them
+    too. With NAT the first valid RTP within the window after an SDP is latched, from the networks only where there are
+    any; then nothing else is taken. Without a remote, nothing is.
+    """
+
+    __slots__ = ("_armed_until", "_nat", "_networks", "_welcome", "latched", "target")
+
+    def __init__(self, nat: bool, networks: tuple[tuple[int, int, int], ...]) -> None:
+        self._nat = nat
+        self._networks = networks
+        self._armed_until = 0.0
+        self._welcome: set[Address] = set()
+        self.target: Address | None = None
+        self.latched = False
+
+    def set_remote(self, remote: Address | None, renewed: bool, now: float) -> None:
+        """Take over an SDP's address; None (an old-style hold) leaves the known source as it is."""
+        if remote is None or (not renewed and self.target is not None):
+            return
+        self.target = remote
+        self.latched = False
+        self._welcome = {remote}
+        if self._nat:
+            self._armed_until = now + LATCH_WINDOW_S
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether only `target` is taken for certain, so that the kernel may do the check."""
+        return self.target is not None and (self.latched or not (self._nat or self._networks))
+
+    def admits(self, source: Address, now: float) -> bool:
+        """Whether a valid RTP packet of this source is taken; may latch, which changes `target`."""
+        if self.target is None:
+            return False
+        if self._nat and not self.latched:
+            return self._latch(source, now)
+        if source in self._welcome:
+            return True
+        if self._nat or not self._in_networks(source[0]):
+            return False
+        if len(self._welcome) < _WELCOME_MAX:
+            self._welcome.add(source)
+        return True
+
+    def admits_control(self, source: Address, control: Address | None) -> bool:
+        """Whether an RTCP packet of this source is taken: the SDP's RTCP address, a declared network, or the latched
+        address whatever its port."""
+        if self.target is None:
+            return False
+        if source == control or (self.latched and source[0] == self.target[0]):
+            return True
+        return not self._nat and self._in_networks(source[0])
+
+    def _latch(self, source: Address, now: float) -> bool:
+        if now > self._armed_until:
+            # Nobody came in time: what the SDP said is all that is left.
+            self.latched = True
+            return source == self.target
+        if self._networks and source != self.target and not self._in_networks(source[0]):
+            return False
+        self.target = source
+        self.latched = True
+        self._welcome = {source}
+        return True
+
+    def _in_networks(self, host: str) -> bool:
+        if not self._networks:
+            return False
+        address = ipaddress.ip_address(host.partition("%")[0])
+        number = int(address)
+        return any(version == address.version and first <= number <= last for version, first, last in self._networks)

@@ -1,0 +1,152 @@
+"""The packet path as the engine commands it: frozen plans in, events and figures out.
+
+Every implementation is held to the same tests. Commands return at once and take effect in their order.
+"""
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from media.packet_path.tap import Tap
+from media.tones import Tone
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds without RTP, comfort noise or RTCP before `MediaLost`: early media, bridged, on hold."""
+
+    early_s: float
+    bridged_s: float
+    hold_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPlan:
+    """A leg's stream as it is opened. `ssrc`, `sequence`, `timestamp` are random beginnings of what we send.
+
+    `networks`: (first, last) addresses as integers, with their IP version, that RTP may come from besides the SDP's.
+    """
+
+    leg: str
+    ssrc: int
+    sequence: int
+    timestamp: int
+    cname: str
+    nat: bool
+    networks: tuple[tuple[int, int, int], ...]
+    timeouts: Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class RemotePlan:
+    """What an SDP exchange settled for a leg.
+
+    `remote` None: no address to send to. `codec` is the number of what we send under `payload_type`; `receives` maps
+    incoming payload types to codec numbers, `TELEPHONE_EVENT` among them. `renewed`: the remote's SDP is not the one
+    before, so NAT latching is armed again.
+    """
+
+    remote: Address | None
+    control: Address | None
+    codec: int
+    payload_type: int
+    dtmf_payload_type: int | None
+    receives: tuple[tuple[int, int], ...]
+    may_send: bool
+    on_hold: bool
+    renewed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackPlan:
+    """A tone for a leg. `overrides`: relayed audio is left out until its end; otherwise it gives way to it."""
+
+    tone: Tone
+    overrides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFigures:
+    """What a stream has done so far; `dropped` by reason.
+
+    Loss and jitter are of what the leg sent; the `far_` ones are what its RTCP says of what we sent.
+    """
+
+    packets_sent: int
+    octets_sent: int
+    packets_received: int
+    packets_lost: int
+    jitter_ms: float
+    round_trip_ms: float | None
+    far_lost: int | None
+    far_jitter_ms: float | None
+    dropped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SocketPair:
+    """A bound, non-blocking pair: RTP on the even `port`, RTCP on the next."""
+
+    rtp: socket.socket
+    rtcp: socket.socket
+    port: int
+
+
+class PacketPath(Protocol):
+    """Relays, plays and counts in a thread of its own. `stream` is what `open` returned. All of it is called on one
+    thread, the event loop's, and never waits for the packet thread."""
+
+    def start(self) -> None:
+        """Begin to work; commands given earlier wait until then."""
+        ...
+
+    def close(self) -> None:
+        """Stop, close every stream's sockets; harmless when it is closed."""
+        ...
+
+    def open(self, plan: StreamPlan, sockets: SocketPair) -> int:
+        """Take over a pair of sockets. Nothing is accepted before the first `set_remote`."""
+        ...
+
+    def set_remote(self, stream: int, plan: RemotePlan) -> None:
+        """Apply what an SDP exchange settled."""
+        ...
+
+    def play(self, stream: int, plan: PlaybackPlan) -> None:
+        """Start a tone in place of the one being played."""
+        ...
+
+    def stop_playing(self, stream: int) -> None:
+        """Stop the tone."""
+        ...
+
+    def relay(self, source: int, sink: int) -> None:
+        """One way, from the source's next packet on; the sink's tone gives way to the first."""
+        ...
+
+    def bridge(self, first: int, second: int) -> None:
+        """Both ways; tones stop."""
+        ...
+
+    def set_tap(self, stream: int, channel: int, tap: Tap | None) -> None:
+        """Copy the stream's incoming audio to a recorder, or stop doing so."""
+        ...
+
+    def close_stream(self, stream: int, closed: Callable[[], None]) -> StreamFigures:
+        """Say BYE in RTCP, close the sockets, then call `closed` on the caller's thread. Returns the last figures."""
+        ...
+
+    def after(self, callback: Callable[[], None]) -> None:
+        """Call back on the caller's thread once every earlier command has taken effect."""
+        ...
+
+    def figures(self, stream: int) -> StreamFigures:
+        """What a stream has done so far."""
+        ...
+
+    def counters(self) -> Mapping[str, float]:
+        """Totals over all streams since the start."""
+        ...

@@ -1,0 +1,109 @@
+"""Tones on the clock: frames of 20 ms at deadlines that do not drift, for any number of legs."""
+
+import heapq
+import struct
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+from media.events import MediaEvent, PlaybackFinished
+from media.packet_path.relay import clock_step
+from media.packet_path.stream import UNROUTED, Outbound, Playback, Stream
+from media.rtp.packet import VERSION_2
+from media.tones import FRAME_MS, FRAME_SAMPLES, Tone
+
+FRAME_S: Final = FRAME_MS / 1000
+# After a stall at most so many frames are sent at once; those before them are left out.
+CATCH_UP_FRAMES: Final = 3
+# Tones begin on a grid, so that many legs share a wake-up.
+_GRID_S: Final = 0.005
+
+_header: Final = struct.Struct("!BBHII").pack
+
+
+class Pacer:
+    """Plays tones to streams. Deadlines of tones that were stopped or replaced are passed over when they come."""
+
+    def __init__(self, post: Callable[[MediaEvent], None]) -> None:
+        self._post = post
+        self._deadlines: list[tuple[float, int, Stream, Playback]] = []
+        self._order = count()
+        self.played = 0
+
+    @property
+    def next_due(self) -> float | None:
+        """When `advance` has something to do."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def start(self, stream: Stream, tone: Tone, overrides: bool, now: float) -> None:
+        """Play a tone in place of the one being played."""
+        due = (now // _GRID_S + 1) * _GRID_S
+        playback = Playback(tone, overrides, due)
+        stream.outbound.playback = playback
+        stream.outbound.update_bar()
+        heapq.heappush(self._deadlines, (due, next(self._order), stream, playback))
+
+    @staticmethod
+    def stop(stream: Stream) -> None:
+        """Stop the tone, without a `PlaybackFinished`."""
+        stream.outbound.playback = None
+        stream.outbound.update_bar()
+
+    def advance(self, now: float) -> None:
+        """Send every frame that is due."""
+        deadlines = self._deadlines
+        while deadlines and deadlines[0][0] <= now:
+            _, order, stream, playback = deadlines[0]
+            if stream.outbound.playback is not playback:
+                heapq.heappop(deadlines)
+                continue
+            if self._play(stream, playback, now):
+                heapq.heapreplace(deadlines, (playback.due, order, stream, playback))
+            else:
+                heapq.heappop(deadlines)
+
+    def _play(self, stream: Stream, playback: Playback, now: float) -> bool:
+        """Send the frame that is due; False when the tone is over."""
+        out = stream.outbound
+        behind = int((now - playback.due) / FRAME_S)
+        if behind >= CATCH_UP_FRAMES:
+            self._skip(playback, behind - CATCH_UP_FRAMES + 1)
+        frames = playback.tone.frames.get(out.codec, ())
+        length = playback.tone.length_ms // FRAME_MS
+        if not playback.tone.endless and playback.index >= length:
+            self.stop(stream)
+            self._post(PlaybackFinished(stream.leg, playback.tone.name))
+            return False
+        if playback.timestamp is None:
+            playback.timestamp = out.timestamp + clock_step(out, playback.due)
+        if frames and out.may_send and out.payload_type != UNROUTED:
+            self._send(out, playback, frames[playback.index % length])
+        playback.index += 1
+        playback.timestamp += FRAME_SAMPLES
+        playback.due += FRAME_S
+        return True
+
+    @staticmethod
+    def _skip(playback: Playback, frames: int) -> None:
+        playback.index += frames
+        playback.due += frames * FRAME_S
+        playback.marker = 0x80
+        if playback.timestamp is not None:
+            playback.timestamp += frames * FRAME_SAMPLES
+
+    def _send(self, out: Outbound, playback: Playback, frame: bytes) -> None:
+        assert playback.timestamp is not None
+        out.source = None
+        out.sequence = (out.sequence + 1) & 0xFFFF
+        out.timestamp = playback.timestamp & 0xFFFFFFFF
+        out.sent_at = playback.due
+        header = _header(VERSION_2, playback.marker | out.payload_type, out.sequence, out.timestamp, out.ssrc)
+        playback.marker = 0
+        try:
+            out.send(header + frame)
+        except OSError:
+            out.send_failed += 1
+            return
+        out.packets += 1
+        out.octets += len(frame)
+        self.played += 1

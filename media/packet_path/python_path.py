@@ -1,0 +1,342 @@
+"""The packet path in plain Python: one thread, one epoll, raw non-blocking UDP sockets under a `StreamTable`."""
+
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+from media.errors import MediaOverloaded, UnknownLeg
+from media.events import MediaEvent
+from media.packet_path.interface import (
+    Address,
+    PlaybackPlan,
+    RemotePlan,
+    SocketPair,
+    StreamFigures,
+    StreamPlan,
+)
+from media.packet_path.sockets import dissolve
+from media.packet_path.stream import Packet, Send, Stream
+from media.packet_path.table import StreamTable
+from media.packet_path.tap import Tap
+
+# Commands that wait for the packet thread. Only a thread that has died leaves so many.
+COMMANDS_MAX: Final = 65_536
+_COMMANDS_PER_TURN: Final = 256
+_EVENTS_PER_WAIT: Final = 256
+# What may lie in a socket from before it was connected: read with the source check, up to this many packets.
+_LEFTOVERS_MAX: Final = 256
+_JOIN_TIMEOUT_S: Final = 10.0
+
+Command = tuple[Callable[..., None], tuple[object, ...]]
+
+
+class SocketWire:
+    """One stream's pair of sockets.
+
+    `checked`: the kernel lets only the target's packets in, and nothing from before that is waiting.
+    """
+
+    __slots__ = ("_connected_to", "_fresh", "checked", "control_socket", "rtp_socket")
+
+    def __init__(self, sockets: SocketPair, fresh: list["SocketWire"]) -> None:
+        self.rtp_socket = sockets.rtp
+        self.control_socket = sockets.rtcp
+        self._fresh = fresh
+        self._connected_to: Address | None = None
+        self.checked = False
+
+    def aim(self, target: Address, exclusive: bool) -> Send:
+        """Send RTP to `target`; connect the socket to it where nobody else is listened to."""
+        if exclusive and self._connected_to == target:
+            return self.rtp_socket.send
+        self.checked = False
+        if self._connected_to is not None:
+            dissolve(self.rtp_socket)
+            self._connected_to = None
+        if exclusive:
+            with suppress(OSError):
+                self.rtp_socket.connect(target)
+                self._connected_to = target
+                self._fresh.append(self)
+                return self.rtp_socket.send
+        sendto = self.rtp_socket.sendto
+
+        def send(packet: Packet) -> int:
+            return sendto(packet, target)
+
+        return send
+
+    def leftovers_read(self) -> None:
+        """What had come before the connection has been dealt with."""
+        self.checked = self._connected_to is not None
+
+    def send_control(self, packet: bytes, target: Address) -> None:
+        """Send RTCP; what cannot be sent is not missed."""
+        with suppress(OSError):
+            self.control_socket.sendto(packet, target)
+
+    def close(self) -> None:
+        """Close both sockets."""
+        self.rtp_socket.close()
+        self.control_socket.close()
+
+
+class PythonPacketPath:
+    """See `media.packet_path.interface.PacketPath`.
+
+    `clock` is monotonic seconds. `deliver` gets each event, through `poster`, on the thread that commands.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        deliver: Callable[[MediaEvent], None],
+        poster: Callable[[Callable[[], None]], None],
+        commands_max: int = COMMANDS_MAX,
+    ) -> None:
+        self._clock = clock
+        self._deliver = deliver
+        self._poster = poster
+        self._commands_max = commands_max
+        self._commands: deque[Command] = deque()
+        self._events: list[MediaEvent] = []
+        self._table = StreamTable(self._events.append)
+        self._streams: dict[int, Stream] = {}
+        self._numbers = 0
+        self._rtp: dict[int, tuple[Stream, SocketWire]] = {}
+        self._rtcp: dict[int, tuple[Stream, SocketWire]] = {}
+        self._fresh: list[SocketWire] = []
+        self._epoll = select.epoll()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._epoll.register(self._wake_fd, select.EPOLLIN)
+        self._woken = False
+        self._stopping = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._undelivered = 0
+        self._receive_errors = 0
+
+    def start(self) -> None:
+        """Start the thread; it is done at once when it runs already or the path is closed."""
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(target=self._run, name="packet-path", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread and close every socket; blocks for the turn it is in."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stopping = True
+        self._wake()
+        if self._thread is not None:
+            self._thread.join(_JOIN_TIMEOUT_S)
+        self._carry_out(len(self._commands))
+        for stream in self._streams.values():
+            stream.wire.close()
+        self._streams.clear()
+        self._flush_events()
+        self._epoll.close()
+        os.close(self._wake_fd)
+
+    def open(self, plan: StreamPlan, sockets: SocketPair) -> int:
+        """Take over a pair of sockets."""
+        self._numbers += 1
+        wire = SocketWire(sockets, self._fresh)
+        stream = Stream(self._numbers, plan, wire)
+        self._command(self._add, stream, wire)
+        self._streams[stream.number] = stream
+        return stream.number
+
+    def set_remote(self, stream: int, plan: RemotePlan) -> None:
+        """Apply what an SDP exchange settled."""
+        self._command(self._set_remote, self._find(stream), plan)
+
+    def play(self, stream: int, plan: PlaybackPlan) -> None:
+        """Start a tone in place of the one being played."""
+        self._command(self._play, self._find(stream), plan)
+
+    def stop_playing(self, stream: int) -> None:
+        """Stop the tone."""
+        self._command(self._table.stop_playing, self._find(stream))
+
+    def relay(self, source: int, sink: int) -> None:
+        """Relay one way."""
+        self._command(self._table.join, self._find(source), self._find(sink))
+
+    def bridge(self, first: int, second: int) -> None:
+        """Relay both ways."""
+        self._command(self._bridge, self._find(first), self._find(second))
+
+    def set_tap(self, stream: int, channel: int, tap: Tap | None) -> None:
+        """Copy a stream's incoming audio to a recorder, or stop doing so."""
+        self._command(self._table.set_tap, self._find(stream), channel, tap)
+
+    def close_stream(self, stream: int, closed: Callable[[], None]) -> StreamFigures:
+        """Close a stream; `closed` is called back once its sockets are."""
+        found = self._find(stream)
+        del self._streams[stream]
+        # Never refused at the limit: there are no more of these than streams, and they free what is scarce.
+        self._commands.append((self._remove, (found, closed)))
+        self._wake()
+        return found.figures()
+
+    def after(self, callback: Callable[[], None]) -> None:
+        """Call back once every earlier command has taken effect."""
+        if self._closed:
+            callback()
+        else:
+            self._command(self._post, callback)
+
+    def figures(self, stream: int) -> StreamFigures:
+        """What a stream has done so far."""
+        return self._find(stream).figures()
+
+    def counters(self) -> Mapping[str, float]:
+        """Totals since the start."""
+        return {
+            "streams": len(self._streams),
+            "packets_relayed": self._table.relay.relayed,
+            "tone_frames": self._table.pacer.played,
+            "receive_errors": self._receive_errors,
+            "events_undelivered": self._undelivered,
+            "commands_waiting": len(self._commands),
+            "running": float(self._thread is not None and self._thread.is_alive()),
+        }
+
+    def _find(self, number: int) -> Stream:
+        stream = self._streams.get(number)
+        if stream is None:
+            raise UnknownLeg("the media stream is closed")
+        return stream
+
+    def _command(self, function: Callable[..., None], *arguments: object) -> None:
+        if self._closed:
+            raise UnknownLeg("the packet path is closed")
+        if len(self._commands) >= self._commands_max:
+            raise MediaOverloaded("the packet path does not keep up with its commands")
+        self._commands.append((function, arguments))
+        self._wake()
+
+    def _wake(self) -> None:
+        # The thread clears the flag before it reads the queue, so no command is ever left waiting.
+        if not self._woken:
+            self._woken = True
+            os.eventfd_write(self._wake_fd, 1)
+
+    # From here on: the packet thread.
+
+    def _run(self) -> None:
+        table, relay, rtp_streams = self._table, self._table.relay, self._rtp
+        poll, clock, buffer = self._epoll.poll, self._clock, self._table.relay.buffer
+        handle = relay.rtp
+        while not self._stopping:
+            due = table.next_due
+            ready = poll(-1 if due is None else max(due - clock(), 0.0), _EVENTS_PER_WAIT)
+            now = clock()
+            for fd, _ in ready:
+                found = rtp_streams.get(fd)
+                if found is None:
+                    self._other(fd, now)
+                    continue
+                stream, wire = found
+                try:
+                    if wire.checked:
+                        handle(stream, wire.rtp_socket.recv_into(buffer), None, now)
+                    else:
+                        size, source = wire.rtp_socket.recvfrom_into(buffer)
+                        handle(stream, size, source[:2], now)
+                except OSError:
+                    # An ICMP error of an earlier packet, or a packet that failed its checksum.
+                    self._receive_errors += 1
+            due = table.next_due
+            if due is not None and due <= now:
+                table.advance(now)
+            if self._fresh:
+                self._read_leftovers(now)
+            if self._events:
+                self._flush_events()
+
+    def _other(self, fd: int, now: float) -> None:
+        if fd == self._wake_fd:
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._wake_fd)
+            self._woken = False
+            self._carry_out(_COMMANDS_PER_TURN)
+            if self._commands:
+                self._wake()
+            return
+        found = self._rtcp.get(fd)
+        if found is None:
+            return
+        stream, wire = found
+        try:
+            size, source = wire.control_socket.recvfrom_into(self._table.relay.buffer)
+        except OSError:
+            self._receive_errors += 1
+            return
+        self._table.relay.control(stream, size, source[:2], now)
+
+    def _carry_out(self, at_most: int) -> None:
+        for _ in range(min(at_most, len(self._commands))):
+            function, arguments = self._commands.popleft()
+            function(*arguments)
+
+    def _add(self, stream: Stream, wire: SocketWire) -> None:
+        self._rtp[wire.rtp_socket.fileno()] = (stream, wire)
+        self._rtcp[wire.control_socket.fileno()] = (stream, wire)
+        self._epoll.register(wire.rtp_socket.fileno(), select.EPOLLIN)
+        self._epoll.register(wire.control_socket.fileno(), select.EPOLLIN)
+        self._table.add(stream, self._clock())
+
+    def _set_remote(self, stream: Stream, plan: RemotePlan) -> None:
+        self._table.set_remote(stream, plan, self._clock())
+
+    def _play(self, stream: Stream, plan: PlaybackPlan) -> None:
+        self._table.play(stream, plan, self._clock())
+
+    def _bridge(self, first: Stream, second: Stream) -> None:
+        self._table.bridge(first, second, self._clock())
+
+    def _remove(self, stream: Stream, closed: Callable[[], None]) -> None:
+        wire = stream.wire
+        assert isinstance(wire, SocketWire)
+        for watched, table in ((wire.rtp_socket, self._rtp), (wire.control_socket, self._rtcp)):
+            if table.pop(watched.fileno(), None) is not None:
+                self._epoll.unregister(watched.fileno())
+        self._table.remove(stream, self._clock())
+        wire.close()
+        self._post(closed)
+
+    def _read_leftovers(self, now: float) -> None:
+        """Packets from before a socket was connected are still in it, strangers' among them: check their sources."""
+        fresh, self._fresh[:] = list(self._fresh), []
+        for wire in fresh:
+            found = self._rtp.get(wire.rtp_socket.fileno())
+            if found is None:
+                continue
+            with suppress(OSError):
+                for _ in range(_LEFTOVERS_MAX):
+                    size, source = wire.rtp_socket.recvfrom_into(self._table.relay.buffer)
+                    self._table.relay.rtp(found[0], size, source[:2], now)
+            wire.leftovers_read()
+
+    def _flush_events(self) -> None:
+        events, self._events[:] = list(self._events), []
+        if events:
+            self._post(lambda: self._deliver_all(events))
+
+    def _deliver_all(self, events: list[MediaEvent]) -> None:
+        for event in events:
+            self._deliver(event)
+
+    def _post(self, callback: Callable[[], None]) -> None:
+        try:
+            self._poster(callback)
+        except RuntimeError:
+            # The event loop is closed: nobody is left to tell.
+            self._undelivered += 1

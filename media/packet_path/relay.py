@@ -1,0 +1,352 @@
+"""The relay itself: what is done with every packet, from the table of streams. It owns no socket, thread or clock."""
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+from media.codecs.table import CLOCK_RATE_HZ
+from media.events import DigitPressed, MediaEvent, MediaStarted
+from media.packet_path.interface import Address
+from media.packet_path.stream import UNROUTED, Inbound, Outbound, Route, Stream
+from media.rtp.dtmf import EVENT_BYTES, PressedDigit
+from media.rtp.packet import HEADER_BYTES, MARKER, VERSION_2, payload_bounds
+from media.rtp.rtcp import FIRST_PACKET_TYPE, LAST_PACKET_TYPE
+
+# Longest datagram that is looked at; a longer one is cut by the kernel, is no G.711 and is dropped.
+BUFFER_BYTES: Final = 4096
+
+# A source may run this far ahead of or behind the clock; beyond it our timestamps follow the clock instead.
+_DRIFT_S: Final = 2.0
+# With the marker it says itself that a new talk spurt begins, so less is believed.
+_SPURT_DRIFT_S: Final = 0.2
+# In-order audio within these is not looked at any closer.
+_PLAIN_ADVANCE: Final = CLOCK_RATE_HZ // 4
+_PLAIN_GAP_S: Final = 0.25
+# Steps of the transit time beyond this are jumps of a timestamp, not jitter.
+_JITTER_STEP_MAX: Final = float(CLOCK_RATE_HZ)
+
+_RESTART: Final = 0x10000
+_DROP: Final = -1
+
+_unpack: Final = struct.Struct("!BBHII").unpack_from
+_pack: Final = struct.Struct("!BBHII").pack_into
+
+
+def clock_step(out: Outbound, now: float) -> int:
+    """How far the timestamp of the next packet is from the newest sent, by the clock: one frame at least."""
+    if out.sent_at is None:
+        return 0
+    return max(round((now - out.sent_at) * CLOCK_RATE_HZ), CLOCK_RATE_HZ // 50)
+
+
+class Relay:
+    """Takes each packet in `buffer`, rewrites it there and sends it from there."""
+
+    def __init__(self, post: Callable[[MediaEvent], None]) -> None:
+        self._post = post
+        self.buffer = bytearray(BUFFER_BYTES)
+        self._view = memoryview(self.buffer)
+        self.relayed = 0
+
+    def rtp(self, stream: Stream, size: int, source: Address | None, now: float) -> None:  # noqa: C901 - see below
+        """Relay the first `size` bytes of `buffer`. `source` None: the kernel has checked it.
+
+        One function on purpose: this is the code that runs for every packet, and calls cost more than all it does.
+        """
+        buffer = self.buffer
+        inbound = stream.inbound
+        if size < HEADER_BYTES or size == BUFFER_BYTES:
+            self._not_rtp(stream, source, now)
+            return
+        first, second, sequence, timestamp, ssrc = _unpack(buffer)
+        start, end = HEADER_BYTES, size
+        if first != VERSION_2 or FIRST_PACKET_TYPE <= second <= LAST_PACKET_TYPE:
+            if FIRST_PACKET_TYPE <= second <= LAST_PACKET_TYPE:
+                self._control_among_rtp(stream, size, source, now)
+                return
+            bounds = payload_bounds(buffer, size)
+            if bounds is None:
+                self._not_rtp(stream, source, now)
+                return
+            start, end = bounds
+        if source is not None and not self._admits(stream, source, now):
+            return
+        reception = inbound.reception
+        if ssrc == reception.ssrc and (sequence - reception.highest) & 0xFFFF == 1 and reception.started:
+            reception.highest = sequence
+            reception.received += 1
+            if not sequence:
+                reception.cycles += 0x10000
+            ahead = 1
+        else:
+            ahead = self._unexpected(inbound, ssrc, sequence)
+        inbound.heard_at = now
+        if not inbound.started:
+            self._started(stream, now)
+        route = inbound.routes[second & 0x7F]
+        if route is None or start == end or not ahead:
+            self._not_relayed(inbound, ahead)
+            return
+        if route.is_event:
+            self._event(stream, route, second & MARKER, sequence, timestamp, ssrc, start, end, ahead, now)
+            return
+        transit = now * CLOCK_RATE_HZ - timestamp
+        step = transit - reception.transit
+        reception.transit = transit
+        if step < 0.0:
+            step = -step
+        if step < _JITTER_STEP_MAX:
+            reception.jitter += (step - reception.jitter) * 0.0625
+        advance = (timestamp - inbound.timestamp) & 0xFFFFFFFF
+        gap = now - inbound.audio_at
+        if ahead > 0:
+            inbound.timestamp = timestamp
+            inbound.audio_at = now
+        tap = inbound.tap
+        if tap is not None:
+            tap.put(inbound.tap_channel, now, timestamp, ssrc, route.codec, bytes(self._view[start:end]))
+        out = inbound.sink
+        if out is None or (out.barred and self._barred(inbound, out)):
+            return
+        marker = second & MARKER
+        if ahead != 1 or out.source is not inbound or advance > _PLAIN_ADVANCE or gap > _PLAIN_GAP_S:
+            marker = self._align(inbound, out, marker, sequence, timestamp, ahead, advance, gap, now)
+            if marker == _DROP:
+                return
+        out_sequence = (sequence + out.sequence_shift) & 0xFFFF
+        out_timestamp = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
+        if ahead > 0:
+            out.sequence = out_sequence
+            out.timestamp = out_timestamp
+            out.sent_at = now
+        _pack(buffer, start - 12, VERSION_2, marker | route.payload_type, out_sequence, out_timestamp, out.ssrc)
+        if route.table is not None:
+            buffer[start:end] = buffer[start:end].translate(route.table)
+        try:
+            out.send(self._view[start - 12 : end])
+        except OSError:
+            out.send_failed += 1
+            return
+        out.packets += 1
+        out.octets += end - start
+        self.relayed += 1
+
+    def control(self, stream: Stream, size: int, source: Address, now: float) -> None:
+        """Take the first `size` bytes of `buffer` as RTCP from `source`."""
+        channel = stream.control
+        gate = stream.inbound.gate
+        if not gate.admits_control(source, channel.target):
+            channel.strangers += 1
+            return
+        if channel.receive(self._view[:size], now):
+            stream.inbound.heard_at = now
+            if gate.latched:
+                channel.target = source
+
+    def _control_among_rtp(self, stream: Stream, size: int, source: Address | None, now: float) -> None:
+        # Multiplexing was not offered, but what comes is read. It never latches.
+        gate = stream.inbound.gate
+        if source is not None and not (gate.target == source and (gate.exclusive or gate.latched)):
+            stream.inbound.strangers += 1
+        elif stream.control.receive(self._view[:size], now):
+            stream.inbound.heard_at = now
+
+    def aim(self, stream: Stream) -> None:
+        """Send where the gate points to."""
+        gate = stream.inbound.gate
+        if gate.target is not None:
+            stream.outbound.send = stream.wire.aim(gate.target, gate.exclusive)
+
+    def _admits(self, stream: Stream, source: Address, now: float) -> bool:
+        gate = stream.inbound.gate
+        was_latched = gate.latched
+        admitted = gate.admits(source, now)
+        if gate.latched and not was_latched:
+            self.aim(stream)
+        if not admitted:
+            stream.inbound.strangers += 1
+        return admitted
+
+    def _not_rtp(self, stream: Stream, source: Address | None, now: float) -> None:
+        gate = stream.inbound.gate
+        if source is None or source == gate.target:
+            stream.inbound.malformed += 1
+        else:
+            stream.inbound.strangers += 1
+
+    def _unexpected(self, inbound: Inbound, ssrc: int, sequence: int) -> int:
+        """Anything but the next packet of the same source: how far it is ahead, `_RESTART` for a new beginning."""
+        reception = inbound.reception
+        if reception.started and ssrc == reception.ssrc:
+            ahead = reception.arrived(sequence)
+            if ahead is not None:
+                return ahead
+        reception.restart(ssrc, sequence)
+        return _RESTART
+
+    def _started(self, stream: Stream, now: float) -> None:
+        stream.inbound.started = True
+        stream.ever_started = True
+        self._post(MediaStarted(stream.leg, now))
+
+    def _not_relayed(self, inbound: Inbound, ahead: int) -> None:
+        """A repetition, an empty packet or a payload type that nobody negotiated: not passed on, and no gap for it."""
+        if ahead == 0:
+            inbound.repeated += 1
+            return
+        inbound.unmapped += 1
+        self._close_gap(inbound, ahead)
+
+    @staticmethod
+    def _close_gap(inbound: Inbound, ahead: int) -> None:
+        out = inbound.sink
+        if out is None or out.source is not inbound or ahead < 0:
+            return
+        if ahead == _RESTART:
+            out.source = None
+            return
+        out.sequence_shift -= 1
+        out.floor = out.sequence
+
+    @staticmethod
+    def _barred(inbound: Inbound, out: Outbound) -> bool:
+        """Hold and tones: whether the packet must not be relayed now. A tone that does not override gives way."""
+        if not out.may_send:
+            out.held += 1
+        elif out.playback is not None and out.playback.overrides:
+            out.overridden += 1
+        else:
+            out.playback = None
+            out.update_bar()
+            return False
+        if out.source is inbound:
+            out.source = None
+        return True
+
+    def _align(
+        self,
+        inbound: Inbound,
+        out: Outbound,
+        marker: int,
+        sequence: int,
+        timestamp: int,
+        ahead: int,
+        advance: int,
+        gap: float,
+        now: float,
+    ) -> int:
+        """Look at audio that is not plainly the next of its source: the marker to send it with, or `_DROP`."""
+        if ahead < 0:
+            return marker if self._in_time(inbound, out, sequence) else _DROP
+        if out.source is inbound and ahead != _RESTART and advance < 0x80000000:
+            drift = abs(advance / CLOCK_RATE_HZ - gap)
+            if drift <= (_SPURT_DRIFT_S if marker else _DRIFT_S):
+                return marker
+        self._switch(inbound, out, sequence, timestamp, (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF)
+        return MARKER
+
+    @staticmethod
+    def _switch(inbound: Inbound, out: Outbound, sequence: int, timestamp: int, out_timestamp: int) -> None:
+        """From here on the source's numbers continue ours: the next sequence number, the timestamp of now."""
+        out.source = inbound
+        out.floor = out.sequence
+        out.sequence_shift = out.sequence + 1 - sequence
+        out.timestamp_shift = out_timestamp - timestamp
+
+    @staticmethod
+    def _in_time(inbound: Inbound, out: Outbound, sequence: int) -> bool:
+        """Whether a late packet's number is still its own, not one given to something else before a switch."""
+        place = (sequence + out.sequence_shift - out.floor) & 0xFFFF
+        if out.source is inbound and 0 < place < 0x8000:
+            return True
+        inbound.late += 1
+        return False
+
+    def _event(
+        self,
+        stream: Stream,
+        route: Route,
+        marker: int,
+        sequence: int,
+        timestamp: int,
+        ssrc: int,
+        start: int,
+        end: int,
+        ahead: int,
+        now: float,
+    ) -> None:
+        """Report the digit, and relay the telephone-event with one timestamp of ours for the whole event."""
+        inbound = stream.inbound
+        if end - start < EVENT_BYTES:
+            inbound.malformed += 1
+            self._close_gap(inbound, ahead)
+            return
+        for pressed in inbound.watch.packet(ssrc, timestamp, self._view[start:end], now):
+            self.report(stream, pressed)
+        out = inbound.sink
+        if out is None:
+            return
+        if route.payload_type == UNROUTED:
+            inbound.unmapped += 1
+            self._close_gap(inbound, ahead)
+            return
+        if not self._event_passes(inbound, out, sequence, ahead):
+            return
+        if ahead == _RESTART or out.source is not inbound:
+            known = out.event_key == (ssrc, timestamp)
+            by_clock = (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF
+            self._switch(inbound, out, sequence, timestamp, out.event_timestamp if known else by_clock)
+        self._place_event(out, ssrc, timestamp, now)
+        out_sequence = (sequence + out.sequence_shift) & 0xFFFF
+        if ahead > 0:
+            out.sequence = out_sequence
+        _pack(
+            self.buffer,
+            start - 12,
+            VERSION_2,
+            marker | route.payload_type,
+            out_sequence,
+            out.event_timestamp,
+            out.ssrc,
+        )
+        try:
+            out.send(self._view[start - 12 : end])
+        except OSError:
+            out.send_failed += 1
+            return
+        out.packets += 1
+        out.octets += end - start
+        self.relayed += 1
+
+    def _event_passes(self, inbound: Inbound, out: Outbound, sequence: int, ahead: int) -> bool:
+        if out.barred:
+            if not out.may_send:
+                out.held += 1
+                if out.source is inbound:
+                    out.source = None
+                return False
+            if out.playback is not None and not out.playback.overrides:
+                out.playback = None
+                out.update_bar()
+        return ahead > 0 or self._in_time(inbound, out, sequence)
+
+    @staticmethod
+    def _place_event(out: Outbound, ssrc: int, timestamp: int, now: float) -> None:
+        """Give a new event its timestamp, and keep it for all its packets whatever is switched meanwhile."""
+        if out.event_key == (ssrc, timestamp):
+            return
+        placed = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
+        by_clock = (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF
+        away = (placed - by_clock + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+        if abs(away) > _DRIFT_S * CLOCK_RATE_HZ:
+            placed = by_clock
+            out.timestamp_shift = placed - timestamp
+        out.event_key = (ssrc, timestamp)
+        out.event_timestamp = placed
+        if (placed - out.timestamp) & 0xFFFFFFFF < 0x80000000:
+            out.timestamp = placed
+            out.sent_at = now
+
+    def report(self, stream: Stream, pressed: PressedDigit) -> None:
+        """Tell of a key press."""
+        self._post(DigitPressed(stream.leg, pressed.digit, pressed.duration_ms))

@@ -1,0 +1,267 @@
+"""The table the packet path works on: each leg's incoming and outgoing half, and what joins them."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from media.codecs.table import TELEPHONE_EVENT, TRANSLATIONS
+from media.packet_path.control import ControlChannel
+from media.packet_path.gate import Gate
+from media.packet_path.interface import Address, RemotePlan, StreamFigures, StreamPlan
+from media.packet_path.tap import Tap
+from media.rtp.dtmf import DigitWatch
+from media.rtp.stats import Reception
+from media.tones import Tone
+
+Packet = bytes | bytearray | memoryview
+Send = Callable[[Packet], object]
+
+UNROUTED: Final = -1
+PAYLOAD_TYPES: Final = 128
+
+
+class Wire(Protocol):
+    """A stream's sockets as the relay sees them. Sending may raise OSError."""
+
+    def aim(self, target: Address, exclusive: bool) -> Send:
+        """From now on send RTP to `target`. `exclusive`: nobody else is listened to, the kernel may filter."""
+        ...
+
+    def send_control(self, packet: bytes, target: Address) -> None:
+        """Send an RTCP packet."""
+        ...
+
+    def close(self) -> None:
+        """Close the sockets."""
+        ...
+
+
+def send_nowhere(packet: Packet) -> None:
+    """Where a stream without a remote sends: an OSError, as from a socket that cannot send."""
+    raise OSError("no remote address")
+
+
+class Route:
+    """What becomes of one incoming payload type: `codec` is what it is, `payload_type` what it is sent on as (UNROUTED:
+    it is not), `table` translates the payload where the codecs differ."""
+
+    __slots__ = ("codec", "is_event", "payload_type", "table")
+
+    def __init__(self, codec: int, payload_type: int, table: bytes | None) -> None:
+        self.codec = codec
+        self.is_event = codec == TELEPHONE_EVENT
+        self.payload_type = payload_type
+        self.table = table
+
+
+class Playback:
+    """A tone on its way to one leg. `due` is the next frame's deadline, `timestamp` its RTP timestamp."""
+
+    __slots__ = ("due", "index", "marker", "overrides", "timestamp", "tone")
+
+    def __init__(self, tone: Tone, overrides: bool, due: float) -> None:
+        self.tone = tone
+        self.overrides = overrides
+        self.due = due
+        self.index = 0
+        self.marker = 0x80
+        self.timestamp: int | None = None
+
+
+class Outbound:
+    """What is sent to a leg: one SSRC with one run of sequence numbers and timestamps, whoever the source is.
+
+    `sequence` and `timestamp` are the newest sent, at `sent_at`. While `source` is the inbound half being relayed, the
+    shifts turn its numbers into ours; None makes the next packet align anew. `floor`: late packets that would become
+    this number or one before it are too late. `barred`: something (hold, a tone) must be looked at before relaying.
+    """
+
+    __slots__ = (
+        "barred",
+        "codec",
+        "dtmf_payload_type",
+        "event_key",
+        "event_timestamp",
+        "floor",
+        "held",
+        "may_send",
+        "octets",
+        "overridden",
+        "packets",
+        "payload_type",
+        "playback",
+        "send",
+        "send_failed",
+        "sent_at",
+        "sequence",
+        "sequence_shift",
+        "source",
+        "ssrc",
+        "timestamp",
+        "timestamp_shift",
+    )
+
+    def __init__(self, plan: StreamPlan) -> None:
+        self.ssrc = plan.ssrc
+        self.sequence = plan.sequence
+        self.timestamp = plan.timestamp
+        self.sent_at: float | None = None
+        self.source: Inbound | None = None
+        self.sequence_shift = 0
+        self.timestamp_shift = 0
+        self.floor = plan.sequence
+        self.event_key: tuple[int, int] | None = None
+        self.event_timestamp = 0
+        self.codec = UNROUTED
+        self.payload_type = UNROUTED
+        self.dtmf_payload_type: int | None = None
+        self.may_send = False
+        self.barred = True
+        self.playback: Playback | None = None
+        self.send: Send = send_nowhere
+        self.packets = 0
+        self.octets = 0
+        self.send_failed = 0
+        self.held = 0
+        self.overridden = 0
+
+    def update_bar(self) -> None:
+        """To be called whenever `may_send` or `playback` has changed."""
+        self.barred = not self.may_send or self.playback is not None
+
+
+class Inbound:
+    """What a leg sends. `timestamp` and `audio_at` are of its newest audio packet."""
+
+    __slots__ = (
+        "audio_at",
+        "gate",
+        "heard_at",
+        "late",
+        "malformed",
+        "receives",
+        "reception",
+        "repeated",
+        "routes",
+        "sink",
+        "started",
+        "strangers",
+        "tap",
+        "tap_channel",
+        "timestamp",
+        "unmapped",
+        "watch",
+    )
+
+    def __init__(self, plan: StreamPlan) -> None:
+        self.gate = Gate(plan.nat, plan.networks)
+        self.reception = Reception()
+        self.watch = DigitWatch()
+        self.receives: tuple[tuple[int, int], ...] = ()
+        self.routes: list[Route | None] = [None] * PAYLOAD_TYPES
+        self.sink: Outbound | None = None
+        self.tap: Tap | None = None
+        self.tap_channel = 0
+        self.started = False
+        self.heard_at = 0.0
+        self.audio_at = 0.0
+        self.timestamp = 0
+        self.strangers = 0
+        self.malformed = 0
+        self.unmapped = 0
+        self.repeated = 0
+        self.late = 0
+
+    def update_routes(self) -> None:
+        """To be called whenever `receives`, `sink` or the sink's payload types have changed."""
+        routes: list[Route | None] = [None] * PAYLOAD_TYPES
+        for payload_type, codec in self.receives:
+            routes[payload_type] = _route(codec, self.sink)
+        self.routes = routes
+
+
+def _route(codec: int, sink: Outbound | None) -> Route:
+    if sink is None:
+        return Route(codec, UNROUTED, None)
+    if codec == TELEPHONE_EVENT:
+        return Route(codec, UNROUTED if sink.dtmf_payload_type is None else sink.dtmf_payload_type, None)
+    return Route(codec, sink.payload_type, TRANSLATIONS.get((codec, sink.codec)))
+
+
+class Stream:
+    """One leg in the packet path. `watched_from`: silence is counted from here at the earliest."""
+
+    __slots__ = (
+        "bridged",
+        "control",
+        "ever_started",
+        "inbound",
+        "leg",
+        "lost",
+        "number",
+        "on_hold",
+        "outbound",
+        "timeouts",
+        "watched_from",
+        "wire",
+    )
+
+    def __init__(self, number: int, plan: StreamPlan, wire: Wire) -> None:
+        self.number = number
+        self.leg = plan.leg
+        self.wire = wire
+        self.timeouts = plan.timeouts
+        self.inbound = Inbound(plan)
+        self.outbound = Outbound(plan)
+        self.control = ControlChannel(plan.ssrc, plan.cname)
+        self.bridged = False
+        self.on_hold = False
+        self.ever_started = False
+        self.lost = False
+        self.watched_from = 0.0
+
+    def set_remote(self, plan: RemotePlan, now: float) -> None:
+        """Apply what an SDP exchange settled to both halves; the relay aims and routes afterwards."""
+        out = self.outbound
+        self.inbound.gate.set_remote(plan.remote, plan.renewed, now)
+        self.inbound.receives = plan.receives
+        if plan.renewed and plan.remote is not None:
+            self.inbound.started = False
+        if plan.control is not None:
+            self.control.target = plan.control
+        out.codec, out.payload_type = plan.codec, plan.payload_type
+        out.dtmf_payload_type = plan.dtmf_payload_type
+        out.may_send = plan.may_send
+        out.update_bar()
+        if plan.on_hold != self.on_hold:
+            self.on_hold = plan.on_hold
+            self.watched_from = now
+
+    def figures(self) -> StreamFigures:
+        """What has been counted so far."""
+        inbound, out = self.inbound, self.outbound
+        reception = inbound.reception.figures()
+        return StreamFigures(
+            packets_sent=out.packets,
+            octets_sent=out.octets,
+            packets_received=reception.received,
+            packets_lost=reception.lost,
+            jitter_ms=reception.jitter_ms,
+            round_trip_ms=self.control.round_trip_ms,
+            far_lost=self.control.far_lost,
+            far_jitter_ms=self.control.far_jitter_ms,
+            dropped=self.dropped(),
+        )
+
+    def dropped(self) -> Mapping[str, int]:
+        """Packets not passed on, by reason: the incoming ones of this leg, then those meant for it."""
+        inbound, out = self.inbound, self.outbound
+        return {
+            "stranger": inbound.strangers + self.control.strangers,
+            "malformed": inbound.malformed + self.control.malformed,
+            "unmapped": inbound.unmapped,
+            "repeated": inbound.repeated,
+            "late": inbound.late,
+            "held": out.held,
+            "overridden": out.overridden,
+            "send_failed": out.send_failed,
+        }

@@ -1,0 +1,175 @@
+"""The whole packet path but sockets, thread and clock: the table of streams, and the commands that edit it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from media.codecs.table import CLOCK_RATE_HZ
+from media.events import MediaEvent, MediaLost
+from media.packet_path.interface import PlaybackPlan, RemotePlan
+from media.packet_path.pacing import Pacer
+from media.packet_path.relay import Relay
+from media.packet_path.stream import Outbound, Stream, send_nowhere
+from media.packet_path.tap import Tap
+from media.tones import silence
+
+# Every stream is looked after this often, a part of them each turn so that no turn is long.
+SWEEP_S: Final = 0.25
+_PARTS: Final = 10
+_TURN_S: Final = SWEEP_S / _PARTS
+
+# A bridged leg whose source is quiet for this long is sent silence, so that it does not starve.
+_STARVED_S: Final = 0.3
+
+
+class StreamTable:
+    """All streams. `now` is monotonic seconds and never goes back; events go out through `post`."""
+
+    def __init__(self, post: Callable[[MediaEvent], None]) -> None:
+        self._post = post
+        self._silence = silence()
+        self.relay = Relay(post)
+        self.pacer = Pacer(post)
+        self._parts: tuple[dict[int, Stream], ...] = tuple({} for _ in range(_PARTS))
+        self._part = 0
+        self._streams = 0
+        self._sweep_due = 0.0
+
+    def __len__(self) -> int:
+        return self._streams
+
+    def add(self, stream: Stream, now: float) -> None:
+        """Take a stream in. It takes and sends nothing before its first `set_remote`."""
+        if not self._streams:
+            self._sweep_due = now + _TURN_S
+        stream.watched_from = now
+        self._parts[stream.number % _PARTS][stream.number] = stream
+        self._streams += 1
+
+    def set_remote(self, stream: Stream, plan: RemotePlan, now: float) -> None:
+        """Apply what an SDP exchange settled for a leg."""
+        stream.set_remote(plan, now)
+        self.relay.aim(stream)
+        self._reroute(stream)
+        if stream.control.due is None:
+            stream.control.schedule(now)
+
+    def play(self, stream: Stream, plan: PlaybackPlan, now: float) -> None:
+        """Play a tone to a leg in place of the one being played."""
+        self.pacer.start(stream, plan.tone, plan.overrides, now)
+
+    def stop_playing(self, stream: Stream) -> None:
+        """Stop a leg's tone."""
+        self.pacer.stop(stream)
+
+    def join(self, source: Stream, sink: Stream) -> None:
+        """Relay one way; the sink's tone, unless it overrides, gives way to the first packet."""
+        source.inbound.sink = sink.outbound
+        source.inbound.update_routes()
+
+    def bridge(self, first: Stream, second: Stream, now: float) -> None:
+        """Relay both ways; tones stop, and silence counts from now by the bridge's timeout."""
+        for source, sink in ((first, second), (second, first)):
+            self.join(source, sink)
+            self.pacer.stop(sink)
+            source.bridged = True
+            source.watched_from = now
+
+    def set_tap(self, stream: Stream, channel: int, tap: Tap | None) -> None:
+        """Copy a leg's incoming audio to a recorder, or stop doing so."""
+        stream.inbound.tap_channel = channel
+        stream.inbound.tap = tap
+
+    def remove(self, stream: Stream, now: float) -> None:
+        """Say farewell in RTCP, unlink the stream from the others and close its wire."""
+        if self._parts[stream.number % _PARTS].pop(stream.number, None) is None:
+            return
+        self._streams -= 1
+        for part in self._parts:
+            for other in part.values():
+                if other.inbound.sink is stream.outbound:
+                    other.inbound.sink = None
+                    other.inbound.update_routes()
+        out, target = stream.outbound, stream.control.target
+        if target is not None and (out.packets or stream.inbound.reception.started):
+            reception = stream.inbound.reception
+            stream.wire.send_control(
+                stream.control.farewell(reception, out.packets, out.octets, _timestamp_of(out, now), now), target
+            )
+        stream.inbound.sink = None
+        stream.inbound.tap = None
+        out.playback = None
+        out.source = None
+        out.send = send_nowhere
+        stream.wire.close()
+
+    def advance(self, now: float) -> None:
+        """Do everything whose time has come."""
+        self.pacer.advance(now)
+        if self._streams and now >= self._sweep_due:
+            self._sweep_due = max(self._sweep_due + _TURN_S, now)
+            self._part = (self._part + 1) % _PARTS
+            for stream in self._parts[self._part].values():
+                self._look_after(stream, now)
+
+    @property
+    def next_due(self) -> float | None:
+        """When `advance` has something to do; None while there is nothing."""
+        due = self.pacer.next_due
+        if not self._streams:
+            return due
+        return self._sweep_due if due is None else min(due, self._sweep_due)
+
+    def _reroute(self, stream: Stream) -> None:
+        """Payload types have changed: of what it sends on, and of everything sent to it."""
+        stream.inbound.update_routes()
+        for part in self._parts:
+            for other in part.values():
+                if other.inbound.sink is stream.outbound:
+                    other.inbound.update_routes()
+
+    def _look_after(self, stream: Stream, now: float) -> None:
+        for pressed in stream.inbound.watch.sweep(now):
+            self.relay.report(stream, pressed)
+        self._watch_silence(stream, now)
+        self._feed(stream, now)
+        due = stream.control.due
+        if due is not None and now >= due:
+            self._report(stream, now)
+
+    def _watch_silence(self, stream: Stream, now: float) -> None:
+        timeouts = stream.timeouts
+        if not (stream.bridged or stream.ever_started):
+            return
+        limit = timeouts.bridged_s if stream.bridged else timeouts.early_s
+        if stream.on_hold:
+            limit = timeouts.hold_s
+        idle = now - max(stream.inbound.heard_at, stream.watched_from)
+        if idle < limit:
+            stream.lost = False
+        elif not stream.lost:
+            stream.lost = True
+            self._post(MediaLost(stream.leg, idle))
+
+    def _feed(self, stream: Stream, now: float) -> None:
+        out = stream.outbound
+        if not stream.bridged or not out.may_send or out.playback is not None:
+            return
+        since = stream.watched_from if out.sent_at is None else max(out.sent_at, stream.watched_from)
+        if now - since > _STARVED_S:
+            self.pacer.start(stream, self._silence, False, now)
+
+    def _report(self, stream: Stream, now: float) -> None:
+        stream.control.schedule(now)
+        out, target = stream.outbound, stream.control.target
+        if target is not None:
+            reception = stream.inbound.reception
+            stream.wire.send_control(
+                stream.control.report(reception, out.packets, out.octets, _timestamp_of(out, now), now), target
+            )
+
+
+def _timestamp_of(out: Outbound, now: float) -> int:
+    """Our RTP clock's reading of `now`."""
+    if out.sent_at is None:
+        return out.timestamp
+    return (out.timestamp + round((now - out.sent_at) * CLOCK_RATE_HZ)) & 0xFFFFFFFF

@@ -1,0 +1,19 @@
+"""The tones a leg can be made to hear, by name, encoded once."""
+
+from media.packet_path.interface import PlaybackPlan
+from media.tones import CADENCES, prepare
+
+
+class Player:
+    """All tones ready to be sent. Ringback gives way to relayed audio; a tone with an end replaces it."""
+
+    def __init__(self) -> None:
+        tones = (prepare(cadence) for cadence in CADENCES)
+        self._plans = {tone.name: PlaybackPlan(tone, overrides=not tone.endless) for tone in tones}
+
+    def plan(self, tone: str) -> PlaybackPlan:
+        """How to play a tone; ValueError for an unknown name."""
+        plan = self._plans.get(tone)
+        if plan is None:
+            raise ValueError(f"no tone is called {tone!r}; there are: {', '.join(self._plans)}")
+        return plan

@@ -1,0 +1,149 @@
+"""telephone-event (RFC 4733, formerly RFC 2833): the events a receiver reports and those a sender produces."""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from media.codecs.table import CLOCK_RATE_HZ
+
+DIGITS: Final = "0123456789*#ABCD"
+EVENT_BYTES: Final = 4
+END_REPEATS: Final = 3
+
+_EVENT: Final = struct.Struct("!BBH")
+_END: Final = 0x80
+_VOLUME_MASK: Final = 0x3F
+# A segment of a long event ends here and the next begins (section 2.5.1.3).
+_DURATION_MAX: Final = 0xFFFF
+# Without an end packet an event is over when nothing of it came for this long.
+_LOST_END_S: Final = 0.3
+# Reports a leg may make between two sweeps of the clock; keys are pressed by people.
+_REPORTS_PER_SWEEP: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class PressedDigit:
+    """A key press that is over."""
+
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventPayload:
+    """The telephone-event payload (section 2.3); `duration` in timestamp units, `volume` in -dBm0."""
+
+    event: int
+    end: bool
+    volume: int
+    duration: int
+
+    def render(self) -> bytes:
+        """The payload's four bytes."""
+        return _EVENT.pack(self.event, (_END if self.end else 0) | self.volume & _VOLUME_MASK, self.duration)
+
+
+def parse_event(payload: bytes | bytearray | memoryview) -> EventPayload | None:
+    """The event in a payload; None when it is too short. Bytes after the first event are not looked at."""
+    if len(payload) < EVENT_BYTES:
+        return None
+    event, flags, duration = _EVENT.unpack_from(payload)
+    return EventPayload(event, bool(flags & _END), flags & _VOLUME_MASK, duration)
+
+
+def event_payloads(digit: str, duration_ms: int, interval_ms: int = 20, volume: int = 10) -> tuple[bytes, ...]:
+    """All payloads of one key press in order: growing durations, then the end packet three times.
+
+    They share one RTP timestamp, the marker belongs on the first only, and the end repeats carry new sequence
+    numbers (sections 2.5.1.2-2.5.1.4). Durations of up to 8 s; ValueError for an unknown digit.
+    """
+    event = DIGITS.index(digit)
+    units_per_ms = CLOCK_RATE_HZ // 1000
+    total = min(duration_ms * units_per_ms, _DURATION_MAX)
+    growing = range(interval_ms * units_per_ms, total, interval_ms * units_per_ms)
+    end = EventPayload(event, True, volume, total).render()
+    return (*(EventPayload(event, False, volume, grown).render() for grown in growing), *([end] * END_REPEATS))
+
+
+class DigitWatch:
+    """Reports each key press of one direction exactly once, whatever is lost, repeated or reordered.
+
+    An event is known by (SSRC, RTP timestamp, event code). It is over with its first end packet, with the start of
+    another, or when nothing of it came for 0.3 s. Segments of a long event are one press.
+    """
+
+    __slots__ = ("_before_ms", "_duration", "_event", "_heard_at", "_last", "_open", "_reports", "_ssrc", "_timestamp")
+
+    def __init__(self) -> None:
+        self._open = False
+        self._ssrc = 0
+        self._timestamp = 0
+        self._event = 0
+        self._duration = 0
+        self._before_ms = 0
+        self._heard_at = 0.0
+        # The last event that is over: its repeats and late packets are not a new press.
+        self._last: tuple[int, int, int] | None = None
+        self._reports = 0
+
+    @property
+    def pressed(self) -> bool:
+        """Whether a key is down."""
+        return self._open
+
+    def packet(
+        self, ssrc: int, timestamp: int, payload: bytes | bytearray | memoryview, now: float
+    ) -> tuple[PressedDigit, ...]:
+        """Take one telephone-event packet; returns the presses it ended (none, one, or two)."""
+        event = parse_event(payload)
+        if event is None or event.event >= len(DIGITS) or (ssrc, timestamp, event.event) == self._last:
+            return ()
+        if self._is_older(ssrc, timestamp):
+            return ()
+        ended: tuple[PressedDigit, ...] = ()
+        if not self._continues(ssrc, timestamp, event.event):
+            ended = self._close()
+            self._begin(ssrc, timestamp, event.event)
+        self._duration = max(self._duration, event.duration)
+        self._heard_at = now
+        return ended + self._close() if event.end else ended
+
+    def sweep(self, now: float) -> tuple[PressedDigit, ...]:
+        """To be called a few times a second: ends the press whose end packets were lost."""
+        self._reports = 0
+        return self._close() if self._open and now - self._heard_at > _LOST_END_S else ()
+
+    def _is_older(self, ssrc: int, timestamp: int) -> bool:
+        newest = (self._ssrc, self._timestamp) if self._open else self._last
+        if newest is None or newest[0] != ssrc:
+            return False
+        return (timestamp - newest[1]) & 0xFFFFFFFF > 0x80000000
+
+    def _continues(self, ssrc: int, timestamp: int, event: int) -> bool:
+        if not self._open or ssrc != self._ssrc or event != self._event:
+            return False
+        if timestamp == self._timestamp:
+            return True
+        # The next segment starts where the one of full length ended.
+        if (timestamp - self._timestamp) & 0xFFFFFFFF != _DURATION_MAX:
+            return False
+        self._before_ms += _DURATION_MAX * 1000 // CLOCK_RATE_HZ
+        self._timestamp = timestamp
+        self._duration = 0
+        return True
+
+    def _begin(self, ssrc: int, timestamp: int, event: int) -> None:
+        self._open = True
+        self._ssrc, self._timestamp, self._event = ssrc, timestamp, event
+        self._duration = 0
+        self._before_ms = 0
+
+    def _close(self) -> tuple[PressedDigit, ...]:
+        if not self._open:
+            return ()
+        self._open = False
+        self._last = (self._ssrc, self._timestamp, self._event)
+        self._reports += 1
+        if self._reports > _REPORTS_PER_SWEEP:
+            return ()
+        return (PressedDigit(DIGITS[self._event], self._before_ms + self._duration * 1000 // CLOCK_RATE_HZ),)

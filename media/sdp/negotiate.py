@@ -1,0 +1,221 @@
+"""Offer and answer (RFC 3264) for one audio stream of G.711 and telephone-event: pure functions over descriptions."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from media.codecs.table import BY_NAME, BY_NUMBER, CLOCK_RATE_HZ
+from media.errors import UnusableSdp
+from media.sdp.session import (
+    INACTIVE,
+    RECVONLY,
+    SENDONLY,
+    SENDRECV,
+    Media,
+    SessionDescription,
+    is_unspecified,
+    parse_address,
+    parse_number,
+)
+
+PTIME_MS_MIN: Final = 5
+PTIME_MS_MAX: Final = 200
+
+_PLAIN: Final = ("RTP/AVP", "RTP/AVPF")
+_REVERSED: Final = {SENDRECV: SENDRECV, SENDONLY: RECVONLY, RECVONLY: SENDONLY, INACTIVE: INACTIVE}
+_MEDIA_KINDS: Final = ("audio", "video", "text", "application", "message", "image")
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A payload type and the codec it stands for in one description."""
+
+    codec: str
+    payload_type: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What the other side's description says of its audio stream.
+
+    `formats` are those of its codecs that we may use, in its order. `address` None: it put itself on hold with an
+    unspecified address. `direction` is seen from our side: sendonly means that only we send.
+    """
+
+    address: str | None
+    port: int
+    control_address: str | None
+    control_port: int
+    formats: tuple[Format, ...]
+    dtmf_payload_type: int | None
+    direction: str
+    ptime_ms: int
+
+    @property
+    def may_send(self) -> bool:
+        """Whether it wants media from us."""
+        return self.address is not None and self.direction in (SENDRECV, SENDONLY)
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether the stream is anything but both ways, so that silence from it is no fault."""
+        return self.address is None or self.direction != SENDRECV
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Our side of the stream: where we receive, what we take under which payload type, in our order."""
+
+    port: int
+    formats: tuple[Format, ...]
+    dtmf_payload_type: int | None
+    ptime_ms: int
+    direction: str = SENDRECV
+
+
+def offered_formats(codecs: tuple[str, ...], prefer: str | None) -> tuple[Format, ...]:
+    """The formats of an offer: the profile's order with `prefer` moved to the front when the profile has it."""
+    ordered = sorted(codecs, key=lambda name: name != prefer)
+    return tuple(Format(name, BY_NAME[name].number) for name in ordered)
+
+
+def audio_section(local: Local) -> Media:
+    """Our m=audio section, in an offer or an answer."""
+    attributes: list[tuple[str, str | None]] = [
+        ("rtpmap", f"{entry.payload_type} {entry.codec}/{CLOCK_RATE_HZ}") for entry in local.formats
+    ]
+    listed = [str(entry.payload_type) for entry in local.formats]
+    if local.dtmf_payload_type is not None:
+        listed.append(str(local.dtmf_payload_type))
+        attributes.append(("rtpmap", f"{local.dtmf_payload_type} telephone-event/{CLOCK_RATE_HZ}"))
+        attributes.append(("fmtp", f"{local.dtmf_payload_type} 0-15"))
+    attributes.append(("ptime", str(local.ptime_ms)))
+    attributes.append((local.direction, None))
+    return Media("audio", local.port, "RTP/AVP", tuple(listed), attributes=tuple(attributes))
+
+
+def read_answer(description: SessionDescription, local: Local) -> Remote:
+    """The answer to an offer of ours; UnusableSdp when audio was refused, encrypted, or has no codec of the offer."""
+    audio = next((media for media in description.media if media.kind == "audio"), None)
+    if audio is None or audio.port == 0:
+        raise UnusableSdp("the SDP answer refuses audio")
+    if audio.protocol not in _PLAIN or audio.attribute("crypto") is not None:
+        raise UnusableSdp("the SDP answer is for encrypted audio, which was not offered")
+    return _read_audio(description, audio, tuple(entry.codec for entry in local.formats), local.ptime_ms)
+
+
+def read_offer(description: SessionDescription, codecs: tuple[str, ...], ptime_ms: int) -> tuple[int, Remote]:
+    """The first audio section of an offer that we can take: its index and what it says; UnusableSdp for none."""
+    problem = "the SDP offer has no plain RTP audio"
+    for index, media in enumerate(description.media):
+        if media.kind != "audio" or media.port == 0 or media.protocol not in _PLAIN:
+            continue
+        try:
+            return index, _read_audio(description, media, codecs, ptime_ms)
+        except UnusableSdp as refusal:
+            problem = str(refusal)
+    raise UnusableSdp(problem)
+
+
+def answer_local(remote: Remote, current: str | None, port: int, ptime_ms: int) -> Local:
+    """Our side of the answer to an offer: its payload types, the codec in use first so that it does not change
+    without need, otherwise the offer's order (RFC 3264 section 6.1)."""
+    ordered = sorted(remote.formats, key=lambda entry: entry.codec != current)
+    direction = remote.direction
+    if remote.address is None:
+        # Hold by an unspecified address: it may send, nothing may be sent to it (section 8.4).
+        direction = RECVONLY if direction in (SENDRECV, RECVONLY) else INACTIVE
+    return Local(port, tuple(ordered), remote.dtmf_payload_type, ptime_ms, direction)
+
+
+def answer_sections(description: SessionDescription, accepted: int, local: Local) -> tuple[Media, ...]:
+    """One section for each of the offer's, in its order; all but the accepted one with port 0 (section 6)."""
+    return tuple(
+        audio_section(local) if index == accepted else _refused(media) for index, media in enumerate(description.media)
+    )
+
+
+def _refused(media: Media) -> Media:
+    # Only well-known words go back: an answer carries nothing of anybody's free text.
+    kind = media.kind if media.kind in _MEDIA_KINDS else "application"
+    protocol = media.protocol if media.protocol.replace("/", "").isalnum() and media.protocol.isascii() else "RTP/AVP"
+    number = parse_number(media.formats[0], 127) if media.formats else None
+    fallback = "t38" if kind == "image" else "0"
+    return Media(kind, 0, protocol, (str(number) if number is not None else fallback,))
+
+
+def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str, ...], ptime_ms: int) -> Remote:
+    address = description.address_of(media)
+    if address is None:
+        raise UnusableSdp("the SDP has no c= line for its audio")
+    names = _payload_types(media)
+    formats: dict[str, Format] = {}
+    dtmf: int | None = None
+    for number, name in names.items():
+        if name in codecs and name not in formats:
+            formats[name] = Format(name, number)
+        elif name == "TELEPHONE-EVENT" and dtmf is None:
+            dtmf = number
+    if not formats:
+        raise UnusableSdp("the SDP has no codec in common with ours (" + ", ".join(codecs) + ")")
+    held = is_unspecified(address)
+    control_address, control_port = _control(media, address)
+    return Remote(
+        None if held else address,
+        media.port,
+        None if held else control_address,
+        control_port,
+        tuple(formats.values()),
+        dtmf,
+        _REVERSED[description.direction_of(media)],
+        _ptime(media, ptime_ms),
+    )
+
+
+def _payload_types(media: Media) -> dict[int, str]:
+    """Payload type -> upper-case encoding name for the listed types, of 8000 Hz and one channel, in order."""
+    mapped: dict[int, str | None] = {}
+    for name, value in media.attributes:
+        if name == "rtpmap" and value is not None:
+            number_text, _, encoding = value.partition(" ")
+            number = parse_number(number_text, 127)
+            if number is not None and number not in mapped:
+                mapped[number] = _encoding_name(encoding)
+    listed: dict[int, str] = {}
+    for text in media.formats:
+        number = parse_number(text, 127)
+        if number is None:
+            continue
+        static = BY_NUMBER.get(number)
+        encoding_name = mapped.get(number, static.name if static is not None else None)
+        if encoding_name is not None:
+            listed[number] = encoding_name
+    return listed
+
+
+def _encoding_name(encoding: str) -> str | None:
+    name, _, rest = encoding.strip().partition("/")
+    clock_rate, _, channels = rest.partition("/")
+    if clock_rate.strip() != str(CLOCK_RATE_HZ) or channels.strip() not in ("", "1"):
+        return None
+    return name.strip().upper()
+
+
+def _control(media: Media, address: str) -> tuple[str, int]:
+    """Where its RTCP goes: a=rtcp (RFC 3605), otherwise the next port."""
+    fields = (media.attribute("rtcp") or "").split()
+    port = parse_number(fields[0], 65_535) if fields else None
+    if not port:
+        return address, min(media.port + 1, 65_535)
+    if len(fields) == 4 and fields[1].upper() == "IN":
+        try:
+            address = parse_address(fields[3])
+        except UnusableSdp:
+            return address, port
+    return address, port
+
+
+def _ptime(media: Media, default_ms: int) -> int:
+    wanted = parse_number((media.attribute("ptime") or "").partition(".")[0], PTIME_MS_MAX)
+    largest = parse_number((media.attribute("maxptime") or "").partition(".")[0], PTIME_MS_MAX)
+    ptime_ms = wanted if wanted is not None and wanted >= PTIME_MS_MIN else default_ms
+    return min(ptime_ms, largest) if largest is not None and largest >= PTIME_MS_MIN else ptime_ms

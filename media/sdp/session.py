@@ -1,0 +1,218 @@
+"""A session description (RFC 8866) read tolerantly and within limits, and written."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from media.errors import UnusableSdp
+
+DESCRIPTION_BYTES_MAX: Final = 65_535
+LINES_MAX: Final = 1_000
+MEDIA_MAX: Final = 32
+FORMATS_MAX: Final = 64
+
+SENDRECV: Final = "sendrecv"
+SENDONLY: Final = "sendonly"
+RECVONLY: Final = "recvonly"
+INACTIVE: Final = "inactive"
+DIRECTIONS: Final = (SENDRECV, SENDONLY, RECVONLY, INACTIVE)
+
+Attributes = tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The o= line. `address` without brackets."""
+
+    username: str
+    session_id: str
+    version: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One m= section. `address` is its own c= address, None when the session's counts; `formats` as written."""
+
+    kind: str
+    port: int
+    protocol: str
+    formats: tuple[str, ...]
+    address: str | None = None
+    attributes: Attributes = ()
+
+    def attribute(self, name: str) -> str | None:
+        """The value of the first attribute of this name; "" for one without a value, None when it is absent."""
+        return _attribute(self.attributes, name)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """A whole description. `address` is the session's c= address, None when it has none."""
+
+    origin: Origin | None
+    address: str | None
+    media: tuple[Media, ...]
+    attributes: Attributes = ()
+
+    def attribute(self, name: str) -> str | None:
+        """The value of the session's first attribute of this name; "" for one without a value, None when absent."""
+        return _attribute(self.attributes, name)
+
+    def address_of(self, media: Media) -> str | None:
+        """The c= address that counts for a media section."""
+        return media.address if media.address is not None else self.address
+
+    def direction_of(self, media: Media) -> str:
+        """The direction that counts for a media section, from its writer's view (RFC 8866 section 6.7)."""
+        for attributes in (media.attributes, self.attributes):
+            for name, _ in attributes:
+                if name in DIRECTIONS:
+                    return name
+        return SENDRECV
+
+
+def _attribute(attributes: Attributes, name: str) -> str | None:
+    for found, value in attributes:
+        if found == name:
+            return value or ""
+    return None
+
+
+def parse_address(text: str) -> str:
+    """An IP literal in its canonical form; UnusableSdp for anything else (a host name, a group)."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise UnusableSdp("a c= address is not an IP address") from None
+    if address.is_multicast or "%" in text:
+        raise UnusableSdp("a c= address is not a unicast IP address")
+    return str(address)
+
+
+def is_unspecified(address: str) -> bool:
+    """Whether it is 0.0.0.0 or ::, the old way to say hold (RFC 3264 section 8.4)."""
+    return ipaddress.ip_address(address).is_unspecified
+
+
+def parse_description(body: bytes) -> SessionDescription:
+    """Read a description. Unknown lines are passed over; UnusableSdp where it cannot be understood."""
+    if len(body) > DESCRIPTION_BYTES_MAX:
+        raise UnusableSdp(f"the SDP is longer than {DESCRIPTION_BYTES_MAX} bytes")
+    lines = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if len(lines) > LINES_MAX:
+        raise UnusableSdp(f"the SDP has more than {LINES_MAX} lines")
+    reading = _Reading()
+    for line in lines:
+        if line.strip(" \t\0"):
+            reading.line(line)
+    return reading.finished()
+
+
+class _Reading:
+    """A description while its lines come in."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._origin: Origin | None = None
+        self._address: str | None = None
+        self._attributes: list[tuple[str, str | None]] = []
+        self._media: list[Media] = []
+        self._media_address: str | None = None
+        self._media_attributes: list[tuple[str, str | None]] = []
+
+    def line(self, line: str) -> None:
+        kind, equals, value = line.lstrip()[:1], line.lstrip()[1:2], line.lstrip()[2:].strip()
+        self._seen += 1
+        if equals != "=":
+            raise UnusableSdp(f"line {self._seen} of the SDP is not of the form type=value")
+        if self._seen == 1 and (kind, value) != ("v", "0"):
+            raise UnusableSdp("the SDP does not begin with v=0")
+        if kind == "m":
+            self._begin_media(value)
+        elif kind == "c":
+            self._connection(value)
+        elif kind == "a":
+            name, colon, text = value.partition(":")
+            attribute = (name.strip().lower(), text.strip() if colon else None)
+            (self._media_attributes if self._media else self._attributes).append(attribute)
+        elif kind == "o":
+            self._origin = _parse_origin(value)
+
+    def _connection(self, value: str) -> None:
+        fields = value.split()
+        if len(fields) < 3 or fields[0].upper() != "IN" or fields[1].upper() not in ("IP4", "IP6"):
+            raise UnusableSdp("a c= line is not IN IP4 or IN IP6 with an address")
+        address = parse_address(fields[2].partition("/")[0])
+        if self._media:
+            self._media_address = self._media_address or address
+        else:
+            self._address = address
+
+    def _begin_media(self, value: str) -> None:
+        self._close_media()
+        if len(self._media) == MEDIA_MAX:
+            raise UnusableSdp(f"the SDP has more than {MEDIA_MAX} m= lines")
+        fields = value.split()
+        if len(fields) < 3:
+            raise UnusableSdp("an m= line lacks fields")
+        port = _parse_port(fields[1].partition("/")[0])
+        if len(fields) - 3 > FORMATS_MAX:
+            raise UnusableSdp(f"an m= line has more than {FORMATS_MAX} formats")
+        self._media.append(Media(fields[0].lower(), port, fields[2].upper(), tuple(fields[3:])))
+
+    def _close_media(self) -> None:
+        if self._media:
+            last = self._media[-1]
+            self._media[-1] = Media(
+                last.kind, last.port, last.protocol, last.formats, self._media_address, tuple(self._media_attributes)
+            )
+        self._media_address = None
+        self._media_attributes = []
+
+    def finished(self) -> SessionDescription:
+        self._close_media()
+        if not self._media:
+            raise UnusableSdp("the SDP has no m= line")
+        return SessionDescription(self._origin, self._address, tuple(self._media), tuple(self._attributes))
+
+
+def _parse_port(text: str) -> int:
+    port = parse_number(text, 65_535)
+    if port is None:
+        raise UnusableSdp("an m= line has no valid port")
+    return port
+
+
+def _parse_origin(value: str) -> Origin | None:
+    fields = value.split()
+    return Origin(fields[0], fields[1], fields[2], fields[5]) if len(fields) >= 6 else None
+
+
+def parse_number(text: str, largest: int) -> int | None:
+    """A decimal number of 0..largest, or None. ASCII digits only, and not more of them than `largest` needs."""
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(largest)):
+        return None
+    number = int(text)
+    return number if number <= largest else None
+
+
+def connection_type(address: str) -> str:
+    """IP4 or IP6."""
+    return "IP6" if ":" in address else "IP4"
+
+
+def render_description(origin: Origin, address: str, media: tuple[Media, ...]) -> bytes:
+    """Write a description with one session-level c= line, s=- and t=0 0."""
+    own = f"IN {connection_type(origin.address)} {origin.address}"
+    lines = [
+        "v=0",
+        f"o={origin.username} {origin.session_id} {origin.version} {own}",
+        "s=-",
+        f"c=IN {connection_type(address)} {address}",
+        "t=0 0",
+    ]
+    for section in media:
+        lines.append(f"m={section.kind} {section.port} {section.protocol} {' '.join(section.formats)}")
+        lines += [f"a={name}" if value is None else f"a={name}:{value}" for name, value in section.attributes]
+    return ("\r\n".join(lines) + "\r\n").encode("ascii")
