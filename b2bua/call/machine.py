@@ -446,10 +446,6 @@ class CallMachine:
         """The trunk a leg is dialled by."""
         self._call.change_leg(leg, trunk=trunk)
 
-    def note_codec(self, leg: Leg, codec: str) -> None:
-        """A leg's codec, when it changes after the answer."""
-        self._call.change_leg(leg, codec=codec)
-
     def _enter(self, state: State) -> tuple[Effect, ...]:
         self.state = state
         if state in STATUS_WORDS and STATUS_WORDS[state] is not self.record.status:

@@ -1,7 +1,7 @@
 """What no key can be judged for alone: values that must fit each other."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
@@ -12,15 +12,16 @@ from b2bua.config.sections import Config, Route, Trunk
 T = TypeVar("T", bound=Hashable)
 
 
-def cross_check(config: Config, trunk_names: set[str]) -> list[str]:
-    """Every mistake between the values of a configuration. `trunk_names`: those declared, also by a wrong entry."""
+def cross_check(config: Config, routes: Mapping[int, Route], trunk_names: set[str]) -> list[str]:
+    """Every mistake between the values of a configuration. `routes` are by position from 1; `trunk_names` are those
+    declared, also by an entry that is wrong."""
     return [
         *_listeners(config),
         *_advertised(config),
         *_tls_pair("sip", config.sip.tls_certificate, config.sip.tls_key),
         *_tls_pair("api", config.api.tls_certificate, config.api.tls_key),
         *_trunks(config.trunks),
-        *_routes(config.routes, trunk_names),
+        *_routes(routes, trunk_names),
     ]
 
 
@@ -80,9 +81,9 @@ def _trunks(trunks: tuple[Trunk, ...]) -> Iterator[str]:
             )
 
 
-def _routes(routes: tuple[Route, ...], names: set[str]) -> Iterator[str]:
+def _routes(routes: Mapping[int, Route], names: set[str]) -> Iterator[str]:
     known = ", ".join(sorted(names)) or "none is declared"
-    for index, route in enumerate(routes, 1):
+    for index, route in routes.items():
         if route.via not in names:
             yield f'routes[#{index}].via: no trunk is named "{route.via}"; expected one of: {known}'
         if route.trunk and route.trunk not in names:

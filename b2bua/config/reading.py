@@ -11,10 +11,11 @@ from typing import Any, Final
 from b2bua.config.checks import cross_check
 from b2bua.config.errors import ConfigInvalid
 from b2bua.config.kinds import Kind, Place, Unfit, shown
-from b2bua.config.sections import LISTS, SECTIONS, Config, kinds_of
+from b2bua.config.sections import LISTS, SECTIONS, Config, StorageSection, kinds_of
 
 PREFIX: Final = "MASKBRIDGE_"
-NOT_SETTINGS: Final = frozenset({"MASKBRIDGE_CONFIG"})
+NOT_SETTINGS: Final = frozenset({"MASKBRIDGE_CONFIG", "MASKBRIDGE_LOG"})  # the command line's own
+SQLITE: Final = "sqlite:///"
 YES: Final = frozenset({"true", "yes", "on", "1"})
 NO: Final = frozenset({"false", "no", "off", "0"})
 LARGEST_FILE_BYTES: Final = 1_048_576
@@ -36,14 +37,14 @@ def read_config(document: dict[str, Any], path: Path, environ: Mapping[str, str]
     tables = {name: reader.table(document, name) for name in SECTIONS}
     reader.override(tables, environ)
     read: dict[str, Any] = {name: reader.build(made, tables[name], name) for name, made in SECTIONS.items()}
-    read |= {name: reader.build_list(made, document.get(name, []), name) for name, made in LISTS.items()}
+    entries = {name: reader.build_list(made, document.get(name, []), name) for name, made in LISTS.items()}
+    read |= {name: tuple(built.values()) for name, built in entries.items()}
     config = Config(path=path, folder=folder, **read, warnings=tuple(reader.place.warnings))
-    config = replace(config, storage=replace(config.storage, recordings=folder / config.storage.recordings))
+    config = replace(config, storage=_absolute(config.storage, folder))
     # A key that is wrong stands in `config` with its default: what does not fit to that is not worth telling.
     reported = {_key_of(mistake) for mistake in reader.mistakes}
-    reader.mistakes += [
-        mistake for mistake in cross_check(config, _declared_trunks(document)) if _key_of(mistake) not in reported
-    ]
+    unfitting = cross_check(config, entries["routes"], _declared_trunks(document))
+    reader.mistakes += [mistake for mistake in unfitting if _key_of(mistake) not in reported]
     if not reader.mistakes:
         return config
     raise ConfigInvalid(reader.mistakes)
@@ -125,13 +126,13 @@ class _Reader:
         right = {name: value for name, value in values.items() if value is not MISSING}
         return made(**right) if all(name in right for name in required) else None
 
-    def build_list(self, made: type[Any], tables: Any, where: str) -> tuple[Any, ...]:
-        """The entries of a list of tables, those that could be read."""
+    def build_list(self, made: type[Any], tables: Any, where: str) -> dict[int, Any]:
+        """The entries of a list of tables that could be read, by their position from 1."""
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self.mistakes.append(f"{where}: it is not a list of tables; write [[{where}]] before each entry's keys")
-            return ()
-        built = [self.build(made, table, _entry_name(where, index, table)) for index, table in enumerate(tables, 1)]
-        return tuple(entry for entry in built if entry is not None)
+            return {}
+        built = {at: self.build(made, table, _entry_name(where, at, table)) for at, table in enumerate(tables, 1)}
+        return {at: entry for at, entry in built.items() if entry is not None}
 
     def _read(self, kind: Kind[Any], raw: object, where: str) -> Any:
         """The value, or MISSING when it is a mistake."""
@@ -171,6 +172,11 @@ def _list_from_environment(value: str) -> object:
         except ValueError as error:
             raise Unfit(f"{shown(value)} is no JSON list") from error
     return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _absolute(storage: StorageSection, folder: Path) -> StorageSection:
+    database = folder / storage.url.removeprefix(SQLITE)
+    return replace(storage, url=f"{SQLITE}{database}", recordings=folder / storage.recordings)
 
 
 def _key_of(mistake: str) -> str:

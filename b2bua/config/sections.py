@@ -105,7 +105,7 @@ class ApiSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageSection:
-    """[storage]. `recordings` is absolute; the path in `url` is relative to `Config.folder`."""
+    """[storage]. In a `Config` both paths are absolute."""
 
     url: Annotated[str, text('"sqlite:///path"', r"sqlite:///[^?#]+", 4096)] = "sqlite:///var/maskbridge.db"
     recordings: Annotated[Path, FOLDER] = Path("var/recordings")

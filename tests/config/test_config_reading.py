@@ -28,6 +28,7 @@ def test_nothing_configured_is_a_configuration() -> None:
     assert config.media.ports == PortRange(20000, 29999)
     assert config.api.listen == HostPort("127.0.0.1", 8080)
     assert config.storage.recordings == Path("/nonexistent/var/recordings")
+    assert config.storage.url == "sqlite:////nonexistent/var/maskbridge.db"
     assert config.calls.ring_timeout_s == 45
     assert config.trunks == ()
 
@@ -281,6 +282,7 @@ def test_the_environment_overrides_the_file() -> None:
             "MASKBRIDGE_MEDIA_RTP_TIMEOUT_S": "2.5",
             "MASKBRIDGE_SECRETS_MASTER_KEY": "file-less",
             "MASKBRIDGE_CONFIG": "elsewhere.toml",
+            "MASKBRIDGE_LOG": "DEBUG",
             "PATH": "/bin",
         },
     )

@@ -1,0 +1,88 @@
+"""The headers that say who calls whom on a leg, built from nothing but the callee, the masked number and the trunk.
+
+The other party is no argument of anything here: what a leg never gets, it cannot tell.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.call.masking import DEFAULT_SIP_PORT, Party, format_number
+from b2bua.config import Trunk
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeaders:
+    """The URIs of a leg's INVITE and its headers beyond those every INVITE has, in order, as text."""
+
+    request_uri: str
+    from_uri: str
+    to_uri: str
+    from_display: str | None
+    headers: tuple[tuple[str, str], ...]
+
+
+def compose(callee: Party, masked_number: str, trunk: Trunk) -> LegHeaders:
+    """The headers of the leg to `callee` over `trunk`; the caller it sees is the masked number, everywhere."""
+    host = bracketed(trunk.domain or trunk.uri.host)
+    identity = _uri(_shown(masked_number, trunk.identity_format, trunk), host, trunk.user_phone)
+    headers = [IDENTITY_HEADERS[name](identity, trunk.privacy) for name in trunk.identity]
+    if trunk.privacy:
+        headers.append(("Privacy", trunk.privacy))
+    return LegHeaders(
+        request_uri=_callee_uri(callee, trunk.request_uri_format, trunk, host + _port(trunk)),
+        from_uri=_uri(_shown(masked_number, trunk.from_format, trunk), host, trunk.user_phone),
+        to_uri=_callee_uri(callee, trunk.to_format, trunk, host),
+        from_display=None,
+        headers=tuple(headers),
+    )
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in a URI."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _asserted(uri: str, privacy: str) -> tuple[str, str]:
+    return "P-Asserted-Identity", f"<{uri}>"
+
+
+def _preferred(uri: str, privacy: str) -> tuple[str, str]:
+    return "P-Preferred-Identity", f"<{uri}>"
+
+
+def _remote_party(uri: str, privacy: str) -> tuple[str, str]:
+    level = "off" if privacy in ("", "none") else "full"
+    return "Remote-Party-ID", f"<{uri}>;party=calling;screen=yes;privacy={level}"
+
+
+def _diversion(uri: str, privacy: str) -> tuple[str, str]:
+    return "Diversion", f"<{uri}>;reason=unconditional;counter=1"
+
+
+IDENTITY_HEADERS: Final[Mapping[str, Callable[[str, str], tuple[str, str]]]] = {
+    "p-asserted-identity": _asserted,  # RFC 3325
+    "p-preferred-identity": _preferred,  # RFC 3325
+    "remote-party-id": _remote_party,  # draft-ietf-sip-privacy-04
+    "diversion": _diversion,  # RFC 5806
+}
+
+
+def _shown(number: str, own_format: str, trunk: Trunk) -> str:
+    return format_number(number, own_format or trunk.number_format)
+
+
+def _callee_uri(callee: Party, own_format: str, trunk: Trunk, where: str) -> str:
+    """A number is written as the trunk wants it; a `sip:` party's user part is dialled as given."""
+    if callee.host is None:
+        return _uri(_shown(callee.user, own_format, trunk), where, trunk.user_phone)
+    return _uri(callee.user, where, trunk.user_phone and callee.user.lstrip("+").isdigit())
+
+
+def _uri(user: str, where: str, phone: bool) -> str:
+    return f"sip:{user}@{where};user=phone" if phone else f"sip:{user}@{where}"
+
+
+def _port(trunk: Trunk) -> str:
+    """The port in the request URI: the trunk's own where it is not the usual one; none with a logical domain."""
+    return "" if trunk.domain or trunk.uri.port == DEFAULT_SIP_PORT else f":{trunk.uri.port}"
