@@ -217,8 +217,8 @@ class DigestClient:
         """The credential fields of the next try after a 401 or 407 to this request; None when the failure is final.
 
         Final are: no challenge, none that can be answered, a nonce this request was sent with already (the credentials
-        are wrong), and a third challenge of the same realm. A new nonce gets one more try, stale or not. The fields replace those
-        of the last try and answer every realm heard of, so that a 401 behind a 407 keeps the proxy satisfied.
+        are wrong), and a third challenge of the same realm. A new nonce gets one more try, stale or not. The fields
+        replace those of the last try and answer every realm heard of, so that a 401 behind a 407 keeps the proxy content.
         """
         header = _ANSWER_HEADERS.get(response.status, ("", ""))[1]
         answered = False

@@ -154,7 +154,7 @@ class DigestServer:
         )
 
     def verify(self, request: Request, now: float) -> Verdict:
-        """MISSING and STALE are to be challenged (again, with stale=true); REFUSED proved nothing, or repeated a count."""
+        """MISSING and STALE are to be challenged, STALE with stale=true; REFUSED proved nothing or repeated a count."""
         of_realm = [
             value for value in request_credentials(request, self._header) if value.param("realm") == self._realm
         ]

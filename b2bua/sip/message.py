@@ -75,8 +75,6 @@ class Headers:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self._fields == other._fields
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"Headers({self._fields!r})"
 
@@ -380,8 +378,6 @@ class Request(Message):
             and self.headers == other.headers
         )
 
-    __hash__ = None  # type: ignore[assignment]
-
     @property
     def uri(self) -> Uri:
         """The request URI."""
@@ -426,8 +422,6 @@ class Response(Message):
             and (self.status, self.reason, self.body) == (other.status, other.reason, other.body)
             and self.headers == other.headers
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
     def render(self) -> bytes:
         """The octets, Content-Length set last. Raises MalformedHeader where the status line would be broken."""
