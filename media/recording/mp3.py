@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -43,18 +44,32 @@ class Mp3PoolClosed(Mp3Error):
 
 
 @dataclass(frozen=True, slots=True)
+class Mp3Tags:
+    """What goes into the ID3 tags; `date` in Unix milliseconds, written as the day in UTC."""
+
+    title: str = ""
+    date: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mp3Job:
-    """What is to be made of what. `title` and `date` go into the ID3 tags."""
+    """What is to be made of what."""
 
     wav: Path
     mp3: Path
-    title: str = ""
-    date: str = ""
+    tags: Mp3Tags
 
     def line(self, part: Path) -> bytes:
         """As a worker reads it, with the name to write under until it is whole."""
-        fields = {"wav": self.wav, "part": part, "mp3": self.mp3, "title": self.title, "date": self.date}
-        return json.dumps({name: str(value) for name, value in fields.items()}).encode() + b"\n"
+        date_ms = self.tags.date
+        fields = {
+            "wav": str(self.wav),
+            "part": str(part),
+            "mp3": str(self.mp3),
+            "title": self.tags.title,
+            "date": "" if date_ms is None else datetime.fromtimestamp(date_ms / 1000, UTC).date().isoformat(),
+        }
+        return json.dumps(fields).encode() + b"\n"
 
 
 class _Worker:
@@ -151,7 +166,7 @@ class Mp3Pool:
         """Jobs that wait for a worker."""
         return max(0, self._unfinished - self._limit)
 
-    async def export(self, wav: Path, mp3: Path, *, title: str = "", date: str = "") -> None:
+    async def export(self, wav: Path, mp3: Path, tags: Mp3Tags = Mp3Tags()) -> None:
         """Make `mp3` of a dual channel `wav`, levels matched, A left and B right. Raises an Mp3Error."""
         if self._closed:
             raise Mp3PoolClosed("the pool is closed")
@@ -160,7 +175,7 @@ class Mp3Pool:
         self._unfinished += 1
         try:
             async with self._slots:
-                await self._make(Mp3Job(wav, mp3, title, date))
+                await self._make(Mp3Job(wav, mp3, tags))
         except Mp3Error:
             self.failed += 1
             raise

@@ -13,7 +13,15 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from media.recording.mp3 import Mp3Failed, Mp3Pool, Mp3PoolClosed, Mp3QueueFull, Mp3TimedOut, Mp3WorkerDied
+from media.recording.mp3 import (
+    Mp3Failed,
+    Mp3Pool,
+    Mp3PoolClosed,
+    Mp3QueueFull,
+    Mp3Tags,
+    Mp3TimedOut,
+    Mp3WorkerDied,
+)
 from media.recording.mp3_worker import ChannelLevel, matching_gains
 
 RATE = 8000
@@ -74,7 +82,7 @@ def wav(tmp_path):
 
 async def test_each_party_is_on_its_side_at_matched_levels(pool, wav, tmp_path):
     mp3 = tmp_path / "deep" / "x.mp3"
-    await pool.export(wav, mp3, title="call-1", date="2026-01-31")
+    await pool.export(wav, mp3, Mp3Tags(title="call-1", date=1_769_860_800_000))
     left, right = decode(mp3)
     assert len(left) / RATE == pytest.approx(3.0, abs=0.1)
     assert strength(left, 400) == pytest.approx(8000, rel=0.1)
@@ -124,7 +132,9 @@ async def test_what_ffmpeg_refuses_is_a_typed_failure(pool, wav, tmp_path):
 
 async def worker_of(pool):
     """The process id of the one busy worker, once there is one."""
-    while not pool._busy:
+    for _ in range(100_000):
+        if pool._busy:
+            break
         await asyncio.sleep(0)
     (worker,) = pool._busy
     return worker._process.pid

@@ -1,0 +1,218 @@
+"""The outbox worker: takes due deliveries from the store, sends them, writes down what came of each.
+
+One loop makes all units of work: each writes the outcomes that have gathered and takes as many deliveries as there is
+room for, so the database is crossed once for many of both. The store hands out one delivery of a call to an endpoint
+at a time, which keeps the order, and few for each endpoint at once, so that a dead one holds up no other.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.alarm import Alarm, Scheduler
+from b2bua.clock import Clock
+from b2bua.tokens import Tokens
+from control_api.webhooks.payloads import render_body
+from control_api.webhooks.retry import judge, parse_retry_after
+from control_api.webhooks.sender import Sender
+from control_api.webhooks.settings import DispatcherSettings
+from storage.errors import StorageError, UnknownRecord
+from storage.records import CallRecord, Delivery, DeliveryOutcome, OutboxEvent, WebhookEvent
+from storage.store import Store
+from storage.units import UnitOfWork
+
+__all__ = ["Dispatcher", "DispatcherSettings"]
+
+LOG: Final = logging.getLogger(__name__)
+
+PAUSE_S: Final = 1.0  # after the store refused, or promised what it did not give
+LEASE_MARGIN_S: Final = 50.0  # beyond the timeout of an attempt
+_JITTER_BITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What one unit of work brought: deliveries to make now, and when there will be more (Unix milliseconds)."""
+
+    deliveries: Sequence[Delivery]
+    next_due_at: int | None
+
+
+class Dispatcher:
+    """Delivers every webhook at least once, in order for each call and endpoint."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        tokens: Tokens,
+        settings: DispatcherSettings,
+        sign_url: Callable[[CallRecord], str],
+        *,
+        scheduler: Scheduler | None = None,
+    ) -> None:
+        """`sign_url` gives the signed URL of a call's MP3, for `recording.ready`; it is called at each attempt.
+
+        `scheduler` None: the event loop that `start` runs on.
+        """
+        self._store = store
+        self._clock = clock
+        self._tokens = tokens
+        self._settings = settings
+        self._sign_url = sign_url
+        self._scheduler = scheduler
+        self._lease_ms = round((settings.timeout_s + LEASE_MARGIN_S) * 1000)
+        self._wanted = asyncio.Event()
+        self._outcomes: list[DeliveryOutcome] = []
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._sender: Sender | None = None
+        self._alarm: Alarm | None = None
+        self._loop_task: asyncio.Task[None] | None = None
+        self._delivered = self._failed = self._dead = 0
+
+    async def start(self) -> None:
+        """Take over what an earlier run left under way, and begin. StorageError when the store is not there."""
+        await self._store.run(lambda unit: unit.outbox.release_leases())
+        loop = asyncio.get_running_loop()
+        self._sender = Sender(self._settings, self._clock)
+        self._scheduler = self._scheduler or loop
+        self._alarm = Alarm(self._scheduler, self.wake)
+        self._wanted.set()
+        self._loop_task = loop.create_task(self._run(self._sender), name="webhook dispatcher")
+
+    def wake(self) -> None:
+        """There may be something to deliver: an outbox row was committed. Cheap; call it after any such commit."""
+        self._wanted.set()
+
+    async def close(self) -> None:
+        """Take nothing more, give what is under way a moment, write down what came of it.
+
+        What is cut off is delivered again after the next start. Before `start`, or a second time, it does nothing.
+        """
+        sender, self._sender = self._sender, None
+        if sender is None or self._loop_task is None or self._alarm is None:
+            return
+        self._closing = True
+        self._alarm.clear()
+        self._wanted.set()
+        await self._loop_task
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=self._settings.close_grace_s)
+        for task in self._in_flight:
+            task.cancel()
+        if self._in_flight:
+            await asyncio.wait(self._in_flight)
+        outcomes, self._outcomes = self._outcomes, []
+        try:
+            if outcomes:
+                await self._store.run(lambda unit: _write(unit, outcomes))
+        except StorageError as error:
+            LOG.error("%d webhook outcomes could not be stored: %s", len(outcomes), error)
+        finally:
+            await sender.close()
+
+    def counters(self) -> dict[str, int]:
+        """Attempts by what came of them since the start, and how many are under way."""
+        return {
+            "webhooks_delivered": self._delivered,
+            "webhooks_failed": self._failed,
+            "webhooks_dead": self._dead,
+            "webhooks_in_flight": len(self._in_flight),
+        }
+
+    async def _run(self, sender: Sender) -> None:
+        while True:
+            await self._wanted.wait()
+            if self._closing:
+                return
+            self._wanted.clear()
+            await self._turn(sender)
+
+    async def _turn(self, sender: Sender) -> None:
+        outcomes, self._outcomes = self._outcomes, []
+        now_ms = self._clock.wall_ms()
+        room = self._settings.max_in_flight - len(self._in_flight)
+        try:
+            turn = await self._store.run(lambda unit: self._exchange(unit, outcomes, now_ms, room))
+        except StorageError as error:
+            LOG.error("the outbox cannot be reached, trying again: %s", error)
+            self._outcomes = outcomes + self._outcomes
+            self._call_again(PAUSE_S)
+            return
+        self._send_all(turn.deliveries, sender)
+        if turn.next_due_at is None or room - len(turn.deliveries) <= 0:
+            return  # a commit, or an outcome, wakes
+        wait_s = (turn.next_due_at - self._clock.wall_ms()) / 1000
+        self._call_again(wait_s if turn.deliveries else max(wait_s, 0.0) or PAUSE_S)
+
+    def _exchange(self, unit: UnitOfWork, outcomes: Sequence[DeliveryOutcome], now_ms: int, room: int) -> _Turn:
+        """Runs on the database thread."""
+        _write(unit, outcomes)
+        per_endpoint = self._settings.max_in_flight_per_endpoint
+        deliveries = (
+            unit.outbox.claim_due(now_ms, room, lease_ms=self._lease_ms, per_endpoint=per_endpoint) if room > 0 else []
+        )
+        return _Turn(deliveries, unit.outbox.next_due_at(per_endpoint=per_endpoint))
+
+    def _call_again(self, wait_s: float) -> None:
+        if self._alarm is not None and self._scheduler is not None and not self._closing:
+            self._alarm.set(self._scheduler.time() + wait_s)
+
+    def _send_all(self, deliveries: Sequence[Delivery], sender: Sender) -> None:
+        if self._closing:
+            return  # their leases lapse, or are released at the next start
+        loop = asyncio.get_running_loop()
+        rendered: dict[str, bytes] = {}  # an event that goes to several endpoints is rendered once
+        for delivery in deliveries:
+            event = delivery.event
+            body = rendered.get(event.event_id)
+            if body is None:
+                body = rendered[event.event_id] = self._render(event)
+            task = loop.create_task(self._attempt(delivery, body, sender))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+
+    def _render(self, event: OutboxEvent) -> bytes:
+        download_url = self._sign_url(event.call) if event.event is WebhookEvent.RECORDING_READY else None
+        return render_body(event, self._settings.log_number_style, download_url)
+
+    async def _attempt(self, delivery: Delivery, body: bytes, sender: Sender) -> None:
+        started_at, attempted_at = self._clock.monotonic(), self._clock.wall_ms()
+        reply = await sender.send(delivery, body)
+        duration_ms = round((self._clock.monotonic() - started_at) * 1000)
+        now_ms = self._clock.wall_ms()
+        jitter = self._tokens.integer(_JITTER_BITS) / (1 << _JITTER_BITS)
+        retry_after_s = parse_retry_after(reply.retry_after, now_ms)
+        verdict = judge(delivery.attempt, reply.http_status, now_ms, jitter, retry_after_s)
+        outcome = DeliveryOutcome(
+            delivery_id=delivery.delivery_id,
+            attempt=delivery.attempt,
+            attempted_at=attempted_at,
+            delivered=verdict.delivered,
+            next_attempt_at=verdict.next_attempt_at,
+            http_status=reply.http_status,
+            error=reply.error,
+            duration_ms=duration_ms,
+            disable_endpoint=verdict.disable_endpoint,
+        )
+        self._count(outcome)
+        self._outcomes.append(outcome)
+        self._wanted.set()
+
+    def _count(self, outcome: DeliveryOutcome) -> None:
+        if outcome.delivered:
+            self._delivered += 1
+            return
+        self._failed += 1
+        if outcome.next_attempt_at is None:
+            self._dead += 1
+
+
+def _write(unit: UnitOfWork, outcomes: Sequence[DeliveryOutcome]) -> None:
+    for outcome in outcomes:
+        with suppress(UnknownRecord):  # deleted since: nobody asks any more
+            unit.outbox.finish(outcome)

@@ -1,0 +1,30 @@
+"""The body of a webhook, as published."""
+
+import json
+from typing import Final
+
+from control_api.schemas import call_representation
+from control_api.timestamps import render_timestamp
+from storage.records import OutboxEvent
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def render_body(event: OutboxEvent, log_number_style: str, download_url: str | None = None) -> bytes:
+    """The JSON body: the same bytes at every attempt, but for `download_url`, which is `recording.ready`'s alone.
+
+    `log_number_style`: documented or parties, as in the status representation.
+    """
+    call = call_representation(event.call, log_number_style)
+    if download_url is not None:
+        call["download_url"] = download_url
+    body = {
+        "event": event.event.value,
+        "call_sid": event.call_id,
+        "data": call,
+        "event_id": event.event_id,
+        "sequence": event.sequence,
+        "created_at": render_timestamp(event.created_at),
+        "reference": event.call.reference,
+    }
+    return _encode(body).encode()

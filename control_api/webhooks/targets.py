@@ -1,0 +1,101 @@
+"""Where webhooks may go: public addresses alone, judged after DNS and used as judged.
+
+The connector connects to the very addresses this resolver returned, so a name that resolves differently a moment later
+(DNS rebinding) gains nothing. A redirect is never followed, so it gains nothing either.
+"""
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+LOOKUP_THREADS: Final = 16  # names looked up at once; one slow name server holds up no other
+
+_TRANSLATED: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_TRANSLATED_LOCALLY: Final = IPv6Network("64:ff9b:1::/48")  # RFC 8215
+_COMPATIBLE: Final = IPv6Network("::/96")  # RFC 4291 section 2.5.5.1, deprecated
+
+
+class TargetRefused(OSError):
+    """A webhook's host is, or resolves only to, addresses that are not public."""
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is one of the public internet, also when it stands inside an IPv6 address."""
+    if isinstance(address, IPv6Address):
+        inner = _inner_address(address)
+        if inner is not None:
+            return is_public(inner)
+        if address.is_site_local or address in _TRANSLATED_LOCALLY:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved and not address.is_unspecified
+
+
+def _inner_address(address: IPv6Address) -> IPv4Address | None:
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address in _TRANSLATED or address in _COMPATIBLE:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return None
+
+
+def check_target(url: URL, allow_private: bool) -> None:
+    """Refuse what can be refused without DNS: TargetRefused for another scheme, no host, or a private literal."""
+    host = url.host
+    if url.scheme not in ("http", "https") or not host:
+        raise TargetRefused("refused: not an http or https URL")
+    if allow_private:
+        return
+    try:
+        literal = ip_address(host.partition("%")[0])
+    except ValueError:
+        return
+    if not is_public(literal):
+        raise TargetRefused(f"refused: {literal} is not a public address")
+
+
+class TargetResolver(AbstractResolver):
+    """Looks names up in threads of its own and lets only public addresses through, unless private ones are allowed."""
+
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="webhook-dns")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of `host` that may be used; OSError when there are none."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, _look_up, host, port, family)
+        allowed = [result for result in found if self._allow_private or is_public(ip_address(result["host"]))]
+        if not allowed:
+            raise TargetRefused(f"refused: {host} has no public address")
+        return allowed
+
+    async def close(self) -> None:
+        """Start no more lookups; those under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    flags = socket.AI_ADDRCONFIG
+    entries = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, flags=flags)
+    return [
+        ResolveResult(
+            hostname=host,
+            host=str(address[0]).partition("%")[0],
+            port=int(address[1]),
+            family=family_found,
+            proto=protocol,
+            flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+        )
+        for family_found, _, protocol, _, address in entries
+    ]

@@ -1,0 +1,120 @@
+"""CONTRACT.md section 5: private, loopback and link-local targets are refused, after DNS resolution."""
+
+import socket
+from ipaddress import ip_address
+
+import pytest
+from yarl import URL
+
+from control_api.webhooks.targets import TargetRefused, TargetResolver, check_target, is_public
+
+PRIVATE = [
+    "0.0.0.0",
+    "10.1.2.3",
+    "100.64.0.1",
+    "127.0.0.1",
+    "127.255.0.1",
+    "169.254.169.254",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.2.1",
+    "192.168.0.1",
+    "198.18.0.1",
+    "224.0.0.1",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::7f00:1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::7f00:1",
+    "64:ff9b:1::1",
+    "2001:db8::1",
+    "2002:7f00:1::",
+    "2002:a00:1::1",
+    "2001:0:4136:e378:8000:63bf:80ff:fffe",
+    "fc00::1",
+    "fd12:3456::1",
+    "fe80::1",
+    "fec0::1",
+    "ff02::1",
+    "ff0e::1",
+]
+PUBLIC = ["8.8.8.8", "203.0.114.1", "172.32.0.1", "100.128.0.1", "2a00:1450::1", "64:ff9b::808:808", "::ffff:8.8.8.8"]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_what_is_not_public(address):
+    assert not is_public(ip_address(address))
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_what_is_public(address):
+    assert is_public(ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1/x", "https://[::1]:8443/", "http://[fe80::1%25eth0]/", "ftp://example.com/", "/x", "http:"],
+)
+def test_a_url_that_is_refused_without_a_look_up(url):
+    with pytest.raises(TargetRefused):
+        check_target(URL(url), allow_private=False)
+
+
+def test_names_and_public_literals_pass_on_to_the_look_up():
+    check_target(URL("https://client.example/hook"), allow_private=False)
+    check_target(URL("https://8.8.8.8/hook"), allow_private=False)
+
+
+def test_allowing_private_targets_allows_no_other_scheme():
+    check_target(URL("http://127.0.0.1/x"), allow_private=True)
+    with pytest.raises(TargetRefused):
+        check_target(URL("file:///etc/passwd"), allow_private=True)
+
+
+class Names:
+    """Stands in for the system's resolver: each name has its addresses, and the look-ups are counted."""
+
+    def __init__(self, **addresses):
+        self.addresses = addresses
+        self.looked_up = []
+
+    def __call__(self, host, port, family=0, type=0, flags=0):  # the system's own parameter names
+        self.looked_up.append(host)
+        return [
+            (socket.AF_INET6 if ":" in address else socket.AF_INET, type, 6, "", (address, port))
+            for address in self.addresses[host]
+        ]
+
+
+@pytest.fixture
+def names(monkeypatch):
+    known = Names(inside=["10.0.0.1", "fd00::1"], outside=["8.8.8.8"], both=["127.0.0.1", "8.8.8.8"])
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+    return known
+
+
+async def resolved(host, *, allow_private=False):
+    resolver = TargetResolver(allow_private=allow_private)
+    try:
+        return [result["host"] for result in await resolver.resolve(host, 443, socket.AF_UNSPEC)]
+    finally:
+        await resolver.close()
+
+
+async def test_a_name_of_private_addresses_is_refused(names):
+    with pytest.raises(TargetRefused, match="inside has no public address"):
+        await resolved("inside")
+
+
+async def test_only_the_public_addresses_of_a_name_are_connected_to(names):
+    assert await resolved("both") == ["8.8.8.8"]
+    assert await resolved("outside") == ["8.8.8.8"]
+
+
+async def test_private_addresses_pass_where_they_are_allowed(names):
+    assert await resolved("inside", allow_private=True) == ["10.0.0.1", "fd00::1"]
+    assert names.looked_up == ["inside"]
