@@ -68,6 +68,10 @@ class Cdrs:
         """
         return self._queries.run("calls.add_cdr", call_row(record)) == 1
 
+    def newest(self, limit: int) -> list[CallRecord]:
+        """The calls of all organisations that ended last, newest first."""
+        return [call_of(row) for row in self._queries.all("calls.newest_cdrs", (max(0, limit),))]
+
     def get(self, call_id: str) -> CallRecord | None:
         """A finished call."""
         row = self._queries.one("calls.cdr", (call_id,))

@@ -276,6 +276,20 @@ class NumberUse:
     pairs: int
 
 
+@dataclass(frozen=True, slots=True)
+class TrunkSighting:
+    """How the running server last saw a trunk. `round_trip_ms` is that of its last answered OPTIONS."""
+
+    name: str
+    up: bool
+    reason: str
+    live_calls: int
+    round_trip_ms: float | None
+    last_options_at: int | None
+    last_options_status: int | None
+    seen_at: int
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands. Of one call's deliveries to one endpoint at most one is ready or leased."""
 

@@ -23,10 +23,12 @@ from storage.records import (
     Organisation,
     OutboxEvent,
     Recording,
+    TrunkSighting,
     Wallet,
     WalletMismatch,
     WebhookEndpoint,
 )
+from storage.trunks import TrunkSightings
 
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ T = TypeVar("T")
 class UnitOfWork:
     """Everything that is written, by group. Use it inside the work it was given to, nowhere else."""
 
-    __slots__ = ("accounts", "calls", "cdrs", "idempotency", "ledger", "numbers", "outbox", "recordings")
+    __slots__ = ("accounts", "calls", "cdrs", "idempotency", "ledger", "numbers", "outbox", "recordings", "trunks")
 
     def __init__(self, queries: Queries) -> None:
         self.accounts = Accounts(queries)
@@ -45,6 +47,7 @@ class UnitOfWork:
         self.numbers = Numbers(queries)
         self.recordings = Recordings(queries)
         self.idempotency = Idempotency(queries)
+        self.trunks = TrunkSightings(queries)
 
 
 class Reader:
@@ -71,6 +74,19 @@ class Reader:
     def live_calls(self, org_id: str | None = None) -> list[CallRecord]:
         """Every live call, or an organisation's, oldest first."""
         return self._unit.calls.live(org_id)
+
+    def any_call(self, call_id: str) -> CallRecord | None:
+        """A call of whichever organisation, live or finished: for the operator, never for a client."""
+        return self._unit.calls.get(call_id) or self._unit.cdrs.get(call_id)
+
+    def newest_calls(self, limit: int) -> list[CallRecord]:
+        """The newest calls of all organisations, live ones first: for the operator."""
+        live = list(reversed(self._unit.calls.live()))[:limit]
+        return live + self._unit.cdrs.newest(limit - len(live))
+
+    def trunk_sightings(self) -> list[TrunkSighting]:
+        """Every trunk as the running server last saw it."""
+        return self._unit.trunks.seen()
 
     def count_live(self, org_id: str | None = None) -> int:
         """How many calls live, in all or of an organisation."""

@@ -355,6 +355,11 @@ BEGIN
     SELECT RAISE(ABORT, 'the delivery log is append-only');
 END;
 
+CREATE TRIGGER delivery_attempts_never_go BEFORE DELETE ON delivery_attempts
+BEGIN
+    SELECT RAISE(ABORT, 'the delivery log is append-only');
+END;
+
 CREATE TABLE recordings (
     call_id     TEXT    NOT NULL PRIMARY KEY CHECK (call_id <> ''),
     org_id      TEXT    NOT NULL REFERENCES organisations (org_id),

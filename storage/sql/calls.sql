@@ -60,3 +60,9 @@ SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, crea
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
        ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs
 FROM cdrs WHERE call_id = ?;
+
+-- newest_cdrs: the calls that ended last, of all organisations
+SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
+       gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
+       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs
+FROM cdrs ORDER BY rowid DESC LIMIT ?;

@@ -38,7 +38,9 @@ def a_call(call_id: str = "call-1", *, org_id: str = ORG, created_at: int = 10_0
 def completed(record: CallRecord, *, seconds: int = 94, price_paise: int = 300) -> CallRecord:
     started_at = record.created_at if record.started_at is None else record.started_at
     answered_at = started_at + 10_000
-    leg = LegRecord("a", "ended", "carrier", started_at + 1, started_at + 2, answered_at, 200, None, "PCMA", 0, 1.5, 4.3)
+    leg = LegRecord(
+        "a", "ended", "carrier", started_at + 1, started_at + 2, answered_at, 200, None, "PCMA", 0, 1.5, 4.3
+    )
     return replace(
         record,
         status=CallStatus.COMPLETED,

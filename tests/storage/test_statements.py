@@ -1,0 +1,145 @@
+"""The named statements: how they are read, that each is used and prepares, and how the hot ones find their rows."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from importlib.resources import files
+
+import pytest
+
+from storage.queries import load_statements, split_statements
+from tests.support.sqlite_rows import bare_database
+
+# Tables without a bound. Whatever a call, a request or a delivery makes happen may scan none of them whole.
+GROWING = {
+    "api_keys",
+    "calls",
+    "cdrs",
+    "deliveries",
+    "delivery_attempts",
+    "events",
+    "idempotent_replies",
+    "masking_sessions",
+    "number_use",
+    "organisations",
+    "recordings",
+    "transfers",
+    "wallets",
+    "webhook_endpoints",
+    "webhook_filters",
+}
+
+# Asked by people, or at start: these may look at everything there is, or at a bounded set. (The plan of adding an
+# organisation shows scans for foreign keys, which SQLite skips while no violation is pending: there never is one.)
+READS_ALL = {
+    "accounts.add_organisation",
+    "accounts.organisations",
+    "calls.count_live",
+    "calls.live_calls",
+    "ledger.mismatches",
+    "numbers.use_of_all",
+}
+
+# A scan of one of these is a scan of what is under way only.
+PARTIAL_INDEXES = {
+    "deliveries_ready",
+    "deliveries_leased",
+    "deliveries_waiting",
+    "recordings_without_mp3",
+    "recordings_kept",
+}
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[sqlite3.Connection]:
+    with bare_database() as connection:
+        yield connection
+
+
+def plan(database: sqlite3.Connection, statement: str) -> list[str]:
+    named = re.findall(r"(?<!\w):(\w+)", statement)
+    parameters = dict.fromkeys(named) if named else [None] * statement.count("?")
+    return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+
+def aliases(statement: str) -> dict[str, str]:
+    pairs = re.findall(r"(?:FROM|JOIN|UPDATE|INTO)\s+(\w+)(?:\s+(?:AS\s+)?(\w+))?", statement)
+    return {alias: table for table, alias in pairs if alias} | {table: table for table, _ in pairs}
+
+
+def full_scans(database: sqlite3.Connection, statement: str) -> list[str]:
+    found = []
+    for step in plan(database, statement):
+        match = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", step)
+        if match is None:
+            continue
+        table = aliases(statement).get(match[1], match[1])
+        if table in GROWING and match[2] not in PARTIAL_INDEXES:
+            found.append(step)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(load_statements()))
+def test_no_statement_of_a_calls_path_scans_a_table(database: sqlite3.Connection, name: str) -> None:
+    scans = full_scans(database, load_statements()[name])
+    assert bool(scans) == (name in READS_ALL), scans
+
+
+def test_the_check_for_scans_sees_one(database: sqlite3.Connection) -> None:
+    assert full_scans(database, "SELECT count(*) FROM deliveries d WHERE d.attempt = ?") == ["SCAN d"]
+    assert full_scans(database, "SELECT sequence FROM calls WHERE party_a = ?") == ["SCAN calls"]
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("accounts.key_by_sha256", "INDEX sqlite_autoindex_api_keys_2 (key_sha256=?)"),
+        ("call_logs.count_by_time", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
+        ("call_logs.page_by_time", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
+        ("call_logs.page_by_reference", "INDEX cdrs_by_reference (org_id=? AND reference=? AND"),
+        ("call_logs.page_by_party", "INDEX cdrs_by_party_a (org_id=? AND party_a=? AND"),
+        ("call_logs.page_by_party", "INDEX cdrs_by_party_b (org_id=? AND party_b=? AND"),
+        ("call_logs.finished_totals", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
+        ("outbox.fan_out", "INDEX one_delivery_on_its_way (webhook_id=? AND call_id=?)"),
+        ("outbox.lapse_leases", "INDEX deliveries_leased (lease_until<?)"),
+        ("outbox.lease", "INDEX deliveries_ready (webhook_id=? AND due_at<?)"),
+        ("outbox.ready_endpoints", "INDEX deliveries_ready (webhook_id>?)"),
+        ("outbox.promote", "INDEX deliveries_waiting (webhook_id=? AND call_id=?)"),
+        ("ledger.reservation", "INDEX transfers_by_call (call_id=?)"),
+        ("numbers.pair", "PRIMARY KEY (org_id=? AND party_low=? AND party_high=?)"),
+        ("numbers.pairings_low", "INDEX masking_sessions_by_low (number=? AND party_low=?)"),
+    ],
+)
+def test_hot_statements_go_by_their_index(database: sqlite3.Connection, name: str, index: str) -> None:
+    assert any(index in step for step in plan(database, load_statements()[name]))
+
+
+@pytest.mark.parametrize("kind", ["time", "reference", "party"])
+def test_finished_calls_are_paged_without_sorting_them(database: sqlite3.Connection, kind: str) -> None:
+    steps = plan(database, load_statements()[f"call_logs.page_by_{kind}"])
+    sorted_tables = [steps[at - 1] for at, step in enumerate(steps) if step == "USE TEMP B-TREE FOR ORDER BY"]
+    assert all(table.startswith("SEARCH calls ") for table in sorted_tables)
+
+
+def test_every_statement_is_used_by_name() -> None:
+    source = "".join(file.read_text() for file in files("storage").iterdir() if file.name.endswith(".py"))
+    unused = {
+        name
+        for name in load_statements()
+        if f'"{name}"' not in source and not re.match(r"call_logs\.(page|count)_by_(time|reference|party)$", name)
+    }
+    assert unused == set()
+
+
+def test_a_file_is_split_at_its_headings() -> None:
+    text = "-- one: the first\nSELECT 1;\n\n-- two: with a\n-- remark inside\nSELECT\n  2;\n"
+    assert split_statements("room", text) == {"room.one": "SELECT 1", "room.two": "-- remark inside\nSELECT\n  2"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SELECT 1;", "SELECT 1;\n-- one: late\nSELECT 2;", "-- one: a\nSELECT 1;\n-- one: b\nSELECT 2;", "-- one: a\n;"],
+)
+def test_a_file_out_of_form_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="room"):
+        split_statements("room", text)

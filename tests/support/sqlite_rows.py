@@ -1,0 +1,19 @@
+"""A bare SQLite connection with the product's schema, for tests of what the database itself refuses."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from storage.migrate import load_migrations, migrate
+
+
+@contextmanager
+def bare_database(location: str = ":memory:") -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(location, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA recursive_triggers = ON")
+        migrate(connection, load_migrations())
+        yield connection
+    finally:
+        connection.close()
