@@ -1,0 +1,47 @@
+# Every target does its own set-up: .venv with the pinned dependencies, and SIPp where it is needed.
+.PHONY: demo test bench load lint format lock setup clean
+.DEFAULT_GOAL := test
+
+BIN := .venv/bin
+RATE ?= 20
+CALLS ?= 200
+PYTEST_WORKERS ?= 2
+
+setup:
+	@.ci/setup
+
+demo: setup
+	@$(BIN)/maskbridge demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint
+	@.ci/sipp
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+
+bench: setup
+	@.ci/sipp
+	@$(BIN)/python -m tests.bench
+
+load: setup
+	@.ci/sipp
+	@$(BIN)/python -m tests.bench.load --rate $(RATE) --calls $(CALLS)
+
+format: setup
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+# Pins what pyproject.toml asks for, for every supported Python, with hashes and without an index address.
+lock: setup
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+	  pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+	  pyproject.toml --extra dev --extra phone -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf .venv build dist *.egg-info .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,272 @@
+"""Commands about organisations, keys, wallets and webhook endpoints, on the database, beside a running server."""
+
+import argparse
+import hashlib
+import ipaddress
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from b2bua.clock import SystemClock
+from b2bua.commands.output import CommandFailed, Output
+from b2bua.config import Config
+from b2bua.tokens import SystemTokens
+from storage.errors import TransferConflict, UnknownRecord
+from storage.records import ApiKey, Organisation, Scope, WebhookEndpoint, WebhookEvent
+from storage.store import Store
+from storage.units import Reader, UnitOfWork
+
+Result = TypeVar("Result")
+
+KEY_PREFIX_LENGTH: Final = 11
+LARGEST_CREDIT_RUPEES: Final = Decimal(10_000_000)
+
+
+async def written(config: Config, work: Callable[[UnitOfWork], Result]) -> Result:
+    """Carry out one unit of work on the configured database."""
+    store = await Store.open(config.storage.url, base=config.folder)
+    try:
+        return await store.run(work)
+    finally:
+        await store.close()
+
+
+async def looked_up(config: Config, work: Callable[[Reader], Result]) -> Result:
+    """Read from the configured database."""
+    store = await Store.open(config.storage.url, base=config.folder)
+    try:
+        return await store.read(work)
+    finally:
+        await store.close()
+
+
+async def org_create(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`org create NAME`."""
+    name = options.name.strip()
+    if not name or len(name) > 200:
+        raise CommandFailed("the organisation's name must have 1 to 200 characters")
+    organisation = Organisation(
+        SystemTokens().uuid(), name, SystemClock().wall_ms(), gstin=options.gstin, state=options.state
+    )
+    await written(config, lambda unit: unit.accounts.create_organisation(organisation))
+    output.one({"org_id": organisation.org_id, "name": name})
+    return 0
+
+
+async def org_list(_options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`org list`."""
+    organisations = await looked_up(config, lambda reader: reader.organisations())
+    output.rows(
+        [
+            {
+                "org_id": org.org_id,
+                "name": org.name,
+                "gstin": org.gstin,
+                "state": org.state,
+                "created_at": moment(org.created_at),
+            }
+            for org in organisations
+        ],
+        ("org_id", "name", "created_at"),
+    )
+    return 0
+
+
+async def key_create(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`key create --org ORG_ID`: the key itself is shown this once and never stored."""
+    tokens = SystemTokens()
+    at = SystemClock().wall_ms()
+    text = f"vp_{tokens.hex(64)}"
+    key = ApiKey(
+        key_id=tokens.uuid(),
+        org_id=options.org,
+        name=options.name or "",
+        key_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        prefix=text[:KEY_PREFIX_LENGTH],
+        scopes=_scopes(options.scopes),
+        created_at=at,
+        expires_at=_expiry(options.expires, at),
+        allowed_networks=_networks(options.ips),
+    )
+
+    def work(unit: UnitOfWork) -> None:
+        _known_organisation(unit, options.org)
+        unit.accounts.add_key(key)
+
+    await written(config, work)
+    output.one({"key_id": key.key_id, "key": text, "prefix": key.prefix, "scopes": sorted(key.scopes)})
+    return 0
+
+
+async def key_list(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`key list --org ORG_ID`."""
+    keys = await looked_up(config, lambda reader: reader.keys(options.org))
+    output.rows(
+        [
+            {
+                "key_id": key.key_id,
+                "name": key.name,
+                "prefix": key.prefix,
+                "scopes": sorted(key.scopes),
+                "created_at": moment(key.created_at),
+                "expires_at": moment(key.expires_at),
+                "revoked_at": moment(key.revoked_at),
+                "last_used_at": moment(key.last_used_at),
+                "ips": list(key.allowed_networks),
+            }
+            for key in keys
+        ],
+        ("key_id", "name", "prefix", "scopes", "expires_at", "revoked_at", "last_used_at"),
+    )
+    return 0
+
+
+async def key_revoke(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`key revoke KEY_ID`."""
+    at = SystemClock().wall_ms()
+    try:
+        await written(config, lambda unit: unit.accounts.revoke_key(options.key_id, at))
+    except UnknownRecord:
+        raise CommandFailed(f"there is no key {options.key_id}") from None
+    output.one({"key_id": options.key_id, "revoked_at": moment(at)}, f"key {options.key_id} is revoked")
+    return 0
+
+
+async def wallet_credit(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`wallet credit --org ORG_ID --rupees N --reference REF`: idempotent by reference."""
+    paise = _paise(options.rupees)
+    at = SystemClock().wall_ms()
+    transfer_id = f"credit:{options.org}:{options.reference}"
+
+    def work(unit: UnitOfWork) -> int:
+        _known_organisation(unit, options.org)
+        try:
+            unit.ledger.credit(transfer_id, options.org, paise, options.reference, at)
+        except TransferConflict:
+            raise CommandFailed(f"the reference {options.reference!r} was used for another amount") from None
+        return unit.ledger.wallet(options.org).balance_paise
+
+    balance = await written(config, work)
+    output.one({"org_id": options.org, "transfer_id": transfer_id, "balance": balance / 100})
+    return 0
+
+
+async def webhook_add(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`webhook add --org ORG_ID --url URL`: the secret is shown this once."""
+    target = urlsplit(options.url)
+    if target.scheme not in ("http", "https") or not target.hostname:
+        raise CommandFailed(f"not an http or https address: {options.url}")
+    tokens = SystemTokens()
+    endpoint = WebhookEndpoint(
+        webhook_id=tokens.uuid(),
+        org_id=options.org,
+        url=options.url,
+        secrets=(f"whsec_{tokens.hex(64)}",),
+        events=_events(options.events),
+        created_at=SystemClock().wall_ms(),
+    )
+
+    def work(unit: UnitOfWork) -> None:
+        _known_organisation(unit, options.org)
+        unit.accounts.add_endpoint(endpoint)
+
+    await written(config, work)
+    output.one(
+        {
+            "webhook_id": endpoint.webhook_id,
+            "url": endpoint.url,
+            "events": sorted(endpoint.events),
+            "secret": endpoint.secrets[0],
+        }
+    )
+    return 0
+
+
+async def webhook_list(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`webhook list --org ORG_ID`."""
+    endpoints = await looked_up(config, lambda reader: reader.endpoints(options.org))
+    output.rows(
+        [
+            {
+                "webhook_id": endpoint.webhook_id,
+                "url": endpoint.url,
+                "events": sorted(endpoint.events),
+                "created_at": moment(endpoint.created_at),
+                "disabled_at": moment(endpoint.disabled_at),
+            }
+            for endpoint in endpoints
+        ],
+        ("webhook_id", "url", "events", "disabled_at"),
+    )
+    return 0
+
+
+def moment(at_ms: int | None) -> str | None:
+    """RFC 3339 UTC in seconds."""
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _known_organisation(unit: UnitOfWork, org_id: str) -> None:
+    try:
+        unit.accounts.organisation(org_id)
+    except UnknownRecord:
+        raise CommandFailed(f"there is no organisation {org_id}") from None
+
+
+def _scopes(text: str | None) -> frozenset[Scope]:
+    return frozenset(Scope) if text is None else frozenset(_each(text, Scope, "scope"))
+
+
+def _events(text: str | None) -> frozenset[WebhookEvent]:
+    return frozenset(WebhookEvent) if text is None else frozenset(_each(text, WebhookEvent, "event"))
+
+
+Word = TypeVar("Word", Scope, WebhookEvent)
+
+
+def _each(text: str, words: type[Word], kind: str) -> list[Word]:
+    known = {str(word.value): word for word in words}
+    chosen = []
+    for part in text.split(","):
+        word = known.get(part.strip())
+        if word is None:
+            raise CommandFailed(f"unknown {kind} {part.strip()!r}; known are {', '.join(known)}")
+        chosen.append(word)
+    return chosen
+
+
+def _expiry(text: str | None, at: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandFailed(f"not a time: {text!r}; write it as 2027-01-31T00:00:00Z") from None
+    expires_at = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
+    if expires_at <= at:
+        raise CommandFailed("the expiry lies in the past")
+    return expires_at
+
+
+def _networks(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    networks = []
+    for part in text.split(","):
+        try:
+            networks.append(str(ipaddress.ip_network(part.strip(), strict=False)))
+        except ValueError:
+            raise CommandFailed(f"not an address or network: {part.strip()!r}") from None
+    return tuple(networks)
+
+
+def _paise(text: str) -> int:
+    try:
+        rupees = Decimal(text)
+    except InvalidOperation:
+        raise CommandFailed(f"not an amount in rupees: {text!r}") from None
+    if not rupees.is_finite() or rupees <= 0 or rupees > LARGEST_CREDIT_RUPEES or rupees != round(rupees, 2):
+        raise CommandFailed(f"an amount must be above 0, at most {LARGEST_CREDIT_RUPEES}, with at most two decimals")
+    return int(rupees * 100)

@@ -1,0 +1,107 @@
+"""`check`: the configuration, and each trunk asked with an OPTIONS."""
+
+import argparse
+import asyncio
+import socket
+from dataclasses import dataclass
+
+from b2bua.clock import SystemClock
+from b2bua.commands.output import Output
+from b2bua.config import Config, effectless
+from b2bua.sip import events as sip
+from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed
+from b2bua.sip.settings import OutgoingRequest, UserAgentSettings
+from b2bua.sip.user_agent import UserAgent
+from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.tokens import SystemTokens
+from b2bua.transport.endpoint import SipEndpoint
+from b2bua.transport.udp import open_udp
+
+PROBE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a trunk answered to an OPTIONS: a SIP status, or why there is none."""
+
+    status: int | None
+    text: str
+
+
+async def check(_options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`check`: a wrong configuration never gets here; a trunk that does not answer is reported and no error."""
+    notes = [*config.warnings, *effectless(config)]
+    for note in notes:
+        output.line(f"note: {note}")
+    trunks = Trunks(config.trunks, SystemClock())
+    probes = await asyncio.gather(*(_probe(config, trunks, trunk) for trunk in trunks))
+    rows = [
+        {"name": trunk.name, "uri": trunk.config.uri.text, "status": probe.status, "answer": probe.text}
+        for trunk, probe in zip(trunks, probes, strict=True)
+    ]
+    output.one(
+        {"config": str(config.path), "valid": True, "notes": notes, "trunks": rows}, "the configuration is valid"
+    )
+    for row in rows:
+        output.line(f"trunk {row['name']} ({row['uri']}): {row['answer']}")
+    if not rows:
+        output.line("note: no trunk is configured, so no call can be placed")
+    return 0
+
+
+async def _probe(config: Config, trunks: Trunks, trunk: Trunk) -> Probe:
+    loop = asyncio.get_running_loop()
+    next_hop = trunk.next_hop
+    if next_hop.transport != "udp":
+        return Probe(None, f"not asked: {next_hop.transport.upper()} is not in this release")
+    try:
+        found = await loop.getaddrinfo(next_hop.host, next_hop.port, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        return Probe(None, f"{next_hop.host} does not resolve ({error.strerror or error})")
+    trunks.resolved(trunk, [str(address[4][0]) for address in found])
+    try:
+        return await _ask(config, trunk)
+    except OSError as error:
+        return Probe(None, f"cannot be asked ({error.strerror or error})")
+
+
+async def _ask(config: Config, trunk: Trunk) -> Probe:
+    """One OPTIONS from a free port of the listening address, since a running server has the port itself."""
+    loop = asyncio.get_running_loop()
+    destination = trunk.destination
+    assert destination is not None
+    host = _listening_host(config, destination)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind((host, 0))
+        port = int(free.getsockname()[1])
+    local = LocalAddress(TransportAddress("udp", host, port), config.sip.advertise or host, port)
+    answered: asyncio.Future[Probe] = loop.create_future()
+
+    def on_event(event: sip.UserAgentEvent) -> None:
+        if answered.done():
+            return
+        if isinstance(event, sip.RequestAnswered):
+            answered.set_result(Probe(event.response.status, f"{event.response.status} {event.response.reason}"))
+        elif isinstance(event, sip.RequestFailed):
+            answered.set_result(Probe(None, f"no answer ({event.cause})"))
+
+    user_agent = UserAgent(UserAgentSettings(locals=(local,), user_agent=config.sip.user_agent), SystemTokens())
+    endpoint = SipEndpoint(user_agent, loop, lambda source: source.host == destination.host, on_event)
+    transport = await open_udp(host, port, endpoint, loop)
+    try:
+        target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
+        endpoint.request(OutgoingRequest("OPTIONS", target, target, target, destination))
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            return await answered
+    except TimeoutError:
+        return Probe(None, f"no answer within {PROBE_TIMEOUT_S:g} s")
+    finally:
+        transport.close()
+
+
+def _listening_host(config: Config, destination: TransportAddress) -> str:
+    """The listening address of the destination's IP version."""
+    for at in config.sip.listen:
+        if at.transport == "udp" and (":" in at.host) == (":" in destination.host):
+            return at.host
+    return "::" if ":" in destination.host else "0.0.0.0"

@@ -1,0 +1,141 @@
+"""The command line: what an operator can type, and one clear line when it fails."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from b2bua import __version__
+from b2bua.commands import accounts, checking, inspection, operation
+from b2bua.commands.output import CommandFailed, Output
+from b2bua.config import Config, ConfigInvalid, load_config
+from storage.errors import StorageError
+
+Run = Callable[[argparse.Namespace, Config, Output], int]
+
+DEFAULT_CONFIG: Final = "maskbridge.toml"
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    output = Output(as_json=getattr(options, "json", False), out=sys.stdout)
+    try:
+        return _carry_out(options, output)
+    except CommandFailed as error:
+        return _fail(str(error))
+    except ConfigInvalid as error:
+        for mistake in error.mistakes:
+            sys.stderr.write(f"maskbridge: {mistake}\n")
+        return 1
+    except (StorageError, OSError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+
+
+def _carry_out(options: argparse.Namespace, output: Output) -> int:
+    if options.without_config:
+        status = options.run(options, output)
+    else:
+        path = Path(options.config or os.environ.get("MASKBRIDGE_CONFIG") or DEFAULT_CONFIG)
+        status = options.run(options, load_config(path, os.environ), output)
+    result = asyncio.run(status) if asyncio.iscoroutine(status) else status
+    return int(result)
+
+
+def _fail(message: str) -> int:
+    sys.stderr.write(f"maskbridge: {message}\n")
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="maskbridge", description="Number masking that you run yourself: masked calls over your own SIP trunks."
+    )
+    parser.add_argument("--version", action="version", version=f"maskbridge {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _operation(commands)
+    _accounts(commands)
+    _inspection(commands)
+    return parser
+
+
+def _command(commands: Commands, name: str, run: object, text: str, *, config: bool = True) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run, without_config=not config)
+    if config:
+        parser.add_argument(
+            "-c",
+            dest="config",
+            metavar="FILE",
+            help=f"configuration (default ./{DEFAULT_CONFIG}, then MASKBRIDGE_CONFIG)",
+        )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    return parser
+
+
+def _operation(commands: Commands) -> None:
+    init = _command(commands, "init", operation.init, "write a configuration, its secrets and a database", config=False)
+    init.add_argument("--dir", default=".", help="where (default: here)")
+    _command(commands, "serve", operation.run_server, "run; SIGTERM drains, a second one ends the live calls")
+    _command(commands, "check", checking.check, "validate the configuration and probe each trunk")
+    demo = _command(commands, "demo", operation.demo, "make a masked call between two softphones here", config=False)
+    demo.add_argument("--calls", type=int, default=1, metavar="N", help="how many calls (default 1)")
+    demo.add_argument("--keep", metavar="DIR", help="keep the recordings and logs there")
+
+
+def _accounts(commands: Commands) -> None:
+    org = _group(commands, "org", "organisations")
+    create = _command(org, "create", accounts.org_create, "create an organisation")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--gstin")
+    create.add_argument("--state")
+    _command(org, "list", accounts.org_list, "list organisations")
+
+    key = _group(commands, "key", "API keys")
+    create = _command(key, "create", accounts.key_create, "create an API key; it is shown once")
+    _of_organisation(create)
+    create.add_argument("--name")
+    create.add_argument("--scopes", metavar="A,B", help="default: all")
+    create.add_argument("--expires", metavar="TIME", help="RFC 3339, for example 2027-01-31T00:00:00Z")
+    create.add_argument("--ips", metavar="A,B", help="addresses or networks it may be used from")
+    _of_organisation(_command(key, "list", accounts.key_list, "list an organisation's keys"))
+    _command(key, "revoke", accounts.key_revoke, "revoke a key").add_argument("key_id", metavar="KEY_ID")
+
+    wallet = _group(commands, "wallet", "wallets")
+    credit = _command(wallet, "credit", accounts.wallet_credit, "add to a wallet; the same reference counts once")
+    _of_organisation(credit)
+    credit.add_argument("--rupees", required=True, metavar="N")
+    credit.add_argument("--reference", required=True, metavar="REF")
+
+    webhook = _group(commands, "webhook", "webhook endpoints")
+    add = _command(webhook, "add", accounts.webhook_add, "add an endpoint; its secret is shown once")
+    _of_organisation(add)
+    add.add_argument("--url", required=True)
+    add.add_argument("--events", metavar="A,B", help="default: all")
+    _of_organisation(_command(webhook, "list", accounts.webhook_list, "list an organisation's endpoints"))
+
+
+def _inspection(commands: Commands) -> None:
+    number = _group(commands, "number", "masked numbers")
+    _command(number, "list", inspection.number_list, "list the declared numbers")
+    _command(commands, "trunks", inspection.trunks, "show the trunks as the running server sees them")
+    calls = _command(commands, "calls", inspection.calls, "show the newest calls")
+    calls.add_argument("--live", action="store_true", help="only those that live now")
+
+
+def _group(commands: Commands, name: str, text: str) -> Commands:
+    parser = commands.add_parser(name, help=text, description=text)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def _of_organisation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--org", required=True, metavar="ORG_ID")

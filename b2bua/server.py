@@ -1,0 +1,386 @@
+"""The running process: every room built in its order, drained and taken down on a signal."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from b2bua import __version__
+from b2bua.clock import SystemClock
+from b2bua.config import Config
+from b2bua.sip.routing import LocalAddress, TransportAddress
+from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.user_agent import UserAgent
+from b2bua.switch.admission import IDEMPOTENCY_MS
+from b2bua.switch.journal import Journal
+from b2bua.switch.recordings import Recordings
+from b2bua.switch.recovery import recover
+from b2bua.switch.settlement import Settlement
+from b2bua.switch.switch import Rooms, Switch
+from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.tokens import SystemTokens, Tokens
+from b2bua.transport.endpoint import SipEndpoint
+from b2bua.transport.udp import open_udp
+from control_api.app import create_app, start_api
+from control_api.schemas import RECORDING_URL_LIFE_S
+from control_api.settings import ApiSettings
+from control_api.signed_urls import signed_recording_url
+from control_api.tls import CertificateUnusable, tls_context
+from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
+from media.engine import MediaEngine, MediaSettings
+from media.events import MediaEvent
+from media.recording.mp3 import Mp3Pool
+from media.recording.recorder import Recorder
+from storage.records import CallRecord, TrunkSighting
+from storage.store import Store
+from storage.units import UnitOfWork
+
+LOG: Final = logging.getLogger(__name__)
+
+RESOLVE_INTERVAL_S: Final = 60.0
+SIGHTING_INTERVAL_S: Final = 2.0  # how often the trunks' states are written down for `maskbridge trunks`
+SETTLE_S: Final = 10.0  # after a forced end, so long for the last calls to be settled
+HOUSEKEEPING_S: Final = 3600.0
+
+
+class CannotListen(Exception):
+    """An address of the configuration cannot be bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """How far the process has been asked to stop: `drain` at the first signal, `now` at the second."""
+
+    drain: asyncio.Event
+    now: asyncio.Event
+
+    def signalled(self) -> None:
+        """Take a signal in."""
+        if self.drain.is_set():
+            self.now.set()
+        self.drain.set()
+
+
+@dataclass(slots=True)
+class Process:
+    """The rooms of one running process, as far as they are built."""
+
+    config: Config
+    stack: contextlib.AsyncExitStack
+    loop: asyncio.AbstractEventLoop
+    clock: SystemClock
+    tokens: Tokens
+    store: Store
+    signing_key: bytes
+
+
+async def serve(config: Config, announce: Callable[[str], None]) -> None:
+    """Run until a signal has been obeyed. Raises `CannotListen`; `announce` gets a line once all listeners are up."""
+    loop = asyncio.get_running_loop()
+    stop = Stop(asyncio.Event(), asyncio.Event())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.signalled)
+    async with contextlib.AsyncExitStack() as stack:
+        store = await Store.open(config.storage.url, base=config.folder)
+        stack.push_async_callback(store.close)
+        tokens = SystemTokens()
+        process = Process(config, stack, loop, SystemClock(), tokens, store, _signing_key(config, tokens))
+        switch = await _build(process, announce)
+        await stop.drain.wait()
+        await _drain(switch, config.calls.drain_timeout_s, stop)
+    LOG.info("stopped")
+
+
+def _signing_key(config: Config, tokens: Tokens) -> bytes:
+    if config.secrets.url_signing_key:
+        return config.secrets.url_signing_key.encode()
+    LOG.warning("secrets.url_signing_key is not set: signed URLs of recordings end with this process")
+    return tokens.hex(64).encode()
+
+
+async def _drain(switch: Switch, timeout_s: float, stop: Stop) -> None:
+    """No new calls; live ones finish, at most `timeout_s` long or until the second signal, then end with BYE."""
+    empty = asyncio.Event()
+    switch.drain(empty.set)
+    LOG.info("draining: %d live calls", switch.live_calls())
+    waits = [asyncio.ensure_future(empty.wait()), asyncio.ensure_future(stop.now.wait())]
+    await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    if not empty.is_set():
+        switch.end_all_calls()
+        await asyncio.wait(waits[:1], timeout=SETTLE_S)
+    for wait in waits:
+        wait.cancel()
+
+
+async def _build(process: Process, announce: Callable[[str], None]) -> Switch:
+    """Everything in its order; the stack takes it down in the reverse."""
+    config, stack = process.config, process.stack
+    dispatcher = _dispatcher(process)
+    await dispatcher.start()
+    stack.push_async_callback(dispatcher.close)
+
+    journal = Journal(process.store, dispatcher.wake)
+    journal.start()
+    stack.push_async_callback(journal.close)
+
+    media_events: list[Callable[[MediaEvent], None]] = []
+    recorder, media = _media(process, media_events)
+    orphans = await process.loop.run_in_executor(None, recorder.recover)
+    trunks = Trunks(config.trunks, process.clock)
+    await _resolve_all(process.loop, trunks)
+    settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
+    recordings = await _recordings(process, journal, settlement, recorder)
+    switch = Switch(
+        config,
+        Rooms(
+            store=process.store,
+            journal=journal,
+            settlement=settlement,
+            recordings=recordings,
+            media=media,
+            trunks=trunks,
+            clock=process.clock,
+            tokens=process.tokens,
+            scheduler=process.loop,
+        ),
+    )
+    media_events.append(switch.on_media_event)
+    await recover(process.store, settlement, recordings, orphans)
+    await _listen_sip(process, switch, trunks)
+    switch.start()
+    stack.callback(switch.stop)
+    _in_background(process, _keep_resolved(process.loop, trunks))
+    _in_background(process, _keep_seen(process, switch, journal))
+    _in_background(process, _keep_house(process, journal))
+    port = await _listen_api(process, switch)
+    where = ", ".join(f"{at.transport}://{at.host}:{at.port}" for at in config.sip.listen)
+    announce(f"maskbridge {__version__}: SIP on {where}, API on {config.api.listen.host}:{port}")
+    return switch
+
+
+def _dispatcher(process: Process) -> Dispatcher:
+    config = process.config
+    return Dispatcher(
+        process.store,
+        process.clock,
+        process.tokens,
+        DispatcherSettings(
+            user_agent=f"maskbridge/{__version__}",
+            timeout_s=config.webhooks.timeout_s,
+            allow_private_targets=config.webhooks.allow_private_targets,
+            log_number_style=config.calls.log_number_style,
+        ),
+        partial(_sign_url, process),
+    )
+
+
+def _sign_url(process: Process, call: CallRecord) -> str:
+    expires_at_s = process.clock.wall_ms() // 1000 + RECORDING_URL_LIFE_S
+    return signed_recording_url(process.signing_key, process.config.api.public_url, call.call_id, expires_at_s)
+
+
+def _media(process: Process, receivers: list[Callable[[MediaEvent], None]]) -> tuple[Recorder, MediaEngine]:
+    """The recorder and the media engine, started; their events reach `receivers` on the event loop."""
+    config = process.config
+
+    def deliver(event: MediaEvent) -> None:
+        for receiver in receivers:
+            receiver(event)
+
+    def post(work: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends, the next start tells it
+            process.loop.call_soon_threadsafe(work)
+
+    root = config.storage.recordings
+    recorder = Recorder(root, process.clock.monotonic, lambda event: post(partial(deliver, event)))
+    recorder.open()
+    process.stack.push_async_callback(_off_loop, recorder.close)
+    media = MediaEngine(
+        MediaSettings(
+            address=config.media.address,
+            advertise=config.media.advertise,
+            ports=(config.media.ports.first, config.media.ports.last),
+            port_rest_s=config.media.port_rest_s,
+            timeout_early_s=config.media.rtp_timeout_early_s,
+            timeout_s=config.media.rtp_timeout_s,
+            timeout_hold_s=config.media.rtp_timeout_hold_s,
+        ),
+        process.tokens,
+        process.clock.monotonic,
+        deliver,
+        recorder,
+        post,
+    )
+    media.start()
+    process.stack.callback(media.close)
+    return recorder, media
+
+
+async def _recordings(process: Process, journal: Journal, settlement: Settlement, recorder: Recorder) -> Recordings:
+    pool = Mp3Pool()
+    process.stack.push_async_callback(pool.close)
+    recordings = Recordings(
+        process.store, journal, settlement, pool, process.config.storage.recordings, process.clock, recorder.acknowledge
+    )
+    recordings.start(workers=2)
+    process.stack.push_async_callback(recordings.close)
+    return recordings
+
+
+async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> None:
+    sip = process.config.sip
+    locals_: list[LocalAddress] = []
+    for at in sip.listen:
+        if at.transport == "udp":
+            port = at.port or _free_udp_port(at.host)
+            locals_.append(
+                LocalAddress(TransportAddress("udp", at.host, port), sip.advertise or _reachable(at.host), port)
+            )
+    user_agent = UserAgent(UserAgentSettings(locals=tuple(locals_), user_agent=sip.user_agent), process.tokens)
+    endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, switch.on_sip_event)
+    switch.attach(endpoint)
+    for local in locals_:
+        try:
+            transport = await open_udp(local.bound.host, local.bound.port, endpoint, process.loop)
+        except OSError as error:
+            raise CannotListen(f"sip.listen: {local.bound} cannot be opened: {error.strerror or error}") from error
+        process.stack.callback(transport.close)
+
+
+async def _listen_api(process: Process, switch: Switch) -> int:
+    config = process.config
+    api = config.api
+    app = create_app(
+        settings=ApiSettings(
+            public_url=api.public_url,
+            url_signing_key=process.signing_key,
+            recordings=config.storage.recordings,
+            rate_limit_per_minute=api.rate_limit_per_minute,
+            max_body_bytes=api.max_body_bytes,
+            cors_origins=api.cors_origins,
+            trusted_proxies=tuple(str(network) for network in api.trusted_proxies),
+            log_number_style=config.calls.log_number_style,
+            version=__version__,
+        ),
+        switch=switch,
+        store=process.store,
+        clock=process.clock,
+        tokens=process.tokens,
+    )
+    context = None
+    if api.tls_certificate is not None and api.tls_key is not None:
+        try:
+            context = tls_context(api.tls_certificate, api.tls_key, process.clock.wall_ms())
+        except CertificateUnusable as error:
+            raise CannotListen(f"api.tls_certificate: {error}") from error
+    try:
+        server = await start_api(app, api.listen.host, api.listen.port, context)
+    except OSError as error:
+        raise CannotListen(
+            f"api.listen: {api.listen.host}:{api.listen.port} cannot be opened: {error.strerror or error}"
+        ) from error
+    process.stack.push_async_callback(server.close)
+    return server.port
+
+
+async def _resolve_all(loop: asyncio.AbstractEventLoop, trunks: Trunks) -> None:
+    await asyncio.gather(*(_resolve(loop, trunks, trunk) for trunk in trunks))
+
+
+async def _resolve(loop: asyncio.AbstractEventLoop, trunks: Trunks, trunk: Trunk) -> None:
+    next_hop = trunk.next_hop
+    try:
+        found = await loop.getaddrinfo(next_hop.host, next_hop.port, type=socket.SOCK_DGRAM)
+    except OSError as error:
+        LOG.warning("trunk %s: %s does not resolve: %s", trunk.name, next_hop.host, error)
+        trunks.resolved(trunk, ())
+        return
+    trunks.resolved(trunk, [str(address[4][0]) for address in found])
+
+
+async def _keep_resolved(loop: asyncio.AbstractEventLoop, trunks: Trunks) -> None:
+    while True:
+        await asyncio.sleep(RESOLVE_INTERVAL_S)
+        await _resolve_all(loop, trunks)
+
+
+async def _keep_seen(process: Process, switch: Switch, journal: Journal) -> None:
+    """Write the trunks' states down when they have changed, and at least every half minute."""
+    written: tuple[object, ...] = ()
+    while True:
+        at = process.clock.wall_ms()
+        states = switch.trunk_states()
+        now = (at // 30_000, *states)
+        if now != written:
+            sightings = [
+                TrunkSighting(
+                    name=state.name,
+                    up=state.up,
+                    reason=state.reason,
+                    live_calls=state.live_calls,
+                    round_trip_ms=state.round_trip_ms,
+                    last_options_at=state.last_options_at,
+                    last_options_status=state.last_options_status,
+                    seen_at=at,
+                )
+                for state in states
+            ]
+            journal.add(partial(_see, sightings, at))
+            written = now
+        await asyncio.sleep(SIGHTING_INTERVAL_S)
+
+
+def _see(sightings: list[TrunkSighting], at: int, unit: UnitOfWork) -> None:
+    unit.trunks.see(sightings, at)
+
+
+async def _keep_house(process: Process, journal: Journal) -> None:
+    """Forget replies that no Idempotency-Key can ask for any more."""
+    while True:
+        before = process.clock.wall_ms() - IDEMPOTENCY_MS
+        journal.add(partial(_expire, before))
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+def _expire(before: int, unit: UnitOfWork) -> int:
+    return unit.idempotency.expire(before)
+
+
+def _in_background(process: Process, work: Coroutine[object, object, None]) -> None:
+    task = process.loop.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    process.stack.push_async_callback(end)
+
+
+async def _off_loop(work: Callable[[], None]) -> None:
+    await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+def _free_udp_port(host: str) -> int:
+    """A port for `listen` with port 0: it must be known before the first message names it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _reachable(host: str) -> str:
+    """What peers are told when all addresses are listened on: the one this machine uses towards others."""
+    if host not in ("0.0.0.0", "::"):
+        return host
+    family, far = (socket.AF_INET, "192.0.2.1") if host == "0.0.0.0" else (socket.AF_INET6, "2001:db8::1")
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((far, 9))  # sends nothing: it only asks for the route
+        except OSError:
+            return "127.0.0.1" if family == socket.AF_INET else "::1"
+        return str(probe.getsockname()[0])

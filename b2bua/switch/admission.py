@@ -1,0 +1,113 @@
+"""Whether a call may be placed: number, reservation, live row and first webhook in one unit of work."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.call import rating
+from b2bua.call.errors import BalanceInsufficient, IdempotencyConflict
+from b2bua.call.model import PlaceCall, PlacedCall
+from storage.errors import BalanceTooLow
+from storage.records import CallRecord, CallStatus, IdempotentReply, OutboxEvent, WebhookEvent
+from storage.units import Reader, UnitOfWork
+
+IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionPlan:
+    """Everything decided before the unit of work: who is called, over which trunks, which numbers may be shown."""
+
+    call_id: str
+    event_id: str
+    party_a: str
+    party_b: str
+    candidates: Sequence[tuple[str, str]]
+    ring_timeout_s: int
+    record: bool
+    at: int
+
+
+def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCall:
+    """The unit of work of a new call. Raises `BalanceInsufficient`, `CapacityExhausted` or `IdempotencyConflict`."""
+    earlier = _replay_inside(unit, command, plan.at)
+    if earlier is not None:
+        return earlier
+    organisation = unit.accounts.organisation(command.org_id)
+    tariff = organisation.tariff
+    pulse_paise = rating.pulse_paise(tariff.rate_paise_per_minute, tariff.pulse_s)
+    try:
+        unit.ledger.reserve(f"reserve:{plan.call_id}", command.org_id, plan.call_id, pulse_paise, plan.at)
+    except BalanceTooLow as error:
+        raise BalanceInsufficient from error
+    _, number = unit.numbers.choose(command.org_id, plan.party_a, plan.party_b, plan.candidates, plan.at)
+    record = CallRecord(
+        call_id=plan.call_id,
+        org_id=command.org_id,
+        party_a=plan.party_a,
+        party_b=plan.party_b,
+        masked_number=number,
+        direction="click_to_call",
+        status=CallStatus.INITIATED,
+        created_at=plan.at,
+        tariff=tariff,
+        reference=command.reference,
+        record=plan.record,
+        ring_timeout_s=plan.ring_timeout_s,
+        max_duration_s=command.max_duration_s,
+        sequence=1,
+    )
+    unit.calls.save(record)
+    unit.outbox.add(
+        OutboxEvent(
+            event_id=plan.event_id,
+            org_id=record.org_id,
+            call_id=record.call_id,
+            sequence=1,
+            event=WebhookEvent.INITIATED,
+            created_at=plan.at,
+            call=record,
+        )
+    )
+    if command.idempotency_key is not None:
+        unit.idempotency.put(
+            IdempotentReply(
+                org_id=command.org_id,
+                idempotency_key=command.idempotency_key,
+                body_sha256=command.body_sha256,
+                call_id=record.call_id,
+                request_id=command.request_id,
+                created_at=plan.at,
+            )
+        )
+    return PlacedCall(record, command.request_id)
+
+
+def replay(reader: Reader, command: PlaceCall, at: int) -> PlacedCall | None:
+    """The earlier reply under the command's Idempotency-Key, None where there is none. Raises `IdempotencyConflict`."""
+    if command.idempotency_key is None:
+        return None
+    reply = reader.idempotent_reply(command.org_id, command.idempotency_key)
+    if reply is None or not _same_request(reply, command, at):
+        return None
+    record = reader.call(command.org_id, reply.call_id)
+    return None if record is None else PlacedCall(record, reply.request_id, replayed=True)
+
+
+def _replay_inside(unit: UnitOfWork, command: PlaceCall, at: int) -> PlacedCall | None:
+    """The same, seen from inside the unit of work: an equal request may have come in meanwhile."""
+    if command.idempotency_key is None:
+        return None
+    reply = unit.idempotency.get(command.org_id, command.idempotency_key)
+    if reply is None or not _same_request(reply, command, at):
+        return None
+    record = unit.calls.get(reply.call_id) or unit.cdrs.get(reply.call_id)
+    return None if record is None else PlacedCall(record, reply.request_id, replayed=True)
+
+
+def _same_request(reply: IdempotentReply, command: PlaceCall, at: int) -> bool:
+    if at - reply.created_at >= IDEMPOTENCY_MS:
+        return False
+    if reply.body_sha256 != command.body_sha256:
+        raise IdempotencyConflict("The Idempotency-Key was used with another body.")
+    return True

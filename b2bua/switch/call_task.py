@@ -1,0 +1,204 @@
+"""One call's runner: one queue, one `CallMachine`, one interpreter of its effects.
+
+Everything here runs on the event loop's thread and returns at once; what needs the database is handed to it in order.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from b2bua.alarm import Alarm, Scheduler
+from b2bua.call import effects as do
+from b2bua.call import events as happened
+from b2bua.call.events import CallEvent, Deadline
+from b2bua.call.hangup import reason_header
+from b2bua.call.machine import CallMachine
+from b2bua.call.model import Leg
+from b2bua.clock import Clock
+from b2bua.switch.leg_task import LegTask
+from media.engine import MediaEngine
+from storage.records import CallRecord, WebhookEvent
+
+LOG: Final = logging.getLogger(__name__)
+
+QUEUE_LIMIT: Final = (
+    256  # events waiting on one call; more than a call can cause, so what is over it is dropped and logged
+)
+
+
+class CallBooks(Protocol):
+    """Where a call's facts are written down: all of it in order, none of it waited for."""
+
+    def write(self, record: CallRecord, event: WebhookEvent) -> CallRecord:
+        """Store the live row and the webhook event; returns the record with its new sequence number."""
+        ...
+
+    def extend(self, record: CallRecord, done: Callable[[bool], None]) -> None:
+        """Reserve one more pulse and tell whether it could be."""
+        ...
+
+    def settle(self, record: CallRecord, event: WebhookEvent) -> None:
+        """Settle the call once and for all, however often the store has to be asked."""
+        ...
+
+    def recording_path(self, record: CallRecord) -> str:
+        """A free path for the call's recording, relative to the recordings folder."""
+        ...
+
+
+class CallTask:
+    """Runs one call from `start` to its settlement, then tells `on_settled`."""
+
+    def __init__(
+        self,
+        machine: CallMachine,
+        legs: dict[Leg, LegTask],
+        *,
+        media: MediaEngine,
+        books: CallBooks,
+        clock: Clock,
+        scheduler: Scheduler,
+        on_settled: Callable[["CallTask"], None],
+    ) -> None:
+        self.machine = machine
+        self.legs = legs
+        self._media = media
+        self._books = books
+        self._clock = clock
+        self._scheduler = scheduler
+        self._on_settled = on_settled
+        self._queue: deque[CallEvent] = deque()
+        self._running = False
+        self._recording = False
+        self._alarms: dict[Deadline, Alarm] = {}
+        self.settled = False
+
+    @property
+    def call_id(self) -> str:
+        """The call's id."""
+        return self.machine.record.call_id
+
+    @property
+    def recording(self) -> bool:
+        """Whether a recording has been begun whose end has not been told yet."""
+        return self._recording
+
+    def start(self) -> None:
+        """Dial A."""
+        self.post(happened.Started())
+
+    def post(self, event: CallEvent) -> None:
+        """Take an event in; it is worked off at once, or after those already being worked off."""
+        if len(self._queue) >= QUEUE_LIMIT:
+            LOG.error(
+                "call %s: more than %d events waiting, dropped %s", self.call_id, QUEUE_LIMIT, type(event).__name__
+            )
+            return
+        self._queue.append(event)
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._queue:
+                self._work_off(self._queue.popleft())
+        finally:
+            self._running = False
+
+    def recording_stopped(self) -> None:
+        """The recorder has closed the call's file, or failed to."""
+        if self._recording:
+            self._recording = False
+            self.post(happened.RecordingStopped())
+
+    def _work_off(self, event: CallEvent) -> None:
+        for effect in self.machine.handle(event, self._clock.wall_ms(), self._clock.monotonic()):
+            _PERFORM[type(effect)](self, effect)
+
+    # One method an effect.
+
+    def _dial(self, effect: do.Dial) -> None:
+        task = self.legs[effect.leg]
+        self.machine.note_trunk(effect.leg, task.trunk.name)
+        failure = task.dial(prefer=self.legs[effect.leg.other].codec)
+        if failure is not None:
+            self.post(happened.LegFailed(effect.leg, failure))
+
+    def _play_tone(self, effect: do.PlayTone) -> None:
+        self._media.play(self.legs[effect.leg].media_name, effect.tone.value)
+
+    def _relay_early_media(self, _effect: do.RelayEarlyMedia) -> None:
+        self._media.relay_early(self.legs[Leg.B].media_name, self.legs[Leg.A].media_name)
+
+    def _bridge(self, _effect: do.Bridge) -> None:
+        self._media.bridge(self.legs[Leg.A].media_name, self.legs[Leg.B].media_name)
+
+    def _start_recording(self, _effect: do.StartRecording) -> None:
+        path = self._books.recording_path(self.machine.record)
+        self._media.record(self.legs[Leg.A].media_name, self.legs[Leg.B].media_name, self.call_id, path)
+        self._recording = True
+        self.machine.note_recording(path)
+
+    def _stop_recording(self, _effect: do.StopRecording) -> None:
+        if self._recording:
+            self._media.stop_recording(self.call_id)
+        else:
+            self.post(happened.RecordingStopped())
+
+    def _hang_up(self, effect: do.HangUp) -> None:
+        self.legs[effect.leg].hang_up(reason_header(effect.cause))
+
+    def _close_media(self, _effect: do.CloseMedia) -> None:
+        for leg, task in self.legs.items():
+            statistics = task.close_media()
+            if statistics is not None:
+                self.machine.note_media(leg, statistics.packets_lost, statistics.jitter_ms, statistics.mos)
+
+    def _notify(self, effect: do.Notify) -> None:
+        self.machine.note_sequence(self._books.write(self.machine.record, effect.event).sequence)
+
+    def _set_deadline(self, effect: do.SetDeadline) -> None:
+        deadline = effect.deadline
+        alarm = self._alarms.get(deadline)
+        if alarm is None:
+            alarm = self._alarms[deadline] = Alarm(
+                self._scheduler, lambda: self.post(happened.DeadlinePassed(deadline))
+            )
+        alarm.set(self._scheduler.time() + effect.after_s)
+
+    def _clear_deadline(self, effect: do.ClearDeadline) -> None:
+        alarm = self._alarms.get(effect.deadline)
+        if alarm is not None:
+            alarm.clear()
+
+    def _extend_reservation(self, _effect: do.ExtendReservation) -> None:
+        self._books.extend(
+            self.machine.record,
+            lambda done: self.post(happened.ReservationExtended() if done else happened.ReservationRefused()),
+        )
+
+    def _settle(self, effect: do.Settle) -> None:
+        for alarm in self._alarms.values():
+            alarm.clear()
+        for task in self.legs.values():
+            task.close_media()
+        self.settled = True
+        self._books.settle(self.machine.record, effect.event)
+        self._on_settled(self)
+
+
+_PERFORM: Final[Mapping[type, Callable[..., None]]] = {
+    do.Dial: CallTask._dial,
+    do.PlayTone: CallTask._play_tone,
+    do.RelayEarlyMedia: CallTask._relay_early_media,
+    do.Bridge: CallTask._bridge,
+    do.StartRecording: CallTask._start_recording,
+    do.StopRecording: CallTask._stop_recording,
+    do.HangUp: CallTask._hang_up,
+    do.CloseMedia: CallTask._close_media,
+    do.Notify: CallTask._notify,
+    do.SetDeadline: CallTask._set_deadline,
+    do.ClearDeadline: CallTask._clear_deadline,
+    do.ExtendReservation: CallTask._extend_reservation,
+    do.Settle: CallTask._settle,
+}

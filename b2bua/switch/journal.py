@@ -1,0 +1,118 @@
+"""What calls write to the store: strictly in order, in waves, and again until it is written.
+
+A call never waits for the database. What it wants written is queued here; everything waiting goes into one unit of
+work, and the next wave starts when that one is durable. When the store cannot be written (full disk, lock), the same
+wave is tried again until it can: facts are late then, never lost or out of order.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from storage.errors import StoreUnavailable
+from storage.store import Store
+from storage.units import UnitOfWork
+
+LOG: Final = logging.getLogger(__name__)
+
+WAVE_LIMIT: Final = 256
+BACKLOG_TO_REFUSE_CALLS: Final = 2_000  # entries; live calls can still add a few each, new ones are turned away
+RETRY_FIRST_S: Final = 0.25
+RETRY_LONGEST_S: Final = 5.0
+
+Work = Callable[[UnitOfWork], object]
+Done = Callable[[object], None]
+
+
+class Journal:
+    """An ordered, retrying writer in front of the store. `on_committed` is told after every durable wave."""
+
+    def __init__(self, store: Store, on_committed: Callable[[], None]) -> None:
+        self._store = store
+        self._on_committed = on_committed
+        self._waiting: deque[tuple[Work, Done | None]] = deque()
+        self._more = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self.retries = 0
+        self.failed = 0
+
+    @property
+    def backlog(self) -> int:
+        """Entries not yet durable."""
+        return len(self._waiting)
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether so much waits that no new call should be taken on."""
+        return len(self._waiting) >= BACKLOG_TO_REFUSE_CALLS
+
+    def add(self, work: Work, done: Done | None = None) -> None:
+        """Queue `work`; `done` gets its result on the event loop once it is durable."""
+        self._waiting.append((work, done))
+        self._more.set()
+
+    def start(self) -> None:
+        """Begin writing."""
+        self._task = asyncio.get_running_loop().create_task(self._write_waves(), name="journal")
+
+    async def close(self, timeout_s: float = 10.0) -> None:
+        """Write what waits, at most `timeout_s` long, and stop."""
+        self._closing = True
+        self._more.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=timeout_s)
+            if not self._task.done():
+                LOG.error("%d facts could not be written before the end", len(self._waiting))
+                self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _write_waves(self) -> None:
+        pause_s = RETRY_FIRST_S
+        while True:
+            if not self._waiting:
+                if self._closing:
+                    return
+                self._more.clear()
+                await self._more.wait()
+                continue
+            wave = [self._waiting[i] for i in range(min(len(self._waiting), WAVE_LIMIT))]
+            try:
+                results = await self._write(wave)
+            except StoreUnavailable as error:
+                self.retries += 1
+                LOG.error("the store cannot be written, trying again in %.2f s: %s", pause_s, error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RETRY_LONGEST_S)
+                continue
+            pause_s = RETRY_FIRST_S
+            for _ in wave:
+                self._waiting.popleft()
+            for (_, done), result in zip(wave, results, strict=True):
+                if done is not None:
+                    done(result)
+            self._on_committed()
+
+    async def _write(self, wave: list[tuple[Work, Done | None]]) -> list[object]:
+        """All of the wave as one unit of work; if an entry is at fault, each by itself: only that one is lost."""
+        try:
+            return await self._store.run(lambda unit: [work(unit) for work, _ in wave])
+        except StoreUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - whatever an entry raised, the others must still be written
+            results: list[object] = []
+            for work, _ in wave:
+                results.append(await self._write_alone(work))
+            return results
+
+    async def _write_alone(self, work: Work) -> object:
+        try:
+            return await self._store.run(work)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            self.failed += 1
+            LOG.exception("a fact could not be written and is given up")
+            return error

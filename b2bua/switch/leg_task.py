@@ -1,0 +1,209 @@
+"""One leg of a call: its dialog on the SIP side and its media leg, translated into the call's events."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from b2bua.call import events as happened
+from b2bua.call.events import CallEvent, FailureKind
+from b2bua.call.identity import LegHeaders
+from b2bua.call.model import Leg
+from b2bua.sip import events as sip
+from b2bua.sip.digest import Credentials
+from b2bua.sip.settings import OutgoingInvite
+from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.transport.endpoint import SipEndpoint
+from media.engine import MediaEngine
+from media.errors import PortsExhausted, UnusableSdp
+from media.leg import LegProfile
+from media.statistics import LegStatistics
+
+LOG: Final = logging.getLogger(__name__)
+
+
+class LegTask:
+    """Dials one party over one trunk, follows its dialog, and hangs it up. `post` takes what the call should know."""
+
+    def __init__(
+        self,
+        leg: Leg,
+        call_id: str,
+        trunk: Trunk,
+        headers: LegHeaders,
+        *,
+        endpoint: SipEndpoint,
+        media: MediaEngine,
+        trunks: Trunks,
+        usages: dict[int, "LegTask"],
+        now: Callable[[], float],
+    ) -> None:
+        self.leg = leg
+        self.media_name = f"{call_id}/{leg.value}"
+        self.trunk = trunk
+        self.codec: str | None = None
+        self.post: Callable[[CallEvent], None] = lambda _event: None
+        self._headers = headers
+        self._endpoint = endpoint
+        self._media = media
+        self._trunks = trunks
+        self._usages = usages
+        self._now = now
+        self._usage: int | None = None
+        self._rang = False
+        self._early_tag: str | None = None
+        self._media_open = False
+        self._occupies = False
+
+    def dial(self, prefer: str | None) -> FailureKind | None:
+        """Send the INVITE, `prefer` being the codec to offer first. Returns why it could not be sent, or None."""
+        config = self.trunk.config
+        destination = self.trunk.destination
+        if destination is None:
+            return FailureKind.TRANSPORT
+        try:
+            self._media.open_leg(self.media_name, _profile(self.trunk))
+        except PortsExhausted:
+            LOG.error("no media port is left: leg %s of call %s cannot be dialled", self.leg, self.media_name)
+            return FailureKind.CAPACITY
+        self._media_open = True
+        self.trunk.take(self._now())
+        self._occupies = True
+        credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
+        self._usage = self._endpoint.invite(
+            OutgoingInvite(
+                request_uri=self._headers.request_uri,
+                from_uri=self._headers.from_uri,
+                from_display=self._headers.from_display,
+                to_uri=self._headers.to_uri,
+                destination=destination,
+                headers=self._headers.headers,
+                body=self._media.offer(self.media_name, prefer),
+                credentials=credentials,
+                no_answer_timeout_s=float(config.invite_timeout_s),
+            )
+        )
+        self._usages[self._usage] = self
+        return None
+
+    def hang_up(self, reason: str | None) -> None:
+        """End the dialog in whatever state it is."""
+        if self._usage is not None:
+            self._endpoint.hang_up(self._usage, reason)
+
+    def close_media(self) -> LegStatistics | None:
+        """Free the media leg and the trunk's channel; statistics the first time, None after that."""
+        if self._occupies:
+            self._occupies = False
+            self.trunk.give_back()
+        if not self._media_open:
+            return None
+        self._media_open = False
+        return self._media.close_leg(self.media_name)
+
+    def on_sip_event(self, event: sip.UserAgentEvent) -> None:
+        """Take in what happened to the leg's dialog."""
+        act = _ACTS.get(type(event))
+        if act is not None:
+            act(self, event)
+
+    def _provisional(self, event: sip.Provisional) -> None:
+        self._trunks.alive(self.trunk)
+        if not 180 <= event.status <= 189:
+            return
+        self._rang = True
+        if event.body and self._media_open and self.trunk.config.early_media == "relay":
+            try:
+                self.codec = self._media.apply_answer(self.media_name, event.body, early=True).codec
+            except UnusableSdp as error:
+                LOG.info("leg %s: early media is not usable: %s", self.media_name, error)
+            else:
+                self._early_tag = event.to_tag
+                self.post(happened.LegRinging(self.leg, event.status))
+                self.post(happened.LegEarlyMedia(self.leg, event.status))
+                return
+        self.post(happened.LegRinging(self.leg, event.status))
+
+    def _answered(self, event: sip.Answered) -> None:
+        self._trunks.alive(self.trunk)
+        if not self._media_open:
+            self.hang_up(None)
+            return
+        if not event.body and self._early_tag is not None and self._early_tag == event.response.to.tag and self.codec:
+            self.post(happened.LegAnswered(self.leg, event.status, self.codec))
+            return
+        try:
+            self.codec = self._media.apply_answer(self.media_name, event.body).codec
+        except UnusableSdp as error:
+            LOG.warning("leg %s: answered with an SDP that cannot be used: %s", self.media_name, error)
+            self.hang_up('Q.850;cause=65;text="Bearer capability not implemented"')
+            self.post(happened.LegFailed(self.leg, FailureKind.MEDIA, event.status, self._rang))
+            return
+        self.post(happened.LegAnswered(self.leg, event.status, self.codec))
+
+    def _rejected(self, event: sip.Rejected) -> None:
+        self._trunks.alive(self.trunk)
+        self.post(happened.LegFailed(self.leg, FailureKind.RESPONSE, event.status, self._rang))
+
+    def _no_response(self, event: sip.NoResponse) -> None:
+        kind = FailureKind.TRANSPORT if event.cause == "transport" else FailureKind.NO_RESPONSE
+        self.post(happened.LegFailed(self.leg, kind, None, self._rang))
+
+    def _bye_received(self, _event: sip.ByeReceived) -> None:
+        self.post(happened.LegHungUp(self.leg))
+
+    def _dialog_lost(self, event: sip.DialogLost) -> None:
+        LOG.warning("leg %s: the dialog is lost: %s", self.media_name, event.cause)
+        self.post(happened.LegLost(self.leg))
+
+    def _usage_ended(self, event: sip.UsageEnded) -> None:
+        self._usages.pop(event.usage, None)
+
+    def _request(self, event: sip.IncomingRequest) -> None:
+        """A request of the party's within the dialog: a changed session is answered on this leg alone."""
+        if event.request.method not in ("INVITE", "UPDATE"):
+            self._endpoint.respond(event.transaction, 200)
+        elif not self._media_open:
+            self._endpoint.respond(event.transaction, 481)
+        elif not event.request.body:
+            body = self._media.offer(self.media_name) if event.request.method == "INVITE" else b""
+            self._endpoint.respond(event.transaction, 200, body=body, content_type="application/sdp" if body else None)
+        else:
+            try:
+                answer = self._media.answer_offer(self.media_name, event.request.body)
+            except UnusableSdp as error:
+                LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
+                self._endpoint.respond(event.transaction, 488)
+                return
+            self._endpoint.respond(event.transaction, 200, body=answer, content_type="application/sdp")
+
+    def _ack_received(self, event: sip.AckReceived) -> None:
+        """The answer to an offer that our 200 to a re-INVITE without SDP made."""
+        if self._media_open:
+            try:
+                self._media.apply_answer(self.media_name, event.body)
+            except UnusableSdp as error:
+                LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
+
+
+def _profile(trunk: Trunk) -> LegProfile:
+    config = trunk.config
+    return LegProfile(
+        codecs=tuple(config.codecs),
+        ptime_ms=config.ptime_ms,
+        dtmf_payload_type=config.dtmf_payload_type,
+        nat=config.nat,
+        media_networks=tuple(str(network) for network in config.media_addresses),
+    )
+
+
+_ACTS: Final[Mapping[type, Callable[..., None]]] = {
+    sip.Provisional: LegTask._provisional,
+    sip.Answered: LegTask._answered,
+    sip.Rejected: LegTask._rejected,
+    sip.NoResponse: LegTask._no_response,
+    sip.ByeReceived: LegTask._bye_received,
+    sip.DialogLost: LegTask._dialog_lost,
+    sip.UsageEnded: LegTask._usage_ended,
+    sip.IncomingRequest: LegTask._request,
+    sip.AckReceived: LegTask._ack_received,
+}

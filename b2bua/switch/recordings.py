@@ -1,0 +1,136 @@
+"""From a closed WAV to `recording.ready`: a row as soon as the WAV is whole, then the MP3, then the event.
+
+The rows without an MP3 are the queue; memory holds only a bounded part of it, so a crash or a flood loses nothing.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from b2bua.clock import Clock
+from b2bua.switch.journal import Journal
+from b2bua.switch.settlement import Settlement
+from media.recording.mp3 import Mp3Error, Mp3Pool, Mp3Tags
+from storage.records import Recording, WebhookEvent
+from storage.store import Store
+from storage.units import Reader, UnitOfWork
+
+LOG: Final = logging.getLogger(__name__)
+
+QUEUE_LIMIT: Final = 1_000  # recordings remembered for export; beyond it they wait in the database
+SWEEP_S: Final = 30.0  # how often the database is asked for what memory has forgotten or could not do
+EXPORT_TRIES: Final = 5  # then the recording stays WAV only until the next start
+
+
+class Recordings:
+    """Exports finished recordings, one worker for each process of the pool."""
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        settlement: Settlement,
+        pool: Mp3Pool,
+        root: Path,
+        clock: Clock,
+        acknowledge: Callable[[str], None],
+    ) -> None:
+        """`acknowledge` is told the call id of each recording the database knows."""
+        self._acknowledge = acknowledge
+        self._store = store
+        self._journal = journal
+        self._settlement = settlement
+        self._pool = pool
+        self._root = root
+        self._clock = clock
+        self._queue: deque[Recording] = deque()
+        self._busy: set[str] = set()
+        self._tries: dict[str, int] = {}
+        self._more = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.exported = 0
+        self.failed = 0
+
+    @property
+    def queue_length(self) -> int:
+        """Recordings waiting in memory or being exported."""
+        return len(self._queue) + len(self._busy)
+
+    def start(self, workers: int) -> None:
+        """Begin exporting, also what an earlier run left."""
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._export_all(), name=f"mp3 export {n}") for n in range(workers)]
+        self._tasks.append(loop.create_task(self._sweep(), name="recording sweep"))
+
+    async def close(self) -> None:
+        """Stop; what is not exported yet is found again at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def finished(self, call_id: str, org_id: str, wav_path: str, duration_ms: int, gap_frames: int) -> None:
+        """A WAV is whole: write it down and export it."""
+        recording = Recording(call_id, org_id, wav_path, None, duration_ms, gap_frames, self._clock.wall_ms())
+
+        def noted(_result: object) -> None:
+            self._acknowledge(call_id)
+            self._enqueue(recording)
+
+        self._journal.add(lambda unit: unit.recordings.add(recording), noted)
+
+    def _enqueue(self, recording: Recording) -> None:
+        if len(self._queue) < QUEUE_LIMIT and recording.call_id not in self._busy:
+            self._queue.append(recording)
+            self._busy.add(recording.call_id)
+            self._more.set()
+
+    async def _sweep(self) -> None:
+        while True:
+            for recording in await self._store.read(_without_mp3):
+                if self._tries.get(recording.call_id, 0) < EXPORT_TRIES:
+                    self._enqueue(recording)
+            await asyncio.sleep(SWEEP_S)
+
+    async def _export_all(self) -> None:
+        while True:
+            while not self._queue:
+                self._more.clear()
+                await self._more.wait()
+            recording = self._queue.popleft()
+            await self._export(recording)
+
+    async def _export(self, recording: Recording) -> None:
+        mp3_path = str(Path(recording.wav_path).with_suffix(".mp3"))
+        tags = Mp3Tags(f"Call {recording.call_id}", recording.created_at)
+        try:
+            await self._pool.export(self._root / recording.wav_path, self._root / mp3_path, tags)
+        except Mp3Error as error:
+            self.failed += 1
+            self._tries[recording.call_id] = self._tries.get(recording.call_id, 0) + 1
+            LOG.error("the recording of call %s could not be made into MP3: %s", recording.call_id, error)
+            self._busy.discard(recording.call_id)
+            return
+        self.exported += 1
+        self._tries.pop(recording.call_id, None)
+        self._journal.add(lambda unit: self._ready(unit, recording, mp3_path), lambda _r: self._announced(recording))
+
+    def _ready(self, unit: UnitOfWork, recording: Recording, mp3_path: str) -> None:
+        """Note the MP3 and tell of it after the call's terminal event; an unsettled call is left to the sweep."""
+        cdr = unit.cdrs.get(recording.call_id)
+        noted = unit.recordings.get(recording.call_id)
+        if cdr is None or noted is None or noted.mp3_path is not None or noted.purged_at is not None:
+            return
+        unit.recordings.set_mp3(recording.call_id, mp3_path)
+        numbered = replace(cdr, sequence=cdr.sequence + 1)
+        unit.outbox.add(self._settlement.outbox_event(numbered, WebhookEvent.RECORDING_READY))
+
+    def _announced(self, recording: Recording) -> None:
+        self._busy.discard(recording.call_id)
+
+
+def _without_mp3(reader: Reader) -> list[Recording]:
+    return reader.recordings_without_mp3(QUEUE_LIMIT)

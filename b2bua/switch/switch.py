@@ -1,0 +1,379 @@
+"""The switch: places calls, routes what SIP and media report to them, and keeps count."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.alarm import Alarm, Scheduler
+from b2bua.call.errors import CallAlreadyEnded, CallNotFound, CapacityExhausted, InvalidParties
+from b2bua.call.events import HangupRequested, MediaSilent, SystemStopping
+from b2bua.call.identity import compose
+from b2bua.call.machine import CallMachine
+from b2bua.call.masking import Party, parse_party, same_party
+from b2bua.call.model import Leg, PlaceCall, PlacedCall, TrunkState
+from b2bua.clock import Clock
+from b2bua.config import Config
+from b2bua.sip import events as sip
+from b2bua.sip.routing import bracketed
+from b2bua.sip.settings import OutgoingRequest
+from b2bua.switch.admission import AdmissionPlan, admit, replay
+from b2bua.switch.call_task import CallTask
+from b2bua.switch.journal import Journal
+from b2bua.switch.leg_task import LegTask
+from b2bua.switch.recordings import Recordings
+from b2bua.switch.settlement import Settlement
+from b2bua.switch.trunks import Probing, Trunk, Trunks
+from b2bua.tokens import Tokens
+from b2bua.transport.endpoint import SipEndpoint
+from media import events as media_events
+from media.engine import MediaEngine
+from storage.errors import StoreUnavailable
+from storage.records import CallRecord
+from storage.store import Store
+
+LOG: Final = logging.getLogger(__name__)
+
+HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
+RETRY_AFTER_S: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the switch brings together."""
+
+    store: Store
+    journal: Journal
+    settlement: Settlement
+    recordings: Recordings
+    media: MediaEngine
+    trunks: Trunks
+    clock: Clock
+    tokens: Tokens
+    scheduler: Scheduler
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters since the start, for /metrics."""
+
+    calls_placed: int = 0
+    calls_refused: int = 0
+    calls_settled: int = 0
+    inbound_refused: int = 0
+
+
+class Switch:
+    """The facade the API and the process see. Bound to its SIP endpoint by `attach` before anything else."""
+
+    def __init__(self, config: Config, rooms: Rooms) -> None:
+        self._config = config
+        self._rooms = rooms
+        self._calls: dict[str, CallTask] = {}
+        self._usages: dict[int, LegTask] = {}
+        self._probes: dict[int, Trunk] = {}
+        self._awaiting_recorder: dict[str, CallTask] = {}
+        self._admitting = 0
+        self._draining = False
+        self._open = False
+        self._on_empty: Callable[[], None] | None = None
+        self._endpoint: SipEndpoint | None = None
+        self._heartbeat = Alarm(rooms.scheduler, self._beat)
+        self._probing = Probing(rooms.trunks, rooms.scheduler, self._probe)
+        self.tally = Tally()
+
+    # The process
+
+    def attach(self, endpoint: SipEndpoint) -> None:
+        """Bind the SIP endpoint whose events come to `on_sip_event`."""
+        self._endpoint = endpoint
+
+    def start(self) -> None:
+        """Take calls: probe the trunks, keep the sign of life."""
+        self._open = True
+        self._probing.start()
+        self._beat()
+
+    def drain(self, on_empty: Callable[[], None]) -> None:
+        """Take no more calls; `on_empty` is called once the last live one is settled, at once where there is none."""
+        self._draining = True
+        self._endpoint_bound().user_agent.accepting = False
+        self._on_empty = on_empty
+        self._tell_if_empty()
+
+    def end_all_calls(self) -> None:
+        """Hang up every live call at once; each is still settled and reported."""
+        for task in list(self._calls.values()):
+            task.post(SystemStopping())
+
+    def stop(self) -> None:
+        """Stop the timers; calls are over by now."""
+        self._open = False
+        self._probing.stop()
+        self._heartbeat.clear()
+
+    # What the API asks
+
+    async def place_call(self, command: PlaceCall) -> PlacedCall:
+        """Place a masked call; returns once it is admitted. Raises a `CallError`."""
+        try:
+            if command.idempotency_key is not None:
+                at = self._rooms.clock.wall_ms()
+                earlier = await self._rooms.store.read(lambda reader: replay(reader, command, at))
+                if earlier is not None:
+                    return earlier
+            return await self._place(command)
+        except CapacityExhausted:
+            self.tally.calls_refused += 1
+            raise
+        except StoreUnavailable as error:
+            self.tally.calls_refused += 1
+            LOG.error("a call is refused: the store is unavailable: %s", error)
+            raise CapacityExhausted("The service cannot take calls right now.", RETRY_AFTER_S) from error
+
+    async def hang_up(self, org_id: str, call_id: str) -> None:
+        """End a live call on every leg. Raises `CallNotFound` or `CallAlreadyEnded`."""
+        task = self._calls.get(call_id)
+        if task is not None and task.machine.record.org_id == org_id:
+            if task.machine.record.ended_at is not None:
+                raise CallAlreadyEnded("The call has already ended.")
+            task.post(HangupRequested())
+            return
+        if await self._rooms.store.read(lambda reader: reader.call(org_id, call_id)) is None:
+            raise CallNotFound("No such call.")
+        raise CallAlreadyEnded("The call has already ended.")
+
+    def ready(self) -> bool:
+        """Whether calls are taken now."""
+        return self._open and not self._draining
+
+    def live_calls(self) -> int:
+        """Calls admitted and not yet settled."""
+        return len(self._calls)
+
+    def trunk_states(self) -> list[TrunkState]:
+        """Every trunk as it is now."""
+        return self._rooms.trunks.states()
+
+    def counters(self) -> Mapping[str, float]:
+        """Counters and gauges for /metrics, by name."""
+        figures: dict[str, float] = {
+            "calls_placed_total": self.tally.calls_placed,
+            "calls_refused_total": self.tally.calls_refused,
+            "calls_settled_total": self.tally.calls_settled,
+            "inbound_refused_total": self.tally.inbound_refused,
+            "journal_backlog": self._rooms.journal.backlog,
+            "journal_retries_total": self._rooms.journal.retries,
+            "journal_given_up_total": self._rooms.journal.failed,
+            "recordings_queue_length": self._rooms.recordings.queue_length,
+            "recordings_exported_total": self._rooms.recordings.exported,
+            "recordings_failed_total": self._rooms.recordings.failed,
+            "media_port_pairs_left": self._rooms.media.ports_left(),
+        }
+        figures.update({f"media_{name}": value for name, value in self._rooms.media.counters().items()})
+        figures.update({f"sip_{name}": value for name, value in self._endpoint_bound().figures().items()})
+        return figures
+
+    # What SIP and media report
+
+    def on_sip_event(self, event: sip.UserAgentEvent) -> None:
+        """Route an event of the user agent to the leg, probe or refusal it belongs to."""
+        match event:
+            case sip.IncomingInvite():
+                self._refuse_inbound(event)
+            case sip.IncomingRequest(usage=None):
+                self._endpoint_bound().respond(event.transaction, 481)
+            case sip.RequestAnswered():
+                trunk = self._probes.pop(event.request, None)
+                if trunk is not None:
+                    self._rooms.trunks.probe_answered(trunk, event.response.status, self._rooms.scheduler.time())
+            case sip.RequestFailed():
+                trunk = self._probes.pop(event.request, None)
+                if trunk is not None:
+                    self._rooms.trunks.probe_failed(trunk, event.cause)
+            case _:
+                leg = None if event.usage is None else self._usages.get(event.usage)
+                if leg is not None:
+                    leg.on_sip_event(event)
+
+    def on_media_event(self, event: media_events.MediaEvent) -> None:
+        """Route an event of the media engine to its call."""
+        match event:
+            case media_events.RecordingFinished():
+                self._recording_over(event.call_id, event)
+            case media_events.RecordingFailed():
+                LOG.error("call %s: the recording failed: %s", event.call_id, event.error)
+                self._recording_over(event.call_id, None)
+            case media_events.MediaLost():
+                call_id, _, leg = event.leg.partition("/")
+                task = self._calls.get(call_id)
+                if task is not None:
+                    task.post(MediaSilent(Leg(leg)))
+            case _:
+                LOG.debug("media event %s", event)
+
+    # Inside
+
+    async def _place(self, command: PlaceCall) -> PlacedCall:
+        party_a, party_b = self._parties(command)
+        self._check_capacity()
+        trunk_a, trunk_b, numbers = self._route(party_a, party_b)
+        plan = AdmissionPlan(
+            call_id=self._rooms.tokens.uuid(),
+            event_id=self._rooms.tokens.uuid(),
+            party_a=party_a.text,
+            party_b=party_b.text,
+            candidates=[(trunk_a.name, number) for number in numbers],
+            ring_timeout_s=command.ring_timeout_s or self._config.calls.ring_timeout_s,
+            record=self._config.calls.record if command.record is None else command.record,
+            at=self._rooms.clock.wall_ms(),
+        )
+        self._admitting += 1
+        try:
+            placed = await self._rooms.store.run(lambda unit: admit(unit, command, plan))
+        finally:
+            self._admitting -= 1
+        if not placed.replayed:
+            self._begin(placed.record, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
+        return placed
+
+    def _parties(self, command: PlaceCall) -> tuple[Party, Party]:
+        allowed = self._config.calls.sip_parties
+        parsed: list[Party] = []
+        for field, text in (("party_a", command.party_a), ("party_b", command.party_b)):
+            party = parse_party(text, sip_allowed=allowed)
+            if party is None:
+                raise InvalidParties("Not a valid Indian mobile number.", field)
+            if party.host is not None and self._rooms.trunks.at(party.host, party.port or 5060) is None:
+                raise InvalidParties("No trunk has this host and port.", field)
+            parsed.append(party)
+        if same_party(parsed[0], parsed[1]):
+            raise InvalidParties("The two parties must be different.", "party_b")
+        return parsed[0], parsed[1]
+
+    def _check_capacity(self) -> None:
+        if not self.ready():
+            raise CapacityExhausted("The service takes no new calls right now.", RETRY_AFTER_S)
+        if len(self._calls) + self._admitting >= self._config.calls.max_concurrent:
+            raise CapacityExhausted("The limit of concurrent calls is reached.", RETRY_AFTER_S)
+        if self._rooms.journal.overloaded:
+            raise CapacityExhausted("The service cannot take calls right now.", RETRY_AFTER_S)
+        if self._rooms.media.ports_left() < 2 * (self._admitting + 1):
+            raise CapacityExhausted("No media port is free.", RETRY_AFTER_S)
+
+    def _route(self, party_a: Party, party_b: Party) -> tuple[Trunk, Trunk, tuple[str, ...]]:
+        """A trunk for each leg and the numbers that may be shown on both, in declared order."""
+        trunk_a = self._trunk_of(party_a, legs=2 if party_b.host is None else 1)
+        trunk_b = self._trunk_of(party_b, legs=1) if party_b.host is not None or party_a.host is not None else trunk_a
+        numbers = tuple(number for number in trunk_a.config.numbers if number in trunk_b.config.numbers)
+        if not numbers:
+            numbers = tuple(trunk_a.config.numbers) or tuple(trunk_b.config.numbers)
+        if not numbers:
+            raise CapacityExhausted("No masked number is free.", RETRY_AFTER_S)
+        return trunk_a, trunk_b, numbers
+
+    def _trunk_of(self, party: Party, legs: int) -> Trunk:
+        trunks = self._rooms.trunks
+        if party.host is None:
+            trunk = trunks.choose(legs)
+            if trunk is None:
+                raise CapacityExhausted("No trunk is up and has room.", RETRY_AFTER_S)
+            return trunk
+        named = trunks.at(party.host, party.port or 5060)
+        now = self._rooms.clock.monotonic()
+        if named is None or not named.usable(now) or not named.has_room(now, legs):
+            raise CapacityExhausted("The trunk of a party is down or full.", RETRY_AFTER_S)
+        return named
+
+    def _begin(self, record: CallRecord, parties: dict[Leg, tuple[Party, Trunk]]) -> None:
+        rooms = self._rooms
+        endpoint = self._endpoint_bound()
+        legs = {
+            leg: LegTask(
+                leg,
+                record.call_id,
+                trunk,
+                compose(party, record.masked_number, trunk.config),
+                endpoint=endpoint,
+                media=rooms.media,
+                trunks=rooms.trunks,
+                usages=self._usages,
+                now=rooms.clock.monotonic,
+            )
+            for leg, (party, trunk) in parties.items()
+        }
+        task = CallTask(
+            CallMachine(record),
+            legs,
+            media=rooms.media,
+            books=rooms.settlement,
+            clock=rooms.clock,
+            scheduler=rooms.scheduler,
+            on_settled=self._settled,
+        )
+        for leg_task in legs.values():
+            leg_task.post = task.post
+        self._calls[record.call_id] = task
+        self.tally.calls_placed += 1
+        task.start()
+
+    def _settled(self, task: CallTask) -> None:
+        self._calls.pop(task.call_id, None)
+        if task.recording:
+            self._awaiting_recorder[task.call_id] = task
+        self.tally.calls_settled += 1
+        self._tell_if_empty()
+
+    def _recording_over(self, call_id: str, finished: media_events.RecordingFinished | None) -> None:
+        task = self._calls.get(call_id) or self._awaiting_recorder.pop(call_id, None)
+        if task is None:
+            return
+        if finished is not None:
+            org_id = task.machine.record.org_id
+            self._rooms.recordings.finished(
+                call_id, org_id, finished.wav_path, finished.duration_ms, finished.gap_frames
+            )
+        task.recording_stopped()
+
+    def _tell_if_empty(self) -> None:
+        if self._on_empty is not None and not self._calls:
+            on_empty, self._on_empty = self._on_empty, None
+            on_empty()
+
+    def _refuse_inbound(self, event: sip.IncomingInvite) -> None:
+        """No one can be reached by calling in: a number of ours is out of reach, any other does not exist."""
+        self.tally.inbound_refused += 1
+        trunk = self._rooms.trunks.owner(event.source)
+        dialled = (event.request.uri.user or "").lstrip("+")
+        ours = trunk is not None and dialled in trunk.config.numbers
+        self._endpoint_bound().respond(event.transaction, 480 if ours else 404)
+
+    def _probe(self, trunk: Trunk) -> None:
+        destination = trunk.destination
+        if destination is None:
+            self._rooms.trunks.probe_failed(trunk, "its name does not resolve")
+            return
+        target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
+        handle = self._endpoint_bound().request(
+            OutgoingRequest(
+                method="OPTIONS",
+                request_uri=target,
+                from_uri=target,
+                to_uri=target,
+                destination=destination,
+                headers=(("Accept", "application/sdp"),),
+                body=b"",
+                credentials=None,
+            )
+        )
+        self._probes[handle] = trunk
+
+    def _beat(self) -> None:
+        at = self._rooms.clock.wall_ms()
+        if self._rooms.journal.backlog < 100:  # a store that cannot be written has no use for more signs of life
+            self._rooms.journal.add(lambda unit: unit.calls.heartbeat(at))
+        self._heartbeat.set(self._rooms.scheduler.time() + HEARTBEAT_S)
+
+    def _endpoint_bound(self) -> SipEndpoint:
+        assert self._endpoint is not None, "attach() comes first"
+        return self._endpoint

@@ -1,0 +1,252 @@
+"""The trunks as they are now: where they are, whether they answer, how full they are, and which one a leg takes."""
+
+import ipaddress
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.alarm import Alarm, Scheduler
+from b2bua.call.model import TrunkState
+from b2bua.clock import Clock
+from b2bua.config import Trunk as TrunkConfig
+from b2bua.config import TrunkUri
+from b2bua.sip.routing import TransportAddress, is_ip_literal
+
+LOG: Final = logging.getLogger(__name__)
+
+FAILED_PROBES_TO_DOWN: Final = 2
+DOWN_STATUSES: Final = frozenset({408, 503})
+PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; emptied when full
+
+
+@dataclass(slots=True, eq=False)
+class Trunk:
+    """One configured trunk and its present state. Live calls are counted in legs: a trunk sees each leg as a call."""
+
+    config: TrunkConfig
+    addresses: tuple[str, ...] = ()
+    up: bool = True
+    reason: str = "not probed yet"
+    live_calls: int = 0
+    placed: int = 0
+    failed_probes: int = 0
+    cps_tokens: float = 0.0
+    cps_refilled_at: float = 0.0
+    last_options_at: int | None = None
+    last_options_status: int | None = None
+    round_trip_ms: float | None = None
+    probe_sent_at: float = 0.0
+    not_before: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The configured name."""
+        return self.config.name
+
+    @property
+    def destination(self) -> TransportAddress | None:
+        """Where its requests are sent: the outbound proxy if it has one. None while the name does not resolve."""
+        if not self.addresses:
+            return None
+        next_hop = self.next_hop
+        return TransportAddress(next_hop.transport, self.addresses[0], next_hop.port)
+
+    @property
+    def next_hop(self) -> TrunkUri:
+        """Where its requests go first."""
+        return self.config.outbound_proxy or self.config.uri
+
+    def usable(self, now: float) -> bool:
+        """Whether a leg may be sent to it at all."""
+        return self.up and bool(self.addresses) and now >= self.not_before
+
+    def has_room(self, now: float, legs: int) -> bool:
+        """Whether `legs` more legs fit under its caps. The call rate is asked for the first of them."""
+        if self.config.max_calls and self.live_calls + legs > self.config.max_calls:
+            return False
+        self._refill(now)
+        return self.config.cps == 0 or self.cps_tokens >= 1.0
+
+    def take(self, now: float) -> None:
+        """Count a leg in, and its INVITE against the call rate."""
+        self._refill(now)
+        self.live_calls += 1
+        self.placed += 1
+        if self.config.cps > 0:
+            self.cps_tokens -= 1.0
+
+    def give_back(self) -> None:
+        """Count a leg out."""
+        self.live_calls -= 1
+
+    def _refill(self, now: float) -> None:
+        """The bucket holds one second's worth of calls."""
+        if self.config.cps > 0:
+            self.cps_tokens = min(
+                float(self.config.cps), self.cps_tokens + (now - self.cps_refilled_at) * self.config.cps
+            )
+            self.cps_refilled_at = now
+
+
+class Trunks:
+    """All trunks: choice, ownership of sources, and what their OPTIONS and live traffic say of them."""
+
+    def __init__(self, configs: Iterable[TrunkConfig], clock: Clock) -> None:
+        self._clock = clock
+        now = clock.monotonic()
+        self._trunks = tuple(Trunk(config, cps_tokens=float(config.cps), cps_refilled_at=now) for config in configs)
+        self._peers: dict[str, bool] = {}
+        for trunk in self._trunks:
+            if is_ip_literal(trunk.next_hop.host):
+                trunk.addresses = (trunk.next_hop.host,)
+
+    def __iter__(self) -> Iterator[Trunk]:
+        return iter(self._trunks)
+
+    def __len__(self) -> int:
+        return len(self._trunks)
+
+    def is_peer(self, source: TransportAddress) -> bool:
+        """Whether the source's address belongs to a trunk; anything else is a stranger."""
+        known = self._peers.get(source.host)
+        if known is None:
+            if len(self._peers) >= PEER_CACHE_LIMIT:
+                self._peers.clear()
+            known = self._peers[source.host] = any(_covers(trunk, source.host) for trunk in self._trunks)
+        return known
+
+    def owner(self, source: TransportAddress) -> Trunk | None:
+        """The trunk a request from this source belongs to: of several, the one with its port, then the first."""
+        owners = [trunk for trunk in self._trunks if _covers(trunk, source.host)]
+        for trunk in owners:
+            if trunk.config.uri.port == source.port:
+                return trunk
+        return owners[0] if owners else None
+
+    def at(self, host: str, port: int) -> Trunk | None:
+        """The trunk whose `uri` has this host and port."""
+        for trunk in self._trunks:
+            if trunk.config.uri.port == port and trunk.config.uri.host.lower() == host.lower():
+                return trunk
+        return None
+
+    def choose(self, legs: int, number: str | None = None) -> Trunk | None:
+        """The trunk a plain number goes out by: up, with room for `legs`, of the lowest priority, shared by weight.
+
+        `number` restricts it to trunks that may show this masked number.
+        """
+        now = self._clock.monotonic()
+        ready = [
+            trunk
+            for trunk in self._trunks
+            if trunk.usable(now) and trunk.has_room(now, legs) and (number is None or number in trunk.config.numbers)
+        ]
+        return min(ready, key=lambda trunk: (trunk.config.priority, trunk.placed / trunk.config.weight), default=None)
+
+    def resolved(self, trunk: Trunk, addresses: Sequence[str]) -> None:
+        """A trunk's name resolved; an empty answer takes it down until it resolves again."""
+        if addresses:
+            if not trunk.addresses and not trunk.up:
+                self._mark(trunk, up=True, reason="resolved")
+            trunk.addresses = tuple(addresses)
+        elif not trunk.addresses:
+            self._mark(trunk, up=False, reason="its name does not resolve")
+        self._peers.clear()
+
+    def probe_answered(self, trunk: Trunk, status: int, now: float) -> None:
+        """An OPTIONS got a final response: any of them but 408 and 503 shows a live peer."""
+        trunk.last_options_at = self._clock.wall_ms()
+        trunk.last_options_status = status
+        trunk.round_trip_ms = round((now - trunk.probe_sent_at) * 1000, 1)
+        if status in DOWN_STATUSES:
+            self._mark(trunk, up=False, reason=f"OPTIONS answered {status}")
+            return
+        trunk.failed_probes = 0
+        self._mark(trunk, up=True, reason=f"OPTIONS answered {status}")
+
+    def probe_failed(self, trunk: Trunk, cause: str) -> None:
+        """An OPTIONS got nothing; the second in a row takes the trunk down."""
+        trunk.last_options_at = self._clock.wall_ms()
+        trunk.last_options_status = None
+        trunk.round_trip_ms = None
+        trunk.failed_probes += 1
+        if trunk.failed_probes >= FAILED_PROBES_TO_DOWN:
+            self._mark(trunk, up=False, reason=f"OPTIONS unanswered ({cause})")
+
+    def alive(self, trunk: Trunk) -> None:
+        """Live traffic was answered: proof enough that the trunk is up."""
+        trunk.failed_probes = 0
+        if not trunk.up:
+            self._mark(trunk, up=True, reason="answered a call")
+
+    def held_off(self, trunk: Trunk, seconds: float) -> None:
+        """The trunk answered 503 with Retry-After: leave it alone so long."""
+        trunk.not_before = max(trunk.not_before, self._clock.monotonic() + seconds)
+
+    def states(self) -> list[TrunkState]:
+        """Every trunk as an operator sees it."""
+        now = self._clock.monotonic()
+        return [
+            TrunkState(
+                name=trunk.name,
+                uri=trunk.config.uri.text,
+                up=trunk.usable(now),
+                reason=trunk.reason if now >= trunk.not_before else "asked to be left alone (503 Retry-After)",
+                live_calls=trunk.live_calls,
+                max_calls=trunk.config.max_calls,
+                cps=trunk.config.cps,
+                last_options_at=trunk.last_options_at,
+                last_options_status=trunk.last_options_status,
+                round_trip_ms=trunk.round_trip_ms,
+            )
+            for trunk in self._trunks
+        ]
+
+    def _mark(self, trunk: Trunk, *, up: bool, reason: str) -> None:
+        if up != trunk.up:
+            LOG.warning("trunk %s is %s: %s", trunk.name, "up" if up else "down", reason)
+        trunk.up = up
+        trunk.reason = reason
+
+
+class Probing:
+    """Sends each trunk its OPTIONS on the configured interval, the trunks spread over it."""
+
+    def __init__(self, trunks: Trunks, scheduler: Scheduler, probe: Callable[[Trunk], None]) -> None:
+        self._scheduler = scheduler
+        self._probe = probe
+        self._alarms: dict[Trunk, Alarm] = {
+            trunk: Alarm(scheduler, lambda trunk=trunk: self._due(trunk))  # type: ignore[misc]
+            for trunk in trunks
+            if trunk.config.options_interval_s > 0
+        }
+
+    def start(self) -> None:
+        """Probe every trunk, the first at once, a fiftieth of a second between one and the next."""
+        for position, alarm in enumerate(self._alarms.values()):
+            alarm.set(self._scheduler.time() + position * 0.02)
+
+    def stop(self) -> None:
+        """Send no more."""
+        for alarm in self._alarms.values():
+            alarm.clear()
+
+    def _due(self, trunk: Trunk) -> None:
+        trunk.probe_sent_at = self._scheduler.time()
+        self._alarms[trunk].set(trunk.probe_sent_at + trunk.config.options_interval_s)
+        self._probe(trunk)
+
+
+def _covers(trunk: Trunk, host: str) -> bool:
+    if host in trunk.addresses:
+        return True
+    if host == trunk.config.uri.host:  # the peer itself, where its requests go by a proxy
+        return True
+    if not trunk.config.addresses:
+        return False
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in trunk.config.addresses)
