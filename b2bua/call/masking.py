@@ -76,7 +76,7 @@ def _identity(party: Party) -> tuple[str, str | None, int | None]:
 
 
 def format_number(number: str, template: str) -> str:
-    """A number of ten digits, or twelve with 91, in a trunk's format: `{e164}`, `{plain}`, `{national}`, `0{national}`."""
+    """A number of ten digits, or twelve with 91, in a format of a trunk: `{e164}`, `{plain}` or `{national}`."""
     national = number.removeprefix(COUNTRY_CODE) if len(number) == 12 else number
     plain = COUNTRY_CODE + national
     return template.replace("{e164}", f"+{plain}").replace("{plain}", plain).replace("{national}", national)

@@ -1,0 +1,81 @@
+"""A leg's headers: the masked number everywhere, in the trunk's own formats."""
+
+import inspect
+
+import pytest
+
+from b2bua.call.identity import LegHeaders, compose
+from b2bua.call.masking import Party
+from b2bua.config import Trunk
+from tests.support.configurations import config_of
+
+CALLEE = Party("9876543210", "9876543210")
+MASKED = "917969002802"
+
+
+def trunk(lines: str = "", uri: str = "sip:203.0.113.1:5060") -> Trunk:
+    return config_of(f'[[trunks]]\nname = "t"\nuri = "{uri}"\n{lines}').trunks[0]
+
+
+def test_the_usual_leg() -> None:
+    assert compose(CALLEE, MASKED, trunk()) == LegHeaders(
+        request_uri="sip:+919876543210@203.0.113.1",
+        from_uri="sip:+917969002802@203.0.113.1",
+        to_uri="sip:+919876543210@203.0.113.1",
+        from_display=None,
+        headers=(("P-Asserted-Identity", "<sip:+917969002802@203.0.113.1>"),),
+    )
+
+
+def test_a_port_other_than_5060_stands_in_the_request_uri_alone() -> None:
+    headers = compose(CALLEE, MASKED, trunk(uri="sip:[2001:db8::1]:5070"))
+    assert headers.request_uri == "sip:+919876543210@[2001:db8::1]:5070"
+    assert headers.to_uri == "sip:+919876543210@[2001:db8::1]"
+    assert headers.from_uri == "sip:+917969002802@[2001:db8::1]"
+
+
+def test_an_airtel_type_trunk() -> None:
+    headers = compose(CALLEE, MASKED, trunk('domain = "ims.example"\nuser_phone = true', "sip:203.0.113.1:5080"))
+    assert headers.request_uri == "sip:+919876543210@ims.example;user=phone"
+    assert headers.from_uri == "sip:+917969002802@ims.example;user=phone"
+    assert headers.to_uri == "sip:+919876543210@ims.example;user=phone"
+    assert headers.headers == (("P-Asserted-Identity", "<sip:+917969002802@ims.example;user=phone>"),)
+
+
+def test_each_header_has_a_format_of_its_own() -> None:
+    profile = trunk(
+        'number_format = "{plain}"\nrequest_uri_format = "0{national}"\nfrom_format = "{national}"\n'
+        'to_format = "{e164}"\nidentity = ["p-preferred-identity", "diversion"]'
+    )
+    headers = compose(CALLEE, MASKED, profile)
+    assert headers.request_uri == "sip:09876543210@203.0.113.1"
+    assert headers.from_uri == "sip:7969002802@203.0.113.1"
+    assert headers.to_uri == "sip:+919876543210@203.0.113.1"
+    assert headers.headers == (
+        ("P-Preferred-Identity", "<sip:917969002802@203.0.113.1>"),
+        ("Diversion", "<sip:917969002802@203.0.113.1>;reason=unconditional;counter=1"),
+    )
+
+
+@pytest.mark.parametrize(("privacy", "level"), [("", "off"), ("none", "off"), ("id", "full"), ("header;id", "full")])
+def test_privacy_is_said_in_its_own_header_and_in_remote_party_id(privacy: str, level: str) -> None:
+    profile = trunk(f'identity = ["remote-party-id"]\nprivacy = "{privacy}"')
+    headers = dict(compose(CALLEE, MASKED, profile).headers)
+    assert headers["Remote-Party-ID"].endswith(f";party=calling;screen=yes;privacy={level}")
+    assert headers.get("Privacy", "") == privacy
+
+
+def test_no_identity_header_when_none_is_wanted() -> None:
+    assert compose(CALLEE, MASKED, trunk("identity = []")).headers == ()
+
+
+def test_a_sip_partys_user_part_is_dialled_as_given() -> None:
+    desk = Party("sip:1001.desk@127.0.0.1:5071", "1001.desk", "127.0.0.1", 5071)
+    headers = compose(desk, MASKED, trunk("user_phone = true", "sip:127.0.0.1:5071"))
+    assert headers.request_uri == "sip:1001.desk@127.0.0.1:5071"
+    assert headers.to_uri == "sip:1001.desk@127.0.0.1"
+    assert headers.from_uri == "sip:+917969002802@127.0.0.1;user=phone"
+
+
+def test_the_other_party_is_not_even_an_argument() -> None:
+    assert list(inspect.signature(compose).parameters) == ["callee", "masked_number", "trunk"]

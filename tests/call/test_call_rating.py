@@ -1,0 +1,93 @@
+"""Money: pulses and paise, and the record of a finished call."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b2bua.call.model import HangupCause, HangupParty, Leg
+from b2bua.call.rating import bill_duration_s, price_paise, pulse_paise
+from b2bua.call.record import finish, finish_interrupted, terminal_event, with_leg
+from storage.records import CallRecord, CallStatus, Tariff, WebhookEvent
+from tests.support.call_walk import CREATED_AT, a_call
+
+BRIDGED = a_call(
+    status=CallStatus.IN_PROGRESS,
+    started_at=CREATED_AT + 10,
+    a_answered_at=CREATED_AT + 2000,
+    answered_at=CREATED_AT + 5000,
+)
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "billed_s", "paise"),
+    [(0, 60, 150), (1, 60, 150), (60, 60, 150), (61, 120, 300), (94, 120, 300), (120, 120, 300), (7200, 7200, 18_000)],
+)
+def test_whole_pulses_at_least_one(duration_s: int, billed_s: int, paise: int) -> None:
+    assert bill_duration_s(duration_s, 60) == billed_s
+    assert price_paise(billed_s, 150, 60) == paise
+
+
+def test_a_pulse_is_rounded_up_to_a_paisa() -> None:
+    assert pulse_paise(150, 60) == 150
+    assert pulse_paise(100, 1) == 2
+    assert pulse_paise(150, 30) == 75
+    assert pulse_paise(0, 60) == 0
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(1, 600))
+def test_what_is_reserved_pulse_by_pulse_is_what_is_charged(duration_s: int, rate: int, pulse_s: int) -> None:
+    billed_s = bill_duration_s(duration_s, pulse_s)
+    assert billed_s % pulse_s == 0
+    assert duration_s <= billed_s < duration_s + pulse_s or (duration_s == 0 and billed_s == pulse_s)
+    assert price_paise(billed_s, rate, pulse_s) == billed_s // pulse_s * pulse_paise(rate, pulse_s)
+    assert price_paise(billed_s, rate, pulse_s) * 60 >= billed_s * rate
+
+
+@pytest.mark.parametrize(("talk_ms", "duration_s"), [(0, 0), (499, 0), (500, 1), (1500, 2), (2500, 3), (60_499, 60)])
+def test_a_duration_is_rounded_to_whole_seconds_and_the_pulses_follow_it(talk_ms: int, duration_s: int) -> None:
+    record = finish(BRIDGED, HangupCause.NORMAL, 0, talk_ms, HangupParty.A)
+    assert record.duration_s == duration_s
+    assert record.bill_duration_s == 60
+    assert record.ended_at == CREATED_AT + 5000 + talk_ms
+
+
+def test_a_call_that_was_never_bridged_costs_nothing() -> None:
+    record = finish(a_call(), HangupCause.BUSY, CREATED_AT + 700, None)
+    assert (record.status, record.price_paise, record.ended_at) == (CallStatus.FAILED, 0, CREATED_AT + 700)
+
+
+def test_an_organisations_own_tariff_counts() -> None:
+    record = finish(replace(BRIDGED, tariff=Tariff(100, 15)), HangupCause.NORMAL, 0, 31_000)
+    assert (record.bill_duration_s, record.price_paise) == (45, 75)
+
+
+def test_a_crash_bills_a_bridged_call_to_the_last_sign_of_life() -> None:
+    talking = with_leg(BRIDGED, Leg.A, status="answered", answered_at=CREATED_AT + 2000)
+    record = finish_interrupted(talking, CREATED_AT + 5000 + 61_000)
+    assert (record.status, record.hangup_cause) == (CallStatus.COMPLETED, "system_restart")
+    assert (record.duration_s, record.price_paise, record.hangup_party) == (61, 300, "system")
+    assert (record.legs[0].status, record.legs[0].ended_at) == ("ended", record.ended_at)
+    assert terminal_event(record) is WebhookEvent.COMPLETED
+
+
+def test_a_crash_right_after_the_bridge_bills_one_pulse() -> None:
+    record = finish_interrupted(BRIDGED, CREATED_AT)
+    assert (record.ended_at, record.duration_s, record.price_paise) == (CREATED_AT + 5000, 0, 150)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [a_call(), a_call(status=CallStatus.ANSWERED, started_at=CREATED_AT + 5, a_answered_at=CREATED_AT + 9000)],
+)
+def test_a_crash_before_the_bridge_costs_nothing(record: CallRecord) -> None:
+    finished = finish_interrupted(record, CREATED_AT + 3000)
+    assert (finished.status, finished.hangup_cause, finished.price_paise) == (CallStatus.FAILED, "system_restart", 0)
+    assert finished.ended_at == max(CREATED_AT + 3000, record.a_answered_at or 0)
+    assert terminal_event(finished) is WebhookEvent.FAILED
+
+
+def test_a_finished_record_is_not_finished_again() -> None:
+    record = finish(BRIDGED, HangupCause.NORMAL, 0, 1000)
+    assert finish_interrupted(record, CREATED_AT + 10**6) is record
