@@ -146,8 +146,10 @@ class Dispatcher:
         self._send_all(turn.deliveries, sender)
         if turn.next_due_at is None or room - len(turn.deliveries) <= 0:
             return  # a commit, or an outcome, wakes
-        wait_s = (turn.next_due_at - self._clock.wall_ms()) / 1000
-        self._call_again(wait_s if turn.deliveries else max(wait_s, 0.0) or PAUSE_S)
+        if turn.next_due_at <= now_ms and not turn.deliveries:
+            self._call_again(PAUSE_S)
+        else:
+            self._call_again((turn.next_due_at - self._clock.wall_ms()) / 1000)
 
     def _exchange(self, unit: UnitOfWork, outcomes: Sequence[DeliveryOutcome], now_ms: int, room: int) -> _Turn:
         """Runs on the database thread."""

@@ -5,6 +5,7 @@ The connector connects to the very addresses this resolver returned, so a name t
 """
 
 import asyncio
+import errno
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -22,6 +23,9 @@ _COMPATIBLE: Final = IPv6Network("::/96")  # RFC 4291 section 2.5.5.1, deprecate
 
 class TargetRefused(OSError):
     """A webhook's host is, or resolves only to, addresses that are not public."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EACCES, reason)
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:

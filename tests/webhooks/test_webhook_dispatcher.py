@@ -1,0 +1,297 @@
+"""CONTRACT.md section 5: delivered at least once, in order, and one bad endpoint holds up no other."""
+
+import asyncio
+import json
+import socket
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+
+from control_api.webhooks import dispatcher as dispatcher_module
+from control_api.webhooks.dispatcher import DispatcherSettings
+from control_api.webhooks.sender import LARGEST_REPLY_BYTES
+from control_api.webhooks.signing import verify_body, verify_body_v2
+from storage.errors import StoreUnavailable
+from storage.records import WebhookEvent
+from storage.store import Store
+from tests.support.webhook_receiver import Receiver, WebhookBench, answering
+
+pytestmark = pytest.mark.sockets
+
+SETTINGS = DispatcherSettings(
+    user_agent="maskbridge/1.2", timeout_s=5.0, allow_private_targets=True, close_grace_s=0.05
+)
+
+
+@pytest.fixture
+async def receiver():
+    server = Receiver()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    listening = socket.create_server(("127.0.0.1", 0))
+    await web.SockSite(runner, listening).start()
+    server.base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    yield server
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def open_bench(receiver):
+    benches = []
+
+    async def make(**settings):
+        benches.append(await WebhookBench.open(receiver, replace(SETTINGS, **settings)))
+        return benches[-1]
+
+    yield make
+    for opened in benches:
+        await opened.close()
+
+
+@pytest.fixture
+async def bench(open_bench):
+    opened = await open_bench()
+    await opened.dispatcher.start()
+    return opened
+
+
+async def never_answer(_):
+    await asyncio.Event().wait()
+
+
+async def test_an_event_arrives_with_every_published_header(bench, receiver):
+    await bench.endpoint("/hook", secrets=("new", "old"))
+    await bench.tell_calls("call-1")
+    heard = await receiver.next()
+    now_s = bench.clock.wall_ms() / 1000
+    assert heard.headers["Content-Type"] == "application/json"
+    assert heard.headers["User-Agent"] == "maskbridge/1.2"
+    assert heard.headers["X-Edesy-Event-Id"] == "call-1-1"
+    assert heard.headers["X-Edesy-Attempt"] == "1"
+    assert verify_body(heard.body, heard.headers["X-Edesy-Signature"], "new")
+    for secret in ("new", "old"):
+        assert verify_body_v2(heard.body, heard.headers["X-Edesy-Signature-V2"], secret, now_s)
+    assert json.loads(heard.body)["event"] == "call.initiated"
+    assert await bench.settled("/hook", "delivered") == [("delivered", 200, None)]
+    assert bench.dispatcher.counters() == {
+        "webhooks_delivered": 1,
+        "webhooks_failed": 0,
+        "webhooks_dead": 0,
+        "webhooks_in_flight": 0,
+    }
+
+
+async def test_recording_ready_carries_the_signed_url(bench, receiver):
+    await bench.endpoint("/hook")
+    await bench.tell(bench.event("call-1", 1, WebhookEvent.RECORDING_READY))
+    assert json.loads((await receiver.next()).body)["data"]["download_url"] == "https://host/call-1.mp3"
+
+
+async def test_each_endpoint_gets_every_event_under_its_own_secret(bench, receiver):
+    await bench.endpoint("/one", secrets=("first",))
+    await bench.endpoint("/two", secrets=("second",))
+    await bench.tell_calls("call-1")
+    heard = sorted([await receiver.next(), await receiver.next()], key=lambda request: request.path)
+    assert [request.path for request in heard] == ["/one", "/two"]
+    assert heard[0].body == heard[1].body
+    assert verify_body(heard[0].body, heard[0].headers["X-Edesy-Signature"], "first")
+    assert verify_body(heard[1].body, heard[1].headers["X-Edesy-Signature"], "second")
+
+
+async def test_a_failure_is_tried_again_when_its_time_has_come(bench, receiver):
+    receiver.answers["/hook"] = answering(500, 503)
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    first = await receiver.next()
+    await bench.settled("/hook", "ready")
+    bench.clock.advance(4.9)
+    assert await bench.claim() == []
+    bench.clock.advance(0.7)
+    second = await bench.next_heard()
+    assert 30 <= await bench.seconds_to_retry("/hook", 2) <= 33
+    bench.clock.advance(33.0)
+    third = await bench.next_heard()
+    await bench.settled("/hook", "delivered")
+    requests = [first, second, third]
+    assert [request.headers["X-Edesy-Attempt"] for request in requests] == ["1", "2", "3"]
+    assert {request.headers["X-Edesy-Event-Id"] for request in requests} == {"call-1-1"}
+    assert len({request.body for request in requests}) == 1
+
+
+async def test_retry_after_is_respected(bench, receiver):
+    receiver.answers["/hook"] = answering(503, headers={"Retry-After": "60"})
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    await receiver.next()
+    await bench.settled("/hook", "ready")
+    bench.clock.advance(59.0)
+    assert await bench.claim() == []
+    bench.clock.advance(1.0)
+    assert (await bench.next_heard()).headers["X-Edesy-Attempt"] == "2"
+
+
+async def test_after_eight_attempts_it_is_a_dead_letter_and_the_next_event_goes(bench, receiver):
+    receiver.answers["/hook"] = answering(*[500] * 8)
+    await bench.endpoint("/hook")
+    await bench.tell(bench.event("call-1", 1), bench.event("call-1", 2, WebhookEvent.RINGING))
+    for attempt in range(1, 9):
+        heard = await bench.next_heard()
+        assert heard.headers["X-Edesy-Event-Id"] == "call-1-1"
+        assert heard.headers["X-Edesy-Attempt"] == str(attempt)
+        if attempt < 8:
+            bench.clock.advance(await bench.seconds_to_retry("/hook", attempt))
+    assert (await bench.next_heard()).headers["X-Edesy-Event-Id"] == "call-1-2"
+    await bench.settled("/hook", "dead", "delivered")
+
+
+async def test_410_disables_the_endpoint(bench, receiver):
+    receiver.answers["/hook"] = answering(410)
+    await bench.endpoint("/hook")
+    await bench.endpoint("/other")
+    await bench.tell_calls("call-1")
+    await bench.settled("/hook", "dead")
+    await bench.tell_calls("call-2")
+    await bench.settled("/other", "delivered", "delivered")
+    assert len(await bench.log("/hook")) == 1
+
+
+async def test_a_redirect_is_a_failure_and_is_not_followed(bench, receiver):
+    receiver.answers["/hook"] = answering(307, headers={"Location": receiver.base + "/elsewhere"})
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    assert await bench.settled("/hook", "ready") == [("ready", 307, None)]
+    assert (await receiver.next()).path == "/hook"
+    assert receiver.heard.empty()
+
+
+async def test_the_events_of_a_call_arrive_in_order_while_calls_run_side_by_side(bench, receiver):
+    await bench.endpoint("/hook")
+    kinds = [WebhookEvent.INITIATED, WebhookEvent.RINGING, WebhookEvent.ANSWERED, WebhookEvent.BRIDGED]
+    calls = [f"call-{number}" for number in range(10)]
+    await bench.tell(*(bench.event(call, n, kind) for n, kind in enumerate(kinds, start=1) for call in calls))
+    heard = [json.loads((await receiver.next()).body) for _ in range(40)]
+    for call in calls:
+        assert [body["sequence"] for body in heard if body["call_sid"] == call] == [1, 2, 3, 4]
+
+
+async def test_a_slow_endpoint_holds_up_no_other(open_bench, receiver):
+    bench = await open_bench(max_in_flight=12)
+    receiver.answers["/slow"] = never_answer
+    await bench.endpoint("/slow")
+    await bench.endpoint("/well")
+    await bench.dispatcher.start()
+    await bench.tell_calls(*(f"call-{number}" for number in range(30)))
+    await bench.settled("/well", *["delivered"] * 30)
+    assert bench.dispatcher.counters()["webhooks_in_flight"] == SETTINGS.max_in_flight_per_endpoint
+
+
+async def test_no_complete_response_in_time_is_a_failure(open_bench, receiver):
+    bench = await open_bench(timeout_s=0.05)
+    receiver.answers["/hook"] = never_answer
+    await bench.endpoint("/hook")
+    await bench.dispatcher.start()
+    await bench.tell_calls("call-1")
+    assert await bench.settled("/hook", "ready") == [("ready", None, "no response within 0.05 s")]
+
+
+async def test_a_status_counts_even_when_the_body_never_ends(open_bench, receiver):
+    async def dribble(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"x")
+        await asyncio.Event().wait()
+
+    bench = await open_bench(timeout_s=0.2)
+    receiver.answers["/hook"] = dribble
+    await bench.endpoint("/hook")
+    await bench.dispatcher.start()
+    await bench.tell_calls("call-1")
+    assert await bench.settled("/hook", "delivered") == [("delivered", 200, None)]
+
+
+async def test_a_reply_is_read_to_a_limit_and_connections_are_used_again(bench, receiver):
+    async def flood(request):
+        return web.Response(body=bytes(100 * LARGEST_REPLY_BYTES))
+
+    await bench.endpoint("/hook")
+    for number in range(5):
+        await bench.tell_calls(f"call-{number}")
+        await receiver.next()
+        await bench.settled("/hook", *["delivered"] * (number + 1))
+    assert len(receiver.connections) == 1
+    receiver.answers["/hook"] = flood
+    await bench.tell_calls("call-5")
+    await bench.settled("/hook", *["delivered"] * 6)
+
+
+async def test_a_private_target_is_refused_and_never_connected_to(open_bench, receiver):
+    bench = await open_bench(allow_private_targets=False)
+    port = receiver.base.rpartition(":")[2]
+    await bench.endpoint("/literal")
+    await bench.endpoint("/named", url=f"http://localhost:{port}/named")
+    await bench.endpoint("/short", url=f"http://127.1:{port}/short")
+    await bench.dispatcher.start()
+    await bench.tell_calls("call-1")
+    for path, reason in (("/literal", "not a public address"), ("/named", "no public address"), ("/short", "127.1")):
+        ((state, status, error),) = await bench.settled(path, "ready")
+        assert (state, status) == ("ready", None)
+        assert reason in error
+    assert receiver.heard.empty()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "nonsense", "http://[::1", "http://a.invalid/", "http://%zz/"])
+async def test_a_target_that_cannot_be_reached_or_read_is_a_failure(bench, url):
+    await bench.endpoint("/hook", url=url)
+    await bench.tell_calls("call-1")
+    ((state, status, error),) = await bench.settled("/hook", "ready")
+    assert (state, status) == ("ready", None)
+    assert error
+
+
+async def test_what_waited_while_the_process_was_down_is_delivered_at_start(open_bench, receiver):
+    bench = await open_bench()
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1", "call-2")
+    assert len(await bench.claim()) == 2  # an earlier run took them and was killed
+    await bench.dispatcher.start()
+    await bench.settled("/hook", "delivered", "delivered")
+
+
+async def test_closing_writes_down_what_came_and_leaves_the_rest_to_the_next_start(bench, receiver):
+    receiver.answers["/slow"] = never_answer
+    await bench.endpoint("/slow")
+    await bench.tell_calls("call-1")
+    await receiver.next()
+    await bench.dispatcher.close()
+    assert bench.dispatcher.counters()["webhooks_in_flight"] == 0
+    assert await bench.log("/slow") == [("leased", None, None)]
+    await bench.dispatcher.close()
+
+
+async def test_closing_before_starting_does_nothing(open_bench):
+    bench = await open_bench()
+    await bench.dispatcher.close()
+
+
+async def test_outcomes_outlast_a_store_that_refuses_for_a_while(bench, receiver, monkeypatch, caplog):
+    refusals = iter([True, True])
+    real = Store.run
+
+    async def run(store, work):
+        if receiver.heard.empty() is False and next(refusals, False):
+            raise StoreUnavailable("disk full")
+        return await real(store, work)
+
+    monkeypatch.setattr(Store, "run", run)
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    async with asyncio.timeout(10):
+        while (await bench.log("/hook"))[0][0] != "delivered":
+            if bench.clock.next_due() is not None:
+                bench.clock.advance(dispatcher_module.PAUSE_S)
+    assert len(receiver.connections) == 1
+    assert receiver.heard.qsize() == 1
+    assert caplog.text.count("cannot be reached") == 2
