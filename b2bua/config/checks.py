@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from b2bua.config.kinds import is_ip
-from b2bua.config.sections import Config, Route, Trunk
+from b2bua.config.sections import Config, Route, SecretsSection, Trunk
 
 T = TypeVar("T", bound=Hashable)
+
+SHORTEST_KEY: Final = 16
 
 
 def cross_check(config: Config, routes: Mapping[int, Route], trunk_names: set[str]) -> list[str]:
@@ -20,6 +22,7 @@ def cross_check(config: Config, routes: Mapping[int, Route], trunk_names: set[st
         *_advertised(config),
         *_tls_pair("sip", config.sip.tls_certificate, config.sip.tls_key),
         *_tls_pair("api", config.api.tls_certificate, config.api.tls_key),
+        *_secrets(config.secrets),
         *_trunks(config.trunks),
         *_routes(routes, trunk_names),
     ]
@@ -46,8 +49,6 @@ def _listeners(config: Config) -> Iterator[str]:
 
 
 def _advertised(config: Config) -> Iterator[str]:
-    if not config.sip.advertise and any(_is_wildcard(at.host) for at in config.sip.listen):
-        yield "sip.advertise: it is missing; expected this machine's address, because sip.listen has a wildcard address"
     if not config.media.advertise and _is_wildcard(config.media.address):
         yield "media.advertise: it is missing; expected this machine's address, because media.address is a wildcard"
 
@@ -60,6 +61,13 @@ def _tls_pair(section: str, certificate: Path | None, key: Path | None) -> Itera
     if (certificate is None) != (key is None):
         absent, present = ("tls_certificate", "tls_key") if certificate is None else ("tls_key", "tls_certificate")
         yield f"{section}.{absent}: it is missing; expected both or neither, and {present} is set"
+
+
+def _secrets(secrets: SecretsSection) -> Iterator[str]:
+    for name in ("url_signing_key", "master_key"):
+        length = len(getattr(secrets, name))
+        if 0 < length < SHORTEST_KEY:
+            yield f"secrets.{name}: it is {length} characters long; expected at least {SHORTEST_KEY}, unguessable"
 
 
 def _trunks(trunks: tuple[Trunk, ...]) -> Iterator[str]:

@@ -45,10 +45,10 @@ def effectless(config: Config) -> list[str]:
     for not_yet in NOT_YET:
         found += _of_key(config, not_yet)
     for trunk in config.trunks:
-        if trunk.uri.transport in MISSING_TRANSPORTS:
-            found.append(
-                f"trunks[{trunk.name}].uri: the trunk stays down: {_absent(f'SIP over {trunk.uri.transport.upper()}')}"
-            )
+        key, next_hop = ("outbound_proxy", trunk.outbound_proxy) if trunk.outbound_proxy else ("uri", trunk.uri)
+        if next_hop.transport in MISSING_TRANSPORTS:
+            transport = next_hop.transport.upper()
+            found.append(f"trunks[{trunk.name}].{key}: it cannot be called: {_absent(f'SIP over {transport}')}")
     if config.routes:
         found.append(f"routes: nothing is routed by them: {_absent('routing of calls that arrive')}")
     return found

@@ -253,13 +253,24 @@ def test_a_trunks_uri_implies_port_and_transport(uri: str, port: int, transport:
         ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tls://127.0.0.1:5061']", "sip.tls_certificate"),
         ("[sip]\nlisten = ['udp://127.0.0.1:20001']", "media.ports"),
         ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tcp://127.0.0.1:8080']", "api.listen"),
-        ("[sip]\nlisten = ['udp://0.0.0.0:5060']", "sip.advertise"),
+        ("[secrets]\nmaster_key = 'swordfish'", "secrets.master_key"),
+        ("[api]\ntls_certificate = '/dev/null/x'", "api.tls_certificate"),
         ("[media]\naddress = '::'", "media.advertise"),
     ],
 )
 def test_values_must_fit_each_other(text: str, key: str) -> None:
     (mistake,) = mistakes_in(text)
     assert mistake.startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize("section", ["sip", "api"])
+def test_a_certificate_and_its_key_are_given_both(tmp_path: Path, section: str) -> None:
+    (tmp_path / "some.pem").touch()
+    path = tmp_path / "maskbridge.toml"
+    (mistake,) = mistakes_in(f'[{section}]\ntls_certificate = "some.pem"', path=path)
+    assert mistake.startswith(f"{section}.tls_key: it is missing")
+    (mistake,) = mistakes_in(f'[{section}]\ntls_key = "some.pem"', path=path)
+    assert mistake.startswith(f"{section}.tls_certificate: it is missing")
 
 
 def test_a_consequence_of_a_mistake_is_not_a_second_one() -> None:
@@ -280,7 +291,7 @@ def test_the_environment_overrides_the_file() -> None:
             "MASKBRIDGE_CALLS_RECORD": "false",
             "MASKBRIDGE_CALLS_RING_TIMEOUT_S": "60",
             "MASKBRIDGE_MEDIA_RTP_TIMEOUT_S": "2.5",
-            "MASKBRIDGE_SECRETS_MASTER_KEY": "file-less",
+            "MASKBRIDGE_SECRETS_MASTER_KEY": "sixteen characters",
             "MASKBRIDGE_CONFIG": "elsewhere.toml",
             "MASKBRIDGE_LOG": "DEBUG",
             "PATH": "/bin",
@@ -292,7 +303,7 @@ def test_the_environment_overrides_the_file() -> None:
     assert config.calls.record is False
     assert config.calls.ring_timeout_s == 60
     assert config.media.rtp_timeout_s == 2.5
-    assert config.secrets.master_key == "file-less"
+    assert config.secrets.master_key == "sixteen characters"
 
 
 def test_a_wrong_variable_is_a_mistake_that_names_it() -> None:
@@ -330,7 +341,7 @@ def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
 
 def test_a_secret_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "key"
-    file.write_text("k")
+    file.write_text("k" * 64)
     file.chmod(0o644)
     config = config_of("[secrets]\nmaster_key = 'file:key'", path=tmp_path / "maskbridge.toml")
     (warning,) = config.warnings
@@ -372,10 +383,10 @@ def test_the_default_file_is_the_defaults_with_secrets_in_files(tmp_path: Path) 
     file.write_text(default_config_text())
     (tmp_path / "secrets").mkdir()
     for name in ("url_signing.key", "master.key"):
-        (tmp_path / "secrets" / name).write_text(name)
+        (tmp_path / "secrets" / name).write_text(name * 4)
         (tmp_path / "secrets" / name).chmod(0o600)
     config = load_config(file, {})
-    assert (config.secrets.url_signing_key, config.secrets.master_key) == ("url_signing.key", "master.key")
+    assert (config.secrets.url_signing_key, config.secrets.master_key) == ("url_signing.key" * 4, "master.key" * 4)
     assert config.warnings == ()
     bare = config_of("", path=file)
     for section in SECTIONS:
@@ -390,7 +401,7 @@ def test_the_default_file_names_every_key_with_its_default() -> None:
         assert set(document[section]) == {each.name for each in fields(made)}
     examples = re.sub(r"^# ?(?=\[\[|[a-z_]+ = )", "", text, flags=re.MULTILINE)
     with_examples = tomllib.loads(examples)
-    config = config_of(re.sub(r'"file:[^"]*"', '"x"', examples))
+    config = config_of(re.sub(r'"file:[^"]*"', '""', examples))
     for name, made in LISTS.items():
         (entry,) = with_examples[name]
         assert set(entry) == {each.name for each in fields(made)}
