@@ -12,11 +12,15 @@ class CertificateUnusable(Exception):
     """The certificate or its key cannot be used; the text says why and names the file."""
 
 
-def tls_context(certificate: Path, key: Path, now_ms: int) -> ssl.SSLContext:
-    """A server context of TLS 1.2 or later from PEM files. Raises CertificateUnusable. Reads files: for start-up."""
+def server_context(certificate: Path, key: Path, now_ms: int | None = None) -> ssl.SSLContext:
+    """A server context of TLS 1.2 or later from PEM files, the dates checked where the time is given (Unix ms).
+
+    Raises CertificateUnusable. Reads files: for start-up.
+    """
     chain = _certificates(certificate)
     _check_key(chain[0], certificate, key)
-    _check_dates(chain[0], certificate, datetime.fromtimestamp(now_ms / 1000, UTC))
+    if now_ms is not None:
+        _check_dates(chain[0], certificate, datetime.fromtimestamp(now_ms / 1000, UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])

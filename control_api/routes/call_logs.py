@@ -3,7 +3,6 @@
 from typing import Final
 
 from b2bua.call.masking import normalise_mobile
-
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rendering import json_text
 from control_api.routes.query import single_values

@@ -95,7 +95,7 @@ async def test_a_missing_party_is_named(world: ApiWorld, field: str) -> None:
     )
 
 
-@pytest.mark.parametrize("party", ["98765\x0043210", "9876543210\r\nVia: x", "9" * 257, "987654\u20283210"])
+@pytest.mark.parametrize("party", ["98765\x0043210", "9876543210\r\nVia: x", "9" * 321, "987654\u20283210"])
 async def test_what_must_not_reach_sip_is_no_number(world: ApiWorld, party: str) -> None:
     reply = await world.post({**BODY, "party_b": party})
     assert (reply.status, reply.json["error"]["code"], reply.json["error"]["field"]) == (

@@ -1,0 +1,183 @@
+"""The OpenAPI document, the page made from it, health and metrics."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from control_api import schemas
+from control_api.errors import ERRORS
+from control_api.openapi import build_openapi
+from control_api.operations import OPERATIONS
+from storage.records import CallRecord, CallStats, CallStatus, LegRecord
+from tests.support.api_world import CALLS, ApiWorld, api_world, every_route
+
+A_CALL = CallRecord(
+    "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d",
+    "org",
+    "9876543210",
+    "9876543211",
+    "917969002802",
+    "click_to_call",
+    CallStatus.INITIATED,
+    1_735_732_800_999,
+    reference="r",
+)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[ApiWorld]:
+    async with api_world() as started:
+        yield started
+
+
+async def test_the_document_is_valid_openapi_3_1(world: ApiWorld) -> None:
+    document = (await world.get("/v1/openapi.json", key=None)).json
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["openapi"].startswith("3.1")
+    assert document == world.document
+    assert document["servers"] == [{"url": "http://calls.example"}]
+
+
+def test_every_route_is_documented_and_nothing_else() -> None:
+    assert {(operation.method, operation.path) for operation in OPERATIONS} == every_route()
+
+
+def test_every_error_of_the_table_is_documented() -> None:
+    document = build_openapi("http://x", "1")
+    documented = {
+        (int(status), code)
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        for code in response.get("content", {}).get("application/json", {}).get("examples", {})
+    }
+    # A wrong method has no operation to be documented under.
+    assert set(ERRORS.values()) - documented == {(405, "method_not_allowed")}
+    assert (500, "internal_error") in documented
+
+
+def test_scopes_are_documented_as_they_are_checked() -> None:
+    from control_api.app import ROUTES
+
+    checked = {(route.method, route.path): route.scope for route in ROUTES}
+    assert {(operation.method, operation.path): operation.scope for operation in OPERATIONS} == checked
+
+
+def test_representations_have_the_fields_of_their_schemas() -> None:
+    assert set(schemas.call_representation(A_CALL, "documented")) == set(schemas.CallView.model_fields)
+    assert set(schemas.leg_representation(LegRecord("a"))) == set(schemas.LegView.model_fields)
+    assert set(schemas.placed_call_representation(A_CALL)) == set(schemas.PlacedCallView.model_fields)
+    assert set(schemas.ending_call_representation("x")) == set(schemas.EndingCallView.model_fields)
+    assert set(schemas.recording_representation("x", "u", 1, 2)) == set(schemas.RecordingView.model_fields)
+    stats = schemas.stats_representation(CallStats(1, 2, 3, 4, 94, 301, 5, 6))
+    assert set(stats) == set(schemas.StatsView.model_fields)
+    assert (stats["total_minutes"], stats["total_cost"]) == (94 / 60, 3.01)
+
+
+def test_unset_is_null_and_seconds_are_cut() -> None:
+    shown = schemas.call_representation(A_CALL, "documented")
+    assert shown["created_at"] == "2025-01-01T12:00:00Z"
+    unset = {name for name, value in shown.items() if value is None}
+    assert unset == {
+        "started_at",
+        "a_answered_at",
+        "answered_at",
+        "ended_at",
+        "duration_sec",
+        "bill_duration_sec",
+        "price",
+        "hangup_cause",
+        "hangup_party",
+        "recording_url",
+    }
+
+
+@pytest.mark.parametrize(
+    ("amount_paise", "number", "text"),
+    [(0, "0", "0.00"), (300, "3", "3.00"), (150, "1.5", "1.50"), (7, "0.07", "0.07"), (-105, "-1.05", "-1.05")],
+)
+def test_rupees(amount_paise: int, number: str, text: str) -> None:
+    assert json.dumps(schemas.rupees(amount_paise)) == number
+    assert schemas.rupees_with_decimals(amount_paise) == text
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("href", "src") and value:
+                self.links.append(value)
+            if name == "id" and value:
+                self.ids.append(value)
+
+
+async def test_the_page_is_self_contained(world: ApiWorld) -> None:
+    reply = await world.get("/docs", key=None)
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    html = reply.body.decode()
+    page = _Page()
+    page.feed(html)
+    assert not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert {link for link in page.links if not link.startswith("#")} == {"/v1/openapi.json"}
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids)) == len(OPERATIONS)
+    assert 'name="viewport"' in html
+    assert "prefers-color-scheme:dark" in html
+    for operation in OPERATIONS:
+        assert f"<code>{operation.path}</code>" in html
+
+
+async def test_the_page_has_a_strict_policy_that_fits_its_style(world: ApiWorld) -> None:
+    reply = await world.get("/docs", key=None)
+    policy = reply.headers["Content-Security-Policy"]
+    styles = re.findall(r"<style>(.*?)</style>", reply.body.decode(), re.DOTALL)
+    assert len(styles) == 1
+    assert f"'sha256-{b64encode(sha256(styles[0].encode()).digest()).decode()}'" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "style=" not in reply.body.decode()
+
+
+async def test_health(world: ApiWorld) -> None:
+    assert (await world.get("/healthz", key=None)).json["data"] == {"status": "ok"}
+    assert (await world.get("/readyz", key=None)).json["data"] == {"status": "ready"}
+    world.switch.is_ready = False
+    reply = await world.get("/readyz", key=None)
+    assert (reply.status, reply.json["error"]["code"], reply.headers["Retry-After"]) == (503, "no_capacity", "1")
+    assert (await world.get("/healthz", key=None)).status == 200
+
+
+async def test_metrics(world: ApiWorld) -> None:
+    await world.place()
+    await world.get(f"{CALLS}/x")
+    await world.get("/nowhere")
+    reply = await world.get("/metrics", key=None)
+    assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = reply.body.decode().splitlines()
+    for line in (
+        'maskbridge_api_requests_total{method="POST",path="/v1/masking/calls",status="201"} 1.0',
+        'maskbridge_api_requests_total{method="GET",path="/v1/masking/calls/{call_sid}",status="404"} 1.0',
+        'maskbridge_api_requests_total{method="GET",path="unmatched",status="404"} 1.0',
+        'maskbridge_api_request_seconds_count{path="/v1/masking/calls"} 1.0',
+        "maskbridge_live_calls 1.0",
+        "maskbridge_ready 1.0",
+        'maskbridge_trunk_up{trunk="carrier"} 1.0',
+        'maskbridge_trunk_live_calls{trunk="carrier"} 2.0',
+        'maskbridge_trunk_options_seconds{trunk="carrier"} 0.0125',
+        "maskbridge_calls_placed_total 7.0",
+        "maskbridge_ports_left 90.0",
+    ):
+        assert line in lines
+    assert not re.search("9876543210", reply.body.decode())

@@ -1,0 +1,195 @@
+"""The API's own server on real sockets: what is no HTTP, TLS, closing."""
+
+import asyncio
+import json
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from control_api import http_protocol
+from control_api.app import create_app, start_api
+from control_api.settings import ApiSettings
+from control_api.tls import CertificateUnusable, server_context
+from storage.store import Store
+from tests.support.api_world import FakeSwitch
+from tests.support.manual_clock import ManualClock
+from tests.support.seeded_tokens import SeededTokens
+
+pytestmark = pytest.mark.sockets
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+
+
+class Running:
+    """A started API with nothing in its store."""
+
+    def __init__(self, context: ssl.SSLContext | None = None, port: int = 0) -> None:
+        self._context = context
+        self._port = port
+
+    async def __aenter__(self) -> int:
+        clock, tokens = ManualClock(), SeededTokens(1)
+        self._store = await Store.open("sqlite://")
+        app = create_app(
+            settings=ApiSettings("http://calls.example", b"key", Path("/nonexistent")),
+            switch=FakeSwitch(self._store, clock, tokens),
+            store=self._store,
+            clock=clock,
+            tokens=tokens,
+        )
+        try:
+            self.server = await start_api(app, "127.0.0.1", self._port, self._context)
+        except OSError:
+            await self._store.close()
+            raise
+        return self.server.port
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.server.close()
+        await self._store.close()
+
+
+async def exchange(port: int, raw: bytes, context: ssl.SSLContext | None = None) -> bytes:
+    """All that comes back until the server closes."""
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", port, ssl=context, server_hostname="localhost" if context else None
+    )
+    writer.write(raw)
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+def parts(reply: bytes) -> tuple[int, dict[str, str], bytes]:
+    head, _, body = reply.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    return int(lines[0].split()[1]), headers, body
+
+
+CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
+
+
+async def test_a_request_is_answered() -> None:
+    async with Running() as port:
+        status, headers, body = parts(await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE))
+        assert (status, json.loads(body)["data"]) == (200, {"status": "ok"})
+        assert headers["Server"] == "maskbridge"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"OPTIONS sip:x@y SIP/2.0\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost x\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Big: " + b"a" * 9_000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /v1/masking/calls HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_400_in_json(raw: bytes) -> None:
+    async with Running() as port:
+        reply = await exchange(port, raw)
+        status, headers, body = parts(reply)
+        assert (status, json.loads(body)["error"]["code"]) == (400, "invalid_request")
+        assert headers["X-Request-Id"]
+        assert headers["Content-Type"] == "application/json"
+        assert headers["Server"] == "maskbridge"
+
+
+async def test_an_unknown_expectation_is_refused_in_json() -> None:
+    async with Running() as port:
+        raw = b"GET /healthz HTTP/1.1\r\nExpect: miracles\r\n" + CLOSE
+        status, headers, body = parts(await exchange(port, raw))
+        assert (status, headers["Content-Type"]) == (417, "application/json")
+        assert json.loads(body)["error"]["code"] == "invalid_request"
+
+
+async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 1)
+    async with Running() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        assert await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE) == b""
+        writer.close()
+
+
+async def test_an_idle_connection_does_not_hold_up_closing() -> None:
+    async with Running() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+
+
+async def test_a_taken_port_is_said() -> None:
+    async with Running() as port:
+        with pytest.raises(OSError, match="address already in use"):
+            await Running(port=port).__aenter__()
+
+
+def certificate_files(folder: Path, until: datetime = NOW + timedelta(days=30)) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(until)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_path, key_path = folder / "c.pem", folder / "k.pem"
+    certificate_path.write_bytes(certificate.public_bytes(Encoding.PEM))
+    key_path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return certificate_path, key_path
+
+
+async def test_https(tmp_path: Path) -> None:
+    certificate, key = certificate_files(tmp_path)
+    trusting = ssl.create_default_context()
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    async with Running(server_context(certificate, key, NOW_MS)) as port:
+        status, _, _ = parts(await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE, trusting))
+        assert status == 200
+
+
+def test_tls_is_1_2_or_later(tmp_path: Path) -> None:
+    assert server_context(*certificate_files(tmp_path)).minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+def test_unusable_certificates_are_named(tmp_path: Path) -> None:
+    good, key = certificate_files(tmp_path)
+    elsewhere = tmp_path / "other"
+    elsewhere.mkdir()
+    _, other_key = certificate_files(elsewhere)
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    day_ms = 86_400_000
+    for certificate, its_key, now_ms, why in (
+        (tmp_path / "missing.pem", key, NOW_MS, "missing.pem: cannot be read"),
+        (good, tmp_path / "missing.pem", NOW_MS, "missing.pem: cannot be read"),
+        (empty, key, NOW_MS, "empty.pem: holds no PEM certificate"),
+        (good, empty, NOW_MS, "empty.pem: holds no PEM private key"),
+        (good, other_key, NOW_MS, "is not the key of"),
+        (good, key, NOW_MS + 31 * day_ms, "c.pem: expired on 2025-01-31"),
+        (good, key, NOW_MS - 2 * day_ms, "c.pem: is not valid before 2024-12-31"),
+    ):
+        with pytest.raises(CertificateUnusable, match=why):
+            server_context(certificate, its_key, now_ms)

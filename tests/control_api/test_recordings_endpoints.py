@@ -1,0 +1,190 @@
+"""Signed recording URLs and the MP3 behind them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from yarl import URL
+
+from control_api.downloads import Downloads
+from control_api.errors import NotReady
+from control_api.signed_urls import signed_recording_url
+from tests.support.api_world import CALLS, OTHER_KEY, SIGNING_KEY, ApiReply, ApiWorld, api_world
+
+MP3 = bytes(range(256)) * 1_200
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[ApiWorld]:
+    folder = tmp_path / "recordings" / "2025"
+    folder.mkdir(parents=True)
+    (folder / "a.mp3").write_bytes(MP3)
+    (tmp_path / "secret.mp3").write_bytes(b"secret")
+    (folder / "link.mp3").symlink_to(tmp_path / "secret.mp3")
+    async with api_world(tmp_path / "recordings") as started:
+        yield started
+
+
+async def recorded(world: ApiWorld, mp3_path: str | None = "2025/a.mp3", purged_at: int | None = None) -> str:
+    call_id = await world.place()
+    await world.finish(call_id)
+    await world.record(call_id, mp3_path, purged_at)
+    return call_id
+
+
+async def signed(world: ApiWorld, call_id: str) -> str:
+    reply = await world.get(f"{CALLS}/{call_id}/recording")
+    assert reply.status == 200, reply.body
+    return URL(reply.json["data"]["url"]).path_qs
+
+
+async def fetch(world: ApiWorld, path: str, method: str = "GET", **headers: str) -> ApiReply:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await world.send(method, path, key=None, headers=sent)
+
+
+async def test_the_url_says_how_long_it_holds(world: ApiWorld) -> None:
+    call_id = await recorded(world)
+    data = (await world.get(f"{CALLS}/{call_id}/recording")).json["data"]
+    assert data["url"] == data["recording_url"]
+    assert data["url"].startswith(f"http://calls.example/v1/public/recordings/masking/{call_id}.mp3?expires=")
+    assert data | {"url": "", "recording_url": ""} == {
+        "call_sid": call_id,
+        "recording_url": "",
+        "url": "",
+        "expires_at": "2025-01-01T13:00:00Z",
+        "expires_in": 3600,
+        "format": "mp3",
+        "content_type": "audio/mpeg",
+    }
+
+
+async def test_no_url_before_there_is_a_recording(world: ApiWorld) -> None:
+    call_id = await world.place()
+    for found in (call_id, await recorded(world, None), await recorded(world, "2025/a.mp3", purged_at=1)):
+        reply = await world.get(f"{CALLS}/{found}/recording")
+        assert (reply.status, reply.json["error"]["code"]) == (404, "not_found")
+    assert (await world.get(f"{CALLS}/{await recorded(world)}/recording", key=OTHER_KEY)).status == 404
+
+
+async def test_the_mp3_is_streamed_without_a_key(world: ApiWorld) -> None:
+    call_id = await recorded(world)
+    reply = await fetch(world, await signed(world, call_id))
+    assert (reply.status, reply.body) == (200, MP3)
+    assert reply.headers["Content-Type"] == "audio/mpeg"
+    assert reply.headers["Content-Length"] == str(len(MP3))
+    assert reply.headers["Accept-Ranges"] == "bytes"
+    assert reply.headers["Content-Disposition"] == f'inline; filename="{call_id}.mp3"'
+    assert "Transfer-Encoding" not in reply.headers
+
+
+async def test_head_tells_without_sending(world: ApiWorld) -> None:
+    reply = await fetch(world, await signed(world, await recorded(world)), "HEAD", Range="bytes=0-1")
+    assert (reply.status, reply.body, reply.headers["Content-Length"]) == (200, b"", str(len(MP3)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "part", "content_range"),
+    [
+        ("bytes=0-0", MP3[:1], "bytes 0-0/307200"),
+        ("bytes=100-199", MP3[100:200], "bytes 100-199/307200"),
+        ("bytes=307100-", MP3[307_100:], "bytes 307100-307199/307200"),
+        ("bytes=-100", MP3[-100:], "bytes 307100-307199/307200"),
+        ("bytes=-999999999", MP3, "bytes 0-307199/307200"),
+        ("bytes=0-999999999", MP3, "bytes 0-307199/307200"),
+    ],
+)
+async def test_a_range(world: ApiWorld, wanted: str, part: bytes, content_range: str) -> None:
+    reply = await fetch(world, await signed(world, await recorded(world)), Range=wanted)
+    assert (reply.status, reply.headers["Content-Range"]) == (206, content_range)
+    assert reply.body == part
+
+
+@pytest.mark.parametrize("wanted", ["bytes=5-4", "bytes=a-b", "bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes"])
+async def test_what_is_no_single_range_is_ignored(world: ApiWorld, wanted: str) -> None:
+    reply = await fetch(world, await signed(world, await recorded(world)), Range=wanted)
+    assert (reply.status, reply.body) == (200, MP3)
+
+
+@pytest.mark.parametrize("wanted", ["bytes=307200-", "bytes=999999-9999999", "bytes=-0"])
+async def test_a_range_beyond_the_end_is_416(world: ApiWorld, wanted: str) -> None:
+    reply = await fetch(world, await signed(world, await recorded(world)), Range=wanted)
+    assert (reply.status, reply.headers["Content-Range"]) == (416, "bytes */307200")
+    assert reply.json["error"]["field"] == "Range"
+
+
+async def test_if_range_and_not_modified(world: ApiWorld) -> None:
+    path = await signed(world, await recorded(world))
+    whole = await fetch(world, path)
+    etag, modified = whole.headers["ETag"], whole.headers["Last-Modified"]
+    for same in (etag, modified):
+        assert (await fetch(world, path, Range="bytes=0-1", If_Range=same)).status == 206
+    for other in ('"other"', f"W/{etag}", "Sat, 01 Jan 2000 00:00:00 GMT"):
+        assert (await fetch(world, path, Range="bytes=0-1", If_Range=other)).status == 200
+    for match in (etag, f'"x", W/{etag}', "*"):
+        reply = await fetch(world, path, If_None_Match=match)
+        assert (reply.status, reply.body, reply.headers["ETag"]) == (304, b"", etag)
+    assert (await fetch(world, path, If_None_Match='"x"')).status == 200
+    assert (await fetch(world, path, If_Modified_Since=modified)).status == 304
+    assert (await fetch(world, path, If_Modified_Since="Sat, 01 Jan 2000 00:00:00 GMT")).status == 200
+
+
+async def test_a_tampered_url_is_403(world: ApiWorld) -> None:
+    call_id = await recorded(world)
+    url = URL(await signed(world, call_id))
+    expires, signature = url.query["expires"], url.query["signature"]
+    other = await recorded(world)
+    for path in (
+        f"{url.path}",
+        f"{url.path}?expires={expires}",
+        f"{url.path}?signature={signature}",
+        f"{url.path}?expires={int(expires) + 1}&signature={signature}",
+        f"{url.path}?expires=0{expires}&signature={signature}",
+        f"{url.path}?expires={expires}&signature={signature[:-1]}",
+        f"{url.path}?expires={expires}&signature={signature.upper() + 'A'}",
+        f"{url.path}?expires={expires}&signature=caf%C3%A9",
+        f"{url.path}?expires={expires}&expires={expires}&signature={signature}",
+        f"{url.path.replace(call_id, other)}?expires={expires}&signature={signature}",
+        f"{url.path.replace(call_id, 'x')}?expires={expires}&signature={signature}",
+    ):
+        reply = await fetch(world, path)
+        assert (reply.status, reply.json["error"]["code"]) == (403, "forbidden"), path
+
+
+async def test_an_expired_url_is_410_and_a_tampered_one_stays_403(world: ApiWorld) -> None:
+    path = await signed(world, await recorded(world))
+    world.clock.advance(3_599)
+    assert (await fetch(world, path)).status == 200
+    world.clock.advance(1)
+    reply = await fetch(world, path)
+    assert (reply.status, reply.json["error"]["code"]) == (410, "gone")
+    assert (await fetch(world, path[:-1] + ("0" if path[-1] != "0" else "1"))).status == 403
+
+
+async def test_a_purged_recording_is_404(world: ApiWorld) -> None:
+    call_id = await recorded(world)
+    path = await signed(world, call_id)
+    await world.store.run(lambda unit: unit.recordings.purge(call_id, world.clock.wall_ms()))
+    reply = await fetch(world, path)
+    assert (reply.status, reply.json["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "mp3_path", ["../secret.mp3", "2025/../../secret.mp3", "/etc/passwd", "2025/link.mp3", "2025/gone.mp3", "2025", ""]
+)
+async def test_no_path_leads_out_of_the_folder(world: ApiWorld, mp3_path: str) -> None:
+    call_id = await recorded(world, mp3_path)
+    url = signed_recording_url(SIGNING_KEY, "", call_id, world.clock.wall_ms() // 1000 + 60)
+    assert (await fetch(world, url)).status == 404
+
+
+async def test_a_path_without_mp3_is_404(world: ApiWorld) -> None:
+    assert (await fetch(world, "/v1/public/recordings/masking/x.wav")).status == 404
+
+
+def test_downloads_are_bounded() -> None:
+    downloads = Downloads(max_downloads=1)
+    with downloads.place(), pytest.raises(NotReady), downloads.place():
+        pass
+    with downloads.place():
+        pass

@@ -1,0 +1,185 @@
+"""Call logs, totals and the wallet."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from storage.records import CallStatus
+from tests.support.api_world import BODY, OTHER_KEY, ApiWorld, api_world
+
+LOGS = "/v1/masking/call-logs"
+STATS = "/v1/masking/stats"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[ApiWorld]:
+    async with api_world() as started:
+        yield started
+
+
+async def ids(world: ApiWorld, query: str = "") -> list[str]:
+    reply = await world.get(LOGS + query)
+    assert reply.status == 200, reply.body
+    return [row["id"] for row in reply.json["data"]]
+
+
+async def test_pages_newest_first(world: ApiWorld) -> None:
+    placed = []
+    for _ in range(5):
+        placed.append(await world.place())
+        world.clock.advance(1)
+    assert await ids(world) == placed[::-1]
+    reply = await world.get(LOGS + "?page=2&per_page=2")
+    assert [row["id"] for row in reply.json["data"]] == [placed[2], placed[1]]
+    meta = reply.json["meta"]
+    assert (meta["total"], meta["page"], meta["per_page"], meta["total_pages"]) == (5, 2, 2, 3)
+    assert meta["request_id"] == reply.headers["X-Request-Id"]
+
+
+async def test_past_the_end_is_empty(world: ApiWorld) -> None:
+    await world.place()
+    for page in ("2", "999999999999999999"):
+        reply = await world.get(f"{LOGS}?page={page}")
+        assert (reply.status, reply.json["data"]) == (200, [])
+        assert (reply.json["meta"]["total"], reply.json["meta"]["page"]) == (1, int(page))
+
+
+async def test_an_empty_log_has_no_pages(world: ApiWorld) -> None:
+    meta = (await world.get(LOGS)).json["meta"]
+    assert (meta["total"], meta["total_pages"], meta["page"], meta["per_page"]) == (0, 0, 1, 20)
+
+
+async def test_per_page_is_clamped(world: ApiWorld) -> None:
+    assert (await world.get(LOGS + "?per_page=100")).json["meta"]["per_page"] == 100
+    assert (await world.get(LOGS + "?per_page=5000")).json["meta"]["per_page"] == 100
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("page=0", "page"),
+        ("page=-1", "page"),
+        ("page=", "page"),
+        ("page=1.5", "page"),
+        ("page=one", "page"),
+        ("page=%D9%A1", "page"),
+        ("page=" + "9" * 19, "page"),
+        ("per_page=0", "per_page"),
+        ("per_page=-5", "per_page"),
+        ("page=1&page=2", "page"),
+        ("status=", "status"),
+        ("status=talking", "status"),
+        ("start_date=yesterday", "start_date"),
+        ("start_date=", "start_date"),
+        ("start_date=2025-02-30T00:00:00Z", "start_date"),
+        ("end_date=2025-01-01T00:00:00", "end_date"),
+        ("end_date=1735689600", "end_date"),
+        ("end_date=0000-01-01T00:00:00Z", "end_date"),
+        ("reference=a%00b", "reference"),
+        ("party=", "party"),
+    ],
+)
+async def test_a_bad_value_is_400(world: ApiWorld, query: str, field: str) -> None:
+    reply = await world.get(f"{LOGS}?{query}")
+    assert (reply.status, reply.json["error"]["code"], reply.json["error"]["field"]) == (
+        400,
+        "invalid_request",
+        field,
+    )
+
+
+async def test_filters(world: ApiWorld) -> None:
+    first = await world.place(reference="one")
+    second = await world.place(reference="two", party_a="9123456789")
+    await world.finish(second)
+    assert await ids(world, "?status=completed") == [second]
+    assert await ids(world, "?status=in-progress") == []
+    assert await ids(world, "?reference=one") == [first]
+    assert set(await ids(world, "?party=9876543211")) == {first, second}
+    assert await ids(world, "?party=%2B91%2091234-56789") == [second]
+    assert await ids(world, "?party=+919123456789") == [second], "a plus that was not encoded"
+    assert await ids(world, "?party=9123456789&reference=one") == []
+
+
+async def test_dates_are_exclusive_as_they_are_shown(world: ApiWorld) -> None:
+    world.clock.advance(0.4)
+    early = await world.place()
+    world.clock.advance(1)
+    late = await world.place()
+    shown = [row["started_at"] for row in (await world.get(LOGS)).json["data"]]
+    assert shown == ["2025-01-01T12:00:01Z", "2025-01-01T12:00:00Z"]
+    assert await ids(world, f"?start_date={shown[1]}") == [late]
+    assert await ids(world, f"?end_date={shown[0]}") == [early]
+    assert await ids(world, f"?start_date={shown[1]}&end_date={shown[0]}") == []
+    assert set(await ids(world, "?start_date=2025-01-01T17:29:59%2B05:30")) == {early, late}
+    assert set(await ids(world, "?start_date=2025-01-01T17:29:59+05:30")) == {early, late}
+
+
+async def test_another_organisation_sees_its_own_calls(world: ApiWorld) -> None:
+    await world.place()
+    reply = await world.get(LOGS, key=OTHER_KEY)
+    assert (reply.json["data"], reply.json["meta"]["total"]) == ([], 0)
+
+
+async def test_totals(world: ApiWorld) -> None:
+    done, failed, missed = [await world.place() for _ in range(3)]
+    await world.place()
+    await world.finish(done)
+    nothing = {
+        "answered_at": None,
+        "duration_s": 0,
+        "bill_duration_s": 0,
+        "price_paise": 0,
+        "hangup_party": "system",
+    }
+    await world.finish(failed, status=CallStatus.FAILED, hangup_cause="b_busy", **nothing)
+    never = {"a_answered_at": None, "hangup_cause": "no_answer"}
+    await world.finish(missed, status=CallStatus.NO_ANSWER, **(nothing | never))
+    data = (await world.get(STATS)).json["data"]
+    assert data == {
+        "total_sessions": data["total_sessions"],
+        "active_sessions": data["active_sessions"],
+        "total_mappings": data["total_mappings"],
+        "total_calls": 4,
+        "total_minutes": 2,
+        "total_cost": 3,
+        "answered_calls": 1,
+        "failed_calls": 2,
+    }
+
+
+async def test_the_period_is_inclusive_as_it_is_shown(world: ApiWorld) -> None:
+    world.clock.advance(0.7)
+    await world.place()
+    at = "2025-01-01T12:00:00Z"
+
+    async def total(query: str) -> int:
+        return int((await world.get(STATS + query)).json["data"]["total_calls"])
+
+    assert await total(f"?start_date={at}&end_date={at}") == 1
+    assert await total("?start_date=2025-01-01T12:00:01Z") == 0
+    assert await total("?end_date=2025-01-01T11:59:59Z") == 0
+    assert await total(f"?end_date={at}") == 1
+
+
+async def test_the_default_is_the_last_30_days(world: ApiWorld) -> None:
+    await world.place()
+    world.clock.advance(30 * 86_400)
+    assert (await world.get(STATS)).json["data"]["total_calls"] == 1
+    world.clock.advance(1)
+    assert (await world.get(STATS)).json["data"]["total_calls"] == 0
+
+
+@pytest.mark.parametrize("field", ["start_date", "end_date"])
+async def test_a_bad_date_is_400(world: ApiWorld, field: str) -> None:
+    reply = await world.get(f"{STATS}?{field}=tomorrow")
+    assert (reply.status, reply.json["error"]["field"]) == (400, field)
+
+
+async def test_the_wallet_in_rupees_with_two_decimals(world: ApiWorld) -> None:
+    call_id = await world.place(**BODY)
+    await world.store.run(lambda unit: unit.ledger.reserve("r1", "org-one", call_id, 150, world.clock.wall_ms()))
+    reply = await world.get("/v1/masking/billing")
+    assert reply.json["data"] == {"balance": 500, "currency": "INR", "reserved": 1.5, "available": 498.5}
+    assert b'"balance": 500.00' in reply.body
+    assert b'"available": 498.50' in reply.body
