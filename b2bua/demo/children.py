@@ -43,7 +43,7 @@ class Child:
                 cwd=ROOT,
                 env=environment(),
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 limit=_LONGEST_LINE_BYTES,
             )
         reading = asyncio.create_task(_read_lines(process, on_line)) if on_line else None
@@ -110,7 +110,7 @@ async def run_once(*argv: str, timeout_s: float = 30.0) -> str:
         cwd=ROOT,
         env=environment(),
         start_new_session=True,
-        preexec_fn=_die_with_parent,
+        preexec_fn=die_with_parent,
     )
     try:
         stdout, stderr = await asyncio.wait_for(process.communicate(), timeout_s)
@@ -143,5 +143,6 @@ async def _read_lines(process: asyncio.subprocess.Process, on_line: Callable[[st
         on_line(line.decode("utf-8", "replace").rstrip("\n"))
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For a process about to become another program: the kernel kills it when its parent dies."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

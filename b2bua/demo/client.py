@@ -39,6 +39,10 @@ class RestClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
         await self._http.close()
 
     async def place(self, party_a: str, party_b: str, **extra: object) -> tuple[dict[str, object], Reply]:
@@ -46,6 +50,10 @@ class RestClient:
         body = {"party_a": party_a, "party_b": party_b, **extra}
         reply = await self._send("POST", "/v1/masking/calls", body)
         return self._data(reply, 201), reply
+
+    async def post(self, path: str, body: object = None) -> Reply:
+        """A POST under the key, whatever comes of it."""
+        return await self._send("POST", path, body)
 
     async def get(self, path: str) -> dict[str, object]:
         """The `data` of a GET under the key. Raises `Refused`."""

@@ -17,7 +17,7 @@ _FFMPEG_PATH: Final = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_ex
 async def fetch_recording(
     client: RestClient, call_sid: str, recordings: Path, recording_url: str, target: Path
 ) -> RecordingEvidence:
-    """The WAV from the service's disk; the MP3 through its signed URL, whole, in part and tampered, kept beside `target`."""
+    """The WAV from the service's disk; the MP3 by its signed URL, whole, in part and tampered, kept beside `target`."""
     data = await client.get(f"/v1/masking/calls/{call_sid}/recording")
     url = str(data["recording_url"])
     whole = await client.fetch(url)

@@ -47,7 +47,7 @@ def choose_ports(tokens: Tokens) -> Ports:
         kinds = (socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_DGRAM)
         bound = [stack.enter_context(closing(_bound(kind))) for kind in kinds]
         sip, api, phone_a, phone_b = (int(each.getsockname()[1]) for each in bound)
-    run = _free_run(tokens, MEDIA_PORTS + 2 * PHONE_PORTS)
+    run = free_run(tokens, MEDIA_PORTS + 2 * PHONE_PORTS)
     return Ports(sip, api, phone_a, phone_b, run, run + MEDIA_PORTS, run + MEDIA_PORTS + PHONE_PORTS)
 
 
@@ -132,7 +132,8 @@ def _bound(kind: socket.SocketKind, port: int = 0) -> socket.socket:
     return bound
 
 
-def _free_run(tokens: Tokens, length: int) -> int:
+def free_run(tokens: Tokens, length: int) -> int:
+    """The first of `length` free UDP ports in a row, an even one. Raises `NoFreePorts`."""
     for _ in range(_MOST_TRIES):
         first = _RTP_FROM + 2 * (tokens.integer(32) % ((_RTP_SPAN - length) // 2))
         if all(_is_free(port) for port in range(first, first + length)):

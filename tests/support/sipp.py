@@ -1,0 +1,163 @@
+"""SIPp as a process: one scenario on one port, bounded in time, with its messages read back."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from b2bua.demo.children import ROOT, die_with_parent
+
+SCENARIOS = ROOT / "sipp_scenarios"
+_SEPARATOR = re.compile(
+    r"^-{40,} (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)\n\S+ message (?P<way>received|sent)[^\n]*\n\n", re.MULTILINE
+)
+_LAST_MESSAGES = 8
+_MOST_LOOKS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SippMessage:
+    """A SIP message as SIPp logged it. `at`: seconds of the wall clock."""
+
+    at: float
+    received: bool
+    text: str
+
+    @property
+    def start(self) -> str:
+        """Its first line."""
+        return self.text.partition("\n")[0].strip()
+
+    def header(self, name: str) -> str:
+        """A header's first value, empty when there is none."""
+        found = re.search(rf"^{re.escape(name)}:[ \t]*(.*?)[ \t\r]*$", self.text, re.MULTILINE | re.IGNORECASE)
+        return found[1] if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class SippOutcome:
+    """What came of one SIPp: 0 is success, -9 one that had to be killed."""
+
+    scenario: str
+    exit_status: int
+    errors: str
+    messages: tuple[SippMessage, ...]
+
+    @property
+    def received(self) -> tuple[SippMessage, ...]:
+        """What the product sent it."""
+        return tuple(message for message in self.messages if message.received)
+
+    def story(self) -> str:
+        """Why it failed and the messages around it, for a human."""
+        told = [f"{'<-' if message.received else '->'} {message.text.strip()}" for message in self.messages]
+        last = "\n\n".join(told[-_LAST_MESSAGES:])
+        said = self.errors.strip() or "nothing on its error log"
+        return f"SIPp {self.scenario} ended with {self.exit_status}: {said}\n--- its last messages\n{last}"
+
+
+class Sipp:
+    """One running SIPp."""
+
+    def __init__(self, scenario: str, process: asyncio.subprocess.Process, folder: Path) -> None:
+        self.scenario = scenario
+        self._process = process
+        self._folder = folder
+
+    @classmethod
+    async def start(
+        cls,
+        scenario: str,
+        folder: Path,
+        *,
+        port: int,
+        control_port: int,
+        arguments: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        calls: int = 1,
+        lifetime_s: int = 40,
+        log_messages: bool = True,
+    ) -> "Sipp":
+        """Start `scenario`.xml on `port`, in an empty folder of its own; returns when it listens.
+
+        `log_messages` False is for many calls: one line for each message in short.log, and counters in stat.csv.
+        """
+        argv = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", host, "-p", str(port), "-m", str(calls)]
+        argv += ["-cp", str(control_port), "-nostdin", "-timeout", f"{lifetime_s}s", "-timeout_error"]
+        argv += ["-recv_timeout", f"{lifetime_s * 1000}", "-trace_err", "-error_file", "errors.log"]
+        if log_messages:
+            argv += ["-trace_msg", "-message_file", "messages.log"]
+        else:
+            argv += [
+                "-trace_shortmsg",
+                "-shortmessage_file",
+                "short.log",
+                "-trace_stat",
+                "-stf",
+                "stat.csv",
+                "-fd",
+                "1",
+            ]
+        with (folder / "screen.log").open("wb") as screen:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                *arguments,
+                cwd=folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=screen,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        started = cls(scenario, process, folder)
+        await started._listening(port)
+        return started
+
+    async def finish(self, patience_s: float) -> SippOutcome:
+        """Wait for its end, kill it when that does not come; what it saw."""
+        try:
+            await asyncio.wait_for(self._process.wait(), patience_s)
+        except TimeoutError:
+            await self.kill()
+        status = self._process.returncode
+        assert status is not None
+        errors = self._read("errors.log")
+        if not errors and status not in (0, -9):
+            errors = self._read("screen.log")[-2000:]
+        return SippOutcome(self.scenario, status, errors, tuple(parse_messages(self._read("messages.log"))))
+
+    async def kill(self) -> None:
+        """End it now, by its own process id."""
+        if self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    def peek(self) -> tuple[SippMessage, ...]:
+        """What it has logged so far."""
+        return tuple(parse_messages(self._read("messages.log")))
+
+    def _read(self, name: str) -> str:
+        path = self._folder / name
+        return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    async def _listening(self, port: int) -> None:
+        for _ in range(_MOST_LOOKS):
+            if self._process.returncode is not None or _is_bound(port):
+                return
+            await asyncio.sleep(0.02)
+
+
+def parse_messages(log: str) -> Iterator[SippMessage]:
+    """The messages of a -trace_msg log."""
+    heads = list(_SEPARATOR.finditer(log))
+    ends = [head.start() for head in heads[1:]] + [len(log)]
+    for head, end in zip(heads, ends, strict=True):
+        at = datetime.strptime(head["at"], "%Y-%m-%d %H:%M:%S.%f").astimezone().timestamp()
+        yield SippMessage(at, head["way"] == "received", log[head.end() : end].rstrip("\n"))
+
+
+def _is_bound(port: int) -> bool:
+    """Whether a UDP socket has the port, found out without touching it."""
+    return f":{port:04X} " in Path("/proc/net/udp").read_text("ascii")
