@@ -2,6 +2,7 @@
 
 import os
 import select
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -30,6 +31,12 @@ _EVENTS_PER_WAIT: Final = 256
 # What may lie in a socket from before it was connected: read with the source check, up to this many packets.
 _LEFTOVERS_MAX: Final = 256
 _JOIN_TIMEOUT_S: Final = 10.0
+# From this rate on, measured over a short window, each wake-up waits a little so that it finds several packets.
+BUSY_PACKETS_PER_S: Final = 2_000
+PAUSE_S: Final = 0.002
+_RATE_WINDOW_S: Final = 0.1
+# How soon a thread that computes must let the packet thread run; of the whole process.
+SWITCH_INTERVAL_S: Final = 0.001
 
 Command = tuple[Callable[..., None], tuple[object, ...]]
 
@@ -40,10 +47,11 @@ class SocketWire:
     `checked`: the kernel lets only the target's packets in, and nothing from before that is waiting.
     """
 
-    __slots__ = ("_connected_to", "_fresh", "checked", "control_socket", "rtp_socket")
+    __slots__ = ("_connected_to", "_fresh", "checked", "control_socket", "receive", "rtp_socket")
 
     def __init__(self, sockets: SocketPair, fresh: list["SocketWire"]) -> None:
         self.rtp_socket = sockets.rtp
+        self.receive = sockets.rtp.recv_into
         self.control_socket = sockets.rtcp
         self._fresh = fresh
         self._connected_to: Address | None = None
@@ -113,6 +121,8 @@ class PythonPacketPath:
         self._epoll = select.epoll()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._epoll.register(self._wake_fd, select.EPOLLIN)
+        self._pause = select.epoll()
+        self._pause.register(self._wake_fd, select.EPOLLIN)
         self._woken = False
         self._stopping = False
         self._closed = False
@@ -123,6 +133,8 @@ class PythonPacketPath:
     def start(self) -> None:
         """Start the thread; it is done at once when it runs already or the path is closed."""
         if self._thread is None and not self._closed:
+            # Packets wait while another thread computes: for so long at most, instead of five times that.
+            sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
             self._thread = threading.Thread(target=self._run, name="packet-path", daemon=True)
             self._thread.start()
 
@@ -141,6 +153,7 @@ class PythonPacketPath:
         self._streams.clear()
         self._flush_events()
         self._epoll.close()
+        self._pause.close()
         os.close(self._wake_fd)
 
     def open(self, plan: StreamPlan, sockets: SocketPair) -> int:
@@ -231,35 +244,47 @@ class PythonPacketPath:
     # From here on: the packet thread.
 
     def _run(self) -> None:
-        table, relay, rtp_streams = self._table, self._table.relay, self._rtp
-        poll, clock, buffer = self._epoll.poll, self._clock, self._table.relay.buffer
-        handle = relay.rtp
+        table, poll, pause, clock = self._table, self._epoll.poll, self._pause.poll, self._clock
+        busy, packets, counted_from = False, 0, clock()
+        due: float | None = None
+        now = counted_from
         while not self._stopping:
-            due = table.next_due
-            ready = poll(-1 if due is None else max(due - clock(), 0.0), _EVENTS_PER_WAIT)
+            if busy:
+                # Let a few packets gather: waking costs more than relaying. A command ends the pause.
+                pause(PAUSE_S, 1)
+            ready = poll(-1 if due is None else max(due - now, 0.0), _EVENTS_PER_WAIT)
             now = clock()
-            for fd, _ in ready:
-                found = rtp_streams.get(fd)
-                if found is None:
-                    self._other(fd, now)
-                    continue
-                stream, wire = found
-                try:
-                    if wire.checked:
-                        handle(stream, wire.rtp_socket.recv_into(buffer), None, now)
-                    else:
-                        size, source = wire.rtp_socket.recvfrom_into(buffer)
-                        handle(stream, size, source[:2], now)
-                except OSError:
-                    # An ICMP error of an earlier packet, or a packet that failed its checksum.
-                    self._receive_errors += 1
+            self._receive(ready, now)
+            packets += len(ready)
             due = table.next_due
             if due is not None and due <= now:
                 table.advance(now)
+                due = table.next_due
             if self._fresh:
                 self._read_leftovers(now)
             if self._events:
                 self._flush_events()
+            if now - counted_from >= _RATE_WINDOW_S:
+                busy = packets >= (now - counted_from) * BUSY_PACKETS_PER_S
+                packets, counted_from = 0, now
+
+    def _receive(self, ready: list[tuple[int, int]], now: float) -> None:
+        rtp_streams, buffer, handle = self._rtp, self._table.relay.buffer, self._table.relay.rtp
+        for fd, _ in ready:
+            found = rtp_streams.get(fd)
+            if found is None:
+                self._other(fd, now)
+                continue
+            stream, wire = found
+            try:
+                if wire.checked:
+                    handle(stream, wire.receive(buffer), None, now)
+                else:
+                    size, source = wire.rtp_socket.recvfrom_into(buffer)
+                    handle(stream, size, source[:2], now)
+            except OSError:
+                # An ICMP error of an earlier packet, or a packet that failed its checksum.
+                self._receive_errors += 1
 
     def _other(self, fd: int, now: float) -> None:
         if fd == self._wake_fd:

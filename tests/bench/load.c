@@ -1,0 +1,90 @@
+/* RTP load over inherited, connected sockets: each sends a 172-byte packet every 20 ms, spread evenly over those 20 ms;
+ * the payload begins with the nanosecond it was sent at, so whoever receives it knows how long it took.
+ * Arguments: seconds, then descriptors. Prints sent, received, and the median, 99th percentile and longest delay in us. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { WAITING_MAX = 256, HEADER = 12, PACKET = 172, FRAME_NS = 20000000, TAIL_NS = 300000000 };
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static int by_size(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void send_one(int fd, uint32_t index, uint32_t number)
+{
+    unsigned char packet[PACKET];
+    uint32_t timestamp = number * 160;
+    int64_t at = now_ns();
+
+    memset(packet, 0xd5, sizeof packet);
+    packet[0] = 0x80;
+    packet[1] = 8;
+    packet[2] = (unsigned char)(number >> 8);
+    packet[3] = (unsigned char)number;
+    for (int i = 0; i < 4; i++) {
+        packet[4 + i] = (unsigned char)(timestamp >> (24 - 8 * i));
+        packet[8 + i] = (unsigned char)((index + 1) >> (24 - 8 * i));
+    }
+    memcpy(packet + HEADER, &at, sizeof at);
+    send(fd, packet, sizeof packet, MSG_DONTWAIT);
+}
+
+int main(int count, char **arguments)
+{
+    int streams = count - 2, epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event ready[WAITING_MAX];
+    char packet[4096];
+
+    if (epoll < 0 || streams < 1)
+        return 2;
+    int64_t frames = (int64_t)(atof(arguments[1]) * 50), turns = frames * streams, sent = 0, received = 0;
+    int64_t *delays = malloc(sizeof *delays * (size_t)(turns + 1));
+    int *sockets = malloc(sizeof *sockets * (size_t)streams);
+    if (!delays || !sockets)
+        return 1;
+    for (int i = 0; i < streams; i++) {
+        struct epoll_event watch = {.events = EPOLLIN, .data.fd = sockets[i] = atoi(arguments[i + 2])};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, sockets[i], &watch) < 0)
+            return 1;
+    }
+    int64_t start = now_ns(), end = start + frames * FRAME_NS + TAIL_NS;
+    for (;;) {
+        int64_t now = now_ns(), due = sent < turns ? start + sent * FRAME_NS / streams : end;
+        if (now >= end)
+            break;
+        if (sent < turns && now >= due) {
+            send_one(sockets[sent % streams], (uint32_t)(sent % streams), (uint32_t)(sent / streams));
+            sent++;
+            continue;
+        }
+        int64_t left = due - now;
+        struct timespec wait = {left / 1000000000, left % 1000000000};
+        int waiting = epoll_pwait2(epoll, ready, WAITING_MAX, &wait, NULL);
+        for (int i = 0; i < waiting; i++) {
+            int64_t at;
+            if (recv(ready[i].data.fd, packet, sizeof packet, MSG_DONTWAIT) != PACKET || received >= turns)
+                continue;
+            memcpy(&at, packet + HEADER, sizeof at);
+            delays[received++] = now_ns() - at;
+        }
+    }
+    qsort(delays, (size_t)received, sizeof *delays, by_size);
+    printf("%lld %lld %.1f %.1f %.1f\n", (long long)sent, (long long)received,
+           received ? delays[received / 2] / 1e3 : 0.0, received ? delays[received * 99 / 100] / 1e3 : 0.0,
+           received ? delays[received - 1] / 1e3 : 0.0);
+    return 0;
+}
