@@ -218,7 +218,7 @@ class DigestClient:
 
         Final are: no challenge, none that can be answered, a nonce this request was sent with already (the credentials
         are wrong), and a third challenge of the same realm. A new nonce gets one more try, stale or not. The fields
-        replace those of the last try and answer every realm heard of, so that a 401 behind a 407 keeps the proxy content.
+        replace those of the last try and answer every realm heard of, so a 401 behind a 407 keeps the proxy content.
         """
         header = _ANSWER_HEADERS.get(response.status, ("", ""))[1]
         answered = False

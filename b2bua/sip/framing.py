@@ -17,7 +17,7 @@ class StreamFramer:
     further (`broken`), the connection has to be closed, and whatever is fed later is dropped.
     """
 
-    __slots__ = ("_body_length", "_buffer", "_head_end", "_message", "_pings", "_searched", "broken")
+    __slots__ = ("_body_length", "_buffer", "_head_end", "_line_ends", "_message", "_pings", "_searched", "broken")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -25,6 +25,7 @@ class StreamFramer:
         self._head_end = 0
         self._body_length = 0
         self._message: Framed | None = None
+        self._line_ends = 0
         self._pings = 0
         self.broken = False
 
@@ -66,8 +67,7 @@ class StreamFramer:
     def _read_head(self) -> bool:
         """Whether there is a message, or none can come any more."""
         buffer = self._buffer
-        if self._searched == 0:
-            self._drop_line_ends()
+        self._drop_line_ends()
         end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
         if (len(buffer) if end < 0 else end) > MAX_MESSAGE_OCTETS:
             return self._break(MalformedMessage("Header too large", 513))
@@ -99,11 +99,15 @@ class StreamFramer:
         return True
 
     def _drop_line_ends(self) -> None:
-        """Line ends before a message are passed over; each pair of them is a keep-alive."""
+        """Line ends before a message are passed over; each two of them are a keep-alive, also when they come apart."""
         buffer = self._buffer
         start = 0
         while buffer.startswith(b"\r\n", start):
             start += 2
         if start:
-            self._pings += start // 4
+            pings, self._line_ends = divmod(self._line_ends + start // 2, 2)
+            self._pings += pings
+            self._searched = 0
             del buffer[:start]
+        if buffer and buffer != b"\r":
+            self._line_ends = 0

@@ -123,11 +123,10 @@ def parse_head(octets: bytes) -> tuple[Headers, Request | Response | MalformedMe
     lines = head.split("\r\n")
     start_line = lines[0]
     problem = ""
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
-        problem = "Line end that is not CRLF"
-    elif len(head) > MAX_HEADER_LENGTH and max(map(len, lines)) > MAX_HEADER_LENGTH:
-        problem = "Header field too long"
-    elif len(lines) > MAX_HEADER_FIELDS + 1:
+    breaks = len(lines) - 1
+    if len(head) > MAX_HEADER_LENGTH or head.count("\n") != breaks or head.count("\r") != breaks:
+        problem, lines = _usable_lines(lines)
+    if len(lines) > MAX_HEADER_FIELDS + 1:
         problem = "Too many header fields"
         del lines[MAX_HEADER_FIELDS + 1 :]
     fields: list[Field] = []
@@ -144,6 +143,21 @@ def parse_head(octets: bytes) -> tuple[Headers, Request | Response | MalformedMe
         fields.append((known, value.strip(LWS)))
     headers = Headers.trusted(fields)
     return headers, _start(start_line, headers, problem)
+
+
+def _usable_lines(lines: list[str]) -> tuple[str, list[str]]:
+    """What is wrong with some of the lines, and the start line with those that may be copied into an answer: a bare CR
+    or LF could carry another line into it."""
+    problem = ""
+    usable = lines[:1]
+    for position, line in enumerate(lines):
+        if "\n" in line or "\r" in line:
+            problem = "Line end that is not CRLF"
+        elif position and len(line) > MAX_HEADER_LENGTH:
+            problem = "Header field too long"
+        elif position:
+            usable.append(line)
+    return problem, usable
 
 
 def _start(line: str, headers: Headers, problem: str) -> Request | Response | MalformedMessage:
@@ -169,7 +183,7 @@ def _start_otherwise(line: str, headers: Headers, problem: str) -> Response | Ma
         return MalformedMessage("Malformed request line", 400, Request(loose.group(1), loose.group(2), headers))
     version, digits, reason = found.groups()
     status = parse_number(digits, 699) if len(digits) == 3 else None
-    if version.upper() != "SIP/2.0" or status is None or status < 100:
+    if version.upper() != "SIP/2.0" or status is None or status < 100 or len(line) > MAX_HEADER_LENGTH:
         return MalformedMessage("Malformed status line")
     return MalformedMessage(problem) if problem else Response(status, clean(reason or ""), headers)
 

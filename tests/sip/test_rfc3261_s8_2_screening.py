@@ -1,0 +1,95 @@
+"""RFC 3261 section 8.2: what a user agent server refuses, with what, and in which order."""
+
+from __future__ import annotations
+
+import pytest
+
+from b2bua.sip.message import Request
+from b2bua.sip.screening import Rejection, screen_request
+
+SERVED = ("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS")
+SDP = ("Content-Type", "application/sdp")
+
+
+def screen(
+    *fields: tuple[str, str], method: str = "INVITE", uri: str = "sip:b@h", body: bytes = b"", **given: object
+) -> Rejection | None:
+    """The judgement of a request with these fields."""
+    known: dict[str, object] = {"served_methods": SERVED, "supported_options": ("timer", "100rel"), **given}
+    return screen_request(Request(method, uri, fields, body), **known)  # type: ignore[arg-type]
+
+
+def status(rejection: Rejection | None) -> int | None:
+    """The status of a refusal."""
+    return None if rejection is None else rejection.status
+
+
+def test_a_usual_invite_is_let_pass() -> None:
+    assert screen(SDP, ("Require", "timer"), ("Accept", "application/sdp"), body=b"v=0") is None
+    assert screen() is None
+
+
+def test_methods() -> None:
+    registered = screen(method="PUBLISH")
+    assert registered == Rejection(405, "Method Not Allowed", (("Allow", ", ".join(SERVED)),))
+    assert status(screen(method="FROBNICATE")) == 501
+    assert status(screen(method="FROBNICATE", unregistered_method_status=405)) == 405
+    assert status(screen(method="invite")) == 501
+
+
+def test_schemes() -> None:
+    assert status(screen(uri="tel:+911234")) == 416
+    assert screen(uri="tel:+911234", schemes=("sip", "sips", "tel")) is None
+    assert screen(uri="sips:b@h") is None
+    assert status(screen(uri="sip:")) == 400
+
+
+def test_require() -> None:
+    rejection = screen(("Require", "Timer, foo"), ("Require", "bar"))
+    assert rejection == Rejection(420, "Bad Extension", (("Unsupported", "foo, bar"),))
+    for method in ("ACK", "CANCEL"):
+        assert screen(("Require", "foo"), method=method) is None
+    assert status(screen(("Require", "a b"))) == 400
+
+
+def test_bodies() -> None:
+    assert screen(("Content-Type", "text/plain"), body=b"x") == Rejection(
+        415, "Unsupported Media Type", (("Accept", "application/sdp"),)
+    )
+    assert status(screen(body=b"x")) == 415
+    assert screen(("Content-Type", "text/plain")) is None
+    assert screen(("Content-Type", "APPLICATION/SDP; x=y"), body=b"x") is None
+    assert screen(("c", "text/plain"), ("Content-Disposition", "icon;handling=optional"), body=b"x") is None
+    assert status(screen(("c", "text/plain"), ("Content-Disposition", "session;handling=required"), body=b"x")) == 415
+    assert screen(SDP, ("e", "gzip"), body=b"x") == Rejection(
+        415, "Unsupported Media Type", (("Accept-Encoding", "identity"),)
+    )
+    assert screen(SDP, ("e", "identity"), body=b"x") is None
+    assert screen(("c", "text/plain"), body=b"x", accepted_types=("text/plain",)) is None
+    assert status(screen(("c", "broken"), body=b"x")) == 400
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("application/sdp", None),
+        ("text/plain, application/*;q=0.5", None),
+        ("*/*", None),
+        ("text/plain", 406),
+        ("application/sdp;q=0", 406),
+        ("", 406),
+        ("broken", 400),
+    ],
+)
+def test_accept(accept: str, expected: int | None) -> None:
+    assert status(screen(("Accept", accept))) == expected
+    assert screen(("Accept", accept), method="BYE") is None
+
+
+def test_order() -> None:
+    everything = (("Require", "foo"), ("Content-Type", "text/plain"), ("Accept", "text/plain"))
+    assert status(screen(*everything, method="X", uri="tel:1", body=b"x")) == 501
+    assert status(screen(*everything, uri="tel:1", body=b"x")) == 416
+    assert status(screen(*everything, body=b"x")) == 420
+    assert status(screen(*everything[1:], body=b"x")) == 415
+    assert status(screen(*everything[2:], SDP, body=b"x")) == 406
