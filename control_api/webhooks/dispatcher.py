@@ -85,7 +85,7 @@ class Dispatcher:
         self._loop_task = loop.create_task(self._run(self._sender), name="webhook dispatcher")
 
     def wake(self) -> None:
-        """There may be something to deliver: an outbox row was committed. Cheap; call it after any such commit."""
+        """There may be something to deliver: call it on the event loop after any commit with an outbox row. Cheap."""
         self._wanted.set()
 
     async def close(self) -> None:
@@ -168,21 +168,31 @@ class Dispatcher:
         if self._closing:
             return  # their leases lapse, or are released at the next start
         loop = asyncio.get_running_loop()
-        rendered: dict[str, bytes] = {}  # an event that goes to several endpoints is rendered once
+        rendered: dict[str, bytes] = {}
         for delivery in deliveries:
-            event = delivery.event
-            body = rendered.get(event.event_id)
-            if body is None:
-                body = rendered[event.event_id] = self._render(event)
-            task = loop.create_task(self._attempt(delivery, body, sender))
+            task = loop.create_task(self._attempt(delivery, rendered, sender))
             self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
+            task.add_done_callback(self._attempt_ended)
+
+    def _attempt_ended(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A defect of ours: the delivery's lease lapses and it is tried again; all others go on.
+            LOG.error("a webhook could not be attempted", exc_info=error)
+
+    def _body_of(self, event: OutboxEvent, rendered: dict[str, bytes]) -> bytes:
+        """An event that goes to several endpoints at once is rendered once."""
+        body = rendered.get(event.event_id)
+        if body is None:
+            body = rendered[event.event_id] = self._render(event)
+        return body
 
     def _render(self, event: OutboxEvent) -> bytes:
         download_url = self._sign_url(event.call) if event.event is WebhookEvent.RECORDING_READY else None
         return render_body(event, self._settings.log_number_style, download_url)
 
-    async def _attempt(self, delivery: Delivery, body: bytes, sender: Sender) -> None:
+    async def _attempt(self, delivery: Delivery, rendered: dict[str, bytes], sender: Sender) -> None:
+        body = self._body_of(delivery.event, rendered)
         started_at, attempted_at = self._clock.monotonic(), self._clock.wall_ms()
         reply = await sender.send(delivery, body)
         duration_ms = round((self._clock.monotonic() - started_at) * 1000)

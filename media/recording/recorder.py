@@ -13,7 +13,7 @@ from typing import Final
 from media.events import MediaEvent
 from media.recording.journal import Journal, part_of, place_of
 from media.recording.recovery import RecoveredRecording, recover
-from media.recording.tap import QUEUE_PACKETS, QueueTap, Tap
+from media.recording.tap import QUEUE_PACKETS, QueueTap
 from media.recording.writer import LiveRecording, RecordingCloser, RecordingWriter
 
 TURN_S: Final = 0.2
@@ -60,14 +60,17 @@ class Recorder:
 
     def acknowledge(self, call_id: str) -> None:
         """The recording of this call, finished or recovered, is known to the database: report it no more."""
-        self._written.put(lambda: self._closer.acknowledge(call_id))
+        if self._closer_thread.is_alive():
+            self._written.put(lambda: self._closer.acknowledge(call_id))
+        else:
+            self._closer.acknowledge(call_id)
 
     def taken(self, path: str) -> bool:
         """Whether another recording has, or is about to have, this relative path; ValueError for a path outside."""
         place = place_of(self._root, path)
         return path in self._paths.values() or place.exists() or part_of(place).exists()
 
-    def start(self, call_id: str, path: str, started_at: float) -> Tap:
+    def start(self, call_id: str, path: str, started_at: float) -> QueueTap:
         """Record from monotonic second `started_at` into `path`, relative and ending in .wav."""
         tap = QueueTap(self._queue_packets)
         self._paths[call_id] = path

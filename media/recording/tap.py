@@ -1,26 +1,15 @@
 """The bounded queue between the packet path and the recorder."""
 
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
 QUEUE_PACKETS: Final = 512  # for each recording: 5 s of both legs at 20 ms
 
 TappedPacket = tuple[int, float, int, int, int, bytes]
 
 
-class Tap(Protocol):
-    """Where the packet path leaves the packets of one recorded call."""
-
-    def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
-        """Never blocks. `channel` 0 is A, 1 is B; `arrival` monotonic seconds; `codec` 0 PCMU or 8 PCMA.
-
-        A full or closed queue drops the packet: the recording has a counted gap there, never an offset.
-        """
-        ...
-
-
 class QueueTap:
-    """A tap for one putting and one taking thread."""
+    """Where the packet path leaves the packets of one recorded call: one thread puts, another takes."""
 
     __slots__ = ("_limit", "_packets", "gap_frames")
 
@@ -30,7 +19,10 @@ class QueueTap:
         self.gap_frames = 0  # packets dropped because the queue was full
 
     def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
-        """Leave a packet; see `Tap`."""
+        """Leave a packet; never blocks. `channel` 0 is A, 1 is B; `arrival` in monotonic seconds; `codec` 0 or 8.
+
+        A full queue drops the packet: the recording has a counted gap there, never an offset.
+        """
         packets = self._packets
         if len(packets) < self._limit:
             packets.append((channel, arrival, rtp_timestamp, ssrc, codec, payload))

@@ -258,7 +258,9 @@ def test_a_finished_recording_is_found_again_until_it_is_acknowledged(threads, t
         recorder.finish(call_id, START + 1)
         threads.events.get(timeout=10)
     recorder.acknowledge("known")
+    recorder.start("last", "last.wav", START)
     recorder.close()
+    recorder.acknowledge("last")
     restarted = Recorder(tmp_path, lambda: START, threads.events.put)
     assert restarted.recover() == [RecoveredRecording("unknown", WAV, 1000, 0)]
 

@@ -242,6 +242,38 @@ async def test_a_private_target_is_refused_and_never_connected_to(open_bench, re
     assert receiver.heard.empty()
 
 
+async def test_the_address_that_was_judged_is_the_one_connected_to(bench, receiver, monkeypatch):
+    """DNS rebinding: whatever the name resolves to a moment later is never asked for."""
+    port = int(receiver.base.rpartition(":")[2])
+    answers = iter(["127.0.0.1"])
+
+    def look_up(host, port, family=0, type=0, flags=0):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    await bench.endpoint("/hook", url=f"http://rebinding.example:{port}/hook")
+    await bench.tell_calls("call-1")
+    assert (await receiver.next()).headers["Host"] == f"rebinding.example:{port}"
+    await bench.settled("/hook", "delivered")
+    assert next(answers, None) is None
+
+
+async def test_a_defect_in_one_attempt_stops_no_other(bench, receiver, monkeypatch, caplog):
+    real = dispatcher_module.render_body
+
+    def render(event, *rest):
+        if event.call_id == "call-1":
+            raise RuntimeError("a defect")
+        return real(event, *rest)
+
+    monkeypatch.setattr(dispatcher_module, "render_body", render)
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1", "call-2")
+    assert (await receiver.next()).headers["X-Edesy-Event-Id"] == "call-2-1"
+    assert "a webhook could not be attempted" in caplog.text
+    assert "a defect" in caplog.text
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "nonsense", "http://[::1", "http://a.invalid/", "http://%zz/"])
 async def test_a_target_that_cannot_be_reached_or_read_is_a_failure(bench, url):
     await bench.endpoint("/hook", url=url)
