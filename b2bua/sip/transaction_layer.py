@@ -1,7 +1,7 @@
 """The table of transactions: which one a message belongs to (RFC 3261 17.1.3, 17.2.3), and what it sends."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import Outgoing, TransportAddress
@@ -28,6 +28,9 @@ from b2bua.sip.transactions import (
     ServerTransaction,
     Transaction,
 )
+
+if TYPE_CHECKING:
+    from b2bua.sip.usage import Errand
 
 Key = tuple[str, ...]
 ToUser = PassUp | Failed | None
@@ -133,14 +136,12 @@ class TransactionLayer:
 
     # Client side.
 
-    def send_request(self, request: SentRequest, now: float, usage: object, purpose: str) -> ClientTransaction:
+    def send_request(self, request: SentRequest, errand: "Errand", now: float) -> ClientTransaction:
         """Send a request (no ACK) in a new client transaction."""
         self._next_number += 1
         machine = InviteClientTransaction if request.method == "INVITE" else NonInviteClientTransaction
         key = client_key(request.branch, request.method)
-        transaction = machine(self._next_number, key, request)
-        transaction.usage = usage
-        transaction.purpose = purpose
+        transaction = machine(self._next_number, key, request, errand)
         self._clients[key] = transaction
         self._clients_by_destination.setdefault(request.destination, {})[transaction.number] = transaction
         self._send(transaction, request.render())

@@ -34,6 +34,7 @@ from b2bua.sip.timers import (
 
 if TYPE_CHECKING:
     from b2bua.sip.sent_request import SentRequest
+    from b2bua.sip.usage import Errand, Usage
 
 # States.
 CALLING: Final = "calling"
@@ -248,7 +249,7 @@ NON_INVITE_SERVER_TIMERS: Final[LiveTimers] = {
 class Transaction:
     """One transaction: where it stands and what it sent last. Which machine it is, its class says.
 
-    Messages go from `local` to `destination`. `usage` and `purpose` are its user's: what its messages belong to.
+    Messages go from `local` to `destination`.
     """
 
     __slots__ = (
@@ -258,10 +259,8 @@ class Transaction:
         "last_sent",
         "local",
         "number",
-        "purpose",
         "running",
         "state",
-        "usage",
     )
 
     table: ClassVar[Table]
@@ -279,8 +278,6 @@ class Transaction:
         self.last_sent = b""
         self.interval_s = 0.0
         self.running: dict[str, int] = {}
-        self.usage: object = None
-        self.purpose = ""
 
     def take(self, happened: str, item: Item = None) -> tuple[Output, ...]:
         """Let an input happen: move to the next state and return what is to be done."""
@@ -305,13 +302,14 @@ class Transaction:
 
 
 class ClientTransaction(Transaction):
-    """A transaction of a request that we sent."""
+    """A transaction of a request that we sent. `errand` is what its user sent it for."""
 
-    __slots__ = ("request",)
+    __slots__ = ("errand", "request")
 
-    def __init__(self, number: int, key: tuple[str, ...], request: "SentRequest") -> None:
+    def __init__(self, number: int, key: tuple[str, ...], request: "SentRequest", errand: "Errand") -> None:
         super().__init__(number, key, request.destination, request.local.bound)
         self.request = request
+        self.errand = errand
 
 
 class InviteClientTransaction(ClientTransaction):
@@ -333,9 +331,12 @@ class NonInviteClientTransaction(ClientTransaction):
 
 
 class ServerTransaction(Transaction):
-    """A transaction of a request that we received. `source` is where it came from."""
+    """A transaction of a request that we received. `source` is where it came from.
 
-    __slots__ = ("legacy_key", "merge_key", "request", "response_to_tag", "source")
+    `usage` is what its user made it part of.
+    """
+
+    __slots__ = ("legacy_key", "merge_key", "request", "response_to_tag", "source", "usage")
 
     def __init__(
         self,
@@ -352,6 +353,7 @@ class ServerTransaction(Transaction):
         self.merge_key: tuple[str, ...] | None = None
         self.legacy_key: tuple[str, ...] | None = None
         self.response_to_tag = ""
+        self.usage: Usage | None = None
 
 
 class InviteServerTransaction(ServerTransaction):

@@ -1,0 +1,141 @@
+"""Dialogs (RFC 3261 section 12)."""
+
+from b2bua.sip.errors import SipError
+from b2bua.sip.message import Message, Request, Response
+from b2bua.sip.routing import LocalAddress, RoutedRequest, TransportAddress, route_in_dialog
+from b2bua.sip.sent_request import SentRequest
+
+DialogKey = tuple[str, str, str]
+"""Call-ID, our tag, the peer's tag ("" for an RFC 2543 peer without one)."""
+
+
+class Dialog:
+    """One dialog, early or confirmed.
+
+    `local_value` and `remote_value` are our and the peer's From/To as header text, tags included. `local_cseq` is the
+    last number we used. `target` is the peer's Contact URI. `route_set` is Route text in the order we send it. `peer`
+    is where the dialog was made through: what is sent goes there when the route names no address that may be used.
+    """
+
+    __slots__ = (
+        "call_id",
+        "confirmed",
+        "local",
+        "local_cseq",
+        "local_tag",
+        "local_value",
+        "peer",
+        "remote_cseq",
+        "remote_tag",
+        "remote_value",
+        "route_set",
+        "target",
+    )
+
+    def __init__(
+        self,
+        *,
+        call_id: str,
+        local_tag: str,
+        remote_tag: str,
+        local_value: str,
+        remote_value: str,
+        local_cseq: int,
+        remote_cseq: int | None,
+        target: str,
+        route_set: tuple[str, ...],
+        peer: TransportAddress,
+        local: LocalAddress,
+    ) -> None:
+        self.call_id = call_id
+        self.local_tag = local_tag
+        self.remote_tag = remote_tag
+        self.local_value = local_value
+        self.remote_value = remote_value
+        self.local_cseq = local_cseq
+        self.remote_cseq = remote_cseq
+        self.target = target
+        self.route_set = route_set
+        self.peer = peer
+        self.local = local
+        self.confirmed = False
+
+    @property
+    def key(self) -> DialogKey:
+        """What its messages are found by."""
+        return (self.call_id, self.local_tag, self.remote_tag)
+
+    @classmethod
+    def of_response(cls, invite: SentRequest, local_tag: str, response: Response) -> "Dialog":
+        """The UAC's dialog (12.1.2) of a 101-299 to our INVITE."""
+        return cls(
+            call_id=invite.call_id,
+            local_tag=local_tag,
+            remote_tag=response.to_tag or "",
+            local_value=invite.from_value,
+            remote_value=response.headers.get("To") or invite.to_value,
+            local_cseq=invite.cseq,
+            remote_cseq=None,
+            target=contact_uri(response) or invite.request_uri,
+            route_set=tuple(reversed(response.headers.get_all("Record-Route"))),
+            peer=invite.destination,
+            local=invite.local,
+        )
+
+    @classmethod
+    def of_request(
+        cls, invite: Request, local_tag: str, local_cseq: int, source: TransportAddress, local: LocalAddress
+    ) -> "Dialog":
+        """The UAS's dialog (12.1.1) of an INVITE that is answered with `local_tag`. Raises MalformedHeader."""
+        remote_value = invite.headers.get("From") or ""
+        return cls(
+            call_id=invite.call_id,
+            local_tag=local_tag,
+            remote_tag=invite.from_tag or "",
+            local_value=f"{invite.headers.get('To')};tag={local_tag}",
+            remote_value=remote_value,
+            local_cseq=local_cseq,
+            remote_cseq=invite.cseq.number,
+            target=contact_uri(invite) or str(invite.from_.uri),
+            route_set=tuple(invite.headers.get_all("Record-Route")),
+            peer=source,
+            local=local,
+        )
+
+    def confirm(self, response: Response) -> None:
+        """Let the 2xx make it confirmed: its route set and Contact replace those of the provisional (13.2.2.4)."""
+        self.confirmed = True
+        self.target = contact_uri(response) or self.target
+        self.route_set = tuple(reversed(response.headers.get_all("Record-Route")))
+
+    def refresh_target(self, message: Message) -> None:
+        """Take the Contact of a target refresh (12.2.1.2, 12.2.2); nothing when there is none."""
+        self.target = contact_uri(message) or self.target
+
+    def take_cseq(self, number: int) -> bool:
+        """Whether a request of the peer with this CSeq is in order (12.2.2): one lower than the last is not."""
+        if self.remote_cseq is not None and number < self.remote_cseq:
+            return False
+        self.remote_cseq = number
+        return True
+
+    def next_cseq(self) -> int:
+        """The number of our next request."""
+        self.local_cseq += 1
+        return self.local_cseq
+
+    def route(self) -> RoutedRequest:
+        """How our next request is routed (12.2.1.1); a route set that cannot be read is not followed."""
+        try:
+            return route_in_dialog(self.target, self.route_set)
+        except SipError:
+            return RoutedRequest(self.target, (), self.target)
+
+
+def contact_uri(message: Message) -> str | None:
+    """The URI of the first Contact, None where there is none that can be read."""
+    try:
+        contact = message.contact
+        return None if contact is None else str(contact.uri)
+    except SipError:
+        return None

@@ -1,0 +1,163 @@
+"""What a UserAgent tells, as values. `usage` is the number that `invite` returned or that an IncomingInvite brought."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from b2bua.sip.message import Request, Response
+from b2bua.sip.routing import TransportAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Provisional:
+    """A response of 101-199 to our INVITE. `to_tag` is "" where the peer sent none; `content_type` as it stood."""
+
+    usage: int
+    status: int
+    reason: str
+    to_tag: str
+    body: bytes
+    content_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The first 2xx to our INVITE; its ACK is queued. It comes once, and never after a hang_up."""
+
+    usage: int
+    status: int
+    response: Response
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The final 300-699 to our INVITE, after any tries with credentials; 487 after a hang_up that came in time."""
+
+    usage: int
+    status: int
+    reason: str
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class NoResponse:
+    """Our INVITE got no final response.
+
+    `timeout`: none within 64*T1, or within 64*T1 of its CANCEL, or only provisional ones for over three minutes.
+    `no_answer`: nothing at all within the time the plan gave. `transport`: it could not be sent. `limit`: it was not
+    sent because the table of transactions is full.
+    """
+
+    usage: int
+    cause: Literal["timeout", "no_answer", "transport", "limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class ByeReceived:
+    """The peer hung up; its BYE is answered. `reason_header` is its Reason, as it stood."""
+
+    usage: int
+    reason_header: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DialogLost:
+    """The dialog is dead without a BYE of the peer; ours is sent where one may still be heard.
+
+    `no_ack`: our 2xx was never acknowledged. `gone`: 481 to a request of ours. `timeout`: 408, or no answer to it.
+    `transport`: it could not be sent.
+    """
+
+    usage: int
+    cause: Literal["no_ack", "gone", "timeout", "transport"]
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingInvite:
+    """A new call from a peer, 100 Trying sent; `respond` to `transaction`, or `hang_up` the usage."""
+
+    usage: int
+    transaction: int
+    request: Request
+    source: TransportAddress
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCancelled:
+    """The call was cancelled before it was answered; 487 is sent; or left unanswered for three minutes: 480 is."""
+
+    usage: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRequest:
+    """A request in a dialog (re-INVITE, UPDATE, INFO) to be answered by `respond`.
+
+    One left unanswered is given up: after 181 s with 500 for an INVITE, after 64*T1 without a word for any other.
+    """
+
+    usage: int | None
+    transaction: int
+    request: Request
+    source: TransportAddress
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRequestEnded:
+    """An IncomingRequest that `respond` can no longer answer: cancelled, given up, or its dialog is over."""
+
+    usage: int
+    transaction: int
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """The ACK of a 2xx of ours had a body: the answer where the 2xx made the offer."""
+
+    usage: int
+    body: bytes
+    content_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswered:
+    """The final response to a request of `request` or `request_in_dialog`, after any tries with credentials."""
+
+    request: int
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFailed:
+    """No final response to it. `refused`: it was not sent (no dialog, a re-INVITE under way, or a limit)."""
+
+    request: int
+    cause: Literal["timeout", "transport", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEnded:
+    """All of the usage is over and no table holds anything of it. Always comes, once, and is its last event.
+
+    It comes when the last transaction has waited for its retransmissions: 32 s after the last message or less.
+    """
+
+    usage: int
+
+
+UserAgentEvent = (
+    Provisional
+    | Answered
+    | Rejected
+    | NoResponse
+    | ByeReceived
+    | DialogLost
+    | IncomingInvite
+    | IncomingCancelled
+    | IncomingRequest
+    | IncomingRequestEnded
+    | AckReceived
+    | RequestAnswered
+    | RequestFailed
+    | UsageEnded
+)

@@ -1,0 +1,80 @@
+"""What happens in a confirmed dialog and at its end (RFC 3261 sections 12.2, 15): actions of the usage table."""
+
+from b2bua.sip.dialog import Dialog
+from b2bua.sip.events import ByeReceived, DialogLost, IncomingRequestEnded
+from b2bua.sip.message import Request
+from b2bua.sip.station import Station
+from b2bua.sip.usage import BYE, Errand, Usage
+
+
+def nothing(_station: Station, _usage: Usage, _item: object, _now: float) -> None:
+    """Only the state changes."""
+
+
+def say_bye(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """Hang up a confirmed dialog: what the peer still waits for ends, then BYE (15.1.1)."""
+    end_pending(station, usage, now)
+    stop_answering(station, usage)
+    if usage.dialog is not None:
+        say_bye_in(station, usage, usage.dialog, now)
+
+
+def say_bye_in(station: Station, usage: Usage, dialog: Dialog, now: float) -> None:
+    """Send BYE in one dialog of the usage."""
+    errand = Errand(BYE, usage, usage.digest, dialog)
+    reason = f"Reason: {usage.bye_reason}\r\n" if usage.bye_reason else ""
+    station.send_request(station.in_dialog(dialog, "BYE", errand, own_lines=reason), errand, now)
+
+
+def surface_bye(station: Station, usage: Usage, item: object, now: float) -> None:
+    """The peer has hung up."""
+    end_pending(station, usage, now)
+    stop_answering(station, usage)
+    reason = item.headers.get("Reason") if isinstance(item, Request) else None
+    station.tell(ByeReceived(usage.number, reason))
+
+
+def lose_gone(station: Station, usage: Usage, item: object, now: float) -> None:
+    """The peer knows no such dialog: nothing more to say to it."""
+    tell_lost(station, usage, item, now)
+
+
+def lose_silent(station: Station, usage: Usage, item: object, now: float) -> None:
+    """The peer does not answer, or never acknowledged: told, and BYE in case it hears."""
+    tell_lost(station, usage, item, now)
+    if usage.dialog is not None:
+        say_bye_in(station, usage, usage.dialog, now)
+
+
+def tell_lost(station: Station, usage: Usage, item: object, now: float) -> None:
+    """DialogLost with the cause that `item` names."""
+    end_pending(station, usage, now)
+    stop_answering(station, usage)
+    station.counters["dialogs lost"] += 1
+    if item == "no_ack":
+        station.tell(DialogLost(usage.number, "no_ack"))
+    elif item == "gone":
+        station.tell(DialogLost(usage.number, "gone"))
+    else:
+        station.tell(DialogLost(usage.number, "transport" if item == "transport" else "timeout"))
+
+
+def end_pending(station: Station, usage: Usage, now: float) -> None:
+    """Answer 487 to what the peer still waits for (15.1.2); `respond` comes too late for it."""
+    for transaction in tuple(usage.pending.values()):
+        del usage.pending[transaction.number]
+        station.tell(IncomingRequestEnded(usage.number, transaction.number))
+        station.reply(transaction, 487, now)
+
+
+def stop_answering(station: Station, usage: Usage) -> None:
+    """A 2xx of ours to an INVITE is not sent again."""
+    if usage.answering is not None:
+        station.timers.disarm_all(usage.answering)
+        usage.answering = None
+
+
+def end_quietly(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """The peer hangs up what our user had hung up already."""
+    end_pending(station, usage, now)
+    stop_answering(station, usage)

@@ -1,0 +1,158 @@
+"""What happens to a call that we make (RFC 3261 sections 9.1, 13.2): the actions of the usage table for its setup.
+
+Each has the signature of `usage_table.Action`; `item` is what the input brought.
+"""
+
+from b2bua.sip.dialog import Dialog
+from b2bua.sip.events import Answered, NoResponse, Provisional, Rejected
+from b2bua.sip.in_dialog import say_bye_in, surface_bye
+from b2bua.sip.message import Response
+from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.station import Station
+from b2bua.sip.timers import TIMER_C
+from b2bua.sip.usage import CANCEL, CANCEL_WAIT, NO_ANSWER, Errand, Usage
+
+
+def surface_provisional(station: Station, usage: Usage, item: object, _now: float) -> None:
+    """Tell of a 101-199, and keep its early dialog; each one starts timer C anew."""
+    if not isinstance(item, Response) or item.status == 100:
+        return
+    station.timers.disarm(usage, TIMER_C)
+    tag = item.to_tag or ""
+    if tag not in usage.dialogs and usage.setup is not None:
+        if len(usage.dialogs) < station.settings.limits.early_dialogs:
+            station.add_dialog(usage, Dialog.of_response(usage.setup.sent, usage.local_tag, item))
+        else:
+            station.counters["early dialogs refused"] += 1
+    content_type = item.headers.get("Content-Type") if item.body else None
+    station.tell(Provisional(usage.number, item.status, item.reason, tag, item.body, content_type))
+
+
+def answer(station: Station, usage: Usage, item: object, _now: float) -> None:
+    """The first 2xx: its dialog is the call's, ACK goes out, and it is told."""
+    if not isinstance(item, Response):
+        return
+    usage.dialog = acknowledge(station, usage, item)
+    usage.outcome_told = True
+    station.tell(Answered(usage.number, item.status, item, item.body))
+
+
+def acknowledge(station: Station, usage: Usage, response: Response) -> Dialog | None:
+    """ACK a 2xx that was not seen before, and confirm its dialog; None when there is no room for another fork."""
+    setup = usage.setup
+    if setup is None:
+        return None
+    tag = response.to_tag or ""
+    dialog = usage.dialogs.get(tag)
+    if dialog is None:
+        if len(usage.acks) >= station.settings.limits.forks:
+            station.counters["forks refused"] += 1
+            return None
+        dialog = Dialog.of_response(setup.sent, usage.local_tag, response)
+        station.add_dialog(usage, dialog)
+    dialog.confirm(response)
+    dialog.local_cseq = max(dialog.local_cseq, setup.sent.cseq)
+    ack = station.ack_of_2xx(dialog, setup.sent)
+    usage.acks[(setup.sent.cseq, tag)] = ack
+    station.outgoing.append(ack)
+    return dialog
+
+
+def acknowledge_again(station: Station, usage: Usage, item: object, now: float) -> None:
+    """A 2xx after the first: the same gets the same ACK, another fork's gets ACK and BYE (13.2.2.4)."""
+    if not isinstance(item, Response) or usage.setup is None:
+        return
+    ack = usage.acks.get((usage.setup.sent.cseq, item.to_tag or ""))
+    if ack is not None:
+        station.outgoing.append(ack)
+    else:
+        end_unwanted(station, usage, item, now)
+
+
+def end_unwanted(station: Station, usage: Usage, item: object, now: float) -> None:
+    """A 2xx that nobody wants any more: ACK, then BYE."""
+    if not isinstance(item, Response):
+        return
+    dialog = acknowledge(station, usage, item)
+    if dialog is not None:
+        station.counters["late answers ended"] += 1
+        say_bye_in(station, usage, dialog, now)
+
+
+def call_again(station: Station, usage: Usage, item: object, now: float) -> None:
+    """Another INVITE with credentials: same Call-ID and From tag, CSeq one up. The 401 has ended the early dialogs."""
+    if not isinstance(item, SentRequest) or usage.setup is None:
+        return
+    for dialog in usage.dialogs.values():
+        station.dialogs.pop(dialog.key, None)
+    usage.dialogs.clear()
+    station.timers.disarm(usage, NO_ANSWER)
+    errand = usage.setup.transaction.errand
+    usage.setup.sent = item
+    usage.setup.transaction = station.send_request(item, errand, now)
+
+
+def reject(station: Station, usage: Usage, item: object, _now: float) -> None:
+    """The final failure, told unless the outcome has been told before."""
+    if isinstance(item, Response) and not usage.outcome_told:
+        usage.outcome_told = True
+        station.tell(Rejected(usage.number, item.status, item.reason, item))
+
+
+def report_no_response(station: Station, usage: Usage, item: object, _now: float) -> None:
+    """The INVITE's transaction has failed; `item` says of what."""
+    tell_no_response(station, usage, NoResponse(usage.number, "transport" if item == "transport" else "timeout"))
+
+
+def tell_no_response(station: Station, usage: Usage, event: NoResponse) -> None:
+    """Tell it unless the outcome has been told before."""
+    if not usage.outcome_told:
+        usage.outcome_told = True
+        station.tell(event)
+
+
+def abandon(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """Nothing at all came back in time: told, and no more retransmissions. What still comes is cancelled or ended."""
+    tell_no_response(station, usage, NoResponse(usage.number, "no_answer"))
+    stop_retransmitting(station, usage, _item, now)
+
+
+def stop_retransmitting(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """Let the INVITE's transaction be silent."""
+    if usage.setup is not None:
+        station.layer.give_up(usage.setup.transaction, now)
+
+
+def cancel(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """CANCEL, now that a provisional response has come (9.1)."""
+    if usage.setup is None:
+        return
+    reason = f"Reason: {usage.bye_reason}\r\n" if usage.bye_reason else ""
+    request = usage.setup.sent.cancel(station.agent_line, reason)
+    station.send_request(request, Errand(CANCEL, usage, None), now)
+
+
+def cancel_unanswered(station: Station, usage: Usage, item: object, now: float) -> None:
+    """Provisional responses alone for more than three minutes (16.8)."""
+    tell_no_response(station, usage, NoResponse(usage.number, "timeout"))
+    cancel(station, usage, item, now)
+
+
+def restart_cancel_wait(station: Station, usage: Usage, _item: object, _now: float) -> None:
+    """The CANCEL was answered: the INVITE's final response has 64*T1 from here."""
+    station.timers.disarm(usage, CANCEL_WAIT)
+
+
+def destroy_setup(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """The 487 never came: the transaction is destroyed (9.1)."""
+    tell_no_response(station, usage, NoResponse(usage.number, "timeout"))
+    if usage.setup is not None:
+        station.layer.give_up(usage.setup.transaction, now)
+        station.layer.sweep(usage.setup.transaction, now)
+
+
+def bye_while_ringing(station: Station, usage: Usage, item: object, now: float) -> None:
+    """BYE in an early dialog of a call that we make: told as a hang-up, and the INVITE is cancelled."""
+    usage.outcome_told = True
+    surface_bye(station, usage, item, now)
+    cancel(station, usage, item, now)

@@ -1,0 +1,331 @@
+"""What the peer's requests do (RFC 3261 sections 8.2, 9.2, 12.2.2, 13.3, 15.1.2)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from b2bua.sip.dialog import Dialog
+from b2bua.sip.events import AckReceived, IncomingInvite, IncomingRequest, IncomingRequestEnded
+from b2bua.sip.in_dialog import stop_answering
+from b2bua.sip.incoming_calls import start_answering
+from b2bua.sip.message import Request
+from b2bua.sip.parser import validate_request
+from b2bua.sip.routing import TransportAddress, stamp_via
+from b2bua.sip.screening import Rejection, screen_request
+from b2bua.sip.station import Headers, Station
+from b2bua.sip.transaction_layer import ToUser
+from b2bua.sip.transactions import Failed, ServerTransaction
+from b2bua.sip.usage import Usage
+from b2bua.sip.usage_table import (
+    ANSWERED,
+    CONFIRMED,
+    GOT_ACK,
+    GOT_BYE,
+    GOT_CANCEL,
+    OFFERED,
+    PROGRESSING,
+    SENT_ANSWER,
+    SENT_REFUSAL,
+    UNATTENDED,
+    UNWANTED,
+    enter,
+    take,
+)
+
+_NEEDS_DIALOG: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY"})
+
+
+def receive_request(
+    station: Station, request: Request, source: TransportAddress, local: TransportAddress, now: float
+) -> None:
+    """Deal with a request. Raises SipError for one that cannot be read; nothing has happened then."""
+    stamp_via(request, source)
+    if request.method == "ACK":
+        _receive_ack(station, request, now)
+        return
+    known = station.layer.server_of(request)
+    if known is not None:
+        station.layer.receive_again(known, request, now)
+        return
+    validate_request(request)
+    if _has_no_room(station, request):
+        station.counters["requests refused for want of room"] += 1
+        station.reply_without_transaction(request, 503, source, local, station.retry_after)
+        return
+    if request.method == "CANCEL":
+        _receive_cancel(station, _accept(station, request, source, local), now)
+    elif request.to_tag is not None:
+        _receive_in_dialog(station, _accept(station, request, source, local), now)
+    elif station.layer.is_merged(request):
+        station.counters["merged requests"] += 1
+        station.reply_without_transaction(request, 482, source, local)
+    else:
+        _receive_outside(station, _accept(station, request, source, local), now)
+
+
+def _has_no_room(station: Station, request: Request) -> bool:
+    """Whether a request gets no transaction. What ends a call is let in beyond the common limit, not beyond its own."""
+    entry = None
+    if request.to_tag is not None:
+        entry = station.dialogs.get((request.call_id, request.to_tag, request.from_tag or ""))
+    if entry is not None and entry[0].open_transactions >= station.settings.limits.transactions_of_usage:
+        return True
+    if not station.is_full:
+        return False
+    ends_call = entry is not None and request.method == "BYE"
+    return not ends_call and (request.method != "CANCEL" or station.layer.cancelled_by(request) is None)
+
+
+def dispatch_server(station: Station, transaction: ServerTransaction, to_user: ToUser, now: float) -> None:
+    """Let what a timer left for the user take effect: it never answered. An ACK that never comes needs nothing."""
+    usage = transaction.usage
+    if isinstance(to_user, Failed) and to_user.cause == "timeout" and usage is not None:
+        if transaction is usage.arrival:
+            take(station, usage, UNATTENDED, None, now)
+        elif usage.pending.pop(transaction.number, None) is not None:
+            station.tell(IncomingRequestEnded(usage.number, transaction.number))
+            if transaction.request.method == "INVITE":
+                station.reply(transaction, 500, now)
+    station.layer.sweep(transaction, now)
+
+
+def _accept(station: Station, request: Request, source: TransportAddress, local: TransportAddress) -> ServerTransaction:
+    return station.layer.accept_request(request, source, local, station.reply_address(request, source))
+
+
+def _screen(station: Station, request: Request) -> Rejection | None:
+    settings = station.settings
+    return screen_request(
+        request,
+        served_methods=settings.allow,
+        supported_options=settings.supported,
+        accepted_types=settings.info_types if request.method == "INFO" else settings.accept,
+        unregistered_method_status=405,
+    )
+
+
+# Outside dialogs.
+
+
+def _receive_outside(station: Station, transaction: ServerTransaction, now: float) -> None:
+    request = transaction.request
+    rejection = _screen(station, request)
+    if rejection is not None:
+        station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
+    elif request.method == "OPTIONS":
+        _answer_options(station, transaction, now)
+    elif request.method == "INVITE":
+        _receive_invite(station, transaction, now)
+    elif request.method in _NEEDS_DIALOG:
+        station.reply(transaction, 481, now)
+    else:
+        station.reply(transaction, 405, now, headers=(("Allow", ", ".join(station.settings.allow)),))
+
+
+def _answer_options(station: Station, transaction: ServerTransaction, now: float) -> None:
+    """11.2: what we can do; while draining, that we take no calls."""
+    if not station.accepting:
+        station.reply(transaction, 503, now, headers=station.retry_after)
+        return
+    settings = station.settings
+    headers = (
+        ("Allow", ", ".join(settings.allow)),
+        ("Accept", ", ".join(settings.accept)),
+        ("Accept-Encoding", "identity"),
+        ("Accept-Language", "en"),
+        ("Supported", ", ".join(settings.supported)),
+    )
+    station.reply(transaction, 200, now, headers=headers)
+
+
+def _receive_invite(station: Station, transaction: ServerTransaction, now: float) -> None:
+    if not station.accepting or len(station.usages) >= station.settings.limits.usages:
+        station.reply(transaction, 503, now, headers=station.retry_after)
+        return
+    usage = Usage(station.new_handle(), OFFERED, transaction.request.call_id, station.tokens.hex(16), None)
+    usage.arrival = transaction
+    station.own(transaction, usage)
+    enter(station, usage, now)
+    station.reply(transaction, 100, now)
+    station.tell(IncomingInvite(usage.number, transaction.number, transaction.request, transaction.source))
+
+
+# ACK and CANCEL.
+
+
+def _receive_ack(station: Station, ack: Request, now: float) -> None:
+    """Of a failure: its transaction's. Of a 2xx: it ends the retransmissions. Of anything else: dropped."""
+    invite = station.layer.acknowledged_by(ack)
+    if invite is not None and station.layer.receive_ack(invite, ack, now) is None:
+        station.layer.sweep(invite, now)
+        return
+    entry = station.dialogs.get((ack.call_id, ack.to_tag or "", ack.from_tag or ""))
+    if entry is None:
+        station.counters["ACKs of nothing"] += 1
+        return
+    usage, _ = entry
+    if usage.answering is None or usage.answering.cseq != ack.cseq.number:
+        return
+    stop_answering(station, usage)
+    unwanted = usage.state == UNWANTED
+    take(station, usage, GOT_ACK, ack, now)
+    if ack.body and not unwanted:
+        station.tell(AckReceived(usage.number, ack.body, ack.headers.get("Content-Type")))
+
+
+def _receive_cancel(station: Station, transaction: ServerTransaction, now: float) -> None:
+    """9.2: 200 when there is an INVITE to cancel, and 487 to that unless it has its final response already."""
+    invite = station.layer.cancelled_by(transaction.request)
+    usage = None if invite is None else invite.usage
+    if invite is None or usage is None:
+        station.reply(transaction, 481 if invite is None else 200, now)
+        return
+    station.own(transaction, usage)
+    station.reply(transaction, 200, now)
+    if invite is usage.arrival:
+        take(station, usage, GOT_CANCEL, None, now)
+    elif usage.pending.pop(invite.number, None) is not None:
+        station.tell(IncomingRequestEnded(usage.number, invite.number))
+        station.reply(invite, 487, now)
+
+
+# In dialogs.
+
+
+def _receive_in_dialog(station: Station, transaction: ServerTransaction, now: float) -> None:
+    request = transaction.request
+    entry = station.dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
+    if entry is None:
+        station.counters["requests in unknown dialogs"] += 1
+        station.reply(transaction, 481, now)
+        return
+    usage, dialog = entry
+    station.own(transaction, usage)
+    rejection = _screen(station, request)
+    if not dialog.take_cseq(request.cseq.number):
+        station.reply(transaction, 500, now)
+    elif rejection is not None:
+        station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
+    else:
+        _IN_DIALOG.get(request.method, _hand_on)(station, transaction, usage, dialog, now)
+
+
+def _bye(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
+    """200 in any state; it ends the usage unless it is of a fork that is not the call's."""
+    station.reply(transaction, 200, now)
+    if usage.dialog is None or dialog is usage.dialog:
+        take(station, usage, GOT_BYE, transaction.request, now)
+
+
+def _options(station: Station, transaction: ServerTransaction, _usage: Usage, _dialog: Dialog, now: float) -> None:
+    _answer_options(station, transaction, now)
+
+
+def _reinvite(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
+    """14.2: 500 while the peer's last INVITE has no final response, 491 while one of ours has none."""
+    if usage.state == OFFERED or _has_pending(usage, "INVITE"):
+        station.reply(transaction, 500, now, headers=_soon(station))
+    elif usage.open_reinvites or usage.state == PROGRESSING or usage.answering is not None:
+        station.reply(transaction, 491, now)
+    elif usage.state != CONFIRMED or dialog is not usage.dialog:
+        station.reply(transaction, 481, now)
+    else:
+        _surface(station, transaction, usage, now)
+
+
+def _update(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
+    """RFC 3311 5.2: with an offer, the same of offers."""
+    request = transaction.request
+    if request.body and (usage.open_reinvites or usage.state == PROGRESSING):
+        station.reply(transaction, 491, now)
+    elif request.body and (usage.state == OFFERED or _has_pending(usage, "INVITE") or _has_pending(usage, "UPDATE")):
+        station.reply(transaction, 500, now, headers=_soon(station))
+    else:
+        _hand_on(station, transaction, usage, dialog, now)
+
+
+def _hand_on(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
+    of_fork = usage.dialog is not None and dialog is not usage.dialog
+    if of_fork or usage.state not in (CONFIRMED, ANSWERED, PROGRESSING):
+        station.reply(transaction, 481, now)
+    else:
+        _surface(station, transaction, usage, now)
+
+
+def _surface(station: Station, transaction: ServerTransaction, usage: Usage, now: float) -> None:
+    if len(usage.pending) >= station.settings.limits.pending_requests:
+        station.reply(transaction, 503, now, headers=station.retry_after)
+        return
+    usage.pending[transaction.number] = transaction
+    if transaction.request.method == "INVITE":
+        station.reply(transaction, 100, now)
+    else:
+        station.layer.await_user(transaction, now)
+    station.tell(IncomingRequest(usage.number, transaction.number, transaction.request, transaction.source))
+
+
+def _has_pending(usage: Usage, method: str) -> bool:
+    return any(transaction.request.method == method for transaction in usage.pending.values())
+
+
+def _soon(station: Station) -> tuple[tuple[str, str], ...]:
+    """A Retry-After of 0-10 s, chosen at random (14.2)."""
+    return (("Retry-After", str(station.tokens.integer(16) % 11)),)
+
+
+_IN_DIALOG: Final[dict[str, Callable[[Station, ServerTransaction, Usage, Dialog, float], None]]] = {
+    "BYE": _bye,
+    "OPTIONS": _options,
+    "INVITE": _reinvite,
+    "UPDATE": _update,
+}
+
+
+# Our user's responses.
+
+
+def respond(
+    station: Station,
+    transaction: ServerTransaction,
+    status: int,
+    now: float,
+    *,
+    reason: str | None,
+    headers: Headers,
+    body: bytes,
+    content_type: str | None,
+) -> None:
+    """Answer a request that was surfaced; nothing when it has its final response already. Raises SipError."""
+    usage = transaction.usage
+    if usage is None:
+        return
+    is_arrival = transaction is usage.arrival
+    if usage.state != OFFERED if is_arrival else transaction.number not in usage.pending:
+        station.counters["responses too late"] += 1
+        return
+    if is_arrival and 100 < status < 300:
+        _make_dialog(station, transaction, usage)
+    station.reply(transaction, status, now, reason=reason, headers=headers, body=body, content_type=content_type)
+    if status >= 200:
+        usage.pending.pop(transaction.number, None)
+    if 200 <= status < 300:
+        _answered(station, transaction, usage, now)
+    elif status >= 300 and is_arrival:
+        take(station, usage, SENT_REFUSAL, None, now)
+
+
+def _make_dialog(station: Station, transaction: ServerTransaction, usage: Usage) -> None:
+    if usage.dialog is None:
+        local = station.local_at(transaction.local)
+        usage.dialog = Dialog.of_request(transaction.request, usage.local_tag, 0, transaction.source, local)
+        station.add_dialog(usage, usage.dialog)
+
+
+def _answered(station: Station, transaction: ServerTransaction, usage: Usage, now: float) -> None:
+    request = transaction.request
+    if request.method in ("INVITE", "UPDATE") and usage.dialog is not None and transaction is not usage.arrival:
+        usage.dialog.refresh_target(request)
+    if request.method == "INVITE":
+        start_answering(station, usage, transaction, now)
+    if transaction is usage.arrival and usage.dialog is not None:
+        usage.dialog.confirmed = True
+        take(station, usage, SENT_ANSWER, None, now)

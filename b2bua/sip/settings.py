@@ -1,0 +1,85 @@
+"""What a UserAgent is told at construction, and the plans of the requests it is asked for."""
+
+from dataclasses import dataclass, field
+
+from b2bua.sip.digest import Credentials
+from b2bua.sip.routing import LocalAddress, TransportAddress
+
+HeaderLines = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserAgentLimits:
+    """How much a UserAgent holds at once, and what happens beyond.
+
+    `transactions`: a request that comes is answered 503 without a transaction; an invite ends with NoResponse("limit").
+    `usages`: likewise. `early_dialogs` per usage: a provisional with one more To-tag is told, but makes no dialog.
+    `forks` per usage: a 2xx with one more To-tag is ignored. `pending_requests` per usage: one more is answered 503.
+    `transactions_of_usage`: of one call, also answered 503.
+    `events` waiting to be taken: a request that would add one is answered 503; what must be told is always told.
+    """
+
+    transactions: int = 40_000
+    usages: int = 20_000
+    early_dialogs: int = 8
+    forks: int = 8
+    pending_requests: int = 8
+    transactions_of_usage: int = 64
+    events: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class UserAgentSettings:
+    """Constant for the life of a UserAgent.
+
+    `locals`: the listeners, the first of a transport and IP version being used for what we begin. `contact_user`: one
+    fixed user part of every Contact, None for none. `allow`: the methods served; in a dialog those that the UserAgent
+    does not answer by itself are handed on. `supported`: option tags that are truly served.
+    `accept` and `info_types`: the types of body taken, elsewhere and in an INFO.
+    """
+
+    locals: tuple[LocalAddress, ...]
+    user_agent: str = "maskbridge"
+    contact_user: str | None = None
+    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+    supported: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ("application/sdp",)
+    info_types: tuple[str, ...] = ("application/dtmf-relay", "application/dtmf")
+    retry_after_s: int = 10
+    limits: UserAgentLimits = field(default_factory=UserAgentLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingInvite:
+    """An INVITE to be sent. `headers` go out verbatim and in order; From's tag, Call-ID and the rest are made here.
+
+    `routes`: Route values, each `<sip:...;lr>`. `no_answer_timeout_s`: with nothing at all back by then, the attempt
+    is given up with NoResponse("no_answer"); None waits for the 32 s of timer B.
+    """
+
+    request_uri: str
+    from_uri: str
+    to_uri: str
+    destination: TransportAddress
+    from_display: str | None = None
+    headers: HeaderLines = ()
+    body: bytes = b""
+    content_type: str = "application/sdp"
+    credentials: Credentials | None = None
+    routes: tuple[str, ...] = ()
+    no_answer_timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRequest:
+    """A request outside any dialog to be sent, such as OPTIONS to a trunk."""
+
+    method: str
+    request_uri: str
+    from_uri: str
+    to_uri: str
+    destination: TransportAddress
+    headers: HeaderLines = ()
+    body: bytes = b""
+    content_type: str | None = None
+    credentials: Credentials | None = None

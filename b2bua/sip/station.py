@@ -1,0 +1,310 @@
+"""The tables and queues that the parts of one UserAgent share, and how its messages are built and sent."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from b2bua.sip.dialog import Dialog, DialogKey
+from b2bua.sip.digest import Credentials, DigestClient
+from b2bua.sip.errors import MalformedHeader, SipError
+from b2bua.sip.events import UsageEnded, UserAgentEvent
+from b2bua.sip.grammar import is_token, is_unsafe
+from b2bua.sip.message import Request, Response, build_response
+from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, next_hop_address, response_destination
+from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.timers import TimerQueue
+from b2bua.sip.transaction_layer import TransactionLayer
+from b2bua.sip.transactions import ClientTransaction, ServerTransaction, Transaction
+from b2bua.sip.usage import REINVITE, SETUP, Errand, Usage
+from b2bua.tokens import Tokens
+
+OVER: Final = "over"
+"""The state of a usage that has nothing more to say; it ends with its last transaction."""
+
+Headers = Iterable[tuple[str, str]]
+_WITH_CONTACT: Final = frozenset({"INVITE", "UPDATE"})
+
+
+class Station:
+    """What one UserAgent holds. Its attributes are shared by the modules of this room, and by no other."""
+
+    __slots__ = (
+        "_allow_line",
+        "_common_lines",
+        "_contacts",
+        "_last_handle",
+        "_locals",
+        "accepting",
+        "counters",
+        "dialogs",
+        "events",
+        "layer",
+        "may_reach",
+        "outgoing",
+        "settings",
+        "timers",
+        "tokens",
+        "usages",
+    )
+
+    def __init__(
+        self, settings: UserAgentSettings, tokens: Tokens, may_reach: Callable[[TransportAddress], bool]
+    ) -> None:
+        self.settings = settings
+        self.tokens = tokens
+        self.may_reach = may_reach
+        self.accepting = True
+        self.timers = TimerQueue()
+        self.outgoing: list[Outgoing] = []
+        self.layer = TransactionLayer(self.timers, self.outgoing, self._transaction_ended)
+        self.events: deque[UserAgentEvent] = deque()
+        self.usages: dict[int, Usage] = {}
+        self.dialogs: dict[DialogKey, tuple[Usage, Dialog]] = {}
+        self.counters: Counter[str] = Counter()
+        self._last_handle = 0
+        self._locals = {local.bound: local for local in settings.locals}
+        self._allow_line = f"Allow: {', '.join(settings.allow)}\r\n"
+        self._common_lines = {local: self._prepare_lines(local) for local in settings.locals}
+        self._contacts = {local: f"<{local.contact_uri(settings.contact_user)}>" for local in settings.locals}
+
+    def _prepare_lines(self, local: LocalAddress) -> str:
+        settings = self.settings
+        supported = f"Supported: {', '.join(settings.supported)}\r\n" if settings.supported else ""
+        contact = f"Contact: <{local.contact_uri(settings.contact_user)}>\r\n"
+        return f"{contact}{self.agent_line}{self._allow_line}{supported}"
+
+    @property
+    def agent_line(self) -> str:
+        """The User-Agent header line."""
+        return f"User-Agent: {self.settings.user_agent}\r\n" if self.settings.user_agent else ""
+
+    # Handles, addresses.
+
+    def new_handle(self) -> int:
+        """A number for a usage or a request, unique in this UserAgent."""
+        self._last_handle += 1
+        return self._last_handle
+
+    def new_branch(self) -> str:
+        """A Via branch, unique to one transaction (8.1.1.7)."""
+        return f"z9hG4bK{self.tokens.hex(24)}"
+
+    def local_for(self, destination: TransportAddress) -> LocalAddress | None:
+        """The listener that what we begin leaves from: the first of that transport and IP version."""
+        is_ipv6 = ":" in destination.host
+        for local in self.settings.locals:
+            if local.bound.transport == destination.transport and (":" in local.bound.host) == is_ipv6:
+                return local
+        return None
+
+    def local_at(self, bound: TransportAddress) -> LocalAddress:
+        """The listener that a message came in by; an unknown one is taken to be the first."""
+        return self._locals.get(bound) or self.settings.locals[0]
+
+    def hop(self, next_hop: str, dialog: Dialog) -> TransportAddress:
+        """Where a request within a dialog goes: to what the route names, if that is an address which may be talked to
+        over the dialog's listener, and otherwise to where the dialog was made through."""
+        bound = dialog.local.bound
+        try:
+            address = next_hop_address(next_hop, bound.transport)
+        except SipError:
+            return dialog.peer
+        if address is None or address.transport != bound.transport or (":" in address.host) != (":" in bound.host):
+            return dialog.peer
+        return address if address == dialog.peer or self.may_reach(address) else dialog.peer
+
+    # Telling.
+
+    def tell(self, event: UserAgentEvent) -> None:
+        """Queue an event."""
+        self.events.append(event)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a request that comes is refused, for want of room."""
+        limits = self.settings.limits
+        return len(self.layer) >= limits.transactions or len(self.events) >= limits.events
+
+    # Usages and dialogs.
+
+    def add_usage(self, usage: Usage) -> None:
+        """Enter it in the table."""
+        self.usages[usage.number] = usage
+
+    def add_dialog(self, usage: Usage, dialog: Dialog) -> None:
+        """Let messages of the dialog find the usage."""
+        usage.dialogs[dialog.remote_tag] = dialog
+        self.dialogs[dialog.key] = (usage, dialog)
+
+    def end_if_over(self, usage: Usage) -> None:
+        """Take a usage out of the tables once it is over and the last of its transactions has gone."""
+        if usage.state != OVER or usage.open_transactions or self.usages.pop(usage.number, None) is None:
+            return
+        self.timers.disarm_all(usage)
+        for dialog in usage.dialogs.values():
+            self.dialogs.pop(dialog.key, None)
+        self.tell(UsageEnded(usage.number))
+
+    def own(self, transaction: ServerTransaction, usage: Usage) -> None:
+        """Make a request of the peer part of the usage."""
+        transaction.usage = usage
+        usage.open_transactions += 1
+
+    def _transaction_ended(self, transaction: Transaction, _now: float) -> None:
+        if isinstance(transaction, ClientTransaction):
+            usage = transaction.errand.usage
+            if usage is not None and transaction.errand.kind in (SETUP, REINVITE):
+                cseq = transaction.request.cseq
+                usage.acks = {key: ack for key, ack in usage.acks.items() if key[0] != cseq}
+        elif isinstance(transaction, ServerTransaction):
+            usage = transaction.usage
+        else:
+            usage = None
+        if usage is not None:
+            usage.open_transactions -= 1
+            self.end_if_over(usage)
+
+    # Requests of ours.
+
+    def digest_for(self, credentials: Credentials | None) -> DigestClient | None:
+        """What answers challenges with these credentials."""
+        return None if credentials is None else DigestClient(credentials, self._new_cnonce)
+
+    def _new_cnonce(self) -> str:
+        return self.tokens.hex(16)
+
+    def common_lines(self, local: LocalAddress) -> str:
+        """Contact, User-Agent, Allow and Supported, as requests that make or refresh a dialog carry them."""
+        return self._common_lines[local]
+
+    def send_request(self, request: SentRequest, errand: Errand, now: float) -> ClientTransaction:
+        """Send a request (no ACK) in a transaction of its own."""
+        if errand.usage is not None:
+            errand.usage.open_transactions += 1
+        return self.layer.send_request(request, errand, now)
+
+    def in_dialog(
+        self,
+        dialog: Dialog,
+        method: str,
+        errand: Errand,
+        *,
+        own_lines: str = "",
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> SentRequest:
+        """Our next request within a dialog (12.2.1.1), with nonces already known."""
+        routed = dialog.route()
+        with_contact = method in _WITH_CONTACT
+        return SentRequest(
+            method=method,
+            request_uri=routed.request_uri,
+            destination=self.hop(routed.next_hop, dialog),
+            local=dialog.local,
+            branch=self.new_branch(),
+            routes=routed.routes,
+            from_value=dialog.local_value,
+            to_value=dialog.remote_value,
+            call_id=dialog.call_id,
+            cseq=dialog.next_cseq(),
+            common_lines=self.common_lines(dialog.local) if with_contact else self.agent_line,
+            own_lines=own_lines,
+            credential_lines=credential_lines(errand, method, routed.request_uri, body),
+            content_type=content_type,
+            body=body,
+        )
+
+    def ack_of_2xx(self, dialog: Dialog, invite: SentRequest) -> Outgoing:
+        """The ACK of a 2xx (13.2.2.4): in the dialog, with the INVITE's CSeq number and credentials."""
+        routed = dialog.route()
+        destination = self.hop(routed.next_hop, dialog)
+        ack = SentRequest(
+            method="ACK",
+            request_uri=routed.request_uri,
+            destination=destination,
+            local=dialog.local,
+            branch=self.new_branch(),
+            routes=routed.routes,
+            from_value=dialog.local_value,
+            to_value=dialog.remote_value,
+            call_id=dialog.call_id,
+            cseq=invite.cseq,
+            common_lines=self.agent_line,
+            credential_lines=invite.credential_lines,
+        )
+        return Outgoing(ack.render(), destination, dialog.local.bound)
+
+    def with_credentials(self, request: SentRequest, errand: Errand, response: Response) -> SentRequest | None:
+        """The request again, answering the challenge of a 401 or 407; None when the failure is final."""
+        if errand.digest is None or response.status not in (401, 407):
+            return None
+        try:
+            fields = errand.digest.answer(response, errand.log, request.method, request.request_uri, request.body)
+        except SipError:
+            return None
+        if not fields:
+            return None
+        cseq = request.cseq + 1 if errand.dialog is None else errand.dialog.next_cseq()
+        return replace(request, branch=self.new_branch(), cseq=cseq, credential_lines=lines_of(fields))
+
+    # Responses of ours.
+
+    def reply(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        now: float,
+        *,
+        reason: str | None = None,
+        to_tag: str | None = None,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> None:
+        """Answer a request of the peer; a second final response, or a 1xx after one, goes nowhere."""
+        request = transaction.request
+        tag = to_tag
+        if tag is None:
+            tag = transaction.usage.local_tag if transaction.usage is not None else self.tokens.hex(16)
+        fields = list(headers)
+        if 100 < status < 300 and request.method in _WITH_CONTACT:
+            fields = [("Contact", self._contacts[self.local_at(transaction.local)]), *fields]
+        response = build_response(
+            request, status, reason, to_tag=tag, headers=fields, body=body, content_type=content_type
+        )
+        self.layer.send_response(transaction, response, now)
+        self.layer.sweep(transaction, now)
+
+    def reply_without_transaction(
+        self, request: Request, status: int, source: TransportAddress, local: TransportAddress, headers: Headers = ()
+    ) -> None:
+        """Answer a request that gets no transaction: it is malformed, or there is no room. Raises SipError."""
+        response = build_response(request, status, to_tag=self.tokens.hex(16), headers=headers)
+        self.outgoing.append(Outgoing(response.render(), self.reply_address(request, source), local))
+
+    def reply_address(self, request: Request, source: TransportAddress) -> TransportAddress:
+        """Where responses to a stamped request go; to its source where it asks for an address not to be talked to."""
+        address = response_destination(request, source)
+        return address if address.host == source.host or self.may_reach(address) else source
+
+    @property
+    def retry_after(self) -> tuple[tuple[str, str], ...]:
+        """What a 503 says of coming back."""
+        return (("Retry-After", str(self.settings.retry_after_s)),)
+
+
+def credential_lines(errand: Errand, method: str, uri: str, body: bytes) -> str:
+    """The credentials that nonces known so far allow; none before the first challenge."""
+    return "" if errand.digest is None else lines_of(errand.digest.fields(errand.log, method, uri, body))
+
+
+def lines_of(headers: Headers) -> str:
+    """Header lines, each ended by CRLF. Raises MalformedHeader for what would make another header or none."""
+    lines = ""
+    for name, value in headers:
+        if not is_token(name) or is_unsafe(value):
+            raise MalformedHeader("Not a header field", name)
+        lines += f"{name}: {value}\r\n"
+    return lines

@@ -1,0 +1,132 @@
+"""An INVITE usage (RFC 5057): one call with one peer, from its INVITE to the end of its last transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from b2bua.sip.digest import ChallengeLog
+from b2bua.sip.timers import T1_S, T2_S
+
+if TYPE_CHECKING:
+    from b2bua.sip.dialog import Dialog
+    from b2bua.sip.digest import DigestClient
+    from b2bua.sip.routing import Outgoing
+    from b2bua.sip.sent_request import SentRequest
+    from b2bua.sip.settings import OutgoingInvite
+    from b2bua.sip.transactions import ClientTransaction, ServerTransaction
+
+# What a request of ours was sent for.
+SETUP: Final = "setup"
+CANCEL: Final = "cancel"
+BYE: Final = "bye"
+REINVITE: Final = "re-invite"
+IN_DIALOG: Final = "in dialog"
+STANDALONE: Final = "standalone"
+
+# Timers of ours beside the lettered ones.
+NO_ANSWER: Final = "no answer"  # nothing at all came back to our INVITE
+CANCEL_WAIT: Final = "cancel wait"  # 64*T1 after the CANCEL, and again after its 200 (9.1)
+RESEND_2XX: Final = "resend 2xx"  # 13.3.1.4: T1, doubling to T2
+NO_ACK: Final = "no ack"  # 13.3.1.4: 64*T1 after the 2xx
+
+
+class Errand:
+    """What one request of ours, with its repetitions under credentials, was sent for.
+
+    `number` is the handle its caller has, 0 where the UserAgent sends by itself. `answered` is set by the first 2xx.
+    """
+
+    __slots__ = ("answered", "dialog", "digest", "kind", "log", "number", "usage")
+
+    def __init__(
+        self,
+        kind: str,
+        usage: Usage | None,
+        digest: DigestClient | None,
+        dialog: Dialog | None = None,
+        number: int = 0,
+    ) -> None:
+        self.kind = kind
+        self.usage = usage
+        self.digest = digest
+        self.dialog = dialog
+        self.number = number
+        self.log = ChallengeLog()
+        self.answered = False
+
+
+class OutgoingSetup:
+    """The INVITE of a call that we make: its plan, and the attempt that counts now."""
+
+    __slots__ = ("plan", "sent", "transaction")
+
+    def __init__(self, plan: OutgoingInvite, sent: SentRequest, transaction: ClientTransaction) -> None:
+        self.plan = plan
+        self.sent = sent
+        self.transaction = transaction
+
+
+class Answering:
+    """A 2xx of ours to an INVITE, sent again until its ACK comes (13.3.1.4)."""
+
+    __slots__ = ("cseq", "interval_s", "running", "transaction", "usage")
+
+    def __init__(self, usage: Usage, transaction: ServerTransaction) -> None:
+        self.usage = usage
+        self.transaction = transaction
+        self.cseq = transaction.request.cseq.number
+        self.interval_s = 0.0
+        self.running: dict[str, int] = {}
+
+    def next_interval_s(self) -> float:
+        """How long to wait before it is sent again."""
+        self.interval_s = min(self.interval_s * 2, T2_S) if self.interval_s else T1_S
+        return self.interval_s
+
+
+class Usage:
+    """Where one call with a peer stands.
+
+    `dialogs` by the peer's tag, `dialog` the confirmed one. `acks`: the ACK of each 2xx, by CSeq number and To tag.
+    `open_transactions` of it in the layer. `pending`: the peer's requests that wait for `respond`. `setup` of a call we
+    make, `arrival` of one we get. `bye_reason`: the Reason of a hang-up that has to wait.
+    """
+
+    __slots__ = (
+        "acks",
+        "answering",
+        "arrival",
+        "bye_reason",
+        "call_id",
+        "dialog",
+        "dialogs",
+        "digest",
+        "local_tag",
+        "number",
+        "open_reinvites",
+        "open_transactions",
+        "outcome_told",
+        "pending",
+        "running",
+        "setup",
+        "state",
+    )
+
+    def __init__(self, number: int, state: str, call_id: str, local_tag: str, digest: DigestClient | None) -> None:
+        self.number = number
+        self.state = state
+        self.call_id = call_id
+        self.local_tag = local_tag
+        self.digest = digest
+        self.dialogs: dict[str, Dialog] = {}
+        self.dialog: Dialog | None = None
+        self.acks: dict[tuple[int, str], Outgoing] = {}
+        self.answering: Answering | None = None
+        self.setup: OutgoingSetup | None = None
+        self.arrival: ServerTransaction | None = None
+        self.pending: dict[int, ServerTransaction] = {}
+        self.open_reinvites = 0
+        self.open_transactions = 0
+        self.outcome_told = False
+        self.bye_reason: str | None = None
+        self.running: dict[str, int] = {}

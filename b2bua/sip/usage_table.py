@@ -1,0 +1,168 @@
+"""The life of an INVITE usage as a table: (state, input) -> (action, next state). A pair that is absent is ignored.
+
+The races of section 9 and 13 are rows. As with the transactions, a state names the timers that live in it.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from b2bua.sip.in_dialog import end_quietly, lose_gone, lose_silent, nothing, say_bye, surface_bye
+from b2bua.sip.incoming_calls import bye_before_answer, cancelled, refuse, unattended
+from b2bua.sip.outgoing_calls import (
+    abandon,
+    acknowledge_again,
+    answer,
+    bye_while_ringing,
+    call_again,
+    cancel,
+    cancel_unanswered,
+    destroy_setup,
+    end_unwanted,
+    reject,
+    report_no_response,
+    restart_cancel_wait,
+    surface_provisional,
+)
+from b2bua.sip.station import OVER, Station
+from b2bua.sip.timers import DURATION_S, T1_S, TIMER_C
+from b2bua.sip.usage import CANCEL_WAIT, NO_ANSWER, Usage
+
+Action = Callable[[Station, Usage, object, float], None]
+Table = dict[tuple[str, str], tuple[Action, str]]
+
+# States of a call that we make.
+CALLING: Final = "calling"  # nothing has come back
+HELD: Final = "held"  # hung up before anything came back: the CANCEL waits for a provisional
+ABANDONED: Final = "abandoned"  # nothing came back in time, and that was told
+PROGRESSING: Final = "progressing"  # a provisional has come
+CANCELLING: Final = "cancelling"  # CANCEL is out
+# States of a call that we get.
+OFFERED: Final = "offered"  # no final response yet
+ANSWERED: Final = "answered"  # 2xx sent, no ACK yet
+UNWANTED: Final = "unwanted"  # hung up before the ACK: the BYE waits for it (15)
+# States of both.
+CONFIRMED: Final = "confirmed"
+ENDING: Final = "ending"  # our BYE is out
+
+# Inputs.
+GOT_PROVISIONAL: Final = "got 1xx"
+GOT_ANSWER: Final = "got 2xx"
+GOT_FAILURE: Final = "got 3xx-6xx"
+CHALLENGED: Final = "challenged"
+SETUP_FAILED: Final = "setup failed"
+CANCEL_ANSWERED: Final = "cancel answered"
+HANG_UP: Final = "hang up"
+GOT_BYE: Final = "got BYE"
+GOT_CANCEL: Final = "got CANCEL"
+GOT_ACK: Final = "got ACK"
+SENT_ANSWER: Final = "sent 2xx"
+SENT_REFUSAL: Final = "sent 3xx-6xx"
+UNATTENDED: Final = "unattended"
+NEVER_ACKED: Final = "never acknowledged"
+BYE_DONE: Final = "bye done"
+DIALOG_GONE: Final = "dialog gone"
+DIALOG_SILENT: Final = "dialog silent"
+
+USAGE: Final[Table] = {
+    (CALLING, GOT_PROVISIONAL): (surface_provisional, PROGRESSING),
+    (CALLING, GOT_ANSWER): (answer, CONFIRMED),
+    (CALLING, GOT_FAILURE): (reject, OVER),
+    (CALLING, CHALLENGED): (call_again, CALLING),
+    (CALLING, SETUP_FAILED): (report_no_response, OVER),
+    (CALLING, NO_ANSWER): (abandon, ABANDONED),
+    (CALLING, HANG_UP): (nothing, HELD),
+    (HELD, GOT_PROVISIONAL): (cancel, CANCELLING),
+    (HELD, GOT_ANSWER): (end_unwanted, ENDING),
+    (HELD, GOT_FAILURE): (reject, OVER),
+    (HELD, SETUP_FAILED): (report_no_response, OVER),
+    (HELD, NO_ANSWER): (abandon, ABANDONED),
+    (ABANDONED, GOT_PROVISIONAL): (cancel, CANCELLING),
+    (ABANDONED, GOT_ANSWER): (end_unwanted, ENDING),
+    (ABANDONED, GOT_FAILURE): (nothing, OVER),
+    (ABANDONED, SETUP_FAILED): (nothing, OVER),
+    (PROGRESSING, GOT_PROVISIONAL): (surface_provisional, PROGRESSING),
+    (PROGRESSING, GOT_ANSWER): (answer, CONFIRMED),
+    (PROGRESSING, GOT_FAILURE): (reject, OVER),
+    (PROGRESSING, CHALLENGED): (call_again, CALLING),
+    (PROGRESSING, TIMER_C): (cancel_unanswered, CANCELLING),
+    (PROGRESSING, HANG_UP): (cancel, CANCELLING),
+    (PROGRESSING, GOT_BYE): (bye_while_ringing, CANCELLING),
+    (CANCELLING, GOT_ANSWER): (end_unwanted, ENDING),
+    (CANCELLING, GOT_FAILURE): (reject, OVER),
+    (CANCELLING, CANCEL_ANSWERED): (restart_cancel_wait, CANCELLING),
+    (CANCELLING, CANCEL_WAIT): (destroy_setup, OVER),
+    (OFFERED, SENT_ANSWER): (nothing, ANSWERED),
+    (OFFERED, SENT_REFUSAL): (nothing, OVER),
+    (OFFERED, HANG_UP): (refuse, OVER),
+    (OFFERED, GOT_CANCEL): (cancelled, OVER),
+    (OFFERED, GOT_BYE): (bye_before_answer, OVER),
+    (OFFERED, UNATTENDED): (unattended, OVER),
+    (ANSWERED, GOT_ACK): (nothing, CONFIRMED),
+    (ANSWERED, NEVER_ACKED): (lose_silent, ENDING),
+    (ANSWERED, HANG_UP): (nothing, UNWANTED),
+    (ANSWERED, GOT_BYE): (surface_bye, OVER),
+    (ANSWERED, DIALOG_GONE): (lose_gone, OVER),
+    (ANSWERED, DIALOG_SILENT): (lose_silent, ENDING),
+    (UNWANTED, GOT_ACK): (say_bye, ENDING),
+    (UNWANTED, NEVER_ACKED): (say_bye, ENDING),
+    (UNWANTED, GOT_BYE): (end_quietly, OVER),
+    (CONFIRMED, GOT_ANSWER): (acknowledge_again, CONFIRMED),
+    (CONFIRMED, NEVER_ACKED): (lose_silent, ENDING),
+    (CONFIRMED, HANG_UP): (say_bye, ENDING),
+    (CONFIRMED, GOT_BYE): (surface_bye, OVER),
+    (CONFIRMED, DIALOG_GONE): (lose_gone, OVER),
+    (CONFIRMED, DIALOG_SILENT): (lose_silent, ENDING),
+    (ENDING, GOT_ANSWER): (acknowledge_again, ENDING),
+    (ENDING, BYE_DONE): (nothing, OVER),
+    (OVER, GOT_ANSWER): (acknowledge_again, OVER),
+}
+
+LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
+    CALLING: (NO_ANSWER,),
+    HELD: (NO_ANSWER,),
+    ABANDONED: (),
+    PROGRESSING: (TIMER_C,),
+    CANCELLING: (CANCEL_WAIT,),
+    OFFERED: (),
+    ANSWERED: (),
+    UNWANTED: (),
+    CONFIRMED: (),
+    ENDING: (),
+    OVER: (),
+}
+
+
+def take(station: Station, usage: Usage, happened: str, item: object, now: float) -> None:
+    """Let an input happen to a usage: its action runs, then exactly the timers of the next state."""
+    row = USAGE.get((usage.state, happened))
+    if row is None:
+        return
+    action, usage.state = row
+    action(station, usage, item, now)
+    _arm(station, usage, now)
+    station.end_if_over(usage)
+
+
+def enter(station: Station, usage: Usage, now: float) -> None:
+    """Let the timers of a new usage's first state run."""
+    station.add_usage(usage)
+    _arm(station, usage, now)
+
+
+def _arm(station: Station, usage: Usage, now: float) -> None:
+    running = usage.running
+    live = LIVE_TIMERS[usage.state]
+    for timer in tuple(running) if running else ():
+        if timer not in live:
+            station.timers.disarm(usage, timer)
+    for timer in live:
+        if timer not in running:
+            duration_s = _duration_s(usage, timer)
+            if duration_s is not None:
+                station.timers.arm(usage, timer, now + duration_s)
+
+
+def _duration_s(usage: Usage, timer: str) -> float | None:
+    if timer == NO_ANSWER:
+        return None if usage.setup is None else usage.setup.plan.no_answer_timeout_s
+    return DURATION_S[TIMER_C] if timer == TIMER_C else 64 * T1_S

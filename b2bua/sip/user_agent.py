@@ -1,0 +1,356 @@
+"""A SIP user agent without sockets and clock: messages and verbs in, messages and events out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from b2bua.sip.answers import dispatch
+from b2bua.sip.errors import MalformedHeader, MalformedMessage, SipError
+from b2bua.sip.events import NoResponse, RequestFailed, UsageEnded, UserAgentEvent
+from b2bua.sip.grammar import is_unsafe, quote
+from b2bua.sip.headers import Via
+from b2bua.sip.in_dialog import stop_answering
+from b2bua.sip.incoming_calls import send_2xx_again
+from b2bua.sip.message import Request, Response
+from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
+from b2bua.sip.reception import dispatch_server, receive_request, respond
+from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, stamp_via
+from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.settings import HeaderLines, OutgoingInvite, OutgoingRequest, UserAgentLimits, UserAgentSettings
+from b2bua.sip.station import Station, lines_of
+from b2bua.sip.timers import TimerOwner
+from b2bua.sip.transactions import ClientTransaction, ServerTransaction
+from b2bua.sip.usage import IN_DIALOG, NO_ACK, REINVITE, SETUP, STANDALONE, Answering, Errand, OutgoingSetup, Usage
+from b2bua.sip.usage_table import CALLING, CONFIRMED, HANG_UP, NEVER_ACKED, enter, take
+from b2bua.tokens import Tokens
+
+__all__ = [
+    "LocalAddress",
+    "Outgoing",
+    "OutgoingInvite",
+    "OutgoingRequest",
+    "TransportAddress",
+    "UserAgent",
+    "UserAgentLimits",
+    "UserAgentSettings",
+]
+
+_FIRST_CSEQ = 1
+_OVERSIZED_OCTETS = 1300
+
+
+@dataclass(frozen=True, slots=True)
+class TableSizes:
+    """How much a UserAgent holds; all zero when all of its calls are over."""
+
+    transactions: int
+    usages: int
+    dialogs: int
+    timers: int
+
+
+def _everywhere(_address: TransportAddress) -> bool:
+    return True
+
+
+class UserAgent:
+    """All calls and requests of one SIP element.
+
+    Give it what arrives (`receive`), what could not be delivered (`transport_failed`) and the time (`handle_timers` at
+    `next_timer`); after each of these and after each verb take what it wants sent (`to_send`) and what it has to tell
+    (`next_event`). `now` is monotonic seconds. `may_reach` says which addresses may be talked to: where a Contact, a
+    route or a Via names another, the message goes to where the dialog or request came from instead.
+    """
+
+    def __init__(
+        self,
+        settings: UserAgentSettings,
+        tokens: Tokens,
+        may_reach: Callable[[TransportAddress], bool] = _everywhere,
+    ) -> None:
+        if not settings.locals:
+            raise ValueError("a user agent needs at least one listener")
+        self._station = Station(settings, tokens, may_reach)
+
+    @property
+    def accepting(self) -> bool:
+        """False while draining: OPTIONS and new calls are answered 503 with Retry-After."""
+        return self._station.accepting
+
+    @accepting.setter
+    def accepting(self, value: bool) -> None:
+        self._station.accepting = value
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """What has been dropped, refused and lost so far, by name."""
+        return self._station.counters
+
+    def table_sizes(self) -> TableSizes:
+        """How much is held now."""
+        station = self._station
+        return TableSizes(
+            max(station.layer.table_sizes), len(station.usages), len(station.dialogs), len(station.timers)
+        )
+
+    # What happens to it.
+
+    def receive(self, content: bytes, source: TransportAddress, local: TransportAddress, now: float) -> None:
+        """Take a datagram, or one message of a stream, that came from `source` to the listener bound to `local`.
+
+        Never raises: what is malformed is answered 400 where it can be, and counted.
+        """
+        if is_keep_alive(content):
+            self._station.counters["keep-alives"] += 1
+            return
+        try:
+            message = parse_message(content)
+            if isinstance(message, Response):
+                self._receive_response(message, now)
+            else:
+                receive_request(self._station, message, source, local, now)
+        except MalformedMessage as error:
+            self._refuse_malformed(error.request, error.status, source, local)
+        except SipError:
+            self._station.counters["malformed"] += 1
+
+    def _receive_response(self, response: Response, now: float) -> None:
+        station = self._station
+        transaction = station.layer.client_of(response)
+        if transaction is None or not _is_ours(response.via, transaction.request.local):
+            station.counters["responses to nothing"] += 1
+            return
+        validate_response(response)
+        dispatch(station, transaction, station.layer.receive_response(transaction, response, now), now)
+
+    def _refuse_malformed(
+        self, request: Request | None, status: int, source: TransportAddress, local: TransportAddress
+    ) -> None:
+        self._station.counters["malformed"] += 1
+        if request is None or request.method == "ACK":
+            return
+        try:
+            stamp_via(request, source)
+            self._station.reply_without_transaction(request, status, source, local)
+        except SipError:
+            self._station.counters["malformed, unanswered"] += 1
+
+    def transport_failed(self, destination: TransportAddress, now: float) -> None:
+        """The network says that nothing reaches `destination`: what waits for its answer fails."""
+        station = self._station
+        for transaction in station.layer.clients_to(destination):
+            dispatch(station, transaction, station.layer.fail(transaction, now), now)
+
+    def handle_timers(self, now: float) -> None:
+        """Let everything happen that is due at `now`."""
+        due = self._station.timers.pop_due(now)
+        while due is not None:
+            self._fire(*due, now)
+            due = self._station.timers.pop_due(now)
+
+    def _fire(self, owner: TimerOwner, timer: str, now: float) -> None:
+        station = self._station
+        if isinstance(owner, ClientTransaction):
+            dispatch(station, owner, station.layer.fire(owner, timer, now), now)
+        elif isinstance(owner, ServerTransaction):
+            dispatch_server(station, owner, station.layer.fire(owner, timer, now), now)
+        elif isinstance(owner, Usage):
+            take(station, owner, timer, None, now)
+        elif isinstance(owner, Answering):
+            if timer == NO_ACK:
+                stop_answering(station, owner.usage)
+                take(station, owner.usage, NEVER_ACKED, "no_ack", now)
+            else:
+                send_2xx_again(station, owner, now)
+
+    # What it has for its driver.
+
+    def next_timer(self) -> float | None:
+        """The monotonic second `handle_timers` is next due, None when nothing runs."""
+        return self._station.timers.next_due()
+
+    @property
+    def has_events(self) -> bool:
+        """Whether `next_event` has one."""
+        return bool(self._station.events)
+
+    def next_event(self) -> UserAgentEvent | None:
+        """Take the oldest event, None when there is none."""
+        events = self._station.events
+        return events.popleft() if events else None
+
+    def to_send(self) -> list[Outgoing]:
+        """Take what is to be sent, in order."""
+        outgoing = self._station.outgoing
+        if not outgoing:
+            return []
+        taken = outgoing.copy()
+        outgoing.clear()
+        return taken
+
+    # Verbs.
+
+    def invite(self, plan: OutgoingInvite, now: float) -> int:
+        """Call: returns the handle of the usage, whose events follow. Raises SipError for what cannot be written."""
+        station = self._station
+        own_lines = lines_of(plan.headers)
+        display = f"{quote(plan.from_display)} " if plan.from_display else ""
+        _check_text(plan.request_uri, plan.from_uri, plan.to_uri, display, plan.content_type, *plan.routes)
+        handle = station.new_handle()
+        local = station.local_for(plan.destination)
+        limits = station.settings.limits
+        if len(station.usages) >= limits.usages or len(station.layer) >= limits.transactions or local is None:
+            station.counters["calls refused for want of room"] += local is not None
+            station.tell(NoResponse(handle, "transport" if local is None else "limit"))
+            station.tell(UsageEnded(handle))
+            return handle
+        tag, call_id = station.tokens.hex(16), station.tokens.hex(32)
+        usage = Usage(handle, CALLING, call_id, tag, station.digest_for(plan.credentials))
+        errand = Errand(SETUP, usage, usage.digest)
+        request = SentRequest(
+            method="INVITE",
+            request_uri=plan.request_uri,
+            destination=plan.destination,
+            local=local,
+            branch=station.new_branch(),
+            routes=plan.routes,
+            from_value=f"{display}<{plan.from_uri}>;tag={tag}",
+            to_value=f"<{plan.to_uri}>",
+            call_id=call_id,
+            cseq=_FIRST_CSEQ,
+            common_lines=station.common_lines(local),
+            own_lines=own_lines,
+            content_type=plan.content_type,
+            body=plan.body,
+        )
+        usage.setup = OutgoingSetup(plan, request, station.send_request(request, errand, now))
+        if len(usage.setup.transaction.last_sent) > _OVERSIZED_OCTETS:
+            station.counters["oversized INVITEs"] += 1
+        enter(station, usage, now)
+        return handle
+
+    def hang_up(self, usage: int, now: float, reason: str | None = None, status: int = 480) -> None:
+        """End a usage whatever its state; nothing when it is over.
+
+        Before any response: the CANCEL is held until a provisional comes. After one: CANCEL. Confirmed: BYE. An
+        incoming call not yet answered: `status`, a final failure. `reason` is a whole Reason value (RFC 3326), such as
+        `Q.850;cause=16`. Raises SipError for one that cannot be written.
+        """
+        found = self._station.usages.get(usage)
+        if found is None:
+            return
+        if reason is not None:
+            _check_text(reason)
+            found.bye_reason = reason
+        take(self._station, found, HANG_UP, status, now)
+
+    def respond(
+        self,
+        transaction: int,
+        status: int,
+        now: float,
+        *,
+        reason: str | None = None,
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> None:
+        """Answer an IncomingInvite or IncomingRequest; a response that comes too late is counted and goes nowhere.
+
+        Raises SipError when it cannot be written.
+        """
+        found = self._station.layer.server_numbered(transaction)
+        if found is None:
+            self._station.counters["responses too late"] += 1
+            return
+        respond(
+            self._station,
+            found,
+            status,
+            now,
+            reason=reason,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
+
+    def request(self, plan: OutgoingRequest, now: float) -> int:
+        """Send a request outside any dialog: returns the handle that its answer has. Raises SipError."""
+        station = self._station
+        own_lines = lines_of(plan.headers)
+        _check_text(plan.method, plan.request_uri, plan.from_uri, plan.to_uri, plan.content_type or "")
+        handle = station.new_handle()
+        local = station.local_for(plan.destination)
+        if local is None or len(station.layer) >= station.settings.limits.transactions:
+            station.tell(RequestFailed(handle, "refused"))
+            return handle
+        errand = Errand(STANDALONE, None, station.digest_for(plan.credentials), number=handle)
+        request = SentRequest(
+            method=plan.method,
+            request_uri=plan.request_uri,
+            destination=plan.destination,
+            local=local,
+            branch=station.new_branch(),
+            routes=(),
+            from_value=f"<{plan.from_uri}>;tag={station.tokens.hex(16)}",
+            to_value=f"<{plan.to_uri}>",
+            call_id=station.tokens.hex(32),
+            cseq=_FIRST_CSEQ,
+            common_lines=station.agent_line,
+            own_lines=own_lines,
+            content_type=plan.content_type,
+            body=plan.body,
+        )
+        station.send_request(request, errand, now)
+        return handle
+
+    def request_in_dialog(
+        self,
+        usage: int,
+        method: str,
+        now: float,
+        *,
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> int:
+        """Send a request (INVITE, INFO, UPDATE ...) in a confirmed dialog: returns the handle that its answer has.
+
+        A 2xx to an INVITE is acknowledged by itself, without a body. RequestFailed("refused") when the usage is not
+        confirmed, or for an INVITE or UPDATE while another INVITE of either side is open. Raises SipError.
+        """
+        station = self._station
+        own_lines = lines_of(headers)
+        _check_text(method, content_type or "")
+        handle = station.new_handle()
+        found = station.usages.get(usage)
+        if found is None or found.dialog is None or not self._may_request(found, method):
+            station.tell(RequestFailed(handle, "refused"))
+            return handle
+        kind = REINVITE if method == "INVITE" else IN_DIALOG
+        errand = Errand(kind, found, found.digest, found.dialog, handle)
+        if kind == REINVITE:
+            found.open_reinvites += 1
+        request = station.in_dialog(
+            found.dialog, method, errand, own_lines=own_lines, body=body, content_type=content_type
+        )
+        station.send_request(request, errand, now)
+        return handle
+
+    def _may_request(self, usage: Usage, method: str) -> bool:
+        if usage.state != CONFIRMED or len(self._station.layer) >= self._station.settings.limits.transactions:
+            return False
+        if method not in ("INVITE", "UPDATE"):
+            return True
+        pending = any(transaction.request.method == "INVITE" for transaction in usage.pending.values())
+        return not (usage.open_reinvites or usage.answering is not None or pending)
+
+
+def _is_ours(via: Via, local: LocalAddress) -> bool:
+    """18.1.2: a response whose sent-by is not what we put there is discarded."""
+    return via.port == local.advertised_port and via.host.lower() == local.advertised_host.lower()
+
+
+def _check_text(*texts: str) -> None:
+    for text in texts:
+        if is_unsafe(text):
+            raise MalformedHeader("Control character in a plan")

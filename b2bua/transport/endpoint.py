@@ -1,0 +1,205 @@
+"""Pumps one UserAgent: what arrives goes in, what it sends goes out in order, what it tells goes to one callable."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from b2bua.alarm import Alarm, Scheduler
+from b2bua.sip.events import UserAgentEvent
+from b2bua.sip.routing import TransportAddress
+from b2bua.sip.settings import HeaderLines, OutgoingInvite, OutgoingRequest
+from b2bua.sip.user_agent import UserAgent
+from b2bua.transport.strangers import StrangerLog
+
+
+class MessageTransport(Protocol):
+    """What carries messages from one listener of ours."""
+
+    @property
+    def local(self) -> TransportAddress:
+        """The address its socket is bound to, as the UserAgent's settings name it."""
+        ...
+
+    def send(self, content: bytes, destination: TransportAddress) -> None:
+        """Send, in the order of the calls, without blocking; what cannot be sent is dropped and counted there."""
+        ...
+
+
+class SipEndpoint:
+    """One UserAgent over its transports, on one thread.
+
+    A source for which `is_peer` is false is dropped before it is parsed: it gets no answer, whatever it sends. Every
+    event goes to `on_event`, one at a time and in order; a handler may use the verbs, whose events follow later.
+    """
+
+    def __init__(
+        self,
+        user_agent: UserAgent,
+        scheduler: Scheduler,
+        is_peer: Callable[[TransportAddress], bool],
+        on_event: Callable[[UserAgentEvent], None],
+    ) -> None:
+        self._user_agent = user_agent
+        self._scheduler = scheduler
+        self._is_peer = is_peer
+        self._on_event = on_event
+        self._transports: dict[TransportAddress, MessageTransport] = {}
+        self._alarm = Alarm(scheduler, self._on_alarm)
+        self._strangers = StrangerLog(scheduler)
+        self._counters: Counter[str] = Counter()
+        self._pumping = False
+
+    @property
+    def user_agent(self) -> UserAgent:
+        """The UserAgent that is pumped; its verbs are used through the endpoint alone."""
+        return self._user_agent
+
+    def counters(self) -> Mapping[str, int]:
+        """What went through and what was dropped, by name; the UserAgent's own counts included."""
+        return {**self._user_agent.counters, **self._counters, "strangers": self._strangers.dropped}
+
+    @property
+    def accepting(self) -> bool:
+        """False while draining."""
+        return self._user_agent.accepting
+
+    @accepting.setter
+    def accepting(self, value: bool) -> None:
+        self._user_agent.accepting = value
+
+    # Transports.
+
+    def attach(self, transport: MessageTransport) -> None:
+        """Send what leaves from the transport's local address over it."""
+        self._transports[transport.local] = transport
+
+    def detach(self, transport: MessageTransport) -> None:
+        """Use it no more; what would leave from it is dropped and counted."""
+        self._transports.pop(transport.local, None)
+
+    def close(self) -> None:
+        """Stop the timers; the transports are their owners' to close."""
+        self._alarm.clear()
+        self._strangers.close()
+
+    def received(self, content: bytes, source: TransportAddress, local: TransportAddress) -> None:
+        """A message has arrived."""
+        if not self._is_peer(source):
+            self._strangers.dropped_one(source)
+            return
+        self._counters["received"] += 1
+        self._user_agent.receive(content, source, local, self._scheduler.time())
+        self._pump()
+
+    def transport_failed(self, destination: TransportAddress) -> None:
+        """The network reports that nothing reaches `destination`."""
+        self._counters["transport failures"] += 1
+        self._user_agent.transport_failed(destination, self._scheduler.time())
+        self._pump()
+
+    # Verbs: those of the UserAgent, now.
+
+    def invite(self, plan: OutgoingInvite) -> int:
+        """`UserAgent.invite`. Its events are delivered later, never from within."""
+        handle = self._user_agent.invite(plan, self._scheduler.time())
+        self._pump_soon()
+        return handle
+
+    def hang_up(self, usage: int, reason: str | None = None, status: int = 480) -> None:
+        """`UserAgent.hang_up`."""
+        self._user_agent.hang_up(usage, self._scheduler.time(), reason, status)
+        self._pump_soon()
+
+    def respond(
+        self,
+        transaction: int,
+        status: int,
+        *,
+        reason: str | None = None,
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> None:
+        """`UserAgent.respond`."""
+        self._user_agent.respond(
+            transaction,
+            status,
+            self._scheduler.time(),
+            reason=reason,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
+        self._pump_soon()
+
+    def request(self, plan: OutgoingRequest) -> int:
+        """`UserAgent.request`."""
+        handle = self._user_agent.request(plan, self._scheduler.time())
+        self._pump_soon()
+        return handle
+
+    def request_in_dialog(
+        self,
+        usage: int,
+        method: str,
+        *,
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> int:
+        """`UserAgent.request_in_dialog`."""
+        handle = self._user_agent.request_in_dialog(
+            usage, method, self._scheduler.time(), headers=headers, body=body, content_type=content_type
+        )
+        self._pump_soon()
+        return handle
+
+    # The pump.
+
+    def _on_alarm(self) -> None:
+        self._user_agent.handle_timers(self._scheduler.time())
+        self._pump()
+
+    def _pump_soon(self) -> None:
+        """Send at once, deliver events from the scheduler, so that a verb's caller has its handle before its events."""
+        self._flush()
+        if not self._pumping:
+            self._arm()
+
+    def _pump(self) -> None:
+        """Send and deliver until nothing is left. A handler that comes back here adds to what the first delivers."""
+        self._flush()
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            for event in self._events():
+                self._on_event(event)
+                self._flush()
+        finally:
+            self._pumping = False
+            self._arm()
+
+    def _events(self) -> Iterator[UserAgentEvent]:
+        event = self._user_agent.next_event()
+        while event is not None:
+            yield event
+            event = self._user_agent.next_event()
+
+    def _flush(self) -> None:
+        for outgoing in self._user_agent.to_send():
+            transport = self._transports.get(outgoing.local)
+            if transport is None:
+                self._counters["unsendable"] += 1
+            else:
+                self._counters["sent"] += 1
+                transport.send(outgoing.content, outgoing.destination)
+
+    def _arm(self) -> None:
+        """Wake at the next timer, or at once for events that a failed handler left.
+
+        A timer that moves later leaves the alarm as it is: it finds nothing due and sets itself again.
+        """
+        due = self._scheduler.time() if self._user_agent.has_events else self._user_agent.next_timer()
+        if due is not None and (self._alarm.when is None or due < self._alarm.when):
+            self._alarm.set(due)
