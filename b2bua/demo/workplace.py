@@ -118,8 +118,8 @@ def _pairs(table: Mapping[str, object]) -> Iterable[str]:
 
 
 def _value(value: object) -> str:
-    # Booleans, numbers, arrays of them and strings are written in JSON as they are in TOML.
-    return json.dumps(value)
+    # Booleans, numbers, arrays of them and strings are written in JSON as they are in TOML, but for DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _bound(kind: socket.SocketKind, port: int = 0) -> socket.socket:
