@@ -30,7 +30,7 @@ from control_api.app import create_app, start_api
 from control_api.schemas import RECORDING_URL_LIFE_S
 from control_api.settings import ApiSettings
 from control_api.signed_urls import signed_recording_url
-from control_api.tls import CertificateUnusable, tls_context
+from control_api.tls import CertificateUnusable, server_context
 from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
 from media.engine import MediaEngine, MediaSettings
 from media.events import MediaEvent
@@ -86,7 +86,7 @@ async def serve(config: Config, announce: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.signalled)
     async with contextlib.AsyncExitStack() as stack:
-        store = await Store.open(config.storage.url, base=config.folder)
+        store = await Store.open(config.storage.url)
         stack.push_async_callback(store.close)
         tokens = SystemTokens()
         process = Process(config, stack, loop, SystemClock(), tokens, store, _signing_key(config, tokens))
@@ -241,8 +241,11 @@ async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> None:
             locals_.append(
                 LocalAddress(TransportAddress("udp", at.host, port), sip.advertise or _reachable(at.host), port)
             )
-    user_agent = UserAgent(UserAgentSettings(locals=tuple(locals_), user_agent=sip.user_agent), process.tokens)
+    user_agent = UserAgent(
+        UserAgentSettings(locals=tuple(locals_), user_agent=sip.user_agent), process.tokens, trunks.is_peer
+    )
     endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, switch.on_sip_event)
+    process.stack.callback(endpoint.close)
     switch.attach(endpoint)
     for local in locals_:
         try:
@@ -275,7 +278,7 @@ async def _listen_api(process: Process, switch: Switch) -> int:
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:
         try:
-            context = tls_context(api.tls_certificate, api.tls_key, process.clock.wall_ms())
+            context = server_context(api.tls_certificate, api.tls_key, process.clock.wall_ms())
         except CertificateUnusable as error:
             raise CannotListen(f"api.tls_certificate: {error}") from error
     try:

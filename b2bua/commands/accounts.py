@@ -26,7 +26,7 @@ LARGEST_CREDIT_RUPEES: Final = Decimal(10_000_000)
 
 async def written(config: Config, work: Callable[[UnitOfWork], Result]) -> Result:
     """Carry out one unit of work on the configured database."""
-    store = await Store.open(config.storage.url, base=config.folder)
+    store = await Store.open(config.storage.url)
     try:
         return await store.run(work)
     finally:
@@ -35,7 +35,7 @@ async def written(config: Config, work: Callable[[UnitOfWork], Result]) -> Resul
 
 async def looked_up(config: Config, work: Callable[[Reader], Result]) -> Result:
     """Read from the configured database."""
-    store = await Store.open(config.storage.url, base=config.folder)
+    store = await Store.open(config.storage.url)
     try:
         return await store.read(work)
     finally:

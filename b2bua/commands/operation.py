@@ -43,7 +43,7 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for line in effectless(config):
+    for line in (*config.warnings, *effectless(config)):
         logging.getLogger("b2bua").warning("%s", line)
     sys.setswitchinterval(0.001)  # the packet path's thread waits at most so long for the event loop's
     try:
@@ -71,4 +71,4 @@ def _secret(path: Path) -> Path:
 
 
 async def _create_database(config: Config) -> None:
-    await (await Store.open(config.storage.url, base=config.folder)).close()
+    await (await Store.open(config.storage.url)).close()

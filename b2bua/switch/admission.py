@@ -50,6 +50,7 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
         direction="click_to_call",
         status=CallStatus.INITIATED,
         created_at=plan.at,
+        started_at=plan.at,  # A's INVITE goes out as soon as this is durable, and carries the exact time then
         tariff=tariff,
         reference=command.reference,
         record=plan.record,

@@ -1,6 +1,7 @@
 """The switch: places calls, routes what SIP and media report to them, and keeps count."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +37,7 @@ LOG: Final = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
 RETRY_AFTER_S: Final = 5
+_NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Switch:
     def drain(self, on_empty: Callable[[], None]) -> None:
         """Take no more calls; `on_empty` is called once the last live one is settled, at once where there is none."""
         self._draining = True
-        self._endpoint_bound().user_agent.accepting = False
+        self._endpoint_bound().accepting = False
         self._on_empty = on_empty
         self._tell_if_empty()
 
@@ -171,7 +173,8 @@ class Switch:
             "media_port_pairs_left": self._rooms.media.ports_left(),
         }
         figures.update({f"media_{name}": value for name, value in self._rooms.media.counters().items()})
-        figures.update({f"sip_{name}": value for name, value in self._endpoint_bound().figures().items()})
+        for name, value in self._endpoint_bound().counters().items():
+            figures[f"sip_{_NOT_A_WORD.sub('_', name)}_total"] = value
         return figures
 
     # What SIP and media report
@@ -262,12 +265,16 @@ class Switch:
             raise CapacityExhausted("No media port is free.", RETRY_AFTER_S)
 
     def _route(self, party_a: Party, party_b: Party) -> tuple[Trunk, Trunk, tuple[str, ...]]:
-        """A trunk for each leg and the numbers that may be shown on both, in declared order."""
+        """A trunk for each leg and the numbers that may be shown on both, in declared order.
+
+        A trunk that declares none shows those of the other.
+        """
         trunk_a = self._trunk_of(party_a, legs=2 if party_b.host is None else 1)
         trunk_b = self._trunk_of(party_b, legs=1) if party_b.host is not None or party_a.host is not None else trunk_a
-        numbers = tuple(number for number in trunk_a.config.numbers if number in trunk_b.config.numbers)
-        if not numbers:
-            numbers = tuple(trunk_a.config.numbers) or tuple(trunk_b.config.numbers)
+        shown_by_a, shown_by_b = trunk_a.config.numbers, trunk_b.config.numbers
+        numbers = tuple(number for number in shown_by_a if number in shown_by_b or not shown_by_b)
+        if not shown_by_a:
+            numbers = shown_by_b
         if not numbers:
             raise CapacityExhausted("No masked number is free.", RETRY_AFTER_S)
         return trunk_a, trunk_b, numbers

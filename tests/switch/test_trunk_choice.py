@@ -1,0 +1,162 @@
+"""Which trunk a leg goes out by, whose a source is, and when a trunk is down."""
+
+import ipaddress
+
+import pytest
+
+from b2bua.sip.routing import TransportAddress
+from b2bua.switch.trunks import Probing, Trunk, Trunks
+from tests.support.configurations import config_of
+from tests.support.manual_clock import ManualClock
+
+
+def trunks_of(text: str, clock: ManualClock | None = None) -> Trunks:
+    return Trunks(config_of(text).trunks, clock or ManualClock())
+
+
+def trunk_text(name: str, host: str = "192.0.2.1", **profile: object) -> str:
+    lines = [f'[[trunks]]\nname = "{name}"\nuri = "sip:{host}"\nnumbers = ["917969002802"]']
+    lines += [f"{key} = {value!r}".replace("'", '"') for key, value in profile.items()]
+    return "\n".join(lines) + "\n"
+
+
+def udp(host: str, port: int = 5060) -> TransportAddress:
+    return TransportAddress("udp", host, port)
+
+
+def test_the_lowest_priority_that_is_up_is_chosen() -> None:
+    trunks = trunks_of(trunk_text("second", priority=2) + trunk_text("first", "192.0.2.2", priority=1))
+    chosen = trunks.choose(2)
+    assert chosen is not None
+    assert chosen.name == "first"
+    chosen.up = False
+    assert trunks.choose(2) is not None
+    assert (trunks.choose(2) or chosen).name == "second"
+
+
+def test_weight_shares_among_equals_and_the_first_declared_is_first() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("one", weight=3) + trunk_text("two", "192.0.2.2", weight=1), clock)
+    names = []
+    for _ in range(8):
+        chosen = trunks.choose(1)
+        assert chosen is not None
+        chosen.take(clock.monotonic())
+        names.append(chosen.name)
+    assert names[0] == "one"
+    assert names.count("one") == 6
+    assert names.count("two") == 2
+
+
+def test_a_full_trunk_is_passed_over() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("small", max_calls=3), clock)
+    chosen = trunks.choose(2)
+    assert chosen is not None
+    chosen.take(clock.monotonic())
+    chosen.take(clock.monotonic())
+    assert trunks.choose(2) is None
+    assert trunks.choose(1) is chosen
+    chosen.give_back()
+    assert trunks.choose(2) is chosen
+
+
+def test_the_call_rate_is_a_bucket_of_one_second() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("slow", cps=2), clock)
+    for _ in range(2):
+        chosen = trunks.choose(1)
+        assert chosen is not None
+        chosen.take(clock.monotonic())
+    assert trunks.choose(1) is None
+    clock.advance(0.5)
+    assert trunks.choose(1) is not None
+
+
+def test_a_source_belongs_to_the_trunk_with_its_port_then_to_the_first() -> None:
+    trunks = trunks_of(trunk_text("a", "192.0.2.1:5080") + trunk_text("b", "192.0.2.1:5090"))
+    names = [getattr(trunks.owner(udp("192.0.2.1", port)), "name", None) for port in (5090, 5080, 9)]
+    assert names == ["b", "a", "a"]
+    assert trunks.owner(udp("192.0.2.9")) is None
+
+
+@pytest.mark.parametrize(("host", "known"), [("192.0.2.1", True), ("198.51.100.7", True), ("198.51.101.1", False)])
+def test_peers_are_the_uri_and_the_declared_networks(host: str, known: bool) -> None:
+    trunks = trunks_of(trunk_text("a", addresses=["198.51.100.0/24"]))
+    assert trunks.is_peer(udp(host)) is known
+    assert trunks.is_peer(udp(host)) is known  # and again, from memory
+
+
+def test_the_memory_of_sources_is_bounded() -> None:
+    trunks = trunks_of(trunk_text("a"))
+    for number in range(10_000):
+        assert not trunks.is_peer(udp(str(ipaddress.ip_address(0x0A000000 + number))))
+    assert len(trunks._peers) <= 4096
+
+
+def test_two_unanswered_probes_take_a_trunk_down_and_one_answer_brings_it_back() -> None:
+    trunks = trunks_of(trunk_text("a"))
+    (trunk,) = trunks
+    trunks.probe_failed(trunk, "timeout")
+    assert trunks.choose(1) is trunk
+    trunks.probe_failed(trunk, "timeout")
+    assert trunks.choose(1) is None
+    assert trunks.states()[0].reason == "OPTIONS unanswered (timeout)"
+    trunks.probe_answered(trunk, 405, 1000.0)
+    assert trunks.choose(1) is trunk
+
+
+def test_a_503_to_options_takes_a_trunk_down() -> None:
+    trunks = trunks_of(trunk_text("a"))
+    (trunk,) = trunks
+    trunks.probe_answered(trunk, 503, 1000.0)
+    assert trunks.choose(1) is None
+
+
+def test_retry_after_is_obeyed() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("a"), clock)
+    (trunk,) = trunks
+    trunks.held_off(trunk, 30)
+    assert trunks.choose(1) is None
+    clock.advance(30)
+    assert trunks.choose(1) is trunk
+
+
+def test_a_name_that_does_not_resolve_is_a_trunk_that_is_down_until_it_does() -> None:
+    trunks = trunks_of(trunk_text("a", "sip.carrier.example"))
+    (trunk,) = trunks
+    assert trunk.destination is None
+    trunks.resolved(trunk, ())
+    assert trunks.choose(1) is None
+    trunks.resolved(trunk, ["192.0.2.7"])
+    assert trunk.destination == udp("192.0.2.7")
+    assert trunks.choose(1) is trunk
+    assert trunks.is_peer(udp("192.0.2.7"))
+
+
+def test_requests_go_by_the_outbound_proxy_and_come_from_either() -> None:
+    trunks = trunks_of(trunk_text("a", outbound_proxy="sip:192.0.2.50:5070"))
+    (trunk,) = trunks
+    assert trunk.destination == udp("192.0.2.50", 5070)
+    assert trunks.is_peer(udp("192.0.2.50"))
+    assert trunks.is_peer(udp("192.0.2.1"))
+
+
+def test_probes_go_out_on_the_interval_and_not_where_it_is_zero() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(
+        trunk_text("a", options_interval_s=10) + trunk_text("b", "192.0.2.2", options_interval_s=0), clock
+    )
+    sent: list[tuple[str, float]] = []
+
+    def probe(trunk: Trunk) -> None:
+        sent.append((trunk.name, clock.time()))
+
+    probing = Probing(trunks, clock, probe)
+    probing.start()
+    clock.advance(25)
+    assert sent == [("a", 1000.0), ("a", 1010.0), ("a", 1020.0)]
+    probing.stop()
+    clock.advance(60)
+    assert len(sent) == 3
