@@ -5,7 +5,7 @@ Replies are built as plain dictionaries by the functions below, which the tests 
 """
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +16,7 @@ from pydantic import (
     Strict,
     ValidationError,
     WithJsonSchema,
+    create_model,
 )
 
 from b2bua.call.errors import InvalidParties
@@ -343,66 +344,26 @@ class ErrorView(Wire):
     field: str | None = None
 
 
-class PlacedCallReply(Wire):
-    """201 of a placed call."""
-
-    data: PlacedCallView
-    meta: Meta
-
-
-class CallReply(Wire):
-    """A call."""
-
-    data: CallView
-    meta: Meta
-
-
-class EndingCallReply(Wire):
-    """202 of a hang-up."""
-
-    data: EndingCallView
-    meta: Meta
-
-
-class CallListReply(Wire):
-    """A page of calls."""
-
-    data: list[CallView]
-    meta: ListMeta
-
-
-class RecordingReply(Wire):
-    """A signed recording URL."""
-
-    data: RecordingView
-    meta: Meta
-
-
-class StatsReply(Wire):
-    """Totals."""
-
-    data: StatsView
-    meta: Meta
-
-
-class BillingReply(Wire):
-    """Money."""
-
-    data: BillingView
-    meta: Meta
-
-
-class HealthReply(Wire):
-    """Health."""
-
-    data: HealthView
-    meta: Meta
-
-
 class ErrorReplyBody(Wire):
     """Any refusal."""
 
     error: ErrorView
+
+
+def _envelope(name: str, data: object, meta: type[Meta] = Meta) -> type[Wire]:
+    """The success envelope around some data, under a name of its own in the OpenAPI document."""
+    fields: dict[str, Any] = {"data": (data, ...), "meta": (meta, ...)}
+    return create_model(name, __base__=Wire, __doc__="A success.", **fields)
+
+
+PlacedCallReply: Final = _envelope("PlacedCallReply", PlacedCallView)
+CallReply: Final = _envelope("CallReply", CallView)
+EndingCallReply: Final = _envelope("EndingCallReply", EndingCallView)
+CallListReply: Final = _envelope("CallListReply", list[CallView], ListMeta)
+RecordingReply: Final = _envelope("RecordingReply", RecordingView)
+StatsReply: Final = _envelope("StatsReply", StatsView)
+BillingReply: Final = _envelope("BillingReply", BillingView)
+HealthReply: Final = _envelope("HealthReply", HealthView)
 
 
 def rupees(amount_paise: int) -> int | float:

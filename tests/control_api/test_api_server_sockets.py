@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from control_api import http_protocol
+from control_api import http_protocol, request_body
 from control_api.app import create_app, start_api
+from control_api.boundary import Boundary
 from control_api.settings import ApiSettings
 from control_api.tls import CertificateUnusable, server_context
+from storage.records import Organisation
 from storage.store import Store
-from tests.support.api_world import FakeSwitch
+from tests.support.api_world import KEY, ORG, FakeSwitch, an_api_key
 from tests.support.manual_clock import ManualClock
 from tests.support.seeded_tokens import SeededTokens
 
@@ -28,7 +30,7 @@ NOW_MS = int(NOW.timestamp() * 1000)
 
 
 class Running:
-    """A started API with nothing in its store."""
+    """A started API with one key in its store."""
 
     def __init__(self, context: ssl.SSLContext | None = None, port: int = 0) -> None:
         self._context = context
@@ -37,6 +39,8 @@ class Running:
     async def __aenter__(self) -> int:
         clock, tokens = ManualClock(), SeededTokens(1)
         self._store = await Store.open("sqlite://")
+        await self._store.run(lambda unit: unit.accounts.create_organisation(Organisation(ORG, ORG, 1)))
+        await self._store.run(lambda unit: unit.accounts.add_key(an_api_key(KEY, ORG)))
         app = create_app(
             settings=ApiSettings("http://calls.example", b"key", Path("/nonexistent")),
             switch=FakeSwitch(self._store, clock, tokens),
@@ -115,6 +119,34 @@ async def test_an_unknown_expectation_is_refused_in_json() -> None:
         status, headers, body = parts(await exchange(port, raw))
         assert (status, headers["Content-Type"]) == (417, "application/json")
         assert json.loads(body)["error"]["code"] == "invalid_request"
+
+
+async def test_a_crash_outside_every_route_is_500_in_json(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_boundary: Boundary, _request: object) -> None:
+        raise RuntimeError("of 9876543210")
+
+    monkeypatch.setattr(Boundary, "_open", broken)
+    async with Running() as port:
+        status, headers, body = parts(await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE))
+    assert (status, json.loads(body)["error"]["code"]) == (500, "internal_error")
+    assert headers["Connection"] == "close"
+    assert "98******10" in caplog.text
+    assert "9876543210" not in caplog.text
+
+
+async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_body, "BODY_TIMEOUT_S", 0.01)
+    async with Running() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /v1/masking/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
+            b"Authorization: Bearer " + KEY.encode() + b"\r\n\r\n{"
+        )
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert head.startswith(b"HTTP/1.1 400")
+        writer.close()
 
 
 async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """POST /v1/masking/calls, the status of a call, and hanging up."""
 
+import gzip
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -285,3 +286,13 @@ async def test_a_body_that_is_not_needed_is_still_checked(world: ApiWorld) -> No
     assert (await world.send("POST", path, data=b"{", headers=json_type)).status == 400
     assert (await world.send("POST", path, data=b" " * 65_537, headers=json_type)).status == 413
     assert (await world.send("POST", path, data=b"", headers={"Content-Type": "text/plain"})).status == 202
+
+
+async def test_a_compressed_body_counts_by_what_it_holds(world: ApiWorld) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    raw = json.dumps(BODY).encode()
+    assert (await world.send("POST", CALLS, data=gzip.compress(raw), headers=headers)).status == 201
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert len(bomb) < 65_536
+    assert (await world.send("POST", CALLS, data=bomb, headers=headers)).status == 413
+    assert (await world.send("POST", CALLS, data=b"no gzip at all", headers=headers)).status == 400

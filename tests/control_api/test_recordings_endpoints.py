@@ -1,13 +1,16 @@
 """Signed recording URLs and the MP3 behind them."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientPayloadError
 from yarl import URL
 
-from control_api.downloads import Downloads
+from control_api.downloads import Downloads, OpenFile, open_below
 from control_api.errors import NotReady
+from control_api.routes import recordings
 from control_api.signed_urls import signed_recording_url
 from tests.support.api_world import CALLS, OTHER_KEY, SIGNING_KEY, ApiReply, ApiWorld, api_world
 
@@ -188,3 +191,26 @@ def test_downloads_are_bounded() -> None:
         pass
     with downloads.place():
         pass
+
+
+async def test_a_file_that_shrinks_breaks_the_connection(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def longer_than_it_is(root: Path, relative: str) -> OpenFile:
+        file = open_below(root, relative)
+        return replace(file, length=file.length + 1)
+
+    monkeypatch.setattr(recordings, "open_below", longer_than_it_is)
+    path = await signed(world, await recorded(world))
+    with pytest.raises(ClientPayloadError):
+        await fetch(world, path)
+    assert (await world.get("/healthz", key=None)).status == 200
+
+
+async def test_a_client_is_told_when_all_places_are_taken(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = await signed(world, await recorded(world))
+
+    def full(_self: Downloads) -> None:
+        raise NotReady("Too many downloads are under way.", retry_after_s=5)
+
+    monkeypatch.setattr(Downloads, "place", full)
+    reply = await fetch(world, path)
+    assert (reply.status, reply.headers["Retry-After"]) == (503, "5")
