@@ -21,15 +21,15 @@ class Numbers:
     ) -> tuple[str, str]:
         """The (trunk, number) for a call between two parties, kept as their masking session.
 
-        A pair, in either order, keeps its number while a candidate has it, by its old trunk if that one does.
-        Otherwise the number with the fewest live calls, then the fewest pairs, then the first declared.
-        UnknownRecord: there is no candidate.
+        A pair, in either order, keeps its number while a candidate has it, by the first trunk that does:
+        candidates come in the order of preference. Otherwise the number with the fewest live calls, then the
+        fewest pairs, then the first declared. UnknownRecord: there is no candidate.
         """
         if not candidates:
             raise UnknownRecord("no masked number to choose from")
         party_low, party_high = sorted((party_a, party_b))
         kept = self._queries.one("numbers.pair", (org_id, party_low, party_high))
-        chosen = None if kept is None else _same_number(kept[0], kept[1], candidates)
+        chosen = None if kept is None else _first_with(kept[0], candidates)
         if chosen is None:
             chosen = self._least_busy(candidates)
         trunk, number = chosen
@@ -70,7 +70,5 @@ class Numbers:
         return min(candidates, key=lambda candidate: use.get(candidate[1], (0, 0)))
 
 
-def _same_number(number: str, trunk: str, candidates: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
-    if (trunk, number) in candidates:
-        return trunk, number
+def _first_with(number: str, candidates: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
     return next((candidate for candidate in candidates if candidate[1] == number), None)

@@ -1,5 +1,5 @@
 -- pair: the number a pair stands behind
-SELECT number, trunk FROM masking_sessions WHERE org_id = ? AND party_low = ? AND party_high = ?;
+SELECT number FROM masking_sessions WHERE org_id = ? AND party_low = ? AND party_high = ?;
 
 -- keep_pair: the pair is used again, behind the same number or a new one
 INSERT INTO masking_sessions (org_id, party_low, party_high, number, trunk, created_at, last_used_at)

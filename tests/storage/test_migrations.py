@@ -43,7 +43,7 @@ def test_one_that_fails_is_undone_whole(connection: sqlite3.Connection) -> None:
 
 def test_a_newer_database_is_refused_untouched(connection: sqlite3.Connection) -> None:
     migrate(connection, (ONE, TWO))
-    with pytest.raises(DatabaseUnusable, match="at version 2, this program knows 1.*newer release"):
+    with pytest.raises(DatabaseUnusable, match=r"at version 2, this program knows 1.*newer release"):
         migrate(connection, (ONE,))
     assert not connection.in_transaction
 

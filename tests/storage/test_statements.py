@@ -36,6 +36,7 @@ READS_ALL = {
     "accounts.organisations",
     "calls.count_live",
     "calls.live_calls",
+    "calls.newest_cdrs",
     "ledger.mismatches",
     "numbers.use_of_all",
 }

@@ -94,9 +94,14 @@ async def test_cancelled_while_it_waits_a_work_never_runs(store: Store) -> None:
 
 
 async def test_a_caller_cancelled_later_neither_undoes_nor_breaks_anything(store: Store) -> None:
-    task = asyncio.create_task(store.run(creating("done")))
-    while not store.counters()["units_batches"]:
-        await asyncio.sleep(0)
+    begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def work(unit: UnitOfWork) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        creating("done")(unit)
+
+    task = asyncio.create_task(store.run(work))
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -1,0 +1,217 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from storage.call_logs import CallLogs
+from storage.queries import Queries, load_statements
+from storage.records import CallFilter, CallRecord, CallStatus
+from storage.store import Store
+from storage.units import UnitOfWork
+from tests.support.sqlite_rows import bare_database
+from tests.support.stored import ORG, PARTY_A, PARTY_B, a_call, an_organisation, completed, failed
+
+EVERYTHING = CallFilter()
+
+
+async def save(store: Store, *records: CallRecord) -> None:
+    for record in records:
+        if record.status in {CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER}:
+            await store.run(lambda unit, record=record: unit.cdrs.add(record))
+        else:
+            await store.run(lambda unit, record=record: unit.calls.save(record))
+
+
+async def page(
+    store: Store, wanted: CallFilter = EVERYTHING, number: int = 1, per_page: int = 20
+) -> tuple[list[str], int]:
+    records, total = await store.read(lambda reader: reader.calls(ORG, wanted, number, per_page))
+    return [record.call_id for record in records], total
+
+
+async def test_an_empty_log(funded: Store) -> None:
+    assert await page(funded) == ([], 0)
+    assert await page(funded, number=7) == ([], 0)
+
+
+async def test_newest_first_live_and_finished_together_ids_break_ties(funded: Store) -> None:
+    await save(
+        funded,
+        replace(a_call("live-early", created_at=5), started_at=10),
+        failed(a_call("done-late", created_at=40)),
+        replace(a_call("b-tie", created_at=1), started_at=20),
+        completed(a_call("c-tie", created_at=20)),
+        failed(a_call("a-tie", created_at=20)),
+        a_call("not-started", created_at=30),
+        replace(failed(a_call("never-started", created_at=35)), started_at=None),
+    )
+    assert await page(funded) == (
+        ["done-late", "never-started", "not-started", "c-tie", "b-tie", "a-tie", "live-early"],
+        7,
+    )
+
+
+async def test_pages_part_the_log_and_end_empty(funded: Store) -> None:
+    await save(funded, *(failed(a_call(f"c{number}", created_at=number)) for number in range(7)))
+    assert await page(funded, number=1, per_page=3) == (["c6", "c5", "c4"], 7)
+    assert await page(funded, number=3, per_page=3) == (["c0"], 7)
+    assert await page(funded, number=4, per_page=3) == ([], 7)
+    assert await page(funded, number=2**70, per_page=100) == ([], 7)
+
+
+async def test_dates_are_exclusive(funded: Store) -> None:
+    await save(funded, *(failed(a_call(f"c{at}", created_at=at)) for at in (10, 20, 30)), a_call("live", created_at=20))
+    assert await page(funded, CallFilter(started_after=10)) == (["c30", "live", "c20"], 3)
+    assert await page(funded, CallFilter(started_before=30)) == (["live", "c20", "c10"], 3)
+    assert await page(funded, CallFilter(started_after=10, started_before=30)) == (["live", "c20"], 2)
+    assert await page(funded, CallFilter(started_after=20, started_before=20)) == ([], 0)
+
+
+@pytest.mark.parametrize("status", CallStatus)
+async def test_by_status(funded: Store, status: CallStatus) -> None:
+    await save(
+        funded,
+        replace(completed(a_call("completed"))),
+        failed(a_call("failed")),
+        replace(failed(a_call("no-answer")), status=CallStatus.NO_ANSWER),
+        *(
+            replace(a_call(word), status=CallStatus(word))
+            for word in ("initiated", "ringing", "answered", "in-progress")
+        ),
+    )
+    assert await page(funded, CallFilter(status=status)) == ([status.value], 1)
+
+
+async def test_another_organisations_calls_are_not_there(funded: Store) -> None:
+    await funded.run(lambda unit: unit.accounts.create_organisation(an_organisation("org-2")))
+    await save(funded, a_call("live", org_id="org-2"), failed(a_call("done", org_id="org-2")))
+    for wanted in (EVERYTHING, CallFilter(party=PARTY_A), CallFilter(reference="r")):
+        assert await page(funded, wanted) == ([], 0)
+    for call_id in ("live", "done", "missing"):
+        assert await funded.read(lambda reader, call_id=call_id: reader.call(ORG, call_id)) is None
+    live = await funded.read(lambda reader: reader.call("org-2", "live"))
+    assert live == a_call("live", org_id="org-2")
+    assert await funded.read(lambda reader: reader.events(ORG, "live")) == []
+
+
+async def test_a_call_is_found_live_and_finished(funded: Store) -> None:
+    await save(funded, a_call())
+    assert await funded.read(lambda reader: reader.call(ORG, "call-1")) == a_call()
+    await save(funded, completed(a_call()))
+    assert await funded.read(lambda reader: reader.call(ORG, "call-1")) == completed(a_call())
+    assert await funded.read(lambda reader: reader.any_call("call-1")) == completed(a_call())
+
+
+async def test_the_operator_sees_live_calls_before_those_that_ended_last(funded: Store) -> None:
+    await save(funded, failed(a_call("d1")), failed(a_call("d2")), a_call("l1", created_at=1), a_call("l2"))
+    newest = await funded.read(lambda reader: reader.newest_calls(3))
+    assert [record.call_id for record in newest] == ["l2", "l1", "d2"]
+    assert [record.call_id for record in await funded.read(lambda reader: reader.newest_calls(1))] == ["l2"]
+
+
+CALLS = st.lists(
+    st.tuples(
+        st.sampled_from(["live", "completed", "failed"]),
+        st.integers(0, 6),
+        st.sampled_from([None, "r1", "r2"]),
+        st.sampled_from([("p1", "p2"), ("p2", "p1"), ("p1", "p3"), ("p3", "p2")]),
+        st.sampled_from([ORG, ORG, "org-2"]),
+    ),
+    max_size=14,
+)
+FILTERS = st.builds(
+    CallFilter,
+    status=st.none() | st.sampled_from(CallStatus),
+    started_after=st.none() | st.integers(-1, 6),
+    started_before=st.none() | st.integers(0, 7),
+    reference=st.sampled_from([None, None, "r1", "r2"]),
+    party=st.sampled_from([None, None, "p1", "p2", "p4"]),
+)
+
+
+def meets(record: CallRecord, wanted: CallFilter) -> bool:
+    at = record.created_at if record.started_at is None else record.started_at
+    return (
+        record.org_id == ORG
+        and wanted.status in (None, record.status)
+        and (wanted.started_after is None or at > wanted.started_after)
+        and (wanted.started_before is None or at < wanted.started_before)
+        and wanted.reference in (None, record.reference)
+        and wanted.party in (None, record.party_a, record.party_b)
+    )
+
+
+@settings(max_examples=120, deadline=None)
+@given(CALLS, FILTERS, st.integers(1, 4), st.integers(1, 5))
+def test_a_page_is_what_sorting_and_slicing_gives(
+    rows: list[tuple], wanted: CallFilter, number: int, per_page: int
+) -> None:
+    records = []
+    with bare_database() as connection:
+        queries = Queries(connection, load_statements())
+        unit = UnitOfWork(queries)
+        unit.accounts.create_organisation(an_organisation())
+        unit.accounts.create_organisation(an_organisation("org-2"))
+        for position, (kind, at, reference, parties, org_id) in enumerate(rows):
+            record = replace(
+                a_call(f"c{position % 7}{position}", org_id=org_id, created_at=at),
+                reference=reference,
+                party_a=parties[0],
+                party_b=parties[1],
+            )
+            if kind == "live":
+                unit.calls.save(record)
+            else:
+                record = completed(record) if kind == "completed" else failed(record)
+                unit.cdrs.add(record)
+            records.append(record)
+        fitting = [record for record in records if meets(record, wanted)]
+        fitting.sort(
+            key=lambda record: (
+                record.created_at if record.started_at is None else record.started_at,
+                record.call_id,
+            ),
+            reverse=True,
+        )
+        found = CallLogs(queries).page(ORG, wanted, number, per_page)
+        assert found == (fitting[(number - 1) * per_page : number * per_page], len(fitting))
+
+
+async def test_totals_of_a_period_both_ends_included(funded: Store) -> None:
+    await funded.run(lambda unit: unit.accounts.create_organisation(an_organisation("org-2")))
+    await save(
+        funded,
+        completed(a_call("c1", created_at=100), seconds=94, price_paise=300),
+        completed(a_call("c2", created_at=200), seconds=10, price_paise=150),
+        failed(a_call("c3", created_at=200)),
+        replace(failed(a_call("c4", created_at=300)), status=CallStatus.NO_ANSWER),
+        a_call("c5", created_at=200),
+        a_call("c6", created_at=400),
+        completed(a_call("x1", org_id="org-2", created_at=200)),
+        a_call("x2", org_id="org-2", created_at=200),
+    )
+    for at, parties in ((100, (PARTY_A, PARTY_B)), (250, (PARTY_B, PARTY_A)), (400, (PARTY_A, "another"))):
+        await funded.run(
+            lambda unit, at=at, parties=parties: unit.numbers.choose(ORG, *parties, [("t", "n")], at),
+        )
+
+    async def stats(start: int | None, end: int | None) -> tuple[int, ...]:
+        found = await funded.read(lambda reader: reader.stats(ORG, start, end))
+        return (
+            found.total_calls,
+            found.answered_calls,
+            found.failed_calls,
+            found.billed_s,
+            found.cost_paise,
+            found.total_sessions,
+            found.active_sessions,
+            found.total_mappings,
+        )
+
+    assert await stats(None, None) == (6, 2, 2, 180, 450, 2, 2, 2)
+    assert await stats(200, 300) == (4, 1, 2, 60, 150, 1, 2, 2)
+    assert await stats(101, 199) == (0, 0, 0, 0, 0, 1, 2, 2)
+    assert await stats(100, 100) == (1, 1, 0, 120, 300, 1, 2, 2)
+    assert await stats(401, None) == (0, 0, 0, 0, 0, 0, 2, 2)
+    assert await stats(None, 99) == (0, 0, 0, 0, 0, 0, 2, 2)
