@@ -102,6 +102,15 @@ class Headers:
         values = self._values(name)
         return 0 if values is None else len(values)
 
+    def first_repeated(self, names: Iterable[str]) -> str | None:
+        """The first of these canonical names that has more than one field."""
+        self._values("Via")
+        index = self._index or {}
+        for name in names:
+            if name in index and len(index[name]) > 1:
+                return name
+        return None
+
     def get_fields(self, name: str) -> list[str]:
         """The values of all fields of that name, as they stand."""
         values = self._values(name)
@@ -182,7 +191,10 @@ class Headers:
         if key in kept:
             value: tuple[T, ...] = kept[key]
             return value
-        parts = [part for text in self._values(name) or () for part in split_commas(text)]
+        values = self._values(name)
+        if values is None:
+            return ()
+        parts = [part for text in values for part in split_commas(text)]
         if len(parts) > limit:
             raise MalformedHeader("Too many header values", name)
         parsed = tuple([parse(part) for part in parts])

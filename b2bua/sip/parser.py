@@ -229,7 +229,5 @@ def _problem_of(message: Message) -> tuple[str, int] | None:
         _ = message.contacts, message.record_routes, message.routes
     except SipError as error:
         return error.reason, error.status
-    for name in _SINGLE_FIELDS:
-        if headers.count(name) > 1:
-            return f"More than one {name}", 400
-    return None
+    repeated = headers.first_repeated(_SINGLE_FIELDS)
+    return None if repeated is None else (f"More than one {repeated}", 400)

@@ -12,11 +12,23 @@ SDP = ("Content-Type", "application/sdp")
 
 
 def screen(
-    *fields: tuple[str, str], method: str = "INVITE", uri: str = "sip:b@h", body: bytes = b"", **given: object
+    *fields: tuple[str, str],
+    method: str = "INVITE",
+    uri: str = "sip:b@h",
+    body: bytes = b"",
+    accepted_types: tuple[str, ...] = ("application/sdp",),
+    schemes: tuple[str, ...] = ("sip", "sips"),
+    unregistered_method_status: int = 501,
 ) -> Rejection | None:
     """The judgement of a request with these fields."""
-    known: dict[str, object] = {"served_methods": SERVED, "supported_options": ("timer", "100rel"), **given}
-    return screen_request(Request(method, uri, fields, body), **known)  # type: ignore[arg-type]
+    return screen_request(
+        Request(method, uri, fields, body),
+        served_methods=SERVED,
+        supported_options=("timer", "100rel"),
+        accepted_types=accepted_types,
+        schemes=schemes,
+        unregistered_method_status=unregistered_method_status,
+    )
 
 
 def status(rejection: Rejection | None) -> int | None:
