@@ -144,9 +144,9 @@ class _Demo:
         if recording is not None and recording.wav is not None:
             for side, samples in zip(("left, A", "right, B"), recording.wav.channels, strict=False):
                 fact(f"level {side}", f"{level_db(samples):.1f} dB of full scale")
-        fact("price", f"Rs {call.status.get('price')} for {call.status.get('duration_sec')} s talked")
-        before, after = call.balance_before.get("balance"), call.balance_after.get("balance")
-        fact("balance", f"Rs {before} before, Rs {after} after")
+        fact("price", f"{_rupees(call.status.get('price'))} for {call.status.get('duration_sec')} s of talk")
+        before, after = _rupees(call.balance_before.get("balance")), _rupees(call.balance_after.get("balance"))
+        fact("balance", f"{before} before, {after} after")
         if recording is not None:
             wav, mp3 = recording_of(recording)
             fact("WAV", str(wav))
@@ -161,6 +161,10 @@ class _Demo:
     def _write_sip_log(self, stage: Stage) -> None:
         text = "\n".join(_readable(passed) for passed in stage.carrier.passed)
         (self._folder / "carrier.sip").write_text(text, "utf-8")
+
+
+def _rupees(amount: object) -> str:
+    return f"Rs {amount:.2f}" if isinstance(amount, int | float) else f"Rs {amount}"
 
 
 def _readable(passed: Passed) -> str:

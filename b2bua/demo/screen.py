@@ -22,10 +22,11 @@ _RESET: Final = "\x1b[0m"
 
 
 class Screen:
-    """Writes lines to a text stream, each flushed as it is written."""
+    """Writes lines to a text stream, each flushed as it is written; once nobody reads them, to nowhere."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._read = True
         self._coloured = out.isatty() and "NO_COLOR" not in os.environ
 
     def paint(self, text: str, colour: Colour) -> str:
@@ -34,8 +35,13 @@ class Screen:
 
     def line(self, text: str = "") -> None:
         """A line as it is."""
-        self._out.write(text + "\n")
-        self._out.flush()
+        if not self._read:
+            return
+        try:
+            self._out.write(text + "\n")
+            self._out.flush()
+        except BrokenPipeError:
+            self._read = False
 
     def heading(self, text: str) -> None:
         """A new part."""

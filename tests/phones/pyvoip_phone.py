@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import sys
 import threading
 import time
@@ -96,6 +97,12 @@ def phrase(tone_hz: float) -> bytes:
     return bytes(samples)
 
 
+def header(message: str, name: str) -> str:
+    """A header's value in a SIP message, empty when it is not there."""
+    found = re.search(rf"^{name}:[ \t]*([^\r\n]*)", message, re.MULTILINE | re.IGNORECASE)
+    return found[1] if found else ""
+
+
 class Reporter:
     """Writes one JSON object a line to stdout, from any thread."""
 
@@ -112,11 +119,11 @@ class Reporter:
 class ListeningSocket:
     """pyVoIP's SIP socket with an ear on it: every byte that comes in is kept, the INVITE's 200 and BYE are timed."""
 
-    def __init__(self, inner: socket, log: Path) -> None:
+    def __init__(self, inner: socket, log: Path, on_invite: Callable[[bytes, float], None]) -> None:
         self._inner = inner
+        self._on_invite = on_invite
         self._log = log.open("wb")
         self._kept = 0
-        self.invite_received_at = 0.0
         self.ok_sent_at = 0.0
         self.bye_sent_at = 0.0
         self.bye_received_at = 0.0
@@ -129,7 +136,7 @@ class ListeningSocket:
         if content.startswith(b"BYE "):
             self.bye_received_at = time.monotonic()
         elif content.startswith(b"INVITE "):
-            self.invite_received_at = time.monotonic()
+            self._on_invite(content, time.monotonic())
         if self._kept < MOST_SIP_BYTES:
             self._log.write(content + b"\r\n")
             self._log.flush()
@@ -218,6 +225,7 @@ class Phone:
         self._hang_up = threading.Event()
         self._quitting = threading.Event()
         self._calls = 0
+        self._rung: set[str] = set()
         self._phone = VoIPPhone(
             options.server,
             options.server_port,
@@ -234,7 +242,9 @@ class Phone:
     def start(self) -> None:
         self._phone.start()
         sip: Any = self._phone.sip
-        self._socket = ListeningSocket(sip.s, self._options.folder / f"phone-{self._options.name}.sip")
+        self._socket = ListeningSocket(
+            sip.s, self._options.folder / f"phone-{self._options.name}.sip", self._report_ringing
+        )
         sip.s = sip.out = self._socket
         # The library listens for calls only from a second after it registered.
         self._quitting.wait(LIBRARY_RING_S + 0.1)
@@ -254,7 +264,6 @@ class Phone:
         self._calls += 1
         number = self._calls
         call_id = call.request.headers["Call-ID"]
-        self._report_ringing(call, call_id)
         ear = Ear(self._options.listen, self._reporter, call_id)
         for client in call.RTPClients:
             ear.attach(client)
@@ -282,16 +291,21 @@ class Phone:
                 with contextlib.suppress(InvalidStateError):
                     call.hangup()
 
-    def _report_ringing(self, call: VoIPCall, call_id: str) -> None:
-        assert self._socket is not None
-        headers = call.request.headers
+    def _report_ringing(self, invite: bytes, at: float) -> None:
+        """Tell of a call as its INVITE comes: the library tells of it a second later."""
+        text = invite.decode("utf-8", "replace")
+        call_id, sender = header(text, "Call-ID"), header(text, "From")
+        if call_id in self._rung:
+            return
+        self._rung.add(call_id)
+        caller = re.search(r"sips?:([^@;>]*)", sender)
         self._reporter.say(
             "ringing",
-            self._socket.invite_received_at,
+            at,
             call_id=call_id,
-            caller=headers["From"]["number"],
-            display=headers["From"]["caller"].strip(' "'),
-            identity=headers.get("P-Asserted-Identity"),
+            caller=caller[1] if caller else "",
+            display=sender.partition("<")[0].strip(' "'),
+            identity=header(text, "P-Asserted-Identity"),
         )
 
     def _report_end(self, call_id: str, number: int, ear: Ear) -> None:

@@ -152,7 +152,7 @@ class Sipp:
 def parse_messages(log: str) -> Iterator[SippMessage]:
     """The messages of a -trace_msg log."""
     heads = list(_SEPARATOR.finditer(log))
-    ends = [head.start() for head in heads[1:]] + [len(log)]
+    ends = [*(head.start() for head in heads[1:]), len(log)][: len(heads)]
     for head, end in zip(heads, ends, strict=True):
         at = datetime.strptime(head["at"], "%Y-%m-%d %H:%M:%S.%f").astimezone().timestamp()
         yield SippMessage(at, head["way"] == "received", log[head.end() : end].rstrip("\n"))

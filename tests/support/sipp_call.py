@@ -76,10 +76,8 @@ class CaseRun:
             if self.case.b is not None:
                 legs.append(await self._start("b", self.case.b, probe_b))
             call_sid = await self._place()
-            talking = [asyncio.create_task(self._hear(legs, probe_a, probe_b))] if self.case.hears else []
-            ending = await self._reach_end(call_sid)
-            for task in talking:
-                await task
+            listening = self._hear(legs, probe_a, probe_b) if self.case.hears else asyncio.sleep(0)
+            ending, _ = await asyncio.gather(self._reach_end(call_sid), listening)
             self.outcomes = list(await asyncio.gather(*(leg.finish(LEGS_END_S if ending else 0.1) for leg in legs)))
             self.problems += self._sipp_problems()
             if ending:
