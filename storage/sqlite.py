@@ -62,6 +62,15 @@ class WorkerConnection(aiosqlite.Connection):
         # what the write-ahead log is for.
         self._thread.daemon = True
 
+    async def connect(self) -> None:
+        """Open the connection. Raises what opening raised, its thread gone."""
+        try:
+            await self
+        except BaseException:
+            # aiosqlite has told the thread to end but not waited: it would still speak to this loop once closed.
+            await asyncio.to_thread(self._thread.join)
+            raise
+
     async def call(self, function: Callable[..., T], *arguments: object) -> T:
         """`function(connection, *arguments)` on the connection's thread. Runs alone and to its end."""
         execute: Callable[..., Awaitable[Any]] = self._execute
@@ -96,7 +105,7 @@ async def open_connection(location: str, *, read_only: bool) -> WorkerConnection
         return connection
 
     worker = WorkerConnection(connector)
-    await worker
+    await worker.connect()
     return worker
 
 

@@ -14,6 +14,7 @@ from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.stored import NUMBER, ORG, a_call, an_endpoint, an_event, an_organisation, completed
 
+READS = 500
 STEPS = (WebhookEvent.RINGING, WebhookEvent.ANSWERED, WebhookEvent.BRIDGED)
 
 
@@ -87,8 +88,9 @@ async def measure_file(url: str, calls: int) -> dict[str, float]:
     figures["page_us"] = await cpu_us(
         (store.read(lambda reader: reader.calls(ORG, CallFilter(), 1, 20)) for _ in range(50)), 50
     )
+    asked = records[:READS]
     figures["call_us"] = await cpu_us(
-        (store.read(lambda reader, call=call: reader.call(ORG, call.call_id)) for call in records), calls
+        (store.read(lambda reader, call=call: reader.call(ORG, call.call_id)) for call in asked), len(asked)
     )
     batches = store.counters()
     figures["units_per_commit"] = batches["units_run"] / batches["units_batches"]

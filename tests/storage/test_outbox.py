@@ -248,6 +248,20 @@ async def test_a_replay_takes_its_place_by_sequence(funded: Store) -> None:
     assert order == [(True, 1), (False, 3), (False, 4)]
 
 
+async def test_a_replay_waits_behind_an_earlier_one_that_is_ready(funded: Store) -> None:
+    await tell(funded, a_call(), 1, 2)
+    ended = []
+    while claimed := await claim(funded, 100):
+        ended += claimed
+        await finish(funded, claimed[0], 100)
+    for delivery in ended:
+        await funded.run(lambda unit, delivery=delivery: unit.outbox.replay(delivery.delivery_id, 200))
+    for sequence in (1, 2):
+        (delivery,) = await claim(funded, 200)
+        assert delivery.event.sequence == sequence
+        await finish(funded, delivery, 200)
+
+
 async def test_what_cannot_be_replayed_is_refused(funded: Store) -> None:
     await tell(funded, a_call(), 1)
     (delivery,) = await claim(funded, 100)

@@ -1,6 +1,7 @@
 """Units of work: order, atomicity, group commit, and what callers get when they fail."""
 
 import asyncio
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -170,6 +171,36 @@ async def test_two_processes_stores_share_one_file(url: str) -> None:
     await second.run(creating("alone"))
     assert len(await names(second)) == 61
     await second.close()
+
+
+async def test_while_another_process_writes_units_are_unavailable_and_reads_go_on(url: str, tmp_path: Path) -> None:
+    store = await Store.open(url)
+    await store.run(creating("before"))
+    await store._writer.call(lambda connection: connection.execute("PRAGMA busy_timeout = 0").close())
+    other = sqlite3.connect(tmp_path / "var" / "store.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreUnavailable, match="locked"):
+        await store.run(creating("refused"))
+    assert await names(store) == {"before"}
+    other.execute("ROLLBACK")
+    other.close()
+    await store.run(creating("after"))
+    assert await names(store) == {"before", "after"}
+    await store.close()
+
+
+async def test_connections_wait_for_locks_and_commit_durably(url: str) -> None:
+    store = await Store.open(url)
+
+    def settings(connection: sqlite3.Connection) -> dict[str, object]:
+        asked = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "query_only", "recursive_triggers")
+        return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in asked}
+
+    expected = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000, "query_only": 0}
+    expected["recursive_triggers"] = 1
+    assert await store._writer.call(settings) == expected
+    assert await store._reader.call(settings) == expected | {"query_only": 1}
+    await store.close()
 
 
 async def test_many_may_create_the_same_database_at_once(url: str) -> None:
