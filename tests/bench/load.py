@@ -76,7 +76,10 @@ class Percentiles:
 
 @dataclass(slots=True)
 class LoadReport:
-    """What came of a load. `failures` has a line for each call or leg that did not go as planned."""
+    """What came of a load. `failures` has a line for each call or leg that did not go as planned.
+
+    `resident_mib`: the memory of the service when each quarter of the calls begins, and at the end.
+    """
 
     plan: LoadPlan
     placed_s: float = 0.0
@@ -88,7 +91,7 @@ class LoadReport:
     b_answer_to_ack_ms: Percentiles = field(default_factory=lambda: Percentiles.of(()))
     bye_to_other_leg_ms: Percentiles = field(default_factory=lambda: Percentiles.of(()))
     cpu_ms_per_call: float = 0.0
-    resident_mib: tuple[float, float] = (0.0, 0.0)
+    resident_mib: list[float] = field(default_factory=list)
 
     @property
     def calls_a_second(self) -> float:
@@ -97,7 +100,6 @@ class LoadReport:
 
     def lines(self) -> list[str]:
         """For a human."""
-        before, after = self.resident_mib
         return [
             f"calls               {self.plan.calls} at {self.calls_a_second:.1f} a second",
             f"failures            {len(self.failures)}",
@@ -107,7 +109,7 @@ class LoadReport:
             f"B's 200 -> ACK      {self.b_answer_to_ack_ms}",
             f"B's BYE -> BYE at A {self.bye_to_other_leg_ms}",
             f"CPU of the service  {self.cpu_ms_per_call:.2f} ms a call",
-            f"memory              {before:.1f} MiB before, {after:.1f} MiB after",
+            f"memory, in quarters {' '.join(f'{mib:.1f}' for mib in self.resident_mib)} MiB",
             *(f"failure             {failure}" for failure in self.failures[:20]),
         ]
 
@@ -193,11 +195,14 @@ async def _place_and_wait(
             post_ms.append(reply.elapsed_ms)
             placed.append(str(data["call_sid"]))
 
-    cpu_ms, resident = service.cpu_ms(), service.resident_mib()
+    cpu_ms = service.cpu_ms()
+    quarters = {round(plan.calls * quarter / 4) for quarter in range(4)}
     began = loop.time()
     async with asyncio.TaskGroup() as group:
         for number in range(plan.calls):
             await asyncio.sleep(max(began + number / plan.rate - loop.time(), 0))
+            if number in quarters:
+                report.resident_mib.append(service.resident_mib())
             group.create_task(place(number))
     report.placed_s = loop.time() - began + 1 / plan.rate
     try:
@@ -205,7 +210,7 @@ async def _place_and_wait(
     except TimeoutError:
         report.failures.append(f"{plan.calls - len(endings.causes)} calls did not end, or were not told of")
     report.cpu_ms_per_call = (service.cpu_ms() - cpu_ms) / plan.calls
-    report.resident_mib = (resident, service.resident_mib())
+    report.resident_mib.append(service.resident_mib())
     report.post_ms = Percentiles.of(post_ms)
     for cause, count in Counter(endings.causes.values()).items():
         if cause != "call.completed normal":
