@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from b2bua.sip.answers import dispatch
 from b2bua.sip.errors import MalformedHeader, MalformedMessage, SipError
 from b2bua.sip.events import NoResponse, RequestFailed, UsageEnded, UserAgentEvent
-from b2bua.sip.grammar import is_unsafe, quote
+from b2bua.sip.grammar import is_token, is_unsafe, quote
 from b2bua.sip.headers import Via
 from b2bua.sip.in_dialog import stop_answering
 from b2bua.sip.incoming_calls import send_2xx_again
@@ -19,6 +19,7 @@ from b2bua.sip.settings import HeaderLines, OutgoingInvite, OutgoingRequest, Use
 from b2bua.sip.station import Station, lines_of
 from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
+from b2bua.sip.uri import Uri
 from b2bua.sip.usage import IN_DIALOG, NO_ACK, REINVITE, SETUP, STANDALONE, Answering, Errand, OutgoingSetup, Usage
 from b2bua.sip.usage_table import CALLING, CONFIRMED, HANG_UP, NEVER_ACKED, enter, take
 from b2bua.tokens import Tokens
@@ -194,7 +195,8 @@ class UserAgent:
         station = self._station
         own_lines = lines_of(plan.headers)
         display = f"{quote(plan.from_display)} " if plan.from_display else ""
-        _check_text(plan.request_uri, plan.from_uri, plan.to_uri, display, plan.content_type, *plan.routes)
+        _check_text(display, plan.content_type, *plan.routes)
+        _check_uris(plan.request_uri, plan.from_uri, plan.to_uri)
         handle = station.new_handle()
         local = station.local_for(plan.destination)
         limits = station.settings.limits
@@ -277,7 +279,9 @@ class UserAgent:
         """Send a request outside any dialog: returns the handle that its answer has. Raises SipError."""
         station = self._station
         own_lines = lines_of(plan.headers)
-        _check_text(plan.method, plan.request_uri, plan.from_uri, plan.to_uri, plan.content_type or "")
+        _check_method(plan.method)
+        _check_text(plan.content_type or "")
+        _check_uris(plan.request_uri, plan.from_uri, plan.to_uri)
         handle = station.new_handle()
         local = station.local_for(plan.destination)
         if local is None or len(station.layer) >= station.settings.limits.transactions:
@@ -320,7 +324,8 @@ class UserAgent:
         """
         station = self._station
         own_lines = lines_of(headers)
-        _check_text(method, content_type or "")
+        _check_method(method)
+        _check_text(content_type or "")
         handle = station.new_handle()
         found = station.usages.get(usage)
         if found is None or found.dialog is None or not self._may_request(found, method):
@@ -354,3 +359,13 @@ def _check_text(*texts: str) -> None:
     for text in texts:
         if is_unsafe(text):
             raise MalformedHeader("Control character in a plan")
+
+
+def _check_uris(*texts: str) -> None:
+    for text in texts:
+        Uri.parse(text)
+
+
+def _check_method(method: str) -> None:
+    if not is_token(method):
+        raise MalformedHeader("Method is not a token")

@@ -183,15 +183,23 @@ def request_from_peer(
 
 
 def in_dialog_from_peer(
-    invite: Request, method: str, *, cseq: int = 1, branch: str = "z9hG4bKindlg", **more: str
+    invite: Request,
+    method: str,
+    *,
+    cseq: int = 1,
+    branch: str = "z9hG4bKindlg",
+    from_tag: str = "peer",
+    headers: str = "",
+    body: str = "",
 ) -> bytes:
     """A peer's request in the dialog that an INVITE of ours made with the To-tag `peer`."""
     return request_from_peer(
         method,
         call_id=invite.call_id,
         branch=branch,
-        from_tag=more.pop("from_tag", "peer"),
+        from_tag=from_tag,
         to_tag=invite.from_tag,
         cseq=cseq,
-        **more,  # type: ignore[arg-type]
+        headers=headers,
+        body=body,
     )

@@ -1,0 +1,177 @@
+"""Dialogs: route sets, target refresh, CSeq order, where requests go (section 12)."""
+
+import pytest
+
+from b2bua.sip.events import IncomingInvite, IncomingRequest, RequestAnswered, RequestFailed
+from b2bua.sip.message import Request, Response
+from b2bua.sip.parser import parse_message
+from b2bua.sip.routing import TransportAddress, next_hop_address, route_in_dialog
+from tests.support.agents import PEER, Bench, answer_to, in_dialog_from_peer, request_from_peer
+
+
+def hang_up(bench: Bench, usage: int) -> tuple[Request, TransportAddress]:
+    bench.user_agent.hang_up(usage, bench.now)
+    [outgoing] = bench.user_agent.to_send()
+    bye = parse_message(outgoing.content)
+    assert isinstance(bye, Request)
+    return bye, outgoing.destination
+
+
+def answered(bench: Bench, headers: str = "", contact: str = "<sip:gw@203.0.113.10:5060>") -> tuple[int, Request]:
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 200, to_tag="peer", headers=headers, contact=contact))
+    bench.events()
+    return usage, invite
+
+
+def test_loose_routes_are_reversed_and_the_target_stays_the_request_uri() -> None:
+    bench = Bench()
+    usage, _ = answered(bench, "Record-Route: <sip:203.0.113.2;lr>, <sip:203.0.113.1:5070;lr>")
+    bye, destination = hang_up(bench, usage)
+    assert bye.request_uri == "sip:gw@203.0.113.10:5060"
+    assert bye.headers.get_all("Route") == ["<sip:203.0.113.1:5070;lr>", "<sip:203.0.113.2;lr>"]
+    assert destination == TransportAddress("udp", "203.0.113.1", 5070)
+
+
+def test_a_strict_route_becomes_the_request_uri_and_the_target_goes_last() -> None:
+    bench = Bench()
+    usage, _ = answered(bench, "Record-Route: <sip:203.0.113.2;lr>\nRecord-Route: <sip:203.0.113.1>")
+    bye, destination = hang_up(bench, usage)
+    assert bye.request_uri == "sip:203.0.113.1"
+    assert bye.headers.get_all("Route") == ["<sip:203.0.113.2;lr>", "<sip:gw@203.0.113.10:5060>"]
+    assert destination == TransportAddress("udp", "203.0.113.1", 5060)
+
+
+def test_the_ack_of_a_2xx_follows_the_route_set() -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    [ack] = bench.receive(answer_to(invite, 200, to_tag="peer", headers="Record-Route: <sip:203.0.113.1;lr>"))
+    assert ack.headers.get_all("Route") == ["<sip:203.0.113.1;lr>"]
+
+
+def test_the_uas_keeps_the_route_set_in_order() -> None:
+    bench = Bench()
+    bench.receive(
+        request_from_peer("INVITE", headers="Record-Route: <sip:203.0.113.1;lr>\nRecord-Route: <sip:203.0.113.2;lr>")
+    )
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    assert ok.headers.get_all("Record-Route") == ["<sip:203.0.113.1;lr>", "<sip:203.0.113.2;lr>"]
+    bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))
+    bye, destination = hang_up(bench, event.usage)
+    assert bye.headers.get_all("Route") == ["<sip:203.0.113.1;lr>", "<sip:203.0.113.2;lr>"]
+    assert bye.request_uri == "sip:gw@203.0.113.10:5060"
+    assert destination.host == "203.0.113.1"
+    assert (bye.from_tag, bye.to_tag) == (ok.to_tag, "peer")
+
+
+def test_the_2xx_replaces_the_route_set_of_the_provisional() -> None:
+    bench = Bench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer", headers="Record-Route: <sip:203.0.113.9;lr>"))
+    bench.receive(answer_to(invite, 200, to_tag="peer", headers="Record-Route: <sip:203.0.113.1;lr>"))
+    bye, _ = hang_up(bench, usage)
+    assert bye.headers.get_all("Route") == ["<sip:203.0.113.1;lr>"]
+
+
+@pytest.mark.parametrize("contact", ["<sip:gw@gateway.example>", "<sip:gw@10.0.0.5>", "<sip:gw@[2001:db8::1]>"])
+def test_a_contact_that_may_not_be_reached_leads_back_to_where_the_call_went(contact: str) -> None:
+    bench = Bench(may_reach=lambda address: address.host == PEER.host)
+    usage, _ = answered(bench, contact=contact)
+    bye, destination = hang_up(bench, usage)
+    assert bye.request_uri == contact.strip("<>")
+    assert destination == PEER
+
+
+def test_a_contact_with_another_port_is_followed() -> None:
+    bench = Bench()
+    usage, _ = answered(bench, contact="<sip:gw@203.0.113.10:5099>")
+    assert hang_up(bench, usage)[1].port == 5099
+
+
+def test_contact_changes_in_a_reinvite() -> None:
+    bench = Bench()
+    usage, invite = answered(bench)
+    bench.receive(in_dialog_from_peer(invite, "INVITE", body="v=0", headers="Contact: <sip:moved@203.0.113.10:5080>"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingRequest)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    bench.receive(in_dialog_from_peer(invite, "ACK", branch="z9hG4bKack"))
+    bye, destination = hang_up(bench, usage)
+    assert bye.request_uri == "sip:moved@203.0.113.10:5080"
+    assert destination.port == 5080
+
+
+def test_a_refused_reinvite_changes_no_target() -> None:
+    bench = Bench()
+    usage, invite = answered(bench)
+    bench.receive(in_dialog_from_peer(invite, "INVITE", body="v=0", headers="Contact: <sip:moved@203.0.113.10:5080>"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingRequest)
+    bench.user_agent.respond(event.transaction, 488, bench.now)
+    bench.take_sent()
+    bye, _ = hang_up(bench, usage)
+    assert bye.request_uri == "sip:gw@203.0.113.10:5060"
+
+
+def test_a_cseq_lower_than_the_last_gets_500() -> None:
+    bench = Bench()
+    _, invite = answered(bench)
+    bench.receive(in_dialog_from_peer(invite, "OPTIONS", cseq=10, branch="z9hG4bKa"))
+    [late] = bench.receive(in_dialog_from_peer(invite, "OPTIONS", cseq=9, branch="z9hG4bKb"))
+    [jump] = bench.receive(in_dialog_from_peer(invite, "OPTIONS", cseq=4000, branch="z9hG4bKc"))
+    assert isinstance(late, Response)
+    assert isinstance(jump, Response)
+    assert (late.status, jump.status) == (500, 200)
+
+
+def test_our_cseq_grows_by_one_within_the_dialog() -> None:
+    bench = Bench()
+    usage, _ = answered(bench)
+    numbers = []
+    for _ in range(3):
+        bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
+        [info] = bench.take_sent()
+        numbers.append(info.cseq.number)
+        assert isinstance(info, Request)
+        bench.receive(answer_to(info, 200))
+    bye, _ = hang_up(bench, usage)
+    assert [*numbers, bye.cseq.number] == [2, 3, 4, 5]
+
+
+def test_our_request_in_a_dialog_is_answered_or_fails() -> None:
+    bench = Bench()
+    usage, _ = answered(bench)
+    one = bench.user_agent.request_in_dialog(usage, "INFO", bench.now, body=b"x", content_type="text/plain")
+    [info] = bench.take_sent()
+    assert isinstance(info, Request)
+    assert info.headers.get("Content-Type") == "text/plain"
+    bench.receive(answer_to(info, 415))
+    [event] = bench.events()
+    assert isinstance(event, RequestAnswered)
+    assert (event.request, event.response.status) == (one, 415)
+    gone = bench.user_agent.request_in_dialog(usage + 1000, "INFO", bench.now)
+    assert bench.events() == [RequestFailed(gone, "refused")]
+
+
+def test_routing_of_a_dialog_without_routes() -> None:
+    routed = route_in_dialog("sip:a@203.0.113.1", ())
+    assert (routed.request_uri, routed.routes, routed.next_hop) == ("sip:a@203.0.113.1", (), "sip:a@203.0.113.1")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("sip:a@203.0.113.1", TransportAddress("udp", "203.0.113.1", 5060)),
+        ("sip:203.0.113.1:99;transport=TCP", TransportAddress("tcp", "203.0.113.1", 99)),
+        ("sips:203.0.113.1", TransportAddress("tls", "203.0.113.1", 5061)),
+        ("sip:[2001:db8::1]", TransportAddress("udp", "2001:db8::1", 5060)),
+        ("sip:gateway.example", None),
+        ("sip:203.0.113.1;transport=sctp", None),
+        ("tel:+919812345678", None),
+    ],
+)
+def test_the_address_a_uri_names(uri: str, expected: TransportAddress | None) -> None:
+    assert next_hop_address(uri, "udp") == expected

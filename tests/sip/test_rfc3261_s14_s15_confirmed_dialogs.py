@@ -1,0 +1,356 @@
+"""re-INVITE, UPDATE and their glare, and hanging up (sections 14 and 15, RFC 3311; hard cases 6, 8 and 23)."""
+
+import pytest
+
+from b2bua.sip.events import (
+    AckReceived,
+    ByeReceived,
+    DialogLost,
+    IncomingInvite,
+    IncomingRequest,
+    IncomingRequestEnded,
+    RequestAnswered,
+    RequestFailed,
+    UsageEnded,
+)
+from b2bua.sip.message import Request, Response
+from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer, request_from_peer
+
+
+def statuses(messages: list[Request | Response]) -> list[int]:
+    return [message.status for message in messages if isinstance(message, Response)]
+
+
+def methods(messages: list[Request | Response]) -> list[str]:
+    return [message.method for message in messages if isinstance(message, Request)]
+
+
+def reinvite(bench: Bench, invite: Request, cseq: int = 1) -> list[Request | Response]:
+    return bench.receive(in_dialog_from_peer(invite, "INVITE", cseq=cseq, branch=f"z9hG4bKre{cseq}", body="v=0"))
+
+
+def surfaced(bench: Bench) -> IncomingRequest:
+    [event] = bench.events()
+    assert isinstance(event, IncomingRequest)
+    return event
+
+
+# Their re-INVITE.
+
+
+def test_reinvite_is_handed_on_and_its_200_repeated_until_the_ack() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    assert statuses(reinvite(bench, invite)) == [100]
+    assert statuses(reinvite(bench, invite)) == [100]
+    event = surfaced(bench)
+    assert (event.usage, event.request.body) == (usage, b"v=0")
+    bench.user_agent.respond(event.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
+    [ok] = bench.take_sent()
+    assert [message for _, message in bench.advance(2)] == [ok, ok]
+    bench.receive(in_dialog_from_peer(invite, "ACK", branch="z9hG4bKack", body="v=0"))
+    assert bench.advance(60) == []
+    assert bench.events() == [AckReceived(usage, b"v=0", "application/sdp")]
+
+
+def test_a_200_to_a_reinvite_that_is_never_acknowledged_loses_the_dialog() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    reinvite(bench, invite)
+    bench.user_agent.respond(surfaced(bench).transaction, 200, bench.now)
+    sent = bench.advance(32)
+    assert methods([sent[-1][1]]) == ["BYE"]
+    assert bench.events()[0] == DialogLost(usage, "no_ack")
+
+
+def test_case_8_a_refused_reinvite_leaves_the_dialog() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    reinvite(bench, invite)
+    bench.user_agent.respond(surfaced(bench).transaction, 488, bench.now)
+    assert statuses(bench.take_sent()) == [488]
+    bench.receive(in_dialog_from_peer(invite, "ACK", branch="z9hG4bKre1"))
+    assert statuses(reinvite(bench, invite, 2)) == [100]
+    assert surfaced(bench).usage == usage
+
+
+def test_case_6_a_second_invite_before_our_final_gets_500_with_retry_after() -> None:
+    bench = Bench()
+    _, invite, _ = bench.answered_call()
+    reinvite(bench, invite)
+    bench.events()
+    [refusal] = reinvite(bench, invite, 2)
+    assert isinstance(refusal, Response)
+    assert refusal.status == 500
+    assert 0 <= int(refusal.headers.get("Retry-After") or "-1") <= 10
+    assert bench.events() == []
+
+
+def test_case_6_a_second_invite_of_a_call_not_yet_answered_gets_500() -> None:
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 180, bench.now)
+    [ringing] = bench.take_sent()
+    second = request_from_peer("INVITE", to_tag=ringing.to_tag, cseq=2, branch="z9hG4bKsecond")
+    [refusal] = bench.receive(second)
+    assert isinstance(refusal, Response)
+    assert refusal.status == 500
+    assert refusal.headers.get("Retry-After") is not None
+
+
+def test_case_6_glare_gets_491() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type="application/sdp")
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    assert statuses(reinvite(bench, invite)) == [491]
+    update = in_dialog_from_peer(invite, "UPDATE", cseq=2, branch="z9hG4bKup", body="v=0")
+    assert statuses(bench.receive(update)) == [491]
+    assert methods(bench.receive(answer_to(ours, 491))) == ["ACK"]
+    [event] = bench.events()
+    assert isinstance(event, RequestAnswered)
+    assert event.response.status == 491
+    assert statuses(reinvite(bench, invite, 3)) == [100]
+
+
+def test_a_reinvite_before_the_ack_of_our_200_gets_491() -> None:
+    bench = Bench()
+    _, invite, _ = bench.answered_call()
+    reinvite(bench, invite)
+    bench.user_agent.respond(surfaced(bench).transaction, 200, bench.now)
+    bench.take_sent()
+    assert statuses(reinvite(bench, invite, 2)) == [491]
+
+
+def test_a_cancelled_reinvite_is_answered_487_and_the_call_goes_on() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    reinvite(bench, invite)
+    event = surfaced(bench)
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "CANCEL", branch="z9hG4bKre1"))) == [200, 487]
+    assert bench.events() == [IncomingRequestEnded(usage, event.transaction)]
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    assert bench.take_sent() == []
+    assert bench.user_agent.counters["responses too late"] == 1
+
+
+def test_update_is_handed_on_and_answered() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    bench.receive(in_dialog_from_peer(invite, "UPDATE", headers="Contact: <sip:moved@203.0.113.10>"))
+    bench.user_agent.respond(surfaced(bench).transaction, 200, bench.now)
+    assert statuses(bench.take_sent()) == [200]
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.take_sent()
+    assert isinstance(bye, Request)
+    assert bye.request_uri == "sip:moved@203.0.113.10"
+
+
+def test_unanswered_requests_of_the_peer_end() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    bench.receive(in_dialog_from_peer(invite, "INFO"))
+    info = surfaced(bench)
+    assert bench.advance(31) == []
+    bench.advance(2)
+    assert bench.events() == [IncomingRequestEnded(usage, info.transaction)]
+    reinvite(bench, invite, 2)
+    offer = surfaced(bench)
+    sent = bench.advance(182)
+    assert statuses([sent[0][1]]) == [500]
+    assert bench.events() == [IncomingRequestEnded(usage, offer.transaction)]
+
+
+# Ours.
+
+
+def test_our_reinvite_is_acknowledged_each_time_and_told_once() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    handle = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type="application/sdp")
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    refused = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now)
+    [ack] = bench.receive(answer_to(ours, 200, contact="<sip:moved@203.0.113.10>"))
+    assert isinstance(ack, Request)
+    assert (ack.request_uri, str(ack.cseq)) == ("sip:moved@203.0.113.10", "2 ACK")
+    assert bench.receive(answer_to(ours, 200)) == [ack]
+    failed, answered = bench.events()
+    assert failed == RequestFailed(refused, "refused")
+    assert isinstance(answered, RequestAnswered)
+    assert answered.request == handle
+
+
+@pytest.mark.parametrize(("status", "cause", "said"), [(481, "gone", []), (408, "timeout", ["BYE"])])
+def test_481_and_408_to_our_request_end_the_dialog(status: int, cause: str, said: list[str]) -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
+    [info] = bench.take_sent()
+    assert isinstance(info, Request)
+    assert methods(bench.receive(answer_to(info, status))) == said
+    answered, lost = bench.events()
+    assert isinstance(answered, RequestAnswered)
+    assert isinstance(lost, DialogLost)
+    assert (lost.usage, lost.cause) == (usage, cause)
+    bench.advance(100)
+    assert bench.events() == [UsageEnded(usage)]
+
+
+@pytest.mark.parametrize("status", [403, 488, 491, 500, 503])
+def test_other_failures_of_our_request_leave_the_dialog(status: int) -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    bench.receive(answer_to(ours, status))
+    assert [type(event) for event in bench.events()] == [RequestAnswered]
+    bench.user_agent.hang_up(usage, bench.now)
+    assert "BYE" in methods(bench.take_sent())
+
+
+def test_our_request_without_an_answer_loses_the_dialog() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    handle = bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
+    sent = bench.advance(32.1)
+    assert methods([sent[-1][1]]) == ["BYE"]
+    assert bench.events() == [RequestFailed(handle, "timeout"), DialogLost(usage, "timeout")]
+    bench.advance(64)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+# BYE.
+
+
+def test_their_bye_is_answered_and_told_with_its_reason() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    bye = in_dialog_from_peer(invite, "BYE", headers="Reason: Q.850;cause=16")
+    assert statuses(bench.receive(bye)) == [200]
+    assert statuses(bench.receive(bye)) == [200]
+    assert bench.events() == [ByeReceived(usage, "Q.850;cause=16")]
+    again = in_dialog_from_peer(invite, "BYE", cseq=2, branch="z9hG4bKagain")
+    assert statuses(bench.receive(again)) == [200]
+    assert bench.events() == []
+    bench.user_agent.hang_up(usage, bench.now)
+    assert bench.take_sent() == []
+    bench.advance(33)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_case_23_bye_before_the_ack_of_our_200() -> None:
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    bye = request_from_peer("BYE", to_tag=ok.to_tag, cseq=2, branch="z9hG4bKbye")
+    assert statuses(bench.receive(bye)) == [200]
+    assert bench.advance(20) == []
+    assert bench.events() == [ByeReceived(event.usage, None)]
+
+
+def test_case_23_our_bye_waits_for_the_ack_of_our_200() -> None:
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    bench.user_agent.hang_up(event.usage, bench.now)
+    assert [message for _, message in bench.advance(0.6)] == [ok]
+    assert methods(bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))) == ["BYE"]
+    assert bench.events() == []
+
+
+def test_case_23_our_bye_goes_out_when_that_ack_never_comes() -> None:
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    bench.user_agent.hang_up(event.usage, bench.now)
+    sent = bench.advance(32)
+    assert methods([sent[-1][1]]) == ["BYE"]
+    assert bench.events() == []
+
+
+def test_case_23_bye_in_an_early_dialog_of_our_call() -> None:
+    bench = Bench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer"))
+    bench.events()
+    answers = bench.receive(in_dialog_from_peer(invite, "BYE"))
+    assert (statuses(answers), methods(answers)) == ([200], ["CANCEL"])
+    assert bench.events() == [ByeReceived(usage, None)]
+    bench.receive(answer_to(invite, 487, to_tag="peer"))
+    bench.advance(64)
+    assert bench.events() == [UsageEnded(usage)]
+
+
+def test_case_23_bye_in_an_early_dialog_of_their_call() -> None:
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 180, bench.now)
+    [ringing] = bench.take_sent()
+    bye = request_from_peer("BYE", to_tag=ringing.to_tag, cseq=2, branch="z9hG4bKbye")
+    assert statuses(bench.receive(bye)) == [200, 487]
+    assert bench.events() == [ByeReceived(event.usage, None)]
+
+
+def test_case_23_byes_from_both_sides_cross() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    bench.user_agent.hang_up(usage, bench.now)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "BYE"))) == [200]
+    bench.receive(answer_to(ours, 481))
+    bench.advance(40)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_case_23_an_unanswered_bye_is_cleaned_up_at_32_s() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    bench.advance(100)
+    bench.user_agent.hang_up(usage, bench.now)
+    bench.advance(31.9)
+    assert bench.events() == []
+    bench.advance(0.2)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_a_bye_ends_what_the_peer_still_waits_for() -> None:
+    for ours in (False, True):
+        bench = Bench()
+        usage, invite, _ = bench.answered_call()
+        reinvite(bench, invite)
+        event = surfaced(bench)
+        if ours:
+            bench.user_agent.hang_up(usage, bench.now)
+            assert statuses(bench.take_sent()) == [487]
+        else:
+            assert statuses(bench.receive(in_dialog_from_peer(invite, "BYE", cseq=2))) == [200, 487]
+        assert bench.events()[0] == IncomingRequestEnded(usage, event.transaction)
+
+
+def test_requests_in_a_dialog_that_is_being_ended() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    bench.user_agent.hang_up(usage, bench.now)
+    bench.take_sent()
+    assert statuses(reinvite(bench, invite)) == [481]
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "INFO", cseq=2, branch="z9hG4bKi"))) == [481]
