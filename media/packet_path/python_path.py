@@ -236,7 +236,6 @@ class PythonPacketPath:
         self._wake()
 
     def _wake(self) -> None:
-        # The thread clears the flag before it reads the queue, so no command is ever left waiting.
         if not self._woken:
             self._woken = True
             os.eventfd_write(self._wake_fd, 1)
@@ -253,6 +252,9 @@ class PythonPacketPath:
                 # Let a few packets gather: waking costs more than relaying. A command ends the pause.
                 pause(PAUSE_S, 1)
             ready = poll(-1 if due is None else max(due - now, 0.0), _EVENTS_PER_WAIT)
+            if self._commands:
+                # Before the packets: what arrives after a command was given finds it carried out.
+                self._carry_out(_COMMANDS_PER_TURN)
             now = clock()
             self._receive(ready, now)
             packets += len(ready)
@@ -290,8 +292,8 @@ class PythonPacketPath:
         if fd == self._wake_fd:
             with suppress(BlockingIOError):
                 os.eventfd_read(self._wake_fd)
+            # Cleared before the queue is looked at again, so that no command is left without a wake-up.
             self._woken = False
-            self._carry_out(_COMMANDS_PER_TURN)
             if self._commands:
                 self._wake()
             return

@@ -22,7 +22,7 @@ PTIME_MS_MAX: Final = 200
 
 _PLAIN: Final = ("RTP/AVP", "RTP/AVPF")
 _REVERSED: Final = {SENDRECV: SENDRECV, SENDONLY: RECVONLY, RECVONLY: SENDONLY, INACTIVE: INACTIVE}
-_MEDIA_KINDS: Final = ("audio", "video", "text", "application", "message", "image")
+_WORD_MAX: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +135,16 @@ def answer_sections(description: SessionDescription, accepted: int, local: Local
 
 
 def _refused(media: Media) -> Media:
-    # Only well-known words go back: an answer carries nothing of anybody's free text.
-    kind = media.kind if media.kind in _MEDIA_KINDS else "application"
-    protocol = media.protocol if media.protocol.replace("/", "").isalnum() and media.protocol.isascii() else "RTP/AVP"
+    # Only plain words go back: an answer carries nothing of anybody's free text.
+    kind = media.kind if _is_word(media.kind) else "application"
+    protocol = media.protocol if _is_word(media.protocol.replace("/", "")) else "RTP/AVP"
     number = parse_number(media.formats[0], 127) if media.formats else None
     fallback = "t38" if kind == "image" else "0"
     return Media(kind, 0, protocol, (str(number) if number is not None else fallback,))
+
+
+def _is_word(text: str) -> bool:
+    return text.isascii() and text.isalnum() and len(text) <= _WORD_MAX
 
 
 def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str, ...], ptime_ms: int) -> Remote:

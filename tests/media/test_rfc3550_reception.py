@@ -1,0 +1,68 @@
+"""RFC 3550 A.1, A.3, A.8: what a receiver counts; and the quality estimate."""
+
+import pytest
+
+from media.rtp.stats import Reception, mean_opinion_score
+
+
+def fed(*sequences: int) -> Reception:
+    reception = Reception()
+    reception.restart(1, sequences[0])
+    for sequence in sequences[1:]:
+        if reception.arrived(sequence) is None:
+            reception.restart(1, sequence)
+    return reception
+
+
+@pytest.mark.parametrize(
+    ("sequences", "received", "lost"),
+    [
+        ((1, 2, 3), 3, 0),
+        ((1, 2, 5), 3, 2),
+        ((65534, 65535, 0, 1), 4, 0),
+        ((65534, 1), 2, 2),
+        ((1, 3, 2), 3, 0),
+        ((1, 2, 2, 3), 3, 0),
+        ((1, 2, 30000, 30001), 4, 0),  # a restart of the source, not 29,997 losses
+        ((30000, 30001, 1, 2, 4), 5, 1),
+    ],
+)
+def test_received_and_lost(sequences: tuple[int, ...], received: int, lost: int) -> None:
+    figures = fed(*sequences).figures()
+    assert (figures.received, figures.lost) == (received, lost)
+
+
+def test_totals_survive_a_change_of_source() -> None:
+    reception = fed(1, 2, 4)
+    reception.restart(2, 500)
+    reception.arrived(503)
+    figures = reception.figures()
+    assert (figures.received, figures.lost) == (5, 3)
+    assert reception.lost_of_source == 2
+
+
+def test_nothing_received_is_nothing_lost() -> None:
+    assert (Reception().figures().received, Reception().figures().lost) == (0, 0)
+
+
+def test_extended_highest_counts_cycles() -> None:
+    assert fed(65534, 65535, 0, 1).extended_highest == 0x10001
+
+
+def test_fraction_lost_is_of_the_interval() -> None:
+    reception = fed(1, 2, 5)
+    assert reception.report_fraction() == 2 * 256 // 5
+    reception.arrived(6)
+    assert reception.report_fraction() == 0
+    assert reception.report_fraction() == 0
+
+
+def test_mos_is_high_on_a_clean_line_and_falls_with_loss_and_delay() -> None:
+    clean = mean_opinion_score(0, 1000, 0.0, None)
+    assert clean == pytest.approx(4.4, abs=0.05)
+    lossy = mean_opinion_score(50, 1000, 0.0, None)
+    slow = mean_opinion_score(0, 1000, 0.0, 600.0)
+    assert 3.5 < lossy < clean
+    assert 3.0 < slow < clean
+    assert mean_opinion_score(1000, 1000, 0.0, None) < 1.6
+    assert mean_opinion_score(0, 0, 0.0, None) == clean

@@ -1,0 +1,159 @@
+"""A stream table without sockets, thread or clock: packets in by hand, what is sent kept."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from media.codecs.table import PCMA, PCMU, TELEPHONE_EVENT
+from media.events import MediaEvent
+from media.packet_path.interface import Address, PlaybackPlan, RemotePlan, StreamPlan, Timeouts
+from media.packet_path.stream import Packet, Send, Stream
+from media.packet_path.table import StreamTable
+from media.rtp.packet import RtpPacket, parse_packet
+from media.tones import Tone
+
+TIMEOUTS = Timeouts(early_s=30.0, bridged_s=45.0, hold_s=300.0)
+FRAME_S = 0.02
+
+
+@dataclass
+class KeptWire:
+    """A wire that keeps what it is given."""
+
+    target: Address | None = None
+    exclusive: bool = False
+    sent: list[bytes] = field(default_factory=list)
+    sent_to: list[Address] = field(default_factory=list)
+    control: list[tuple[bytes, Address]] = field(default_factory=list)
+    closed: bool = False
+    broken: bool = False
+
+    def aim(self, target: Address, exclusive: bool) -> Send:
+        self.target, self.exclusive = target, exclusive
+
+        def send(packet: Packet) -> None:
+            if self.broken:
+                raise OSError("the network is unreachable")
+            self.sent.append(bytes(packet))
+            self.sent_to.append(target)
+
+        return send
+
+    def send_control(self, packet: bytes, target: Address) -> None:
+        self.control.append((packet, target))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Party:
+    """A leg's far end: what it sends goes into the table, what the table sends to it is in `heard()`."""
+
+    bed: "RelayBed"
+    stream: Stream
+    wire: KeptWire
+    address: Address
+    ssrc: int
+    sequence: int = 0
+    timestamp: int = 0
+
+    def send(
+        self,
+        payload: bytes = b"\xd5" * 160,
+        payload_type: int = PCMA,
+        *,
+        marker: bool = False,
+        source: Address | None = None,
+    ) -> None:
+        """The next audio packet; numbers and timestamp go on by themselves."""
+        self.give(RtpPacket(payload_type, self.sequence, self.timestamp, self.ssrc, payload, marker), source)
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self.timestamp = (self.timestamp + len(payload)) & 0xFFFFFFFF
+
+    def send_event(self, payload: bytes, timestamp: int, *, marker: bool = False, payload_type: int = 101) -> None:
+        self.give(RtpPacket(payload_type, self.sequence, timestamp, self.ssrc, payload, marker))
+        self.sequence = (self.sequence + 1) & 0xFFFF
+
+    def give(self, packet: RtpPacket, source: Address | None = None) -> None:
+        self.give_bytes(packet.render(), source)
+
+    def give_bytes(self, packet: bytes, source: Address | None = None) -> None:
+        self.bed.table.relay.buffer[: len(packet)] = packet
+        self.bed.table.relay.rtp(self.stream, len(packet), source or self.address, self.bed.now)
+
+    def give_control(self, packet: bytes, source: Address | None = None) -> None:
+        self.bed.table.relay.buffer[: len(packet)] = packet
+        from_address = source or (self.address[0], self.address[1] + 1)
+        self.bed.table.relay.control(self.stream, len(packet), from_address, self.bed.now)
+
+    def heard(self) -> list[RtpPacket]:
+        """What was sent to it since the last time it was asked."""
+        packets = [parse_packet(packet) for packet in self.wire.sent]
+        self.wire.sent.clear()
+        assert None not in packets
+        return [packet for packet in packets if packet is not None]
+
+
+class RelayBed:
+    """A stream table and its parties on a clock that only `run` moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.events: list[MediaEvent] = []
+        self.table = StreamTable(self.events.append)
+        self._streams = 0
+
+    def party(
+        self,
+        leg: str,
+        *,
+        codec: int = PCMA,
+        dtmf: int | None = 101,
+        nat: bool = False,
+        networks: tuple[tuple[int, int, int], ...] = (),
+        connect: bool = True,
+    ) -> Party:
+        self._streams += 1
+        number = self._streams
+        plan = StreamPlan(leg, 0xABC00000 + number, 65530, 0xFFFFFF00, f"cname{number}", nat, networks, TIMEOUTS)
+        wire = KeptWire()
+        stream = Stream(number, plan, wire)
+        self.table.add(stream, self.now)
+        party = Party(self, stream, wire, (f"192.0.2.{number}", 4000), 7000 + number, 100 * number, 16000 * number)
+        if connect:
+            self.connect(party, codec=codec, dtmf=dtmf)
+        return party
+
+    def connect(self, party: Party, **changes: Any) -> None:
+        self.table.set_remote(party.stream, remote_plan(party.address, **changes), self.now)
+
+    def play(self, party: Party, tone: Tone, *, overrides: bool = False) -> None:
+        self.table.play(party.stream, PlaybackPlan(tone, overrides), self.now)
+
+    def run(self, seconds: float, step_s: float = 0.005) -> None:
+        """Move the clock, doing what falls due on the way."""
+        end = self.now + seconds
+        while self.now < end - 1e-9:
+            self.now = min(self.now + step_s, end)
+            self.table.advance(self.now)
+
+    def talk(self, *parties: Party, packets: int, payload_type: int = PCMA) -> None:
+        """Let parties send at the pace of 20 ms."""
+        for _ in range(packets):
+            for party in parties:
+                party.send(payload_type=payload_type)
+            self.run(FRAME_S)
+
+
+def remote_plan(
+    remote: Address | None,
+    *,
+    codec: int = PCMA,
+    dtmf: int | None = 101,
+    may_send: bool = True,
+    on_hold: bool = False,
+    renewed: bool = True,
+) -> RemotePlan:
+    receives: tuple[tuple[int, int], ...] = ((PCMA, PCMA), (PCMU, PCMU), (101, TELEPHONE_EVENT))
+    control = None if remote is None else (remote[0], remote[1] + 1)
+    return RemotePlan(remote, control, codec, codec, dtmf, receives, may_send, on_hold, renewed)
