@@ -11,7 +11,7 @@ from storage.records import ApiKey, Organisation, Scope, Tariff, WebhookEndpoint
 
 def organisation_of(row: Row) -> Organisation:
     """The organisation of an `accounts.organisation` row."""
-    return Organisation(row[0], row[1], row[2], Tariff(row[3], row[4], row[5]), row[6], row[7])
+    return Organisation(row[0], row[1], row[2], Tariff(row[3], row[4], row[5]), *row[6:])
 
 
 def key_of(row: Row) -> ApiKey:
@@ -67,6 +67,7 @@ class Accounts:
                 tariff.gst_percent,
                 organisation.gstin,
                 organisation.state,
+                organisation.rate_limit_per_minute,
             ),
         )
 

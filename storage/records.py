@@ -53,7 +53,10 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """A customer of the operator: owner of keys, wallet, endpoints and calls."""
+    """A customer of the operator: owner of keys, wallet, endpoints and calls.
+
+    `rate_limit_per_minute` holds for each of its keys that has none of its own; None: as configured.
+    """
 
     org_id: str
     name: str
@@ -61,6 +64,7 @@ class Organisation:
     tariff: Tariff = Tariff()
     gstin: str | None = None
     state: str | None = None
+    rate_limit_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,12 @@ async def org_create(options: argparse.Namespace, config: Config, output: Output
     if not name or len(name) > 200:
         raise CommandFailed("the organisation's name must have 1 to 200 characters")
     organisation = Organisation(
-        SystemTokens().uuid(), name, SystemClock().wall_ms(), gstin=options.gstin, state=options.state
+        SystemTokens().uuid(),
+        name,
+        SystemClock().wall_ms(),
+        gstin=options.gstin,
+        state=options.state,
+        rate_limit_per_minute=_rate_limit(options.rate_limit),
     )
     await written(config, lambda unit: unit.accounts.create_organisation(organisation))
     output.one({"org_id": organisation.org_id, "name": name})
@@ -89,6 +94,7 @@ async def key_create(options: argparse.Namespace, config: Config, output: Output
         created_at=at,
         expires_at=_expiry(options.expires, at),
         allowed_networks=_networks(options.ips),
+        rate_limit_per_minute=_rate_limit(options.rate_limit),
     )
 
     def work(unit: UnitOfWork) -> None:
@@ -260,6 +266,12 @@ def _networks(text: str | None) -> tuple[str, ...]:
         except ValueError:
             raise CommandFailed(f"not an address or network: {part.strip()!r}") from None
     return tuple(networks)
+
+
+def _rate_limit(limit: int | None) -> int | None:
+    if limit is not None and not 0 < limit <= 1_000_000:
+        raise CommandFailed("--rate-limit takes 1 to 1000000")
+    return limit
 
 
 def _paise(text: str) -> int:

@@ -98,6 +98,7 @@ def _accounts(commands: Commands) -> None:
     create.add_argument("name", metavar="NAME")
     create.add_argument("--gstin")
     create.add_argument("--state")
+    create.add_argument("--rate-limit", type=int, metavar="N", help="requests a minute for each of its keys")
     _command(org, "list", accounts.org_list, "list organisations")
 
     key = _group(commands, "key", "API keys")
@@ -107,6 +108,7 @@ def _accounts(commands: Commands) -> None:
     create.add_argument("--scopes", metavar="A,B", help="default: all")
     create.add_argument("--expires", metavar="TIME", help="RFC 3339, for example 2027-01-31T00:00:00Z")
     create.add_argument("--ips", metavar="A,B", help="addresses or networks it may be used from")
+    create.add_argument("--rate-limit", type=int, metavar="N", help="requests a minute")
     _of_organisation(_command(key, "list", accounts.key_list, "list an organisation's keys"))
     _command(key, "revoke", accounts.key_revoke, "revoke a key").add_argument("key_id", metavar="KEY_ID")
 

@@ -39,8 +39,8 @@ class Recordings:
         clock: Clock,
         acknowledge: Callable[[str], None],
     ) -> None:
-        """`acknowledge` is told the call id of each recording the database knows."""
-        self._acknowledge = acknowledge
+        """`acknowledge` is told the call id of each recording that needs no finding at the next start."""
+        self.acknowledge = acknowledge
         self._store = store
         self._journal = journal
         self._settlement = settlement
@@ -77,7 +77,7 @@ class Recordings:
         recording = Recording(call_id, org_id, wav_path, None, duration_ms, gap_frames, self._clock.wall_ms())
 
         def noted(_result: object) -> None:
-            self._acknowledge(call_id)
+            self.acknowledge(call_id)
             self._enqueue(recording)
 
         self._journal.add(lambda unit: unit.recordings.add(recording), noted)

@@ -31,6 +31,7 @@ async def recover(
         call = await store.read(partial(_any_call, orphan.call_id))
         if call is None:
             LOG.warning("recording %s belongs to no call; it stays where it is", orphan.path)
+            recordings.acknowledge(orphan.call_id)
             continue
         recordings.finished(call.call_id, call.org_id, orphan.path, orphan.duration_ms, orphan.gap_frames)
     if live:

@@ -28,6 +28,7 @@ __all__ = ["Dispatcher", "DispatcherSettings"]
 
 LOG: Final = logging.getLogger(__name__)
 
+GATHER_S: Final = 0.01  # commits and outcomes that come so close together share a unit of work
 PAUSE_S: Final = 1.0  # after the store refused, or promised what it did not give
 LEASE_MARGIN_S: Final = 50.0  # beyond the timeout of an attempt
 _JITTER_BITS: Final = 16
@@ -129,6 +130,7 @@ class Dispatcher:
             await self._wanted.wait()
             if self._closing:
                 return
+            await asyncio.sleep(GATHER_S)
             self._wanted.clear()
             await self._turn(sender)
 

@@ -16,5 +16,5 @@ class DispatcherSettings:
     allow_private_targets: bool = False
     log_number_style: str = "documented"
     max_in_flight: int = 128
-    max_in_flight_per_endpoint: int = 8
+    max_in_flight_per_endpoint: int = 32
     close_grace_s: float = 2.0

@@ -9,7 +9,8 @@ CREATE TABLE organisations (
     pulse_s               INTEGER NOT NULL CHECK (pulse_s > 0),
     gst_percent           INTEGER NOT NULL CHECK (gst_percent BETWEEN 0 AND 100),
     gstin                 TEXT,
-    state                 TEXT
+    state                 TEXT,
+    rate_limit_per_minute INTEGER CHECK (rate_limit_per_minute > 0)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE api_keys (

@@ -1,13 +1,14 @@
 -- add_organisation: a new customer; its empty wallet comes with it
-INSERT INTO organisations (org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO organisations
+      (org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- organisation: one customer
-SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state
+SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute
 FROM organisations WHERE org_id = ?;
 
 -- organisations: all customers, oldest first
-SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state
+SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute
 FROM organisations ORDER BY created_at, org_id;
 
 -- add_key: a new API key
@@ -15,9 +16,11 @@ INSERT INTO api_keys (key_id, org_id, name, key_sha256, prefix, scopes, created_
                       last_used_at, allowed_networks, rate_limit_per_minute)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- key_by_sha256: who presents this key
+-- key_by_sha256: who presents this key, with the rate limit that holds for it: its own, or its organisation's
 SELECT key_id, org_id, name, key_sha256, prefix, scopes, created_at, expires_at, revoked_at, last_used_at,
-       allowed_networks, rate_limit_per_minute
+       allowed_networks,
+       coalesce(rate_limit_per_minute,
+                (SELECT rate_limit_per_minute FROM organisations WHERE organisations.org_id = api_keys.org_id))
 FROM api_keys WHERE key_sha256 = ?;
 
 -- keys: an organisation's keys, oldest first
