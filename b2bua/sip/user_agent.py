@@ -90,7 +90,10 @@ class UserAgent:
         """How much is held now."""
         station = self._station
         return TableSizes(
-            max(station.layer.table_sizes), len(station.usages), len(station.dialogs), len(station.timers)
+            max(len(station.layer), *station.layer.table_sizes),
+            len(station.usages),
+            len(station.dialogs),
+            len(station.timers),
         )
 
     # What happens to it.

@@ -1,0 +1,201 @@
+"""Hard case 18: challenges to an INVITE and to requests within its dialog."""
+
+import re
+
+import pytest
+
+from b2bua.sip.digest import Credentials, DigestInput, digest_response
+from b2bua.sip.events import Answered, Provisional, Rejected, RequestAnswered, UsageEnded
+from b2bua.sip.message import Request, Response
+from b2bua.sip.settings import OutgoingRequest
+from tests.support.agents import NOTHING_HELD, PEER, Bench, answer_to
+
+CREDENTIALS = Credentials("trunk-user", "secret")
+KINDS = [(401, "WWW-Authenticate", "Authorization"), (407, "Proxy-Authenticate", "Proxy-Authorization")]
+
+
+def challenge(nonce: str = "n1", header: str = "WWW-Authenticate", more: str = "") -> str:
+    return f'{header}: Digest realm="trunk", nonce="{nonce}", qop="auth", algorithm=MD5{more}'
+
+
+def requests(messages: list[Request | Response]) -> list[Request]:
+    return [message for message in messages if isinstance(message, Request)]
+
+
+def check(request: Request, nonce: str, count: int, header: str = "Authorization") -> None:
+    """The credentials are right for this request, by the digest computed here."""
+    [value] = request.headers.get_fields(header)
+    fields = dict(re.findall(r'(\w+)="?([^",]+)"?', value))
+    assert (fields["username"], fields["nonce"], fields["uri"]) == ("trunk-user", nonce, request.request_uri)
+    assert fields["nc"] == f"{count:08x}"
+    given = DigestInput(
+        "MD5", "trunk", nonce, request.method, request.request_uri, b"", "auth", fields["cnonce"], count
+    )
+    assert fields["response"] == digest_response(CREDENTIALS, given)
+
+
+@pytest.mark.parametrize(("status", "header", "answer_header"), KINDS)
+def test_the_next_invite_answers_the_challenge(status: int, header: str, answer_header: str) -> None:
+    bench = Bench()
+    usage, invite = bench.call(credentials=CREDENTIALS)
+    assert "Authorization" not in invite.headers
+    bench.receive(answer_to(invite, 100))
+    ack, again = requests(bench.receive(answer_to(invite, status, to_tag="x", headers=challenge(header=header))))
+    assert (ack.method, ack.via.branch) == ("ACK", invite.via.branch)
+    assert (again.call_id, again.from_tag, again.to_tag) == (invite.call_id, invite.from_tag, None)
+    assert again.cseq.number == invite.cseq.number + 1
+    assert again.via.branch != invite.via.branch
+    assert (again.body, again.request_uri) == (invite.body, invite.request_uri)
+    check(again, "n1", 1, answer_header)
+    assert bench.events() == []
+    [ack] = requests(bench.receive(answer_to(again, 200, to_tag="peer")))
+    assert ack.headers.get(answer_header) == again.headers.get(answer_header)
+    assert ack.cseq.number == again.cseq.number
+    assert [event.usage for event in bench.events() if isinstance(event, Answered)] == [usage]
+
+
+def test_a_repeated_401_is_no_second_challenge() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge()))
+    repeated = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge())))
+    assert [request.method for request in repeated] == ["ACK"]
+    assert bench.events() == []
+
+
+def test_a_new_nonce_is_one_more_try_and_no_more() -> None:
+    bench = Bench()
+    usage, invite = bench.call(credentials=CREDENTIALS)
+    _, second = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge("n1"))))
+    _, third = requests(bench.receive(answer_to(second, 401, to_tag="x", headers=challenge("n2"))))
+    check(third, "n2", 1)
+    assert third.cseq.number == 3
+    assert len(requests(bench.receive(answer_to(third, 401, to_tag="x", headers=challenge("n3"))))) == 1
+    [event] = bench.events()
+    assert isinstance(event, Rejected)
+    assert (event.usage, event.status) == (usage, 401)
+    bench.advance(64)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_the_same_nonce_again_means_wrong_credentials() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    _, second = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge())))
+    assert len(requests(bench.receive(answer_to(second, 401, to_tag="x", headers=challenge())))) == 1
+    assert [type(event) for event in bench.events()] == [Rejected]
+
+
+@pytest.mark.parametrize("headers", ["", "WWW-Authenticate: Basic realm=x", 'WWW-Authenticate: Digest realm="'])
+def test_a_401_without_a_usable_challenge_is_a_plain_failure(headers: str) -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    assert [one.method for one in requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=headers)))] == [
+        "ACK"
+    ]
+    assert [type(event) for event in bench.events()] == [Rejected]
+
+
+def test_without_credentials_a_challenge_is_a_plain_failure() -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    bench.receive(answer_to(invite, 407, to_tag="x", headers=challenge(header="Proxy-Authenticate")))
+    assert [type(event) for event in bench.events()] == [Rejected]
+
+
+def test_hung_up_before_the_challenge_no_new_invite_goes_out() -> None:
+    bench = Bench()
+    usage, invite = bench.call(credentials=CREDENTIALS)
+    bench.user_agent.hang_up(usage, bench.now)
+    answers = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge())))
+    assert [one.method for one in answers] == ["ACK"]
+    assert [type(event) for event in bench.events()] == [Rejected]
+
+
+def test_a_challenge_ends_the_early_dialogs_of_the_first_try() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    bench.receive(answer_to(invite, 183, to_tag="early"))
+    _, again = requests(
+        bench.receive(answer_to(invite, 407, to_tag="x", headers=challenge(header="Proxy-Authenticate")))
+    )
+    assert bench.user_agent.table_sizes().dialogs == 0
+    bench.receive(answer_to(again, 180, to_tag="peer"))
+    assert [type(event) for event in bench.events()] == [Provisional, Provisional]
+
+
+def test_the_no_answer_time_starts_anew_with_the_next_try() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS, no_answer_timeout_s=4.0)
+    bench.advance(3)
+    bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge()))
+    bench.advance(3.9)
+    assert bench.events() == []
+    bench.advance(0.2)
+    assert len(bench.events()) == 1
+
+
+def test_the_nonce_serves_the_dialog_with_nc_counting() -> None:
+    bench = Bench()
+    usage, invite = bench.call(credentials=CREDENTIALS)
+    _, again = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge())))
+    bench.receive(answer_to(again, 200, to_tag="peer"))
+    bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
+    [info] = requests(bench.take_sent())
+    check(info, "n1", 2)
+    bench.receive(answer_to(info, 200))
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = requests(bench.take_sent())
+    check(bye, "n1", 3)
+
+
+def test_a_challenged_bye_is_sent_again_with_credentials() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call(credentials=CREDENTIALS)
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = requests(bench.take_sent())
+    assert "Authorization" not in bye.headers
+    [again] = requests(bench.receive(answer_to(bye, 401, headers=challenge())))
+    assert (again.method, again.cseq.number, again.to_tag) == ("BYE", bye.cseq.number + 1, "peer")
+    check(again, "n1", 1)
+    assert bench.receive(answer_to(bye, 401, headers=challenge())) == []
+    bench.receive(answer_to(again, 200))
+    bench.advance(33)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_a_challenged_reinvite_is_acknowledged_and_sent_again() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call(credentials=CREDENTIALS)
+    handle = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=b"", content_type=None)
+    [offer] = requests(bench.take_sent())
+    proxy = challenge(header="Proxy-Authenticate")
+    ack, again = requests(bench.receive(answer_to(offer, 407, headers=proxy)))
+    assert (ack.method, again.method) == ("ACK", "INVITE")
+    assert again.cseq.number == offer.cseq.number + 1
+    check(again, "n1", 1, "Proxy-Authorization")
+    [ack] = requests(bench.receive(answer_to(again, 200)))
+    assert ack.headers.get("Proxy-Authorization") == again.headers.get("Proxy-Authorization")
+    [event] = bench.events()
+    assert isinstance(event, RequestAnswered)
+    assert (event.request, event.response.status) == (handle, 200)
+
+
+def test_a_challenged_options_is_sent_again() -> None:
+    bench = Bench()
+    plan = OutgoingRequest(
+        "OPTIONS", "sip:203.0.113.10", "sip:192.0.2.1", "sip:203.0.113.10", PEER, credentials=CREDENTIALS
+    )
+    handle = bench.user_agent.request(plan, bench.now)
+    [options] = requests(bench.take_sent())
+    [again] = requests(bench.receive(answer_to(options, 401, to_tag="x", headers=challenge())))
+    assert (again.call_id, again.from_tag) == (options.call_id, options.from_tag)
+    check(again, "n1", 1)
+    bench.receive(answer_to(again, 200, to_tag="x"))
+    [event] = bench.events()
+    assert isinstance(event, RequestAnswered)
+    assert (event.request, event.response.status) == (handle, 200)
+    bench.advance(6)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD

@@ -1,0 +1,179 @@
+"""The endpoint: order, re-entrancy, strangers, timers, on a manual clock."""
+
+import logging
+
+import pytest
+
+from b2bua.sip.events import Answered, IncomingInvite, NoResponse, UsageEnded, UserAgentEvent
+from b2bua.sip.message import Request
+from b2bua.sip.parser import parse_message
+from b2bua.sip.routing import TransportAddress
+from b2bua.sip.settings import UserAgentLimits
+from b2bua.sip.user_agent import UserAgent
+from b2bua.transport.endpoint import SipEndpoint
+from tests.support.agents import OFFER, OURS, PEER, Agent, answer_to, plan_to, request_from_peer, settings_for
+from tests.support.lossy_network import LossyNetwork
+from tests.support.manual_clock import ManualClock
+from tests.support.seeded_tokens import SeededTokens
+
+STRANGER = TransportAddress("udp", "198.51.100.66", 5060)
+
+
+class Probe:
+    """A transport that keeps what it is given."""
+
+    def __init__(self, local: TransportAddress = OURS) -> None:
+        self.local = local
+        self.sent: list[tuple[bytes, TransportAddress]] = []
+
+    def send(self, content: bytes, destination: TransportAddress) -> None:
+        self.sent.append((content, destination))
+
+    def methods(self) -> list[str]:
+        return [content.split(b" ")[0].decode() for content, _ in self.sent]
+
+
+class Fixture:
+    def __init__(self, limits: UserAgentLimits | None = None) -> None:
+        self.clock = ManualClock()
+        self.events: list[UserAgentEvent] = []
+        self.probe = Probe()
+        user_agent = UserAgent(settings_for(OURS, limits), SeededTokens())
+        self.endpoint = SipEndpoint(user_agent, self.clock, lambda source: source != STRANGER, self.on_event)
+        self.endpoint.attach(self.probe)
+
+    def on_event(self, event: UserAgentEvent) -> None:
+        self.events.append(event)
+
+
+def test_a_verb_sends_at_once_and_the_alarm_retransmits() -> None:
+    fixture = Fixture()
+    fixture.endpoint.invite(plan_to())
+    assert fixture.probe.methods() == ["INVITE"]
+    assert fixture.probe.sent[0][1] == PEER
+    fixture.clock.advance(1.6)
+    assert fixture.probe.methods() == ["INVITE"] * 3
+    fixture.clock.advance(40)
+    assert [type(event) for event in fixture.events] == [NoResponse, UsageEnded]
+    assert fixture.clock.next_due() is None
+
+
+def test_a_verbs_events_come_after_it_has_returned() -> None:
+    fixture = Fixture(UserAgentLimits(usages=0))
+    usage = fixture.endpoint.invite(plan_to())
+    assert fixture.events == []
+    fixture.clock.advance(0)
+    assert fixture.events == [NoResponse(usage, "limit"), UsageEnded(usage)]
+
+
+def test_a_handler_may_use_the_verbs() -> None:
+    clock = ManualClock()
+    network = LossyNetwork(clock)
+    caller, phone = Agent(network, clock, OURS), Agent(network, clock, PEER)
+    deliveries: list[str] = []
+
+    def phone_reacts(event: UserAgentEvent) -> None:
+        if isinstance(event, IncomingInvite):
+            phone.endpoint.respond(event.transaction, 180)
+            phone.endpoint.respond(event.transaction, 200, body=OFFER)
+
+    def caller_reacts(event: UserAgentEvent) -> None:
+        deliveries.append(f"start {type(event).__name__}")
+        if isinstance(event, Answered):
+            caller.endpoint.hang_up(event.usage)
+            caller.endpoint.invite(plan_to(TransportAddress("tcp", "203.0.113.1", 5060)))
+        deliveries.append(f"end {type(event).__name__}")
+
+    phone.react, caller.react = phone_reacts, caller_reacts
+    caller.endpoint.invite(plan_to())
+    clock.advance(0)
+    assert [carried.first_line.split(" ")[0] for carried in network.carried if carried.source == OURS] == [
+        "INVITE",
+        "ACK",
+        "BYE",
+    ]
+    starts = [word for word in deliveries if word.startswith("start")]
+    assert deliveries == [word for start in starts for word in (start, start.replace("start", "end"))]
+    assert starts == ["start Provisional", "start Answered", "start NoResponse", "start UsageEnded"]
+
+
+def test_a_handler_that_fails_loses_no_later_event() -> None:
+    fixture = Fixture(UserAgentLimits(usages=0))
+    seen: list[UserAgentEvent] = []
+
+    def fails_once(event: UserAgentEvent) -> None:
+        seen.append(event)
+        if len(seen) == 1:
+            raise RuntimeError("a handler's mistake")
+
+    endpoint = SipEndpoint(fixture.endpoint.user_agent, fixture.clock, lambda _source: True, fails_once)
+    endpoint.invite(plan_to())
+    with pytest.raises(RuntimeError, match="mistake"):
+        fixture.clock.advance(0)
+    fixture.clock.advance(0)
+    assert [type(event) for event in seen] == [NoResponse, UsageEnded]
+
+
+def test_strangers_get_silence_and_are_counted() -> None:
+    fixture = Fixture()
+    for content in (request_from_peer("OPTIONS"), request_from_peer("INVITE"), b"junk"):
+        fixture.endpoint.received(content, STRANGER, OURS)
+    assert fixture.probe.sent == []
+    assert fixture.events == []
+    assert fixture.endpoint.counters()["strangers"] == 3
+    assert "received" not in fixture.endpoint.counters()
+    fixture.endpoint.received(request_from_peer("OPTIONS"), PEER, OURS)
+    assert len(fixture.probe.sent) == 1
+
+
+def test_strangers_are_logged_at_a_limited_rate(caplog: pytest.LogCaptureFixture) -> None:
+    fixture = Fixture()
+    with caplog.at_level(logging.WARNING, logger="b2bua.transport.strangers"):
+        for _ in range(1000):
+            fixture.endpoint.received(b"INVITE sip:+919812345678@x SIP/2.0\r\n\r\n", STRANGER, OURS)
+        assert len(caplog.records) == 1
+        fixture.clock.advance(59)
+        assert len(caplog.records) == 1
+        fixture.clock.advance(2)
+        assert [record.getMessage() for record in caplog.records] == [
+            "dropped 1 messages from strangers, the newest from udp:198.51.100.66:5060",
+            "dropped 999 messages from strangers, the newest from udp:198.51.100.66:5060",
+        ]
+        fixture.clock.advance(3600)
+        assert len(caplog.records) == 2
+    fixture.endpoint.close()
+    assert fixture.clock.next_due() is None
+
+
+def test_a_transport_failure_reaches_the_call() -> None:
+    fixture = Fixture()
+    usage = fixture.endpoint.invite(plan_to())
+    fixture.endpoint.transport_failed(PEER)
+    assert fixture.events == [NoResponse(usage, "transport"), UsageEnded(usage)]
+
+
+def test_what_has_no_transport_is_counted() -> None:
+    fixture = Fixture()
+    fixture.endpoint.detach(fixture.probe)
+    fixture.endpoint.invite(plan_to())
+    assert fixture.probe.sent == []
+    assert fixture.endpoint.counters()["unsendable"] == 1
+
+
+def test_draining_reaches_the_user_agent() -> None:
+    fixture = Fixture()
+    assert fixture.endpoint.accepting
+    fixture.endpoint.accepting = False
+    fixture.endpoint.received(request_from_peer("OPTIONS"), PEER, OURS)
+    assert fixture.probe.sent[0][0].startswith(b"SIP/2.0 503")
+
+
+def test_a_timer_that_moves_later_keeps_one_alarm() -> None:
+    fixture = Fixture()
+    fixture.endpoint.invite(plan_to())
+    invite = parse_message(fixture.probe.sent[0][0])
+    assert isinstance(invite, Request)
+    fixture.endpoint.received(answer_to(invite, 180, to_tag="peer"), PEER, OURS)
+    fixture.clock.advance(30)
+    assert fixture.probe.methods() == ["INVITE"]
+    assert fixture.clock.next_due() == pytest.approx(1181.0)
