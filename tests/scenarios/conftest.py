@@ -1,0 +1,40 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from b2bua.switch import journal
+from tests.support.house import House
+
+OpenHouse = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture(autouse=True)
+def _the_store_is_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "GATHER_S", 0.0)
+    monkeypatch.setattr(journal, "RETRY_FIRST_S", 0.0)
+    monkeypatch.setattr(journal, "RETRY_LONGEST_S", 0.0)
+
+
+@pytest.fixture
+async def open_house() -> AsyncIterator[OpenHouse]:
+    """Houses as a test wants them; each must come to rest, with nothing told to anyone it is not meant for."""
+    houses: list[House] = []
+
+    async def open_one(*arguments: object, **settings: object) -> House:
+        house = await House.open(*arguments, **settings)  # type: ignore[arg-type]
+        houses.append(house)
+        return house
+
+    yield open_one
+    try:
+        for house in houses:
+            await house.at_rest()
+    finally:
+        for house in houses:
+            await house.close()
+
+
+@pytest.fixture
+async def house(open_house: OpenHouse) -> House:
+    """A house with one trunk, two phones and 1,000 rupees."""
+    return await open_house()

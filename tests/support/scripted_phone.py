@@ -1,0 +1,331 @@
+"""A phone of a party: it does what a test says, keeps every byte it gets, and carries values nobody else may see."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from b2bua.sip.events import (
+    ByeReceived,
+    IncomingCancelled,
+    IncomingInvite,
+    IncomingRequest,
+    RequestAnswered,
+    UserAgentEvent,
+)
+from b2bua.sip.message import Request, Response
+from b2bua.sip.parser import parse_message
+from b2bua.sip.routing import LocalAddress, TransportAddress
+from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.user_agent import UserAgent
+from b2bua.transport.endpoint import SipEndpoint
+from media.rtp.packet import RtpPacket, parse_packet
+from media.rtp.rtcp import Report, SenderInformation, build_cname, build_report, ntp_timestamp
+from tests.support.lossy_network import LossyNetwork
+from tests.support.manual_clock import ManualClock
+from tests.support.seeded_tokens import SeededTokens
+
+SILENCE = b"\xd5" * 160
+PCMA, PCMU = 8, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """All that the far party must never see of this one."""
+
+    word: str
+    number: str
+    sip: TransportAddress
+    media_host: str
+    media_port: int
+    ssrc: int
+
+    @property
+    def cname(self) -> str:
+        """Its RTCP name."""
+        return f"{self.word}-cname@{self.media_host}"
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Header fields of every response it gives."""
+        word, number = self.word, self.number
+        return (
+            ("Server", f"{word}-phone/9.1"),
+            ("Organization", f"{word} works"),
+            ("Call-Info", f"<http://{word}.example/photo.png>;purpose=icon"),
+            ("P-Asserted-Identity", f'"{word} surname" <sip:+91{number}@{self.sip.host}>'),
+            ("Remote-Party-ID", f'"{word} surname" <sip:0{number}@{self.sip.host}>;party=called'),
+            ("Reply-To", f"<tel:+91{number}>"),
+            ("X-Account", f"{word}-account-{number}"),
+        )
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """The bytes that may not be in anything the far party is sent."""
+        texts = (
+            self.number,
+            self.word,
+            self.sip.host,
+            f":{self.sip.port}",
+            self.media_host,
+            f" {self.media_port} ",
+        )
+        return tuple(text.encode() for text in texts)
+
+    def sdp(self, *payload_types: int, direction: str = "sendrecv", version: int = 1, port: int | None = None) -> bytes:
+        """A description of its own, with a word of its own in every field that a description has."""
+        wanted = payload_types or (PCMA,)
+        names = {PCMA: "PCMA/8000", PCMU: "PCMU/8000"}
+        lines = [
+            "v=0",
+            f"o={self.word} 77700{self.media_port} {version} IN IP4 {self.media_host}",
+            f"s={self.word} speaking",
+            f"i={self.word} private line",
+            f"u=http://{self.word}.example/",
+            f"e={self.word}@mail.example",
+            f"p=+91 {self.number}",
+            f"c=IN IP4 {self.media_host}",
+            "t=0 0",
+            f"m=audio {port or self.media_port} RTP/AVP {' '.join(str(number) for number in (*wanted, 101))}",
+            *(f"a=rtpmap:{number} {names[number]}" for number in wanted),
+            "a=rtpmap:101 telephone-event/8000",
+            "a=fmtp:101 0-15",
+            f"a=ssrc:{self.ssrc} cname:{self.cname}",
+            f"a={direction}",
+        ]
+        return ("\r\n".join(lines) + "\r\n").encode()
+
+
+ALICE = Persona("alice", "9845012376", TransportAddress("udp", "203.0.113.20", 5562), "203.0.113.21", 41000, 0x5A11CE5A)
+BOB = Persona("bobby", "7738490125", TransportAddress("udp", "203.0.113.30", 5664), "203.0.113.31", 42000, 0x5B0B5B0B)
+
+Answering = Callable[["Phone", IncomingInvite], None]
+
+
+class Phone:
+    """One party's phone. By default it is told what to do at an INVITE by `on_invite`.
+
+    With `raw` set, what comes is only parsed and handed to that, and nothing is answered by itself.
+    """
+
+    def __init__(
+        self, persona: Persona, clock: ManualClock, network: LossyNetwork, media_network: LossyNetwork
+    ) -> None:
+        self.persona = persona
+        self.clock = clock
+        self.events: list[UserAgentEvent] = []
+        self.received: list[bytes] = []
+        self.received_rtp: list[bytes] = []
+        self.received_rtcp: list[bytes] = []
+        self.on_invite: Answering | None = None
+        self.on_request: Callable[[IncomingRequest], None] | None = None
+        self.raw: Callable[[Request | Response, TransportAddress], None] | None = None
+        self.usage: int | None = None
+        self.invite: Request | None = None
+        self._transaction: int | None = None
+        self.user_agent = UserAgent(
+            UserAgentSettings(
+                locals=(LocalAddress(persona.sip, persona.sip.host, persona.sip.port),),
+                user_agent=f"{persona.word}-phone/9.1",
+                contact_user=persona.word,
+            ),
+            SeededTokens(persona.word),
+        )
+        self.endpoint = SipEndpoint(self.user_agent, clock, lambda _source: True, self._on_event)
+        self._wire = network.attach(persona.sip, self.arrived)
+        self.endpoint.attach(self._wire)
+        self._media_network = media_network
+        self._rtp = TransportAddress("udp", persona.media_host, persona.media_port)
+        self._rtcp = TransportAddress("udp", persona.media_host, persona.media_port + 1)
+        media_network.attach(self._rtp, lambda content, _source, _to: self.received_rtp.append(content))
+        media_network.attach(self._rtcp, lambda content, _source, _to: self.received_rtcp.append(content))
+        self._sequence = 100
+        self._timestamp = 160_000
+        self._speaking: float | None = None
+        self._said = 0
+
+    # What comes in.
+
+    def arrived(self, content: bytes, source: TransportAddress, _local: TransportAddress) -> None:
+        """A datagram for this phone, straight or by way of the carrier."""
+        self.received.append(content)
+        if self.raw is not None:
+            message = parse_message(content)
+            if isinstance(message, Request) and message.method == "INVITE" and self.invite is None:
+                self.invite = message
+            self.raw(message, source)
+            return
+        self.endpoint.received(content, source, self.persona.sip)
+
+    def _on_event(self, event: UserAgentEvent) -> None:
+        self.events.append(event)
+        if isinstance(event, IncomingInvite):
+            self.usage, self._transaction, self.invite = event.usage, event.transaction, event.request
+            if self.on_invite is not None:
+                self.on_invite(self, event)
+        elif isinstance(event, IncomingRequest) and self.on_request is not None:
+            self.on_request(event)
+
+    def requests(self, method: str | None = None) -> list[Request]:
+        """The requests that came, repeated ones too."""
+        messages = [parse_message(content) for content in self.received]
+        return [each for each in messages if isinstance(each, Request) and method in (None, each.method)]
+
+    def methods(self) -> list[str]:
+        """The methods of the requests that came, in order."""
+        return [request.method for request in self.requests()]
+
+    def kinds(self) -> list[str]:
+        """The names of its user agent's events."""
+        return [type(event).__name__ for event in self.events]
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether a CANCEL ended its ringing."""
+        return any(isinstance(event, IncomingCancelled) for event in self.events)
+
+    @property
+    def was_hung_up(self) -> bool:
+        """Whether a BYE has come."""
+        return any(isinstance(event, ByeReceived) for event in self.events)
+
+    def answers(self) -> list[Response]:
+        """The final responses to its own requests in the dialog."""
+        return [event.response for event in self.events if isinstance(event, RequestAnswered)]
+
+    # What it does.
+
+    def respond(self, status: int, body: bytes = b"", **more: str) -> None:
+        """A response to the INVITE, with all of the persona's headers."""
+        assert self._transaction is not None, f"{self.persona.word} has not been called"
+        self.endpoint.respond(
+            self._transaction,
+            status,
+            headers=self.persona.headers,
+            body=body,
+            content_type="application/sdp" if body else None,
+            **more,
+        )
+
+    def answer(self, *payload_types: int) -> None:
+        """Pick up."""
+        self.respond(200, self.persona.sdp(*payload_types))
+
+    def hang_up(self) -> None:
+        """BYE, with a Reason of its own."""
+        assert self.usage is not None
+        self.endpoint.hang_up(self.usage, f'SIP;cause=200;text="{self.persona.word} is off"')
+
+    def reinvite(self, body: bytes) -> None:
+        """A changed offer within the dialog."""
+        assert self.usage is not None
+        self.endpoint.request_in_dialog(
+            self.usage,
+            "INVITE",
+            headers=(("Subject", f"{self.persona.word} wants this"), *self.persona.headers[1:]),
+            body=body,
+            content_type="application/sdp",
+        )
+
+    def send(self, content: bytes, destination: TransportAddress) -> None:
+        """Bytes as they are."""
+        self._wire.send(content, destination)
+
+    # Its voice.
+
+    def remote_media(self) -> TransportAddress:
+        """Where the INVITE's SDP wants our RTP."""
+        assert self.invite is not None
+        text = self.invite.body.decode()
+        host = next(line for line in text.splitlines() if line.startswith("c=")).split()[2]
+        port = int(next(line for line in text.splitlines() if line.startswith("m=audio ")).split()[1])
+        return TransportAddress("udp", host, port)
+
+    def speak(self, every_s: float = 0.25) -> None:
+        """Send a packet every so often (so that nobody starves), and RTCP with its name, until `fall_silent`."""
+        self._speaking = every_s
+        self._said = 0
+        self._say()
+
+    def fall_silent(self) -> None:
+        """Send no more."""
+        self._speaking = None
+
+    def say_once(self, payload_type: int = PCMA, payload: bytes = SILENCE) -> None:
+        """One RTP packet."""
+        packet = RtpPacket(payload_type, self._sequence, self._timestamp, self.persona.ssrc, payload, False)
+        self._media_network.carry(packet.render(), self._rtp, self.remote_media())
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + 160) & 0xFFFFFFFF
+
+    def _say(self) -> None:
+        if self._speaking is None:
+            return
+        self.clock.call_later(self._speaking, self._say)
+        self.say_once()
+        self._said += 1
+        if self._said % 20 == 1:
+            self.report()
+
+    def report(self) -> None:
+        """One RTCP report with its name."""
+        far = self.remote_media()
+        now = self.clock.time()
+        sender = SenderInformation(ntp_timestamp(now), self._timestamp, self._sequence, self._sequence * 160)
+        report = build_report(Report(self.persona.ssrc, sender, ()))
+        self._media_network.carry(
+            report + build_cname(self.persona.ssrc, self.persona.cname),
+            self._rtcp,
+            TransportAddress("udp", far.host, far.port + 1),
+        )
+
+    def heard(self) -> list[RtpPacket]:
+        """The RTP that came so far."""
+        packets = [parse_packet(content) for content in self.received_rtp]
+        return [packet for packet in packets if packet is not None]
+
+    def marks(self) -> set[bytes]:
+        """What is only its own: Call-IDs, tags and branches of its dialog, its RTP source as bytes of RTP and RTCP."""
+        found: set[bytes] = set()
+        for request in self.requests():
+            found |= {request.call_id.encode(), (request.from_tag or "").encode(), (request.to_tag or "").encode()}
+            found.add((request.via.branch or "").encode())
+        return {mark for mark in found if len(mark) > 4}
+
+    def source_marks(self) -> tuple[bytes, ...]:
+        """Its RTP identity on the wire."""
+        return struct.pack("!I", self.persona.ssrc), self.persona.cname.encode()
+
+
+# Ways to behave at an INVITE.
+
+
+def rings(status: int = 180, *, sdp: bool = False) -> Answering:
+    """Ring, with or without early media, and do nothing more."""
+    return lambda phone, _event: phone.respond(status, phone.persona.sdp() if sdp else b"")
+
+
+def answers(
+    after_s: float = 2.0, *, ringing: int | None = 180, payload_types: tuple[int, ...] = (), early: bool = False
+) -> Answering:
+    """Ring (None: not), then answer."""
+
+    def behave(phone: Phone, _event: IncomingInvite) -> None:
+        if ringing is not None:
+            phone.respond(ringing, phone.persona.sdp(*payload_types) if early else b"")
+        phone.clock.call_later(after_s, lambda: phone.answer(*payload_types))
+
+    return behave
+
+
+def rejects(status: int, *, after_s: float = 1.0, ringing: bool = False) -> Answering:
+    """Refuse with a final status."""
+
+    def behave(phone: Phone, _event: IncomingInvite) -> None:
+        if ringing:
+            phone.respond(180)
+        phone.clock.call_later(after_s, lambda: phone.respond(status))
+
+    return behave
+
+
+def nothing(_phone: Phone, _event: IncomingInvite) -> None:
+    """Leave it at the 100 Trying."""
