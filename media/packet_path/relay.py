@@ -25,6 +25,7 @@ _PLAIN_GAP_S: Final = 0.25
 # Steps of the transit time beyond this are jumps of a timestamp, not jitter.
 _JITTER_STEP_MAX: Final = float(CLOCK_RATE_HZ)
 
+_LONG_AGO: Final = float("-inf")
 _RESTART: Final = 0x10000
 _DROP: Final = -1
 
@@ -293,9 +294,9 @@ class Relay:
         if not self._event_passes(inbound, out, sequence, ahead):
             return
         if ahead == _RESTART or out.source is not inbound:
-            known = out.event_key == (ssrc, timestamp)
-            by_clock = (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF
-            self._switch(inbound, out, sequence, timestamp, out.event_timestamp if known else by_clock)
+            self._switch(inbound, out, sequence, timestamp, (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF)
+            # An event's timestamp may lie well in the past: audio after it finds its own place by the clock.
+            inbound.audio_at = _LONG_AGO
         self._place_event(out, ssrc, timestamp, now)
         out_sequence = (sequence + out.sequence_shift) & 0xFFFF
         if ahead > 0:
@@ -340,7 +341,6 @@ class Relay:
         away = (placed - by_clock + 0x80000000 & 0xFFFFFFFF) - 0x80000000
         if abs(away) > _DRIFT_S * CLOCK_RATE_HZ:
             placed = by_clock
-            out.timestamp_shift = placed - timestamp
         out.event_key = (ssrc, timestamp)
         out.event_timestamp = placed
         if (placed - out.timestamp) & 0xFFFFFFFF < 0x80000000:

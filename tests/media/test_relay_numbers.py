@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def test_numbers_wrap_around() -> None:
     assert_continuous(heard)
     assert_timestamps_grow(heard)
     assert a.stream.inbound.reception.figures().lost == 0
+    assert a.stream.inbound.reception.extended_highest == 65530 + 19
     assert a.stream.inbound.reception.figures().jitter_ms < 0.1
 
 
@@ -142,6 +144,62 @@ def test_a_pause_without_timestamps_is_made_true_to_the_clock() -> None:
     assert_continuous([before, *silence, *after])
     assert_timestamps_grow([before, *silence, *after])
     assert len(silence) > 450
+
+
+@pytest.mark.parametrize(("pause_s", "marker"), [(5.0, False), (1.0, True)])
+def test_early_media_that_pauses_without_timestamps_is_made_true_to_the_clock(pause_s: float, marker: bool) -> None:
+    bed = RelayBed()
+    a, b = bed.party("a"), bed.party("b")
+    bed.table.join(a.stream, b.stream)
+    bed.talk(a, packets=2)
+    bed.run(pause_s)
+    a.send(marker=marker)
+    _, before, after = b.heard()
+    assert (after.sequence - before.sequence) & 0xFFFF == 1
+    assert abs(signed(after.timestamp - before.timestamp, 32) - (pause_s + FRAME_S) * 8000) <= 160
+    assert after.marker
+
+
+def test_packets_that_were_held_up_keep_their_timestamps() -> None:
+    bed = RelayBed()
+    a, b = bed.party("a"), bed.party("b")
+    bed.table.join(a.stream, b.stream)
+    bed.talk(a, packets=2)
+    bed.run(1.0)
+    for _ in range(50):
+        a.send()
+    heard = b.heard()
+    assert signed(heard[-1].timestamp - heard[0].timestamp, 32) == 51 * 160
+    assert not any(packet.marker for packet in heard[1:])
+
+
+def test_a_late_packet_never_takes_a_number_that_closing_a_gap_gave_away() -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=3)
+    late = RtpPacket(PCMA, a.sequence, a.timestamp, a.ssrc, b"L" * 160)
+    a.sequence += 1
+    a.send(b"?", 13)
+    a.give(late)
+    bed.talk(a, packets=1)
+    numbers = [packet.sequence for packet in b.heard()]
+    assert len(set(numbers)) == len(numbers) == 4
+
+
+def test_a_packet_as_long_as_the_buffer_was_cut_and_is_dropped() -> None:
+    bed, a, b = bridged()
+    a.give_bytes(RtpPacket(PCMA, 1, 1, 1, bytes(4084)).render())
+    assert b.heard() == []
+    assert a.stream.figures().dropped["malformed"] == 1
+    assert bed.events == []
+
+
+def test_a_change_of_the_sinks_codec_changes_what_is_relayed_to_it() -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=1)
+    bed.connect(b, codec=PCMU, dtmf=None, renewed=False)
+    content = bytes(range(160))
+    a.send(content)
+    assert [(packet.payload_type, packet.payload) for packet in b.heard()][1] == (PCMU, content.translate(ALAW_TO_ULAW))
 
 
 def test_loss_stays_visible_as_a_gap() -> None:
@@ -460,6 +518,44 @@ def test_an_event_crosses_a_warning_with_one_timestamp() -> None:
     assert len(events) == 12
     assert len({packet.timestamp for packet in events}) == 1
     assert_continuous(heard)
+
+
+def test_audio_after_a_switch_in_the_middle_of_an_event_is_true_to_the_clock() -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=3)
+    at = a.timestamp
+    payloads = event_payloads("1", 400)
+    for index, payload in enumerate(payloads):
+        if index == 5:
+            bed.play(b, WARNING_TONE, overrides=True)
+        if index == 10:
+            bed.table.stop_playing(b.stream)
+        a.send_event(payload, at, marker=index == 0)
+        bed.run(FRAME_S)
+    a.timestamp = at + 160 * len(payloads)
+    bed.talk(a, packets=2)
+    heard = b.heard()
+    assert_continuous(heard)
+    (event_timestamp,) = {packet.timestamp for packet in heard if packet.payload_type == 101}
+    assert abs(signed(heard[-2].timestamp - event_timestamp, 32) - 160 * len(payloads)) <= 320
+    assert signed(heard[-1].timestamp - heard[-2].timestamp, 32) == 160
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_event_with_a_timestamp_of_its_own_making_does_not_throw_the_audio(first: bool) -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=0 if first else 3)
+    payloads = event_payloads("1", 100)
+    for index, payload in enumerate(payloads):
+        a.send_event(payload, 0x70000000, marker=index == 0)
+        bed.run(FRAME_S)
+    a.timestamp += 160 * len(payloads)
+    bed.talk(a, packets=3)
+    heard = b.heard()
+    assert_continuous(heard)
+    span = signed(heard[-1].timestamp - heard[0].timestamp, 32)
+    assert abs(span - 160 * (len(heard) - 1)) <= 320
+    assert len({packet.timestamp for packet in heard if packet.payload_type == 101}) == 1
 
 
 def test_events_do_not_go_to_a_leg_that_took_none() -> None:

@@ -50,6 +50,17 @@ def test_a_tone_with_an_end_ends() -> None:
     assert a.heard() == []
 
 
+def test_a_tone_with_an_end_ends_on_time_although_frames_were_left_out() -> None:
+    bed = RelayBed()
+    a = bed.party("a")
+    bed.play(a, BUSY_TONE)
+    bed.run(1.0)
+    bed.run(2.0, step_s=2.0)
+    bed.run(1.1)
+    assert bed.events == [PlaybackFinished("a", "busy")]
+    assert len(a.heard()) < 110
+
+
 def test_a_tone_with_an_end_ends_even_where_nothing_may_be_sent() -> None:
     bed = RelayBed()
     a = bed.party("a", connect=False)

@@ -180,6 +180,14 @@ class TestSilence:
             self.idle(bed, 1.0)
         assert [event.leg for event in self.lost(bed)] == ["a"]
 
+    def test_a_bridge_begins_the_count(self) -> None:
+        bed = RelayBed()
+        a, b = bed.party("a"), bed.party("b")
+        self.idle(bed, 60.0)
+        bed.table.bridge(a.stream, b.stream, bed.now)
+        self.idle(bed, TIMEOUTS.bridged_s - 1)
+        assert self.lost(bed) == []
+
     def test_before_the_bridge_only_media_that_had_started_is_missed(self) -> None:
         bed = RelayBed()
         a, _ = bed.party("a"), bed.party("b")
@@ -296,6 +304,13 @@ class TestControl:
         assert a.stream.figures().dropped["stranger"] == 1
         assert a.stream.inbound.heard_at == 0.0
         assert bed.events == []
+
+    def test_reports_follow_a_latched_party_to_where_its_own_come_from(self) -> None:
+        bed, a, b = pair(nat=True)
+        a.send(source=("203.0.113.9", 62000))
+        a.give_control(build_report(Report(a.ssrc, None, ())), source=("203.0.113.9", 1234))
+        bed.talk(b, packets=500)
+        assert {target for _, target in a.wire.control} == {("203.0.113.9", 1234)}
 
     def test_multiplexed_rtcp_is_read_but_never_relayed(self) -> None:
         bed, a, b = pair()
