@@ -93,9 +93,8 @@ def _reinvite_answered(station: Station, transaction: ClientTransaction, respons
             dialog.refresh_target(response)
             usage.acks[key] = station.ack_of_2xx(dialog, transaction.request)
         station.outgoing.append(usage.acks[key])
-        if errand.answered:
-            return
-        errand.answered = True
+    if errand.answered:
+        return
     _dialog_answered(station, transaction, response, now)
 
 
@@ -105,7 +104,7 @@ def _dialog_answered(station: Station, transaction: ClientTransaction, response:
         return
     if _tried_again(station, transaction, response, now):
         return
-    _close_reinvite(errand)
+    _told(errand)
     if transaction.request.method == "UPDATE" and response.status < 300:
         errand.dialog.refresh_target(response)
     station.tell(RequestAnswered(errand.number, response))
@@ -117,15 +116,19 @@ def _dialog_answered(station: Station, transaction: ClientTransaction, response:
 
 def _dialog_failed(station: Station, transaction: ClientTransaction, cause: FailureCause, now: float) -> None:
     errand = transaction.errand
-    _close_reinvite(errand)
+    if errand.answered:
+        return
+    _told(errand)
     station.tell(RequestFailed(errand.number, cause))
     if errand.usage is not None:
         take(station, errand.usage, DIALOG_SILENT, cause, now)
 
 
-def _close_reinvite(errand: Errand) -> None:
+def _told(errand: Errand) -> None:
+    """The outcome of a request in a dialog is being told; another re-INVITE may follow."""
+    errand.answered = True
     if errand.kind == REINVITE and errand.usage is not None:
-        errand.usage.open_reinvites -= 1
+        errand.usage.reinvite = None
 
 
 def _standalone_answered(station: Station, transaction: ClientTransaction, response: Response, now: float) -> None:
@@ -146,7 +149,10 @@ def _tried_again(station: Station, transaction: ClientTransaction, response: Res
     again = station.with_credentials(transaction.request, transaction.errand, response)
     if again is None:
         return False
-    station.send_request(again, transaction.errand, now)
+    errand = transaction.errand
+    following = station.send_request(again, errand, now)
+    if errand.kind == REINVITE and errand.usage is not None:
+        errand.usage.reinvite = following
     return True
 
 

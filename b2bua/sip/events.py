@@ -129,10 +129,13 @@ class RequestAnswered:
 
 @dataclass(frozen=True, slots=True)
 class RequestFailed:
-    """No final response to it. `refused`: it was not sent (no dialog, a re-INVITE under way, or a limit)."""
+    """No final response to it. `refused`: it was not sent (no dialog, a re-INVITE under way, or a limit).
+
+    `ended`: the dialog is over before a re-INVITE had its final response.
+    """
 
     request: int
-    cause: Literal["timeout", "transport", "refused"]
+    cause: Literal["timeout", "transport", "refused", "ended"]
 
 
 @dataclass(frozen=True, slots=True)

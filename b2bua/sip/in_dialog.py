@@ -1,7 +1,7 @@
 """What happens in a confirmed dialog and at its end (RFC 3261 sections 12.2, 15): actions of the usage table."""
 
 from b2bua.sip.dialog import Dialog
-from b2bua.sip.events import ByeReceived, DialogLost, IncomingRequestEnded
+from b2bua.sip.events import ByeReceived, DialogLost, IncomingRequestEnded, RequestFailed
 from b2bua.sip.message import Request
 from b2bua.sip.station import Station
 from b2bua.sip.usage import BYE, Errand, Usage
@@ -13,8 +13,7 @@ def nothing(_station: Station, _usage: Usage, _item: object, _now: float) -> Non
 
 def say_bye(station: Station, usage: Usage, _item: object, now: float) -> None:
     """Hang up a confirmed dialog: what the peer still waits for ends, then BYE (15.1.1)."""
-    end_pending(station, usage, now)
-    stop_answering(station, usage)
+    close(station, usage, now)
     if usage.dialog is not None:
         say_bye_in(station, usage, usage.dialog, now)
 
@@ -28,8 +27,7 @@ def say_bye_in(station: Station, usage: Usage, dialog: Dialog, now: float) -> No
 
 def surface_bye(station: Station, usage: Usage, item: object, now: float) -> None:
     """The peer has hung up."""
-    end_pending(station, usage, now)
-    stop_answering(station, usage)
+    close(station, usage, now)
     reason = item.headers.get("Reason") if isinstance(item, Request) else None
     station.tell(ByeReceived(usage.number, reason))
 
@@ -48,8 +46,7 @@ def lose_silent(station: Station, usage: Usage, item: object, now: float) -> Non
 
 def tell_lost(station: Station, usage: Usage, item: object, now: float) -> None:
     """DialogLost with the cause that `item` names."""
-    end_pending(station, usage, now)
-    stop_answering(station, usage)
+    close(station, usage, now)
     station.counters["dialogs lost"] += 1
     if item == "no_ack":
         station.tell(DialogLost(usage.number, "no_ack"))
@@ -67,6 +64,19 @@ def end_pending(station: Station, usage: Usage, now: float) -> None:
         station.reply(transaction, 487, now)
 
 
+def close(station: Station, usage: Usage, now: float) -> None:
+    """Nothing of the dialog is open any more: the peer's requests, our re-INVITE, our 2xx without its ACK."""
+    end_pending(station, usage, now)
+    stop_answering(station, usage)
+    reinvite = usage.reinvite
+    if reinvite is not None:
+        usage.reinvite = None
+        reinvite.errand.answered = True
+        station.tell(RequestFailed(reinvite.errand.number, "ended"))
+        station.layer.give_up(reinvite, now)
+        station.layer.sweep(reinvite, now)
+
+
 def stop_answering(station: Station, usage: Usage) -> None:
     """A 2xx of ours to an INVITE is not sent again."""
     if usage.answering is not None:
@@ -76,5 +86,4 @@ def stop_answering(station: Station, usage: Usage) -> None:
 
 def end_quietly(station: Station, usage: Usage, _item: object, now: float) -> None:
     """The peer hangs up what our user had hung up already."""
-    end_pending(station, usage, now)
-    stop_answering(station, usage)
+    close(station, usage, now)

@@ -224,7 +224,7 @@ def _reinvite(station: Station, transaction: ServerTransaction, usage: Usage, di
     """14.2: 500 while the peer's last INVITE has no final response, 491 while one of ours has none."""
     if usage.state == OFFERED or _has_pending(usage, "INVITE"):
         station.reply(transaction, 500, now, headers=_soon(station))
-    elif usage.open_reinvites or usage.state == PROGRESSING or usage.answering is not None:
+    elif usage.reinvite is not None or usage.state == PROGRESSING or usage.answering is not None:
         station.reply(transaction, 491, now)
     elif usage.state != CONFIRMED or dialog is not usage.dialog:
         station.reply(transaction, 481, now)
@@ -235,7 +235,7 @@ def _reinvite(station: Station, transaction: ServerTransaction, usage: Usage, di
 def _update(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
     """RFC 3311 5.2: with an offer, the same of offers."""
     request = transaction.request
-    if request.body and (usage.open_reinvites or usage.state == PROGRESSING):
+    if request.body and (usage.reinvite is not None or usage.state == PROGRESSING):
         station.reply(transaction, 491, now)
     elif request.body and (usage.state == OFFERED or _has_pending(usage, "INVITE") or _has_pending(usage, "UPDATE")):
         station.reply(transaction, 500, now, headers=_soon(station))

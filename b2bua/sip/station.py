@@ -145,6 +145,7 @@ class Station:
         self.timers.disarm_all(usage)
         for dialog in usage.dialogs.values():
             self.dialogs.pop(dialog.key, None)
+        usage.setup = usage.arrival = None  # nothing is left in a cycle that only the garbage collector could free
         self.tell(UsageEnded(usage.number))
 
     def own(self, transaction: ServerTransaction, usage: Usage) -> None:

@@ -33,7 +33,7 @@ NO_ACK: Final = "no ack"  # 13.3.1.4: 64*T1 after the 2xx
 class Errand:
     """What one request of ours, with its repetitions under credentials, was sent for.
 
-    `number` is the handle its caller has, 0 where the UserAgent sends by itself. `answered` is set by the first 2xx.
+    `number` is the handle its caller has, 0 where the UserAgent sends by itself. `answered`: the outcome has been told.
     """
 
     __slots__ = ("answered", "dialog", "digest", "kind", "log", "number", "usage")
@@ -89,7 +89,7 @@ class Usage:
 
     `dialogs` by the peer's tag, `dialog` the confirmed one. `acks`: the ACK of each 2xx, by CSeq number and To tag.
     `open_transactions` of it in the layer. `pending`: the peer's requests that wait for `respond`. `setup` of a call we
-    make, `arrival` of one we get. `bye_reason`: the Reason of a hang-up that has to wait.
+    make, `arrival` of one we get. `reinvite`: ours without a final response. `bye_reason`: the Reason of the hang-up.
     """
 
     __slots__ = (
@@ -103,10 +103,10 @@ class Usage:
         "digest",
         "local_tag",
         "number",
-        "open_reinvites",
         "open_transactions",
         "outcome_told",
         "pending",
+        "reinvite",
         "running",
         "setup",
         "state",
@@ -125,7 +125,7 @@ class Usage:
         self.setup: OutgoingSetup | None = None
         self.arrival: ServerTransaction | None = None
         self.pending: dict[int, ServerTransaction] = {}
-        self.open_reinvites = 0
+        self.reinvite: ClientTransaction | None = None
         self.open_transactions = 0
         self.outcome_told = False
         self.bye_reason: str | None = None

@@ -336,12 +336,12 @@ class UserAgent:
             return handle
         kind = REINVITE if method == "INVITE" else IN_DIALOG
         errand = Errand(kind, found, found.digest, found.dialog, handle)
-        if kind == REINVITE:
-            found.open_reinvites += 1
         request = station.in_dialog(
             found.dialog, method, errand, own_lines=own_lines, body=body, content_type=content_type
         )
-        station.send_request(request, errand, now)
+        transaction = station.send_request(request, errand, now)
+        if kind == REINVITE:
+            found.reinvite = transaction
         return handle
 
     def _may_request(self, usage: Usage, method: str) -> bool:
@@ -350,12 +350,12 @@ class UserAgent:
         if method not in ("INVITE", "UPDATE"):
             return True
         pending = any(transaction.request.method == "INVITE" for transaction in usage.pending.values())
-        return not (usage.open_reinvites or usage.answering is not None or pending)
+        return not (usage.reinvite is not None or usage.answering is not None or pending)
 
 
 def _is_ours(via: Via, local: LocalAddress) -> bool:
     """18.1.2: a response whose sent-by is not what we put there is discarded."""
-    return via.port == local.advertised_port and via.host.lower() == local.advertised_host.lower()
+    return (via.port or 5060) == local.advertised_port and via.host.lower() == local.advertised_host.lower()
 
 
 def _check_text(*texts: str) -> None:

@@ -1,0 +1,184 @@
+"""Whatever a peer and a user do, in whatever order: one outcome, one end, and nothing left in a table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from b2bua.sip.digest import Credentials
+from b2bua.sip.events import (
+    Answered,
+    ByeReceived,
+    DialogLost,
+    IncomingCancelled,
+    IncomingInvite,
+    IncomingRequest,
+    NoResponse,
+    Rejected,
+    UsageEnded,
+    UserAgentEvent,
+)
+from b2bua.sip.message import Request, Response
+from tests.support.agents import NOTHING_HELD, OFFER, OURS, PEER, Bench, answer_to, request_from_peer
+
+OUTCOMES = (Answered, Rejected, NoResponse)
+ENDS = (ByeReceived, DialogLost, IncomingCancelled)
+CHALLENGE = 'WWW-Authenticate: Digest realm="r", nonce="n{0}", qop="auth"\nRequire: nothing'
+
+
+@dataclass
+class World:
+    """One call of ours, or of the peer, and everything that has been seen of it."""
+
+    bench: Bench = field(default_factory=Bench)
+    usage: int = 0
+    ours: list[Request] = field(default_factory=list)
+    events: list[UserAgentEvent] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    local_tag: str = "not-known-yet"
+    call_id: str = ""
+    sequence: int = 10
+
+    def look(self) -> None:
+        for message in self.bench.take_sent():
+            if isinstance(message, Request) and message.method != "ACK":
+                self.ours.append(message)
+            elif isinstance(message, Response) and message.to_tag and message.cseq.method == "INVITE":
+                self.local_tag = message.to_tag
+        for event in self.bench.events():
+            self.events.append(event)
+            if isinstance(event, IncomingRequest | IncomingInvite):
+                self.asked.append(event.transaction)
+
+    def take(self, content: bytes) -> None:
+        self.bench.user_agent.receive(content, PEER, OURS, self.bench.now)
+        self.look()
+
+
+Step = Callable[[World], None]
+
+
+def respond_as_peer(which: int, status: int, tag: str) -> Step:
+    def step(world: World) -> None:
+        if world.ours:
+            request = world.ours[-1 - which % len(world.ours)]
+            headers = CHALLENGE.format(status + which) if status in (401, 407) else ""
+            world.take(answer_to(request, status, to_tag=tag, headers=headers))
+
+    return step
+
+
+def request_as_peer(method: str, tag: str, fresh: bool) -> Step:
+    def step(world: World) -> None:
+        world.sequence += fresh
+        number = world.sequence
+        world.take(
+            request_from_peer(
+                method,
+                call_id=world.call_id,
+                from_tag=tag,
+                to_tag=world.local_tag,
+                cseq=number,
+                branch=f"z9hG4bK{number}{'ack' if method == 'ACK' else ''}",
+                body="v=0" if method in ("INVITE", "UPDATE") else "",
+            )
+        )
+
+    return step
+
+
+def respond_as_user(which: int, status: int) -> Step:
+    def step(world: World) -> None:
+        if world.asked:
+            world.bench.user_agent.respond(world.asked[-1 - which % len(world.asked)], status, world.bench.now)
+            world.look()
+
+    return step
+
+
+def ask_as_user(method: str) -> Step:
+    def step(world: World) -> None:
+        world.bench.user_agent.request_in_dialog(world.usage, method, world.bench.now, body=OFFER)
+        world.look()
+
+    return step
+
+
+def hang_up(world: World) -> None:
+    world.bench.user_agent.hang_up(world.usage, world.bench.now, "Q.850;cause=16")
+    world.look()
+
+
+def fail_transport(world: World) -> None:
+    world.bench.user_agent.transport_failed(PEER, world.bench.now)
+    world.look()
+
+
+def wait(seconds: float) -> Step:
+    def step(world: World) -> None:
+        world.bench.now += seconds
+        world.bench.user_agent.handle_timers(world.bench.now)
+        world.look()
+
+    return step
+
+
+TAGS = st.sampled_from(["peer", "peer", "fork"])
+INDEX = st.integers(0, 3)
+STEPS = st.lists(
+    st.one_of(
+        st.builds(respond_as_peer, INDEX, st.sampled_from([100, 180, 200, 200, 401, 408, 481, 486, 487, 491]), TAGS),
+        st.builds(
+            request_as_peer, st.sampled_from(["BYE", "INVITE", "ACK", "CANCEL", "INFO", "UPDATE"]), TAGS, st.booleans()
+        ),
+        st.builds(respond_as_user, INDEX, st.sampled_from([180, 200, 488])),
+        st.builds(ask_as_user, st.sampled_from(["INVITE", "INFO", "UPDATE"])),
+        st.builds(wait, st.sampled_from([0.3, 1.0, 5.0, 33.0])),
+        st.just(hang_up),
+        st.just(fail_transport),
+    ),
+    max_size=14,
+)
+
+
+def settle(world: World) -> None:
+    hang_up(world)
+    for _ in range(20):
+        wait(20)(world)
+    assert world.bench.user_agent.table_sizes() == NOTHING_HELD
+    mine = [event for event in world.events if getattr(event, "usage", None) == world.usage]
+    assert isinstance(mine[-1], UsageEnded)
+    assert sum(isinstance(event, UsageEnded) for event in mine) == 1
+    assert sum(isinstance(event, ENDS) for event in mine) <= 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=STEPS, no_answer=st.sampled_from([None, 4.0]))
+def test_a_call_that_we_make(steps: list[Step], no_answer: float | None) -> None:
+    world = World()
+    world.usage, invite = world.bench.call(no_answer_timeout_s=no_answer, credentials=Credentials("u", "p"))
+    world.ours, world.call_id, world.local_tag = [invite], invite.call_id, invite.from_tag or ""
+    hung_up = False
+    for step in steps:
+        before = len(world.events)
+        step(world)
+        if hung_up:
+            assert not any(isinstance(event, Answered) for event in world.events[before:])
+        hung_up = hung_up or step is hang_up
+    settle(world)
+    assert sum(isinstance(event, OUTCOMES) for event in world.events) <= 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=STEPS)
+def test_a_call_that_we_get(steps: list[Step]) -> None:
+    world = World()
+    world.call_id = "peer-call-1"
+    world.take(request_from_peer("INVITE", cseq=world.sequence, branch=f"z9hG4bK{world.sequence}"))
+    [event] = world.events
+    assert isinstance(event, IncomingInvite)
+    world.usage = event.usage
+    for step in steps:
+        step(world)
+    settle(world)
