@@ -18,6 +18,7 @@ from media.events import DigitPressed, MediaEvent, MediaLost, MediaStarted, Play
 from media.rtp.dtmf import event_payloads
 from media.rtp.packet import RtpPacket, parse_packet
 from media.statistics import LegStatistics
+from tests.support.free_ports import free_run
 
 pytestmark = pytest.mark.sockets
 
@@ -137,8 +138,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 def _range() -> tuple[int, int]:
-    # A piece of the range for each worker process: a port free now may be taken by the time it is bound.
-    first = 20_000 + SystemTokens().integer(9) * 16
+    first = free_run(16)
     return first, first + 15
 
 

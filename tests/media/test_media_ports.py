@@ -1,12 +1,12 @@
 """Even/odd port pairs: bound, rested, returned; never leaked."""
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
 from media.errors import PortsExhausted
 from media.ports import Ports
+from tests.support.free_ports import free_run, is_free
 
 pytestmark = pytest.mark.sockets
 
@@ -22,25 +22,9 @@ class Hand:
 
 
 @pytest.fixture
-def base() -> Iterator[int]:
-    """The first of eight ports in a row that are free now, kept from others by the odds of a random place."""
-    for _ in range(50):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            start = probe.getsockname()[1] & ~1
-        if start < 65_000 and all(free(port) for port in range(start, start + 8)):
-            yield start
-            return
-    pytest.skip("no eight free ports in a row")
-
-
-def free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+def base() -> int:
+    """The first of eight ports in a row that are free now."""
+    return free_run(8)
 
 
 def test_pairs_are_even_and_odd_and_run_out(base: int) -> None:
@@ -110,7 +94,7 @@ def test_a_port_that_another_holds_is_passed_over_and_nothing_leaks(base: int) -
         assert pair.port == base + 2
         assert ports.left() == 0
         # The even half of the failed pair was closed again.
-        assert free(base)
+        assert is_free(base)
 
 
 def test_ipv6(base: int) -> None:
