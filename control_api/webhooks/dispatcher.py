@@ -128,9 +128,10 @@ class Dispatcher:
     async def _run(self, sender: Sender) -> None:
         while True:
             await self._wanted.wait()
+            if not self._closing:
+                await asyncio.sleep(GATHER_S)
             if self._closing:
                 return
-            await asyncio.sleep(GATHER_S)
             self._wanted.clear()
             await self._turn(sender)
 

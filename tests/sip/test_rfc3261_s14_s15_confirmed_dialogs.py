@@ -184,6 +184,28 @@ def test_our_reinvite_is_acknowledged_each_time_and_told_once() -> None:
     assert answered.request == handle
 
 
+@pytest.mark.parametrize("theirs", [False, True])
+@pytest.mark.parametrize("rung", [False, True])
+def test_a_call_ends_though_our_reinvite_is_never_answered(theirs: bool, rung: bool) -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    handle = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    if rung:
+        bench.receive(answer_to(ours, 100))
+    if theirs:
+        bench.receive(in_dialog_from_peer(invite, "BYE"))
+    else:
+        bench.user_agent.hang_up(usage, bench.now)
+    assert RequestFailed(handle, "ended") in bench.events()
+    if not rung:
+        assert methods(bench.receive(answer_to(ours, 200))) == ["ACK"]
+    bench.advance(100)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
 @pytest.mark.parametrize(("status", "cause", "said"), [(481, "gone", []), (408, "timeout", ["BYE"])])
 def test_481_and_408_to_our_request_end_the_dialog(status: int, cause: str, said: list[str]) -> None:
     bench = Bench()

@@ -154,12 +154,14 @@ def settle(world: World) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(steps=STEPS, no_answer=st.sampled_from([None, 4.0]))
-def test_a_call_that_we_make(steps: list[Step], no_answer: float | None) -> None:
+@given(steps=STEPS, no_answer=st.sampled_from([None, 4.0]), answered=st.booleans())
+def test_a_call_that_we_make(steps: list[Step], no_answer: float | None, answered: bool) -> None:
     world = World()
     world.usage, invite = world.bench.call(no_answer_timeout_s=no_answer, credentials=Credentials("u", "p"))
     world.ours, world.call_id, world.local_tag = [invite], invite.call_id, invite.from_tag or ""
     hung_up = False
+    if answered:
+        world.take(answer_to(invite, 200, to_tag="peer"))
     for step in steps:
         before = len(world.events)
         step(world)

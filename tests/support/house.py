@@ -275,9 +275,14 @@ class House:
         """The state of the call's machine."""
         return next(task.machine.state.value for task in self.tasks if task.call_id == call.call_id)
 
+    async def over(self, call: CallRecord, limit_s: float = 200.0) -> CallRecord:
+        """The CDR, once it is there."""
+        await self.until(lambda: call.call_id not in self.switch._calls, limit_s)
+        return await self.cdr(call)
+
     async def ended(self, call: CallRecord, limit_s: float = 200.0) -> CallRecord:
         """The CDR, once it is there; then everything comes to rest."""
-        await self.until(lambda: call.call_id not in self.switch._calls, limit_s)
+        await self.over(call, limit_s)
         self.alice.fall_silent()
         self.bob.fall_silent()
         await self.run(SETTLED_S)

@@ -120,6 +120,7 @@ class Phone:
         self.raw: Callable[[Request | Response, TransportAddress], None] | None = None
         self.usage: int | None = None
         self.invite: Request | None = None
+        self.invites: list[Request] = []
         self._transaction: int | None = None
         self.user_agent = UserAgent(
             UserAgentSettings(
@@ -151,6 +152,7 @@ class Phone:
             message = parse_message(content)
             if isinstance(message, Request) and message.method == "INVITE" and self.invite is None:
                 self.invite = message
+                self.invites.append(message)
             self.raw(message, source)
             return
         self.endpoint.received(content, source, self.persona.sip)
@@ -159,6 +161,7 @@ class Phone:
         self.events.append(event)
         if isinstance(event, IncomingInvite):
             self.usage, self._transaction, self.invite = event.usage, event.transaction, event.request
+            self.invites.append(event.request)
             if self.on_invite is not None:
                 self.on_invite(self, event)
         elif isinstance(event, IncomingRequest) and self.on_request is not None:
@@ -231,13 +234,15 @@ class Phone:
 
     # Its voice.
 
-    def remote_media(self) -> TransportAddress:
-        """Where the INVITE's SDP wants our RTP."""
-        assert self.invite is not None
-        text = self.invite.body.decode()
-        host = next(line for line in text.splitlines() if line.startswith("c=")).split()[2]
-        port = int(next(line for line in text.splitlines() if line.startswith("m=audio ")).split()[1])
-        return TransportAddress("udp", host, port)
+    def remote_media(self) -> list[TransportAddress]:
+        """Where the SDP of each INVITE so far wants our RTP."""
+        found = []
+        for invite in self.invites:
+            lines = invite.body.decode().splitlines()
+            host = next(line for line in lines if line.startswith("c=")).split()[2]
+            port = int(next(line for line in lines if line.startswith("m=audio ")).split()[1])
+            found.append(TransportAddress("udp", host, port))
+        return found
 
     def speak(self, every_s: float = 0.25) -> None:
         """Send a packet every so often (so that nobody starves), and RTCP with its name, until `fall_silent`."""
@@ -250,9 +255,10 @@ class Phone:
         self._speaking = None
 
     def say_once(self, payload_type: int = PCMA, payload: bytes = SILENCE) -> None:
-        """One RTP packet."""
+        """One RTP packet, in every call."""
         packet = RtpPacket(payload_type, self._sequence, self._timestamp, self.persona.ssrc, payload, False)
-        self._media_network.carry(packet.render(), self._rtp, self.remote_media())
+        for far in self.remote_media():
+            self._media_network.carry(packet.render(), self._rtp, far)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + 160) & 0xFFFFFFFF
 
@@ -266,16 +272,13 @@ class Phone:
             self.report()
 
     def report(self) -> None:
-        """One RTCP report with its name."""
-        far = self.remote_media()
+        """One RTCP report with its name, in every call."""
         now = self.clock.time()
         sender = SenderInformation(ntp_timestamp(now), self._timestamp, self._sequence, self._sequence * 160)
         report = build_report(Report(self.persona.ssrc, sender, ()))
-        self._media_network.carry(
-            report + build_cname(self.persona.ssrc, self.persona.cname),
-            self._rtcp,
-            TransportAddress("udp", far.host, far.port + 1),
-        )
+        content = report + build_cname(self.persona.ssrc, self.persona.cname)
+        for far in self.remote_media():
+            self._media_network.carry(content, self._rtcp, TransportAddress("udp", far.host, far.port + 1))
 
     def heard(self) -> list[RtpPacket]:
         """The RTP that came so far."""
