@@ -12,7 +12,7 @@ from b2bua.sip.parser import validate_request
 from b2bua.sip.routing import TransportAddress, stamp_via
 from b2bua.sip.screening import Rejection, screen_request
 from b2bua.sip.station import Headers, Station
-from b2bua.sip.transaction_layer import ToUser
+from b2bua.sip.transaction_layer import ToUser, server_key
 from b2bua.sip.transactions import Failed, ServerTransaction
 from b2bua.sip.usage import Usage
 from b2bua.sip.usage_table import (
@@ -42,31 +42,36 @@ def receive_request(
     if request.method == "ACK":
         _receive_ack(station, request, now)
         return
-    known = station.layer.server_of(request)
+    key = server_key(request, request.method)
+    known = station.layer.server_at(key)
     if known is not None:
         station.layer.receive_again(known, request, now)
         return
     validate_request(request)
-    if _has_no_room(station, request):
+    to_tag = request.to_tag
+    entry = None
+    if to_tag is not None:
+        entry = station.dialogs.get((request.call_id, to_tag, request.from_tag or ""))
+    if _has_no_room(station, request, entry):
         station.counters["requests refused for want of room"] += 1
         station.reply_without_transaction(request, 503, source, local, station.retry_after)
         return
-    if request.method == "CANCEL":
-        _receive_cancel(station, _accept(station, request, source, local), now)
-    elif request.to_tag is not None:
-        _receive_in_dialog(station, _accept(station, request, source, local), now)
-    elif station.layer.is_merged(request):
+    if to_tag is None and request.method != "CANCEL" and station.layer.is_merged(request):
         station.counters["merged requests"] += 1
         station.reply_without_transaction(request, 482, source, local)
+        return
+    address = station.reply_address(request, source)
+    transaction = station.layer.accept_request(key, request, source, local, address)
+    if request.method == "CANCEL":
+        _receive_cancel(station, transaction, now)
+    elif to_tag is None:
+        _receive_outside(station, transaction, now)
     else:
-        _receive_outside(station, _accept(station, request, source, local), now)
+        _receive_in_dialog(station, transaction, entry, now)
 
 
-def _has_no_room(station: Station, request: Request) -> bool:
+def _has_no_room(station: Station, request: Request, entry: tuple[Usage, Dialog] | None) -> bool:
     """Whether a request gets no transaction. What ends a call is let in beyond the common limit, not beyond its own."""
-    entry = None
-    if request.to_tag is not None:
-        entry = station.dialogs.get((request.call_id, request.to_tag, request.from_tag or ""))
     if entry is not None and entry[0].open_transactions >= station.settings.limits.transactions_of_usage:
         return True
     if not station.is_full:
@@ -86,10 +91,6 @@ def dispatch_server(station: Station, transaction: ServerTransaction, to_user: T
             if transaction.request.method == "INVITE":
                 station.reply(transaction, 500, now)
     station.layer.sweep(transaction, now)
-
-
-def _accept(station: Station, request: Request, source: TransportAddress, local: TransportAddress) -> ServerTransaction:
-    return station.layer.accept_request(request, source, local, station.reply_address(request, source))
 
 
 def _screen(station: Station, request: Request) -> Rejection | None:
@@ -191,9 +192,10 @@ def _receive_cancel(station: Station, transaction: ServerTransaction, now: float
 # In dialogs.
 
 
-def _receive_in_dialog(station: Station, transaction: ServerTransaction, now: float) -> None:
+def _receive_in_dialog(
+    station: Station, transaction: ServerTransaction, entry: tuple[Usage, Dialog] | None, now: float
+) -> None:
     request = transaction.request
-    entry = station.dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
     if entry is None:
         station.counters["requests in unknown dialogs"] += 1
         station.reply(transaction, 481, now)

@@ -111,9 +111,9 @@ class TransactionLayer:
         branch = response.via.branch
         return None if branch is None else self._clients.get(client_key(branch, response.cseq.method))
 
-    def server_of(self, request: Request) -> ServerTransaction | None:
-        """The server transaction that this request (no ACK) is a retransmission within. Raises as server_key does."""
-        return self._servers.get(server_key(request, request.method))
+    def server_at(self, key: Key) -> ServerTransaction | None:
+        """The server transaction that a request with this `server_key` is a retransmission within."""
+        return self._servers.get(key)
 
     def server_numbered(self, number: int) -> ServerTransaction | None:
         """The live server transaction of that number."""
@@ -159,19 +159,23 @@ class TransactionLayer:
     # Server side.
 
     def accept_request(
-        self, request: Request, source: TransportAddress, local: TransportAddress, destination: TransportAddress
+        self,
+        key: Key,
+        request: Request,
+        source: TransportAddress,
+        local: TransportAddress,
+        destination: TransportAddress,
     ) -> ServerTransaction:
-        """A new server transaction for a stamped request (no ACK). Raises as server_key does."""
+        """A new server transaction for a stamped request (no ACK) whose `server_key` has none."""
         self._next_number += 1
         machine = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
-        key = server_key(request, request.method)
         transaction = machine(self._next_number, key, request, source, local, destination)
         self._servers[key] = transaction
         self._servers_by_number[transaction.number] = transaction
         if request.method == "INVITE" and not request.via.has_transaction_id:
             transaction.legacy_key = _legacy_parts(request)
             self._legacy_invites[transaction.legacy_key] = transaction
-        if request.to_tag is None:
+        if request.to_tag is None and request.method != "CANCEL":
             transaction.merge_key = merge_key(request)
             self._merges[transaction.merge_key] = transaction
         return transaction
@@ -273,7 +277,13 @@ class TransactionLayer:
             return False
         del self._servers[transaction.key]
         if transaction.legacy_key is not None:
-            del self._legacy_invites[transaction.legacy_key]
+            _drop(self._legacy_invites, transaction.legacy_key, transaction)
         if transaction.merge_key is not None:
-            del self._merges[transaction.merge_key]
+            _drop(self._merges, transaction.merge_key, transaction)
         return True
+
+
+def _drop(table: dict[Key, ServerTransaction], key: Key, transaction: ServerTransaction) -> None:
+    """Take a transaction out of a table where another may have taken its place."""
+    if table.get(key) is transaction:
+        del table[key]

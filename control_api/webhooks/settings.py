@@ -15,6 +15,6 @@ class DispatcherSettings:
     timeout_s: float = 10.0
     allow_private_targets: bool = False
     log_number_style: str = "documented"
-    max_in_flight: int = 128
+    max_in_flight: int = 1024
     max_in_flight_per_endpoint: int = 32
     close_grace_s: float = 2.0

@@ -198,6 +198,7 @@ def test_a_call_ends_though_our_reinvite_is_never_answered(theirs: bool, rung: b
         bench.receive(in_dialog_from_peer(invite, "BYE"))
     else:
         bench.user_agent.hang_up(usage, bench.now)
+    bench.take_sent()
     assert RequestFailed(handle, "ended") in bench.events()
     if not rung:
         assert methods(bench.receive(answer_to(ours, 200))) == ["ACK"]

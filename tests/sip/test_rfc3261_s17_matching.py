@@ -4,7 +4,7 @@ import pytest
 
 from b2bua.sip.events import IncomingCancelled, IncomingInvite
 from b2bua.sip.message import Request, Response
-from tests.support.agents import Bench, answer_to, request_from_peer
+from tests.support.agents import NOTHING_HELD, Bench, answer_to, request_from_peer
 
 INVITE = {"method": "INVITE"}
 
@@ -124,3 +124,13 @@ def test_requests_in_unknown_dialogs_are_answered_481() -> None:
         answers = bench.receive(request_from_peer(method, to_tag="nobody", branch=f"z9hG4bK{number}"))
         assert statuses(answers) == [481]
     assert bench.events() == []
+
+
+def test_transactions_that_share_what_they_are_looked_up_by_end_one_by_one() -> None:
+    bench = Bench()
+    for number in range(3):
+        bench.receive(request_from_peer("CANCEL", branch=f"z9hG4bK{number}"))
+        bench.receive(request_from_peer("INVITE", branch="1", to_tag=f"tag{number}"))
+    assert bench.user_agent.table_sizes().transactions == 6
+    bench.advance(40)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD

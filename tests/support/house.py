@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from b2bua.call.model import PlaceCall
 from b2bua.sip.events import IncomingInvite
-from b2bua.sip.message import Request
+from b2bua.sip.message import Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, TransportAddress
 from b2bua.sip.settings import UserAgentSettings
@@ -27,9 +27,10 @@ from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine, MediaSettings
 from media.recording.mp3 import Mp3Pool
+from storage.errors import StoreUnavailable
 from storage.records import CallRecord, Organisation, OutboxEvent, Tariff, Wallet, WebhookEndpoint, WebhookEvent
 from storage.store import Store
-from tests.support.agents import NOTHING_HELD
+from tests.support.agents import NOTHING_HELD, answer_to
 from tests.support.configurations import config_of
 from tests.support.lossy_network import LossyNetwork
 from tests.support.manual_clock import ManualClock
@@ -72,12 +73,26 @@ class Carrier:
     def __init__(self, network: LossyNetwork, phones: list[Phone]) -> None:
         self.phones = {phone.persona.number: phone for phone in phones}
         self.reachable = set(self.phones)
+        self.options_status: int | None = 200
+        self.options = 0
+        self.answers: list[Response] = []
         self._calls: dict[str, Phone] = {}
-        network.attach(CARRIER, self._arrived)
+        self._wire = network.attach(CARRIER, self._arrived)
+
+    def send(self, content: bytes) -> None:
+        """A request of the carrier's own; what comes back is in `answers`."""
+        self._wire.send(content, OURS)
 
     def _arrived(self, content: bytes, source: TransportAddress, local: TransportAddress) -> None:
         message = parse_message(content)
-        assert isinstance(message, Request), f"an unasked response reached the carrier: {message}"
+        if isinstance(message, Response):
+            self.answers.append(message)
+            return
+        if message.method == "OPTIONS":
+            self.options += 1
+            if self.options_status is not None:
+                self._wire.send(answer_to(message, self.options_status, to_tag="carrier"), source)
+            return
         phone = self._calls.get(message.call_id)
         if phone is None:
             phone = self._calls[message.call_id] = self.phones[(message.uri.user or "")[-10:]]
@@ -117,6 +132,8 @@ class House:
         self.log = LogKeeper()
         self.tasks: list[CallTask] = []
         self.crashed = False
+        self.store_is_down = False
+        self.phones_forget = True  # False: a phone was cut off and may still believe in its call
         self.media, self.recorder = self._media()
         self.journal = Journal(store, self._committed)
         self.trunks = Trunks(self.config.trunks, clock)
@@ -158,6 +175,7 @@ class House:
         config: str = "",
         *,
         trunks: str = ONE_TRUNK,
+        media: str = "",
         paise: int = 100_000,
         tariff: Tariff | None = None,
         store: Store | None = None,
@@ -166,7 +184,9 @@ class House:
     ) -> "House":
         """A house that takes calls. With a `store` given, that one's accounts are used."""
         opened = store or await Store.open("sqlite://")
-        house = cls(opened, f'[media]\naddress = "{MEDIA_HOST}"\n{config}\n{trunks}', clock or ManualClock(), seed)
+        house = cls(
+            opened, f'[media]\naddress = "{MEDIA_HOST}"\n{media}\n{config}\n{trunks}', clock or ManualClock(), seed
+        )
         if store is None:
             await opened.run(lambda unit: house._found(unit, paise, tariff or Tariff()))
         root = logging.getLogger()
@@ -222,9 +242,26 @@ class House:
 
     async def flush(self) -> None:
         """Let the store catch up with the present instant."""
-        while self.journal.backlog or self.recordings.queue_length:
+        while not self.store_is_down and (self.journal.backlog or self.recordings.queue_length):
             await self.store.run(lambda unit: None)
             await asyncio.sleep(0)
+        if self.store_is_down:
+            for _ in range(5):  # it is tried, in vain
+                await asyncio.sleep(0)
+
+    def take_store_down(self) -> None:
+        """Nothing can be written from now on."""
+        self.store_is_down = True
+
+        async def refuse(_work: object) -> None:
+            raise StoreUnavailable("disk full")
+
+        self.store.run = refuse  # type: ignore[method-assign, assignment]
+
+    def bring_store_back(self) -> None:
+        """It can be written again."""
+        self.store_is_down = False
+        del self.store.run  # type: ignore[attr-defined]
 
     async def run(self, seconds: float) -> None:
         """Move the clock on, the store keeping up at every step."""
@@ -340,7 +377,7 @@ class House:
         assert self.switch.live_calls() == 0, "a call never ended"
         assert self.user_agent.table_sizes() == NOTHING_HELD, "the user agent holds on to something"
         for phone in (self.alice, self.bob):
-            if phone.raw is None:
+            if phone.raw is None and self.phones_forget:
                 assert phone.user_agent.table_sizes() == TableSizes(0, 0, 0, 0), f"{phone.persona.word} waits"
         assert self.switch._usages == {}
         assert self.switch._awaiting_recorder == {}

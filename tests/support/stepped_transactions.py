@@ -5,7 +5,7 @@ from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.timers import TimerQueue
-from b2bua.sip.transaction_layer import ToUser, TransactionLayer
+from b2bua.sip.transaction_layer import ToUser, TransactionLayer, server_key
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction, Transaction
 from b2bua.sip.usage import STANDALONE, Errand
 from tests.support.agents import answer_to, request_from_peer
@@ -44,7 +44,7 @@ class SteppedLayer:
         """A request of the peer, received now and handed to its user."""
         request = parse_message(request_from_peer(method))
         assert isinstance(request, Request)
-        transaction = self.layer.accept_request(request, self.peer, self.local, self.peer)
+        transaction = self.layer.accept_request(server_key(request, method), request, self.peer, self.local, self.peer)
         self.layer.await_user(transaction, self.now)
         return transaction
 
