@@ -188,3 +188,8 @@ def test_a_bad_response_never_raises(status: int, edits: list[tuple[int, int, by
         bench.now += 40
         bench.user_agent.handle_timers(bench.now)
     assert all(isinstance(message, Request | Response) for message in bench.take_sent())
+
+
+@pytest.mark.parametrize("method", ["BYE", "INFO", "UPDATE"])
+def test_requests_that_need_a_dialog_and_name_none_get_481(method: str) -> None:
+    assert answer(Bench(), request_from_peer(method)).status == 481

@@ -4,11 +4,19 @@ import logging
 
 import pytest
 
-from b2bua.sip.events import Answered, IncomingInvite, NoResponse, UsageEnded, UserAgentEvent
+from b2bua.sip.events import (
+    Answered,
+    IncomingInvite,
+    IncomingRequest,
+    NoResponse,
+    RequestAnswered,
+    UsageEnded,
+    UserAgentEvent,
+)
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress
-from b2bua.sip.settings import UserAgentLimits
+from b2bua.sip.settings import OutgoingRequest, UserAgentLimits
 from b2bua.sip.user_agent import UserAgent
 from b2bua.transport.endpoint import SipEndpoint
 from tests.support.agents import OFFER, OURS, PEER, Agent, answer_to, plan_to, request_from_peer, settings_for
@@ -177,3 +185,26 @@ def test_a_timer_that_moves_later_keeps_one_alarm() -> None:
     fixture.clock.advance(30)
     assert fixture.probe.methods() == ["INVITE"]
     assert fixture.clock.next_due() == pytest.approx(1181.0)
+
+
+def test_requests_in_and_outside_a_dialog_go_out_and_are_answered() -> None:
+    clock = ManualClock()
+    network = LossyNetwork(clock)
+    caller, phone = Agent(network, clock, OURS), Agent(network, clock, PEER)
+
+    def phone_reacts(event: UserAgentEvent) -> None:
+        if isinstance(event, IncomingInvite):
+            phone.endpoint.respond(event.transaction, 200, body=OFFER)
+        elif isinstance(event, IncomingRequest):
+            phone.endpoint.respond(event.transaction, 200)
+
+    phone.react = phone_reacts
+    usage = caller.endpoint.invite(plan_to())
+    clock.advance(0)
+    inside = caller.endpoint.request_in_dialog(usage, "INFO")
+    outside = caller.endpoint.request(
+        OutgoingRequest("OPTIONS", "sip:203.0.113.10", "sip:192.0.2.1", "sip:203.0.113.10", PEER)
+    )
+    clock.advance(0)
+    answers = {event.request: event.response.status for event in caller.events if isinstance(event, RequestAnswered)}
+    assert answers == {inside: 200, outside: 200}
