@@ -20,9 +20,14 @@ from media.statistics import LegStatistics
 
 LOG: Final = logging.getLogger(__name__)
 
+EARLY_ANSWERS: Final = 8  # early dialogs whose SDP is kept for an answer without one
+
 
 class LegTask:
-    """Dials one party over one trunk, follows its dialog, and hangs it up. `post` takes what the call should know."""
+    """Dials one party over one trunk, follows its dialog, and hangs it up. `post` takes what the call should know.
+
+    Its place on the trunk has been promised; A's with its call against the trunk's rate.
+    """
 
     def __init__(
         self,
@@ -50,8 +55,9 @@ class LegTask:
         self._now = now
         self._usage: int | None = None
         self._rang = False
-        self._early_tag: str | None = None
+        self._early_answers: dict[str, bytes] = {}  # the SDP of each early dialog, by its To-tag
         self._media_open = False
+        self._promised = True
         self._occupies = False
 
     def dial(self, prefer: str | None) -> FailureKind | None:
@@ -66,8 +72,8 @@ class LegTask:
             LOG.error("no media port is left: leg %s of call %s cannot be dialled", self.leg, self.media_name)
             return FailureKind.CAPACITY
         self._media_open = True
-        self.trunk.take(self._now())
-        self._occupies = True
+        self.trunk.take(self._now(), counted=self.leg is Leg.A)
+        self._promised, self._occupies = False, True
         credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
         self._usage = self._endpoint.invite(
             OutgoingInvite(
@@ -92,6 +98,9 @@ class LegTask:
 
     def close_media(self) -> LegStatistics | None:
         """Free the media leg and the trunk's channel; statistics the first time, None after that."""
+        if self._promised:
+            self._promised = False
+            self.trunk.withdraw(1)
         if self._occupies:
             self._occupies = False
             self.trunk.give_back()
@@ -111,13 +120,14 @@ class LegTask:
         if not 180 <= event.status <= 189:
             return
         self._rang = True
+        if event.body and len(self._early_answers) < EARLY_ANSWERS:
+            self._early_answers[event.to_tag] = event.body
         if event.body and self._media_open and self.trunk.config.early_media == "relay":
             try:
                 self.codec = self._media.apply_answer(self.media_name, event.body, early=True).codec
             except UnusableSdp as error:
                 LOG.info("leg %s: early media is not usable: %s", self.media_name, error)
             else:
-                self._early_tag = event.to_tag
                 self.post(happened.LegRinging(self.leg, event.status))
                 self.post(happened.LegEarlyMedia(self.leg, event.status))
                 return
@@ -128,11 +138,9 @@ class LegTask:
         if not self._media_open:
             self.hang_up(None)
             return
-        if not event.body and self._early_tag is not None and self._early_tag == event.response.to.tag and self.codec:
-            self.post(happened.LegAnswered(self.leg, event.status, self.codec))
-            return
+        answer = event.body or self._early_answers.get(event.response.to_tag or "", b"")
         try:
-            self.codec = self._media.apply_answer(self.media_name, event.body).codec
+            self.codec = self._media.apply_answer(self.media_name, answer).codec
         except UnusableSdp as error:
             LOG.warning("leg %s: answered with an SDP that cannot be used: %s", self.media_name, error)
             self.hang_up('Q.850;cause=65;text="Bearer capability not implemented"')

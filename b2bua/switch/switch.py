@@ -231,12 +231,20 @@ class Switch:
             record=self._config.calls.record if command.record is None else command.record,
             at=self._rooms.clock.wall_ms(),
         )
+        now = self._rooms.clock.monotonic()
+        trunk_a.promise(now, legs=1)
+        trunk_b.promise(now, legs=1, calls=0)
         self._admitting += 1
+        admitted = False
         try:
             placed = await self._rooms.store.run(lambda unit: admit(unit, command, plan))
+            admitted = not placed.replayed
         finally:
             self._admitting -= 1
-        if not placed.replayed:
+            if not admitted:
+                trunk_a.withdraw(legs=1, calls=1)
+                trunk_b.withdraw(legs=1)
+        if admitted:
             self._begin(placed.record, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
         return placed
 
@@ -261,7 +269,8 @@ class Switch:
             raise CapacityExhausted("The limit of concurrent calls is reached.", RETRY_AFTER_S)
         if self._rooms.journal.overloaded:
             raise CapacityExhausted("The service cannot take calls right now.", RETRY_AFTER_S)
-        if self._rooms.media.ports_left() < 2 * (self._admitting + 1):
+        to_come = sum(trunk.promised for trunk in self._rooms.trunks)
+        if self._rooms.media.ports_left() < to_come + 2:
             raise CapacityExhausted("No media port is free.", RETRY_AFTER_S)
 
     def _route(self, party_a: Party, party_b: Party) -> tuple[Trunk, Trunk, tuple[str, ...]]:

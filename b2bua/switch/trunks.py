@@ -22,13 +22,17 @@ PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; empti
 
 @dataclass(slots=True, eq=False)
 class Trunk:
-    """One configured trunk and its present state. Live calls are counted in legs: a trunk sees each leg as a call."""
+    """One configured trunk and its present state. Live calls are counted in legs: a trunk sees each leg as a call.
+
+    `promised` are legs of calls that are taken, or about to be, and not dialled yet.
+    """
 
     config: TrunkConfig
     addresses: tuple[str, ...] = ()
     up: bool = True
     reason: str = "not probed yet"
     live_calls: int = 0
+    promised: int = 0
     placed: int = 0
     failed_probes: int = 0
     cps_tokens: float = 0.0
@@ -63,22 +67,37 @@ class Trunk:
 
     def has_room(self, now: float, legs: int) -> bool:
         """Whether `legs` more legs fit under its caps. The call rate is asked for the first of them."""
-        if self.config.max_calls and self.live_calls + legs > self.config.max_calls:
+        if self.config.max_calls and self.live_calls + self.promised + legs > self.config.max_calls:
             return False
         self._refill(now)
         return self.config.cps == 0 or self.cps_tokens >= 1.0
 
-    def take(self, now: float) -> None:
-        """Count a leg in, and its INVITE against the call rate."""
+    def promise(self, now: float, legs: int, calls: int = 1) -> None:
+        """Keep room for legs to come. `calls` of them, 0 or 1, are dialled at once and count against the rate now."""
         self._refill(now)
+        self.promised += legs
+        self.placed += legs
+        self._spend(calls)
+
+    def withdraw(self, legs: int, calls: int = 0) -> None:
+        """Legs that were promised will not come; `calls` of them have not been dialled though they were to be."""
+        self.promised -= legs
+        self._spend(-calls)
+
+    def take(self, now: float, *, counted: bool) -> None:
+        """A promised leg is dialled: count it in, and its INVITE against the call rate unless that is `counted`."""
+        self._refill(now)
+        self.promised -= 1
         self.live_calls += 1
-        self.placed += 1
-        if self.config.cps > 0:
-            self.cps_tokens -= 1.0
+        self._spend(0 if counted else 1)
 
     def give_back(self) -> None:
         """Count a leg out."""
         self.live_calls -= 1
+
+    def _spend(self, calls: int) -> None:
+        if self.config.cps > 0:
+            self.cps_tokens -= calls
 
     def _refill(self, now: float) -> None:
         """The bucket holds one second's worth of calls."""

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from b2bua.call.model import PlaceCall
-from b2bua.sip.events import IncomingInvite
 from b2bua.sip.message import Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, TransportAddress
@@ -35,7 +34,7 @@ from tests.support.configurations import config_of
 from tests.support.lossy_network import LossyNetwork
 from tests.support.manual_clock import ManualClock
 from tests.support.memory_media import MEDIA_HOST, MemoryPath, MemoryPool, MemoryPorts, MemoryRecorder
-from tests.support.scripted_phone import ALICE, BOB, Persona, Phone
+from tests.support.scripted_phone import ALICE, BOB, Persona, Phone, answers
 from tests.support.seeded_tokens import SeededTokens
 
 ORG = "org-1"
@@ -299,8 +298,8 @@ class House:
 
     async def bridged(self, **changes: Any) -> CallRecord:
         """A call in which both talk, one second after Bob picked up."""
-        self.alice.on_invite = self.alice.on_invite or _answering
-        self.bob.on_invite = self.bob.on_invite or _answering
+        self.alice.on_invite = self.alice.on_invite or answers(1.0)
+        self.bob.on_invite = self.bob.on_invite or answers(1.0)
         call = await self.place(**changes)
         await self.until(lambda: self.state(call) == "bridged")
         self.alice.speak()
@@ -383,7 +382,7 @@ class House:
         assert self.switch._awaiting_recorder == {}
         counters = self.media.counters()
         assert (counters["legs"], counters["streams"]) == (0, 0), "a media leg is left open"
-        assert [trunk.live_calls for trunk in self.trunks] == [0] * len(self.trunks)
+        assert [(trunk.live_calls, trunk.promised) for trunk in self.trunks] == [(0, 0)] * len(self.trunks)
         assert [task.machine.impossible_inputs for task in self.tasks] == [0] * len(self.tasks)
         assert self.journal.failed == 0
         await self._check_books()
@@ -432,8 +431,3 @@ class House:
         assert phone.invite is not None
         assert phone.invite.from_.uri.user == f"+{MASKED}"
         assert f"+{MASKED}@" in (phone.invite.headers.get("P-Asserted-Identity") or "")
-
-
-def _answering(phone: Phone, _event: IncomingInvite) -> None:
-    phone.respond(180)
-    phone.clock.call_later(1.0, phone.answer)

@@ -196,21 +196,21 @@ class Phone:
 
     # What it does.
 
-    def respond(self, status: int, body: bytes = b"", **more: str) -> None:
-        """A response to the INVITE, with all of the persona's headers."""
-        assert self._transaction is not None, f"{self.persona.word} has not been called"
+    def respond(self, status: int, body: bytes = b"", *, to: IncomingInvite | None = None) -> None:
+        """A response to the INVITE, the newest or the one given, with all of the persona's headers."""
+        transaction = self._transaction if to is None else to.transaction
+        assert transaction is not None, f"{self.persona.word} has not been called"
         self.endpoint.respond(
-            self._transaction,
+            transaction,
             status,
             headers=self.persona.headers,
             body=body,
             content_type="application/sdp" if body else None,
-            **more,
         )
 
-    def answer(self, *payload_types: int) -> None:
+    def answer(self, *payload_types: int, to: IncomingInvite | None = None) -> None:
         """Pick up."""
-        self.respond(200, self.persona.sdp(*payload_types))
+        self.respond(200, self.persona.sdp(*payload_types), to=to)
 
     def hang_up(self) -> None:
         """BYE, with a Reason of its own."""
@@ -311,10 +311,10 @@ def answers(
 ) -> Answering:
     """Ring (None: not), then answer."""
 
-    def behave(phone: Phone, _event: IncomingInvite) -> None:
+    def behave(phone: Phone, event: IncomingInvite) -> None:
         if ringing is not None:
             phone.respond(ringing, phone.persona.sdp(*payload_types) if early else b"")
-        phone.clock.call_later(after_s, lambda: phone.answer(*payload_types))
+        phone.clock.call_later(after_s, lambda: phone.answer(*payload_types, to=event))
 
     return behave
 
@@ -322,10 +322,10 @@ def answers(
 def rejects(status: int, *, after_s: float = 1.0, ringing: bool = False) -> Answering:
     """Refuse with a final status."""
 
-    def behave(phone: Phone, _event: IncomingInvite) -> None:
+    def behave(phone: Phone, event: IncomingInvite) -> None:
         if ringing:
             phone.respond(180)
-        phone.clock.call_later(after_s, lambda: phone.respond(status))
+        phone.clock.call_later(after_s, lambda: phone.respond(status, to=event))
 
     return behave
 

@@ -41,7 +41,7 @@ def test_weight_shares_among_equals_and_the_first_declared_is_first() -> None:
     for _ in range(8):
         chosen = trunks.choose(1)
         assert chosen is not None
-        chosen.take(clock.monotonic())
+        chosen.promise(clock.monotonic(), legs=1)
         names.append(chosen.name)
     assert names[0] == "one"
     assert names.count("one") == 6
@@ -53,8 +53,11 @@ def test_a_full_trunk_is_passed_over() -> None:
     trunks = trunks_of(trunk_text("small", max_calls=3), clock)
     chosen = trunks.choose(2)
     assert chosen is not None
-    chosen.take(clock.monotonic())
-    chosen.take(clock.monotonic())
+    chosen.promise(clock.monotonic(), legs=2)
+    assert trunks.choose(2) is None
+    chosen.take(clock.monotonic(), counted=True)
+    chosen.take(clock.monotonic(), counted=False)
+    assert (chosen.live_calls, chosen.promised) == (2, 0)
     assert trunks.choose(2) is None
     assert trunks.choose(1) is chosen
     chosen.give_back()
@@ -67,8 +70,11 @@ def test_the_call_rate_is_a_bucket_of_one_second() -> None:
     for _ in range(2):
         chosen = trunks.choose(1)
         assert chosen is not None
-        chosen.take(clock.monotonic())
+        chosen.promise(clock.monotonic(), legs=2)
     assert trunks.choose(1) is None
+    chosen.withdraw(legs=2, calls=1)
+    assert trunks.choose(1) is chosen
+    chosen.promise(clock.monotonic(), legs=2)
     clock.advance(0.5)
     assert trunks.choose(1) is not None
 
