@@ -86,7 +86,7 @@ async def test_a_call_survives_a_network_that_loses(open_house: Any, loss: float
     await house.run(20.0)
     (house.alice if seed % 2 else house.bob).hang_up()
     cdr = await house.ended(call)
-    assert house.network.lost > 0
+    assert house.network.lost or loss < 0.2
     assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("completed", "normal", "a" if seed % 2 else "b")
     assert (await house.words(call)).count("completed") == 1
 
