@@ -6,7 +6,7 @@ SipEndpoint. `at_rest` is what must be true after every scenario, the secrecy of
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -20,12 +20,14 @@ from b2bua.sip.user_agent import TableSizes, UserAgent
 from b2bua.switch.call_task import CallTask
 from b2bua.switch.journal import Journal
 from b2bua.switch.recordings import Recordings
+from b2bua.switch.recovery import recover
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.switch import Rooms, Switch
 from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine, MediaSettings
 from media.recording.mp3 import Mp3Pool
+from media.recording.recovery import RecoveredRecording
 from storage.errors import StoreUnavailable
 from storage.records import CallRecord, Organisation, OutboxEvent, Tariff, Wallet, WebhookEndpoint, WebhookEvent
 from storage.store import Store
@@ -131,6 +133,7 @@ class House:
         self.log = LogKeeper()
         self.tasks: list[CallTask] = []
         self.crashed = False
+        self.recovered = 0
         self.store_is_down = False
         self.phones_forget = True  # False: a phone was cut off and may still believe in its call
         self.media, self.recorder = self._media()
@@ -180,8 +183,9 @@ class House:
         store: Store | None = None,
         clock: ManualClock | None = None,
         seed: str = "house",
+        orphans: Sequence[RecoveredRecording] = (),
     ) -> "House":
-        """A house that takes calls. With a `store` given, that one's accounts are used."""
+        """A house that takes calls. One with the `store` of a crashed house recovers first, with these orphans."""
         opened = store or await Store.open("sqlite://")
         house = cls(
             opened, f'[media]\naddress = "{MEDIA_HOST}"\n{media}\n{config}\n{trunks}', clock or ManualClock(), seed
@@ -195,6 +199,8 @@ class House:
         house.journal.start()
         house.recordings.start(workers=1)
         house.media.start()
+        if store is not None:
+            house.recovered = await recover(store, house.settlement, house.recordings, list(orphans))
         house.switch.start()
         return house
 
@@ -353,12 +359,24 @@ class House:
 
     # The end
 
+    async def crash(self) -> Store:
+        """Die here and now: nothing more is written or sent. Only the store is left."""
+        self.crashed = True
+        if self.journal._task is not None:
+            self.journal._task.cancel()
+            await asyncio.gather(self.journal._task, return_exceptions=True)
+        await self.recordings.close()
+        if self.store_is_down:
+            self.bring_store_back()
+        return self.store
+
     async def close(self) -> None:
         """Stop everything."""
         self.switch.stop()
         self.endpoint.close()
         await self.recordings.close()
-        await self.journal.close()
+        if not self.crashed:
+            await self.journal.close()
         self.media.close()
         logging.getLogger().removeHandler(self.log)
         for name in ("b2bua", "media", "storage", "control_api"):

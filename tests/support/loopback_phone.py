@@ -1,0 +1,50 @@
+"""A phone on a real socket of loopback: it answers every call at once with an RTP port that the test gives."""
+
+import asyncio
+
+from b2bua.sip.events import ByeReceived, IncomingInvite, UserAgentEvent
+from b2bua.sip.routing import LocalAddress, TransportAddress
+from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.user_agent import UserAgent
+from b2bua.tokens import SystemTokens
+from b2bua.transport.endpoint import SipEndpoint
+from b2bua.transport.udp import UdpTransport, open_udp
+
+
+class LoopbackPhone:
+    """See the module. `media_port`: where the far end of its call wants RTP, once it has been called."""
+
+    def __init__(self, port: int, rtp_port: int) -> None:
+        self.port = port
+        self.answered = asyncio.Event()
+        self.hung_up = asyncio.Event()
+        self.media_port = 0
+        self._sdp = (
+            f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            f"m=audio {rtp_port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+        ).encode()
+        bound = TransportAddress("udp", "127.0.0.1", port)
+        settings = UserAgentSettings(locals=(LocalAddress(bound, bound.host, port),), user_agent="loopback phone")
+        loop = asyncio.get_running_loop()
+        user_agent = UserAgent(settings, SystemTokens())
+        self._endpoint = SipEndpoint(user_agent, loop, lambda _source: True, self._on_event)
+        self._transport: UdpTransport | None = None
+
+    async def open(self) -> None:
+        """Listen."""
+        self._transport = await open_udp("127.0.0.1", self.port, self._endpoint, asyncio.get_running_loop())
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._endpoint.close()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _on_event(self, event: UserAgentEvent) -> None:
+        if isinstance(event, IncomingInvite):
+            audio = next(line for line in event.request.body.decode().splitlines() if line.startswith("m=audio "))
+            self.media_port = int(audio.split()[1])
+            self._endpoint.respond(event.transaction, 200, body=self._sdp, content_type="application/sdp")
+            self.answered.set()
+        elif isinstance(event, ByeReceived):
+            self.hung_up.set()
