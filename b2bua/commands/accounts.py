@@ -108,7 +108,7 @@ async def key_create(options: argparse.Namespace, config: Config, output: Output
 
 async def key_list(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`key list --org ORG_ID`."""
-    keys = await looked_up(config, lambda reader: reader.keys(options.org))
+    keys = await looked_up(config, lambda reader: _of_known(reader, options.org, Reader.keys))
     output.rows(
         [
             {
@@ -161,8 +161,7 @@ async def wallet_credit(options: argparse.Namespace, config: Config, output: Out
 
 async def webhook_add(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`webhook add --org ORG_ID --url URL`: the secret is shown this once."""
-    target = urlsplit(options.url)
-    if target.scheme not in ("http", "https") or not target.hostname:
+    if not _is_web_address(options.url):
         raise CommandFailed(f"not an http or https address: {options.url}")
     tokens = SystemTokens()
     endpoint = WebhookEndpoint(
@@ -192,7 +191,7 @@ async def webhook_add(options: argparse.Namespace, config: Config, output: Outpu
 
 async def webhook_list(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`webhook list --org ORG_ID`."""
-    endpoints = await looked_up(config, lambda reader: reader.endpoints(options.org))
+    endpoints = await looked_up(config, lambda reader: _of_known(reader, options.org, Reader.endpoints))
     output.rows(
         [
             {
@@ -219,6 +218,22 @@ def _known_organisation(unit: UnitOfWork, org_id: str) -> None:
         unit.accounts.organisation(org_id)
     except UnknownRecord:
         raise CommandFailed(f"there is no organisation {org_id}") from None
+
+
+def _of_known(reader: Reader, org_id: str, ask: Callable[[Reader, str], Result]) -> Result:
+    try:
+        reader.organisation(org_id)
+    except UnknownRecord:
+        raise CommandFailed(f"there is no organisation {org_id}") from None
+    return ask(reader, org_id)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        target = urlsplit(text)
+        return target.scheme in ("http", "https") and bool(target.hostname) and target.port != 0
+    except ValueError:  # a broken IPv6 reference or port
+        return False
 
 
 def _scopes(text: str | None) -> frozenset[Scope]:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
 from b2bua.commands import accounts, checking, inspection, operation
@@ -18,7 +18,15 @@ Run = Callable[[argparse.Namespace, Config, Output], int]
 
 DEFAULT_CONFIG: Final = "maskbridge.toml"
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line, and where the rest can be read."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -33,12 +41,12 @@ def run(arguments: Sequence[str]) -> int:
         for mistake in error.mistakes:
             sys.stderr.write(f"maskbridge: {mistake}\n")
         return 1
+    except BrokenPipeError:  # whoever read our output has seen enough
+        return 1
     except (StorageError, OSError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return 1
 
 
 def _carry_out(options: argparse.Namespace, output: Output) -> int:
@@ -57,7 +65,7 @@ def _fail(message: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="maskbridge", description="Number masking that you run yourself: masked calls over your own SIP trunks."
     )
     parser.add_argument("--version", action="version", version=f"maskbridge {__version__}")

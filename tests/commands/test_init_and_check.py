@@ -1,0 +1,120 @@
+"""`init` overwrites nothing and leaves an installation that `check` accepts; `check` tells all mistakes at once."""
+
+import asyncio
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from b2bua.commands.line import run
+from b2bua.demo.workplace import choose_ports
+from b2bua.tokens import SystemTokens
+from tests.support.loopback_phone import LoopbackPhone
+
+
+def test_init_leaves_all_that_is_needed(desk: Any) -> None:
+    names = {str(path.relative_to(desk.folder)) for path in desk.folder.rglob("*") if path.is_file()}
+    assert {"maskbridge.toml", "secrets/url_signing.key", "secrets/master.key", "var/maskbridge.db"} <= names
+    for private in ("secrets/url_signing.key", "secrets/master.key", "var/maskbridge.db"):
+        assert stat.S_IMODE((desk.folder / private).stat().st_mode) == 0o600, private
+    assert stat.S_IMODE((desk.folder / "secrets").stat().st_mode) == 0o700
+    keys = {(desk.folder / "secrets" / name).read_text() for name in ("url_signing.key", "master.key")}
+    assert len(keys) == 2
+    assert all(len(key.strip()) == 64 for key in keys)
+    text = desk.config.read_text("utf-8")
+    assert "file:secrets/url_signing.key" in text
+    assert "file:secrets/master.key" in text
+    assert keys.isdisjoint(set(text.split()))
+
+
+def test_init_overwrites_nothing(desk: Any) -> None:
+    before = {path: path.read_bytes() for path in desk.folder.rglob("*") if path.is_file()}
+    status, out, err = desk.type("init", "--dir", str(desk.folder), config=False)
+    assert (status, out) == (1, "")
+    assert "exists" in err
+    assert err.count("\n") == 1
+    assert {path: path.read_bytes() for path in desk.folder.rglob("*") if path.is_file()} == before
+
+
+def test_init_keeps_secrets_that_are_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "url_signing.key").write_text("mine" * 16)
+    assert run(["init", "--dir", str(tmp_path), "--json"]) == 0
+    assert (secrets / "url_signing.key").read_text() == "mine" * 16
+    assert set(json.loads(capsys.readouterr().out)) == {"config", "secrets", "database"}
+
+
+def test_check_accepts_what_init_wrote(desk: Any) -> None:
+    answer = desk.json("check")
+    assert answer["valid"] is True
+    assert answer["trunks"] == []
+    status, out, _ = desk.type("check")
+    assert status == 0
+    assert "the configuration is valid" in out
+    assert "no trunk" in out
+
+
+def test_check_tells_all_mistakes_at_once_and_the_nearest_key(desk: Any) -> None:
+    text = desk.config.read_text("utf-8")
+    text = text.replace('user_agent = "maskbridge"', 'user_agnet = "maskbridge"')
+    text = text.replace('ports = "20000-29999"', 'ports = "29999-20000"')
+    text = text.replace("max_concurrent = 1000", "max_concurrent = -1")
+    desk.config.write_text(text, "utf-8")
+    status, out, err = desk.type("check")
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 3
+    assert all(line.startswith("maskbridge: ") for line in err.splitlines())
+    for part in ("user_agnet", "user_agent", "media.ports", "calls.max_concurrent"):
+        assert part in err
+
+
+def test_check_names_each_key_that_has_no_effect_yet(desk: Any) -> None:
+    desk.add_trunks('[[trunks]]\nname = "x"\nuri = "sip:[::1]:9"\nnumbers = ["917969002802"]\nsrtp = "required"\n')
+    notes = desk.json("check")["notes"]
+    assert [note for note in notes if "trunks[x].srtp" in note]
+
+
+def test_a_wrong_configuration_stops_every_command(desk: Any) -> None:
+    desk.config.write_text('[sip]\nlisten = ["carrier pigeon"]\n', "utf-8")
+    for command in (("org", "list"), ("calls",), ("serve",), ("trunks",)):
+        assert "sip.listen" in desk.refused(*command)
+
+
+def test_a_configuration_that_is_not_there_is_one_line(desk: Any) -> None:
+    desk.config.unlink()
+    assert "maskbridge.toml" in desk.refused("check")
+
+
+def test_the_configuration_is_found_in_the_environment(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKBRIDGE_CONFIG", str(desk.config))
+    monkeypatch.chdir(desk.folder.parent)
+    status, out, _ = desk.type("org", "list", "--json", config=False)
+    assert (status, json.loads(out)) == (0, {"data": []})
+
+
+def test_settings_come_from_the_environment_too(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASKBRIDGE_CALLS_MAX_CONCURRENT", "no number")
+    assert "MASKBRIDGE_CALLS_MAX_CONCURRENT" in desk.refused("org", "list")
+
+
+@pytest.mark.sockets
+async def test_check_asks_each_trunk(desk: Any) -> None:
+    ports = choose_ports(SystemTokens())
+    phone = LoopbackPhone(ports.phone_a_sip, 40000)
+    await phone.open()
+    desk.add_trunks(
+        f'[[trunks]]\nname = "alive"\nuri = "sip:127.0.0.1:{phone.port}"\nnumbers = ["917969002802"]\n'
+        f'[[trunks]]\nname = "dead"\nuri = "sip:127.0.0.1:{ports.phone_b_sip}"\nnumbers = ["917969002802"]\n'
+    )
+    try:
+        answer = await asyncio.to_thread(desk.json, "check")
+    finally:
+        phone.close()
+    alive, dead = answer["trunks"]
+    assert set(alive) == {"name", "uri", "status", "answer"}
+    assert (alive["name"], alive["status"]) == ("alive", 200)
+    assert (dead["name"], dead["status"]) == ("dead", None)
+    assert "no answer" in dead["answer"]
