@@ -18,7 +18,9 @@ from storage.units import UnitOfWork
 LOG: Final = logging.getLogger(__name__)
 
 WAVE_LIMIT: Final = 256
-GATHER_S: Final = 0.01  # facts that come so close together share a wave: nobody waits for them, and a commit costs
+# What comes so close together shares a wave: nobody waits for it, and a commit has its price. Waves start on multiples
+# of this on the loop's clock, as the webhook dispatcher's units do, so that both share one commit.
+GATHER_S: Final = 0.02
 BACKLOG_TO_REFUSE_CALLS: Final = 2_000  # entries; live calls can still add a few each, new ones are turned away
 RETRY_FIRST_S: Final = 0.25
 RETRY_LONGEST_S: Final = 5.0
@@ -79,7 +81,7 @@ class Journal:
                 self._more.clear()
                 await self._more.wait()
                 if not self._closing:
-                    await asyncio.sleep(GATHER_S)
+                    await asyncio.sleep(GATHER_S - asyncio.get_running_loop().time() % GATHER_S)
                 continue
             wave = [self._waiting[i] for i in range(min(len(self._waiting), WAVE_LIMIT))]
             try:

@@ -28,7 +28,9 @@ __all__ = ["Dispatcher", "DispatcherSettings"]
 
 LOG: Final = logging.getLogger(__name__)
 
-GATHER_S: Final = 0.01  # commits and outcomes that come so close together share a unit of work
+# Commits and outcomes that come so close together share a unit of work. It is begun on multiples of this on the loop's
+# clock, as the switch begins its own, so that both share one commit.
+GATHER_S: Final = 0.02
 PAUSE_S: Final = 1.0  # after the store refused, or promised what it did not give
 LEASE_MARGIN_S: Final = 50.0  # beyond the timeout of an attempt
 _JITTER_BITS: Final = 16
@@ -129,7 +131,7 @@ class Dispatcher:
         while True:
             await self._wanted.wait()
             if not self._closing:
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(GATHER_S - asyncio.get_running_loop().time() % GATHER_S)
             if self._closing:
                 return
             self._wanted.clear()
