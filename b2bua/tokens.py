@@ -2,7 +2,9 @@
 
 import secrets
 import uuid
-from typing import Protocol
+from typing import Final, Protocol
+
+FETCHED_OCTETS: Final = 4096
 
 
 class Tokens(Protocol):
@@ -22,16 +24,35 @@ class Tokens(Protocol):
 
 
 class SystemTokens:
-    """Values from the operating system's cryptographic generator."""
+    """Values from the operating system's cryptographic generator.
+
+    Octets are fetched many at a time and each is used once: a call needs some thirty tokens, and a system call each
+    would cost more than all else that is done with them. One thread at a time; not to be carried over a fork.
+    """
+
+    __slots__ = ("_at", "_octets")
+
+    def __init__(self) -> None:
+        self._octets = b""
+        self._at = 0
 
     def hex(self, digits: int) -> str:
         """A string of `digits` lowercase hexadecimal digits."""
-        return secrets.token_hex((digits + 1) // 2)[:digits]
+        return self._take((digits + 1) // 2).hex()[:digits]
 
     def integer(self, bits: int) -> int:
         """An integer of 0 .. 2**bits - 1."""
-        return secrets.randbits(bits)
+        return int.from_bytes(self._take((bits + 7) // 8)) >> (-bits % 8)
 
     def uuid(self) -> str:
         """A UUIDv4 in its canonical text form."""
-        return str(uuid.uuid4())
+        return str(uuid.UUID(bytes=self._take(16), version=4))
+
+    def _take(self, count: int) -> bytes:
+        end = self._at + count
+        if end > len(self._octets):
+            self._octets = secrets.token_bytes(max(FETCHED_OCTETS, count))
+            self._at, end = 0, count
+        taken = self._octets[self._at : end]
+        self._at = end
+        return taken

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from b2bua.call.effects import CloseMedia, Effect, HangUp, StopRecording
 from b2bua.call.model import HangupCause, HangupParty, Leg
-from b2bua.call.record import finish, leg_of, with_leg
+from b2bua.call.record import finish, leg_of
 from storage.records import CallRecord
 
 LONGEST_LEAD_S: Final = 10.0  # how long before the end of the reserved time the next pulse is asked for, at most
@@ -16,17 +16,21 @@ class Progress:
 
     __slots__ = (
         "_bridged",
+        "_changes",
+        "_leg_changes",
+        "_record",
         "_reserved_pulses",
         "_up",
         "b_cause",
         "early_media_relayed",
         "now",
-        "record",
         "wall_ms",
     )
 
     def __init__(self, record: CallRecord) -> None:
-        self.record = record
+        self._record = record
+        self._changes: dict[str, Any] = {}
+        self._leg_changes: dict[Leg, dict[str, Any]] = {}
         self.wall_ms = record.created_at
         self.now = 0.0
         self.b_cause: HangupCause | None = None  # B's failure, while A is told of it
@@ -76,13 +80,32 @@ class Progress:
         if sip_status is not None:
             self.change_leg(leg, sip_status=sip_status)
 
+    @property
+    def record(self) -> CallRecord:
+        """The call as it now stands."""
+        if self._leg_changes or self._changes:
+            legs = self._record.legs
+            for leg, changes in self._leg_changes.items():
+                a, b = legs
+                legs = (replace(a, **changes), b) if leg is Leg.A else (a, replace(b, **changes))
+            self._record = replace(self._record, legs=legs, **self._changes)
+            self._leg_changes = {}
+            self._changes = {}
+        return self._record
+
+    @record.setter
+    def record(self, record: CallRecord) -> None:
+        self._record = record
+        self._leg_changes = {}
+        self._changes = {}
+
     def change_leg(self, leg: Leg, **changes: Any) -> None:
-        """Change fields of a leg's record."""
-        self.record = with_leg(self.record, leg, **changes)
+        """Change fields of a leg's record. Copying a record is dear, so changes are gathered until it is looked at."""
+        self._leg_changes.setdefault(leg, {}).update(changes)
 
     def change(self, **changes: Any) -> None:
-        """Change fields of the record."""
-        self.record = replace(self.record, **changes)
+        """Change fields of the record; gathered likewise."""
+        self._changes.update(changes)
 
     # Talk time and the time that money is reserved for, on the monotonic clock.
 

@@ -81,7 +81,7 @@ class Journal:
                 self._more.clear()
                 await self._more.wait()
                 if not self._closing:
-                    await asyncio.sleep(GATHER_S - asyncio.get_running_loop().time() % GATHER_S)
+                    await asyncio.sleep(_until_turn(asyncio.get_running_loop().time()))
                 continue
             wave = [self._waiting[i] for i in range(min(len(self._waiting), WAVE_LIMIT))]
             try:
@@ -95,9 +95,10 @@ class Journal:
             pause_s = RETRY_FIRST_S
             for _ in wave:
                 self._waiting.popleft()
+            loop = asyncio.get_running_loop()
             for (_, done), result in zip(wave, results, strict=True):
                 if done is not None:
-                    done(result)
+                    loop.call_soon(done, result)  # what it raises is reported by the loop and stops no writing
             self._on_committed()
 
     async def _write(self, wave: list[tuple[Work, Done | None]]) -> list[object]:
@@ -121,3 +122,15 @@ class Journal:
             self.failed += 1
             LOG.exception("a fact could not be written and is given up")
             return error
+
+
+def _until_turn(now: float) -> float:
+    """Seconds to the next multiple of `GATHER_S` on the loop's clock."""
+    return GATHER_S - now % GATHER_S if GATHER_S > 0 else 0.0
+
+
+def _tell(done: Done, result: object) -> None:
+    try:
+        done(result)
+    except Exception:  # noqa: BLE001 - the fact is written; whatever its asker makes of it, the next ones must be too
+        LOG.exception("what follows from a written fact failed")

@@ -15,7 +15,6 @@ from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import PortsExhausted, UnusableSdp
-from media.leg import LegProfile
 from media.statistics import LegStatistics
 
 LOG: Final = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ class LegTask:
         if destination is None:
             return FailureKind.TRANSPORT
         try:
-            self._media.open_leg(self.media_name, _profile(self.trunk))
+            self._media.open_leg(self.media_name, self.trunk.media_profile)
         except PortsExhausted:
             LOG.error("no media port is left: leg %s of call %s cannot be dialled", self.leg, self.media_name)
             return FailureKind.CAPACITY
@@ -191,17 +190,6 @@ class LegTask:
                 self._media.apply_answer(self.media_name, event.body)
             except UnusableSdp as error:
                 LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
-
-
-def _profile(trunk: Trunk) -> LegProfile:
-    config = trunk.config
-    return LegProfile(
-        codecs=tuple(config.codecs),
-        ptime_ms=config.ptime_ms,
-        dtmf_payload_type=config.dtmf_payload_type,
-        nat=config.nat,
-        media_networks=tuple(str(network) for network in config.media_addresses),
-    )
 
 
 _ACTS: Final[Mapping[type, Callable[..., None]]] = {

@@ -12,6 +12,7 @@ from b2bua.clock import Clock
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.config import TrunkUri
 from b2bua.sip.routing import TransportAddress, is_ip_literal
+from media.leg import LegProfile
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Trunk:
     """
 
     config: TrunkConfig
+    media_profile: LegProfile
     addresses: tuple[str, ...] = ()
     up: bool = True
     reason: str = "not probed yet"
@@ -114,7 +116,10 @@ class Trunks:
     def __init__(self, configs: Iterable[TrunkConfig], clock: Clock) -> None:
         self._clock = clock
         now = clock.monotonic()
-        self._trunks = tuple(Trunk(config, cps_tokens=float(config.cps), cps_refilled_at=now) for config in configs)
+        self._trunks = tuple(
+            Trunk(config, _media_profile(config), cps_tokens=float(config.cps), cps_refilled_at=now)
+            for config in configs
+        )
         self._peers: dict[str, bool] = {}
         for trunk in self._trunks:
             if is_ip_literal(trunk.next_hop.host):
@@ -255,6 +260,16 @@ class Probing:
         trunk.probe_sent_at = self._scheduler.time()
         self._alarms[trunk].set(trunk.probe_sent_at + trunk.config.options_interval_s)
         self._probe(trunk)
+
+
+def _media_profile(config: TrunkConfig) -> LegProfile:
+    return LegProfile(
+        codecs=config.codecs,
+        ptime_ms=config.ptime_ms,
+        dtmf_payload_type=config.dtmf_payload_type,
+        nat=config.nat,
+        media_networks=tuple(str(network) for network in config.media_addresses),
+    )
 
 
 def _covers(trunk: Trunk, host: str) -> bool:

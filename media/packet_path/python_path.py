@@ -161,7 +161,8 @@ class PythonPacketPath:
         self._numbers += 1
         wire = SocketWire(sockets, self._fresh)
         stream = Stream(self._numbers, plan, wire)
-        self._command(self._add, stream, wire)
+        # Nothing is expected before its remote side is known: that command wakes the thread for both.
+        self._command(self._add, stream, wire, wake=False)
         self._streams[stream.number] = stream
         return stream.number
 
@@ -227,13 +228,14 @@ class PythonPacketPath:
             raise UnknownLeg("the media stream is closed")
         return stream
 
-    def _command(self, function: Callable[..., None], *arguments: object) -> None:
+    def _command(self, function: Callable[..., None], *arguments: object, wake: bool = True) -> None:
         if self._closed:
             raise UnknownLeg("the packet path is closed")
         if len(self._commands) >= self._commands_max:
             raise MediaOverloaded("the packet path does not keep up with its commands")
         self._commands.append((function, arguments))
-        self._wake()
+        if wake:
+            self._wake()
 
     def _wake(self) -> None:
         if not self._woken:
