@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from b2bua import __version__
@@ -16,6 +18,7 @@ from b2bua.config import Config
 from b2bua.sip.routing import LocalAddress, TransportAddress
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
+from b2bua.sole_use import sole_use
 from b2bua.switch.admission import IDEMPOTENCY_MS
 from b2bua.switch.journal import Journal
 from b2bua.switch.recordings import Recordings
@@ -37,7 +40,7 @@ from media.events import MediaEvent
 from media.recording.mp3 import Mp3Pool
 from media.recording.recorder import Recorder
 from storage.records import CallRecord, TrunkSighting
-from storage.store import Store
+from storage.store import Store, database_path
 from storage.units import UnitOfWork
 
 LOG: Final = logging.getLogger(__name__)
@@ -80,12 +83,16 @@ class Process:
 
 
 async def serve(config: Config, announce: Callable[[str], None]) -> None:
-    """Run until a signal has been obeyed. Raises `CannotListen`; `announce` gets a line once all listeners are up."""
+    """Run until a signal has been obeyed; `announce` gets a line once all listeners are up.
+
+    Raises `CannotListen`, and `InUse` where another process serves with the same database or recordings.
+    """
     loop = asyncio.get_running_loop()
     stop = Stop(asyncio.Event(), asyncio.Event())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.signalled)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(sole_use(_locks(config)))
         store = await Store.open(config.storage.url)
         stack.push_async_callback(store.close)
         tokens = SystemTokens()
@@ -94,6 +101,15 @@ async def serve(config: Config, announce: Callable[[str], None]) -> None:
         await stop.drain.wait()
         await _drain(switch, config.calls.drain_timeout_s, stop)
     LOG.info("stopped")
+
+
+def _locks(config: Config) -> dict[str, Path]:
+    """What no second server may have while this one runs."""
+    locks = {"storage.recordings": config.storage.recordings / ".serving"}
+    database = database_path(config.storage.url)
+    if database is not None:
+        locks["storage.url"] = database.with_name(f"{database.name}.serving")
+    return locks
 
 
 def _signing_key(config: Config, tokens: Tokens) -> bytes:
@@ -251,7 +267,7 @@ async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> None:
         try:
             transport = await open_udp(local.bound.host, local.bound.port, endpoint, process.loop)
         except OSError as error:
-            raise CannotListen(f"sip.listen: {local.bound} cannot be opened: {error.strerror or error}") from error
+            raise CannotListen(f"sip.listen: {local.bound} cannot be opened: {_why(error)}") from error
         process.stack.callback(transport.close)
 
 
@@ -284,11 +300,15 @@ async def _listen_api(process: Process, switch: Switch) -> int:
     try:
         server = await start_api(app, api.listen.host, api.listen.port, context)
     except OSError as error:
-        raise CannotListen(
-            f"api.listen: {api.listen.host}:{api.listen.port} cannot be opened: {error.strerror or error}"
-        ) from error
+        where = f"{api.listen.host}:{api.listen.port}"
+        raise CannotListen(f"api.listen: {where} cannot be opened: {_why(error)}") from error
     process.stack.push_async_callback(server.close)
     return server.port
+
+
+def _why(error: OSError) -> str:
+    """The system's own words: asyncio wraps them in some that repeat the address."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 async def _resolve_all(loop: asyncio.AbstractEventLoop, trunks: Trunks) -> None:

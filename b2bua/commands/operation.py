@@ -14,6 +14,7 @@ import uvloop
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config, default_config_text, effectless, load_config
 from b2bua.server import CannotListen, serve
+from b2bua.sole_use import InUse
 from b2bua.tokens import SystemTokens
 from storage.store import Store
 
@@ -57,7 +58,7 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(config, output.line))
-    except CannotListen as error:
+    except (CannotListen, InUse) as error:
         raise CommandFailed(str(error)) from error
     return 0
 
