@@ -8,7 +8,7 @@ from b2bua.call import rating
 from b2bua.call.errors import BalanceInsufficient, IdempotencyConflict
 from b2bua.call.model import PlaceCall, PlacedCall
 from storage.errors import BalanceTooLow
-from storage.records import CallRecord, CallStatus, IdempotentReply, OutboxEvent, WebhookEvent
+from storage.records import CallRecord, CallStatus, IdempotentReply, OutboxEvent, Tariff, WebhookEvent
 from storage.units import Reader, UnitOfWork
 
 IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
@@ -35,9 +35,8 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
         return earlier
     organisation = unit.accounts.organisation(command.org_id)
     tariff = organisation.tariff
-    pulse_paise = rating.pulse_paise(tariff.rate_paise_per_minute, tariff.pulse_s)
     try:
-        unit.ledger.reserve(f"reserve:{plan.call_id}", command.org_id, plan.call_id, pulse_paise, plan.at)
+        unit.ledger.reserve(f"reserve:{plan.call_id}", command.org_id, plan.call_id, _pulse_paise(tariff), plan.at)
     except BalanceTooLow as error:
         raise BalanceInsufficient from error
     _, number = unit.numbers.choose(command.org_id, plan.party_a, plan.party_b, plan.candidates, plan.at)
@@ -84,6 +83,11 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
     return PlacedCall(record, command.request_id)
 
 
+def covers_first_pulse(reader: Reader, org_id: str) -> bool:
+    """Whether an organisation's available balance covers the first pulse of a call now."""
+    return reader.wallet(org_id).available_paise >= _pulse_paise(reader.organisation(org_id).tariff)
+
+
 def replay(reader: Reader, command: PlaceCall, at: int) -> PlacedCall | None:
     """The earlier reply under the command's Idempotency-Key, None where there is none. Raises `IdempotencyConflict`."""
     if command.idempotency_key is None:
@@ -93,6 +97,10 @@ def replay(reader: Reader, command: PlaceCall, at: int) -> PlacedCall | None:
         return None
     record = reader.call(command.org_id, reply.call_id)
     return None if record is None else PlacedCall(record, reply.request_id, replayed=True)
+
+
+def _pulse_paise(tariff: Tariff) -> int:
+    return rating.pulse_paise(tariff.rate_paise_per_minute, tariff.pulse_s)
 
 
 def _replay_inside(unit: UnitOfWork, command: PlaceCall, at: int) -> PlacedCall | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
-from b2bua.call.errors import CallAlreadyEnded, CallNotFound, CapacityExhausted, InvalidParties
+from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, InvalidParties
 from b2bua.call.events import HangupRequested, MediaSilent, SystemStopping
 from b2bua.call.identity import compose
 from b2bua.call.machine import CallMachine
@@ -18,7 +18,7 @@ from b2bua.config import Config
 from b2bua.sip import events as sip
 from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import OutgoingRequest
-from b2bua.switch.admission import AdmissionPlan, admit, replay
+from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
 from b2bua.switch.call_task import CallTask
 from b2bua.switch.journal import Journal
 from b2bua.switch.leg_task import LegTask
@@ -125,8 +125,10 @@ class Switch:
                 if earlier is not None:
                     return earlier
             return await self._place(command)
-        except CapacityExhausted:
+        except CapacityExhausted as refusal:
             self.tally.calls_refused += 1
+            if await self._cannot_pay(command.org_id):
+                raise BalanceInsufficient from refusal
             raise
         except StoreUnavailable as error:
             self.tally.calls_refused += 1
@@ -247,6 +249,16 @@ class Switch:
         if admitted:
             self._begin(placed.record, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
         return placed
+
+    async def _cannot_pay(self, org_id: str) -> bool:
+        """Whether the first pulse is not covered: that is told before a lack of capacity, which adding funds outlasts.
+
+        Where there is capacity, admission decides this within its unit of work.
+        """
+        try:
+            return await self._rooms.store.read(lambda reader: not covers_first_pulse(reader, org_id))
+        except StoreUnavailable:
+            return False
 
     def _parties(self, command: PlaceCall) -> tuple[Party, Party]:
         allowed = self._config.calls.sip_parties
