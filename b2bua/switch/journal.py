@@ -80,9 +80,8 @@ class Journal:
                     return
                 self._more.clear()
                 await self._more.wait()
-                if not self._closing:
-                    await asyncio.sleep(_until_turn(asyncio.get_running_loop().time()))
-                continue
+            if not self._closing and len(self._waiting) < WAVE_LIMIT:
+                await asyncio.sleep(_until_turn(asyncio.get_running_loop().time()))
             wave = [self._waiting[i] for i in range(min(len(self._waiting), WAVE_LIMIT))]
             try:
                 results = await self._write(wave)
@@ -95,10 +94,9 @@ class Journal:
             pause_s = RETRY_FIRST_S
             for _ in wave:
                 self._waiting.popleft()
-            loop = asyncio.get_running_loop()
             for (_, done), result in zip(wave, results, strict=True):
                 if done is not None:
-                    loop.call_soon(done, result)  # what it raises is reported by the loop and stops no writing
+                    _tell(done, result)
             self._on_committed()
 
     async def _write(self, wave: list[tuple[Work, Done | None]]) -> list[object]:
@@ -130,7 +128,8 @@ def _until_turn(now: float) -> float:
 
 
 def _tell(done: Done, result: object) -> None:
+    """The fact is written: whatever its asker makes of it, those behind it must be written too."""
     try:
         done(result)
-    except Exception:  # noqa: BLE001 - the fact is written; whatever its asker makes of it, the next ones must be too
+    except Exception:
         LOG.exception("what follows from a written fact failed")
