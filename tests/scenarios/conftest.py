@@ -10,7 +10,7 @@ OpenHouse = Callable[..., Awaitable[House]]
 
 @pytest.fixture(autouse=True)
 def _the_store_is_never_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "GATHER_S", 0.0)
+    monkeypatch.setattr(journal, "GATHER_S", 1e-6)
     monkeypatch.setattr(journal, "RETRY_FIRST_S", 0.0)
     monkeypatch.setattr(journal, "RETRY_LONGEST_S", 0.0)
 

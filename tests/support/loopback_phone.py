@@ -29,10 +29,15 @@ class LoopbackPhone:
         user_agent = UserAgent(settings, SystemTokens())
         self._endpoint = SipEndpoint(user_agent, loop, lambda _source: True, self._on_event)
         self._transport: UdpTransport | None = None
+        self._usage = 0
 
     async def open(self) -> None:
         """Listen."""
         self._transport = await open_udp("127.0.0.1", self.port, self._endpoint, asyncio.get_running_loop())
+
+    def hang_up(self) -> None:
+        """BYE."""
+        self._endpoint.hang_up(self._usage)
 
     def close(self) -> None:
         """Listen no more."""
@@ -45,6 +50,7 @@ class LoopbackPhone:
             audio = next(line for line in event.request.body.decode().splitlines() if line.startswith("m=audio "))
             self.media_port = int(audio.split()[1])
             self._endpoint.respond(event.transaction, 200, body=self._sdp, content_type="application/sdp")
+            self._usage = event.usage
             self.answered.set()
         elif isinstance(event, ByeReceived):
             self.hung_up.set()

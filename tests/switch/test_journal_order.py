@@ -118,3 +118,26 @@ async def test_a_real_store_that_is_full_loses_nothing(monkeypatch: pytest.Monke
     await journal.close()
     assert (await store.read(lambda reader: reader.organisation(ORG))).org_id == ORG
     await store.close()
+
+
+async def test_a_callback_that_fails_stops_neither_the_others_nor_the_journal(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store, told = FlakyStore(), []
+
+    def fail(_result: object) -> None:
+        raise RuntimeError("whoever asked is in trouble")
+
+    journal = journal_on(store)
+    journal.start()
+    journal.add(entry("first"), fail)
+    journal.add(entry("second"), lambda _: told.append("second"))
+    with caplog.at_level(logging.ERROR):
+        for _ in range(200):
+            if journal.backlog:
+                await asyncio.sleep(0.001)
+        journal.add(entry("third"), lambda _: told.append("third"))
+        await journal.close()
+    assert store.written == ["first", "second", "third"]
+    assert told == ["second", "third"]
+    assert "in trouble" in caplog.text
