@@ -39,6 +39,7 @@ from media.engine import MediaEngine, MediaSettings
 from media.events import MediaEvent
 from media.recording.mp3 import Mp3Pool
 from media.recording.recorder import Recorder
+from storage.errors import StorageError
 from storage.records import CallRecord, TrunkSighting
 from storage.store import Store, database_path
 from storage.units import UnitOfWork
@@ -48,6 +49,8 @@ LOG: Final = logging.getLogger(__name__)
 RESOLVE_INTERVAL_S: Final = 60.0
 SIGHTING_INTERVAL_S: Final = 2.0  # how often the trunks' states are written down for `maskbridge trunks`
 SETTLE_S: Final = 10.0  # after a forced end, so long for the last calls to be settled
+LAST_WORDS_S: Final = 5.0  # at the end, so long for webhooks that are due; the rest go out after the next start
+LAST_WORDS_POLL_S: Final = 0.02
 HOUSEKEEPING_S: Final = 3600.0
 
 
@@ -80,6 +83,8 @@ class Process:
     tokens: Tokens
     store: Store
     signing_key: bytes
+    journal: Journal | None = None
+    dispatcher: Dispatcher | None = None
 
 
 async def serve(config: Config, announce: Callable[[str], None]) -> None:
@@ -100,6 +105,7 @@ async def serve(config: Config, announce: Callable[[str], None]) -> None:
         switch = await _build(process, announce)
         await stop.drain.wait()
         await _drain(switch, config.calls.drain_timeout_s, stop)
+        await _tell_the_rest(process)
     LOG.info("stopped")
 
 
@@ -133,14 +139,33 @@ async def _drain(switch: Switch, timeout_s: float, stop: Stop) -> None:
         wait.cancel()
 
 
+async def _tell_the_rest(process: Process) -> None:
+    """Give what the last calls wrote the time to be told; an endpoint that does not answer is not waited for."""
+    with contextlib.suppress(TimeoutError, StorageError):
+        async with asyncio.timeout(LAST_WORDS_S):
+            quiet = 0
+            while quiet < 2:  # twice: between its claim and its POST a delivery is seen nowhere
+                quiet = 0 if await _has_more_to_tell(process) else quiet + 1
+                await asyncio.sleep(LAST_WORDS_POLL_S)
+
+
+async def _has_more_to_tell(process: Process) -> bool:
+    if process.journal is not None and process.journal.backlog:
+        return True
+    if process.dispatcher is not None and process.dispatcher.counters()["webhooks_in_flight"]:
+        return True
+    due_at = await process.store.read(lambda reader: reader.next_due_at())
+    return due_at is not None and due_at <= process.clock.wall_ms()
+
+
 async def _build(process: Process, announce: Callable[[str], None]) -> Switch:
     """Everything in its order; the stack takes it down in the reverse."""
     config, stack = process.config, process.stack
-    dispatcher = _dispatcher(process)
+    dispatcher = process.dispatcher = _dispatcher(process)
     await dispatcher.start()
     stack.push_async_callback(dispatcher.close)
 
-    journal = Journal(process.store, dispatcher.wake)
+    journal = process.journal = Journal(process.store, dispatcher.wake)
     journal.start()
     stack.push_async_callback(journal.close)
 
