@@ -4,6 +4,7 @@ import ipaddress
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
@@ -241,7 +242,7 @@ class Probing:
         self._scheduler = scheduler
         self._probe = probe
         self._alarms: dict[Trunk, Alarm] = {
-            trunk: Alarm(scheduler, lambda trunk=trunk: self._due(trunk))  # type: ignore[misc]
+            trunk: Alarm(scheduler, partial(self._due, trunk))
             for trunk in trunks
             if trunk.config.options_interval_s > 0
         }
