@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Final
 from b2bua import __version__
 from b2bua.clock import SystemClock
 from b2bua.config import Config
-from b2bua.sip.routing import LocalAddress, TransportAddress
+from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.sole_use import sole_use
@@ -54,6 +54,9 @@ LAST_WORDS_POLL_S: Final = 0.02
 HOUSEKEEPING_S: Final = 3600.0
 
 
+Announce = Callable[[list[str], str], None]
+
+
 class CannotListen(Exception):
     """An address of the configuration cannot be bound."""
 
@@ -87,8 +90,8 @@ class Process:
     dispatcher: Dispatcher | None = None
 
 
-async def serve(config: Config, announce: Callable[[str], None]) -> None:
-    """Run until a signal has been obeyed; `announce` gets a line once all listeners are up.
+async def serve(config: Config, announce: Announce) -> None:
+    """Run until a signal has been obeyed; `announce` gets the SIP listeners and the API's address once all are up.
 
     Raises `CannotListen`, and `InUse` where another process serves with the same database or recordings.
     """
@@ -158,7 +161,7 @@ async def _has_more_to_tell(process: Process) -> bool:
     return due_at is not None and due_at <= process.clock.wall_ms()
 
 
-async def _build(process: Process, announce: Callable[[str], None]) -> Switch:
+async def _build(process: Process, announce: Announce) -> Switch:
     """Everything in its order; the stack takes it down in the reverse."""
     config, stack = process.config, process.stack
     dispatcher = process.dispatcher = _dispatcher(process)
@@ -192,15 +195,14 @@ async def _build(process: Process, announce: Callable[[str], None]) -> Switch:
     )
     media_events.append(switch.on_media_event)
     await recover(process.store, settlement, recordings, orphans)
-    await _listen_sip(process, switch, trunks)
+    listening = await _listen_sip(process, switch, trunks)
     switch.start()
     stack.callback(switch.stop)
     _in_background(process, _keep_resolved(process.loop, trunks))
     _in_background(process, _keep_seen(process, switch, journal))
     _in_background(process, _keep_house(process, journal))
     port = await _listen_api(process, switch)
-    where = ", ".join(f"{at.transport}://{at.host}:{at.port}" for at in config.sip.listen)
-    announce(f"maskbridge {__version__}: SIP on {where}, API on {config.api.listen.host}:{port}")
+    announce(listening, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
 
 
@@ -237,6 +239,8 @@ def _media(process: Process, receivers: list[Callable[[MediaEvent], None]]) -> t
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends, the next start tells it
             process.loop.call_soon_threadsafe(work)
 
+    with _opening("media.address", config.media.address):
+        _free_udp_port(config.media.address)
     root = config.storage.recordings
     recorder = Recorder(root, process.clock.monotonic, lambda event: post(partial(deliver, event)))
     recorder.open()
@@ -273,12 +277,14 @@ async def _recordings(process: Process, journal: Journal, settlement: Settlement
     return recordings
 
 
-async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> None:
+async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> list[str]:
+    """Open what this release can of `sip.listen`; each as it stands there, with its real port."""
     sip = process.config.sip
     locals_: list[LocalAddress] = []
     for at in sip.listen:
         if at.transport == "udp":
-            port = at.port or _free_udp_port(at.host)
+            with _opening("sip.listen", f"udp://{bracketed(at.host)}:{at.port}"):
+                port = at.port or _free_udp_port(at.host)
             locals_.append(
                 LocalAddress(TransportAddress("udp", at.host, port), sip.advertise or _reachable(at.host), port)
             )
@@ -288,12 +294,13 @@ async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> None:
     endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, switch.on_sip_event)
     process.stack.callback(endpoint.close)
     switch.attach(endpoint)
+    opened = []
     for local in locals_:
-        try:
+        opened.append(f"udp://{bracketed(local.bound.host)}:{local.bound.port}")
+        with _opening("sip.listen", opened[-1]):
             transport = await open_udp(local.bound.host, local.bound.port, endpoint, process.loop)
-        except OSError as error:
-            raise CannotListen(f"sip.listen: {local.bound} cannot be opened: {_why(error)}") from error
         process.stack.callback(transport.close)
+    return opened
 
 
 async def _listen_api(process: Process, switch: Switch) -> int:
@@ -322,18 +329,20 @@ async def _listen_api(process: Process, switch: Switch) -> int:
             context = server_context(api.tls_certificate, api.tls_key, process.clock.wall_ms())
         except CertificateUnusable as error:
             raise CannotListen(f"api.tls_certificate: {error}") from error
-    try:
+    with _opening("api.listen", f"{bracketed(api.listen.host)}:{api.listen.port}"):
         server = await start_api(app, api.listen.host, api.listen.port, context)
-    except OSError as error:
-        where = f"{api.listen.host}:{api.listen.port}"
-        raise CannotListen(f"api.listen: {where} cannot be opened: {_why(error)}") from error
     process.stack.push_async_callback(server.close)
     return server.port
 
 
-def _why(error: OSError) -> str:
-    """The system's own words: asyncio wraps them in some that repeat the address."""
-    return os.strerror(error.errno) if error.errno else str(error)
+@contextlib.contextmanager
+def _opening(key: str, where: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # The system's own words: asyncio wraps them in some that repeat the address.
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise CannotListen(f"{key}: {where} cannot be opened: {why}") from error
 
 
 async def _resolve_all(loop: asyncio.AbstractEventLoop, trunks: Trunks) -> None:
@@ -414,7 +423,7 @@ async def _off_loop(work: Callable[[], None]) -> None:
 
 
 def _free_udp_port(host: str) -> int:
-    """A port for `listen` with port 0: it must be known before the first message names it."""
+    """A port that is free now: for `listen` with port 0 it must be known before the first message names it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((host, 0))

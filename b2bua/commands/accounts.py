@@ -3,16 +3,19 @@
 import argparse
 import hashlib
 import ipaddress
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
+
+from yarl import URL
 
 from b2bua.clock import SystemClock
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
+from control_api.webhooks.targets import TargetRefused, check_target
 from storage.errors import TransferConflict, UnknownRecord
 from storage.records import ApiKey, Organisation, Scope, WebhookEndpoint, WebhookEvent
 from storage.store import Store
@@ -22,6 +25,10 @@ Result = TypeVar("Result")
 
 KEY_PREFIX_LENGTH: Final = 11
 LARGEST_CREDIT_RUPEES: Final = Decimal(10_000_000)
+LONGEST_WORDS: Final = 200
+LONGEST_URL: Final = 2048
+GSTIN: Final = re.compile(r"[0-9]{2}[0-9A-Z]{13}")
+NO_URL: Final = re.compile(r"[\s\x00-\x20\x7f]")
 
 
 async def written(config: Config, work: Callable[[UnitOfWork], Result]) -> Result:
@@ -44,15 +51,13 @@ async def looked_up(config: Config, work: Callable[[Reader], Result]) -> Result:
 
 async def org_create(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`org create NAME`."""
-    name = options.name.strip()
-    if not name or len(name) > 200:
-        raise CommandFailed("the organisation's name must have 1 to 200 characters")
+    name = _words(options.name, "the organisation's name")
     organisation = Organisation(
         SystemTokens().uuid(),
         name,
         SystemClock().wall_ms(),
-        gstin=options.gstin,
-        state=options.state,
+        gstin=_gstin(options.gstin),
+        state=None if options.state is None else _words(options.state, "--state"),
         rate_limit_per_minute=_rate_limit(options.rate_limit),
     )
     await written(config, lambda unit: unit.accounts.create_organisation(organisation))
@@ -87,7 +92,7 @@ async def key_create(options: argparse.Namespace, config: Config, output: Output
     key = ApiKey(
         key_id=tokens.uuid(),
         org_id=options.org,
-        name=options.name or "",
+        name=_words(options.name, "--name") if options.name else "",
         key_sha256=hashlib.sha256(text.encode()).hexdigest(),
         prefix=text[:KEY_PREFIX_LENGTH],
         scopes=_scopes(options.scopes),
@@ -143,15 +148,16 @@ async def key_revoke(options: argparse.Namespace, config: Config, output: Output
 async def wallet_credit(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`wallet credit --org ORG_ID --rupees N --reference REF`: idempotent by reference."""
     paise = _paise(options.rupees)
+    reference = _words(options.reference, "--reference")
     at = SystemClock().wall_ms()
-    transfer_id = f"credit:{options.org}:{options.reference}"
+    transfer_id = f"credit:{options.org}:{reference}"
 
     def work(unit: UnitOfWork) -> int:
         _known_organisation(unit, options.org)
         try:
-            unit.ledger.credit(transfer_id, options.org, paise, options.reference, at)
+            unit.ledger.credit(transfer_id, options.org, paise, reference, at)
         except TransferConflict:
-            raise CommandFailed(f"the reference {options.reference!r} was used for another amount") from None
+            raise CommandFailed(f"the reference {reference!r} was used for another amount") from None
         return unit.ledger.wallet(options.org).balance_paise
 
     balance = await written(config, work)
@@ -161,8 +167,7 @@ async def wallet_credit(options: argparse.Namespace, config: Config, output: Out
 
 async def webhook_add(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`webhook add --org ORG_ID --url URL`: the secret is shown this once."""
-    if not _is_web_address(options.url):
-        raise CommandFailed(f"not an http or https address: {options.url}")
+    address = _web_address(options.url)
     tokens = SystemTokens()
     endpoint = WebhookEndpoint(
         webhook_id=tokens.uuid(),
@@ -186,6 +191,12 @@ async def webhook_add(options: argparse.Namespace, config: Config, output: Outpu
             "secret": endpoint.secrets[0],
         }
     )
+    try:
+        check_target(address, config.webhooks.allow_private_targets)
+    except TargetRefused as refused:
+        output.line(
+            f"note: nothing will be sent there while webhooks.allow_private_targets is false ({refused.strerror})"
+        )
     return 0
 
 
@@ -228,12 +239,35 @@ def _of_known(reader: Reader, org_id: str, ask: Callable[[Reader, str], Result])
     return ask(reader, org_id)
 
 
-def _is_web_address(text: str) -> bool:
+def _words(text: str, what: str) -> str:
+    """A name as it may stand in a table or a header: one line, not empty."""
+    words = text.strip()
+    if not words.isprintable() or not 0 < len(words) <= LONGEST_WORDS:
+        raise CommandFailed(f"{what} must have 1 to {LONGEST_WORDS} printable characters")
+    return words
+
+
+def _gstin(text: str | None) -> str | None:
+    gstin = None if text is None else text.strip().upper()
+    if gstin is not None and not GSTIN.fullmatch(gstin):
+        raise CommandFailed(f"not a GSTIN: {text!r}; it has 15 letters and digits, the first two a state's number")
+    return gstin
+
+
+def _web_address(text: str) -> URL:
     try:
-        target = urlsplit(text)
-        return target.scheme in ("http", "https") and bool(target.hostname) and target.port != 0
-    except ValueError:  # a broken IPv6 reference or port
-        return False
+        url = URL(text)
+        if (
+            url.scheme in ("http", "https")
+            and url.host
+            and url.port
+            and len(text) <= LONGEST_URL
+            and not NO_URL.search(text)
+        ):
+            return url
+    except ValueError:  # a broken IPv6 reference, host or port
+        pass
+    raise CommandFailed(f"not an http or https address: {text}")
 
 
 def _scopes(text: str | None) -> frozenset[Scope]:

@@ -4,19 +4,19 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
 from b2bua.commands import accounts, checking, inspection, operation
-from b2bua.commands.output import CommandFailed, Output
+from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import Config, ConfigInvalid, load_config
 from storage.errors import StorageError
 
 Run = Callable[[argparse.Namespace, Config, Output], int]
 
-DEFAULT_CONFIG: Final = "maskbridge.toml"
+CONFIG_HELP: Final = f"configuration (default ./{DEFAULT_CONFIG}, then MASKBRIDGE_CONFIG)"
 
 Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
 
@@ -43,8 +43,10 @@ def run(arguments: Sequence[str]) -> int:
         return 1
     except BrokenPipeError:  # whoever read our output has seen enough
         return 1
-    except (StorageError, OSError) as error:
-        return _fail(str(error))
+    except StorageError as error:
+        return _fail(f"storage.url: {error}")
+    except OSError as error:
+        return _fail(reason(error))
     except KeyboardInterrupt:
         return 130
 
@@ -53,10 +55,23 @@ def _carry_out(options: argparse.Namespace, output: Output) -> int:
     if options.without_config:
         status = options.run(options, output)
     else:
-        path = Path(options.config or os.environ.get("MASKBRIDGE_CONFIG") or DEFAULT_CONFIG)
+        path = config_path(options.config, os.environ)
         status = options.run(options, load_config(path, os.environ), output)
     result = asyncio.run(status) if asyncio.iscoroutine(status) else status
     return int(result)
+
+
+def config_path(given: str | None, environ: Mapping[str, str]) -> Path:
+    """The configuration: the one given, else ./maskbridge.toml, else what MASKBRIDGE_CONFIG names."""
+    here = Path(DEFAULT_CONFIG)
+    elsewhere = environ.get("MASKBRIDGE_CONFIG")
+    return Path(given) if given is not None else Path(elsewhere) if elsewhere and not here.exists() else here
+
+
+def reason(error: OSError) -> str:
+    """What the system refused, and for which file, in its own words."""
+    said = error.strerror or str(error)
+    return f"{error.filename}: {said}" if error.filename is not None else said
 
 
 def _fail(message: str) -> int:
@@ -76,26 +91,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Commands, name: str, run: object, text: str, *, config: bool = True) -> argparse.ArgumentParser:
+def _command(
+    commands: Commands, name: str, run: object, text: str, *, config: str = CONFIG_HELP
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(run=run, without_config=not config)
-    if config:
-        parser.add_argument(
-            "-c",
-            dest="config",
-            metavar="FILE",
-            help=f"configuration (default ./{DEFAULT_CONFIG}, then MASKBRIDGE_CONFIG)",
-        )
+    parser.set_defaults(run=run, without_config=config != CONFIG_HELP)
+    parser.add_argument("-c", dest="config", metavar="FILE", help=config)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return parser
 
 
 def _operation(commands: Commands) -> None:
-    init = _command(commands, "init", operation.init, "write a configuration, its secrets and a database", config=False)
+    init = _command(
+        commands,
+        "init",
+        operation.init,
+        "write a configuration, its secrets and a database",
+        config=f"the configuration to write (default {DEFAULT_CONFIG}), from DIR",
+    )
     init.add_argument("--dir", default=".", help="where (default: here)")
     _command(commands, "serve", operation.run_server, "run; SIGTERM drains, a second one ends the live calls")
     _command(commands, "check", checking.check, "validate the configuration and probe each trunk")
-    demo = _command(commands, "demo", operation.demo, "make a masked call between two softphones here", config=False)
+    demo = _command(
+        commands,
+        "demo",
+        operation.demo,
+        "make a masked call between two softphones here",
+        config="taken as by every command, and not read: the demo writes its own",
+    )
     demo.add_argument("--calls", type=int, default=1, metavar="N", help="how many calls (default 1)")
     demo.add_argument("--keep", metavar="DIR", help="keep the recordings and logs there")
 

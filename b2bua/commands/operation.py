@@ -6,16 +6,19 @@ import gc
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from b2bua.commands.output import CommandFailed, Output
-from b2bua.config import Config, default_config_text, effectless, load_config
+from b2bua import __version__
+from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
+from b2bua.config import Config, ConfigInvalid, default_config_text, effectless, load_config
 from b2bua.server import CannotListen, serve
 from b2bua.sole_use import InUse
 from b2bua.tokens import SystemTokens
+from storage.errors import StorageError
 from storage.store import Store
 
 GC_THRESHOLD: Final = 20_000  # objects; a call makes some hundred, and nearly all of them go by reference counting
@@ -23,17 +26,20 @@ GC_THRESHOLD: Final = 20_000  # objects; a call makes some hundred, and nearly a
 
 def init(options: argparse.Namespace, output: Output) -> int:
     """`init [--dir DIR]`: a commented configuration, its secrets and an empty database. Overwrites nothing."""
-    folder = Path(options.dir)
-    path = folder / "maskbridge.toml"
+    path = Path(options.dir) / (options.config or DEFAULT_CONFIG)
     if path.exists():
         raise CommandFailed(f"{path} exists; it is left as it is")
-    secrets = folder / "secrets"
+    secrets = path.parent / "secrets"
     secrets.mkdir(parents=True, exist_ok=True)
     secrets.chmod(0o700)
     made = [_secret(secrets / name) for name in ("url_signing.key", "master.key")]
     path.write_text(default_config_text(), encoding="utf-8")
-    config = load_config(path, os.environ)
-    asyncio.run(_create_database(config))
+    try:
+        config = load_config(path, os.environ)
+        asyncio.run(_create_database(config))
+    except (ConfigInvalid, StorageError):
+        path.unlink()  # so that the same command can be typed again once the obstacle is gone
+        raise
     output.one(
         {"config": str(path), "secrets": [str(secret) for secret in made], "database": config.storage.url},
         f"wrote {path}; name your trunk in it, then: maskbridge check -c {path}",
@@ -57,10 +63,15 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
     sys.setswitchinterval(0.001)  # the packet path's thread waits at most so long for the event loop's
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(config, output.line))
+            runner.run(serve(config, partial(_announce, output)))
     except (CannotListen, InUse) as error:
         raise CommandFailed(str(error)) from error
     return 0
+
+
+def _announce(output: Output, sip: list[str], api: str) -> None:
+    values = {"version": __version__, "sip": sip, "api": api}
+    output.one(values, f"maskbridge {__version__}: SIP on {', '.join(sip)}, API on {api}")
 
 
 def demo(options: argparse.Namespace, output: Output) -> int:
@@ -69,7 +80,12 @@ def demo(options: argparse.Namespace, output: Output) -> int:
 
     if options.calls < 1 or options.calls > 20:
         raise CommandFailed("--calls takes 1 to 20")
-    return asyncio.run(run_demo(options.calls, Path(options.keep) if options.keep else None, sys.stdout))
+    keep = Path(options.keep) if options.keep else None
+    outcome = asyncio.run(run_demo(options.calls, keep, sys.stderr if output.as_json else sys.stdout))
+    if output.as_json:
+        promises = [{"kept": each.kept, "text": each.text, "detail": each.detail} for each in outcome.promises]
+        output.one({"kept": outcome.status == 0, "promises": promises, "files": str(outcome.folder)})
+    return outcome.status
 
 
 def _secret(path: Path) -> Path:

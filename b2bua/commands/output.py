@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TextIO
+from typing import Final, TextIO
+
+DEFAULT_CONFIG: Final = "maskbridge.toml"
 
 
 class CommandFailed(Exception):
@@ -55,6 +57,8 @@ def _shown(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.2f}"
     if isinstance(value, list | tuple | set | frozenset):
         return ",".join(str(part) for part in value)
     return str(value)

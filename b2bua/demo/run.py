@@ -6,6 +6,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -28,17 +29,27 @@ _INTERRUPTED: Final = 130
 _KEPT_SUFFIXES: Final = (".wav", ".mp3")
 
 
-async def run_demo(calls: int, keep: Path | None, out: TextIO) -> int:
-    """Run `calls` calls one after another; 0 when every promise was kept, 1 when not, 130 when interrupted.
+@dataclass(frozen=True, slots=True)
+class DemoOutcome:
+    """What came of the demo. `status`: 0 every promise was kept, 1 not, 130 interrupted. `folder`: what it left."""
+
+    status: int
+    promises: tuple[Promise, ...]
+    folder: Path
+
+
+async def run_demo(calls: int, keep: Path | None, out: TextIO) -> DemoOutcome:
+    """Run `calls` calls one after another and tell about them on `out` as they go.
 
     `keep`: all that the demo made stays in a new folder in there; else only recordings stay, in a temporary folder.
     """
     screen = Screen(out)
     folder = choose_folder(keep)
+    demo = _Demo(screen, folder)
     status = 1
     with _interruptible() as interrupted:
         try:
-            status = await _Demo(screen, folder).run(calls)
+            status = await demo.run(calls)
         except asyncio.CancelledError:
             if not interrupted:
                 raise
@@ -50,7 +61,7 @@ async def run_demo(calls: int, keep: Path | None, out: TextIO) -> int:
             _tidy(folder, keep, failed=status == 1)
     if status == 1:
         screen.line(f"what is left to look at: {folder}")
-    return status
+    return DemoOutcome(status, tuple(demo.promises), folder)
 
 
 @contextlib.contextmanager
@@ -96,6 +107,7 @@ class _Demo:
         self._screen = screen
         self._folder = folder
         self._clock = SystemClock()
+        self.promises: list[Promise] = []
 
     async def run(self, calls: int) -> int:
         """All of it; the exit status."""
@@ -104,7 +116,6 @@ class _Demo:
         )
         director = CallDirector(self._screen, self._clock)
         audience = Audience(director.on_webhook, director.on_report)
-        broken = 0
         async with AsyncExitStack() as stack:
             stage = await set_up(stack, self._folder, self._clock, SystemTokens(), audience)
             stack.callback(self._write_sip_log, stage)
@@ -114,9 +125,10 @@ class _Demo:
                     self._screen.heading(f"Call {number} of {calls}" if calls > 1 else "The call")
                     evidence = await director.direct(stage, client, number)
                     self._show_results(evidence)
-                    broken += self._show_promises(judge(evidence))
+                    self._show_promises(judge(evidence))
         left = stage.service.exit_status
-        broken += self._show_promises([Promise(left == 0, "The service drained and left with status 0", f"{left}")])
+        self._show_promises([Promise(left == 0, "The service drained and left with status 0", f"{left}")])
+        broken = sum(not promise.kept for promise in self.promises)
         self._screen.line()
         self._screen.line(f"{broken} promises broken" if broken else "every promise kept")
         return 1 if broken else 0
@@ -152,11 +164,11 @@ class _Demo:
             fact("WAV", str(wav))
             fact("MP3", str(mp3))
 
-    def _show_promises(self, promises: list[Promise]) -> int:
+    def _show_promises(self, promises: list[Promise]) -> None:
+        self.promises += promises
         self._screen.line()
         for promise in promises:
             self._screen.promise(promise.kept, promise.text, promise.detail)
-        return sum(not promise.kept for promise in promises)
 
     def _write_sip_log(self, stage: Stage) -> None:
         text = "\n".join(_readable(passed) for passed in stage.carrier.passed)
