@@ -2,16 +2,21 @@
 
 import asyncio
 import logging
+import re
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod, ContentEncodingError
 
 from control_api.boundary import Boundary
-from control_api.errors import CRASH, ErrorReply
+from control_api.errors import CRASH, ErrorReply, MethodNotAllowed, UnsupportedMediaType, error_reply
 
 MAX_CONNECTIONS: Final = 2_000
 LINGERING_S: Final = 5.0
 _NOT_HTTP: Final = ErrorReply(400, "invalid_request", "The request is not valid HTTP.")
+# aiohttp knows a fixed list of methods; this is how it shows a request line that is sound but for the method.
+_ONLY_ITS_METHOD: Final = re.compile(r"b'[A-Za-z-]{1,32} \S+ HTTP/1\.[01]'", re.ASCII)
+_METHODS: Final = ("GET", "HEAD", "POST")  # of all paths together
 
 
 class HttpProtocol(web.RequestHandler):
@@ -51,7 +56,7 @@ class HttpProtocol(web.RequestHandler):
             raise ConnectionResetError("a reply was under way")
         if status >= 500:
             self.logger.error("a request crashed outside its route", exc_info=exc)
-        response = self._boundary.refusal(request, CRASH if status >= 500 else _NOT_HTTP)
+        response = self._boundary.refusal(request, CRASH if status >= 500 else _refusal_of(exc))
         response.force_close()
         return response
 
@@ -63,3 +68,12 @@ class HttpProtocol(web.RequestHandler):
             error = ErrorReply(resp.status, "invalid_request", "The request is not valid HTTP.")
             resp = self._boundary.refusal(request, error)
         return await super().finish_response(request, resp, start_time)
+
+
+def _refusal_of(flaw: BaseException | None) -> ErrorReply:
+    """What to say of a request that could not be parsed."""
+    if isinstance(flaw, ContentEncodingError):
+        return error_reply(UnsupportedMediaType("The body may be compressed with gzip or deflate alone.")) or _NOT_HTTP
+    if isinstance(flaw, BadHttpMethod) and _ONLY_ITS_METHOD.search(flaw.message):
+        return error_reply(MethodNotAllowed(_METHODS)) or _NOT_HTTP
+    return _NOT_HTTP

@@ -1,7 +1,6 @@
 """The body of a request: bounded in size and in time, declared as JSON."""
 
 import asyncio
-import re
 from typing import Final
 
 from aiohttp import web
@@ -10,16 +9,15 @@ from control_api.errors import InvalidRequest, PayloadTooLarge, UnsupportedMedia
 from control_api.json_body import parse_json
 
 BODY_TIMEOUT_S: Final = 15
-_JSON_TYPE: Final = re.compile(
-    r"application/json[ \t]*(?:;[ \t]*charset[ \t]*=[ \t]*(?:utf-8|\"utf-8\")[ \t]*)?;?[ \t]*", re.ASCII | re.IGNORECASE
-)
+_CHARSETS: Final = ("utf-8", "utf8")
+_CODINGS: Final = ("", "identity", "gzip", "deflate")  # those that are undone before the body comes here, and none
+_NOT_JSON: Final = "The body must be sent as Content-Type: application/json, in UTF-8."
 
 
 async def read_json(request: web.Request, max_body_bytes: int) -> object:
     """The parsed body. Raises PayloadTooLarge, UnsupportedMediaType, InvalidRequest, in this order."""
     raw = await _read(request, max_body_bytes)
-    if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")):
-        raise UnsupportedMediaType("The body must be sent as Content-Type: application/json, in UTF-8.")
+    _check_type(request)
     return parse_json(raw)
 
 
@@ -30,9 +28,21 @@ async def read_optional_json(request: web.Request, max_body_bytes: int) -> objec
     raw = await _read(request, max_body_bytes)
     if not raw:
         return None
-    if not _JSON_TYPE.fullmatch(request.headers.get("Content-Type", "")):
-        raise UnsupportedMediaType("The body must be sent as Content-Type: application/json, in UTF-8.")
+    _check_type(request)
     return parse_json(raw)
+
+
+def _check_type(request: web.Request) -> None:
+    """Parameters mean nothing to JSON (RFC 8259 section 11), but another charset says that it is none of ours."""
+    media_type, *parameters = request.headers.get("Content-Type", "").split(";")
+    if media_type.strip().lower() != "application/json":
+        raise UnsupportedMediaType(_NOT_JSON)
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in _CHARSETS:
+            raise UnsupportedMediaType(_NOT_JSON)
+    if request.headers.get("Content-Encoding", "").strip().lower() not in _CODINGS:
+        raise UnsupportedMediaType("The body may be compressed with gzip or deflate alone.")
 
 
 async def _read(request: web.Request, max_body_bytes: int) -> bytes:

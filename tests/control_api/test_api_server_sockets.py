@@ -113,6 +113,23 @@ async def test_what_is_no_http_is_400_in_json(raw: bytes) -> None:
         assert headers["Server"] == "maskbridge"
 
 
+@pytest.mark.parametrize("method", [b"BREW", b"get", b"X-Y"])
+async def test_a_method_that_nobody_knows_is_405_in_json(method: bytes) -> None:
+    async with Running() as port:
+        status, headers, body = parts(await exchange(port, method + b" /v1/masking/calls HTTP/1.1\r\n" + CLOSE))
+        assert (status, json.loads(body)["error"]["code"]) == (405, "method_not_allowed")
+        assert headers["Allow"] == "GET, HEAD, POST"
+        assert headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("coding", [b"br", b"zstd"])
+async def test_a_coding_that_the_server_cannot_undo_is_415_in_json(coding: bytes) -> None:
+    async with Running() as port:
+        raw = b"POST /v1/masking/calls HTTP/1.1\r\nContent-Encoding: " + coding + b"\r\nContent-Length: 2\r\n" + CLOSE
+        status, _, body = parts(await exchange(port, raw + b"{}"))
+        assert (status, json.loads(body)["error"]["code"]) == (415, "unsupported_media_type")
+
+
 async def test_an_unknown_expectation_is_refused_in_json() -> None:
     async with Running() as port:
         raw = b"GET /healthz HTTP/1.1\r\nExpect: miracles\r\n" + CLOSE
