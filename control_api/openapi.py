@@ -138,12 +138,22 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.query is not None:
         schema = operation.query.model_json_schema(ref_template=_REF + "{model}")
         for name, described in schema["properties"].items():
-            schema_of_one = {key: part for key, part in described.items() if key not in ("description", "title")}
-            parameters.append(_parameter(name, "query", schema_of_one, described.get("description", "")))
+            parameters.append(_parameter(name, "query", _query_schema(described), described.get("description", "")))
     if operation.body is not None:
         key_schema = {"type": "string", "minLength": 1, "maxLength": 255}
         parameters.append(_parameter("Idempotency-Key", "header", key_schema, "Makes the request repeatable"))
     return parameters
+
+
+def _query_schema(described: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a query parameter, which is a string in a URL and therefore never null."""
+    schema = {key: part for key, part in described.items() if key not in ("description", "title")}
+    alternatives = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
+    if alternatives:
+        schema.pop("default", None)
+        (schema_when_given,) = alternatives
+        schema |= schema_when_given
+    return schema
 
 
 def _parameter(

@@ -35,7 +35,12 @@ RECORDING_FOLDER: Final = "recordings/"
 
 # C0, DEL and C1 controls, the line separators, and lone surrogates, which no UTF-8 can carry.
 _UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+_PRINTABLE_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+_WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,4000}", re.ASCII)  # as many digits as Python converts without more ado
+# As documented; what breaks it is told as `invalid_numbers`, by the one who knows the trunks.
+_PARTY_PATTERN: Final = (
+    r"^((\+?9[ -]*1[ -]*|0[ -]*)?[6-9]([ -]*[0-9]){9}|[Ss][Ii][Pp]:[A-Za-z0-9+_.-]{1,64}@[A-Za-z0-9.:\[\]-]+)$"
+)
 
 
 def _printable(text: str) -> str:
@@ -56,7 +61,11 @@ def _moment(text: object) -> object:
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Moment = Annotated[int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-PrintableText = Annotated[str, Strict(), AfterValidator(_printable)]
+PrintableText = Annotated[
+    str, Strict(), AfterValidator(_printable), Field(json_schema_extra={"pattern": _PRINTABLE_PATTERN})
+]
+PartyText = Annotated[str, Strict(), Field(json_schema_extra={"pattern": _PARTY_PATTERN})]
+AtLeastOne = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_whole_number)]
 
 
 class Wire(BaseModel):
@@ -84,8 +93,8 @@ class PlaceCallBody(Wire):
         }
     )
 
-    party_a: Annotated[str, Strict(), Field(min_length=1, description="Called first: a 10-digit Indian mobile number")]
-    party_b: Annotated[str, Strict(), Field(min_length=1, description="Called when A has answered")]
+    party_a: Annotated[PartyText, Field(description="Called first: a 10-digit Indian mobile number")]
+    party_b: Annotated[PartyText, Field(description="Called when A has answered")]
     max_duration_sec: Annotated[int, Strict(), Field(ge=10, le=7200)] | None = Field(
         default=None, description="Seconds from B being connected after which the call is ended"
     )
@@ -119,10 +128,8 @@ class PlaceCallBody(Wire):
 class CallLogQuery(Wire):
     """Which calls to list, newest first; the dates are exclusive."""
 
-    page: Annotated[int, BeforeValidator(_whole_number), Strict(), Field(ge=1)] = 1
-    per_page: Annotated[int, BeforeValidator(_whole_number), Strict(), Field(ge=1)] = Field(
-        default=PER_PAGE_DEFAULT, description=f"Above {PER_PAGE_MAX} it is {PER_PAGE_MAX}"
-    )
+    page: AtLeastOne = 1
+    per_page: AtLeastOne = Field(default=PER_PAGE_DEFAULT, description=f"Above {PER_PAGE_MAX} it is {PER_PAGE_MAX}")
     status: CallStatus | None = None
     start_date: Moment | None = Field(default=None, description="Only calls that started after it")
     end_date: Moment | None = Field(default=None, description="Only calls that started before it")

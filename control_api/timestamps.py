@@ -7,7 +7,7 @@ from typing import Final
 # RFC 3339 section 5.6 date-time. A `+` of the offset that a client forgot to percent-encode in a query arrives as a
 # space, so a space stands for it.
 _DATE_TIME: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([-+ ])([0-9]{2}):([0-9]{2}))",
     re.ASCII,
 )

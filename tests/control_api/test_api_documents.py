@@ -8,8 +8,11 @@ from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from b2bua.call.masking import normalise_mobile, parse_party
 from control_api import schemas
 from control_api.errors import ERRORS
 from control_api.openapi import build_openapi
@@ -42,6 +45,34 @@ async def test_the_document_is_valid_openapi_3_1(world: ApiWorld) -> None:
     assert document["openapi"].startswith("3.1")
     assert document == world.document
     assert document["servers"] == [{"url": "http://calls.example"}]
+
+
+def test_query_parameters_say_what_is_taken_in_words_of_json_schema() -> None:
+    parameters = build_openapi("http://x", "1")["paths"]["/v1/masking/call-logs"]["get"]["parameters"]
+    schemas = {parameter["name"]: parameter["schema"] for parameter in parameters}
+    assert schemas["page"] == {"type": "integer", "minimum": 1, "default": 1}
+    assert schemas["per_page"] == {"type": "integer", "minimum": 1, "default": 20}
+    assert schemas["status"] == {"$ref": "#/components/schemas/CallStatus"}
+    assert schemas["start_date"] == schemas["end_date"] == {"type": "string", "format": "date-time"}
+    assert schemas["reference"].keys() == {"type", "maxLength", "pattern"}
+
+
+@pytest.mark.parametrize(
+    "party", ["9876543210", "+919876543210", "91 98765-43210", "0-98765 43210", "sip:9876543210@127.0.0.1:5060"]
+)
+def test_a_good_party_fits_the_documented_pattern(party: str) -> None:
+    schema = build_openapi("http://x", "1")["components"]["schemas"]["PlaceCallBody"]["properties"]["party_a"]
+    assert re.search(schema["pattern"], party)
+    assert parse_party(party, sip_allowed=True) is not None
+
+
+@given(
+    text=st.from_regex(r"\+?[0-9][0-9 -]{8,15}", fullmatch=True)
+    | st.from_regex(r"\+?9 ?1 ?[5-9][0-9]{9}", fullmatch=True)
+)
+def test_the_documented_pattern_of_numbers_is_what_is_taken(text: str) -> None:
+    schema = build_openapi("http://x", "1")["components"]["schemas"]["PlaceCallBody"]["properties"]["party_b"]
+    assert (re.search(schema["pattern"], text) is None) == (normalise_mobile(text) is None)
 
 
 def test_every_route_is_documented_and_nothing_else() -> None:

@@ -38,7 +38,7 @@ async def test_pages_newest_first(world: ApiWorld) -> None:
 
 async def test_past_the_end_is_empty(world: ApiWorld) -> None:
     await world.place()
-    for page in ("2", "999999999999999999"):
+    for page in ("2", "9" * 18, "9" * 19, "9" * 400):
         reply = await world.get(f"{LOGS}?page={page}")
         assert (reply.status, reply.json["data"]) == (200, [])
         assert (reply.json["meta"]["total"], reply.json["meta"]["page"]) == (1, int(page))
@@ -51,7 +51,8 @@ async def test_an_empty_log_has_no_pages(world: ApiWorld) -> None:
 
 async def test_per_page_is_clamped(world: ApiWorld) -> None:
     assert (await world.get(LOGS + "?per_page=100")).json["meta"]["per_page"] == 100
-    assert (await world.get(LOGS + "?per_page=5000")).json["meta"]["per_page"] == 100
+    for per_page in ("101", "5000", "9" * 30):
+        assert (await world.get(f"{LOGS}?per_page={per_page}")).json["meta"]["per_page"] == 100
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,6 @@ async def test_per_page_is_clamped(world: ApiWorld) -> None:
         ("page=1.5", "page"),
         ("page=one", "page"),
         ("page=%D9%A1", "page"),
-        ("page=" + "9" * 19, "page"),
         ("per_page=0", "per_page"),
         ("per_page=-5", "per_page"),
         ("page=1&page=2", "page"),
