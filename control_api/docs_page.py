@@ -45,7 +45,7 @@ def render_docs(document: dict[str, Any]) -> str:
             tag = operation["tags"][0]
             sections[tag].append(_operation(method.upper(), path, operation, document))
             contents[tag].append(
-                f'<li><a href="#{escape(operation["operationId"])}">{_verb(method.upper())} '
+                f'<li>{_verb(method.upper())} <a href="#{escape(operation["operationId"])}">'
                 f"<code>{escape(path)}</code></a> {escape(operation['summary'])}</li>"
             )
     about = "".join(f"<p>{_text(paragraph)}</p>" for paragraph in info["description"].split("\n\n"))
@@ -66,17 +66,17 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     parts = [f"<p>{_text(operation['description'])}</p>"]
     if "parameters" in operation:
         rows = "".join(
-            _row(one["name"], one["in"], one["required"], one["schema"], one.get("description", ""))
+            _row(one["name"], one["required"], _named(one["schema"], document), one.get("description", ""), one["in"])
             for one in operation["parameters"]
         )
-        parts.append(f"<h4>Parameters</h4>{_table(rows)}")
+        parts.append(f"<h4>Parameters</h4>{_table(rows, ('Name', 'In', 'Type', 'Meaning'))}")
     if "requestBody" in operation:
         schema = _resolve(operation["requestBody"]["content"]["application/json"]["schema"], document)
         rows = "".join(
-            _row(name, "body", name in schema.get("required", ()), one, one.get("description", ""))
+            _row(name, name in schema.get("required", ()), one, one.get("description", ""))
             for name, one in schema["properties"].items()
         )
-        parts.append(f"<h4>Body</h4>{_table(rows)}")
+        parts.append(f"<h4>Body</h4>{_table(rows, ('Name', 'Type', 'Meaning'))}")
         parts += [_json(example) for example in schema.get("examples", ())]
     parts.append("<h4>Replies</h4>")
     parts += [_response(status, response) for status, response in operation["responses"].items()]
@@ -100,17 +100,16 @@ def _response(status: str, response: dict[str, Any]) -> str:
     )
 
 
-def _table(rows: str) -> str:
-    return (
-        '<div class="scroll"><table><thead><tr><th>Name</th><th>In</th><th>Type</th><th>Meaning</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+def _table(rows: str, columns: tuple[str, ...]) -> str:
+    heads = "".join(f"<th>{column}</th>" for column in columns)
+    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def _row(name: str, place: str, required: bool, schema: dict[str, Any], description: str) -> str:
+def _row(name: str, required: bool, schema: dict[str, Any], description: str, place: str | None = None) -> str:
     need = "required. " if required else ""
+    where = "" if place is None else f"<td>{escape(place)}</td>"
     return (
-        f"<tr><td><code>{escape(name)}</code></td><td>{escape(place)}</td><td>{escape(_type(schema))}</td>"
+        f"<tr><td><code>{escape(name)}</code></td>{where}<td>{escape(_type(schema))}</td>"
         f"<td>{escape(need)}{_text(description)}</td></tr>"
     )
 
@@ -119,8 +118,8 @@ def _type(schema: dict[str, Any]) -> str:
     """A schema in a few words."""
     if "anyOf" in schema:
         return " or ".join(_type(one) for one in schema["anyOf"] if one.get("type") != "null")
-    if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
+    if "enum" in schema:
+        return "one of " + ", ".join(schema["enum"])
     words = [str(schema.get("type", "any"))]
     if "format" in schema:
         words.append(f"({schema['format']})")
@@ -130,6 +129,11 @@ def _type(schema: dict[str, Any]) -> str:
     if "maxLength" in schema:
         words.append(f"up to {schema['maxLength']} characters")
     return " ".join(words)
+
+
+def _named(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What a schema refers to, or itself."""
+    return _resolve(schema, document) if "$ref" in schema else schema
 
 
 def _resolve(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:

@@ -166,6 +166,7 @@ async def test_the_page_is_self_contained(world: ApiWorld) -> None:
     assert len(page.ids) == len(set(page.ids)) == len(OPERATIONS)
     assert 'name="viewport"' in html
     assert "prefers-color-scheme:dark" in html
+    assert "one of initiated, ringing, answered, in-progress, completed, failed, no-answer" in html
     for operation in OPERATIONS:
         assert f"<code>{operation.path}</code>" in html
 
