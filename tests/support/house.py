@@ -271,7 +271,7 @@ class House:
     def bring_store_back(self) -> None:
         """It can be written again."""
         self.store_is_down = False
-        del self.store.run  # type: ignore[attr-defined]
+        del self.store.run
 
     async def run(self, seconds: float) -> None:
         """Move the clock on, the store keeping up at every step."""
