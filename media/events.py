@@ -38,7 +38,7 @@ class PlaybackFinished:
 
 @dataclass(frozen=True, slots=True)
 class RecordingFinished:
-    """A recording's WAV is complete under its final name. `gap_frames` were dropped at the queue."""
+    """A recording's WAV is complete under its final name. `gap_frames` of 20 ms never reached it."""
 
     call_id: str
     wav_path: str

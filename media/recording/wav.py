@@ -36,12 +36,13 @@ def wav_header(pcm_bytes: int) -> bytes:
 class WavWriter:
     """A new file being written. Every method may raise OSError; `close` must follow in any case."""
 
-    __slots__ = ("_descriptor", "pcm_bytes")
+    __slots__ = ("_descriptor", "_owed", "pcm_bytes")
 
     def __init__(self, path: Path) -> None:
         """Create `path`; FileExistsError where there is one."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
         self.pcm_bytes = 0
+        self._owed = False  # whether the file is shorter than its PCM: the last was left out
         try:
             self._write_all(wav_header(0), 0)
         except OSError:
@@ -58,14 +59,21 @@ class WavWriter:
         if pcm:
             self._write_all(pcm, HEADER_BYTES + self.pcm_bytes)
             self.pcm_bytes += len(pcm)
+            self._owed = False
             self._write_all(wav_header(self.pcm_bytes), 0)
 
+    def leave_out(self, pcm_bytes: int) -> None:
+        """Put so many bytes of silence after what there is, without asking anything of the disk."""
+        self.pcm_bytes += min(pcm_bytes, LARGEST_PCM_BYTES - self.pcm_bytes)
+        self._owed = True
+
     def truncate(self, pcm_bytes: int) -> None:
-        """Cut off what goes beyond so many bytes of PCM."""
-        if pcm_bytes < self.pcm_bytes:
-            self.pcm_bytes = pcm_bytes
-            self._write_all(wav_header(pcm_bytes), 0)
-            os.ftruncate(self._descriptor, HEADER_BYTES + pcm_bytes)
+        """Cut off what goes beyond so many bytes of PCM; silence left out before becomes part of the file."""
+        if pcm_bytes < self.pcm_bytes or self._owed:
+            self.pcm_bytes = min(pcm_bytes, self.pcm_bytes)
+            self._write_all(wav_header(self.pcm_bytes), 0)
+            os.ftruncate(self._descriptor, HEADER_BYTES + self.pcm_bytes)
+            self._owed = False
 
     def sync(self) -> None:
         """Wait until all of it is on the disk."""

@@ -1,5 +1,6 @@
 """What the recorder's two threads do: write live recordings, and close finished ones. No threads in here."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.recording.journal import Journal, JournalEntry, part_of, place_of
 from media.recording.recovery import complete, duration_of
 from media.recording.tap import QueueTap
-from media.recording.timeline import FRAME_BYTES, Timeline
+from media.recording.timeline import CHANNELS, FRAME_BYTES, Timeline
 from media.recording.wav import WavWriter
 
 WRITE_INTERVAL_S: Final = 1.0
+GAP_FRAME: Final = 160  # samples of a channel in 20 ms
 
+_log = logging.getLogger(__name__)
 _FOLDER_MODE: Final = 0o750
 
 
@@ -29,11 +32,38 @@ class LiveRecording:
     timeline: Timeline
     wav: WavWriter
     write_at: float
+    written: bool = False
+    refused: OSError | None = None
+    refused_frames: int = 0
 
     @property
     def part(self) -> Path:
         """The file being written."""
         return part_of(self.place)
+
+    @property
+    def gap_frames(self) -> int:
+        """Frames of 20 ms that never reached the file: dropped at the queue, or refused by the disk."""
+        return self.tap.gap_frames + self.refused_frames
+
+    def append(self, pcm: bytes) -> None:
+        """Write PCM; what the disk refuses is silence in the file, so that what comes later stands in its place."""
+        try:
+            self.wav.append(pcm)
+        except OSError as error:
+            if self.refused is None:
+                _log.warning("recording of call %s has a gap: %s", self.call_id, error)
+            self.refused = error
+            self.refused_frames += CHANNELS * len(pcm) // (FRAME_BYTES * GAP_FRAME)
+            self.wav.leave_out(len(pcm))
+        else:
+            self.written = True
+
+    def end(self, pcm_bytes: int) -> None:
+        """Bring the file to its length. OSError, also where the disk took nothing at all of it."""
+        self.wav.truncate(pcm_bytes)
+        if self.refused is not None and not self.written:
+            raise self.refused
 
 
 class RecordingWriter:
@@ -93,11 +123,8 @@ class RecordingWriter:
             if now < live.write_at:
                 continue
             live.write_at = now + WRITE_INTERVAL_S
-            try:
-                while pcm := live.timeline.drain(now):
-                    live.wav.append(pcm)
-            except OSError as error:
-                self._drop(live, error)
+            while pcm := live.timeline.drain(now):
+                live.append(pcm)
 
     def finish(self, call_id: str, ended_at: float) -> None:
         """Write the rest up to monotonic second `ended_at` and hand over; unknown calls are ignored."""
@@ -106,10 +133,10 @@ class RecordingWriter:
             return
         live.tap.close()
         self._place_queued(live)
+        for pcm in live.timeline.finish(ended_at):
+            live.append(pcm)
         try:
-            for pcm in live.timeline.finish(ended_at):
-                live.wav.append(pcm)
-            live.wav.truncate(max(0, live.timeline.position_at(ended_at)) * FRAME_BYTES)
+            live.end(max(0, live.timeline.position_at(ended_at)) * FRAME_BYTES)
         except OSError as error:
             self._drop(live, error)
             return
@@ -143,7 +170,7 @@ class RecordingWriter:
     def _forget(self, live: LiveRecording) -> None:
         live.tap.close()
         del self._live[live.call_id]
-        self.gap_frames += live.tap.gap_frames
+        self.gap_frames += live.gap_frames
         self.discarded_packets += live.timeline.discarded
 
     def _fail(self, call_id: str, path: str, error: Exception) -> None:
@@ -162,7 +189,7 @@ class RecordingCloser:
 
     def close(self, live: LiveRecording) -> None:
         """Bring one to its end: `RecordingFinished`, or `RecordingFailed` when the disk refuses."""
-        gap_frames = live.tap.gap_frames
+        gap_frames = live.gap_frames
         try:
             if gap_frames:
                 self._journal.write(JournalEntry(live.call_id, live.path, gap_frames))

@@ -194,6 +194,49 @@ def test_a_full_disk_fails_one_recording_and_no_other(bench, monkeypatch, moment
     assert not part_of(bench.root / "a.wav").exists()
 
 
+def test_a_disk_that_was_full_for_a_while_leaves_a_counted_gap(bench, monkeypatch, caplog):
+    tap = bench.begin()
+    full = [False]
+    real = os.pwrite
+
+    def pwrite(descriptor, content, offset):
+        if full[0] and offset + len(content) > os.fstat(descriptor).st_size:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, content, offset)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    for second in range(6):
+        full[0] = second in (2, 3)
+        speak(tap, 0, second * 50, 50)
+        bench.writer.turn(START + second + 1.0)
+    bench.writer.finish("call-1", START + 6)
+    [event] = bench.events
+    assert isinstance(event, RecordingFinished)
+    assert event.duration_ms == 6000
+    assert 150 <= event.gap_frames <= 250, "two seconds of two channels"
+    left, _ = samples(bench.root / WAV)
+    assert len(left) == 48_000
+    silent = [second for second in range(6) if not any(left[second * 8000 : second * 8000 + 5600])]
+    assert silent == [2, 3], "what came before and after is in its place"
+    assert caplog.text.count("has a gap") == 1
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_what_it_has(bench, monkeypatch):
+    tap = bench.begin()
+    speak(tap, 0, 0, 50)
+    bench.writer.turn(START + 1.0)
+    monkeypatch.setattr(WavWriter, "append", lambda _wav, _pcm: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    speak(tap, 0, 50, 50)
+    bench.writer.finish("call-1", START + 2)
+    [event] = bench.events
+    assert isinstance(event, RecordingFinished)
+    assert event.duration_ms == 2000
+    left, _ = samples(bench.root / WAV)
+    assert len(left) == 16_000
+    assert any(left[:5600])
+    assert not any(left[8000:])
+
+
 def test_a_disk_that_refuses_to_sync_fails_the_recording(bench, monkeypatch):
     def refuse(_):
         raise OSError(errno.EIO, "Input/output error")
