@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from b2bua.clock import Clock
 from b2bua.switch.journal import Journal
 from b2bua.switch.settlement import Settlement
 from media.recording.mp3 import Mp3Error, Mp3Pool, Mp3Tags
+from storage.errors import StorageError
 from storage.records import Recording, WebhookEvent
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
@@ -23,7 +24,15 @@ LOG: Final = logging.getLogger(__name__)
 
 QUEUE_LIMIT: Final = 1_000  # recordings remembered for export; beyond it they wait in the database
 SWEEP_S: Final = 30.0  # how often the database is asked for what memory has forgotten or could not do
-EXPORT_TRIES: Final = 5  # then the recording stays WAV only until the next start
+LONGEST_REST_S: Final = 3600.0  # a recording that cannot be exported is tried again ever more rarely, never given up
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """How long a recording rests after a failed export, and until which monotonic second."""
+
+    rest_s: float
+    until: float
 
 
 class Recordings:
@@ -49,7 +58,7 @@ class Recordings:
         self._clock = clock
         self._queue: deque[Recording] = deque()
         self._busy: set[str] = set()
-        self._tries: dict[str, int] = {}
+        self._resting: dict[str, _Rest] = {}
         self._more = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.exported = 0
@@ -90,8 +99,15 @@ class Recordings:
 
     async def _sweep(self) -> None:
         while True:
-            for recording in await self._store.read(_without_mp3):
-                if self._tries.get(recording.call_id, 0) < EXPORT_TRIES:
+            try:
+                waiting = await self._store.read(_without_mp3)
+            except StorageError as error:
+                LOG.warning("recordings to export cannot be looked for now: %s", error)
+                waiting = []
+            now = self._clock.monotonic()
+            for recording in waiting:
+                rest = self._resting.get(recording.call_id)
+                if rest is None or rest.until <= now:
                     self._enqueue(recording)
             await asyncio.sleep(SWEEP_S)
 
@@ -110,12 +126,14 @@ class Recordings:
             await self._pool.export(self._root / recording.wav_path, self._root / mp3_path, tags)
         except Mp3Error as error:
             self.failed += 1
-            self._tries[recording.call_id] = self._tries.get(recording.call_id, 0) + 1
+            earlier = self._resting.get(recording.call_id)
+            rest_s = SWEEP_S if earlier is None else min(earlier.rest_s * 2, LONGEST_REST_S)
+            self._resting[recording.call_id] = _Rest(rest_s, self._clock.monotonic() + rest_s)
             LOG.error("the recording of call %s could not be made into MP3: %s", recording.call_id, error)
             self._busy.discard(recording.call_id)
             return
         self.exported += 1
-        self._tries.pop(recording.call_id, None)
+        self._resting.pop(recording.call_id, None)
         self._journal.add(lambda unit: self._ready(unit, recording, mp3_path), lambda _r: self._announced(recording))
 
     def _ready(self, unit: UnitOfWork, recording: Recording, mp3_path: str) -> None:

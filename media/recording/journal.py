@@ -57,8 +57,13 @@ class Journal:
             raise ValueError("the call id cannot be a file's name")
         place = self._folder / (entry.call_id + _SUFFIX)
         draft = place.with_suffix(".draft")
-        draft.write_text(json.dumps({"call_id": entry.call_id, "path": entry.path, "gap_frames": entry.gap_frames}))
-        os.replace(draft, place)
+        try:
+            draft.write_text(json.dumps({"call_id": entry.call_id, "path": entry.path, "gap_frames": entry.gap_frames}))
+            os.replace(draft, place)
+        except OSError:
+            with suppress(OSError):
+                draft.unlink()
+            raise
 
     def remove(self, call_id: str) -> None:
         """Forget a call; harmless when it is not there."""

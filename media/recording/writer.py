@@ -192,7 +192,9 @@ class RecordingCloser:
         gap_frames = live.gap_frames
         try:
             if gap_frames:
-                self._journal.write(JournalEntry(live.call_id, live.path, gap_frames))
+                # Only a start after a crash reads it: that it cannot be noted now is no reason to lose the recording.
+                with suppress(OSError):
+                    self._journal.write(JournalEntry(live.call_id, live.path, gap_frames))
             live.wav.sync()
             complete(live.part, live.place)
         except OSError as error:

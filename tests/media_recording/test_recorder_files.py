@@ -225,12 +225,18 @@ def test_a_disk_that_is_full_at_the_end_keeps_what_it_has(bench, monkeypatch):
     tap = bench.begin()
     speak(tap, 0, 0, 50)
     bench.writer.turn(START + 1.0)
-    monkeypatch.setattr(WavWriter, "append", lambda _wav, _pcm: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(WavWriter, "append", refuse)
+    monkeypatch.setattr(os, "replace", refuse)
     speak(tap, 0, 50, 50)
     bench.writer.finish("call-1", START + 2)
     [event] = bench.events
     assert isinstance(event, RecordingFinished)
     assert event.duration_ms == 2000
+    assert not list(bench.root.rglob("*.draft"))
     left, _ = samples(bench.root / WAV)
     assert len(left) == 16_000
     assert any(left[:5600])

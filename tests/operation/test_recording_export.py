@@ -1,0 +1,94 @@
+"""An export that cannot be made now is made later: a full disk or a locked database loses no `recording.ready`."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from b2bua.switch import recordings as exporting
+from b2bua.switch.recordings import Recordings
+from media.recording.mp3 import Mp3Error
+from storage.errors import StoreUnavailable
+from storage.records import Recording
+from tests.support.manual_clock import ManualClock
+
+WAITING = Recording("call-1", "org-1", "2026/01/31/call-1.wav", None, 1000, 0, 1)
+
+
+class Disk:
+    """A store and a pool that refuse for a while, and a journal that takes everything at once."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.unreadable = 0
+        self.full = True
+        self.tries = 0
+        self.exported = asyncio.Event()
+
+    async def read(self, _work: Callable[[Any], Any]) -> list[Recording]:
+        self.looks += 1
+        if self.looks <= self.unreadable:
+            raise StoreUnavailable("database is locked")
+        return [] if self.exported.is_set() else [WAITING]
+
+    async def export(self, _wav: Path, _mp3: Path, _tags: object) -> None:
+        self.tries += 1
+        if self.full:
+            raise Mp3Error("No space left on device")
+
+    def add(self, _work: object, done: Callable[[object], None]) -> None:
+        self.exported.set()
+        done(None)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    monkeypatch.setattr(exporting, "SWEEP_S", 0.001)
+    monkeypatch.setattr(exporting, "LONGEST_REST_S", 8.0)
+    return Disk()
+
+
+def _recordings(disk: Disk, clock: ManualClock) -> Recordings:
+    made = Recordings(cast(Any, disk), cast(Any, disk), cast(Any, None), cast(Any, disk), Path(), clock, lambda _: None)
+    made.start(workers=1)
+    return made
+
+
+async def _looks(disk: Disk, count: int) -> None:
+    """Until the database has been asked so often."""
+    until = disk.looks + count
+    async with asyncio.timeout(10):
+        while disk.looks < until:  # noqa: ASYNC110 - the loop's own time is what is waited for
+            await asyncio.sleep(0.001)
+
+
+async def test_it_is_tried_more_and_more_rarely_and_never_given_up(disk: Disk) -> None:
+    clock = ManualClock()
+    recordings = _recordings(disk, clock)
+    try:
+        await _looks(disk, 5)
+        assert disk.tries == 1, "it rests first"
+        for tries in range(2, 30):
+            clock.advance(8.0)
+            await _looks(disk, 3)
+            assert disk.tries == tries
+        disk.full = False
+        clock.advance(8.0)
+        async with asyncio.timeout(10):
+            await disk.exported.wait()
+        assert (recordings.exported, recordings.failed) == (1, 29)
+    finally:
+        await recordings.close()
+
+
+async def test_a_database_that_cannot_be_read_for_a_while_does_not_end_the_search(disk: Disk) -> None:
+    disk.unreadable, disk.full = 3, False
+    recordings = _recordings(disk, ManualClock())
+    try:
+        async with asyncio.timeout(10):
+            await disk.exported.wait()
+        assert disk.looks > 3
+    finally:
+        await recordings.close()
