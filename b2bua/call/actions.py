@@ -214,6 +214,11 @@ def end_by_client(call: Progress, event: CallEvent) -> Effects:
     return _end(call, HangupCause.API_HANGUP)
 
 
+def end_by_failure(call: Progress, event: CallEvent) -> Effects:
+    """Something of ours failed: the call cannot be trusted to work any more."""
+    return _end(call, HangupCause.NETWORK_ERROR)
+
+
 def end_by_stop(call: Progress, event: CallEvent) -> Effects:
     """The process stops."""
     return _end(call, HangupCause.SYSTEM_RESTART)

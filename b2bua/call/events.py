@@ -117,6 +117,11 @@ class RecordingStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemFailed:
+    """An effect could not be carried out: a defect or an overload on our side."""
+
+
+@dataclass(frozen=True, slots=True)
 class SystemStopping:
     """The process will not wait for the call any longer."""
 
@@ -135,5 +140,6 @@ CallEvent = (
     | ReservationRefused
     | HangupRequested
     | RecordingStopped
+    | SystemFailed
     | SystemStopping
 )

@@ -27,6 +27,7 @@ from b2bua.call.events import (
     ReservationExtended,
     ReservationRefused,
     Started,
+    SystemFailed,
     SystemStopping,
 )
 from b2bua.call.model import Leg
@@ -77,6 +78,7 @@ class Input(StrEnum):
     HANGUP_REQUESTED = "hangup_requested"
     RECORDING_STOPPED = "recording_stopped"
     SYSTEM_STOPPING = "system_stopping"
+    SYSTEM_FAILED = "system_failed"
 
 
 INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
@@ -107,12 +109,14 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
     (HangupRequested, None): Input.HANGUP_REQUESTED,
     (RecordingStopped, None): Input.RECORDING_STOPPED,
     (SystemStopping, None): Input.SYSTEM_STOPPING,
+    (SystemFailed, None): Input.SYSTEM_FAILED,
 }
 
 TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.ADMITTED, Input.STARTED): (actions.dial_a, State.DIALLING_A),
     (State.ADMITTED, Input.HANGUP_REQUESTED): (actions.end_by_client, State.ENDING),
     (State.ADMITTED, Input.SYSTEM_STOPPING): (actions.end_by_stop, State.ENDING),
+    (State.ADMITTED, Input.SYSTEM_FAILED): (actions.end_by_failure, State.ENDING),
     (State.DIALLING_A, Input.A_RINGS): (actions.a_rings, State.RINGING_A),
     (State.DIALLING_A, Input.A_EARLY_MEDIA): (actions.a_rings, State.RINGING_A),
     (State.DIALLING_A, Input.A_ANSWERS): (actions.a_answers, State.DIALLING_B),
@@ -123,6 +127,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.DIALLING_A, Input.RING_A_OVER): (actions.a_rang_out, State.ENDING),
     (State.DIALLING_A, Input.HANGUP_REQUESTED): (actions.end_by_client, State.ENDING),
     (State.DIALLING_A, Input.SYSTEM_STOPPING): (actions.end_by_stop, State.ENDING),
+    (State.DIALLING_A, Input.SYSTEM_FAILED): (actions.end_by_failure, State.ENDING),
     (State.RINGING_A, Input.A_RINGS): (actions.ignore, State.RINGING_A),
     (State.RINGING_A, Input.A_EARLY_MEDIA): (actions.ignore, State.RINGING_A),
     (State.RINGING_A, Input.A_ANSWERS): (actions.a_answers, State.DIALLING_B),
@@ -133,6 +138,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.RINGING_A, Input.RING_A_OVER): (actions.a_rang_out, State.ENDING),
     (State.RINGING_A, Input.HANGUP_REQUESTED): (actions.end_by_client, State.ENDING),
     (State.RINGING_A, Input.SYSTEM_STOPPING): (actions.end_by_stop, State.ENDING),
+    (State.RINGING_A, Input.SYSTEM_FAILED): (actions.end_by_failure, State.ENDING),
     (State.DIALLING_B, Input.A_RINGS): (actions.ignore, State.DIALLING_B),
     (State.DIALLING_B, Input.B_RINGS): (actions.b_rings, State.DIALLING_B),
     (State.DIALLING_B, Input.A_EARLY_MEDIA): (actions.ignore, State.DIALLING_B),
@@ -149,6 +155,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.DIALLING_B, Input.RING_B_OVER): (actions.b_rang_out, State.TELLING_A),
     (State.DIALLING_B, Input.HANGUP_REQUESTED): (actions.end_by_client, State.ENDING),
     (State.DIALLING_B, Input.SYSTEM_STOPPING): (actions.end_by_stop, State.ENDING),
+    (State.DIALLING_B, Input.SYSTEM_FAILED): (actions.end_by_failure, State.ENDING),
     (State.BRIDGED, Input.A_RINGS): (actions.ignore, State.BRIDGED),
     (State.BRIDGED, Input.B_RINGS): (actions.ignore, State.BRIDGED),
     (State.BRIDGED, Input.A_EARLY_MEDIA): (actions.ignore, State.BRIDGED),
@@ -169,6 +176,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.BRIDGED, Input.HANGUP_REQUESTED): (actions.end_by_client, State.ENDING),
     (State.BRIDGED, Input.RECORDING_STOPPED): (actions.ignore, State.BRIDGED),
     (State.BRIDGED, Input.SYSTEM_STOPPING): (actions.end_by_stop, State.ENDING),
+    (State.BRIDGED, Input.SYSTEM_FAILED): (actions.end_by_failure, State.ENDING),
     (State.TELLING_A, Input.A_RINGS): (actions.ignore, State.TELLING_A),
     (State.TELLING_A, Input.B_RINGS): (actions.ignore, State.TELLING_A),
     (State.TELLING_A, Input.A_EARLY_MEDIA): (actions.ignore, State.TELLING_A),
@@ -186,6 +194,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.TELLING_A, Input.TONE_OVER): (actions.end_told, State.ENDING),
     (State.TELLING_A, Input.HANGUP_REQUESTED): (actions.end_by_client, State.ENDING),
     (State.TELLING_A, Input.SYSTEM_STOPPING): (actions.end_told, State.ENDING),
+    (State.TELLING_A, Input.SYSTEM_FAILED): (actions.end_told, State.ENDING),
     (State.ENDING, Input.STARTED): (actions.ignore, State.ENDING),
     (State.ENDING, Input.A_RINGS): (actions.ignore, State.ENDING),
     (State.ENDING, Input.B_RINGS): (actions.ignore, State.ENDING),
@@ -213,6 +222,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.ENDING, Input.HANGUP_REQUESTED): (actions.ignore, State.ENDING),
     (State.ENDING, Input.RECORDING_STOPPED): (actions.settle, State.ENDED),
     (State.ENDING, Input.SYSTEM_STOPPING): (actions.ignore, State.ENDING),
+    (State.ENDING, Input.SYSTEM_FAILED): (actions.ignore, State.ENDING),
     (State.ENDED, Input.STARTED): (actions.ignore, State.ENDED),
     (State.ENDED, Input.A_RINGS): (actions.ignore, State.ENDED),
     (State.ENDED, Input.B_RINGS): (actions.ignore, State.ENDED),
@@ -240,6 +250,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.ENDED, Input.HANGUP_REQUESTED): (actions.ignore, State.ENDED),
     (State.ENDED, Input.RECORDING_STOPPED): (actions.ignore, State.ENDED),
     (State.ENDED, Input.SYSTEM_STOPPING): (actions.ignore, State.ENDED),
+    (State.ENDED, Input.SYSTEM_FAILED): (actions.ignore, State.ENDED),
 }
 
 # What cannot come in a state: the switch would have to be at fault. Ignored and counted.

@@ -71,6 +71,7 @@ class CallTask:
         self._queue: deque[CallEvent] = deque()
         self._running = False
         self._recording = False
+        self._given_up = False
         self._alarms: dict[Deadline, Alarm] = {}
         self.settled = False
 
@@ -113,7 +114,18 @@ class CallTask:
 
     def _work_off(self, event: CallEvent) -> None:
         for effect in self.machine.handle(event, self._clock.wall_ms(), self._clock.monotonic()):
-            _PERFORM[type(effect)](self, effect)
+            try:
+                _PERFORM[type(effect)](self, effect)
+            except Exception:
+                # Whatever failed, the rest must be done (a leg hung up, a port freed, the call settled), and then ended.
+                LOG.exception("call %s: %s could not be carried out", self.call_id, type(effect).__name__)
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """End the call on every leg, once: nobody knows what works of it."""
+        if not self._given_up:
+            self._given_up = True
+            self.post(happened.SystemFailed())
 
     # One method an effect.
 

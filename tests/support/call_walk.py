@@ -20,6 +20,7 @@ from b2bua.call.events import (
     ReservationExtended,
     ReservationRefused,
     Started,
+    SystemFailed,
     SystemStopping,
 )
 from b2bua.call.machine import CallMachine
@@ -52,7 +53,7 @@ def every_event() -> list[CallEvent]:
         events += [LegRinging(leg, 180), LegEarlyMedia(leg, 183), LegAnswered(leg, 200, "PCMA")]
         events += [LegFailed(leg, FailureKind.RESPONSE, 486, True), LegHungUp(leg), LegLost(leg), MediaSilent(leg)]
     events += [Started(), ReservationExtended(), ReservationRefused()]
-    events += [HangupRequested(), RecordingStopped(), SystemStopping()]
+    events += [HangupRequested(), RecordingStopped(), SystemFailed(), SystemStopping()]
     return events
 
 

@@ -1,0 +1,29 @@
+"""A defect or an overload of ours while an effect is carried out: the call still ends, is settled and leaves nothing."""
+
+import pytest
+
+from media.engine import MediaEngine
+from media.errors import MediaOverloaded
+from tests.support.house import House
+from tests.support.scripted_phone import answers
+
+
+@pytest.mark.parametrize("verb", ["open_leg", "offer", "play", "bridge", "record"])
+@pytest.mark.parametrize("error", [MediaOverloaded("too much"), ZeroDivisionError("a defect")])
+async def test_a_verb_of_media_that_fails_ends_the_call_and_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch, verb: str, error: Exception
+) -> None:
+    house.alice.on_invite = house.bob.on_invite = answers(1.0)
+
+    def fails(self: MediaEngine, *arguments: object, **named: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MediaEngine, verb, fails)
+        call = await house.place()
+        cdr = await house.ended(call)
+        assert cdr.hangup_cause == "network_error"
+        assert house.switch.live_calls() == 0
+    second = await house.bridged()
+    house.bob.hang_up()
+    assert (await house.ended(second)).status == "completed"
