@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from b2bua.tokens import SystemTokens, Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.udp import open_udp
 from control_api.app import create_app, start_api
+from control_api.metrics import Figures
 from control_api.schemas import RECORDING_URL_LIFE_S
 from control_api.settings import ApiSettings
 from control_api.signed_urls import signed_recording_url
@@ -201,7 +202,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     _in_background(process, _keep_resolved(process.loop, trunks))
     _in_background(process, _keep_seen(process, switch, journal))
     _in_background(process, _keep_house(process, journal))
-    port = await _listen_api(process, switch)
+    port = await _listen_api(process, switch, (dispatcher.counters, partial(_recorder_figures, recorder)))
     announce(listening, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
 
@@ -303,7 +304,14 @@ async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> list[
     return opened
 
 
-async def _listen_api(process: Process, switch: Switch) -> int:
+def _recorder_figures(recorder: Recorder) -> Mapping[str, float]:
+    """The recorder's numbers as /metrics names them: all but the live ones only ever grow."""
+    numbers = dict(recorder.counters())
+    live = numbers.pop("recordings_live")
+    return {"recordings_live": live} | {f"recorder_{name}_total": number for name, number in numbers.items()}
+
+
+async def _listen_api(process: Process, switch: Switch, figures: Sequence[Figures]) -> int:
     config = process.config
     api = config.api
     app = create_app(
@@ -322,6 +330,7 @@ async def _listen_api(process: Process, switch: Switch) -> int:
         store=process.store,
         clock=process.clock,
         tokens=process.tokens,
+        figures=figures,
     )
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -18,7 +18,7 @@ from control_api.downloads import Downloads
 from control_api.exchange import Api, Documents, Route
 from control_api.facade import SwitchFacade
 from control_api.http_protocol import HttpProtocol
-from control_api.metrics import ApiMetrics
+from control_api.metrics import ApiMetrics, Figures
 from control_api.openapi import build_openapi
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
@@ -44,12 +44,18 @@ _NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def create_app(
-    *, settings: ApiSettings, switch: SwitchFacade, store: Store, clock: Clock, tokens: Tokens
+    *,
+    settings: ApiSettings,
+    switch: SwitchFacade,
+    store: Store,
+    clock: Clock,
+    tokens: Tokens,
+    figures: Sequence[Figures] = (),
 ) -> web.Application:
-    """The application with every route behind the one boundary."""
+    """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's."""
     document = build_openapi(settings.public_url, settings.version)
     documents = Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
-    api = Api(settings, switch, store, clock, tokens, ApiMetrics(switch), Downloads(), documents)
+    api = Api(settings, switch, store, clock, tokens, ApiMetrics(switch, figures), Downloads(), documents)
     boundary = Boundary(
         api, KeyRing(store, clock), RateLimiter(settings.rate_limit_per_minute), Proxies(settings.trusted_proxies)
     )

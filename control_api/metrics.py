@@ -1,7 +1,7 @@
 """Prometheus metrics of the process, in a registry of their own."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -10,6 +10,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from control_api.facade import SwitchFacade
+
+# Numbers by name; those that only ever grow end in `_total`.
+Figures = Callable[[], Mapping[str, float]]
 
 METRICS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "maskbridge_"
@@ -22,7 +25,7 @@ class ApiMetrics:
 
     __slots__ = ("_children", "_registry", "_requests", "_seconds")
 
-    def __init__(self, switch: SwitchFacade) -> None:
+    def __init__(self, switch: SwitchFacade, figures: Sequence[Figures] = ()) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             f"{_PREFIX}api_requests",
@@ -37,7 +40,7 @@ class ApiMetrics:
             buckets=_LATENCY_BUCKETS_S,
             registry=self._registry,
         )
-        self._registry.register(_SwitchNumbers(switch))
+        self._registry.register(_Numbers(switch, figures))
         ProcessCollector(registry=self._registry)
         # Bounded: paths are templates, methods outside the known are "other".
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -56,11 +59,12 @@ class ApiMetrics:
         return generate_latest(self._registry)
 
 
-class _SwitchNumbers(Collector):
-    """Live calls, trunks and the switch's counters, read when they are collected."""
+class _Numbers(Collector):
+    """Live calls, trunks, the switch's counters and those of others, read when they are collected."""
 
-    def __init__(self, switch: SwitchFacade) -> None:
+    def __init__(self, switch: SwitchFacade, figures: Sequence[Figures]) -> None:
         self._switch = switch
+        self._figures = (switch.counters, *figures)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing beforehand: the names are the switch's."""
@@ -81,7 +85,8 @@ class _SwitchNumbers(Collector):
             if trunk.round_trip_ms is not None:
                 round_trip.add_metric((trunk.name,), trunk.round_trip_ms / 1000)
         yield from (up, calls, round_trip)
-        for name, number in sorted(self._switch.counters().items()):
+        counted = {name: number for figures in self._figures for name, number in figures().items()}
+        for name, number in sorted(counted.items()):
             yield _family(_PREFIX + _NOT_IN_A_NAME.sub("_", name), number)
 
 

@@ -37,6 +37,8 @@ LOG: Final = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
 RETRY_AFTER_S: Final = 5
+# Of the media engine's numbers those that do not only grow.
+_MEDIA_GAUGES: Final = frozenset({"legs", "ports_left", "streams", "commands_waiting", "running"})
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -172,9 +174,9 @@ class Switch:
             "recordings_queue_length": self._rooms.recordings.queue_length,
             "recordings_exported_total": self._rooms.recordings.exported,
             "recordings_failed_total": self._rooms.recordings.failed,
-            "media_port_pairs_left": self._rooms.media.ports_left(),
         }
-        figures.update({f"media_{name}": value for name, value in self._rooms.media.counters().items()})
+        for name, value in self._rooms.media.counters().items():
+            figures[f"media_{name}" if name in _MEDIA_GAUGES else f"media_{name}_total"] = value
         for name, value in self._endpoint_bound().counters().items():
             figures[f"sip_{_NOT_A_WORD.sub('_', name)}_total"] = value
         return figures

@@ -121,9 +121,9 @@ class Dispatcher:
     def counters(self) -> dict[str, int]:
         """Attempts by what came of them since the start, and how many are under way."""
         return {
-            "webhooks_delivered": self._delivered,
-            "webhooks_failed": self._failed,
-            "webhooks_dead": self._dead,
+            "webhooks_delivered_total": self._delivered,
+            "webhooks_failed_total": self._failed,
+            "webhooks_dead_total": self._dead,
             "webhooks_in_flight": len(self._in_flight),
         }
 

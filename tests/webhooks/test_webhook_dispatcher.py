@@ -77,9 +77,9 @@ async def test_an_event_arrives_with_every_published_header(bench, receiver):
     assert json.loads(heard.body)["event"] == "call.initiated"
     assert await bench.settled("/hook", "delivered") == [("delivered", 200, None)]
     assert bench.dispatcher.counters() == {
-        "webhooks_delivered": 1,
-        "webhooks_failed": 0,
-        "webhooks_dead": 0,
+        "webhooks_delivered_total": 1,
+        "webhooks_failed_total": 0,
+        "webhooks_dead_total": 0,
         "webhooks_in_flight": 0,
     }
 
