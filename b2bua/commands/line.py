@@ -4,17 +4,15 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
 from b2bua.commands import accounts, checking, inspection, operation
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
-from b2bua.config import Config, ConfigInvalid, load_config
+from b2bua.config import ConfigInvalid, load_config
 from storage.errors import StorageError
-
-Run = Callable[[argparse.Namespace, Config, Output], int]
 
 CONFIG_HELP: Final = f"configuration (default ./{DEFAULT_CONFIG}, then MASKBRIDGE_CONFIG)"
 

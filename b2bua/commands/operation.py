@@ -21,6 +21,7 @@ from b2bua.tokens import SystemTokens
 from storage.errors import StorageError
 from storage.store import Store
 
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 GC_THRESHOLD: Final = 20_000  # objects; a call makes some hundred, and nearly all of them go by reference counting
 
 
@@ -50,7 +51,7 @@ def init(options: argparse.Namespace, output: Output) -> int:
 def run_server(_options: argparse.Namespace, config: Config, output: Output) -> int:
     """`serve`: run until SIGTERM or ctrl-C."""
     logging.basicConfig(
-        level=os.environ.get("MASKBRIDGE_LOG", "INFO"),
+        level=_log_level(os.environ.get("MASKBRIDGE_LOG", "")),
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         stream=sys.stderr,
     )
@@ -69,6 +70,13 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
     return 0
 
 
+def _log_level(name: str) -> str:
+    level = name.strip().upper() or "INFO"
+    if level not in LOG_LEVELS:
+        raise CommandFailed(f"MASKBRIDGE_LOG: {name!r} is unknown; expected one of {', '.join(LOG_LEVELS)}")
+    return level
+
+
 def _announce(output: Output, sip: list[str], api: str) -> None:
     values = {"version": __version__, "sip": sip, "api": api}
     output.one(values, f"maskbridge {__version__}: SIP on {', '.join(sip)}, API on {api}")
@@ -76,10 +84,13 @@ def _announce(output: Output, sip: list[str], api: str) -> None:
 
 def demo(options: argparse.Namespace, output: Output) -> int:
     """`demo`: a masked call between two softphones on this machine."""
+    from b2bua.demo.phone import PROGRAM
     from b2bua.demo.run import run_demo
 
     if options.calls < 1 or options.calls > 20:
         raise CommandFailed("--calls takes 1 to 20")
+    if not PROGRAM.is_file():
+        raise CommandFailed("the demo needs the repository: its phones are part of that, not of the package")
     keep = Path(options.keep) if options.keep else None
     outcome = asyncio.run(run_demo(options.calls, keep, sys.stderr if output.as_json else sys.stdout))
     if output.as_json:

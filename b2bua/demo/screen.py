@@ -9,7 +9,6 @@ class Colour(StrEnum):
     """ANSI foreground colours."""
 
     BOLD = "1"
-    DIM = "2"
     RED = "31"
     GREEN = "32"
     YELLOW = "33"

@@ -14,7 +14,7 @@ from b2bua.clock import Clock
 from b2bua.demo.carrier import ToyCarrier
 from b2bua.demo.children import Child, ChildFailed, product, run_once
 from b2bua.demo.journal import Journal
-from b2bua.demo.phone import PROGRAM, Party, Report, SoftPhone
+from b2bua.demo.phone import Party, Report, SoftPhone
 from b2bua.demo.receiver import Received, WebhookReceiver
 from b2bua.demo.workplace import (
     PARTY_A,
@@ -70,8 +70,6 @@ class Audience:
 
 async def set_up(stack: AsyncExitStack, folder: Path, clock: Clock, tokens: Tokens, audience: Audience) -> Stage:
     """Build it all; `stack` takes it down, phones first. Raises `ChildFailed`, `NoFreePorts` and `OSError`."""
-    if not PROGRAM.is_file():
-        raise ChildFailed(f"the demo's phone is not there: {PROGRAM}; it is part of the repository, not of the package")
     ports = choose_ports(tokens)
     carrier = await ToyCarrier.open()
     stack.callback(carrier.close)

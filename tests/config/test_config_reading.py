@@ -218,6 +218,7 @@ def test_a_wrong_value_of_a_trunk_is_a_mistake_of_its_key(line: str) -> None:
         "tel:+91",
         "sip:2001:db8::1",
         "sip:x:",
+        f"sip:{'x' * 64}.example",
     ],
 )
 def test_a_trunks_uri_is_a_host_and_nothing_else(uri: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from b2bua.commands.line import config_path, run
+from b2bua.demo import phone
 
 
 @pytest.fixture
@@ -101,6 +102,26 @@ def test_words_that_break_a_table_are_refused(
     status, out, err = _typed(capsys, *(org if each == "ORG" else each for each in arguments))
     assert (status, out) == (1, "")
     assert err.count("\n") == 1
+
+
+def test_an_unknown_log_level_is_refused(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _typed(capsys, "init")[0] == 0
+    monkeypatch.setenv("MASKBRIDGE_LOG", "loud")
+    status, out, err = _typed(capsys, "serve")
+    assert (status, out) == (1, "")
+    assert err.startswith("maskbridge: MASKBRIDGE_LOG: 'loud' is unknown")
+    assert err.count("\n") == 1
+
+
+def test_the_demo_of_a_package_without_its_phones_says_so(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phone, "PROGRAM", home / "pyvoip_phone.py")
+    status, out, err = _typed(capsys, "demo", "--json")
+    assert (status, out) == (1, "")
+    assert err == "maskbridge: the demo needs the repository: its phones are part of that, not of the package\n"
 
 
 def test_money_is_shown_with_two_decimals(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
