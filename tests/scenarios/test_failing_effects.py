@@ -1,4 +1,4 @@
-"""A defect or an overload of ours while an effect is carried out: the call still ends, is settled and leaves nothing."""
+"""A defect or an overload of ours while an effect is carried out: the call still ends and leaves nothing behind."""
 
 import pytest
 
