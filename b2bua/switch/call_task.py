@@ -117,7 +117,7 @@ class CallTask:
             try:
                 _PERFORM[type(effect)](self, effect)
             except Exception:
-                # The rest must be done all the same (a leg hung up, a port freed, the call settled), and then it ends.
+                # The rest is done all the same (a leg hung up, a port freed, the call settled); then the call is ended.
                 LOG.exception("call %s: %s could not be carried out", self.call_id, type(effect).__name__)
                 self._give_up()
 
