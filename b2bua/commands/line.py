@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
-from b2bua.commands import accounts, checking, inspection, operation
+from b2bua.commands import accounts, checking, inspection, operation, upkeep
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import ConfigInvalid, load_config
 from storage.errors import StorageError
@@ -141,6 +141,12 @@ def _accounts(commands: Commands) -> None:
     _of_organisation(_command(key, "list", accounts.key_list, "list an organisation's keys"))
     _command(key, "revoke", accounts.key_revoke, "revoke a key").add_argument("key_id", metavar="KEY_ID")
 
+    rotate = _command(key, "rotate", upkeep.key_rotate, "replace a key by a new one like it, which is shown once")
+    rotate.add_argument("key_id", metavar="KEY_ID")
+    rotate.add_argument(
+        "--grace-hours", type=float, default=24.0, metavar="N", help="how long the old one still works (default 24)"
+    )
+
     wallet = _group(commands, "wallet", "wallets")
     credit = _command(wallet, "credit", accounts.wallet_credit, "add to a wallet; the same reference counts once")
     _of_organisation(credit)
@@ -153,6 +159,17 @@ def _accounts(commands: Commands) -> None:
     add.add_argument("--url", required=True)
     add.add_argument("--events", metavar="A,B", help="default: all")
     _of_organisation(_command(webhook, "list", accounts.webhook_list, "list an organisation's endpoints"))
+    rotate = _command(webhook, "rotate", upkeep.webhook_rotate, "sign with a new secret too; it is shown once")
+    rotate.add_argument("webhook_id", metavar="WEBHOOK_ID")
+    rotate.add_argument("--finish", action="store_true", help="sign with the newest secret alone from now")
+    enable = _command(webhook, "enable", upkeep.webhook_enable, "send to an endpoint again that answered 410")
+    enable.add_argument("webhook_id", metavar="WEBHOOK_ID")
+    deliveries = _command(webhook, "deliveries", upkeep.webhook_deliveries, "show an endpoint's newest deliveries")
+    _of_organisation(deliveries)
+    deliveries.add_argument("webhook_id", metavar="WEBHOOK_ID")
+    deliveries.add_argument("--dead", action="store_true", help="only those that were given up")
+    replay = _command(webhook, "replay", upkeep.webhook_replay, "send an event to its endpoint once more")
+    replay.add_argument("delivery_id", type=int, metavar="DELIVERY_ID")
 
 
 def _inspection(commands: Commands) -> None:

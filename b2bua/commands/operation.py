@@ -5,6 +5,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import sys
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from storage.errors import StorageError
 from storage.store import Store
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+FILES_PER_CALL: Final = 5  # RTP and RTCP of two legs, and the recording
+OTHER_FILES: Final = 1_000  # database, listeners, API connections, webhooks, worker processes
 GC_THRESHOLD: Final = 20_000  # objects; a call makes some hundred, and nearly all of them go by reference counting
 
 
@@ -57,6 +60,7 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
     )
     for line in (*config.warnings, *effectless(config)):
         logging.getLogger("b2bua").warning("%s", line)
+    _allow_open_files(config.calls.max_concurrent * FILES_PER_CALL + OTHER_FILES)
     # What is loaded by now lives as long as the process: the collector need not look at it again, nor look so often.
     gc.collect()
     gc.freeze()
@@ -68,6 +72,22 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
     except (CannotListen, InUse) as error:
         raise CommandFailed(str(error)) from error
     return 0
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the limit of open files as far as needed and allowed; many systems begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    if most < wanted:
+        logging.getLogger("b2bua").warning(
+            "this process may have %d files open, calls.max_concurrent asks for %d: raise the limit "
+            "(ulimit -n, LimitNOFILE=), or the last calls are refused",
+            most,
+            wanted,
+        )
 
 
 def _log_level(name: str) -> str:

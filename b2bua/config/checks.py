@@ -12,6 +12,7 @@ from b2bua.config.sections import Config, Route, SecretsSection, Trunk
 T = TypeVar("T", bound=Hashable)
 
 SHORTEST_KEY: Final = 16
+PORTS_PER_CALL: Final = 4
 
 
 def cross_check(config: Config, routes: Mapping[int, Route], trunk_names: set[str]) -> list[str]:
@@ -26,6 +27,17 @@ def cross_check(config: Config, routes: Mapping[int, Route], trunk_names: set[st
         *_trunks(config.trunks),
         *_routes(routes, trunk_names),
     ]
+
+
+def advice(config: Config) -> Iterator[str]:
+    """What fits together but not as it may be meant: told, and no mistake."""
+    first, last = config.media.ports
+    calls = (last - first + 1) // PORTS_PER_CALL
+    if calls < config.calls.max_concurrent:
+        yield (
+            f"media.ports: {first}-{last} is enough for {calls} calls at once, each with four ports; "
+            f"calls.max_concurrent is {config.calls.max_concurrent}"
+        )
 
 
 def _listeners(config: Config) -> Iterator[str]:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-from b2bua.config.checks import cross_check
+from b2bua.config.checks import advice, cross_check
 from b2bua.config.errors import ConfigInvalid
 from b2bua.config.kinds import Kind, Place, Unfit, shown
 from b2bua.config.sections import LISTS, SECTIONS, Config, StorageSection, kinds_of
@@ -46,7 +46,7 @@ def read_config(document: dict[str, Any], path: Path, environ: Mapping[str, str]
     unfitting = cross_check(config, entries["routes"], _declared_trunks(document))
     reader.mistakes += [mistake for mistake in unfitting if _key_of(mistake) not in reported]
     if not reader.mistakes:
-        return config
+        return replace(config, warnings=(*config.warnings, *advice(config)))
     raise ConfigInvalid(reader.mistakes)
 
 

@@ -1,0 +1,146 @@
+"""Commands that keep accounts in order: keys and secrets replaced, deliveries looked at and sent again."""
+
+import argparse
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from b2bua.clock import SystemClock
+from b2bua.commands.accounts import KEY_PREFIX_LENGTH, looked_up, moment, written
+from b2bua.commands.output import CommandFailed, Output
+from b2bua.config import Config
+from b2bua.tokens import SystemTokens
+from storage.errors import UnknownRecord
+from storage.records import ApiKey, DeliveryLog
+from storage.units import UnitOfWork
+
+LONGEST_GRACE_H: Final = 24 * 365
+SHOWN_DELIVERIES: Final = 50
+
+
+async def key_rotate(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`key rotate KEY_ID`: a new key like it at once; the old one works until its grace ends."""
+    if not 0 <= options.grace_hours <= LONGEST_GRACE_H:
+        raise CommandFailed(f"--grace-hours takes 0 to {LONGEST_GRACE_H}")
+    tokens = SystemTokens()
+    at = SystemClock().wall_ms()
+    grace_ends_at = at + round(options.grace_hours * 3_600_000)
+    text = f"vp_{tokens.hex(64)}"
+
+    def work(unit: UnitOfWork) -> ApiKey:
+        old = unit.accounts.key(options.key_id)
+        if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= at):
+            raise CommandFailed(f"the key {options.key_id} has ended already; create a new one")
+        new = replace(
+            old,
+            key_id=tokens.uuid(),
+            key_sha256=hashlib.sha256(text.encode()).hexdigest(),
+            prefix=text[:KEY_PREFIX_LENGTH],
+            created_at=at,
+            last_used_at=None,
+        )
+        unit.accounts.add_key(new)
+        unit.accounts.expire_key(old.key_id, min(grace_ends_at, old.expires_at or grace_ends_at))
+        return new
+
+    try:
+        key = await written(config, work)
+    except UnknownRecord:
+        raise CommandFailed(f"there is no key {options.key_id}") from None
+    output.one(
+        {
+            "key_id": key.key_id,
+            "key": text,
+            "prefix": key.prefix,
+            "scopes": sorted(key.scopes),
+            "replaces": options.key_id,
+            "old_key_ends_at": moment(grace_ends_at),
+        }
+    )
+    return 0
+
+
+async def webhook_rotate(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`webhook rotate WEBHOOK_ID [--finish]`: both secrets sign until `--finish` drops the old one."""
+    secret = f"whsec_{SystemTokens().hex(64)}"
+
+    def work(unit: UnitOfWork) -> tuple[str, ...]:
+        present = unit.accounts.endpoint(options.webhook_id).secrets
+        if options.finish:
+            secrets = present[:1]
+        elif len(present) > 1:
+            raise CommandFailed("a rotation is under way already; end it with --finish")
+        else:
+            secrets = (secret, present[0])
+        unit.accounts.set_endpoint_secrets(options.webhook_id, secrets)
+        return secrets
+
+    secrets = await _of_endpoint(config, work, options.webhook_id)
+    shown: dict[str, object] = {"webhook_id": options.webhook_id, "secrets": len(secrets)}
+    if not options.finish:
+        shown["secret"] = secret
+    output.one(shown)
+    return 0
+
+
+async def webhook_enable(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`webhook enable WEBHOOK_ID`: send there again after a 410; what was held goes first."""
+
+    def work(unit: UnitOfWork) -> tuple[str, ...]:
+        unit.accounts.enable_endpoint(options.webhook_id)
+        return ()
+
+    await _of_endpoint(config, work, options.webhook_id)
+    output.one({"webhook_id": options.webhook_id, "disabled_at": None}, f"webhook {options.webhook_id} is enabled")
+    return 0
+
+
+async def webhook_deliveries(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`webhook deliveries --org ORG_ID WEBHOOK_ID [--dead]`: the newest deliveries and what came of them."""
+    found = await looked_up(
+        config,
+        lambda reader: reader.deliveries(options.org, options.webhook_id, 1, SHOWN_DELIVERIES, dead_only=options.dead),
+    )
+    output.rows(
+        [_delivery(log) for log in found],
+        ("delivery_id", "event", "call_sid", "state", "attempts", "http_status", "error", "next_attempt_at"),
+    )
+    return 0
+
+
+async def webhook_replay(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`webhook replay DELIVERY_ID`: send an event to its endpoint once more."""
+    at = SystemClock().wall_ms()
+    try:
+        new_id = await written(config, lambda unit: unit.outbox.replay(options.delivery_id, at))
+    except UnknownRecord as error:
+        raise CommandFailed(str(error)) from None
+    output.one({"delivery_id": new_id, "replays": options.delivery_id})
+    return 0
+
+
+async def _of_endpoint(
+    config: Config, work: Callable[[UnitOfWork], tuple[str, ...]], webhook_id: str
+) -> tuple[str, ...]:
+    try:
+        return await written(config, work)
+    except UnknownRecord:
+        raise CommandFailed(f"there is no webhook {webhook_id}") from None
+
+
+def _delivery(log: DeliveryLog) -> dict[str, object]:
+    last = log.attempts[-1] if log.attempts else None
+    return {
+        "delivery_id": log.delivery_id,
+        "event_id": log.event_id,
+        "event": log.event.value,
+        "call_sid": log.call_id,
+        "sequence": log.sequence,
+        "state": log.state.value,
+        "attempts": len(log.attempts),
+        "http_status": None if last is None else last.http_status,
+        "error": None if last is None else last.error,
+        "next_attempt_at": moment(log.due_at),
+        "created_at": moment(log.created_at),
+    }
