@@ -9,6 +9,7 @@ from b2bua.call.events import CallEvent, FailureKind
 from b2bua.call.identity import LegHeaders
 from b2bua.call.model import Leg
 from b2bua.sip import events as sip
+from b2bua.sip.bodies import session_description
 from b2bua.sip.digest import Credentials
 from b2bua.sip.settings import OutgoingInvite
 from b2bua.switch.trunks import Trunk, Trunks
@@ -119,11 +120,12 @@ class LegTask:
         if not 180 <= event.status <= 189:
             return
         self._rang = True
-        if event.body and len(self._early_answers) < EARLY_ANSWERS:
-            self._early_answers[event.to_tag] = event.body
-        if event.body and self._media_open and self.trunk.config.early_media == "relay":
+        answer = session_description(event.content_type, event.body)
+        if answer and (event.to_tag in self._early_answers or len(self._early_answers) < EARLY_ANSWERS):
+            self._early_answers[event.to_tag] = answer
+        if answer and self._media_open and self.trunk.config.early_media == "relay":
             try:
-                self.codec = self._media.apply_answer(self.media_name, event.body, early=True).codec
+                self.codec = self._media.apply_answer(self.media_name, answer, early=True).codec
             except UnusableSdp as error:
                 LOG.info("leg %s: early media is not usable: %s", self.media_name, error)
             else:
@@ -137,7 +139,9 @@ class LegTask:
         if not self._media_open:
             self.hang_up(None)
             return
-        answer = event.body or self._early_answers.get(event.response.to_tag or "", b"")
+        answer = session_description(event.response.headers.get("Content-Type"), event.body)
+        if not answer:
+            answer = self._early_answers.get(event.response.to_tag or "", b"")
         try:
             self.codec = self._media.apply_answer(self.media_name, answer).codec
         except UnusableSdp as error:
@@ -167,16 +171,17 @@ class LegTask:
 
     def _request(self, event: sip.IncomingRequest) -> None:
         """A request of the party's within the dialog: a changed session is answered on this leg alone."""
+        offer = session_description(event.request.headers.get("Content-Type"), event.request.body)
         if event.request.method not in ("INVITE", "UPDATE"):
             self._endpoint.respond(event.transaction, 200)
         elif not self._media_open:
             self._endpoint.respond(event.transaction, 481)
-        elif not event.request.body:
+        elif not offer:
             body = self._media.offer(self.media_name) if event.request.method == "INVITE" else b""
             self._endpoint.respond(event.transaction, 200, body=body, content_type="application/sdp" if body else None)
         else:
             try:
-                answer = self._media.answer_offer(self.media_name, event.request.body)
+                answer = self._media.answer_offer(self.media_name, offer)
             except UnusableSdp as error:
                 LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
                 self._endpoint.respond(event.transaction, 488)
@@ -185,9 +190,10 @@ class LegTask:
 
     def _ack_received(self, event: sip.AckReceived) -> None:
         """The answer to an offer that our 200 to a re-INVITE without SDP made."""
-        if self._media_open:
+        answer = session_description(event.content_type, event.body)
+        if answer and self._media_open:
             try:
-                self._media.apply_answer(self.media_name, event.body)
+                self._media.apply_answer(self.media_name, answer)
             except UnusableSdp as error:
                 LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
 

@@ -1,0 +1,63 @@
+"""The session description in a message's body, alone or as a part of several (RFC 5621)."""
+
+from typing import Final
+
+from b2bua.sip.errors import SipError
+from b2bua.sip.headers import MediaType
+
+MAX_PARTS: Final = 16
+"""Parts looked at in one body."""
+
+_SDP: Final = "application/sdp"
+_AS_IT_IS: Final = frozenset({"", "7bit", "8bit", "binary"})
+_TYPE_NAMES: Final = ("content-type", "c")
+
+
+def session_description(content_type: str | None, body: bytes) -> bytes:
+    """The SDP in a body: all of it, or the first part of a multipart one that is SDP; b"" where there is none.
+
+    A body without a type is taken for SDP, as peers that leave it out mean it.
+    """
+    if not body or content_type is None:
+        return body
+    media_type = _media_type(content_type)
+    if media_type is None:
+        return b""
+    if media_type.essence == _SDP:
+        return body
+    boundary = media_type.param("boundary")
+    return _part_of(body, boundary) if media_type.type == "multipart" and boundary else b""
+
+
+def _part_of(body: bytes, boundary: str) -> bytes:
+    """RFC 2046 section 5.1.1: each part follows a delimiter line; the last one ends with `--`."""
+    delimiter = b"\r\n--" + boundary.encode("utf-8", "surrogateescape")
+    for piece in (b"\r\n" + body).split(delimiter, MAX_PARTS + 1)[1 : MAX_PARTS + 1]:
+        rest_of_line, _, part = piece.partition(b"\r\n")
+        if rest_of_line.startswith(b"--"):
+            break
+        head, _, content = (b"\r\n" + part).partition(b"\r\n\r\n")
+        if _is_description(head):
+            return content
+    return b""
+
+
+def _is_description(head: bytes) -> bool:
+    is_sdp, encoding = False, ""
+    text = head.decode("utf-8", "surrogateescape").replace("\r\n ", " ").replace("\r\n\t", " ")
+    for line in text.split("\r\n"):
+        name, _, value = line.partition(":")
+        name = name.strip().lower()
+        if name in _TYPE_NAMES:
+            media_type = _media_type(value.strip())
+            is_sdp = media_type is not None and media_type.essence == _SDP
+        elif name == "content-transfer-encoding":
+            encoding = value.strip().lower()
+    return is_sdp and encoding in _AS_IT_IS
+
+
+def _media_type(text: str) -> MediaType | None:
+    try:
+        return MediaType.parse(text)
+    except SipError:
+        return None
