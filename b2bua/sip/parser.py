@@ -199,7 +199,7 @@ def validate_request(request: Request) -> None:
     if problem is None:
         try:
             uri = request.uri
-            _ = request.max_forwards
+            _ = request.max_forwards, request.contacts, request.record_routes, request.routes
             if uri.headers:
                 problem = "Request URI with headers", 400
             elif request.cseq.method != request.method:
@@ -211,8 +211,11 @@ def validate_request(request: Request) -> None:
 
 
 def validate_response(response: Response) -> None:
-    """What every response to us must be: readable where a request is, and with one Via alone, since it goes no further
-    (section 8.1.3.3). Raises MalformedMessage; such a response is dropped."""
+    """What every response to us must be: Via, From, To, Call-ID and CSeq readable, and one Via alone, since it goes no
+    further (section 8.1.3.3). Raises MalformedMessage; such a response is dropped.
+
+    A Contact or Record-Route that cannot be read is no reason to: nobody could be told, and the call would hang.
+    """
     problem = _problem_of(response)
     if problem is None and len(response.vias) != 1:
         problem = "More than one Via in a response", 400
@@ -226,7 +229,6 @@ def _problem_of(message: Message) -> tuple[str, int] | None:
         _ = message.vias, message.from_, message.to, message.call_id, message.cseq
         if "Via" not in headers:
             return "Missing Via", 400
-        _ = message.contacts, message.record_routes, message.routes
     except SipError as error:
         return error.reason, error.status
     repeated = headers.first_repeated(_SINGLE_FIELDS)

@@ -302,3 +302,33 @@ def test_an_incoming_call_nobody_answers_is_refused_in_the_end() -> None:
     assert isinstance(sent[0][1], Response)
     assert (sent[0][0], sent[0][1].status) == (181, 480)
     assert bench.events() == [IncomingCancelled(event.usage)]
+
+
+# Contacts and routes that cannot be read: the call goes on as if they were not there, and never hangs.
+
+
+@pytest.mark.parametrize("contact", ["<sip:gw@", '"gw <sip:gw@203.0.113.10>', "<sip:gw@203.0.113.10>, ;;"])
+def test_a_response_whose_contact_cannot_be_read_still_counts(contact: str) -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    [ack] = bench.receive(answer_to(invite, 486, to_tag="peer", headers=f"Contact: {contact}"))
+    assert isinstance(ack, Request)
+    assert [type(event) for event in bench.events()] == [Rejected]
+
+    usage, invite = bench.call()
+    [ack] = bench.receive(answer_to(invite, 200, to_tag="peer", contact=contact))
+    assert isinstance(ack, Request)
+    assert [type(event) for event in bench.events()] == [Answered]
+    bench.user_agent.hang_up(usage, bench.now)
+    assert requests(bench.take_sent()) == ["BYE"]
+
+
+def test_an_answer_whose_route_cannot_be_read_still_counts() -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    broken = 'Record-Route: <sip:203.0.113.10;lr;ob="x">'
+    [ack] = bench.receive(answer_to(invite, 200, to_tag="peer", headers=broken))
+    assert isinstance(ack, Request)
+    assert ack.request_uri == "sip:gw@203.0.113.10:5060"
+    assert ack.headers.get("Route") is None
+    assert [type(event) for event in bench.events()] == [Answered]
