@@ -286,8 +286,12 @@ class Station:
         self.outgoing.append(Outgoing(response.render(), self.reply_address(request, source), local))
 
     def reply_address(self, request: Request, source: TransportAddress) -> TransportAddress:
-        """Where responses to a stamped request go; to its source where it asks for an address not to be talked to."""
-        address = response_destination(request, source)
+        """Where responses to a stamped request go; to its source where it asks for an address not to be talked to, or
+        its Via cannot be read."""
+        try:
+            address = response_destination(request, source)
+        except SipError:
+            return source
         return address if address.host == source.host or self.may_reach(address) else source
 
     @property

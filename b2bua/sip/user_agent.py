@@ -1,6 +1,7 @@
 """A SIP user agent without sockets and clock: messages and verbs in, messages and events out."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from b2bua.sip.answers import dispatch
@@ -106,16 +107,18 @@ class UserAgent:
         if is_keep_alive(content):
             self._station.counters["keep-alives"] += 1
             return
+        request = None
         try:
             message = parse_message(content)
             if isinstance(message, Response):
                 self._receive_response(message, now)
             else:
+                request = message
                 receive_request(self._station, message, source, local, now)
         except MalformedMessage as error:
             self._refuse_malformed(error.request, error.status, source, local)
-        except SipError:
-            self._station.counters["malformed"] += 1
+        except SipError as error:
+            self._refuse_malformed(request, error.status, source, local)
 
     def _receive_response(self, response: Response, now: float) -> None:
         station = self._station
@@ -130,10 +133,11 @@ class UserAgent:
         self, request: Request | None, status: int, source: TransportAddress, local: TransportAddress
     ) -> None:
         self._station.counters["malformed"] += 1
-        if request is None or request.method == "ACK":
+        if request is None or request.method == "ACK" or "Via" not in request.headers:
             return
         try:
-            stamp_via(request, source)
+            with suppress(MalformedHeader):  # one that cannot be read is answered as it stands
+                stamp_via(request, source)
             self._station.reply_without_transaction(request, status, source, local)
         except SipError:
             self._station.counters["malformed, unanswered"] += 1

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from b2bua.sip.events import IncomingInvite
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
-from tests.support.agents import OURS, PEER, Bench, answer_to, request_from_peer
+from tests.support.agents import NOTHING_HELD, OURS, PEER, Bench, answer_to, request_from_peer
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
 
@@ -88,6 +88,30 @@ def test_malformed_requests_are_answered_400_where_they_can_be() -> None:
     assert bench.receive(b"SIP/2.0 200 OK\r\n\r\n") == []
     assert bench.user_agent.counters == {"malformed": 5, "ACKs of nothing": 1}
     assert bench.events() == []
+
+
+@pytest.mark.parametrize("via", [b";;,;,,", b"SIP/2.0/UDP 192.0.2.15;;,;,,", b"nonsense"])
+def test_a_via_that_cannot_be_read_is_answered_400_at_the_source(via: bytes) -> None:
+    bench = Bench()
+    good = request_from_peer("INVITE")
+    [line] = [line for line in good.split(b"\r\n") if line.startswith(b"Via:")]
+    broken = good.replace(line, b"Via: " + via)
+    elsewhere = TransportAddress("udp", "203.0.113.10", 5093)
+    bench.user_agent.receive(broken, elsewhere, OURS, bench.now)
+    [outgoing] = bench.user_agent.to_send()
+    assert outgoing.destination == elsewhere
+    assert outgoing.content.startswith(b"SIP/2.0 400 ")
+    assert b"Via: " + via in outgoing.content
+    assert bench.receive(broken.replace(b"INVITE", b"ACK")) == []
+    assert bench.receive(good.replace(line + b"\r\n", b"")) == []
+    assert bench.user_agent.counters == {"malformed": 3}
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_a_request_of_an_old_peer_that_cannot_be_matched_is_answered_400() -> None:
+    """RFC 2543 peers have no magic cookie: matching takes their From and CSeq too."""
+    broken = request_from_peer("OPTIONS", branch="1").replace(b"CSeq: 1 OPTIONS", b"CSeq: one OPTIONS")
+    assert answer(Bench(), broken).status == 400
 
 
 @pytest.mark.parametrize("content", [b"", b"\r\n", b"\r\n\r\n", b"\x00\x00\x00\x00"])
