@@ -112,6 +112,13 @@ class Accounts:
         """An organisation's keys, oldest first."""
         return [key_of(row) for row in self._queries.all("accounts.keys", (org_id,))]
 
+    def key(self, key_id: str) -> ApiKey:
+        """One key, revoked and expired ones too. UnknownRecord."""
+        row = self._queries.one("accounts.key", (key_id,))
+        if row is None:
+            raise UnknownRecord(f"no key {key_id}")
+        return key_of(row)
+
     def revoke_key(self, key_id: str, at: int) -> None:
         """Revoke a key; done before, the first time stands. UnknownRecord."""
         self._changed("accounts.revoke_key", {"key_id": key_id, "at": at}, f"no key {key_id}")

@@ -28,6 +28,11 @@ SELECT key_id, org_id, name, key_sha256, prefix, scopes, created_at, expires_at,
        allowed_networks, rate_limit_per_minute
 FROM api_keys WHERE org_id = ? ORDER BY created_at, key_id;
 
+-- key: one key by its id
+SELECT key_id, org_id, name, key_sha256, prefix, scopes, created_at, expires_at, revoked_at, last_used_at,
+       allowed_networks, rate_limit_per_minute
+FROM api_keys WHERE key_id = ?;
+
 -- revoke_key: the first revocation stands
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, :at) WHERE key_id = :key_id;
 
