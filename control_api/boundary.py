@@ -75,6 +75,8 @@ class Boundary:
             return render_success(exchange, outcome, self._api.clock.wall_ms())
         except _EXPECTED as refusal:
             return render_error(error_reply(refusal) or CRASH, exchange.headers)
+        except ConnectionError:
+            raise  # the client has left: there is nobody to answer
         except Exception as crash:
             if exchange.request.writer.output_size > 0:
                 raise  # a reply is under way already: the connection breaks off

@@ -50,7 +50,13 @@ class Journal:
     @property
     def overloaded(self) -> bool:
         """Whether so much waits that no new call should be taken on."""
-        return len(self._waiting) >= BACKLOG_TO_REFUSE_CALLS
+        return len(self._waiting) >= BACKLOG_TO_REFUSE_CALLS or self.broken
+
+    @property
+    def broken(self) -> bool:
+        """Whether writing has ended though nobody closed it: a defect of ours. What waits is not lost but late: the
+        next start settles what it finds open."""
+        return self._task is not None and self._task.done() and not self._closing
 
     def add(self, work: Work, done: Done | None = None) -> None:
         """Queue `work`; `done` gets its result on the event loop once it is durable."""
@@ -60,6 +66,7 @@ class Journal:
     def start(self) -> None:
         """Begin writing."""
         self._task = asyncio.get_running_loop().create_task(self._write_waves(), name="journal")
+        self._task.add_done_callback(_cry_out)
 
     async def close(self, timeout_s: float = 10.0) -> None:
         """Write what waits, at most `timeout_s` long, and stop."""
@@ -133,3 +140,8 @@ def _tell(done: Done, result: object) -> None:
         done(result)
     except Exception:
         LOG.exception("what follows from a written fact failed")
+
+
+def _cry_out(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        LOG.critical("the journal has stopped: no fact is written any more", exc_info=task.exception())

@@ -11,6 +11,9 @@ from b2bua.call.model import Leg
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
 from b2bua.sip.digest import Credentials
+from b2bua.sip.errors import MalformedHeader
+from b2bua.sip.headers import RetryAfter
+from b2bua.sip.message import Response
 from b2bua.sip.settings import OutgoingInvite
 from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.transport.endpoint import SipEndpoint
@@ -19,6 +22,8 @@ from media.errors import PortsExhausted, UnusableSdp
 from media.statistics import LegStatistics
 
 LOG: Final = logging.getLogger(__name__)
+
+LONGEST_HOLD_OFF_S: Final = 300
 
 EARLY_ANSWERS: Final = 8  # early dialogs whose SDP is kept for an answer without one
 
@@ -153,6 +158,8 @@ class LegTask:
 
     def _rejected(self, event: sip.Rejected) -> None:
         self._trunks.alive(self.trunk)
+        if event.status == 503 and (wait_s := _retry_after_s(event.response)) > 0:
+            self._trunks.held_off(self.trunk, wait_s)
         self.post(happened.LegFailed(self.leg, FailureKind.RESPONSE, event.status, self._rang))
 
     def _no_response(self, event: sip.NoResponse) -> None:
@@ -196,6 +203,15 @@ class LegTask:
                 self._media.apply_answer(self.media_name, answer)
             except UnusableSdp as error:
                 LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
+
+
+def _retry_after_s(response: Response) -> int:
+    """How long a 503 asks to be left alone (RFC 3261 21.5.4): 0 where it does not say, at most `LONGEST_HOLD_OFF_S`."""
+    value = response.headers.get("Retry-After")
+    try:
+        return 0 if value is None else min(RetryAfter.parse(value).seconds, LONGEST_HOLD_OFF_S)
+    except MalformedHeader:
+        return 0
 
 
 _ACTS: Final[Mapping[type, Callable[..., None]]] = {

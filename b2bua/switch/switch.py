@@ -151,7 +151,7 @@ class Switch:
 
     def ready(self) -> bool:
         """Whether calls are taken now."""
-        return self._open and not self._draining
+        return self._open and not self._draining and not self._rooms.journal.broken
 
     def live_calls(self) -> int:
         """Calls admitted and not yet settled."""

@@ -141,3 +141,22 @@ async def test_a_callback_that_fails_stops_neither_the_others_nor_the_journal(
     assert store.written == ["first", "second", "third"]
     assert told == ["second", "third"]
     assert "in trouble" in caplog.text
+
+
+async def test_a_journal_that_has_stopped_says_so_and_lets_no_call_in(caplog: pytest.LogCaptureFixture) -> None:
+    def breaks() -> None:
+        raise ZeroDivisionError("a defect")
+
+    journal = journal_on(FlakyStore(), breaks)
+    assert not journal.broken
+    journal.start()
+    journal.add(entry("first"))
+    with caplog.at_level(logging.CRITICAL):
+        for _ in range(200):
+            if journal.broken:
+                break
+            await asyncio.sleep(0.001)
+    assert journal.broken
+    assert journal.overloaded
+    assert "no fact is written any more" in caplog.text
+    await journal.close()
