@@ -1,4 +1,4 @@
-"""Causes: CONTRACT's table row by row, and the other two languages they are said in."""
+"""Causes: the published table row by row, and the other two languages they are said in."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`serve` as a process: ready, draining, ended at once, refused its ports. OPERATE.md's promises about signals."""
+"""`serve` as a process: ready, draining, ended at once, refused its ports. the promises about signals."""
 
 import asyncio
 import os

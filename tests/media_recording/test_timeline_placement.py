@@ -1,4 +1,4 @@
-"""TRUNK.md hard case 16: where packets lie on the recording's clock."""
+"""A recording true to time: where packets lie on the recording's clock."""
 
 from array import array
 

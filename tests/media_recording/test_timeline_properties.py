@@ -1,4 +1,4 @@
-"""TRUNK.md hard case 16 as properties: a network that loses, repeats, delays and reorders moves nothing."""
+"""A recording true to time, as properties: a network that loses, repeats, delays and reorders moves nothing."""
 
 from array import array
 

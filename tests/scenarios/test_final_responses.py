@@ -1,4 +1,4 @@
-"""What each final response, or the want of one, makes of the call: the table of CONTRACT section 4, row by row."""
+"""What each final response, or the want of one, makes of the call: the published table, row by row."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""CONTRACT.md section 5: delivered at least once, in order, and one bad endpoint holds up no other."""
+"""The webhook contract: delivered at least once, in order, and one bad endpoint holds up no other."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""CONTRACT.md section 5: what is sent, and how a receiver knows that it is ours."""
+"""The webhook contract: what is sent, and how a receiver knows that it is ours."""
 
 import hashlib
 import hmac

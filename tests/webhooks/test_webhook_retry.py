@@ -1,4 +1,4 @@
-"""CONTRACT.md section 5: what follows each attempt."""
+"""The webhook contract: what follows each attempt."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""CONTRACT.md section 5: private, loopback and link-local targets are refused, after DNS resolution."""
+"""The webhook contract: private, loopback and link-local targets are refused, after DNS resolution."""
 
 import socket
 from ipaddress import ip_address
