@@ -1,6 +1,5 @@
 """What a unit of work may do, and what a read may ask."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from storage.accounts import Accounts
@@ -166,7 +165,3 @@ class Reader:
     def pairing_for(self, number: str, party: str, used_since: int | None = None) -> MaskingSession | None:
         """The masking session most lately used in which this party stands behind this number."""
         return self._unit.numbers.pairing_for(number, party, used_since)
-
-
-UnitWork = Callable[[UnitOfWork], T]
-ReadWork = Callable[[Reader], T]

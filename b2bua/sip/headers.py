@@ -34,8 +34,6 @@ MAX_CSEQ: Final = 2**32 - 1
 """CSeq and RSeq numbers fit 32 bits unsigned; ours stay below 2**31 (section 8.1.1.5)."""
 MAX_SECONDS: Final = 2**32 - 1
 """The largest delta-seconds."""
-BRANCH_COOKIE: Final = "z9hG4bK"
-"""What a branch parameter that is a transaction identifier starts with (section 8.1.1.7)."""
 
 _QUOTED: Final = re.compile(rf'"({QUOTED_CONTENT})"[ \t]*', re.DOTALL)
 _NO_DISPLAY: Final = re.compile(r'[",;:<>]')

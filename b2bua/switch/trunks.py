@@ -118,7 +118,13 @@ class Trunks:
         self._clock = clock
         now = clock.monotonic()
         self._trunks = tuple(
-            Trunk(config, _media_profile(config), cps_tokens=float(config.cps), cps_refilled_at=now)
+            Trunk(
+                config,
+                _media_profile(config),
+                reason="not probed yet" if config.options_interval_s > 0 else "not probed (options_interval_s is 0)",
+                cps_tokens=float(config.cps),
+                cps_refilled_at=now,
+            )
             for config in configs
         )
         self._peers: dict[str, bool] = {}

@@ -8,6 +8,7 @@ Absolute times mean little on a shared machine; the ratios travel better. `--qui
 import argparse
 import asyncio
 import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -29,6 +30,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="What things cost, each beside a yardstick of the same run.")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     options = parser.parse_args()
+    if shutil.which("cc") is None:
+        say("the yardstick is a C program and cc is missing; run: sudo apt-get install gcc libc6-dev")
+        return 1
     part = 10 if options.quick else 1
     say(f"Python {platform.python_version()} on {platform.machine()}")
     relayed_packets(seconds=8.0 / part)
