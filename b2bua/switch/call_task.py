@@ -192,8 +192,10 @@ class CallTask:
     def _settle(self, effect: do.Settle) -> None:
         for alarm in self._alarms.values():
             alarm.clear()
+        self._alarms.clear()
         for task in self.legs.values():
             task.close_media()
+            task.part()
         self.settled = True
         self._books.settle(self.machine.record, effect.event)
         self._on_settled(self)

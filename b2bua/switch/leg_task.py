@@ -51,7 +51,7 @@ class LegTask:
         self.media_name = f"{call_id}/{leg.value}"
         self.trunk = trunk
         self.codec: str | None = None
-        self.post: Callable[[CallEvent], None] = lambda _event: None
+        self.post: Callable[[CallEvent], None] = _nobody
         self._headers = headers
         self._endpoint = endpoint
         self._media = media
@@ -114,6 +114,12 @@ class LegTask:
         self._media_open = False
         return self._media.close_leg(self.media_name)
 
+    def part(self) -> None:
+        """Let go of the call once nothing can come of the dialog any more: the two would keep each other alive until
+        the garbage collector looks, and it would have to look often."""
+        if self._usage is None:
+            self.post = _nobody
+
     def on_sip_event(self, event: sip.UserAgentEvent) -> None:
         """Take in what happened to the leg's dialog."""
         act = _ACTS.get(type(event))
@@ -175,6 +181,8 @@ class LegTask:
 
     def _usage_ended(self, event: sip.UsageEnded) -> None:
         self._usages.pop(event.usage, None)
+        self._usage = None
+        self.part()
 
     def _request(self, event: sip.IncomingRequest) -> None:
         """A request of the party's within the dialog: a changed session is answered on this leg alone."""
@@ -203,6 +211,10 @@ class LegTask:
                 self._media.apply_answer(self.media_name, answer)
             except UnusableSdp as error:
                 LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
+
+
+def _nobody(_event: CallEvent) -> None:
+    """Who is told when there is no call."""
 
 
 def _retry_after_s(response: Response) -> int:
