@@ -75,11 +75,11 @@ class Boundary:
             return render_success(exchange, outcome, self._api.clock.wall_ms())
         except _EXPECTED as refusal:
             return render_error(error_reply(refusal) or CRASH, exchange.headers)
-        except ConnectionError:
-            raise  # the client has left: there is nobody to answer
         except Exception as crash:
             if exchange.request.writer.output_size > 0:
                 raise  # a reply is under way already: the connection breaks off
+            if isinstance(crash, ConnectionError) and _has_left(exchange.request):
+                return render_error(CRASH, exchange.headers)  # nobody will read it, and there is no defect to report
             self._log.exception("request %s to %s crashed", exchange.request_id, route.path, exc_info=crash)
             return render_error(CRASH, exchange.headers)
 
@@ -140,3 +140,8 @@ class Boundary:
         method = request.method if request.method in _KNOWN_METHODS else "other"
         seconds = self._api.clock.monotonic() - started_at
         self._api.metrics.observe(path, method, response.status, seconds)
+
+
+def _has_left(request: web.BaseRequest) -> bool:
+    """Whether the client has closed the connection meanwhile."""
+    return request.transport is None or request.transport.is_closing()
