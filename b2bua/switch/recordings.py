@@ -102,7 +102,7 @@ class Recordings:
             try:
                 waiting = await self._store.read(_without_mp3)
             except StorageError as error:
-                LOG.warning("recordings to export cannot be looked for now: %s", error)
+                LOG.warning("recordings to export cannot be looked up: %s", error)
                 waiting = []
             now = self._clock.monotonic()
             for recording in waiting:
