@@ -204,6 +204,8 @@ class Trunks:
         trunk.failed_probes += 1
         if trunk.failed_probes >= FAILED_PROBES_TO_DOWN:
             self._mark(trunk, up=False, reason=f"OPTIONS unanswered ({cause})")
+        else:
+            trunk.reason = f"OPTIONS unanswered ({cause}), asked again"
 
     def alive(self, trunk: Trunk) -> None:
         """Live traffic was answered: proof enough that the trunk is up."""

@@ -105,6 +105,7 @@ def test_two_unanswered_probes_take_a_trunk_down_and_one_answer_brings_it_back()
     (trunk,) = trunks
     trunks.probe_failed(trunk, "timeout")
     assert trunks.choose(1) is trunk
+    assert trunks.states()[0].reason == "OPTIONS unanswered (timeout), asked again"
     trunks.probe_failed(trunk, "timeout")
     assert trunks.choose(1) is None
     assert trunks.states()[0].reason == "OPTIONS unanswered (timeout)"
