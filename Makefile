@@ -38,9 +38,9 @@ format: setup
 # Pins what pyproject.toml asks for, for every supported Python, with hashes and without an index address.
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras --quiet \
 	  pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras --quiet \
 	  pyproject.toml --extra dev --extra phone -c requirements.lock -o requirements-dev.lock
 
 clean:
