@@ -290,7 +290,10 @@ async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> list[
                 LocalAddress(TransportAddress("udp", at.host, port), sip.advertise or _reachable(at.host), port)
             )
     user_agent = UserAgent(
-        UserAgentSettings(locals=tuple(locals_), user_agent=sip.user_agent), process.tokens, trunks.is_peer
+        UserAgentSettings(locals=tuple(locals_), user_agent=sip.user_agent),
+        process.tokens,
+        trunks.is_peer,
+        trunks.policy_of,
     )
     endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, switch.on_sip_event)
     process.stack.callback(endpoint.close)
@@ -366,7 +369,8 @@ async def _resolve(loop: asyncio.AbstractEventLoop, trunks: Trunks, trunk: Trunk
         LOG.warning("trunk %s: %s does not resolve: %s", trunk.name, next_hop.host, error)
         trunks.resolved(trunk, ())
         return
-    trunks.resolved(trunk, [str(address[4][0]) for address in found])
+    addresses = [str(address[4][0]) for address in found]
+    trunks.resolved(trunk, [TransportAddress(next_hop.transport, host, next_hop.port) for host in addresses])
 
 
 async def _keep_resolved(loop: asyncio.AbstractEventLoop, trunks: Trunks) -> None:

@@ -58,7 +58,8 @@ async def _probe(config: Config, trunks: Trunks, trunk: Trunk) -> Probe:
         found = await loop.getaddrinfo(next_hop.host, next_hop.port, type=socket.SOCK_DGRAM)
     except OSError as error:
         return Probe(None, f"{next_hop.host} does not resolve ({error.strerror or error})")
-    trunks.resolved(trunk, [str(address[4][0]) for address in found])
+    addresses = [str(address[4][0]) for address in found]
+    trunks.resolved(trunk, [TransportAddress("udp", host, next_hop.port) for host in addresses])
     try:
         return await _ask(config, trunk)
     except OSError as error:

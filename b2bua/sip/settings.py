@@ -1,6 +1,7 @@
 """What a UserAgent is told at construction, and the plans of the requests it is asked for."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from b2bua.sip.digest import Credentials
 from b2bua.sip.routing import LocalAddress, TransportAddress
@@ -50,6 +51,22 @@ class UserAgentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerPolicy:
+    """What a peer's profile says of the extensions used with it, on calls of either direction.
+
+    `reliable_provisional`: "off" neither offers nor takes 100rel, "required" takes no call without it (RFC 3262).
+    `session_timer_s`: the interval asked for, 0 where none is (a peer's own wish is obeyed all the same);
+    `session_timer_min_s`: the shortest that is taken (RFC 4028). `challenge`: what its requests have to prove they
+    know before a call of theirs is told; None takes them by their address alone.
+    """
+
+    reliable_provisional: Literal["off", "supported", "required"] = "supported"
+    session_timer_s: int = 0
+    session_timer_min_s: int = 90
+    challenge: Credentials | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OutgoingInvite:
     """An INVITE to be sent. `headers` go out verbatim and in order; From's tag, Call-ID and the rest are made here.
 
@@ -68,6 +85,7 @@ class OutgoingInvite:
     credentials: Credentials | None = None
     routes: tuple[str, ...] = ()
     no_answer_timeout_s: float | None = None
+    policy: PeerPolicy = PeerPolicy()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from b2bua.sip.grammar import is_token, is_unsafe
 from b2bua.sip.message import Request, Response, build_response
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, next_hop_address, response_destination
 from b2bua.sip.sent_request import SentRequest
-from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.settings import PeerPolicy, UserAgentSettings
 from b2bua.sip.timers import TimerQueue
 from b2bua.sip.transaction_layer import TransactionLayer
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction, Transaction
@@ -43,6 +43,7 @@ class Station:
         "layer",
         "may_reach",
         "outgoing",
+        "policy_of",
         "settings",
         "timers",
         "tokens",
@@ -50,11 +51,16 @@ class Station:
     )
 
     def __init__(
-        self, settings: UserAgentSettings, tokens: Tokens, may_reach: Callable[[TransportAddress], bool]
+        self,
+        settings: UserAgentSettings,
+        tokens: Tokens,
+        may_reach: Callable[[TransportAddress], bool],
+        policy_of: Callable[[TransportAddress], PeerPolicy],
     ) -> None:
         self.settings = settings
         self.tokens = tokens
         self.may_reach = may_reach
+        self.policy_of = policy_of
         self.accepting = True
         self.timers = TimerQueue()
         self.outgoing: list[Outgoing] = []

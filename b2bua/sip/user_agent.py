@@ -16,7 +16,14 @@ from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
 from b2bua.sip.reception import dispatch_server, receive_request, respond
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, stamp_via
 from b2bua.sip.sent_request import SentRequest
-from b2bua.sip.settings import HeaderLines, OutgoingInvite, OutgoingRequest, UserAgentLimits, UserAgentSettings
+from b2bua.sip.settings import (
+    HeaderLines,
+    OutgoingInvite,
+    OutgoingRequest,
+    PeerPolicy,
+    UserAgentLimits,
+    UserAgentSettings,
+)
 from b2bua.sip.station import Station, lines_of
 from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
@@ -30,6 +37,7 @@ __all__ = [
     "Outgoing",
     "OutgoingInvite",
     "OutgoingRequest",
+    "PeerPolicy",
     "TransportAddress",
     "UserAgent",
     "UserAgentLimits",
@@ -54,13 +62,21 @@ def _everywhere(_address: TransportAddress) -> bool:
     return True
 
 
+_DEFAULT_POLICY = PeerPolicy()
+
+
+def _alike(_source: TransportAddress) -> PeerPolicy:
+    return _DEFAULT_POLICY
+
+
 class UserAgent:
     """All calls and requests of one SIP element.
 
     Give it what arrives (`receive`), what could not be delivered (`transport_failed`) and the time (`handle_timers` at
     `next_timer`); after each of these and after each verb take what it wants sent (`to_send`) and what it has to tell
     (`next_event`). `now` is monotonic seconds. `may_reach` says which addresses may be talked to: where a Contact, a
-    route or a Via names another, the message goes to where the dialog or request came from instead.
+    route or a Via names another, the message goes to where the dialog or request came from instead. `policy_of` gives
+    the policy for calls that come from an address; those that are made bring theirs along.
     """
 
     def __init__(
@@ -68,10 +84,11 @@ class UserAgent:
         settings: UserAgentSettings,
         tokens: Tokens,
         may_reach: Callable[[TransportAddress], bool] = _everywhere,
+        policy_of: Callable[[TransportAddress], PeerPolicy] = _alike,
     ) -> None:
         if not settings.locals:
             raise ValueError("a user agent needs at least one listener")
-        self._station = Station(settings, tokens, may_reach)
+        self._station = Station(settings, tokens, may_reach, policy_of)
 
     @property
     def accepting(self) -> bool:

@@ -91,6 +91,7 @@ class LegTask:
                 body=self._media.offer(self.media_name, prefer),
                 credentials=credentials,
                 no_answer_timeout_s=float(config.invite_timeout_s),
+                policy=self.trunk.policy,
             )
         )
         self._usages[self._usage] = self

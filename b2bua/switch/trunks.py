@@ -5,20 +5,23 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Literal, cast
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.model import TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.config import TrunkUri
+from b2bua.sip.digest import Credentials
 from b2bua.sip.routing import TransportAddress, is_ip_literal
+from b2bua.sip.settings import PeerPolicy
 from media.leg import LegProfile
 
 LOG: Final = logging.getLogger(__name__)
 
 FAILED_PROBES_TO_DOWN: Final = 2
 DOWN_STATUSES: Final = frozenset({408, 503})
+_STRICTEST: Final = PeerPolicy(reliable_provisional="off")  # of a source that is no trunk's
 PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; emptied when full
 
 
@@ -31,7 +34,8 @@ class Trunk:
 
     config: TrunkConfig
     media_profile: LegProfile
-    addresses: tuple[str, ...] = ()
+    policy: PeerPolicy
+    destinations: tuple[TransportAddress, ...] = ()
     up: bool = True
     reason: str = "not probed yet"
     live_calls: int = 0
@@ -53,11 +57,9 @@ class Trunk:
 
     @property
     def destination(self) -> TransportAddress | None:
-        """Where its requests are sent: the outbound proxy if it has one. None while the name does not resolve."""
-        if not self.addresses:
-            return None
-        next_hop = self.next_hop
-        return TransportAddress(next_hop.transport, self.addresses[0], next_hop.port)
+        """Where its requests are sent first: at the outbound proxy if it has one. None while the name does not
+        resolve. `destinations` are all of them, in the order they are tried."""
+        return self.destinations[0] if self.destinations else None
 
     @property
     def next_hop(self) -> TrunkUri:
@@ -66,7 +68,7 @@ class Trunk:
 
     def usable(self, now: float) -> bool:
         """Whether a leg may be sent to it at all."""
-        return self.up and bool(self.addresses) and now >= self.not_before
+        return self.up and bool(self.destinations) and now >= self.not_before
 
     def has_room(self, now: float, legs: int) -> bool:
         """Whether `legs` more legs fit under its caps. The call rate is asked for the first of them."""
@@ -121,6 +123,7 @@ class Trunks:
             Trunk(
                 config,
                 _media_profile(config),
+                _policy(config),
                 reason="not probed yet" if config.options_interval_s > 0 else "not probed (options_interval_s is 0)",
                 cps_tokens=float(config.cps),
                 cps_refilled_at=now,
@@ -129,8 +132,9 @@ class Trunks:
         )
         self._peers: dict[str, bool] = {}
         for trunk in self._trunks:
-            if is_ip_literal(trunk.next_hop.host):
-                trunk.addresses = (trunk.next_hop.host,)
+            hop = trunk.next_hop
+            if is_ip_literal(hop.host):
+                trunk.destinations = (TransportAddress(hop.transport, hop.host, hop.port),)
 
     def __iter__(self) -> Iterator[Trunk]:
         return iter(self._trunks)
@@ -155,6 +159,11 @@ class Trunks:
                 return trunk
         return owners[0] if owners else None
 
+    def policy_of(self, source: TransportAddress) -> PeerPolicy:
+        """The policy for calls that come from this source."""
+        trunk = self.owner(source)
+        return _STRICTEST if trunk is None else trunk.policy
+
     def at(self, host: str, port: int) -> Trunk | None:
         """The trunk whose `uri` has this host and port."""
         for trunk in self._trunks:
@@ -175,13 +184,13 @@ class Trunks:
         ]
         return min(ready, key=lambda trunk: (trunk.config.priority, trunk.placed / trunk.config.weight), default=None)
 
-    def resolved(self, trunk: Trunk, addresses: Sequence[str]) -> None:
+    def resolved(self, trunk: Trunk, destinations: Sequence[TransportAddress]) -> None:
         """A trunk's name resolved; an empty answer takes it down until it resolves again."""
-        if addresses:
-            if not trunk.addresses and not trunk.up:
+        if destinations:
+            if not trunk.destinations and not trunk.up:
                 self._mark(trunk, up=True, reason="resolved")
-            trunk.addresses = tuple(addresses)
-        elif not trunk.addresses:
+            trunk.destinations = tuple(destinations)
+        elif not trunk.destinations:
             self._mark(trunk, up=False, reason="its name does not resolve")
         self._peers.clear()
 
@@ -281,8 +290,20 @@ def _media_profile(config: TrunkConfig) -> LegProfile:
     )
 
 
+def _policy(config: TrunkConfig) -> PeerPolicy:
+    challenge = None
+    if config.challenge_username:
+        challenge = Credentials(config.challenge_username, config.challenge_password)
+    return PeerPolicy(
+        reliable_provisional=cast(Literal["off", "supported", "required"], config.reliable_provisional),
+        session_timer_s=config.session_timer_s,
+        session_timer_min_s=config.session_timer_min_s,
+        challenge=challenge,
+    )
+
+
 def _covers(trunk: Trunk, host: str) -> bool:
-    if host in trunk.addresses:
+    if any(host == destination.host for destination in trunk.destinations):
         return True
     if host == trunk.config.uri.host:  # the peer itself, where its requests go by a proxy
         return True

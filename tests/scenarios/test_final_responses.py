@@ -109,7 +109,7 @@ async def test_the_network_says_that_it_cannot_be_reached(house: House, leg: str
 async def test_b_s_trunk_has_no_address_any_more(house: House) -> None:
     house.alice.on_invite = answers(1.0)
     call = await house.place()
-    house.trunk().addresses = ()
+    house.trunk().destinations = ()
     cdr = await house.ended(call)
     assert (cdr.status, cdr.hangup_cause) == ("failed", "b_unreachable")
     assert house.bob.received == []

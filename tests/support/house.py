@@ -166,7 +166,7 @@ class House:
             ),
         )
         settings = UserAgentSettings(locals=(LocalAddress(OURS, OURS.host, OURS.port),))
-        self.user_agent = UserAgent(settings, self.tokens, self.trunks.is_peer)
+        self.user_agent = UserAgent(settings, self.tokens, self.trunks.is_peer, self.trunks.policy_of)
         self.endpoint = SipEndpoint(self.user_agent, clock, self.trunks.is_peer, self.switch.on_sip_event)
         self.endpoint.attach(self.network.attach(OURS, self.endpoint.received))
         self.network.unreachable = self._unreachable

@@ -136,7 +136,7 @@ def test_a_name_that_does_not_resolve_is_a_trunk_that_is_down_until_it_does() ->
     assert trunk.destination is None
     trunks.resolved(trunk, ())
     assert trunks.choose(1) is None
-    trunks.resolved(trunk, ["192.0.2.7"])
+    trunks.resolved(trunk, [TransportAddress("udp", "192.0.2.7", 5060)])
     assert trunk.destination == udp("192.0.2.7")
     assert trunks.choose(1) is trunk
     assert trunks.is_peer(udp("192.0.2.7"))
