@@ -156,6 +156,10 @@ class MediaEngine:
         found.settled = True
         return answer
 
+    def answer(self, leg: str) -> bytes:
+        """The last answer given on a leg once more, for a response that repeats it; ValueError when there is none."""
+        return self._find(leg).leg.answer()
+
     def play(self, leg: str, tone: str) -> None:
         """Let a leg hear "ringback", "busy", "congestion", "unreachable" or "balance_warning" (ValueError for others)
         in place of the tone it hears. Those but ringback end by themselves with `PlaybackFinished` and replace

@@ -8,6 +8,7 @@ from media.codecs.table import BY_NAME, TELEPHONE_EVENT
 from media.errors import UnusableSdp
 from media.packet_path.interface import Address, RemotePlan
 from media.sdp.negotiate import (
+    Format,
     Local,
     Remote,
     answer_local,
@@ -19,7 +20,10 @@ from media.sdp.negotiate import (
 )
 from media.sdp.session import Media, Origin, parse_description, render_description
 
+DYNAMIC_PAYLOAD_TYPES: Final = range(96, 128)
+
 _VERSION_START: Final = 1
+_DTMF: Final = "telephone-event"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class LegProfile:
         unknown = [name for name in self.codecs if name not in BY_NAME]
         if unknown or not self.codecs:
             raise ValueError(f"codecs must be some of {', '.join(BY_NAME)}")
-        if not 96 <= self.dtmf_payload_type <= 127:
+        if self.dtmf_payload_type not in DYNAMIC_PAYLOAD_TYPES:
             raise ValueError("dtmf_payload_type must be 96..127")
 
     def networks(self) -> tuple[tuple[int, int, int], ...]:
@@ -73,6 +77,9 @@ class MediaLeg:
         self._version = _VERSION_START
         self._sent: tuple[Media, ...] | None = None
         self._prefer: str | None = None
+        # Payload types of answers we gave stay what they are for the session (RFC 3264 section 8.3.2).
+        self._numbers: dict[str, int] = {}
+        self._answer: bytes | None = None
         self._local = self._offered()
         # Where our audio section stands among those of earlier descriptions; the others stay refused.
         self._position = 0
@@ -107,19 +114,32 @@ class MediaLeg:
         description = parse_description(sdp)
         position, remote = read_offer(description, self.profile.codecs, self.profile.ptime_ms)
         self._check_family(remote)
-        local = answer_local(remote, self.codec, self.port, self.profile.ptime_ms)
+        local = answer_local(remote, self.codec, self.profile.codecs, self.port, self.profile.ptime_ms)
         self._local, self._position = local, position
+        self._numbers = {entry.codec: entry.payload_type for entry in local.formats}
+        if local.dtmf_payload_type is not None:
+            self._numbers[_DTMF] = local.dtmf_payload_type
         plan = self._settle(sdp, remote, local, local.formats[0].codec)
-        return self._render(answer_sections(description, position, local)), plan
+        self._answer = self._render(answer_sections(description, position, local))
+        return self._answer, plan
+
+    def answer(self) -> bytes:
+        """The last answer we gave, byte for byte; ValueError when there is none."""
+        if self._answer is None:
+            raise ValueError(f"no offer of the media leg {self.name} has been answered")
+        return self._answer
 
     def _offered(self) -> Local:
         profile = self.profile
-        return Local(
-            self.port,
-            offered_formats(profile.codecs, self._prefer),
-            profile.dtmf_payload_type,
-            profile.ptime_ms,
+        formats = tuple(
+            Format(entry.codec, self._numbers.get(entry.codec, entry.payload_type))
+            for entry in offered_formats(profile.codecs, self._prefer)
         )
+        dtmf = self._numbers.get(_DTMF, profile.dtmf_payload_type)
+        taken = {entry.payload_type for entry in formats}
+        if dtmf in taken:
+            dtmf = next(number for number in DYNAMIC_PAYLOAD_TYPES if number not in taken)
+        return Local(self.port, formats, dtmf, profile.ptime_ms)
 
     def _check_family(self, remote: Remote) -> None:
         if remote.address is not None and (":" in remote.address) != (":" in self._address):
@@ -144,6 +164,7 @@ class MediaLeg:
             may_send=remote.may_send,
             on_hold=remote.on_hold,
             renewed=renewed,
+            may_receive=remote.may_receive,
         )
 
     def _render(self, sections: tuple[Media, ...]) -> bytes:

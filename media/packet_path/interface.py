@@ -46,7 +46,8 @@ class RemotePlan:
 
     `remote` None: no address to send to. `codec` is the number of what we send under `payload_type`; `receives` maps
     incoming payload types to codec numbers, `TELEPHONE_EVENT` among them. `renewed`: the remote's SDP is not the one
-    before, so NAT latching is armed again.
+    before, so NAT latching is armed again. `may_receive` False: the direction says that nothing comes from the leg, so
+    what does is not passed on.
     """
 
     remote: Address | None
@@ -58,6 +59,7 @@ class RemotePlan:
     may_send: bool
     on_hold: bool
     renewed: bool
+    may_receive: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,11 +191,15 @@ class Relay:
         self._post(MediaStarted(stream.leg, now))
 
     def _not_relayed(self, inbound: Inbound, ahead: int) -> None:
-        """A repetition, an empty packet or a payload type that nobody negotiated: not passed on, and no gap for it."""
+        """A repetition, an empty packet, a payload type that nobody negotiated, or anything from a leg whose direction
+        says that it sends nothing: not passed on, and no gap for it."""
         if ahead == 0:
             inbound.repeated += 1
             return
-        inbound.unmapped += 1
+        if inbound.may_receive:
+            inbound.unmapped += 1
+        else:
+            inbound.unwanted += 1
         self._close_gap(inbound, ahead)
 
     @staticmethod

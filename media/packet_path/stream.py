@@ -138,6 +138,7 @@ class Inbound:
         "heard_at",
         "late",
         "malformed",
+        "may_receive",
         "receives",
         "reception",
         "repeated",
@@ -149,6 +150,7 @@ class Inbound:
         "tap_channel",
         "timestamp",
         "unmapped",
+        "unwanted",
         "watch",
     )
 
@@ -157,6 +159,7 @@ class Inbound:
         self.reception = Reception()
         self.watch = DigitWatch()
         self.receives: tuple[tuple[int, int], ...] = ()
+        self.may_receive = True
         self.routes: list[Route | None] = [None] * PAYLOAD_TYPES
         self.sink: Outbound | None = None
         self.tap: Tap | None = None
@@ -168,13 +171,14 @@ class Inbound:
         self.strangers = 0
         self.malformed = 0
         self.unmapped = 0
+        self.unwanted = 0
         self.repeated = 0
         self.late = 0
 
     def update_routes(self) -> None:
-        """To be called whenever `receives`, `sink` or the sink's payload types have changed."""
+        """To be called whenever `receives`, `may_receive`, `sink` or the sink's payload types have changed."""
         routes: list[Route | None] = [None] * PAYLOAD_TYPES
-        for payload_type, codec in self.receives:
+        for payload_type, codec in self.receives if self.may_receive else ():
             routes[payload_type] = _route(codec, self.sink)
         self.routes = routes
 
@@ -188,7 +192,8 @@ def _route(codec: int, sink: Outbound | None) -> Route:
 
 
 class Stream:
-    """One leg in the packet path. `watched_from`: silence is counted from here at the earliest."""
+    """One leg in the packet path. `watched_from`: silence is counted from here at the earliest; `partner`: the leg it
+    is bridged with, which may fall silent too while this one is on hold."""
 
     __slots__ = (
         "bridged",
@@ -200,6 +205,7 @@ class Stream:
         "number",
         "on_hold",
         "outbound",
+        "partner",
         "timeouts",
         "watched_from",
         "wire",
@@ -214,6 +220,7 @@ class Stream:
         self.outbound = Outbound(plan)
         self.control = ControlChannel(plan.ssrc, plan.cname)
         self.bridged = False
+        self.partner: Stream | None = None
         self.on_hold = False
         self.ever_started = False
         self.lost = False
@@ -224,6 +231,7 @@ class Stream:
         out = self.outbound
         self.inbound.gate.set_remote(plan.remote, plan.renewed, now)
         self.inbound.receives = plan.receives
+        self.inbound.may_receive = plan.may_receive
         if plan.renewed and plan.remote is not None:
             self.inbound.started = False
         if plan.control is not None:
@@ -235,6 +243,12 @@ class Stream:
         if plan.on_hold != self.on_hold:
             self.on_hold = plan.on_hold
             self.watched_from = now
+            if self.partner is not None:
+                self.partner.watched_from = now
+
+    def held(self) -> bool:
+        """Whether this leg or the one it is bridged with is on hold: silence of either is no fault then."""
+        return self.on_hold or (self.partner is not None and self.partner.on_hold)
 
     def figures(self) -> StreamFigures:
         """What has been counted so far."""
@@ -259,6 +273,7 @@ class Stream:
             "stranger": inbound.strangers + self.control.strangers,
             "malformed": inbound.malformed + self.control.malformed,
             "unmapped": inbound.unmapped,
+            "unwanted": inbound.unwanted,
             "repeated": inbound.repeated,
             "late": inbound.late,
             "held": out.held,

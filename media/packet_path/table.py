@@ -72,6 +72,7 @@ class StreamTable:
             self.join(source, sink)
             self.pacer.stop(sink)
             source.bridged = True
+            source.partner = sink
             source.watched_from = now
 
     def set_tap(self, stream: Stream, channel: int, tap: Tap | None) -> None:
@@ -89,6 +90,9 @@ class StreamTable:
                 if other.inbound.sink is stream.outbound:
                     other.inbound.sink = None
                     other.inbound.update_routes()
+                if other.partner is stream:
+                    other.partner = None
+        stream.partner = None
         out, target = stream.outbound, stream.control.target
         if target is not None and (out.packets or stream.inbound.reception.started):
             reception = stream.inbound.reception
@@ -140,8 +144,9 @@ class StreamTable:
         timeouts = stream.timeouts
         if not (stream.bridged or stream.ever_started):
             return
+        # The clock of talk stands still while either party holds; only the longer one of the hold runs.
         limit = timeouts.bridged_s if stream.bridged else timeouts.early_s
-        if stream.on_hold:
+        if stream.held():
             limit = timeouts.hold_s
         idle = now - max(stream.inbound.heard_at, stream.watched_from)
         if idle < limit:

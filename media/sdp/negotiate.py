@@ -56,6 +56,11 @@ class Remote:
         return self.address is not None and self.direction in (SENDRECV, SENDONLY)
 
     @property
+    def may_receive(self) -> bool:
+        """Whether it may send media to us. A hold by an unspecified address only stops what we send (section 8.4)."""
+        return self.direction in (SENDRECV, RECVONLY)
+
+    @property
     def on_hold(self) -> bool:
         """Whether the stream is anything but both ways, so that silence from it is no fault."""
         return self.address is None or self.direction != SENDRECV
@@ -116,10 +121,10 @@ def read_offer(description: SessionDescription, codecs: tuple[str, ...], ptime_m
     raise UnusableSdp(problem)
 
 
-def answer_local(remote: Remote, current: str | None, port: int, ptime_ms: int) -> Local:
-    """Our side of the answer to an offer: its payload types, the codec in use first so that it does not change
-    without need, otherwise the offer's order (RFC 3264 section 6.1)."""
-    ordered = sorted(remote.formats, key=lambda entry: entry.codec != current)
+def answer_local(remote: Remote, current: str | None, codecs: tuple[str, ...], port: int, ptime_ms: int) -> Local:
+    """Our side of the answer to an offer: its payload types, in our order of preference as RFC 3264 section 6.1 allows
+    an answerer, but the codec in use first so that it does not change without need."""
+    ordered = sorted(remote.formats, key=lambda entry: (entry.codec != current, codecs.index(entry.codec)))
     direction = remote.direction
     if remote.address is None:
         # Hold by an unspecified address: it may send, nothing may be sent to it (section 8.4).

@@ -163,7 +163,7 @@ class TestSilence:
     def idle(self, bed: RelayBed, seconds: float) -> None:
         bed.run(seconds, step_s=0.05)
 
-    def test_a_bridged_leg_is_lost_once_after_its_timeout(self) -> None:
+    def test_trunk_case_10_a_bridged_leg_is_lost_once_after_its_timeout(self) -> None:
         bed, a, b = pair()
         bed.talk(a, b, packets=1)
         self.idle(bed, TIMEOUTS.bridged_s - 0.5)
@@ -195,7 +195,7 @@ class TestSilence:
         self.idle(bed, TIMEOUTS.early_s + 1)
         assert [event.leg for event in self.lost(bed)] == ["a"]
 
-    def test_hold_has_its_own_longer_timeout(self) -> None:
+    def test_trunk_case_10_hold_has_its_own_longer_timeout(self) -> None:
         bed, a, b = pair()
         bed.talk(a, b, packets=1)
         bed.connect(b, may_send=False, on_hold=True, renewed=False)
@@ -208,17 +208,37 @@ class TestSilence:
             self.idle(bed, 40.0)
         assert [event.leg for event in self.lost(bed)] == ["b"]
 
-    def test_the_end_of_a_hold_begins_the_count_anew(self) -> None:
+    def test_trunk_case_10_the_other_partys_silence_is_no_fault_while_one_holds(self) -> None:
         bed, a, b = pair()
         bed.talk(a, b, packets=1)
-        bed.connect(b, may_send=False, on_hold=True, renewed=False)
-        self.idle(bed, 44.0)
-        bed.connect(b, renewed=False)
-        a.send()
-        self.idle(bed, 44.0)
+        bed.connect(a, may_send=False, on_hold=True, renewed=False)
+        for _ in range(29):
+            a.send()
+            self.idle(bed, 10.0)
         assert self.lost(bed) == []
+        self.idle(bed, 11.0)
+        assert [(event.leg, round(event.idle_s)) for event in self.lost(bed)] == [("b", 300)]
 
-    def test_rtcp_is_a_sign_of_life(self) -> None:
+    def test_trunk_case_10_the_end_of_a_hold_begins_the_count_anew_for_both(self) -> None:
+        bed, a, b = pair()
+        bed.talk(a, b, packets=1)
+        bed.connect(a, may_send=False, on_hold=True, renewed=False)
+        self.idle(bed, 100.0)
+        bed.connect(a, renewed=False)
+        self.idle(bed, TIMEOUTS.bridged_s - 1)
+        assert self.lost(bed) == []
+        self.idle(bed, 2.0)
+        assert sorted(event.leg for event in self.lost(bed)) == ["a", "b"]
+
+    def test_trunk_case_10_a_party_whose_held_partner_is_gone_is_missed_as_before(self) -> None:
+        bed, a, b = pair()
+        bed.talk(a, b, packets=1)
+        bed.connect(a, may_send=False, on_hold=True, renewed=False)
+        bed.table.remove(a.stream, bed.now)
+        self.idle(bed, TIMEOUTS.bridged_s + 1)
+        assert [event.leg for event in self.lost(bed)] == ["b"]
+
+    def test_trunk_case_10_rtcp_is_a_sign_of_life(self) -> None:
         bed, a, b = pair()
         bed.talk(a, b, packets=1)
         for _ in range(12):

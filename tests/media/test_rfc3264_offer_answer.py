@@ -218,13 +218,42 @@ class TestAnswerGiven:
     def answer(self, made: MediaLeg, *media: str, **fields: str) -> list[str]:
         return made.answer_offer(sdp(*media, **fields))[0].decode().split("\r\n")
 
-    def test_an_offer_is_answered_in_its_order_and_numbers(self) -> None:
+    @pytest.mark.parametrize(
+        ("codecs", "listed"), [(("PCMA", "PCMU"), "97 0"), (("PCMU", "PCMA"), "0 97"), (("PCMU",), "0")]
+    )
+    def test_an_offer_is_answered_in_the_profiles_order_and_the_offers_numbers(
+        self, codecs: tuple[str, ...], listed: str
+    ) -> None:
+        made = leg(codecs=codecs, dtmf_payload_type=127, ptime_ms=30)
         lines = self.answer(
-            leg(), "m=audio 4000 RTP/AVP 18 0 97 100|a=rtpmap:97 PCMA/8000|a=rtpmap:100 telephone-event/8000"
+            made, "m=audio 4000 RTP/AVP 18 0 97 100|a=rtpmap:97 PCMA/8000|a=rtpmap:100 telephone-event/8000"
         )
-        assert "m=audio 20000 RTP/AVP 0 97 100" in lines
-        assert "a=rtpmap:97 PCMA/8000" in lines
+        assert f"m=audio 20000 RTP/AVP {listed} 100" in lines
+        assert ("a=rtpmap:97 PCMA/8000" in lines) is ("PCMA" in codecs)
         assert "a=fmtp:100 0-15" in lines
+        assert "a=ptime:30" in lines
+        assert made.codec == codecs[0]
+
+    def test_the_answer_can_be_had_again_and_an_offer_said_again_gets_it_byte_for_byte(self) -> None:
+        made = leg()
+        offer = sdp("m=audio 4000 RTP/AVP 0 8 100|a=rtpmap:100 telephone-event/8000", "m=video 4100 RTP/AVP 31")
+        with pytest.raises(ValueError, match="no offer"):
+            made.answer()
+        first, _ = made.answer_offer(offer)
+        assert made.answer() == first
+        again, plan = made.answer_offer(offer)
+        assert again == first
+        assert not plan.renewed
+
+    def test_rfc3264_s8_3_2_an_offer_after_an_answer_keeps_its_payload_types(self) -> None:
+        made = leg()
+        made.answer_offer(sdp("m=audio 4000 RTP/AVP 97 100|a=rtpmap:97 PCMA/8000|a=rtpmap:100 telephone-event/8000"))
+        assert "m=audio 20000 RTP/AVP 97 0 100" in made.offer(None).decode().split("\r\n")
+
+    def test_rfc3264_s8_3_2_an_offer_gives_no_number_a_second_meaning(self) -> None:
+        made = leg()
+        made.answer_offer(sdp("m=audio 4000 RTP/AVP 101|a=rtpmap:101 PCMA/8000"))
+        assert "m=audio 20000 RTP/AVP 101 0 96" in made.offer(None).decode().split("\r\n")
 
     def test_the_codec_in_use_stays_in_use(self) -> None:
         made = offered()
@@ -243,17 +272,26 @@ class TestAnswerGiven:
             ("a=recvonly", "IN IP4 0.0.0.0", "a=inactive", False),
         ],
     )
-    def test_hold(self, attribute: str, connection: str, answered: str, may_send: bool) -> None:
+    @pytest.mark.parametrize("level", ["session", "media"])
+    def test_trunk_case_07_every_way_to_say_hold(
+        self, attribute: str, connection: str, answered: str, may_send: bool, level: str
+    ) -> None:
         made = offered()
         made.apply_answer(sdp("m=audio 4000 RTP/AVP 8"))
-        body, plan = made.answer_offer(sdp(f"m=audio 4000 RTP/AVP 8|{attribute}", connection=connection))
+        if level == "session":
+            offer = sdp("m=audio 4000 RTP/AVP 8", connection=connection, session=attribute)
+        else:
+            offer = sdp(f"m=audio 4000 RTP/AVP 8|c={connection}|{attribute}")
+        body, plan = made.answer_offer(offer)
         assert answered in body.decode().split("\r\n")
         assert plan.may_send is may_send
+        # Who says that it only listens, or nothing at all, is not heard either.
+        assert plan.may_receive is (answered in ("a=sendrecv", "a=recvonly"))
         assert plan.on_hold is (answered != "a=sendrecv")
         if connection.endswith("0.0.0.0"):
             assert plan.remote is None
 
-    def test_hold_and_resume_count_the_version_up_and_a_refresh_does_not(self) -> None:
+    def test_trunk_case_07_hold_and_resume_count_the_version_up_and_a_refresh_does_not(self) -> None:
         made = leg()
         offer = "m=audio 4000 RTP/AVP 8"
         versions = []

@@ -15,7 +15,7 @@ SDP = "Content-Type: application/sdp"
 
 
 @pytest.mark.parametrize("who", ["a", "b"])
-async def test_a_talker_whose_media_stops_ends_the_call(house: House, who: str) -> None:
+async def test_trunk_case_10_a_talker_whose_media_stops_ends_the_call(house: House, who: str) -> None:
     call = await house.bridged()
     await house.run(10.0)
     {"a": house.alice, "b": house.bob}[who].fall_silent()
@@ -63,7 +63,7 @@ async def test_b_s_early_media_reaches_a_in_place_of_the_ringback(house: House) 
     await house.ended(call)
 
 
-async def test_different_codecs_are_converted(house: House) -> None:
+async def test_trunk_case_12_different_codecs_are_converted(house: House) -> None:
     house.alice.on_invite = answers(1.0, payload_types=(PCMU,))
     house.bob.on_invite = answers(1.0, payload_types=(PCMA,))
     call = await house.place()
@@ -91,7 +91,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("body", BROKEN)
-async def test_an_answer_of_b_s_that_cannot_be_used_is_b_s_failure(house: House, body: bytes) -> None:
+async def test_trunk_case_08_an_answer_of_b_s_that_cannot_be_used_is_b_s_failure(house: House, body: bytes) -> None:
     house.alice.on_invite = answers(1.0)
     house.bob.on_invite = lambda phone, _event: phone.respond(200, body)
     call = await house.place()
@@ -140,7 +140,7 @@ async def test_a_200_without_sdp_takes_the_one_of_its_own_183(house: House) -> N
     assert (cdr.status, cdr.hangup_cause) == ("completed", "normal")
 
 
-async def test_hold_and_resume_by_b_stay_on_b_s_leg(house: House) -> None:
+async def test_trunk_case_07_hold_and_resume_by_b_stay_on_b_s_leg(house: House) -> None:
     call = await house.bridged()
     told_alice = len(house.alice.received)
     house.bob.fall_silent()
@@ -166,7 +166,21 @@ async def test_hold_and_resume_by_b_stay_on_b_s_leg(house: House) -> None:
     assert (cdr.status, cdr.hangup_cause) == ("completed", "normal")
 
 
-async def test_a_hold_that_lasts_too_long_ends_the_call(house: House) -> None:
+async def test_trunk_case_10_the_silence_of_the_party_that_is_held_does_not_end_the_call(house: House) -> None:
+    call = await house.bridged()
+    house.bob.reinvite(house.bob.persona.sdp(direction="sendonly", version=2))
+    house.alice.fall_silent()
+    await house.run(120.0)
+    assert house.state(call) == "bridged"
+    assert house.alice.heard(), "what B plays while it holds"
+    house.bob.reinvite(house.bob.persona.sdp(version=3))
+    await house.run(44.0)
+    assert house.state(call) == "bridged", "the count begins anew with the resume"
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause) == ("completed", "media_timeout")
+
+
+async def test_trunk_case_10_a_hold_that_lasts_too_long_ends_the_call(house: House) -> None:
     call = await house.bridged()
     house.bob.fall_silent()
     house.bob.reinvite(house.bob.persona.sdp(direction="inactive", version=2))
@@ -175,7 +189,7 @@ async def test_a_hold_that_lasts_too_long_ends_the_call(house: House) -> None:
     assert cdr.duration_s == pytest.approx(301, abs=2)
 
 
-async def test_a_changed_offer_that_cannot_be_used_is_refused_and_the_call_goes_on(house: House) -> None:
+async def test_trunk_case_08_a_changed_offer_that_cannot_be_used_is_refused_and_the_call_goes_on(house: House) -> None:
     call = await house.bridged()
     t38 = b"v=0\r\no=- 1 2 IN IP4 203.0.113.31\r\ns=-\r\nc=IN IP4 203.0.113.31\r\nt=0 0\r\nm=image 42000 udptl t38\r\n"
     house.bob.reinvite(t38)
@@ -275,7 +289,9 @@ async def _raw_call(house: House) -> tuple[Any, RawBob]:
     return call, bob
 
 
-async def test_an_offerless_re_invite_gets_our_full_offer_and_its_answer_from_the_ack(house: House) -> None:
+async def test_trunk_case_07_an_offerless_re_invite_gets_our_full_offer_and_its_answer_from_the_ack(
+    house: House,
+) -> None:
     call, bob = await _raw_call(house)
     bob.respond(200, "one", port=42000)
     await house.until(lambda: house.state(call) == "bridged")
@@ -372,7 +388,7 @@ async def test_a_repeated_200_gets_the_same_ack_and_changes_nothing(house: House
     )
 
 
-async def test_without_free_ports_no_call_is_placed_until_some_have_rested(open_house: Any) -> None:
+async def test_trunk_case_15_without_free_ports_no_call_is_placed_until_some_have_rested(open_house: Any) -> None:
     house = await open_house(media='ports = "20000-20007"\nport_rest_s = 30')
     first = await house.bridged()
     second = await house.place()
@@ -393,7 +409,7 @@ async def test_without_free_ports_no_call_is_placed_until_some_have_rested(open_
     await house.ended(first)
 
 
-async def test_ports_are_kept_for_the_second_legs_of_calls_that_still_ring(open_house: Any) -> None:
+async def test_trunk_case_15_ports_are_kept_for_the_second_legs_of_calls_that_still_ring(open_house: Any) -> None:
     """Hard case 15: 503 before the range is empty, never a call that was taken and then has no port for B."""
     house = await open_house(media='ports = "20000-20007"\nport_rest_s = 30')
     house.alice.on_invite = answers(5.0)
@@ -419,7 +435,7 @@ async def test_a_port_that_another_program_took_is_b_s_failure(open_house: Any) 
     assert house.alice.was_hung_up
 
 
-async def test_the_recording_begins_with_the_bridge_and_ends_with_the_call(house: House) -> None:
+async def test_trunk_case_16_the_recording_begins_with_the_bridge_and_ends_with_the_call(house: House) -> None:
     call = await house.bridged()
     await house.run(20.0)
     house.bob.hang_up()
