@@ -2,7 +2,7 @@
 
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Message, Request, Response
-from b2bua.sip.routing import LocalAddress, RoutedRequest, TransportAddress, route_in_dialog
+from b2bua.sip.routing import LocalAddress, RoutedRequest, TransportAddress, response_fallback, route_in_dialog
 from b2bua.sip.sent_request import SentRequest
 
 DialogKey = tuple[str, str, str]
@@ -15,6 +15,7 @@ class Dialog:
     `local_value` and `remote_value` are our and the peer's From/To as header text, tags included. `local_cseq` is the
     last number we used. `target` is the peer's Contact URI. `route_set` is Route text in the order we send it. `peer`
     is where the dialog was made through: what is sent goes there when the route names no address that may be used.
+    `peer_fallback`: where it listens, should the connection from `peer` be gone; None for what is no stream.
     """
 
     __slots__ = (
@@ -25,6 +26,7 @@ class Dialog:
         "local_tag",
         "local_value",
         "peer",
+        "peer_fallback",
         "remote_cseq",
         "remote_tag",
         "remote_value",
@@ -46,6 +48,7 @@ class Dialog:
         route_set: tuple[str, ...],
         peer: TransportAddress,
         local: LocalAddress,
+        peer_fallback: TransportAddress | None = None,
     ) -> None:
         self.call_id = call_id
         self.local_tag = local_tag
@@ -57,6 +60,7 @@ class Dialog:
         self.target = target
         self.route_set = route_set
         self.peer = peer
+        self.peer_fallback = peer_fallback
         self.local = local
         self.confirmed = False
 
@@ -99,6 +103,7 @@ class Dialog:
             target=contact_uri(invite) or str(invite.from_.uri),
             route_set=tuple(invite.headers.get_all("Record-Route")),
             peer=source,
+            peer_fallback=response_fallback(invite, source),
             local=local,
         )
 

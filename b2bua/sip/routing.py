@@ -5,6 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
+from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr
 from b2bua.sip.message import Request
 from b2bua.sip.uri import Uri
@@ -59,11 +60,15 @@ class LocalAddress:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A datagram, or a stream's message, to be sent; `local` is the bound address it leaves from."""
+    """A datagram, or a stream's message, to be sent; `local` is the bound address it leaves from.
+
+    `fallback`, on a stream alone: where it goes when `destination` cannot be reached.
+    """
 
     content: bytes
     destination: TransportAddress
     local: TransportAddress
+    fallback: TransportAddress | None = None
 
 
 def bracketed(host: str) -> str:
@@ -111,6 +116,19 @@ def response_destination(request: Request, source: TransportAddress) -> Transpor
     if via.wants_rport:
         return source
     return TransportAddress(source.transport, source.host, via.port or DEFAULT_PORT[source.transport])
+
+
+def response_fallback(request: Request, source: TransportAddress) -> TransportAddress | None:
+    """Where the responses to a request go when the stream that it came on is gone: to its source's host, at the port
+    of sent-by (18.2.2). None for a datagram, and where the Via cannot be read.
+    """
+    if not source.reliable:
+        return None
+    try:
+        port = request.via.port or DEFAULT_PORT[source.transport]
+    except SipError:
+        return None
+    return TransportAddress(source.transport, source.host, port)
 
 
 @dataclass(frozen=True, slots=True)

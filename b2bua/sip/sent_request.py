@@ -18,7 +18,7 @@ class SentRequest:
 
     `request_uri`, `routes`, `from_value` and `to_value` are header text. `common_lines` (Contact, User-Agent,
     Allow ...) and `own_lines` (what the caller gave) are whole header lines, each ended by CRLF. `credential_lines`
-    answer a challenge. `branch` is the Via's, unique to its transaction.
+    answer a challenge. `branch` is the Via's, unique to its transaction. `fallback`: see `Outgoing`.
     """
 
     method: str
@@ -36,6 +36,7 @@ class SentRequest:
     credential_lines: str = ""
     content_type: str | None = None
     body: bytes = b""
+    fallback: TransportAddress | None = None
 
     def render(self) -> bytes:
         """The octets of the request."""
@@ -66,6 +67,7 @@ class SentRequest:
             cseq=self.cseq,
             common_lines=common_lines,
             own_lines=own_lines,
+            fallback=self.fallback,
         )
 
     def _head(self, method: str, to_value: str) -> str:

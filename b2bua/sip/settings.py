@@ -71,7 +71,8 @@ class OutgoingInvite:
     """An INVITE to be sent. `headers` go out verbatim and in order; From's tag, Call-ID and the rest are made here.
 
     `routes`: Route values, each `<sip:...;lr>`. `no_answer_timeout_s`: with nothing at all back by then, the attempt
-    is given up with NoResponse("no_answer"); None waits for the 32 s of timer B.
+    is given up with NoResponse("no_answer"); None waits for the 32 s of timer B. `large_destination`: where the peer
+    takes TCP, should this be over 1300 octets and `destination` be UDP (18.1.1); None where it is not known to.
     """
 
     request_uri: str
@@ -86,6 +87,7 @@ class OutgoingInvite:
     routes: tuple[str, ...] = ()
     no_answer_timeout_s: float | None = None
     policy: PeerPolicy = PeerPolicy()
+    large_destination: TransportAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)

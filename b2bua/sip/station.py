@@ -11,7 +11,14 @@ from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.events import UsageEnded, UserAgentEvent
 from b2bua.sip.grammar import is_token, is_unsafe
 from b2bua.sip.message import Request, Response, build_response
-from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, next_hop_address, response_destination
+from b2bua.sip.routing import (
+    LocalAddress,
+    Outgoing,
+    TransportAddress,
+    next_hop_address,
+    response_destination,
+    response_fallback,
+)
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.settings import PeerPolicy, UserAgentSettings
 from b2bua.sip.timers import TimerQueue
@@ -24,6 +31,8 @@ OVER: Final = "over"
 """The state of a usage that has nothing more to say; it ends with its last transaction."""
 
 Headers = Iterable[tuple[str, str]]
+Hop = tuple[TransportAddress, TransportAddress | None]
+"""Where a request goes, and where it goes when that cannot be reached."""
 _WITH_CONTACT: Final = frozenset({"INVITE", "UPDATE"})
 
 
@@ -109,17 +118,21 @@ class Station:
         """The listener that a message came in by; an unknown one is taken to be the first."""
         return self._locals.get(bound) or self.settings.locals[0]
 
-    def hop(self, next_hop: str, dialog: Dialog) -> TransportAddress:
+    def hop(self, next_hop: str, dialog: Dialog) -> Hop:
         """Where a request within a dialog goes: to what the route names, if that is an address which may be talked to
-        over the dialog's listener, and otherwise to where the dialog was made through."""
+        over the dialog's listener, and otherwise to where the dialog was made through. On a stream, what cannot be
+        reached (a Contact behind NAT) falls back to the connection that the dialog was made through."""
         bound = dialog.local.bound
+        through = (dialog.peer, dialog.peer_fallback)
         try:
             address = next_hop_address(next_hop, bound.transport)
         except SipError:
-            return dialog.peer
+            return through
         if address is None or address.transport != bound.transport or (":" in address.host) != (":" in bound.host):
-            return dialog.peer
-        return address if address == dialog.peer or self.may_reach(address) else dialog.peer
+            return through
+        if address == dialog.peer or not self.may_reach(address):
+            return through
+        return address, dialog.peer if address.reliable else None
 
     # Telling.
 
@@ -204,11 +217,13 @@ class Station:
     ) -> SentRequest:
         """Our next request within a dialog (12.2.1.1), with nonces already known."""
         routed = dialog.route()
+        destination, fallback = self.hop(routed.next_hop, dialog)
         with_contact = method in _WITH_CONTACT
         return SentRequest(
             method=method,
             request_uri=routed.request_uri,
-            destination=self.hop(routed.next_hop, dialog),
+            destination=destination,
+            fallback=fallback,
             local=dialog.local,
             branch=self.new_branch(),
             routes=routed.routes,
@@ -226,7 +241,7 @@ class Station:
     def ack_of_2xx(self, dialog: Dialog, invite: SentRequest) -> Outgoing:
         """The ACK of a 2xx (13.2.2.4): in the dialog, with the INVITE's CSeq number and credentials."""
         routed = dialog.route()
-        destination = self.hop(routed.next_hop, dialog)
+        destination, fallback = self.hop(routed.next_hop, dialog)
         ack = SentRequest(
             method="ACK",
             request_uri=routed.request_uri,
@@ -241,7 +256,7 @@ class Station:
             common_lines=self.agent_line,
             credential_lines=invite.credential_lines,
         )
-        return Outgoing(ack.render(), destination, dialog.local.bound)
+        return Outgoing(ack.render(), destination, dialog.local.bound, fallback)
 
     def with_credentials(self, request: SentRequest, errand: Errand, response: Response) -> SentRequest | None:
         """The request again, answering the challenge of a 401 or 407; None when the failure is final."""
@@ -289,7 +304,8 @@ class Station:
     ) -> None:
         """Answer a request that gets no transaction: it is malformed, or there is no room. Raises SipError."""
         response = build_response(request, status, to_tag=self.tokens.hex(16), headers=headers)
-        self.outgoing.append(Outgoing(response.render(), self.reply_address(request, source), local))
+        destination, fallback = self.reply_address(request, source), response_fallback(request, source)
+        self.outgoing.append(Outgoing(response.render(), destination, local, fallback))
 
     def reply_address(self, request: Request, source: TransportAddress) -> TransportAddress:
         """Where responses to a stamped request go; to its source where it asks for an address not to be talked to, or

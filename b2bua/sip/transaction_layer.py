@@ -236,7 +236,7 @@ class TransactionLayer:
 
     def _send(self, transaction: Transaction, content: bytes) -> None:
         transaction.last_sent = content
-        self._outgoing.append(Outgoing(content, transaction.destination, transaction.local))
+        self._outgoing.append(Outgoing(content, transaction.destination, transaction.local, transaction.fallback))
 
     def _arm(self, transaction: Transaction, now: float) -> None:
         """Let exactly the timers of the state run; one of zero seconds has fallen due already."""

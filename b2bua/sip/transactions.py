@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from b2bua.sip.message import Request, Response
-from b2bua.sip.routing import TransportAddress
+from b2bua.sip.routing import TransportAddress, response_fallback
 from b2bua.sip.timers import (
     DURATION_S,
     LONGEST_INTERVAL_S,
@@ -249,11 +249,12 @@ NON_INVITE_SERVER_TIMERS: Final[LiveTimers] = {
 class Transaction:
     """One transaction: where it stands and what it sent last. Which machine it is, its class says.
 
-    Messages go from `local` to `destination`.
+    Messages go from `local` to `destination`; `fallback`: see `Outgoing`.
     """
 
     __slots__ = (
         "destination",
+        "fallback",
         "interval_s",
         "key",
         "last_sent",
@@ -268,11 +269,17 @@ class Transaction:
     first_state: ClassVar[str]
 
     def __init__(
-        self, number: int, key: tuple[str, ...], destination: TransportAddress, local: TransportAddress
+        self,
+        number: int,
+        key: tuple[str, ...],
+        destination: TransportAddress,
+        local: TransportAddress,
+        fallback: TransportAddress | None,
     ) -> None:
         self.number = number
         self.key = key
         self.destination = destination
+        self.fallback = fallback
         self.local = local
         self.state = self.first_state
         self.last_sent = b""
@@ -307,7 +314,7 @@ class ClientTransaction(Transaction):
     __slots__ = ("errand", "request")
 
     def __init__(self, number: int, key: tuple[str, ...], request: "SentRequest", errand: "Errand") -> None:
-        super().__init__(number, key, request.destination, request.local.bound)
+        super().__init__(number, key, request.destination, request.local.bound, request.fallback)
         self.request = request
         self.errand = errand
 
@@ -347,7 +354,7 @@ class ServerTransaction(Transaction):
         local: TransportAddress,
         destination: TransportAddress,
     ) -> None:
-        super().__init__(number, key, destination, local)
+        super().__init__(number, key, destination, local, response_fallback(request, source))
         self.request = request
         self.source = source
         self.merge_key: tuple[str, ...] | None = None

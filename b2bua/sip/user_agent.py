@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from b2bua.sip.answers import dispatch
 from b2bua.sip.errors import MalformedHeader, MalformedMessage, SipError
 from b2bua.sip.events import NoResponse, RequestFailed, UsageEnded, UserAgentEvent
+from b2bua.sip.framing import Framed
 from b2bua.sip.grammar import is_token, is_unsafe, quote
 from b2bua.sip.headers import Via
 from b2bua.sip.in_dialog import stop_answering
@@ -45,7 +47,8 @@ __all__ = [
 ]
 
 _FIRST_CSEQ = 1
-_OVERSIZED_OCTETS = 1300
+OVERSIZED_OCTETS: Final = 1300
+"""The most that goes over UDP where TCP can be had (18.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +120,27 @@ class UserAgent:
     # What happens to it.
 
     def receive(self, content: bytes, source: TransportAddress, local: TransportAddress, now: float) -> None:
-        """Take a datagram, or one message of a stream, that came from `source` to the listener bound to `local`.
+        """Take a datagram that came from `source` to the listener bound to `local`.
 
         Never raises: what is malformed is answered 400 where it can be, and counted.
         """
         if is_keep_alive(content):
             self._station.counters["keep-alives"] += 1
             return
-        request = None
+        message: Framed
         try:
             message = parse_message(content)
-            if isinstance(message, Response):
+        except MalformedMessage as error:
+            message = error
+        self.receive_message(message, source, local, now)
+
+    def receive_message(self, message: Framed, source: TransportAddress, local: TransportAddress, now: float) -> None:
+        """Take what a `StreamFramer` has cut out of a stream; otherwise as `receive`."""
+        request = None
+        try:
+            if isinstance(message, MalformedMessage):
+                self._refuse_malformed(message.request, message.status, source, local)
+            elif isinstance(message, Response):
                 self._receive_response(message, now)
             else:
                 request = message
@@ -248,11 +261,21 @@ class UserAgent:
             content_type=plan.content_type,
             body=plan.body,
         )
+        request = self._over_tcp_if_large(request, plan.large_destination)
         usage.setup = OutgoingSetup(plan, request, station.send_request(request, errand, now))
-        if len(usage.setup.transaction.last_sent) > _OVERSIZED_OCTETS:
+        if not request.destination.reliable and len(usage.setup.transaction.last_sent) > OVERSIZED_OCTETS:
             station.counters["oversized INVITEs"] += 1
         enter(station, usage, now)
         return handle
+
+    def _over_tcp_if_large(self, request: SentRequest, destination: TransportAddress | None) -> SentRequest:
+        """18.1.1: an INVITE over 1300 octets goes by TCP, where the peer has it and we have a listener of that kind."""
+        local = None if destination is None else self._station.local_for(destination)
+        if destination is None or local is None or request.destination.reliable:
+            return request
+        if len(request.render()) <= OVERSIZED_OCTETS:
+            return request
+        return replace(request, destination=destination, local=local, common_lines=self._station.common_lines(local))
 
     def hang_up(self, usage: int, now: float, reason: str | None = None, status: int = 480) -> None:
         """End a usage whatever its state; nothing when it is over.

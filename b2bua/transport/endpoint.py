@@ -6,6 +6,7 @@ from typing import Protocol
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.sip.events import UserAgentEvent
+from b2bua.sip.framing import Framed
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import HeaderLines, OutgoingInvite, OutgoingRequest
 from b2bua.sip.user_agent import UserAgent
@@ -20,8 +21,11 @@ class MessageTransport(Protocol):
         """The address its socket is bound to, as the UserAgent's settings name it."""
         ...
 
-    def send(self, content: bytes, destination: TransportAddress) -> None:
-        """Send, in the order of the calls, without blocking; what cannot be sent is dropped and counted there."""
+    def send(self, content: bytes, destination: TransportAddress, fallback: TransportAddress | None = None) -> None:
+        """Send, in the order of the calls, without blocking; what cannot be sent is dropped and counted there.
+
+        `fallback`: see `Outgoing`.
+        """
         ...
 
 
@@ -84,12 +88,25 @@ class SipEndpoint:
 
     def received(self, content: bytes, source: TransportAddress, local: TransportAddress) -> None:
         """A message has arrived."""
-        if not self._is_peer(source):
-            self._strangers.dropped_one(source)
+        if not self.admits(source):
             return
         self._counters["received"] += 1
         self._user_agent.receive(content, source, local, self._scheduler.time())
         self._pump()
+
+    def admits(self, source: TransportAddress) -> bool:
+        """Whether a connection from `source` may be kept; a stranger's is counted."""
+        if self._is_peer(source):
+            return True
+        self._strangers.dropped_one(source)
+        return False
+
+    def received_message(self, message: Framed, source: TransportAddress, local: TransportAddress) -> None:
+        """A message, or what a broken one leaves, has been cut out of a stream from `source`."""
+        if self.admits(source):
+            self._counters["received"] += 1
+            self._user_agent.receive_message(message, source, local, self._scheduler.time())
+            self._pump()
 
     def transport_failed(self, destination: TransportAddress) -> None:
         """The network reports that nothing reaches `destination`."""
@@ -193,7 +210,7 @@ class SipEndpoint:
                 self._counters["unsendable"] += 1
             else:
                 self._counters["sent"] += 1
-                transport.send(outgoing.content, outgoing.destination)
+                transport.send(outgoing.content, outgoing.destination, outgoing.fallback)
 
     def _arm(self) -> None:
         """Wake at the next timer, or at once for events that a failed handler left.

@@ -117,7 +117,7 @@ class UdpTransport:
         """What was dropped and what failed, by name."""
         return self._counters
 
-    def send(self, content: bytes, destination: TransportAddress) -> None:
+    def send(self, content: bytes, destination: TransportAddress, _fallback: TransportAddress | None = None) -> None:
         """Send, or queue behind what waits for a full socket; beyond the limit it is dropped and counted."""
         if self._closed:
             self._counters["sent after closing"] += 1

@@ -43,7 +43,7 @@ class Wire:
         self._network = network
         self.local = local
 
-    def send(self, content: bytes, destination: TransportAddress) -> None:
+    def send(self, content: bytes, destination: TransportAddress, _fallback: TransportAddress | None = None) -> None:
         """Hand a datagram to the network."""
         self._network.carry(content, self.local, destination)
 

@@ -34,7 +34,7 @@ class Probe:
         self.local = local
         self.sent: list[tuple[bytes, TransportAddress]] = []
 
-    def send(self, content: bytes, destination: TransportAddress) -> None:
+    def send(self, content: bytes, destination: TransportAddress, _fallback: TransportAddress | None = None) -> None:
         self.sent.append((content, destination))
 
     def methods(self) -> list[str]:
