@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from b2bua import __version__
+from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config
 from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed
@@ -34,7 +35,7 @@ from control_api.metrics import Figures
 from control_api.schemas import RECORDING_URL_LIFE_S
 from control_api.settings import ApiSettings
 from control_api.signed_urls import signed_recording_url
-from control_api.tls import CertificateUnusable, server_context
+from control_api.tls import server_context
 from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
 from media.engine import MediaEngine, MediaSettings
 from media.events import MediaEvent

@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from b2bua.certificates import CertificateUnusable
 from control_api import http_protocol, request_body
 from control_api.app import create_app, start_api
 from control_api.boundary import Boundary
 from control_api.settings import ApiSettings
-from control_api.tls import CertificateUnusable, server_context
+from control_api.tls import server_context
 from storage.records import Organisation
 from storage.store import Store
 from tests.support.api_world import KEY, ORG, FakeSwitch, an_api_key

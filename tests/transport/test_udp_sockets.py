@@ -2,17 +2,15 @@
 
 import asyncio
 import errno
-import functools
-import inspect
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 
 import pytest
-import uvloop
 
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport import udp
 from b2bua.transport.udp import UdpTransport, bind_udp, open_udp
+from tests.support.both_loops import on_both_loops
 
 pytestmark = pytest.mark.sockets
 
@@ -43,22 +41,6 @@ class Probe:
             while not reached():
                 self.changed.clear()
                 await self.changed.wait()
-
-
-def on_both_loops(test: Callable[..., Coroutine[object, object, None]]) -> Callable[..., None]:
-    """Run an asynchronous test once on each event loop."""
-
-    @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-    @functools.wraps(test)
-    def run(new_loop: Callable[[], asyncio.AbstractEventLoop], **arguments: object) -> None:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(test(**arguments))
-
-    loop_parameter = inspect.Parameter("new_loop", inspect.Parameter.KEYWORD_ONLY)
-    own = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in inspect.signature(test).parameters.values()]
-    marked: Callable[..., None] = run
-    marked.__dict__["__signature__"] = inspect.Signature([loop_parameter, *own])  # what pytest reads
-    return marked
 
 
 @on_both_loops

@@ -1,0 +1,240 @@
+"""One TCP or TLS connection: octets to messages, messages to octets, and what ends it."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, cast
+
+from b2bua.sip.framing import Framed, StreamFramer
+from b2bua.sip.routing import TransportAddress
+from b2bua.sip.timers import T1_S
+
+CHUNK_OCTETS: Final = 16_384
+"""Read in one wake-up of a connection, so that others get their turn."""
+PING: Final = b"\r\n\r\n"
+PONG: Final = b"\r\n"
+MOST_PONGS: Final = 8
+"""Pings of one chunk that are answered; the others are not."""
+ANSWER_DUE_S: Final = 64 * T1_S
+"""How long a request may wait for its answer: what was sent earlier is not outstanding any more."""
+ORIGINS_LIMIT: Final = 64
+"""Destinations that one connection is remembered to have carried requests for; a request for one more is not failed
+when it breaks, its timers end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How much a listener's connections may take, and what happens beyond.
+
+    `connections` in all and `connections_of_peer` to and from one address: one more is closed as it comes, or not
+    opened: what waits for it fails. `waiting_messages` for one connection that is being opened: one more is dropped
+    and counted. `write_buffer_octets` a peer does not take: the connection is closed. `connect_s`: TLS included, then
+    the attempt has failed. `handshake_s` of TLS for a connection that comes. `partial_s`: a message half received for
+    so long closes the connection, whatever trickles in. `idle_s` without a message (of a peer's connection: without
+    an octet): closed. `ping_s`: on a connection that we opened and are silent on, a keep-alive goes out (RFC 5626
+    3.5.1). `closing_s`: a peer that does not take what is left, or does not close, is cut off.
+    """
+
+    connections: int = 2_000
+    connections_of_peer: int = 500
+    waiting_messages: int = 1_000
+    write_buffer_octets: int = 1_048_576
+    connect_s: float = 3.0
+    handshake_s: float = 5.0
+    partial_s: float = 10.0
+    idle_s: float = 3_600.0
+    ping_s: float = 100.0
+    closing_s: float = 2.0
+
+
+class StreamReceiver(Protocol):
+    """Who gets what arrives; `SipEndpoint` is one."""
+
+    def admits(self, source: TransportAddress) -> bool:
+        """Whether a connection from `source` may be kept."""
+        ...
+
+    def received_message(self, message: Framed, source: TransportAddress, local: TransportAddress) -> None:
+        """A message has come from `source` to the listener `local`."""
+        ...
+
+    def transport_failed(self, destination: TransportAddress) -> None:
+        """What was sent to `destination` cannot reach it, or its answer cannot reach us."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is to be sent: to `destination`, and to `fallback` where that cannot be reached."""
+
+    content: bytes
+    destination: TransportAddress
+    fallback: TransportAddress | None
+
+    @property
+    def is_response(self) -> bool:
+        """Whether it belongs on the connection that its request came on, or else to the fallback (18.2.2)."""
+        return self.content.startswith(b"SIP/2.0 ")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all connections of one listener share. `chunk` is what is read into: nothing stays in it."""
+
+    local: TransportAddress
+    receiver: StreamReceiver
+    limits: StreamLimits
+    loop: asyncio.AbstractEventLoop
+    now: Callable[[], float]
+    counters: Counter[str]
+    made: Callable[["Connection"], None]
+    lost: Callable[["Connection", Exception | None], None]
+    chunk: memoryview = field(default_factory=lambda: memoryview(bytearray(CHUNK_OCTETS)))
+
+
+class Connection(asyncio.BufferedProtocol):
+    """See the module. `opened`: by us. `waiting`: what is sent once it is there.
+
+    It comes into being before its handshake, tells `made` and later `lost` once each, and never `lost` alone.
+    """
+
+    def __init__(self, surroundings: Surroundings, remote: TransportAddress, *, opened: bool) -> None:
+        self.remote = remote
+        self.opened = opened
+        self.waiting: deque[Message] = deque()
+        self._around = surroundings
+        self._transport: asyncio.Transport | None = None
+        self._framer = StreamFramer()
+        self._inbox: deque[Framed] = deque()
+        self._origins: set[TransportAddress] = set()
+        now = surroundings.now()
+        self._last_message_at = self._last_sent_at = now
+        self._last_request_at = float("-inf")
+        self._partial_since: float | None = None
+        self._closing_since: float | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether a message can be sent over it now."""
+        transport = self._transport
+        return transport is not None and self._closing_since is None and not transport.is_closing()
+
+    @property
+    def connecting(self) -> bool:
+        """Whether it is not there yet."""
+        return self._transport is None
+
+    def send(self, message: Message) -> None:
+        """Send over a usable connection; one whose peer does not take it is closed."""
+        transport = self._transport
+        if transport is None:
+            return
+        around = self._around
+        transport.write(message.content)
+        self._last_message_at = self._last_sent_at = around.now()
+        if not message.is_response:
+            self._last_request_at = self._last_sent_at
+            if len(self._origins) < ORIGINS_LIMIT:
+                self._origins.add(message.destination)
+        if transport.get_write_buffer_size() > around.limits.write_buffer_octets:
+            around.counters["connections closed: full write buffer"] += 1
+            transport.abort()
+
+    def outstanding(self) -> tuple[TransportAddress, ...]:
+        """The destinations for which requests may still wait for an answer over it."""
+        if self._around.now() - self._last_request_at > ANSWER_DUE_S:
+            return ()
+        return tuple(self._origins)
+
+    def close(self) -> None:
+        """Let what is written go out, then close."""
+        if self._transport is not None and self._closing_since is None:
+            self._closing_since = self._around.now()
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut it off."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def check(self, now: float) -> None:
+        """Let the time pass: to be called about once a second."""
+        limits, counters = self._around.limits, self._around.counters
+        if self._closing_since is not None:
+            if now - self._closing_since > limits.closing_s:
+                self.abort()
+        elif self._partial_since is not None and now - self._partial_since > limits.partial_s:
+            counters["connections closed: half a message"] += 1
+            self.abort()
+        elif now - self._last_message_at > limits.idle_s:
+            counters["connections closed: idle"] += 1
+            self.close()
+        elif self.opened and now - self._last_sent_at > limits.ping_s and self._transport is not None:
+            self._last_sent_at = now
+            self._transport.write(PING)
+
+    # What the event loop says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there, its handshake done."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._last_message_at = self._last_sent_at = self._around.now()
+        self._around.made(self)
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """What is read into."""
+        return self._around.chunk
+
+    def buffer_updated(self, size: int) -> None:
+        """So many octets have come."""
+        around, framer = self._around, self._framer
+        if framer.broken or self._transport is None:
+            return
+        messages = framer.feed(around.chunk[:size])
+        now = around.now()
+        if messages or not self.opened:
+            self._last_message_at = now
+        if framer.idle:
+            self._partial_since = None
+        elif messages or self._partial_since is None:
+            self._partial_since = now
+        pings = min(framer.take_pings(), MOST_PONGS)
+        if pings and self.usable:
+            self._transport.write(PONG * pings)
+            self._last_sent_at = now
+        if size == CHUNK_OCTETS and self.usable:
+            # There may be more: it waits until the others have had their turn.
+            self._transport.pause_reading()
+            around.loop.call_soon(self._resume)
+        if messages:
+            # Not from within: a handler's mistake would close the connection.
+            self._inbox += messages
+            around.loop.call_soon(self._deliver)
+
+    def eof_received(self) -> None:
+        """The peer sends no more: the connection closes."""
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """It is gone."""
+        try:
+            self._deliver()
+        finally:
+            self._around.lost(self, error)
+
+    def _resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _deliver(self) -> None:
+        """Hand on what has come whole; after a handler's mistake, the rest later."""
+        around, inbox = self._around, self._inbox
+        try:
+            while inbox:
+                around.receiver.received_message(inbox.popleft(), self.remote, around.local)
+        finally:
+            if inbox:
+                around.loop.call_soon(self._deliver)
+        if self._framer.broken and self._closing_since is None:
+            around.counters["connections closed: broken frame"] += 1
+            self.close()

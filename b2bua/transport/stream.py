@@ -1,0 +1,426 @@
+"""SIP over TCP and TLS on an event loop: one listener, the connections that it takes and those that it opens."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Coroutine, Mapping
+from ipaddress import ip_address
+from typing import Final
+
+from b2bua.alarm import Alarm, Scheduler
+from b2bua.sip.routing import TransportAddress
+from b2bua.transport.connection import Connection, Message, StreamLimits, StreamReceiver, Surroundings
+from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts
+
+BACKLOG: Final = 128
+ACCEPT_BATCH: Final = 32
+"""Connections taken in one wake-up."""
+CHECK_INTERVAL_S: Final = 1.0
+UNREACHABLE_S: Final = 30.0
+"""So long after a failed attempt, what has another way takes it at once."""
+FAILURES_KEPT: Final = 256
+"""Destinations whose last failure is remembered; all are forgotten when one more fails."""
+LOG_INTERVAL_S: Final = 60.0
+"""The same failure of one destination is logged once in this time."""
+UNACKNOWLEDGED_MS: Final = 10_000
+"""So long a peer's TCP may leave what was sent unacknowledged, before the connection counts as broken."""
+_KEEPALIVE_IDLE_S: Final = 60
+_KEEPALIVE_INTERVAL_S: Final = 10
+_KEEPALIVE_PROBES: Final = 3
+_IP_BIND_ADDRESS_NO_PORT: Final = 24
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+def bind_stream(host: str, port: int) -> socket.socket:
+    """A non-blocking socket bound to an IP literal (no brackets) and port, 0 for any. Raises OSError."""
+    bound = socket.socket(_family(host), socket.SOCK_STREAM)
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if bound.family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+class StreamTransport:
+    """One tcp or tls listener. All of it runs on the loop's thread, and nothing blocks.
+
+    A message goes over an open connection to or from its destination, or over one that is opened for it; in order,
+    but for those that wait for different connections. A response whose connection is gone goes to its fallback; a
+    request goes there when its destination cannot be reached. What cannot be sent at all, and what waits for an
+    answer over a connection that breaks, is told to the receiver by destination. A source that it does not admit is
+    closed at once, before any handshake. `StreamLimits` says what is limited.
+    """
+
+    def __init__(
+        self,
+        bound: socket.socket,
+        receiver: StreamReceiver,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        tls: TlsContexts | None = None,
+        identify: Identify = lambda _address: None,
+        host: str | None = None,
+        limits: StreamLimits | None = None,
+        scheduler: Scheduler | None = None,
+    ) -> None:
+        """Take over a socket of `bind_stream` and begin to listen. Raises OSError.
+
+        With `tls` it is a tls listener; without a certificate of ours in it, it takes no connection and only opens
+        some. `host` is the address as `local` shall spell it. `scheduler`: whose time it is, the loop's unless given.
+        """
+        self._socket = bound
+        self._receiver = receiver
+        self._loop = loop
+        self._tls = tls
+        self._identify = identify
+        self._limits = limits = limits or StreamLimits()
+        self._scheduler: Scheduler = scheduler or loop
+        bound_host, port = bound.getsockname()[:2]
+        self._local = TransportAddress("tcp" if tls is None else "tls", host or bound_host, port)
+        self._counters: Counter[str] = Counter()
+        self._around = Surroundings(
+            self._local, receiver, limits, loop, self._scheduler.time, self._counters, self._made, self._lost
+        )
+        self._all: set[Connection] = set()
+        self._of_host: Counter[str] = Counter()
+        self._by_remote: dict[TransportAddress, Connection] = {}
+        self._failures: dict[TransportAddress, tuple[float, str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._alarm = Alarm(self._scheduler, self._check)
+        self._listening = False
+        self._closed = False
+        self._emptied = asyncio.Event()
+        if tls is None or tls.server is not None:
+            bound.listen(BACKLOG)
+            self._listen()
+
+    @property
+    def local(self) -> TransportAddress:
+        """The address the listener is bound to."""
+        return self._local
+
+    def counters(self) -> Mapping[str, int]:
+        """What was opened, taken, refused, closed and dropped, by name; all of them only grow."""
+        return self._counters
+
+    @property
+    def connections(self) -> int:
+        """How many are held now, those that are being made included."""
+        return len(self._all)
+
+    def last_failure(self, destination: TransportAddress) -> str | None:
+        """Why the last attempt to reach it failed, None where it has not."""
+        failure = self._failures.get(destination)
+        return None if failure is None else failure[1]
+
+    # Sending.
+
+    def send(self, content: bytes, destination: TransportAddress, fallback: TransportAddress | None = None) -> None:
+        """Send over a connection that is there, or queue until one is; see the class."""
+        if self._closed:
+            self._counters["sent after closing"] += 1
+            return
+        message = Message(content, destination, None if fallback == destination else fallback)
+        if self._hand_over(message, destination):
+            return
+        if message.fallback is None:
+            self._open(message, destination)
+        elif message.is_response:
+            if not self._hand_over(message, message.fallback):
+                self._open(message, message.fallback)
+        elif not (self._is_unreachable(destination) and self._hand_over(message, message.fallback)):
+            self._open(message, destination)
+
+    def _hand_over(self, message: Message, remote: TransportAddress) -> bool:
+        """Whether a connection to or from `remote` has taken it."""
+        connection = self._by_remote.get(remote)
+        if connection is None:
+            return False
+        if connection.usable:
+            connection.send(message)
+            return True
+        if not connection.connecting:
+            return False
+        if len(connection.waiting) >= self._limits.waiting_messages:
+            self._counters["messages dropped: too many wait"] += 1
+        else:
+            connection.waiting.append(message)
+        return True
+
+    def _is_unreachable(self, destination: TransportAddress) -> bool:
+        failure = self._failures.get(destination)
+        return failure is not None and self._scheduler.time() - failure[0] < UNREACHABLE_S
+
+    def _open(self, message: Message, remote: TransportAddress) -> None:
+        connection = Connection(self._around, remote, opened=True)
+        connection.waiting.append(message)
+        if not self._has_room(remote):
+            self._failed(connection, "too many connections")
+            return
+        self._enter(connection)
+        self._by_remote[remote] = connection
+        self._start(self._connect(connection))
+
+    async def _connect(self, connection: Connection) -> None:
+        """Open it within its time, or fail what waits for it."""
+        why = ""
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                await self._reach(connection)
+        except TimeoutError:
+            why = "timeout"
+        except ssl.SSLCertVerificationError as error:
+            why = f"certificate: {error.verify_message}"
+        except ssl.SSLError as error:
+            why = f"tls: {error.reason or error}"
+        except ConnectionRefusedError:
+            why = "refused"
+        except OSError as error:
+            why = f"network: {error.strerror or error}"
+        if why:
+            self._leave(connection)
+            self._failed(connection, why)
+
+    async def _reach(self, connection: Connection) -> None:
+        remote = connection.remote
+        context, identity = None, self._identify(remote)
+        if self._tls is not None:
+            identity = identity or PeerIdentity("", remote.host)
+            context = self._tls.client if identity.verify else self._tls.unverified
+        opened = socket.socket(_family(remote.host), socket.SOCK_STREAM)
+        try:
+            opened.setblocking(False)
+            _set_up(opened)
+            self._bind_source(opened)
+            await self._loop.sock_connect(opened, (remote.host, remote.port))
+            await self._loop.create_connection(
+                lambda: connection,
+                sock=opened,
+                ssl=context,
+                server_hostname=None if context is None or identity is None else identity.server_name,
+                ssl_handshake_timeout=None if context is None else self._limits.connect_s,
+                ssl_shutdown_timeout=None if context is None else self._limits.closing_s,
+            )
+        finally:
+            if connection.connecting:
+                opened.close()
+
+    def _bind_source(self, opened: socket.socket) -> None:
+        """Peers know us by the listener's address; a wildcard leaves it to the route."""
+        if not ip_address(self._local.host).is_unspecified:
+            opened.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            opened.bind((self._local.host, 0))
+
+    def _failed(self, connection: Connection, why: str) -> None:
+        """Nobody is reached there: what waits goes its other way, or its requests have failed."""
+        reason = why.partition(":")[0]
+        self._counters[f"connections failed: {reason}"] += 1
+        self._note_failure(connection.remote, why)
+        origins: set[TransportAddress] = set()
+        for message in connection.waiting:
+            if message.fallback is not None and connection.remote == message.destination:
+                if not self._hand_over(message, message.fallback):
+                    self._open(message, message.fallback)
+            elif message.is_response:
+                self._counters["responses dropped: unreachable"] += 1
+            else:
+                origins.add(message.destination)
+        connection.waiting.clear()
+        for origin in origins:
+            self._loop.call_soon(self._tell_failure, origin)
+
+    def _note_failure(self, remote: TransportAddress, why: str) -> None:
+        now = self._scheduler.time()
+        earlier = self._failures.get(remote)
+        if earlier is None or earlier[1] != why or now - earlier[0] > LOG_INTERVAL_S:
+            identity = self._identify(remote)
+            label = identity.label if identity is not None else "SIP"
+            _LOGGER.warning("%s: no connection to %s: %s", label, remote, why)
+        elif self._is_unreachable(remote):
+            now = earlier[0]  # so that a failure that goes on is logged again
+        if earlier is None and len(self._failures) >= FAILURES_KEPT:
+            self._failures.clear()
+        self._failures[remote] = now, why
+
+    def _tell_failure(self, destination: TransportAddress) -> None:
+        if not self._closed:
+            self._receiver.transport_failed(destination)
+
+    # Connections that come.
+
+    def _listen(self) -> None:
+        self._listening = True
+        self._loop.add_reader(self._socket.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPT_BATCH):
+            try:
+                accepted, address = self._socket.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:
+                # No descriptor or no memory is left: asking again at once would spin.
+                self._counters["connections refused: system"] += 1
+                _LOGGER.error("%s: no connection can be taken: %s", self._local, error.strerror)
+                self._loop.remove_reader(self._socket.fileno())
+                self._listening = False
+                self._alarm.set(self._scheduler.time() + CHECK_INTERVAL_S)
+                return
+            self._take(accepted, TransportAddress(self._local.transport, address[0], address[1]))
+
+    def _take(self, accepted: socket.socket, remote: TransportAddress) -> None:
+        if not self._receiver.admits(remote):
+            self._counters["connections refused: stranger"] += 1
+            _reset(accepted)
+        elif not self._has_room(remote):
+            self._counters["connections refused: too many"] += 1
+            _reset(accepted)
+        else:
+            accepted.setblocking(False)
+            _set_up(accepted)
+            connection = Connection(self._around, remote, opened=False)
+            self._enter(connection)
+            self._start(self._greet(connection, accepted))
+
+    async def _greet(self, connection: Connection, accepted: socket.socket) -> None:
+        """Hand the socket to the loop; with TLS, shake hands within the time for it."""
+        context = None if self._tls is None else self._tls.server
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=context,
+                ssl_handshake_timeout=None if context is None else self._limits.handshake_s,
+                ssl_shutdown_timeout=None if context is None else self._limits.closing_s,
+            )
+        except OSError as error:
+            why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+            self._counters["connections refused: handshake"] += 1
+            _LOGGER.info("%s: no handshake with %s: %s", self._local, connection.remote, why or error)
+        finally:
+            if connection.connecting:
+                self._leave(connection)
+                accepted.close()
+
+    # The table.
+
+    def _has_room(self, remote: TransportAddress) -> bool:
+        limits = self._limits
+        return len(self._all) < limits.connections and self._of_host[remote.host] < limits.connections_of_peer
+
+    def _enter(self, connection: Connection) -> None:
+        self._all.add(connection)
+        self._of_host[connection.remote.host] += 1
+        if self._alarm.when is None:
+            self._alarm.set(self._scheduler.time() + CHECK_INTERVAL_S)
+
+    def _leave(self, connection: Connection) -> None:
+        if connection not in self._all:
+            return
+        self._all.discard(connection)
+        host = connection.remote.host
+        self._of_host[host] -= 1
+        if not self._of_host[host]:
+            del self._of_host[host]
+        if self._by_remote.get(connection.remote) is connection:
+            del self._by_remote[connection.remote]
+        if not self._all:
+            self._emptied.set()
+
+    def _made(self, connection: Connection) -> None:
+        """It is there: what waits goes out, and what follows to its peer goes over it from now on."""
+        if self._closed or connection not in self._all:
+            connection.abort()
+            return
+        self._counters["connections opened" if connection.opened else "connections accepted"] += 1
+        self._failures.pop(connection.remote, None)
+        self._by_remote[connection.remote] = connection
+        while connection.waiting and connection.usable:
+            connection.send(connection.waiting.popleft())
+
+    def _lost(self, connection: Connection, error: Exception | None) -> None:
+        self._leave(connection)
+        if self._closed:
+            return
+        if connection.opened and isinstance(error, ssl.SSLError):
+            # With TLS 1.3 a server that refuses our certificate says so after the handshake.
+            self._note_failure(connection.remote, f"tls: {error.reason or error}")
+        for destination in connection.outstanding():
+            self._loop.call_soon(self._tell_failure, destination)
+
+    def _check(self) -> None:
+        """Once a second while there is something to look after."""
+        if self._closed:
+            return
+        if not self._listening and (self._tls is None or self._tls.server is not None):
+            self._listen()
+        now = self._scheduler.time()
+        for connection in tuple(self._all):
+            if not connection.connecting:
+                connection.check(now)
+        if self._all:
+            self._alarm.set(now + CHECK_INTERVAL_S)
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # The end.
+
+    async def close(self) -> None:
+        """Take and open no more; what is written goes out, for `closing_s` at most. Harmless when closed already."""
+        if self._closed:
+            return
+        self._closed = True
+        self._alarm.clear()
+        if self._listening:
+            self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._counters["messages dropped: closing"] += sum(len(connection.waiting) for connection in self._all)
+        for connection in tuple(self._all):
+            if connection.connecting:
+                self._leave(connection)
+            connection.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.closing_s):
+                while self._all:
+                    self._emptied.clear()
+                    await self._emptied.wait()
+        for connection in tuple(self._all):
+            connection.abort()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _set_up(connection: socket.socket) -> None:
+    """No delay, and a peer that has vanished is noticed: with something under way soon, otherwise in two minutes."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_INTERVAL_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES)
+
+
+def _reset(accepted: socket.socket) -> None:
+    """Close without a byte, and without keeping anything of it."""
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    accepted.close()
