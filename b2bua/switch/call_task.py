@@ -130,9 +130,7 @@ class CallTask:
     # One method an effect.
 
     def _dial(self, effect: do.Dial) -> None:
-        task = self.legs[effect.leg]
-        self.machine.note_trunk(effect.leg, task.trunk.name)
-        failure = task.dial(prefer=self.legs[effect.leg.other].codec)
+        failure = self.legs[effect.leg].dial(prefer=self.legs[effect.leg.other].codec)
         if failure is not None:
             self.post(happened.LegFailed(effect.leg, failure))
 

@@ -6,19 +6,23 @@ from typing import Final
 
 from b2bua.call import events as happened
 from b2bua.call.events import CallEvent, FailureKind
+from b2bua.call.failover import Onward, onward
 from b2bua.call.identity import LegHeaders
 from b2bua.call.model import Leg
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
 from b2bua.sip.digest import Credentials
-from b2bua.sip.errors import MalformedHeader
+from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.headers import RetryAfter
 from b2bua.sip.message import Response
+from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingInvite
+from b2bua.switch.hunting import Attempt, Hunt
 from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
-from media.errors import PortsExhausted, UnusableSdp
+from media.errors import MediaError, PortsExhausted, UnusableSdp
+from media.leg import LegProfile
 from media.statistics import LegStatistics
 
 LOG: Final = logging.getLogger(__name__)
@@ -29,90 +33,134 @@ EARLY_ANSWERS: Final = 8  # early dialogs whose SDP is kept for an answer withou
 
 
 class LegTask:
-    """Dials one party over one trunk, follows its dialog, and hangs it up. `post` takes what the call should know.
+    """Dials one party, by one trunk after the other where that helps, follows its dialog, and hangs it up.
 
-    Its place on the trunk has been promised; A's with its call against the trunk's rate.
+    `post` takes what the call should know, `note_trunk` the trunk that is tried. `headers_for` composes what a trunk
+    is told. Only the newest attempt counts: what still comes of an earlier one is ended by the user agent.
     """
 
     def __init__(
         self,
         leg: Leg,
         call_id: str,
-        trunk: Trunk,
-        headers: LegHeaders,
+        hunt: Hunt,
+        headers_for: Callable[[Trunk], LegHeaders],
         *,
         endpoint: SipEndpoint,
         media: MediaEngine,
         trunks: Trunks,
         usages: dict[int, "LegTask"],
-        now: Callable[[], float],
     ) -> None:
         self.leg = leg
         self.media_name = f"{call_id}/{leg.value}"
-        self.trunk = trunk
         self.codec: str | None = None
         self.post: Callable[[CallEvent], None] = _nobody
-        self._headers = headers
+        self.note_trunk: Callable[[str], None] = _no_note
+        self._hunt = hunt
+        self._headers_for = headers_for
         self._endpoint = endpoint
         self._media = media
         self._trunks = trunks
         self._usages = usages
-        self._now = now
         self._usage: int | None = None
+        self._destination: TransportAddress | None = None
+        self._prefer: str | None = None
         self._rang = False
+        self._unwanted = False  # hung up: whatever comes, nobody else is tried
         self._early_answers: dict[str, bytes] = {}  # the SDP of each early dialog, by its To-tag
-        self._media_open = False
-        self._promised = True
-        self._occupies = False
+        self._profile: LegProfile | None = None  # what the media leg is open with
+
+    @property
+    def trunk(self) -> Trunk:
+        """The trunk that the newest attempt goes by."""
+        return self._hunt.trunk
 
     def dial(self, prefer: str | None) -> FailureKind | None:
-        """Send the INVITE, `prefer` being the codec to offer first. Returns why it could not be sent, or None."""
-        config = self.trunk.config
-        destination = self.trunk.destination
-        if destination is None:
+        """Send the first INVITE, `prefer` being the codec to offer first. Returns why it could not be sent, or None."""
+        self._prefer = prefer
+        attempt = self._hunt.next()
+        if attempt is None:
+            self.note_trunk(self.trunk.name)
             return FailureKind.TRANSPORT
+        return self._try(attempt)
+
+    def _try(self, attempt: Attempt) -> FailureKind | None:
+        """Send an attempt's INVITE. Returns why it could not be sent, or None."""
+        trunk, config = attempt.trunk, attempt.trunk.config
+        self.note_trunk(trunk.name)
         try:
-            self._media.open_leg(self.media_name, self.trunk.media_profile)
+            self._open_media(trunk.media_profile)
         except PortsExhausted:
             LOG.error("no media port is left: leg %s of call %s cannot be dialled", self.leg, self.media_name)
             return FailureKind.CAPACITY
-        self._media_open = True
-        self.trunk.take(self._now(), counted=self.leg is Leg.A)
-        self._promised, self._occupies = False, True
         credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
+        headers = self._headers_for(trunk)
+        self._destination = attempt.destination
         self._usage = self._endpoint.invite(
             OutgoingInvite(
-                request_uri=self._headers.request_uri,
-                from_uri=self._headers.from_uri,
-                from_display=self._headers.from_display,
-                to_uri=self._headers.to_uri,
-                destination=destination,
-                headers=self._headers.headers,
-                body=self._media.offer(self.media_name, prefer),
+                request_uri=headers.request_uri,
+                from_uri=headers.from_uri,
+                from_display=headers.from_display,
+                to_uri=headers.to_uri,
+                destination=attempt.destination,
+                headers=headers.headers,
+                body=self._media.offer(self.media_name, self._prefer),
                 credentials=credentials,
                 no_answer_timeout_s=float(config.invite_timeout_s),
-                policy=self.trunk.policy,
+                policy=trunk.policy,
             )
         )
         self._usages[self._usage] = self
         return None
 
+    def _open_media(self, profile: LegProfile) -> None:
+        """Open the media leg, or open it anew where the next trunk wants its media otherwise than the last."""
+        if self._profile == profile:
+            return
+        if self._profile is not None:
+            self._profile = None
+            self._media.close_leg(self.media_name)
+        self._media.open_leg(self.media_name, profile)
+        self._profile = profile
+
+    def _failed(self, kind: FailureKind, status: int | None = None) -> None:
+        """An attempt has failed: make the next one where this failure says nothing of the callee, or tell of it."""
+        self._usage = None
+        step = onward(kind, status, self._rang)
+        if not self._unwanted:
+            self.trunk.failures[_cause_class(kind, status)] += 1
+            going = step is not Onward.NOWHERE and self._profile is not None
+            if going and self._go_on(step, str(status or kind)):
+                return
+        self.post(happened.LegFailed(self.leg, kind, status, self._rang))
+
+    def _go_on(self, step: Onward, cause: str) -> bool:
+        """Make the next attempt; False where there is none, or it cannot be made."""
+        failed, failed_at = self.trunk, self._destination
+        attempt = self._hunt.next(step)
+        then = "nothing is left to try" if attempt is None else f"trying {attempt}"
+        LOG.warning("leg %s: trunk %s at %s: %s; %s", self.media_name, failed.name, failed_at, cause, then)
+        if attempt is None:
+            return False
+        failed.failovers += 1
+        try:
+            return self._try(attempt) is None
+        except (SipError, MediaError) as error:
+            LOG.error("leg %s: the next attempt cannot be made: %s", self.media_name, error)
+            return False
+
     def hang_up(self, reason: str | None) -> None:
-        """End the dialog in whatever state it is."""
+        """End the dialog in whatever state it is; no other attempt is made."""
+        self._unwanted = True
         if self._usage is not None:
             self._endpoint.hang_up(self._usage, reason)
 
     def close_media(self) -> LegStatistics | None:
         """Free the media leg and the trunk's channel; statistics the first time, None after that."""
-        if self._promised:
-            self._promised = False
-            self.trunk.withdraw(1)
-        if self._occupies:
-            self._occupies = False
-            self.trunk.give_back()
-        if not self._media_open:
+        self._hunt.give_up()
+        if self._profile is None:
             return None
-        self._media_open = False
+        self._profile = None
         return self._media.close_leg(self.media_name)
 
     def part(self) -> None:
@@ -120,22 +168,33 @@ class LegTask:
         the garbage collector looks, and it would have to look often."""
         if self._usage is None:
             self.post = _nobody
+            self.note_trunk = _no_note
 
     def on_sip_event(self, event: sip.UserAgentEvent) -> None:
         """Take in what happened to the leg's dialog."""
+        if not isinstance(event, sip.RequestAnswered | sip.RequestFailed) and event.usage != self._usage:
+            self._of_earlier_attempt(event)
+            return
         act = _ACTS.get(type(event))
         if act is not None:
             act(self, event)
 
+    def _of_earlier_attempt(self, event: sip.UserAgentEvent) -> None:
+        """What still comes of a dead attempt changes nothing: the user agent ends it by CANCEL, or by ACK and BYE."""
+        if isinstance(event, sip.IncomingRequest):
+            self._endpoint.respond(event.transaction, 481)
+        elif isinstance(event, sip.UsageEnded):
+            self._usages.pop(event.usage, None)
+
     def _provisional(self, event: sip.Provisional) -> None:
-        self._trunks.alive(self.trunk)
+        self._trunks.alive(self.trunk, self._destination)
         if not 180 <= event.status <= 189:
             return
         self._rang = True
         answer = session_description(event.content_type, event.body)
         if answer and (event.to_tag in self._early_answers or len(self._early_answers) < EARLY_ANSWERS):
             self._early_answers[event.to_tag] = answer
-        if answer and self._media_open and self.trunk.config.early_media == "relay":
+        if answer and self._profile is not None and self.trunk.config.early_media == "relay":
             try:
                 self.codec = self._media.apply_answer(self.media_name, answer, early=True).codec
             except UnusableSdp as error:
@@ -147,8 +206,8 @@ class LegTask:
         self.post(happened.LegRinging(self.leg, event.status))
 
     def _answered(self, event: sip.Answered) -> None:
-        self._trunks.alive(self.trunk)
-        if not self._media_open:
+        self._trunks.alive(self.trunk, self._destination)
+        if self._profile is None:
             self.hang_up(None)
             return
         answer = session_description(event.response.headers.get("Content-Type"), event.body)
@@ -159,19 +218,24 @@ class LegTask:
         except UnusableSdp as error:
             LOG.warning("leg %s: answered with an SDP that cannot be used: %s", self.media_name, error)
             self.hang_up('Q.850;cause=65;text="Bearer capability not implemented"')
+            self.trunk.failures[_cause_class(FailureKind.MEDIA, None)] += 1
             self.post(happened.LegFailed(self.leg, FailureKind.MEDIA, event.status, self._rang))
             return
         self.post(happened.LegAnswered(self.leg, event.status, self.codec))
 
     def _rejected(self, event: sip.Rejected) -> None:
-        self._trunks.alive(self.trunk)
-        if event.status == 503 and (wait_s := _retry_after_s(event.response)) > 0:
-            self._trunks.held_off(self.trunk, wait_s)
-        self.post(happened.LegFailed(self.leg, FailureKind.RESPONSE, event.status, self._rang))
+        self._trunks.alive(self.trunk, self._destination)
+        if event.status == 503 and self._destination is not None:
+            self._trunks.unavailable(self.trunk, self._destination, _retry_after_s(event.response))
+        self._failed(FailureKind.RESPONSE, event.status)
 
     def _no_response(self, event: sip.NoResponse) -> None:
-        kind = FailureKind.TRANSPORT if event.cause == "transport" else FailureKind.NO_RESPONSE
-        self.post(happened.LegFailed(self.leg, kind, None, self._rang))
+        if event.cause == "limit":  # ours: the table of transactions is full
+            self._failed(FailureKind.CAPACITY)
+            return
+        if self._destination is not None and not self._unwanted and not self._rang:
+            self._trunks.unanswered(self.trunk, self._destination, event.cause)
+        self._failed(FailureKind.TRANSPORT if event.cause == "transport" else FailureKind.NO_RESPONSE)
 
     def _bye_received(self, _event: sip.ByeReceived) -> None:
         self.post(happened.LegHungUp(self.leg))
@@ -190,7 +254,7 @@ class LegTask:
         offer = session_description(event.request.headers.get("Content-Type"), event.request.body)
         if event.request.method not in ("INVITE", "UPDATE"):
             self._endpoint.respond(event.transaction, 200)
-        elif not self._media_open:
+        elif self._profile is None:
             self._endpoint.respond(event.transaction, 481)
         elif not offer:
             body = self._media.offer(self.media_name) if event.request.method == "INVITE" else b""
@@ -207,7 +271,7 @@ class LegTask:
     def _ack_received(self, event: sip.AckReceived) -> None:
         """The answer to an offer that our 200 to a re-INVITE without SDP made."""
         answer = session_description(event.content_type, event.body)
-        if answer and self._media_open:
+        if answer and self._profile is not None:
             try:
                 self._media.apply_answer(self.media_name, answer)
             except UnusableSdp as error:
@@ -218,13 +282,24 @@ def _nobody(_event: CallEvent) -> None:
     """Who is told when there is no call."""
 
 
-def _retry_after_s(response: Response) -> int:
-    """How long a 503 asks to be left alone (RFC 3261 21.5.4): 0 where it does not say, at most `LONGEST_HOLD_OFF_S`."""
+def _no_note(_trunk: str) -> None:
+    """Who takes note when there is no call."""
+
+
+def _cause_class(kind: FailureKind, status: int | None) -> str:
+    """What an attempt failed of, as it is counted: the kind, or the class of the response, 503 by itself."""
+    if kind is not FailureKind.RESPONSE or status is None:
+        return kind.value
+    return "503" if status == 503 else f"{status // 100}xx"
+
+
+def _retry_after_s(response: Response) -> int | None:
+    """How long a 503 asks to be left alone (RFC 3261 21.5.4), at most `LONGEST_HOLD_OFF_S`; None: it does not say."""
     value = response.headers.get("Retry-After")
     try:
-        return 0 if value is None else min(RetryAfter.parse(value).seconds, LONGEST_HOLD_OFF_S)
+        return None if value is None else min(RetryAfter.parse(value).seconds, LONGEST_HOLD_OFF_S)
     except MalformedHeader:
-        return 0
+        return None
 
 
 _ACTS: Final[Mapping[type, Callable[..., None]]] = {

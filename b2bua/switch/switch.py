@@ -4,12 +4,13 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, InvalidParties
 from b2bua.call.events import HangupRequested, MediaSilent, SystemStopping
-from b2bua.call.identity import compose
+from b2bua.call.identity import LegHeaders, compose
 from b2bua.call.machine import CallMachine
 from b2bua.call.masking import Party, parse_party, same_party
 from b2bua.call.model import Leg, PlaceCall, PlacedCall, TrunkState
@@ -20,6 +21,7 @@ from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
 from b2bua.switch.call_task import CallTask
+from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
 from b2bua.switch.leg_task import LegTask
 from b2bua.switch.recordings import Recordings
@@ -65,6 +67,10 @@ class Tally:
     calls_refused: int = 0
     calls_settled: int = 0
     inbound_refused: int = 0
+
+
+def _headers_for(party: Party, masked_number: str, trunk: Trunk) -> LegHeaders:
+    return compose(party, masked_number, trunk.config)
 
 
 class Switch:
@@ -322,13 +328,18 @@ class Switch:
             leg: LegTask(
                 leg,
                 record.call_id,
-                trunk,
-                compose(party, record.masked_number, trunk.config),
+                Hunt(
+                    rooms.trunks,
+                    trunk,
+                    record.masked_number if party.host is None else None,
+                    rooms.clock.monotonic,
+                    counted=leg is Leg.A,
+                ),
+                partial(_headers_for, party, record.masked_number),
                 endpoint=endpoint,
                 media=rooms.media,
                 trunks=rooms.trunks,
                 usages=self._usages,
-                now=rooms.clock.monotonic,
             )
             for leg, (party, trunk) in parties.items()
         }
@@ -341,8 +352,9 @@ class Switch:
             scheduler=rooms.scheduler,
             on_settled=self._settled,
         )
-        for leg_task in legs.values():
+        for leg, leg_task in legs.items():
             leg_task.post = task.post
+            leg_task.note_trunk = partial(task.machine.note_trunk, leg)
         self._calls[record.call_id] = task
         self.tally.calls_placed += 1
         task.start()

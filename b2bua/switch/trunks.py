@@ -2,8 +2,9 @@
 
 import ipaddress
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Literal, cast
 
@@ -15,11 +16,11 @@ from b2bua.config import TrunkUri
 from b2bua.sip.digest import Credentials
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
+from b2bua.switch.health import ASKED_TO_BE_LEFT_ALONE, Health
 from media.leg import LegProfile
 
 LOG: Final = logging.getLogger(__name__)
 
-FAILED_PROBES_TO_DOWN: Final = 2
 DOWN_STATUSES: Final = frozenset({408, 503})
 _STRICTEST: Final = PeerPolicy(reliable_provisional="off")  # of a source that is no trunk's
 PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; emptied when full
@@ -29,7 +30,8 @@ PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; empti
 class Trunk:
     """One configured trunk and its present state. Live calls are counted in legs: a trunk sees each leg as a call.
 
-    `promised` are legs of calls that are taken, or about to be, and not dialled yet.
+    `promised` are legs of calls that are taken, or about to be, and not dialled yet. `failures` counts attempts that
+    failed by what they failed of, `failovers` those of them that another attempt followed.
     """
 
     config: TrunkConfig
@@ -41,7 +43,9 @@ class Trunk:
     live_calls: int = 0
     promised: int = 0
     placed: int = 0
-    failed_probes: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    failovers: int = 0
+    health: dict[TransportAddress, Health] = field(default_factory=dict)
     cps_tokens: float = 0.0
     cps_refilled_at: float = 0.0
     last_options_at: int | None = None
@@ -68,7 +72,37 @@ class Trunk:
 
     def usable(self, now: float) -> bool:
         """Whether a leg may be sent to it at all."""
-        return self.up and bool(self.destinations) and now >= self.not_before
+        return self.up and now >= self.not_before and bool(self.open_destinations(now))
+
+    def health_of(self, destination: TransportAddress) -> Health:
+        """What is known of a destination; of those no more in the set it is forgotten when the next one is added."""
+        found = self.health.get(destination)
+        if found is None:
+            self.health = {address: kept for address, kept in self.health.items() if address in self.destinations}
+            found = self.health[destination] = Health()
+        return found
+
+    def open_destinations(self, now: float) -> list[TransportAddress]:
+        """The destinations that a call may be sent to now, in order; last those that have just said 503."""
+        known = self.health
+        if not known:
+            return list(self.destinations)
+        found = [each for each in self.destinations if each not in known or known[each].open(now)]
+        return sorted(found, key=lambda each: each in known and now < known[each].second_choice_until)
+
+    def second_choice(self, now: float) -> bool:
+        """Whether every destination has just said 503 without a time, so that other trunks are better asked first."""
+        known = self.health
+        return bool(known) and all(
+            each in known and now < known[each].second_choice_until for each in self.destinations
+        )
+
+    def reason_at(self, now: float) -> str:
+        """Why it is up or down."""
+        if self.up and self.destinations and not self.open_destinations(now):
+            known = [self.health[each] for each in self.destinations]
+            return min(known, key=lambda health: max(health.held_until, health.down_until)).reason(now)
+        return self.reason if now >= self.not_before else ASKED_TO_BE_LEFT_ALONE
 
     def has_room(self, now: float, legs: int) -> bool:
         """Whether `legs` more legs fit under its caps. The call rate is asked for the first of them."""
@@ -96,8 +130,21 @@ class Trunk:
         self.live_calls += 1
         self._spend(0 if counted else 1)
 
+    def again(self, now: float) -> None:
+        """One more INVITE for a leg that is counted in already."""
+        self._refill(now)
+        self._spend(1)
+
+    def arrive(self, now: float) -> bool:
+        """A leg comes in from it: counted as a live one where the cap allows it, False where not. The call rate is
+        for what we send."""
+        if self.config.max_calls and self.live_calls + self.promised >= self.config.max_calls:
+            return False
+        self.live_calls += 1
+        return True
+
     def give_back(self) -> None:
-        """Count a leg out."""
+        """Count a leg out, whichever side it came from."""
         self.live_calls -= 1
 
     def _spend(self, calls: int) -> None:
@@ -171,18 +218,25 @@ class Trunks:
                 return trunk
         return None
 
-    def choose(self, legs: int, number: str | None = None) -> Trunk | None:
+    def choose(self, legs: int, number: str | None = None, but: Collection[Trunk] = ()) -> Trunk | None:
         """The trunk a plain number goes out by: up, with room for `legs`, of the lowest priority, shared by weight.
 
-        `number` restricts it to trunks that may show this masked number.
+        `number` restricts it to trunks that may show this masked number; those of `but` have been tried.
         """
         now = self._clock.monotonic()
         ready = [
             trunk
             for trunk in self._trunks
-            if trunk.usable(now) and trunk.has_room(now, legs) and (number is None or number in trunk.config.numbers)
+            if trunk not in but
+            and (number is None or number in trunk.config.numbers)
+            and trunk.usable(now)
+            and trunk.has_room(now, legs)
         ]
-        return min(ready, key=lambda trunk: (trunk.config.priority, trunk.placed / trunk.config.weight), default=None)
+        return min(
+            ready,
+            key=lambda trunk: (trunk.second_choice(now), trunk.config.priority, trunk.placed / trunk.config.weight),
+            default=None,
+        )
 
     def resolved(self, trunk: Trunk, destinations: Sequence[TransportAddress]) -> None:
         """A trunk's name resolved; an empty answer takes it down until it resolves again."""
@@ -194,7 +248,9 @@ class Trunks:
             self._mark(trunk, up=False, reason="its name does not resolve")
         self._peers.clear()
 
-    def probe_answered(self, trunk: Trunk, status: int, now: float) -> None:
+    def probe_answered(
+        self, trunk: Trunk, status: int, now: float, destination: TransportAddress | None = None
+    ) -> None:
         """An OPTIONS got a final response: any of them but 408 and 503 shows a live peer."""
         trunk.last_options_at = self._clock.wall_ms()
         trunk.last_options_status = status
@@ -202,29 +258,55 @@ class Trunks:
         if status in DOWN_STATUSES:
             self._mark(trunk, up=False, reason=f"OPTIONS answered {status}")
             return
-        trunk.failed_probes = 0
+        self._answered_at(trunk, destination)
         self._mark(trunk, up=True, reason=f"OPTIONS answered {status}")
 
-    def probe_failed(self, trunk: Trunk, cause: str) -> None:
-        """An OPTIONS got nothing; the second in a row takes the trunk down."""
+    def probe_failed(self, trunk: Trunk, cause: str, destination: TransportAddress | None = None) -> None:
+        """An OPTIONS got nothing; the second in a row from the last destination that answered takes the trunk down."""
         trunk.last_options_at = self._clock.wall_ms()
         trunk.last_options_status = None
         trunk.round_trip_ms = None
-        trunk.failed_probes += 1
-        if trunk.failed_probes >= FAILED_PROBES_TO_DOWN:
+        where = destination or trunk.destination
+        if where is None:
+            self._mark(trunk, up=False, reason=f"OPTIONS unanswered ({cause})")
+            return
+        trunk.health_of(where).probe_failed()
+        if all(trunk.health_of(each).silent for each in trunk.destinations):
             self._mark(trunk, up=False, reason=f"OPTIONS unanswered ({cause})")
         else:
             trunk.reason = f"OPTIONS unanswered ({cause}), asked again"
 
-    def alive(self, trunk: Trunk) -> None:
+    def alive(self, trunk: Trunk, destination: TransportAddress | None = None) -> None:
         """Live traffic was answered: proof enough that the trunk is up."""
-        trunk.failed_probes = 0
+        self._answered_at(trunk, destination)
         if not trunk.up:
             self._mark(trunk, up=True, reason="answered a call")
 
+    def unanswered(self, trunk: Trunk, destination: TransportAddress, cause: str) -> None:
+        """A call got no answer at all from a destination, or could not be sent to it."""
+        now = self._clock.monotonic()
+        health = trunk.health_of(destination)
+        if health.unanswered(now):
+            wait_s = health.down_until - now
+            LOG.warning("trunk %s: %s is left alone for %g s: %s", trunk.name, destination, wait_s, cause)
+
+    def unavailable(self, trunk: Trunk, destination: TransportAddress, retry_after_s: int | None) -> None:
+        """A destination answered a call with 503: it is left alone as long as that says; where it says nothing, others
+        are asked before it for a few seconds."""
+        now = self._clock.monotonic()
+        if retry_after_s is None:
+            trunk.health_of(destination).overloaded(now)
+        else:
+            trunk.health_of(destination).held_off(now, retry_after_s)
+
     def held_off(self, trunk: Trunk, seconds: float) -> None:
-        """The trunk answered 503 with Retry-After: leave it alone so long."""
+        """Leave the whole trunk alone so long."""
         trunk.not_before = max(trunk.not_before, self._clock.monotonic() + seconds)
+
+    def _answered_at(self, trunk: Trunk, destination: TransportAddress | None) -> None:
+        where = destination or trunk.destination
+        if where is not None and where in trunk.health:
+            trunk.health[where].answered()
 
     def states(self) -> list[TrunkState]:
         """Every trunk as an operator sees it."""
@@ -234,7 +316,7 @@ class Trunks:
                 name=trunk.name,
                 uri=trunk.config.uri.text,
                 up=trunk.usable(now),
-                reason=trunk.reason if now >= trunk.not_before else "asked to be left alone (503 Retry-After)",
+                reason=trunk.reason_at(now),
                 live_calls=trunk.live_calls,
                 max_calls=trunk.config.max_calls,
                 cps=trunk.config.cps,

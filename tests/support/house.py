@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from b2bua.call.model import PlaceCall
-from b2bua.sip.message import Response
+from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, TransportAddress
 from b2bua.sip.settings import UserAgentSettings
@@ -70,20 +70,47 @@ options_interval_s = 0
 
 
 class Carrier:
-    """The trunk's gateway: hands what is dialled to the phone with that number, and what follows after it."""
+    """A trunk's gateway: hands what is dialled to the phone with that number, and what follows after it.
 
-    def __init__(self, network: LossyNetwork, phones: list[Phone]) -> None:
+    With `status` set it refuses each INVITE itself, with `headers` (whole lines); with 0 it is deaf to them.
+    """
+
+    def __init__(self, network: LossyNetwork, phones: list[Phone], address: TransportAddress = CARRIER) -> None:
         self.phones = {phone.persona.number: phone for phone in phones}
         self.reachable = set(self.phones)
         self.options_status: int | None = 200
         self.options = 0
         self.answers: list[Response] = []
+        self.status: int | None = None
+        self.headers = ""
+        self.received: list[Request] = []
+        self.address = address
         self._calls: dict[str, Phone] = {}
-        self._wire = network.attach(CARRIER, self._arrived)
+        self._network = network
+        self._wire = network.attach(address, self._arrived)
+
+    @property
+    def invites(self) -> list[Request]:
+        """The INVITEs of the calls that came, each once."""
+        found = {message.call_id: message for message in reversed(self.received) if message.method == "INVITE"}
+        return list(reversed(found.values()))
 
     def send(self, content: bytes) -> None:
         """A request of the carrier's own; what comes back is in `answers`."""
         self._wire.send(content, OURS)
+
+    def answer(self, request: Request, status: int, headers: str = "", tag: str = "gw") -> None:
+        """A response of its own to a request that came; `headers` are whole lines."""
+        contact = f"<sip:gw@{self.address.host}:{self.address.port}>"
+        self._wire.send(answer_to(request, status, to_tag=tag, headers=headers, contact=contact), OURS)
+
+    def go_away(self) -> None:
+        """Nobody has its address any more: whoever sends there is told so."""
+        self._network.detach(self.address)
+
+    def come_back(self) -> None:
+        """Be there again."""
+        self._network.attach(self.address, self._arrived)
 
     def _arrived(self, content: bytes, source: TransportAddress, local: TransportAddress) -> None:
         message = parse_message(content)
@@ -95,7 +122,14 @@ class Carrier:
             if self.options_status is not None:
                 self._wire.send(answer_to(message, self.options_status, to_tag="carrier"), source)
             return
+        self.received.append(message)
+        if self.status is not None:
+            if self.status and message.method == "INVITE":
+                self.answer(message, self.status, self.headers)
+            return
         phone = self._calls.get(message.call_id)
+        if phone is None and message.method != "INVITE":
+            return  # of a call that it has answered itself: the test's to answer
         if phone is None:
             phone = self._calls[message.call_id] = self.phones[(message.uri.user or "")[-10:]]
         if phone.persona.number in self.reachable:
@@ -130,6 +164,7 @@ class House:
         self.alice = Phone(ALICE, clock, self.network, self.media_network)
         self.bob = Phone(BOB, clock, self.network, self.media_network)
         self.carrier = Carrier(self.network, [self.alice, self.bob])
+        self.carriers = {CARRIER: self.carrier}
         self.commits = 0
         self.log = LogKeeper()
         self.tasks: list[CallTask] = []
@@ -352,6 +387,13 @@ class House:
     async def wallet(self) -> Wallet:
         """The organisation's money."""
         return await self.store.read(lambda reader: reader.wallet(ORG))
+
+    def carrier_at(self, host: str, port: int = 5060) -> Carrier:
+        """The gateway at this address, one more where there is none."""
+        address = TransportAddress("udp", host, port)
+        if address not in self.carriers:
+            self.carriers[address] = Carrier(self.network, [self.alice, self.bob], address)
+        return self.carriers[address]
 
     def trunk(self, name: str = "carrier") -> Trunk:
         """A trunk by name."""

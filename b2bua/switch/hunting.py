@@ -1,0 +1,109 @@
+"""Trunk hunting: by which trunk and to which destination each attempt goes, and the leg's place on the trunk."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.call.failover import Onward
+from b2bua.sip.routing import TransportAddress
+from b2bua.switch.trunks import Trunk, Trunks
+
+MOST_ATTEMPTS: Final = 8  # INVITEs for one leg, whatever the number of trunks and of their destinations
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One INVITE to be sent: by which trunk, to which of its destinations."""
+
+    trunk: Trunk
+    destination: TransportAddress
+
+    def __str__(self) -> str:
+        """As a log shows it."""
+        return f"trunk {self.trunk.name} at {self.destination}"
+
+
+class Hunt:
+    """The attempts of one leg, made one after the other: the destinations of its trunk, then other trunks that are up,
+    have room and may show `number`. With `number` None it stays on its trunk.
+
+    A place on the first trunk has been promised; `give_up` gives back whatever place the leg has by then. `counted`:
+    the first INVITE has been counted against the trunk's call rate when that was promised.
+    """
+
+    def __init__(
+        self, trunks: Trunks, first: Trunk, number: str | None, now: Callable[[], float], *, counted: bool
+    ) -> None:
+        self.trunk = first
+        self._trunks = trunks
+        self._number = number
+        self._now = now
+        self._counted = counted
+        self._tried: list[Trunk] = [first]
+        self._destinations: set[TransportAddress] = set()  # those tried of the present trunk
+        self._attempts = 0
+        self._promised, self._taken = True, False
+
+    def next(self, step: Onward = Onward.NEXT) -> Attempt | None:
+        """Where to try next, the place there taken; None when nothing is left, and the last place given up."""
+        if self._attempts == 0:
+            self._start()
+        if step is Onward.NEXT_TRUNK:
+            self._destinations.update(self.trunk.destinations)
+        while self._attempts < MOST_ATTEMPTS:
+            destination = self._destination()
+            if destination is not None:
+                self._occupy()
+                self._attempts += 1
+                self._destinations.add(destination)
+                return Attempt(self.trunk, destination)
+            if not self._change_trunk():
+                break
+        self.give_up()
+        return None
+
+    def give_up(self) -> None:
+        """Give back the leg's place; harmless when it has none."""
+        if self._promised:
+            self._promised = False
+            self.trunk.withdraw(1, calls=1 if self._counted else 0)
+        if self._taken:
+            self._taken = False
+            self.trunk.give_back()
+
+    def _destination(self) -> TransportAddress | None:
+        open_ones = self.trunk.open_destinations(self._now())
+        return next((each for each in open_ones if each not in self._destinations), None)
+
+    def _occupy(self) -> None:
+        if self._promised:
+            self._promised, self._taken = False, True
+            self.trunk.take(self._now(), counted=self._counted)
+            self._counted = False
+        else:
+            self.trunk.again(self._now())
+
+    def _start(self) -> None:
+        """What was promised may be a while ago: begin by another trunk where that one is down or second choice now."""
+        now = self._now()
+        if self._number is not None and (not self.trunk.usable(now) or self.trunk.second_choice(now)):
+            better = self._trunks.choose(1, self._number)
+            if better is not None and better is not self.trunk:
+                self._tried.remove(self.trunk)
+                self._move_to(better)
+
+    def _change_trunk(self) -> bool:
+        following = None if self._number is None else self._trunks.choose(1, self._number, self._tried)
+        if following is None:
+            return False
+        self._move_to(following)
+        return True
+
+    def _move_to(self, trunk: Trunk) -> None:
+        self.give_up()
+        self._counted = False
+        self.trunk = trunk
+        self._tried.append(trunk)
+        self._destinations = set()
+        trunk.promise(self._now(), legs=1, calls=0)
+        self._promised = True
