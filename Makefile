@@ -1,11 +1,12 @@
 # Every target does its own set-up: .venv with the pinned dependencies, and SIPp where it is needed.
-.PHONY: demo test bench load lint format lock setup clean
+.PHONY: demo test interop bench load lint format lock setup clean
 .DEFAULT_GOAL := test
 
 BIN := .venv/bin
 RATE ?= 20
 CALLS ?= 200
 PYTEST_WORKERS ?= 2
+INTEROP_WORKERS ?= 6
 
 setup:
 	@.ci/setup
@@ -21,7 +22,12 @@ lint: setup
 
 test: lint
 	@.ci/sipp
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not interop" --cov --cov-report=term:skip-covered
+
+# Other people's phones and carriers' software, installed from Debian where missing: mostly waiting, so many at a time.
+interop: setup
+	@.ci/interop
+	$(BIN)/pytest -n $(INTEROP_WORKERS) tests/interop
 
 bench: setup
 	@.ci/sipp

@@ -82,7 +82,7 @@ class Baresip:
         ptime_ms: int = 20,
     ) -> "Baresip":
         """Start it on free ports; `account` are further parameters of its account, such as `;mediaenc=srtp`."""
-        folder.mkdir(parents=True)
+        _make(folder)
         first = free_run(_PORTS)
         sip, control, rtp = first, first + 3, first + 4
         says = write_tone(folder / "says.wav", tone_hz, seconds)
@@ -160,3 +160,7 @@ class Baresip:
         files = sorted(self.folder.glob("dump-*-dec.wav"))
         assert len(files) > call, f"it kept {len(files)} calls\n{self._child.last_words()}"
         return heard_in(files[call])
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True)

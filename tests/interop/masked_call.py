@@ -1,6 +1,5 @@
 """A masked call over REST between two phones on loopback, each behind a trunk of its own."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -62,5 +61,23 @@ async def masked_call(
         placed, _ = await service.client.place(
             f"sip:{NUMBER_A}@127.0.0.1:{port_a}", f"sip:{NUMBER_B}@127.0.0.1:{port_b}"
         )
-        await asyncio.sleep(0)
+        yield MaskedCall(service, str(placed["call_sid"]))
+
+
+@asynccontextmanager
+async def carried_call(
+    folder: Path,
+    port: int,
+    *,
+    transport: str = "udp",
+    host: str = "127.0.0.1",
+    profile: Mapping[str, object] | None = None,
+    sections: Mapping[str, Mapping[str, object]] | None = None,
+) -> AsyncIterator[MaskedCall]:
+    """Place a call from A to B, both behind one carrier."""
+    parameter = "" if transport == "udp" else f";transport={transport}"
+    shared = {"number_format": "{national}", **(profile or {})}
+    trunks = [{**trunk("carrier", port, **shared), "uri": f"sip:{host}:{port}{parameter}"}]
+    async with service_under_test(folder / "service", trunks, sections=sections) as service:
+        placed, _ = await service.client.place(NUMBER_A, NUMBER_B)
         yield MaskedCall(service, str(placed["call_sid"]))
