@@ -11,10 +11,13 @@ from media.bridge import BridgeRecorder, RecordedBridges
 from media.errors import UnknownLeg
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.leg import LegProfile, MediaLeg, Negotiated
+from media.leg_keys import LegKeys
 from media.packet_path.interface import PacketPath, StreamPlan, Timeouts
+from media.packet_path.protection import available_suites
 from media.packet_path.python_path import PythonPacketPath
 from media.player import Player
 from media.ports import Ports
+from media.sdp.negotiate import OFF
 from media.statistics import LegStatistics, leg_statistics
 
 _NOTHING: Final = LegStatistics()
@@ -86,6 +89,7 @@ class MediaEngine:
         self._path: PacketPath = PythonPacketPath(clock, self._deliver, poster) if path is None else path
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player()
+        self._suites = available_suites()
         self._legs: dict[str, _OpenLeg] = {}
         self._opened = 0
 
@@ -110,7 +114,8 @@ class MediaEngine:
         plan = StreamPlan(
             leg=leg,
             ssrc=tokens.integer(32),
-            sequence=tokens.integer(16),
+            # With SRTP the first wrap must not come before the far end has heard us (RFC 3711 section 3.3.1).
+            sequence=tokens.integer(16 if profile.srtp == OFF else 15),
             timestamp=tokens.integer(32),
             cname=tokens.hex(24),
             nat=profile.nat,
@@ -127,7 +132,8 @@ class MediaEngine:
                 sockets.rtp.close()
                 sockets.rtcp.close()
                 self._ports.release(sockets.port)
-        media_leg = MediaLeg(leg, profile, self._advertised, sockets.port, tokens.integer(62))
+        keys = LegKeys(self._suites, self._new_key) if profile.srtp != OFF else None
+        media_leg = MediaLeg(leg, profile, self._advertised, sockets.port, tokens.integer(62), keys)
         self._legs[leg] = _OpenLeg(media_leg, stream)
         self._opened += 1
 
@@ -208,6 +214,9 @@ class MediaEngine:
             "ports_left": self._ports.left(),
             **self._path.counters(),
         }
+
+    def _new_key(self, length: int) -> bytes:
+        return bytes.fromhex(self._tokens.hex(2 * length))
 
     def _find(self, leg: str) -> _OpenLeg:
         found = self._legs.get(leg)

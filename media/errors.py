@@ -13,6 +13,10 @@ class UnusableSdp(MediaError):
     """An SDP body that cannot be parsed or whose answer cannot be used (no common codec, audio refused, encrypted)."""
 
 
+class UnusableCrypto(UnusableSdp):
+    """An a=crypto line that cannot be used; never says anything of its key."""
+
+
 class UnknownLeg(MediaError):
     """No media leg of this name is open."""
 

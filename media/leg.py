@@ -1,13 +1,20 @@
 """One media leg as the control plane sees it: its profile, its offer/answer state, what follows for the packet path."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from media.codecs.table import BY_NAME, TELEPHONE_EVENT
 from media.errors import UnusableSdp
-from media.packet_path.interface import Address, RemotePlan
+from media.leg_keys import LegKeys
+from media.packet_path.interface import Address, Keying, RemotePlan
+from media.sdp.crypto import CryptoLine
 from media.sdp.negotiate import (
+    AVP,
+    OFF,
+    REQUIRED,
+    SAVP,
+    SRTP_POLICIES,
     Format,
     Local,
     Remote,
@@ -31,7 +38,8 @@ class LegProfile:
     """How a trunk wants its media: codecs in order of preference, packet time, payload type of telephone-event.
 
     `nat`: its SDP address may not be where its RTP comes from, so the first is latched. `media_networks`: addresses or
-    networks its RTP may come from besides the SDP's address. ValueError for what cannot be.
+    networks its RTP may come from besides the SDP's address. `srtp`: "off", "optional" or "required". ValueError for
+    what cannot be.
     """
 
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
@@ -39,6 +47,7 @@ class LegProfile:
     dtmf_payload_type: int = 101
     nat: bool = False
     media_networks: tuple[str, ...] = ()
+    srtp: str = OFF
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.codecs if name not in BY_NAME]
@@ -46,6 +55,8 @@ class LegProfile:
             raise ValueError(f"codecs must be some of {', '.join(BY_NAME)}")
         if self.dtmf_payload_type not in DYNAMIC_PAYLOAD_TYPES:
             raise ValueError("dtmf_payload_type must be 96..127")
+        if self.srtp not in SRTP_POLICIES:
+            raise ValueError(f"srtp must be one of {', '.join(SRTP_POLICIES)}")
 
     def networks(self) -> tuple[tuple[int, int, int], ...]:
         """`media_networks` as (IP version, first, last)."""
@@ -66,9 +77,18 @@ class Negotiated:
 
 
 class MediaLeg:
-    """Offer/answer of one leg (RFC 3264). A description that cannot be used leaves everything as it was."""
+    """Offer/answer of one leg (RFC 3264). A description that cannot be used leaves everything as it was.
 
-    def __init__(self, name: str, profile: LegProfile, address: str, port: int, session_id: int) -> None:
+    `keys`: our SRTP keys; needed unless the profile's `srtp` is off. An optional SRTP is offered as a=crypto in one
+    RTP/AVP section (RFC 8643): who knows nothing of it answers as ever, whereas two sections or RTP/SAVP alone would
+    be refused or misread.
+    """
+
+    def __init__(
+        self, name: str, profile: LegProfile, address: str, port: int, session_id: int, keys: LegKeys | None = None
+    ) -> None:
+        if profile.srtp != OFF and keys is None:
+            raise ValueError("a leg with SRTP needs keys")
         self.name = name
         self.profile = profile
         self.port = port
@@ -80,6 +100,8 @@ class MediaLeg:
         # Payload types of answers we gave stay what they are for the session (RFC 3264 section 8.3.2).
         self._numbers: dict[str, int] = {}
         self._answer: bytes | None = None
+        self._keys = keys if profile.srtp != OFF else None
+        self._protocol = SAVP if profile.srtp == REQUIRED else AVP
         self._local = self._offered()
         # Where our audio section stands among those of earlier descriptions; the others stay refused.
         self._position = 0
@@ -105,21 +127,28 @@ class MediaLeg:
 
     def apply_answer(self, sdp: bytes) -> RemotePlan:
         """Take the answer to our offer; UnusableSdp."""
-        remote = read_answer(parse_description(sdp), self._local)
+        remote, accepted = read_answer(parse_description(sdp), self._local, self.profile.srtp)
         self._check_family(remote)
-        return self._settle(sdp, remote, self._local, remote.formats[0].codec)
+        return self._settle(sdp, remote, self._local, remote.formats[0].codec, accepted)
 
     def answer_offer(self, sdp: bytes) -> tuple[bytes, RemotePlan]:
         """Answer the far end's offer; UnusableSdp."""
         description = parse_description(sdp)
-        position, remote = read_offer(description, self.profile.codecs, self.profile.ptime_ms)
+        profile, keys = self.profile, self._keys
+        position, remote = read_offer(
+            description, profile.codecs, profile.ptime_ms, profile.srtp, keys.suites if keys is not None else ()
+        )
         self._check_family(remote)
-        local = answer_local(remote, self.codec, self.profile.codecs, self.port, self.profile.ptime_ms)
-        self._local, self._position = local, position
+        local = answer_local(remote, self.codec, profile.codecs, self.port, profile.ptime_ms)
+        answering = None
+        if keys is not None and remote.crypto is not None:
+            answering = keys.answering(remote.crypto)
+            local = replace(local, crypto=(answering,))
+        self._local, self._position, self._protocol = local, position, remote.protocol
         self._numbers = {entry.codec: entry.payload_type for entry in local.formats}
         if local.dtmf_payload_type is not None:
             self._numbers[_DTMF] = local.dtmf_payload_type
-        plan = self._settle(sdp, remote, local, local.formats[0].codec)
+        plan = self._settle(sdp, remote, local, local.formats[0].codec, answering)
         self._answer = self._render(answer_sections(description, position, local))
         return self._answer, plan
 
@@ -139,13 +168,14 @@ class MediaLeg:
         taken = {entry.payload_type for entry in formats}
         if dtmf in taken:
             dtmf = next(number for number in DYNAMIC_PAYLOAD_TYPES if number not in taken)
-        return Local(self.port, formats, dtmf, profile.ptime_ms)
+        crypto = () if self._keys is None else self._keys.offered()
+        return Local(self.port, formats, dtmf, profile.ptime_ms, protocol=self._protocol, crypto=crypto)
 
     def _check_family(self, remote: Remote) -> None:
         if remote.address is not None and (":" in remote.address) != (":" in self._address):
             raise UnusableSdp("the SDP's address is of the other IP version than ours")
 
-    def _settle(self, sdp: bytes, remote: Remote, local: Local, codec: str) -> RemotePlan:
+    def _settle(self, sdp: bytes, remote: Remote, local: Local, codec: str, ours: CryptoLine | None) -> RemotePlan:
         renewed = sdp != self._remote_sdp
         self._remote_sdp = sdp
         payload_type = next(entry.payload_type for entry in remote.formats if entry.codec == codec)
@@ -154,6 +184,11 @@ class MediaLeg:
         self.negotiated = Negotiated(
             codec, payload_type, remote.dtmf_payload_type, target, remote.direction, remote.ptime_ms
         )
+        if self._keys is not None:
+            self._keys.settled(ours)
+        keying = None
+        if ours is not None and remote.crypto is not None:
+            keying = Keying(ours.suite, ours.master, remote.crypto.master)
         return RemotePlan(
             remote=target,
             control=control,
@@ -165,6 +200,7 @@ class MediaLeg:
             on_hold=remote.on_hold,
             renewed=renewed,
             may_receive=remote.may_receive,
+            keying=keying,
         )
 
     def _render(self, sections: tuple[Media, ...]) -> bytes:

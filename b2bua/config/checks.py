@@ -38,6 +38,12 @@ def advice(config: Config) -> Iterator[str]:
             f"media.ports: {first}-{last} is enough for {calls} calls at once, each with four ports; "
             f"calls.max_concurrent is {config.calls.max_concurrent}"
         )
+    for trunk in config.trunks:
+        if trunk.srtp != "off" and (trunk.outbound_proxy or trunk.uri).transport != "tls":
+            yield (
+                f"trunks[{trunk.name}].srtp: the keys of its SRTP are sent in clear, because it is not called over "
+                "TLS: whoever reads its SIP can listen"
+            )
 
 
 def _listeners(config: Config) -> Iterator[str]:

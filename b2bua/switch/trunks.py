@@ -369,6 +369,7 @@ def _media_profile(config: TrunkConfig) -> LegProfile:
         dtmf_payload_type=config.dtmf_payload_type,
         nat=config.nat,
         media_networks=tuple(str(network) for network in config.media_addresses),
+        srtp=config.srtp,
     )
 
 

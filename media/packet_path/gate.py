@@ -44,6 +44,13 @@ class Gate:
         """Whether only `target` is taken for certain, so that the kernel may do the check."""
         return self.target is not None and (self.latched or not (self._nat or self._networks))
 
+    def would_admit(self, source: Address, now: float) -> bool:
+        """What `admits` would say of a packet that has still to prove itself; nothing is changed by it."""
+        if self._nat and not self.latched and self.target is not None:
+            known = source == self.target
+            return known or (now <= self._armed_until and (not self._networks or self._in_networks(source[0])))
+        return self.target is not None and (source in self._welcome or (not self._nat and self._in_networks(source[0])))
+
     def admits(self, source: Address, now: float) -> bool:
         """Whether a valid RTP packet of this source is taken; may latch, which changes `target`."""
         if self.target is None:

@@ -5,10 +5,11 @@ Every implementation is held to the same tests. Commands return at once and take
 
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from media.packet_path.tap import Tap
+from media.rtp.srtp import Suite
 from media.tones import Tone
 
 Address = tuple[str, int]
@@ -41,13 +42,22 @@ class StreamPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Keying:
+    """The SRTP keys of a leg, each a master key with its salt behind it: `send` is ours, `receive` the far end's."""
+
+    suite: Suite
+    send: bytes = field(repr=False)
+    receive: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RemotePlan:
     """What an SDP exchange settled for a leg.
 
     `remote` None: no address to send to. `codec` is the number of what we send under `payload_type`; `receives` maps
     incoming payload types to codec numbers, `TELEPHONE_EVENT` among them. `renewed`: the remote's SDP is not the one
     before, so NAT latching is armed again. `may_receive` False: the direction says that nothing comes from the leg, so
-    what does is not passed on.
+    what does is not passed on. `keying` None: plain RTP.
     """
 
     remote: Address | None
@@ -60,6 +70,7 @@ class RemotePlan:
     on_hold: bool
     renewed: bool
     may_receive: bool = True
+    keying: Keying | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ class PythonPacketPath:
         self._streams: dict[int, Stream] = {}
         self._numbers = 0
         self._rtp: dict[int, tuple[Stream, SocketWire]] = {}
+        self._srtp: dict[int, tuple[Stream, SocketWire]] = {}
         self._rtcp: dict[int, tuple[Stream, SocketWire]] = {}
         self._fresh: list[SocketWire] = []
         self._epoll = select.epoll()
@@ -299,6 +300,10 @@ class PythonPacketPath:
             if self._commands:
                 self._wake()
             return
+        found = self._srtp.get(fd)
+        if found is not None:
+            self._receive_srtp(*found, now)
+            return
         found = self._rtcp.get(fd)
         if found is None:
             return
@@ -309,6 +314,17 @@ class PythonPacketPath:
             self._receive_errors += 1
             return
         self._table.relay.control(stream, size, source[:2], now)
+
+    def _receive_srtp(self, stream: Stream, wire: SocketWire, now: float) -> None:
+        relay = self._table.relay
+        try:
+            if wire.checked:
+                relay.srtp(stream, wire.receive(relay.buffer), None, now)
+            else:
+                size, source = wire.rtp_socket.recvfrom_into(relay.buffer)
+                relay.srtp(stream, size, source[:2], now)
+        except OSError:
+            self._receive_errors += 1
 
     def _carry_out(self, at_most: int) -> None:
         for _ in range(min(at_most, len(self._commands))):
@@ -324,6 +340,13 @@ class PythonPacketPath:
 
     def _set_remote(self, stream: Stream, plan: RemotePlan) -> None:
         self._table.set_remote(stream, plan, self._clock())
+        # Streams with SRTP are in a table of their own: those without need not be asked.
+        wire = stream.wire
+        assert isinstance(wire, SocketWire)
+        number = wire.rtp_socket.fileno()
+        self._rtp.pop(number, None)
+        self._srtp.pop(number, None)
+        (self._rtp if stream.protection is None else self._srtp)[number] = (stream, wire)
 
     def _play(self, stream: Stream, plan: PlaybackPlan) -> None:
         self._table.play(stream, plan, self._clock())
@@ -334,9 +357,10 @@ class PythonPacketPath:
     def _remove(self, stream: Stream, closed: Callable[[], None]) -> None:
         wire = stream.wire
         assert isinstance(wire, SocketWire)
-        for watched, table in ((wire.rtp_socket, self._rtp), (wire.control_socket, self._rtcp)):
-            if table.pop(watched.fileno(), None) is not None:
-                self._epoll.unregister(watched.fileno())
+        for watched in (wire.rtp_socket, wire.control_socket):
+            for table in (self._rtp, self._srtp, self._rtcp):
+                if table.pop(watched.fileno(), None) is not None:
+                    self._epoll.unregister(watched.fileno())
         self._table.remove(stream, self._clock())
         wire.close()
         self._post(closed)
@@ -345,13 +369,14 @@ class PythonPacketPath:
         """Packets from before a socket was connected are still in it, strangers' among them: check their sources."""
         fresh, self._fresh[:] = list(self._fresh), []
         for wire in fresh:
-            found = self._rtp.get(wire.rtp_socket.fileno())
+            number = wire.rtp_socket.fileno()
+            found = self._rtp.get(number) or self._srtp.get(number)
             if found is None:
                 continue
             with suppress(OSError):
                 for _ in range(_LEFTOVERS_MAX):
                     size, source = wire.rtp_socket.recvfrom_into(self._table.relay.buffer)
-                    self._table.relay.rtp(found[0], size, source[:2], now)
+                    self._table.relay.datagram(found[0], size, source[:2], now)
             wire.leftovers_read()
 
     def _flush_events(self) -> None:

@@ -132,6 +132,29 @@ class Relay:
         out.octets += end - start
         self.relayed += 1
 
+    def datagram(self, stream: Stream, size: int, source: Address | None, now: float) -> None:
+        """Take the first `size` bytes of `buffer` from a stream's RTP port, be it with SRTP or without."""
+        if stream.protection is None:
+            self.rtp(stream, size, source, now)
+        else:
+            self.srtp(stream, size, source, now)
+
+    def srtp(self, stream: Stream, size: int, source: Address | None, now: float) -> None:
+        """Relay the first `size` bytes of `buffer` once they are opened.
+
+        A stranger's are not tried. What does not prove itself does nothing but be counted: it latches no address and
+        resets no timeout.
+        """
+        assert stream.protection is not None
+        if source is not None and not stream.inbound.gate.would_admit(source, now):
+            stream.inbound.strangers += 1
+            return
+        multiplexed = FIRST_PACKET_TYPE <= self.buffer[1] <= LAST_PACKET_TYPE
+        opened = stream.protection.open_rtcp if multiplexed else stream.protection.open_rtp
+        size = opened(self.buffer, size)
+        if size:
+            self.rtp(stream, size, source, now)
+
     def control(self, stream: Stream, size: int, source: Address, now: float) -> None:
         """Take the first `size` bytes of `buffer` as RTCP from `source`."""
         channel = stream.control
@@ -139,6 +162,10 @@ class Relay:
         if not gate.admits_control(source, channel.target):
             channel.strangers += 1
             return
+        if stream.protection is not None:
+            size = stream.protection.open_rtcp(self.buffer, size)
+            if not size:
+                return
         if channel.receive(self._view[:size], now):
             stream.inbound.heard_at = now
             if gate.latched:
@@ -156,7 +183,8 @@ class Relay:
         """Send where the gate points to."""
         gate = stream.inbound.gate
         if gate.target is not None:
-            stream.outbound.send = stream.wire.aim(gate.target, gate.exclusive)
+            send = stream.wire.aim(gate.target, gate.exclusive)
+            stream.outbound.send = send if stream.protection is None else stream.protection.sealing(send)
 
     def _admits(self, stream: Stream, source: Address, now: float) -> bool:
         gate = stream.inbound.gate

@@ -7,6 +7,7 @@ from media.codecs.table import TELEPHONE_EVENT, TRANSLATIONS
 from media.packet_path.control import ControlChannel
 from media.packet_path.gate import Gate
 from media.packet_path.interface import Address, RemotePlan, StreamFigures, StreamPlan
+from media.packet_path.protection import Protection
 from media.packet_path.tap import Tap
 from media.rtp.dtmf import DigitWatch
 from media.rtp.stats import Reception
@@ -193,9 +194,10 @@ def _route(codec: int, sink: Outbound | None) -> Route:
 
 class Stream:
     """One leg in the packet path. `watched_from`: silence is counted from here at the earliest; `partner`: the leg it
-    is bridged with, which may fall silent too while this one is on hold."""
+    is bridged with, which may fall silent too while this one is on hold; `protection`: its SRTP, None for plain RTP."""
 
     __slots__ = (
+        "_kept_protection",
         "bridged",
         "control",
         "ever_started",
@@ -206,6 +208,7 @@ class Stream:
         "on_hold",
         "outbound",
         "partner",
+        "protection",
         "timeouts",
         "watched_from",
         "wire",
@@ -219,6 +222,8 @@ class Stream:
         self.inbound = Inbound(plan)
         self.outbound = Outbound(plan)
         self.control = ControlChannel(plan.ssrc, plan.cname)
+        self.protection: Protection | None = None
+        self._kept_protection: Protection | None = None
         self.bridged = False
         self.partner: Stream | None = None
         self.on_hold = False
@@ -229,6 +234,7 @@ class Stream:
     def set_remote(self, plan: RemotePlan, now: float) -> None:
         """Apply what an SDP exchange settled to both halves; the relay aims and routes afterwards."""
         out = self.outbound
+        self._rekey(plan)
         self.inbound.gate.set_remote(plan.remote, plan.renewed, now)
         self.inbound.receives = plan.receives
         self.inbound.may_receive = plan.may_receive
@@ -250,6 +256,20 @@ class Stream:
         """Whether this leg or the one it is bridged with is on hold: silence of either is no fault then."""
         return self.on_hold or (self.partner is not None and self.partner.on_hold)
 
+    def _rekey(self, plan: RemotePlan) -> None:
+        """Begin, change or end SRTP. Its contexts outlive a while of plain RTP: no packet number may come twice."""
+        self.protection = None
+        if plan.keying is not None:
+            self._kept_protection = self._kept_protection or Protection()
+            self._kept_protection.rekey(plan.keying, self.inbound.reception)
+            self.protection = self._kept_protection
+
+    def send_control(self, packet: bytes, target: Address) -> None:
+        """Send a compound RTCP packet to the leg, as SRTCP where it has SRTP."""
+        if self.protection is not None:
+            packet = self.protection.seal_rtcp(packet)
+        self.wire.send_control(packet, target)
+
     def figures(self) -> StreamFigures:
         """What has been counted so far."""
         inbound, out = self.inbound, self.outbound
@@ -268,7 +288,7 @@ class Stream:
 
     def dropped(self) -> Mapping[str, int]:
         """Packets not passed on, by reason: the incoming ones of this leg, then those meant for it."""
-        inbound, out = self.inbound, self.outbound
+        inbound, out, srtp = self.inbound, self.outbound, self._kept_protection
         return {
             "stranger": inbound.strangers + self.control.strangers,
             "malformed": inbound.malformed + self.control.malformed,
@@ -276,6 +296,8 @@ class Stream:
             "unwanted": inbound.unwanted,
             "repeated": inbound.repeated,
             "late": inbound.late,
+            "unauthentic": 0 if srtp is None else srtp.unauthentic,
+            "replayed": 0 if srtp is None else srtp.replayed,
             "held": out.held,
             "overridden": out.overridden,
             "send_failed": out.send_failed,

@@ -96,7 +96,7 @@ class StreamTable:
         out, target = stream.outbound, stream.control.target
         if target is not None and (out.packets or stream.inbound.reception.started):
             reception = stream.inbound.reception
-            stream.wire.send_control(
+            stream.send_control(
                 stream.control.farewell(reception, out.packets, out.octets, _timestamp_of(out, now), now), target
             )
         stream.inbound.sink = None
@@ -168,7 +168,7 @@ class StreamTable:
         out, target = stream.outbound, stream.control.target
         if target is not None:
             reception = stream.inbound.reception
-            stream.wire.send_control(
+            stream.send_control(
                 stream.control.report(reception, out.packets, out.octets, _timestamp_of(out, now), now), target
             )
 

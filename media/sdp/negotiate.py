@@ -1,10 +1,12 @@
 """Offer and answer (RFC 3264) for one audio stream of G.711 and telephone-event: pure functions over descriptions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from media.codecs.table import BY_NAME, BY_NUMBER, CLOCK_RATE_HZ
 from media.errors import UnusableSdp
+from media.rtp.srtp import Suite
+from media.sdp.crypto import CryptoLine, accepted_line, crypto_attributes, has_crypto, usable_lines
 from media.sdp.session import (
     INACTIVE,
     RECVONLY,
@@ -20,7 +22,16 @@ from media.sdp.session import (
 PTIME_MS_MIN: Final = 5
 PTIME_MS_MAX: Final = 200
 
-_PLAIN: Final = ("RTP/AVP", "RTP/AVPF")
+# What a trunk's profile says of SRTP.
+OFF: Final = "off"
+OPTIONAL: Final = "optional"
+REQUIRED: Final = "required"
+SRTP_POLICIES: Final = (OFF, OPTIONAL, REQUIRED)
+
+AVP: Final = "RTP/AVP"
+SAVP: Final = "RTP/SAVP"
+_PLAIN: Final = (AVP, "RTP/AVPF")
+_SECURE: Final = (SAVP, "RTP/SAVPF")
 _REVERSED: Final = {SENDRECV: SENDRECV, SENDONLY: RECVONLY, RECVONLY: SENDONLY, INACTIVE: INACTIVE}
 _WORD_MAX: Final = 32
 
@@ -38,7 +49,8 @@ class Remote:
     """What the other side's description says of its audio stream.
 
     `formats` are those of its codecs that we may use, in its order. `address` None: it put itself on hold with an
-    unspecified address. `direction` is seen from our side: sendonly means that only we send.
+    unspecified address. `direction` is seen from our side: sendonly means that only we send. `crypto`: the line that
+    has the key it sends with; None for plain RTP.
     """
 
     address: str | None
@@ -49,6 +61,8 @@ class Remote:
     dtmf_payload_type: int | None
     direction: str
     ptime_ms: int
+    protocol: str = AVP
+    crypto: CryptoLine | None = None
 
     @property
     def may_send(self) -> bool:
@@ -68,13 +82,18 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """Our side of the stream: where we receive, what we take under which payload type, in our order."""
+    """Our side of the stream: where we receive, what we take under which payload type, in our order.
+
+    `crypto`: the a=crypto lines of an offer of ours, or the one of an answer.
+    """
 
     port: int
     formats: tuple[Format, ...]
     dtmf_payload_type: int | None
     ptime_ms: int
     direction: str = SENDRECV
+    protocol: str = AVP
+    crypto: tuple[CryptoLine, ...] = ()
 
 
 def offered_formats(codecs: tuple[str, ...], prefer: str | None) -> tuple[Format, ...]:
@@ -94,31 +113,75 @@ def audio_section(local: Local) -> Media:
         attributes.append(("rtpmap", f"{local.dtmf_payload_type} telephone-event/{CLOCK_RATE_HZ}"))
         attributes.append(("fmtp", f"{local.dtmf_payload_type} 0-15"))
     attributes.append(("ptime", str(local.ptime_ms)))
+    attributes += crypto_attributes(local.crypto)
     attributes.append((local.direction, None))
-    return Media("audio", local.port, "RTP/AVP", tuple(listed), attributes=tuple(attributes))
+    return Media("audio", local.port, local.protocol, tuple(listed), attributes=tuple(attributes))
 
 
-def read_answer(description: SessionDescription, local: Local) -> Remote:
-    """The answer to an offer of ours; UnusableSdp when audio was refused, encrypted, or has no codec of the offer."""
+def read_answer(description: SessionDescription, local: Local, srtp: str = OFF) -> tuple[Remote, CryptoLine | None]:
+    """The answer to an offer of ours, and the a=crypto line of ours that it accepts; UnusableSdp when audio was
+    refused, has no codec of the offer, or is encrypted otherwise than was offered.
+
+    Whether SRTP was chosen is told by the answer's a=crypto line, in whichever profile it stands: an offer in RTP/AVP
+    may be answered with it (RFC 8643 section 3.1), and one in RTP/SAVP only with it.
+    """
     audio = next((media for media in description.media if media.kind == "audio"), None)
     if audio is None or audio.port == 0:
         raise UnusableSdp("the SDP answer refuses audio")
-    if audio.protocol not in _PLAIN or audio.attribute("crypto") is not None:
+    ours, theirs = _answered_crypto(audio, local, srtp)
+    remote = _read_audio(description, audio, tuple(entry.codec for entry in local.formats), local.ptime_ms)
+    return replace(remote, crypto=theirs), ours
+
+
+def _answered_crypto(audio: Media, local: Local, srtp: str) -> tuple[CryptoLine | None, CryptoLine | None]:
+    """The accepted line of our offer and the answer's own; None and None for plain RTP."""
+    plain = audio.protocol in _PLAIN and not has_crypto(audio.attributes)
+    if not plain and (not local.crypto or audio.protocol not in (*_PLAIN, *_SECURE)):
         raise UnusableSdp("the SDP answer is for encrypted audio, which was not offered")
-    return _read_audio(description, audio, tuple(entry.codec for entry in local.formats), local.ptime_ms)
+    if not plain:
+        return accepted_line(audio.attributes, local.crypto)
+    if srtp == REQUIRED or local.protocol in _SECURE:
+        raise UnusableSdp("the SDP answer is for plain RTP, and SRTP was offered alone")
+    return None, None
 
 
-def read_offer(description: SessionDescription, codecs: tuple[str, ...], ptime_ms: int) -> tuple[int, Remote]:
-    """The first audio section of an offer that we can take: its index and what it says; UnusableSdp for none."""
-    problem = "the SDP offer has no plain RTP audio"
-    for index, media in enumerate(description.media):
-        if media.kind != "audio" or media.port == 0 or media.protocol not in _PLAIN:
-            continue
-        try:
-            return index, _read_audio(description, media, codecs, ptime_ms)
-        except UnusableSdp as refusal:
-            problem = str(refusal)
+def read_offer(
+    description: SessionDescription,
+    codecs: tuple[str, ...],
+    ptime_ms: int,
+    srtp: str = OFF,
+    suites: tuple[Suite, ...] = (),
+) -> tuple[int, Remote]:
+    """The audio section of an offer that we take: its index and what it says; UnusableSdp for none.
+
+    It is the first that can be taken with SRTP where `srtp` allows that, then the first with plain RTP where it allows
+    that. SRTP is taken in RTP/SAVP and, from an offerer that leaves the choice to us, in RTP/AVP with a=crypto (RFC
+    8643 section 3.1).
+    """
+    problem = "the SDP offer has no audio over RTP that is served"
+    for wants_srtp in {OFF: (False,), OPTIONAL: (True, False), REQUIRED: (True,)}[srtp]:
+        for index, media in enumerate(description.media):
+            if media.kind != "audio" or media.port == 0 or media.protocol not in (*_PLAIN, *_SECURE):
+                continue
+            try:
+                crypto = _offered_crypto(media, suites, wants_srtp)
+                return index, replace(_read_audio(description, media, codecs, ptime_ms), crypto=crypto)
+            except UnusableSdp as refusal:
+                problem = str(refusal)
     raise UnusableSdp(problem)
+
+
+def _offered_crypto(media: Media, suites: tuple[Suite, ...], wants_srtp: bool) -> CryptoLine | None:
+    """The line of an offered section to accept, the first usable (RFC 4568 section 5.1.2); None without SRTP, for
+    which keys in RTP/AVP, an unknown attribute there, are passed over."""
+    if not wants_srtp:
+        if media.protocol in _SECURE:
+            raise UnusableSdp("the SDP offer is for SRTP, which this trunk has not or whose keys cannot be used")
+        return None
+    lines = usable_lines(media.attributes, suites)
+    if not lines:
+        raise UnusableSdp("the SDP offer has no keys for SRTP")
+    return lines[0]
 
 
 def answer_local(remote: Remote, current: str | None, codecs: tuple[str, ...], port: int, ptime_ms: int) -> Local:
@@ -129,7 +192,7 @@ def answer_local(remote: Remote, current: str | None, codecs: tuple[str, ...], p
     if remote.address is None:
         # Hold by an unspecified address: it may send, nothing may be sent to it (section 8.4).
         direction = RECVONLY if direction in (SENDRECV, RECVONLY) else INACTIVE
-    return Local(port, tuple(ordered), remote.dtmf_payload_type, ptime_ms, direction)
+    return Local(port, tuple(ordered), remote.dtmf_payload_type, ptime_ms, direction, remote.protocol)
 
 
 def answer_sections(description: SessionDescription, accepted: int, local: Local) -> tuple[Media, ...]:
@@ -177,6 +240,7 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
         dtmf,
         _REVERSED[description.direction_of(media)],
         _ptime(media, ptime_ms),
+        media.protocol,
     )
 
 

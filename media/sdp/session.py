@@ -1,7 +1,7 @@
 """A session description (RFC 8866) read tolerantly and within limits, and written."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from media.errors import UnusableSdp
@@ -32,14 +32,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One m= section. `address` is its own c= address, None when the session's counts; `formats` as written."""
+    """One m= section. `address` is its own c= address, None when the session's counts; `formats` as written.
+
+    Attributes are not shown: there may be keys among them.
+    """
 
     kind: str
     port: int
     protocol: str
     formats: tuple[str, ...]
     address: str | None = None
-    attributes: Attributes = ()
+    attributes: Attributes = field(default=(), repr=False)
 
     def attribute(self, name: str) -> str | None:
         """The value of the first attribute of this name; "" for one without a value, None when it is absent."""

@@ -415,3 +415,24 @@ def test_a_port_range_for_fewer_calls_than_are_taken_is_told() -> None:
     (told,) = config_of('[media]\nports = "20000-20399"\n[calls]\nmax_concurrent = 101').warnings
     assert told.startswith("media.ports: 20000-20399 is enough for 100 calls at once")
     assert config_of('[media]\nports = "20000-20399"\n[calls]\nmax_concurrent = 100').warnings == ()
+
+
+TLS_TRUNK = A_TRUNK.replace("sip.carrier.example:5060", "sip.carrier.example;transport=tls")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (A_TRUNK + "srtp = 'required'", True),
+        (A_TRUNK + "srtp = 'optional'", True),
+        (A_TRUNK, False),
+        (TLS_TRUNK + "srtp = 'required'", False),
+        (TLS_TRUNK + "srtp = 'required'\noutbound_proxy = 'sip:proxy.example'", True),
+        (A_TRUNK + "srtp = 'required'\noutbound_proxy = 'sip:proxy.example;transport=tls'", False),
+    ],
+)
+def test_keys_of_srtp_that_are_sent_in_clear_are_told(text: str, told: bool) -> None:
+    """RFC 4568 section 7: SDES is as safe as the signalling that carries it."""
+    warnings = config_of(text).warnings
+    assert len(warnings) == told
+    assert all(warning.startswith("trunks[carrier].srtp: ") for warning in warnings)

@@ -29,7 +29,6 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
         ("[calls]\ncallback_window_s = 60", "calls.callback_window_s: "),
         (A_TRUNK + "session_timer_s = 1800", "trunks[carrier].session_timer_s: "),
         (A_TRUNK + "reliable_provisional = 'required'", "trunks[carrier].reliable_provisional: "),
-        (A_TRUNK + "srtp = 'optional'", "trunks[carrier].srtp: "),
         (A_TRUNK + "redirects = 'follow'", "trunks[carrier].redirects: "),
         (A_TRUNK + "ptime_ms = 30", "trunks[carrier].ptime_ms: "),
         (A_TRUNK.replace(":5060", ";transport=tcp"), "trunks[carrier].uri: "),
@@ -45,7 +44,15 @@ def test_each_set_key_without_effect_is_told(text: str, begins: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["reliable_provisional = 'off'", "early_media = 'ignore'", "privacy = 'id'", "cps = 5", "weight = 3", "nat = true"],
+    [
+        "srtp = 'required'",
+        "reliable_provisional = 'off'",
+        "early_media = 'ignore'",
+        "privacy = 'id'",
+        "cps = 5",
+        "weight = 3",
+        "nat = true",
+    ],
 )
 def test_what_works_is_not_told(line: str) -> None:
     assert effectless(config_of(A_TRUNK + line)) == []

@@ -159,7 +159,7 @@ class MemoryPath:
     def _arrived(self, stream: Stream, content: bytes, source: TransportAddress, *, rtp: bool) -> None:
         relay = self._table.relay
         relay.buffer[: len(content)] = content
-        handle = relay.rtp if rtp else relay.control
+        handle = relay.datagram if rtp else relay.control
         handle(stream, len(content), (source.host, source.port), self._clock.time())
         self._arm()
 

@@ -79,7 +79,7 @@ class Party:
 
     def give_bytes(self, packet: bytes, source: Address | None = None) -> None:
         self.bed.table.relay.buffer[: len(packet)] = packet
-        self.bed.table.relay.rtp(self.stream, len(packet), source or self.address, self.bed.now)
+        self.bed.table.relay.datagram(self.stream, len(packet), source or self.address, self.bed.now)
 
     def give_control(self, packet: bytes, source: Address | None = None) -> None:
         self.bed.table.relay.buffer[: len(packet)] = packet
