@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from b2bua import __version__
+from b2bua.call.arrival import target_hosts
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config
@@ -177,7 +178,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     media_events: list[Callable[[MediaEvent], None]] = []
     recorder, media = _media(process, media_events)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
-    trunks = Trunks(config.trunks, process.clock)
+    trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes))
     await _resolve_all(process.loop, trunks)
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
     recordings = await _recordings(process, journal, settlement, recorder)

@@ -166,6 +166,10 @@ class MediaEngine:
         """The last answer given on a leg once more, for a response that repeats it; ValueError when there is none."""
         return self._find(leg).leg.answer()
 
+    def codec(self, leg: str) -> str | None:
+        """The name of the codec that the leg's last offer and answer settled, None before the first."""
+        return self._find(leg).leg.codec
+
     def play(self, leg: str, tone: str) -> None:
         """Let a leg hear "ringback", "busy", "congestion", "unreachable" or "balance_warning" (ValueError for others)
         in place of the tone it hears. Those but ringback end by themselves with `PlaybackFinished` and replace

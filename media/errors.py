@@ -10,7 +10,12 @@ class PortsExhausted(MediaError):
 
 
 class UnusableSdp(MediaError):
-    """An SDP body that cannot be parsed or whose answer cannot be used (no common codec, audio refused, encrypted)."""
+    """An SDP body that cannot be parsed, or whose offer or answer cannot be used: no common codec, audio refused,
+    encrypted."""
+
+
+class MalformedSdp(UnusableSdp):
+    """An SDP body that is none: it cannot be parsed."""
 
 
 class UnusableCrypto(UnusableSdp):

@@ -4,15 +4,18 @@ from collections.abc import Callable
 from typing import Final
 
 from b2bua.call.effects import (
+    Answer,
     Bridge,
     ClearDeadline,
     Dial,
     Effect,
     ExtendReservation,
+    FinalResponse,
     HangUp,
     Notify,
     PlayTone,
     RelayEarlyMedia,
+    ReportProgress,
     SetDeadline,
     Settle,
     StartRecording,
@@ -23,14 +26,17 @@ from b2bua.call.events import (
     Deadline,
     FailureKind,
     LegAnswered,
+    LegEarlyMedia,
     LegFailed,
     LegHungUp,
+    LegProgressed,
+    LegRinging,
 )
-from b2bua.call.hangup import TONES, cause_of_failure
+from b2bua.call.hangup import TONES, cause_of_failure, final_for_caller
 from b2bua.call.model import HangupCause, HangupParty, Leg
 from b2bua.call.progress import Progress
 from b2bua.call.record import leg_of, terminal_event
-from storage.records import WebhookEvent
+from storage.records import CallStatus, WebhookEvent
 
 Effects = tuple[Effect, ...]
 Action = Callable[[Progress, CallEvent], Effects]
@@ -120,14 +126,7 @@ def b_answers(call: Progress, event: CallEvent) -> Effects:
     """Both are there: join them, and only then do the book-keeping."""
     assert isinstance(event, LegAnswered)
     call.answered(Leg.B, event.sip_status, event.codec)
-    call.bridged()
-    effects: list[Effect] = [Bridge()]
-    if call.record.record:
-        effects.append(StartRecording())
-    effects.append(Notify(WebhookEvent.BRIDGED))
-    if call.record.max_duration_s is not None:
-        effects.append(SetDeadline(Deadline.MAX_DURATION, call.record.max_duration_s))
-    return (*effects, *_next_extension(call))
+    return _bridge(call, Notify(WebhookEvent.BRIDGED))
 
 
 def b_fails(call: Progress, event: CallEvent) -> Effects:
@@ -153,6 +152,71 @@ def b_lost(call: Progress, event: CallEvent) -> Effects:
     """B's dialog died before its answer was acted on."""
     call.down(Leg.B)
     return _tell_a(call, HangupCause.B_UNREACHABLE)
+
+
+# A has called us: it waits unanswered while B is called, and is told what B's side says.
+
+
+def dial_b_for_a(call: Progress, event: CallEvent) -> Effects:
+    """A has called: call B."""
+    call.change(started_at=call.wall_ms)
+    call.called_by_a()
+    call.dialled(Leg.B)
+    return Dial(Leg.B), SetDeadline(Deadline.RING_B, call.record.ring_timeout_s)
+
+
+def report_progress(call: Progress, event: CallEvent) -> Effects:
+    """B's side says something on the way to its answer: A is told the same."""
+    assert isinstance(event, (LegProgressed, LegRinging))
+    return (ReportProgress(event.sip_status),)
+
+
+def b_rings_for_a(call: Progress, event: CallEvent) -> Effects:
+    """B's phone begins to ring."""
+    call.rings(Leg.B)
+    return *report_progress(call, event), Notify(WebhookEvent.RINGING)
+
+
+def b_early_media_for_a(call: Progress, event: CallEvent) -> Effects:
+    """B's side has something for A to hear: its path is laid before A is told of it."""
+    assert isinstance(event, LegEarlyMedia)
+    first = leg_of(call.record, Leg.B).ringing_at is None
+    told = (Notify(WebhookEvent.RINGING),) if first else ()
+    return *b_early_media(call, event), ReportProgress(event.sip_status, with_media=True), *told
+
+
+def connect(call: Progress, event: CallEvent) -> Effects:
+    """B has answered: so is A now. It is the one step for which A waits, so its answer goes first."""
+    assert isinstance(event, LegAnswered)
+    call.answered(Leg.B, event.sip_status, event.codec)
+    call.answered(Leg.A, 200, None)
+    call.change(a_answered_at=call.wall_ms)
+    answered = Notify(WebhookEvent.ANSWERED, CallStatus.ANSWERED)
+    return Answer(), *_bridge(call, answered, Notify(WebhookEvent.BRIDGED))
+
+
+def refuse_a(call: Progress, event: CallEvent) -> Effects:
+    """B cannot be reached: A gets B's own final response, as far as it concerns A."""
+    assert isinstance(event, LegFailed)
+    final = final_for_caller(event.kind, event.sip_status, event.reason)
+    return _end(call, _leg_failed(call, event), final=final)
+
+
+def b_rang_out_on_a(call: Progress, event: CallEvent) -> Effects:
+    """B did not answer in time."""
+    return _end(call, HangupCause.B_NO_ANSWER)
+
+
+def b_gives_up_on_a(call: Progress, event: CallEvent) -> Effects:
+    """B's BYE came in place of an answer."""
+    call.down(Leg.B)
+    return _end(call, HangupCause.B_REJECTED)
+
+
+def b_lost_to_a(call: Progress, event: CallEvent) -> Effects:
+    """B's dialog died before its answer."""
+    call.down(Leg.B)
+    return _end(call, HangupCause.B_UNREACHABLE)
 
 
 # Both talk.
@@ -280,5 +344,18 @@ def _next_extension(call: Progress) -> Effects:
     return () if after_s is None else (SetDeadline(Deadline.EXTEND_RESERVATION, after_s),)
 
 
-def _end(call: Progress, cause: HangupCause, party: HangupParty | None = None) -> Effects:
-    return (*call.end(cause, party), ENDING_DEADLINE)
+def _bridge(call: Progress, *told: Notify) -> Effects:
+    call.bridged()
+    effects: list[Effect] = [Bridge()]
+    if call.record.record:
+        effects.append(StartRecording())
+    effects += told
+    if call.record.max_duration_s is not None:
+        effects.append(SetDeadline(Deadline.MAX_DURATION, call.record.max_duration_s))
+    return (*effects, *_next_extension(call))
+
+
+def _end(
+    call: Progress, cause: HangupCause, party: HangupParty | None = None, final: FinalResponse | None = None
+) -> Effects:
+    return (*call.end(cause, party, final), ENDING_DEADLINE)

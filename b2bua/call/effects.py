@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from b2bua.call.events import Deadline
 from b2bua.call.model import HangupCause, Leg
-from storage.records import WebhookEvent
+from storage.records import CallStatus, WebhookEvent
 
 
 class Tone(StrEnum):
@@ -19,10 +19,31 @@ class Tone(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FinalResponse:
+    """A final failure: its status of 400-699, and its Reason (RFC 3326) as a whole header value, None for none."""
+
+    sip_status: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Dial:
     """Send the INVITE of this leg."""
 
     leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
+class ReportProgress:
+    """Send A, which called us, a provisional response of this status; `with_media`: with our SDP."""
+
+    sip_status: int
+    with_media: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer A, which called us, with 200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +77,14 @@ class StopRecording:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End the leg in whatever state it is (CANCEL, BYE, or a final response); harmless when it is already down."""
+    """End the leg in whatever state it is (CANCEL, BYE, or a final response); harmless when it is already down.
+
+    `final`: the final response of a leg that called us and is not answered yet; None: by the cause.
+    """
 
     leg: Leg
     cause: HangupCause
+    final: FinalResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +94,13 @@ class CloseMedia:
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Store the call as it now is, together with this webhook event, in one unit of work."""
+    """Store the call as it now is, together with this webhook event, in one unit of work.
+
+    `status`: the call's at that step, where the next one comes in the same moment; None: as it is.
+    """
 
     event: WebhookEvent
+    status: CallStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +132,8 @@ class Settle:
 
 Effect = (
     Dial
+    | ReportProgress
+    | Answer
     | PlayTone
     | RelayEarlyMedia
     | Bridge

@@ -34,8 +34,21 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """A's own INVITE is admitted, and waits for its answer; dial B."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegProgressed:
+    """A provisional response of 101-199 of this leg that is none of 180-189, without usable SDP."""
+
+    leg: Leg
+    sip_status: int
+
+
+@dataclass(frozen=True, slots=True)
 class LegRinging:
-    """A provisional response of 180-189 (not 100) of this leg."""
+    """A provisional response of 180-189 of this leg, without usable SDP."""
 
     leg: Leg
     sip_status: int
@@ -60,12 +73,16 @@ class LegAnswered:
 
 @dataclass(frozen=True, slots=True)
 class LegFailed:
-    """Dialling ended without a dialog. `rang`: a 18x had come before."""
+    """Dialling ended without a dialog. `rang`: a 18x had come before.
+
+    `reason`: what may be told to the other leg of the response's Reason (RFC 3326), as a whole header value.
+    """
 
     leg: Leg
     kind: FailureKind
     sip_status: int | None = None
     rang: bool = False
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +145,8 @@ class SystemStopping:
 
 CallEvent = (
     Started
+    | Arrived
+    | LegProgressed
     | LegRinging
     | LegEarlyMedia
     | LegAnswered

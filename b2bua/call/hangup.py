@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from b2bua.call.effects import Tone
+from b2bua.call.effects import FinalResponse, Tone
 from b2bua.call.events import FailureKind
 from b2bua.call.model import HangupCause, HangupParty, Leg
 
@@ -37,6 +37,45 @@ CLEARINGS: Final = {
     HangupCause.API_HANGUP: Clearing(16, "Normal call clearing", 480),
     HangupCause.NETWORK_ERROR: Clearing(38, "Network out of order", 503),
     HangupCause.SYSTEM_RESTART: Clearing(41, "Temporary failure", 503),
+}
+
+# What ITU-T Q.850 calls its causes, where a telephone network still uses them.
+Q850_TEXTS: Final = {
+    1: "Unallocated number",
+    2: "No route to specified transit network",
+    3: "No route to destination",
+    16: "Normal call clearing",
+    17: "User busy",
+    18: "No user responding",
+    19: "No answer from user",
+    20: "Subscriber absent",
+    21: "Call rejected",
+    22: "Number changed",
+    23: "Redirection to new destination",
+    25: "Exchange routing error",
+    27: "Destination out of order",
+    28: "Invalid number format",
+    29: "Facility rejected",
+    31: "Normal, unspecified",
+    34: "No circuit/channel available",
+    38: "Network out of order",
+    41: "Temporary failure",
+    42: "Switching equipment congestion",
+    44: "Requested circuit/channel not available",
+    47: "Resource unavailable, unspecified",
+    50: "Requested facility not subscribed",
+    55: "Incoming calls barred within CUG",
+    57: "Bearer capability not authorized",
+    58: "Bearer capability not presently available",
+    63: "Service or option not available",
+    65: "Bearer capability not implemented",
+    79: "Service or option not implemented",
+    87: "User not member of CUG",
+    88: "Incompatible destination",
+    95: "Invalid message, unspecified",
+    102: "Recovery on timer expiry",
+    111: "Protocol error, unspecified",
+    127: "Interworking, unspecified",
 }
 
 # SIP status: (Q.850 cause by RFC 3398 section 8.2.6.1, what it means when A gave it). 408 is told apart by ringing.
@@ -101,6 +140,32 @@ KINDS: Final = {
     FailureKind.CAPACITY: HangupCause.NETWORK_ERROR,
 }
 
+
+def q850_reason(cause: int) -> str:
+    """The value of Reason (RFC 3326) for a Q.850 cause, with the text of its registry where it has one."""
+    text = Q850_TEXTS.get(cause)
+    return f"Q.850;cause={cause}" if text is None else f'Q.850;cause={cause};text="{text}"'
+
+
+# What A, where it has called us, gets in place of a final response of B's that says nothing A could act on.
+UNTOLD_STATUSES: Final = {
+    401: 503,  # it is our credentials that were refused
+    407: 503,
+    420: 502,  # about extensions, which each leg has of its own
+    421: 502,
+    422: 502,
+}
+REDIRECTED: Final = 480  # a 3xx that is not followed: where it points is not A's to know
+
+# What A then gets where B gave no final response, or one that cannot be used: RFC 3261 8.1.3.1 takes a timeout for
+# 408 and a broken transport for 503; a 200 with an SDP that cannot be used is a bad gateway's.
+FINALS_OF_KINDS: Final = {
+    FailureKind.NO_RESPONSE: FinalResponse(408, q850_reason(102)),
+    FailureKind.TRANSPORT: FinalResponse(503, q850_reason(38)),
+    FailureKind.MEDIA: FinalResponse(502, q850_reason(65)),
+    FailureKind.CAPACITY: FinalResponse(503, q850_reason(34)),
+}
+
 # What A hears of B's failure.
 TONES: Final = {
     HangupCause.B_BUSY: Tone.BUSY,
@@ -126,6 +191,15 @@ def cause_of_failure(leg: Leg, kind: FailureKind, sip_status: int | None, rang: 
     if kind is FailureKind.RESPONSE:
         return cause_of_status(leg, sip_status or 0, rang)
     return _of_leg(leg, KINDS[kind])
+
+
+def final_for_caller(kind: FailureKind, sip_status: int | None, reason: str | None) -> FinalResponse:
+    """What A gets where it has called us and B cannot be reached: B's own status and Reason, where they concern A."""
+    if kind is not FailureKind.RESPONSE or sip_status is None:
+        return FINALS_OF_KINDS.get(kind, FINALS_OF_KINDS[FailureKind.TRANSPORT])
+    if sip_status in UNTOLD_STATUSES:
+        return FinalResponse(UNTOLD_STATUSES[sip_status], None)
+    return FinalResponse(REDIRECTED if sip_status < 400 else sip_status, reason)
 
 
 def q850_of_status(sip_status: int) -> int:

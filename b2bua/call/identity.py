@@ -1,12 +1,13 @@
 """The headers that say who calls whom on a leg, built from nothing but the callee, the masked number and the trunk.
 
-The other party is no argument of anything here: what a leg never gets, it cannot tell.
+The other party is no argument of `compose`: what a leg never gets, it cannot tell. Only a route may show its caller.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from b2bua.call.arrival import Target
 from b2bua.call.masking import DEFAULT_SIP_PORT, Party, format_number
 from b2bua.config import Trunk
 
@@ -22,20 +23,56 @@ class LegHeaders:
     headers: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The caller that a routed leg sees: a masked number, or with `as_given` the caller's own user part as it stands in
+    a URI and its display name. `user` None: nobody, because the caller withholds it or there is none to show."""
+
+    user: str | None
+    display: str | None = None
+    as_given: bool = False
+
+
 def compose(callee: Party, masked_number: str, trunk: Trunk) -> LegHeaders:
     """The headers of the leg to `callee` over `trunk`; the caller it sees is the masked number, everywhere."""
     host = bracketed(trunk.domain or trunk.uri.host)
     identity = _uri(_shown(masked_number, trunk.identity_format, trunk), host, trunk.user_phone)
-    headers = [IDENTITY_HEADERS[name](identity, trunk.privacy) for name in trunk.identity]
-    if trunk.privacy:
-        headers.append(("Privacy", trunk.privacy))
     return LegHeaders(
         request_uri=_callee_uri(callee, trunk.request_uri_format, trunk, host + _port(trunk)),
         from_uri=_uri(_shown(masked_number, trunk.from_format, trunk), host, trunk.user_phone),
         to_uri=_callee_uri(callee, trunk.to_format, trunk, host),
         from_display=None,
-        headers=tuple(headers),
+        headers=_identity_headers(identity, trunk),
     )
+
+
+def compose_routed(target: Target, shown: Shown, trunk: Trunk) -> LegHeaders:
+    """The headers of a leg that goes on to `target` with the profile of `trunk`, showing what a route lets it show."""
+    host = bracketed(trunk.domain or target.host)
+    phone = trunk.user_phone and target.user.lstrip("+").isdigit()
+    request_uri = f"{target.uri};user=phone" if phone else target.uri
+    to_uri = _uri(target.user, host, phone)
+    if shown.user is None:
+        privacy = (("Privacy", trunk.privacy or "id"),)
+        return LegHeaders(request_uri, "sip:anonymous@anonymous.invalid", to_uri, "Anonymous", privacy)
+    own_host = bracketed(trunk.domain or trunk.uri.host)
+    identity, from_ = (
+        _uri(_shown_as(shown, own_format, trunk), own_host, trunk.user_phone)
+        for own_format in (trunk.identity_format, trunk.from_format)
+    )
+    return LegHeaders(request_uri, from_, to_uri, shown.display, _identity_headers(identity, trunk))
+
+
+def _shown_as(shown: Shown, own_format: str, trunk: Trunk) -> str:
+    assert shown.user is not None
+    return shown.user if shown.as_given else _shown(shown.user, own_format, trunk)
+
+
+def _identity_headers(uri: str, trunk: Trunk) -> tuple[tuple[str, str], ...]:
+    headers = [IDENTITY_HEADERS[name](uri, trunk.privacy) for name in trunk.identity]
+    if trunk.privacy:
+        headers.append(("Privacy", trunk.privacy))
+    return tuple(headers)
 
 
 def bracketed(host: str) -> str:

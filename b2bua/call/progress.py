@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any, Final
 
-from b2bua.call.effects import CloseMedia, Effect, HangUp, StopRecording
+from b2bua.call.effects import CloseMedia, Effect, FinalResponse, HangUp, StopRecording
+from b2bua.call.hangup import CLEARINGS
 from b2bua.call.model import HangupCause, HangupParty, Leg
 from b2bua.call.record import finish, leg_of
 from storage.records import CallRecord
@@ -21,6 +22,7 @@ class Progress:
         "_record",
         "_reserved_pulses",
         "_up",
+        "_waits",
         "b_cause",
         "early_media_relayed",
         "now",
@@ -36,6 +38,7 @@ class Progress:
         self.b_cause: HangupCause | None = None  # B's failure, while A is told of it
         self.early_media_relayed = False
         self._up: tuple[Leg, ...] = ()
+        self._waits = False  # A has called us, and has no final response yet
         self._bridged: float | None = None
         self._reserved_pulses = 1
 
@@ -46,8 +49,13 @@ class Progress:
 
     # Legs.
 
+    def called_by_a(self) -> None:
+        """A's own INVITE waits for its final response."""
+        self._waits = True
+        self.dialled(Leg.A)
+
     def dialled(self, leg: Leg) -> None:
-        """The leg's INVITE goes out: from now on it must be hung up."""
+        """The leg's INVITE is under way: from now on it must be hung up."""
         self._up = (*self._up, leg)
         self.change_leg(leg, status="dialling")
 
@@ -56,8 +64,9 @@ class Progress:
         if leg_of(self.record, leg).ringing_at is None:
             self.change_leg(leg, status="ringing", ringing_at=self.wall_ms)
 
-    def answered(self, leg: Leg, sip_status: int, codec: str) -> None:
-        """The leg has answered."""
+    def answered(self, leg: Leg, sip_status: int, codec: str | None) -> None:
+        """The leg has answered, or is answered."""
+        self._waits = self._waits and leg is not Leg.A
         self.change_leg(leg, status="answered", answered_at=self.wall_ms, sip_status=sip_status, codec=codec)
 
     def down(self, leg: Leg) -> None:
@@ -123,7 +132,10 @@ class Progress:
         return max(0.0, self._started() + self._reserved_s() - self.now)
 
     def extension_after_s(self) -> float | None:
-        """Seconds until one more pulse must be asked for; None when the call cannot outlive what is reserved."""
+        """Seconds until one more pulse must be asked for; None when the call cannot outlive what is reserved, or is
+        nobody's to pay."""
+        if not self.record.org_id:
+            return None
         longest_s = self.record.max_duration_s
         if longest_s is not None and longest_s <= self._reserved_s():
             return None
@@ -138,10 +150,18 @@ class Progress:
 
     # The end.
 
-    def end(self, cause: HangupCause, party: HangupParty | None = None) -> tuple[Effect, ...]:
-        """End the call now: the legs that are up are hung up first, at once; the record is finished."""
-        hang_ups = tuple(HangUp(leg, cause) for leg in self._up)
+    def end(
+        self, cause: HangupCause, party: HangupParty | None = None, final: FinalResponse | None = None
+    ) -> tuple[Effect, ...]:
+        """End the call now: the legs that are up are hung up first, at once; the record is finished.
+
+        `final`: what A gets where it has called us and is not answered; None: by the cause.
+        """
+        hang_ups = tuple(HangUp(leg, cause, final if leg is Leg.A else None) for leg in self._up)
         self._up = ()
+        if self._waits:
+            self._waits = False
+            self.change_leg(Leg.A, sip_status=CLEARINGS[cause].sip_status if final is None else final.sip_status)
         talk_ms = None
         if self._bridged is not None:
             talk_ms = max(0, round((self.now - self._bridged) * 1000))

@@ -48,8 +48,6 @@ def effectless(config: Config) -> list[str]:
         if next_hop.transport in MISSING_TRANSPORTS:
             transport = next_hop.transport.upper()
             found.append(f"trunks[{trunk.name}].{key}: it cannot be called: {_absent(f'SIP over {transport}')}")
-    if config.routes:
-        found.append(f"routes: nothing is routed by them: {_absent('routing of calls that arrive')}")
     return found
 
 

@@ -34,6 +34,7 @@ class SentRequest:
     common_lines: str = ""
     own_lines: str = ""
     credential_lines: str = ""
+    max_forwards: int = MAX_FORWARDS
     content_type: str | None = None
     body: bytes = b""
     fallback: TransportAddress | None = None
@@ -67,6 +68,7 @@ class SentRequest:
             cseq=self.cseq,
             common_lines=common_lines,
             own_lines=own_lines,
+            max_forwards=self.max_forwards,
             fallback=self.fallback,
         )
 
@@ -75,7 +77,7 @@ class SentRequest:
         return (
             f"{method} {self.request_uri} SIP/2.0\r\n"
             f"{self.local.via_start}{self.branch};rport\r\n"
-            f"{routes}Max-Forwards: {MAX_FORWARDS}\r\n"
+            f"{routes}Max-Forwards: {self.max_forwards}\r\n"
             f"From: {self.from_value}\r\n"
             f"To: {to_value}\r\n"
             f"Call-ID: {self.call_id}\r\n"

@@ -5,6 +5,7 @@ from typing import Literal
 
 from b2bua.sip.digest import Credentials
 from b2bua.sip.routing import LocalAddress, TransportAddress
+from b2bua.sip.sent_request import MAX_FORWARDS
 
 HeaderLines = tuple[tuple[str, str], ...]
 
@@ -71,8 +72,10 @@ class OutgoingInvite:
     """An INVITE to be sent. `headers` go out verbatim and in order; From's tag, Call-ID and the rest are made here.
 
     `routes`: Route values, each `<sip:...;lr>`. `no_answer_timeout_s`: with nothing at all back by then, the attempt
-    is given up with NoResponse("no_answer"); None waits for the 32 s of timer B. `large_destination`: where the peer
-    takes TCP, should this be over 1300 octets and `destination` be UDP (18.1.1); None where it is not known to.
+    is given up with NoResponse("no_answer"); None waits for the 32 s of timer B. `max_forwards`: fewer than usual where
+    the call came from a peer, so that one which goes round in a circle ends (RFC 3261 8.1.1.6). `large_destination`:
+    where the peer takes TCP, should this be over 1300 octets and `destination` be UDP (18.1.1); None where it is not
+    known to.
     """
 
     request_uri: str
@@ -86,6 +89,7 @@ class OutgoingInvite:
     credentials: Credentials | None = None
     routes: tuple[str, ...] = ()
     no_answer_timeout_s: float | None = None
+    max_forwards: int = MAX_FORWARDS
     policy: PeerPolicy = PeerPolicy()
     large_destination: TransportAddress | None = None
 

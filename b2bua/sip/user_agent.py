@@ -258,6 +258,7 @@ class UserAgent:
             cseq=_FIRST_CSEQ,
             common_lines=station.common_lines(local),
             own_lines=own_lines,
+            max_forwards=plan.max_forwards,
             content_type=plan.content_type,
             body=plan.body,
         )

@@ -8,7 +8,7 @@ from b2bua.call import rating
 from b2bua.call.errors import BalanceInsufficient, IdempotencyConflict
 from b2bua.call.model import PlaceCall, PlacedCall
 from storage.errors import BalanceTooLow
-from storage.records import CallRecord, CallStatus, IdempotentReply, OutboxEvent, Tariff, WebhookEvent
+from storage.records import CallRecord, CallStatus, IdempotentReply, LegRecord, OutboxEvent, Tariff, WebhookEvent
 from storage.units import Reader, UnitOfWork
 
 IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
@@ -28,17 +28,79 @@ class AdmissionPlan:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class ArrivalPlan:
+    """A call that has arrived, as it is admitted. `trunk_a`: the one it came by.
+
+    `pair_trunk`: the trunk by which the two parties keep standing behind the masked number, None where they do not.
+    """
+
+    call_id: str
+    event_id: str
+    org_id: str
+    party_a: str
+    party_b: str
+    masked_number: str
+    trunk_a: str
+    pair_trunk: str | None
+    ring_timeout_s: int
+    record: bool
+    at: int
+
+
+def admit_arrival(unit: UnitOfWork, plan: ArrivalPlan) -> CallRecord:
+    """The unit of work of a call that has arrived. `BalanceInsufficient`; UnknownRecord: no such organisation."""
+    tariff = unit.accounts.organisation(plan.org_id).tariff
+    if plan.pair_trunk is not None:
+        candidates = [(plan.pair_trunk, plan.masked_number)]
+        unit.numbers.choose(plan.org_id, plan.party_a, plan.party_b, candidates, plan.at)
+    record = CallRecord(
+        call_id=plan.call_id,
+        org_id=plan.org_id,
+        party_a=plan.party_a,
+        party_b=plan.party_b,
+        masked_number=plan.masked_number,
+        direction="inbound",
+        status=CallStatus.INITIATED,
+        created_at=plan.at,
+        started_at=plan.at,  # B's INVITE goes out as soon as this is durable
+        tariff=tariff,
+        record=plan.record,
+        ring_timeout_s=plan.ring_timeout_s,
+        sequence=1,
+        legs=(LegRecord("a", trunk=plan.trunk_a), LegRecord("b")),
+    )
+    _take_on(unit, record, plan.event_id)
+    return record
+
+
+def _take_on(unit: UnitOfWork, record: CallRecord, event_id: str) -> None:
+    """Set the first pulse aside, and store the live row with `call.initiated`. Raises `BalanceInsufficient`."""
+    pulse_paise = _pulse_paise(record.tariff)
+    try:
+        unit.ledger.reserve(f"reserve:{record.call_id}", record.org_id, record.call_id, pulse_paise, record.created_at)
+    except BalanceTooLow as error:
+        raise BalanceInsufficient from error
+    unit.calls.save(record)
+    unit.outbox.add(
+        OutboxEvent(
+            event_id=event_id,
+            org_id=record.org_id,
+            call_id=record.call_id,
+            sequence=1,
+            event=WebhookEvent.INITIATED,
+            created_at=record.created_at,
+            call=record,
+        )
+    )
+
+
 def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCall:
     """The unit of work of a new call. Raises `BalanceInsufficient`, `CapacityExhausted` or `IdempotencyConflict`."""
     earlier = _replay_inside(unit, command, plan.at)
     if earlier is not None:
         return earlier
     organisation = unit.accounts.organisation(command.org_id)
-    tariff = organisation.tariff
-    try:
-        unit.ledger.reserve(f"reserve:{plan.call_id}", command.org_id, plan.call_id, _pulse_paise(tariff), plan.at)
-    except BalanceTooLow as error:
-        raise BalanceInsufficient from error
     _, number = unit.numbers.choose(command.org_id, plan.party_a, plan.party_b, plan.candidates, plan.at)
     record = CallRecord(
         call_id=plan.call_id,
@@ -50,25 +112,14 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
         status=CallStatus.INITIATED,
         created_at=plan.at,
         started_at=plan.at,  # A's INVITE goes out as soon as this is durable, and carries the exact time then
-        tariff=tariff,
+        tariff=organisation.tariff,
         reference=command.reference,
         record=plan.record,
         ring_timeout_s=plan.ring_timeout_s,
         max_duration_s=command.max_duration_s,
         sequence=1,
     )
-    unit.calls.save(record)
-    unit.outbox.add(
-        OutboxEvent(
-            event_id=plan.event_id,
-            org_id=record.org_id,
-            call_id=record.call_id,
-            sequence=1,
-            event=WebhookEvent.INITIATED,
-            created_at=plan.at,
-            call=record,
-        )
-    )
+    _take_on(unit, record, plan.event_id)
     if command.idempotency_key is not None:
         unit.idempotency.put(
             IdempotentReply(

@@ -6,16 +6,19 @@ Everything here runs on the event loop's thread and returns at once; what needs 
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call import effects as do
 from b2bua.call import events as happened
 from b2bua.call.events import CallEvent, Deadline
-from b2bua.call.hangup import reason_header
+from b2bua.call.hangup import CLEARINGS, reason_header
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import Leg
 from b2bua.clock import Clock
+from b2bua.switch.call_leg import CallLeg
+from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask
 from media.engine import MediaEngine
 from storage.records import CallRecord, WebhookEvent
@@ -53,7 +56,7 @@ class CallTask:
     def __init__(
         self,
         machine: CallMachine,
-        legs: dict[Leg, LegTask],
+        legs: Mapping[Leg, CallLeg],
         *,
         media: MediaEngine,
         books: CallBooks,
@@ -86,8 +89,14 @@ class CallTask:
         return self._recording
 
     def start(self) -> None:
-        """Dial A."""
-        self.post(happened.Started())
+        """Dial A, or B where A has called us; one that has given up meanwhile is not gone on with."""
+        caller = self.legs[Leg.A]
+        if not isinstance(caller, IncomingLeg):
+            self.post(happened.Started())
+        elif caller.over:
+            self.post(happened.LegHungUp(Leg.A))
+        else:
+            self.post(happened.Arrived())
 
     def post(self, event: CallEvent) -> None:
         """Take an event in; it is worked off at once, or after those already being worked off."""
@@ -130,9 +139,24 @@ class CallTask:
     # One method an effect.
 
     def _dial(self, effect: do.Dial) -> None:
-        failure = self.legs[effect.leg].dial(prefer=self.legs[effect.leg.other].codec)
+        task = self.legs[effect.leg]
+        assert isinstance(task, LegTask), "a leg that has called us is not dialled"
+        failure = task.dial(prefer=self.legs[effect.leg.other].codec)
         if failure is not None:
             self.post(happened.LegFailed(effect.leg, failure))
+
+    def _report_progress(self, effect: do.ReportProgress) -> None:
+        self._caller().report_progress(effect.sip_status, effect.with_media)
+
+    def _answer(self, _effect: do.Answer) -> None:
+        caller = self._caller()
+        caller.answer()
+        self.machine.note_codec(Leg.A, caller.codec)
+
+    def _caller(self) -> IncomingLeg:
+        task = self.legs[Leg.A]
+        assert isinstance(task, IncomingLeg), "a leg that we call cannot be answered"
+        return task
 
     def _play_tone(self, effect: do.PlayTone) -> None:
         self._media.play(self.legs[effect.leg].media_name, effect.tone.value)
@@ -156,16 +180,25 @@ class CallTask:
             self.post(happened.RecordingStopped())
 
     def _hang_up(self, effect: do.HangUp) -> None:
-        self.legs[effect.leg].hang_up(reason_header(effect.cause))
+        final = effect.final
+        if final is None:
+            self.legs[effect.leg].hang_up(reason_header(effect.cause), CLEARINGS[effect.cause].sip_status)
+        else:
+            self.legs[effect.leg].hang_up(final.reason, final.sip_status)
 
     def _close_media(self, _effect: do.CloseMedia) -> None:
         for leg, task in self.legs.items():
             statistics = task.close_media()
             if statistics is not None:
+                if task.codec is not None and isinstance(task, IncomingLeg):
+                    self.machine.note_codec(leg, task.codec)
                 self.machine.note_media(leg, statistics.packets_lost, statistics.jitter_ms, statistics.mos)
 
     def _notify(self, effect: do.Notify) -> None:
-        self.machine.note_sequence(self._books.write(self.machine.record, effect.event).sequence)
+        record = self.machine.record
+        if effect.status is not None:
+            record = replace(record, status=effect.status)
+        self.machine.note_sequence(self._books.write(record, effect.event).sequence)
 
     def _set_deadline(self, effect: do.SetDeadline) -> None:
         deadline = effect.deadline
@@ -201,6 +234,8 @@ class CallTask:
 
 _PERFORM: Final[Mapping[type, Callable[..., None]]] = {
     do.Dial: CallTask._dial,
+    do.ReportProgress: CallTask._report_progress,
+    do.Answer: CallTask._answer,
     do.PlayTone: CallTask._play_tone,
     do.RelayEarlyMedia: CallTask._relay_early_media,
     do.Bridge: CallTask._bridge,

@@ -28,17 +28,26 @@ class Hunt:
     have room and may show `number`. With `number` None it stays on its trunk.
 
     A place on the first trunk has been promised; `give_up` gives back whatever place the leg has by then. `counted`:
-    the first INVITE has been counted against the trunk's call rate when that was promised.
+    the first INVITE has been counted against the trunk's call rate when that was promised. `only`: the one destination
+    to go to, with the trunk's profile alone.
     """
 
     def __init__(
-        self, trunks: Trunks, first: Trunk, number: str | None, now: Callable[[], float], *, counted: bool
+        self,
+        trunks: Trunks,
+        first: Trunk,
+        number: str | None,
+        now: Callable[[], float],
+        *,
+        counted: bool,
+        only: TransportAddress | None = None,
     ) -> None:
         self.trunk = first
         self._trunks = trunks
         self._number = number
         self._now = now
         self._counted = counted
+        self._only = only
         self._tried: list[Trunk] = [first]
         self._destinations: set[TransportAddress] = set()  # those tried of the present trunk
         self._attempts = 0
@@ -72,7 +81,7 @@ class Hunt:
             self.trunk.give_back()
 
     def _destination(self) -> TransportAddress | None:
-        open_ones = self.trunk.open_destinations(self._now())
+        open_ones = self.trunk.open_destinations(self._now()) if self._only is None else [self._only]
         return next((each for each in open_ones if each not in self._destinations), None)
 
     def _occupy(self) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from b2bua.call import events as happened
@@ -16,8 +17,12 @@ from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.headers import RetryAfter
 from b2bua.sip.message import Response
 from b2bua.sip.routing import TransportAddress
+from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import OutgoingInvite
+from b2bua.switch.call_leg import SipUser, nobody
 from b2bua.switch.hunting import Attempt, Hunt
+from b2bua.switch.in_dialog import InDialog
+from b2bua.switch.reasons import told_reason
 from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
@@ -30,6 +35,17 @@ LOG: Final = logging.getLogger(__name__)
 LONGEST_HOLD_OFF_S: Final = 300
 
 EARLY_ANSWERS: Final = 8  # early dialogs whose SDP is kept for an answer without one
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """What is different about a leg that goes on with a call which came from a peer.
+
+    `max_forwards`: what is left of the caller's. `tells_text`: the text of its Reason may be told to the caller.
+    """
+
+    max_forwards: int = MAX_FORWARDS
+    tells_text: bool = False
 
 
 class LegTask:
@@ -49,12 +65,13 @@ class LegTask:
         endpoint: SipEndpoint,
         media: MediaEngine,
         trunks: Trunks,
-        usages: dict[int, "LegTask"],
+        usages: dict[int, SipUser],
+        relayed: Relayed = Relayed(),
     ) -> None:
         self.leg = leg
         self.media_name = f"{call_id}/{leg.value}"
         self.codec: str | None = None
-        self.post: Callable[[CallEvent], None] = _nobody
+        self.post: Callable[[CallEvent], None] = nobody
         self.note_trunk: Callable[[str], None] = _no_note
         self._hunt = hunt
         self._headers_for = headers_for
@@ -62,6 +79,8 @@ class LegTask:
         self._media = media
         self._trunks = trunks
         self._usages = usages
+        self._relayed = relayed
+        self._in_dialog = InDialog(self.media_name, endpoint, media)
         self._usage: int | None = None
         self._destination: TransportAddress | None = None
         self._prefer: str | None = None
@@ -107,6 +126,7 @@ class LegTask:
                 body=self._media.offer(self.media_name, self._prefer),
                 credentials=credentials,
                 no_answer_timeout_s=float(config.invite_timeout_s),
+                max_forwards=self._relayed.max_forwards,
                 policy=trunk.policy,
             )
         )
@@ -119,11 +139,13 @@ class LegTask:
             return
         if self._profile is not None:
             self._profile = None
+            self._in_dialog.media_open = False
             self._media.close_leg(self.media_name)
         self._media.open_leg(self.media_name, profile)
         self._profile = profile
+        self._in_dialog.media_open = True
 
-    def _failed(self, kind: FailureKind, status: int | None = None) -> None:
+    def _failed(self, kind: FailureKind, status: int | None = None, reason: str | None = None) -> None:
         """An attempt has failed: make the next one where this failure says nothing of the callee, or tell of it."""
         self._usage = None
         step = onward(kind, status, self._rang)
@@ -132,7 +154,7 @@ class LegTask:
             going = step is not Onward.NOWHERE and self._profile is not None
             if going and self._go_on(step, str(status or kind)):
                 return
-        self.post(happened.LegFailed(self.leg, kind, status, self._rang))
+        self.post(happened.LegFailed(self.leg, kind, status, self._rang, reason))
 
     def _go_on(self, step: Onward, cause: str) -> bool:
         """Make the next attempt; False where there is none, or it cannot be made."""
@@ -149,8 +171,8 @@ class LegTask:
             LOG.error("leg %s: the next attempt cannot be made: %s", self.media_name, error)
             return False
 
-    def hang_up(self, reason: str | None) -> None:
-        """End the dialog in whatever state it is; no other attempt is made."""
+    def hang_up(self, reason: str | None, status: int = 487) -> None:
+        """End the dialog in whatever state it is; no other attempt is made. `status` is for one that has called us."""
         self._unwanted = True
         if self._usage is not None:
             self._endpoint.hang_up(self._usage, reason)
@@ -161,13 +183,14 @@ class LegTask:
         if self._profile is None:
             return None
         self._profile = None
+        self._in_dialog.media_open = False
         return self._media.close_leg(self.media_name)
 
     def part(self) -> None:
         """Let go of the call once nothing can come of the dialog any more: the two would keep each other alive until
         the garbage collector looks, and it would have to look often."""
         if self._usage is None:
-            self.post = _nobody
+            self.post = nobody
             self.note_trunk = _no_note
 
     def on_sip_event(self, event: sip.UserAgentEvent) -> None:
@@ -188,9 +211,7 @@ class LegTask:
 
     def _provisional(self, event: sip.Provisional) -> None:
         self._trunks.alive(self.trunk, self._destination)
-        if not 180 <= event.status <= 189:
-            return
-        self._rang = True
+        self._rang = self._rang or 180 <= event.status <= 189
         answer = session_description(event.content_type, event.body)
         if answer and (event.to_tag in self._early_answers or len(self._early_answers) < EARLY_ANSWERS):
             self._early_answers[event.to_tag] = answer
@@ -200,10 +221,10 @@ class LegTask:
             except UnusableSdp as error:
                 LOG.info("leg %s: early media is not usable: %s", self.media_name, error)
             else:
-                self.post(happened.LegRinging(self.leg, event.status))
                 self.post(happened.LegEarlyMedia(self.leg, event.status))
                 return
-        self.post(happened.LegRinging(self.leg, event.status))
+        rings = 180 <= event.status <= 189
+        self.post((happened.LegRinging if rings else happened.LegProgressed)(self.leg, event.status))
 
     def _answered(self, event: sip.Answered) -> None:
         self._trunks.alive(self.trunk, self._destination)
@@ -227,7 +248,8 @@ class LegTask:
         self._trunks.alive(self.trunk, self._destination)
         if event.status == 503 and self._destination is not None:
             self._trunks.unavailable(self.trunk, self._destination, _retry_after_s(event.response))
-        self._failed(FailureKind.RESPONSE, event.status)
+        reason = told_reason(event.response, with_text=self._relayed.tells_text)
+        self._failed(FailureKind.RESPONSE, event.status, reason)
 
     def _no_response(self, event: sip.NoResponse) -> None:
         if event.cause == "limit":  # ours: the table of transactions is full
@@ -250,36 +272,10 @@ class LegTask:
         self.part()
 
     def _request(self, event: sip.IncomingRequest) -> None:
-        """A request of the party's within the dialog: a changed session is answered on this leg alone."""
-        offer = session_description(event.request.headers.get("Content-Type"), event.request.body)
-        if event.request.method not in ("INVITE", "UPDATE"):
-            self._endpoint.respond(event.transaction, 200)
-        elif self._profile is None:
-            self._endpoint.respond(event.transaction, 481)
-        elif not offer:
-            body = self._media.offer(self.media_name) if event.request.method == "INVITE" else b""
-            self._endpoint.respond(event.transaction, 200, body=body, content_type="application/sdp" if body else None)
-        else:
-            try:
-                answer = self._media.answer_offer(self.media_name, offer)
-            except UnusableSdp as error:
-                LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
-                self._endpoint.respond(event.transaction, 488)
-                return
-            self._endpoint.respond(event.transaction, 200, body=answer, content_type="application/sdp")
+        self._in_dialog.answer(event)
 
     def _ack_received(self, event: sip.AckReceived) -> None:
-        """The answer to an offer that our 200 to a re-INVITE without SDP made."""
-        answer = session_description(event.content_type, event.body)
-        if answer and self._profile is not None:
-            try:
-                self._media.apply_answer(self.media_name, answer)
-            except UnusableSdp as error:
-                LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
-
-
-def _nobody(_event: CallEvent) -> None:
-    """Who is told when there is no call."""
+        self._in_dialog.take_answer(event.body, event.content_type)
 
 
 def _no_note(_trunk: str) -> None:

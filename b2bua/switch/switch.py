@@ -20,7 +20,9 @@ from b2bua.sip import events as sip
 from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
-from b2bua.switch.call_task import CallTask
+from b2bua.switch.arrivals import Arrivals, Means
+from b2bua.switch.call_leg import CallLeg, SipUser
+from b2bua.switch.call_task import CallBooks, CallTask
 from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
 from b2bua.switch.leg_task import LegTask
@@ -66,7 +68,6 @@ class Tally:
     calls_placed: int = 0
     calls_refused: int = 0
     calls_settled: int = 0
-    inbound_refused: int = 0
 
 
 def _headers_for(party: Party, masked_number: str, trunk: Trunk) -> LegHeaders:
@@ -80,7 +81,7 @@ class Switch:
         self._config = config
         self._rooms = rooms
         self._calls: dict[str, CallTask] = {}
-        self._usages: dict[int, LegTask] = {}
+        self._usages: dict[int, SipUser] = {}
         self._probes: dict[int, Trunk] = {}
         self._awaiting_recorder: dict[str, CallTask] = {}
         self._admitting = 0
@@ -88,6 +89,7 @@ class Switch:
         self._open = False
         self._on_empty: Callable[[], None] | None = None
         self._endpoint: SipEndpoint | None = None
+        self._arrivals: Arrivals | None = None
         self._heartbeat = Alarm(rooms.scheduler, self._beat)
         self._probing = Probing(rooms.trunks, rooms.scheduler, self._probe)
         self.tally = Tally()
@@ -97,6 +99,19 @@ class Switch:
     def attach(self, endpoint: SipEndpoint) -> None:
         """Bind the SIP endpoint whose events come to `on_sip_event`."""
         self._endpoint = endpoint
+        rooms = self._rooms
+        means = Means(
+            config=self._config,
+            endpoint=endpoint,
+            store=rooms.store,
+            settlement=rooms.settlement,
+            media=rooms.media,
+            trunks=rooms.trunks,
+            clock=rooms.clock,
+            tokens=rooms.tokens,
+            usages=self._usages,
+        )
+        self._arrivals = Arrivals(means, self)
 
     def start(self) -> None:
         """Take calls: probe the trunks, keep the sign of life."""
@@ -121,6 +136,8 @@ class Switch:
         self._open = False
         self._probing.stop()
         self._heartbeat.clear()
+        if self._arrivals is not None:
+            self._arrivals.close()
 
     # What the API asks
 
@@ -173,7 +190,7 @@ class Switch:
             "calls_placed_total": self.tally.calls_placed,
             "calls_refused_total": self.tally.calls_refused,
             "calls_settled_total": self.tally.calls_settled,
-            "inbound_refused_total": self.tally.inbound_refused,
+            "inbound_refused_total": 0 if self._arrivals is None else self._arrivals.refused,
             "journal_backlog": self._rooms.journal.backlog,
             "journal_retries_total": self._rooms.journal.retries,
             "journal_given_up_total": self._rooms.journal.failed,
@@ -193,7 +210,8 @@ class Switch:
         """Route an event of the user agent to the leg, probe or refusal it belongs to."""
         match event:
             case sip.IncomingInvite():
-                self._refuse_inbound(event)
+                if self._arrivals is not None:
+                    self._arrivals.take(event)
             case sip.IncomingRequest(usage=None):
                 self._endpoint_bound().respond(event.transaction, 481)
             case sip.RequestAnswered():
@@ -205,9 +223,9 @@ class Switch:
                 if trunk is not None:
                     self._rooms.trunks.probe_failed(trunk, event.cause)
             case _:
-                leg = None if event.usage is None else self._usages.get(event.usage)
-                if leg is not None:
-                    leg.on_sip_event(event)
+                user = None if event.usage is None else self._usages.get(event.usage)
+                if user is not None:
+                    user.on_sip_event(event)
 
     def on_media_event(self, event: media_events.MediaEvent) -> None:
         """Route an event of the media engine to its call."""
@@ -229,7 +247,7 @@ class Switch:
 
     async def _place(self, command: PlaceCall) -> PlacedCall:
         party_a, party_b = self._parties(command)
-        self._check_capacity()
+        self.check_capacity(billed=True)
         trunk_a, trunk_b, numbers = self._route(party_a, party_b)
         plan = AdmissionPlan(
             call_id=self._rooms.tokens.uuid(),
@@ -255,7 +273,7 @@ class Switch:
                 trunk_a.withdraw(legs=1, calls=1)
                 trunk_b.withdraw(legs=1)
         if admitted:
-            self._begin(placed.record, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
+            self._dial(placed.record, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
         return placed
 
     async def _cannot_pay(self, org_id: str) -> bool:
@@ -282,12 +300,13 @@ class Switch:
             raise InvalidParties("The two parties must be different.", "party_b")
         return parsed[0], parsed[1]
 
-    def _check_capacity(self) -> None:
-        if not self.ready():
+    def check_capacity(self, *, billed: bool) -> None:
+        """Raise `CapacityExhausted` where one more call is not taken; one that is not `billed` needs no store."""
+        if not self._open or self._draining:
             raise CapacityExhausted("The service takes no new calls right now.", RETRY_AFTER_S)
-        if len(self._calls) + self._admitting >= self._config.calls.max_concurrent:
+        if len(self._calls) + self._being_admitted() >= self._config.calls.max_concurrent:
             raise CapacityExhausted("The limit of concurrent calls is reached.", RETRY_AFTER_S)
-        if self._rooms.journal.overloaded:
+        if billed and self._rooms.journal.overloaded:
             raise CapacityExhausted("The service cannot take calls right now.", RETRY_AFTER_S)
         to_come = sum(trunk.promised for trunk in self._rooms.trunks)
         if self._rooms.media.ports_left() < to_come + 2:
@@ -321,10 +340,13 @@ class Switch:
             raise CapacityExhausted("The trunk of a party is down or full.", RETRY_AFTER_S)
         return named
 
-    def _begin(self, record: CallRecord, parties: dict[Leg, tuple[Party, Trunk]]) -> None:
+    def _being_admitted(self) -> int:
+        return self._admitting + (0 if self._arrivals is None else self._arrivals.admitting)
+
+    def _dial(self, record: CallRecord, parties: dict[Leg, tuple[Party, Trunk]]) -> None:
         rooms = self._rooms
         endpoint = self._endpoint_bound()
-        legs = {
+        legs: dict[Leg, CallLeg] = {
             leg: LegTask(
                 leg,
                 record.call_id,
@@ -343,21 +365,31 @@ class Switch:
             )
             for leg, (party, trunk) in parties.items()
         }
+        self.begin(record, legs, rooms.settlement)
+
+    def begin(self, record: CallRecord, legs: Mapping[Leg, CallLeg], books: CallBooks) -> None:
+        """Run an admitted call."""
+        rooms = self._rooms
         task = CallTask(
             CallMachine(record),
             legs,
             media=rooms.media,
-            books=rooms.settlement,
+            books=books,
             clock=rooms.clock,
             scheduler=rooms.scheduler,
             on_settled=self._settled,
         )
         for leg, leg_task in legs.items():
             leg_task.post = task.post
-            leg_task.note_trunk = partial(task.machine.note_trunk, leg)
+            if isinstance(leg_task, LegTask):
+                leg_task.note_trunk = partial(task.machine.note_trunk, leg)
         self._calls[record.call_id] = task
         self.tally.calls_placed += 1
         task.start()
+
+    def admission_over(self) -> None:
+        """An admission has ended, with a call or without one."""
+        self._tell_if_empty()
 
     def _settled(self, task: CallTask) -> None:
         self._calls.pop(task.call_id, None)
@@ -371,24 +403,17 @@ class Switch:
         if task is None:
             return
         if finished is not None:
-            org_id = task.machine.record.org_id
-            self._rooms.recordings.finished(
-                call_id, org_id, finished.wav_path, finished.duration_ms, finished.gap_frames
-            )
+            org_id, recordings = task.machine.record.org_id, self._rooms.recordings
+            if org_id:
+                recordings.finished(call_id, org_id, finished.wav_path, finished.duration_ms, finished.gap_frames)
+            else:
+                recordings.acknowledge(call_id)  # nobody's: its file is all there is of it
         task.recording_stopped()
 
     def _tell_if_empty(self) -> None:
-        if self._on_empty is not None and not self._calls:
+        if self._on_empty is not None and not self._calls and not self._being_admitted():
             on_empty, self._on_empty = self._on_empty, None
             on_empty()
-
-    def _refuse_inbound(self, event: sip.IncomingInvite) -> None:
-        """No one can be reached by calling in: a number of ours is out of reach, any other does not exist."""
-        self.tally.inbound_refused += 1
-        trunk = self._rooms.trunks.owner(event.source)
-        dialled = (event.request.uri.user or "").lstrip("+")
-        ours = trunk is not None and dialled in trunk.config.numbers
-        self._endpoint_bound().respond(event.transaction, 480 if ours else 404)
 
     def _probe(self, trunk: Trunk) -> None:
         destination = trunk.destination

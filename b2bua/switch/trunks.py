@@ -163,7 +163,9 @@ class Trunk:
 class Trunks:
     """All trunks: choice, ownership of sources, and what their OPTIONS and live traffic say of them."""
 
-    def __init__(self, configs: Iterable[TrunkConfig], clock: Clock) -> None:
+    def __init__(self, configs: Iterable[TrunkConfig], clock: Clock, targets: Iterable[str] = ()) -> None:
+        """`targets`: addresses that routes send calls to. What comes from them is heard, whatever trunk they are of;
+        the calls they make belong to a trunk only where its own addresses have them."""
         self._clock = clock
         now = clock.monotonic()
         self._trunks = tuple(
@@ -177,6 +179,7 @@ class Trunks:
             )
             for config in configs
         )
+        self._targets = frozenset(targets)
         self._peers: dict[str, bool] = {}
         for trunk in self._trunks:
             hop = trunk.next_hop
@@ -190,12 +193,14 @@ class Trunks:
         return len(self._trunks)
 
     def is_peer(self, source: TransportAddress) -> bool:
-        """Whether the source's address belongs to a trunk; anything else is a stranger."""
+        """Whether the source's address belongs to a trunk or a route sends calls to it; anything else is a stranger."""
         known = self._peers.get(source.host)
         if known is None:
             if len(self._peers) >= PEER_CACHE_LIMIT:
                 self._peers.clear()
-            known = self._peers[source.host] = any(_covers(trunk, source.host) for trunk in self._trunks)
+            known = self._peers[source.host] = source.host in self._targets or any(
+                _covers(trunk, source.host) for trunk in self._trunks
+            )
         return known
 
     def owner(self, source: TransportAddress) -> Trunk | None:
@@ -210,6 +215,10 @@ class Trunks:
         """The policy for calls that come from this source."""
         trunk = self.owner(source)
         return _STRICTEST if trunk is None else trunk.policy
+
+    def named(self, name: str) -> Trunk:
+        """The trunk of this name, which the configuration declares."""
+        return next(trunk for trunk in self._trunks if trunk.name == name)
 
     def at(self, host: str, port: int) -> Trunk | None:
         """The trunk whose `uri` has this host and port."""

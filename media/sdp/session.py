@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import Final
 
-from media.errors import UnusableSdp
+from media.errors import MalformedSdp, UnusableSdp
 
 DESCRIPTION_BYTES_MAX: Final = 65_535
 LINES_MAX: Final = 1_000
@@ -99,12 +99,13 @@ def is_unspecified(address: str) -> bool:
 
 
 def parse_description(body: bytes) -> SessionDescription:
-    """Read a description. Unknown lines are passed over; UnusableSdp where it cannot be understood."""
+    """Read a description. Unknown lines are passed over; MalformedSdp where it is none, UnusableSdp for an
+    address that cannot be used."""
     if len(body) > DESCRIPTION_BYTES_MAX:
-        raise UnusableSdp(f"the SDP is longer than {DESCRIPTION_BYTES_MAX} bytes")
+        raise MalformedSdp(f"the SDP is longer than {DESCRIPTION_BYTES_MAX} bytes")
     lines = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) > LINES_MAX:
-        raise UnusableSdp(f"the SDP has more than {LINES_MAX} lines")
+        raise MalformedSdp(f"the SDP has more than {LINES_MAX} lines")
     reading = _Reading()
     for line in lines:
         if line.strip(" \t\0"):
@@ -128,9 +129,9 @@ class _Reading:
         kind, equals, value = line.lstrip()[:1], line.lstrip()[1:2], line.lstrip()[2:].strip()
         self._seen += 1
         if equals != "=":
-            raise UnusableSdp(f"line {self._seen} of the SDP is not of the form type=value")
+            raise MalformedSdp(f"line {self._seen} of the SDP is not of the form type=value")
         if self._seen == 1 and (kind, value) != ("v", "0"):
-            raise UnusableSdp("the SDP does not begin with v=0")
+            raise MalformedSdp("the SDP does not begin with v=0")
         if kind == "m":
             self._begin_media(value)
         elif kind == "c":
@@ -155,13 +156,13 @@ class _Reading:
     def _begin_media(self, value: str) -> None:
         self._close_media()
         if len(self._media) == MEDIA_MAX:
-            raise UnusableSdp(f"the SDP has more than {MEDIA_MAX} m= lines")
+            raise MalformedSdp(f"the SDP has more than {MEDIA_MAX} m= lines")
         fields = value.split()
         if len(fields) < 3:
-            raise UnusableSdp("an m= line lacks fields")
+            raise MalformedSdp("an m= line lacks fields")
         port = _parse_port(fields[1].partition("/")[0])
         if len(fields) - 3 > FORMATS_MAX:
-            raise UnusableSdp(f"an m= line has more than {FORMATS_MAX} formats")
+            raise MalformedSdp(f"an m= line has more than {FORMATS_MAX} formats")
         self._media.append(Media(fields[0].lower(), port, fields[2].upper(), tuple(fields[3:])))
 
     def _close_media(self) -> None:
@@ -176,14 +177,14 @@ class _Reading:
     def finished(self) -> SessionDescription:
         self._close_media()
         if not self._media:
-            raise UnusableSdp("the SDP has no m= line")
+            raise MalformedSdp("the SDP has no m= line")
         return SessionDescription(self._origin, self._address, tuple(self._media), tuple(self._attributes))
 
 
 def _parse_port(text: str) -> int:
     port = parse_number(text, 65_535)
     if port is None:
-        raise UnusableSdp("an m= line has no valid port")
+        raise MalformedSdp("an m= line has no valid port")
     return port
 
 

@@ -37,7 +37,8 @@ from b2bua.call.events import (
     Started,
     SystemStopping,
 )
-from b2bua.call.machine import CallMachine, State
+from b2bua.call.inputs import State
+from b2bua.call.machine import CallMachine
 from b2bua.call.model import HangupCause, Leg
 from storage.records import CallStatus, Tariff, WebhookEvent
 from tests.support.call_walk import CREATED_AT, Walk, a_call

@@ -27,8 +27,10 @@ from b2bua.call.events import (
     LegFailed,
     RecordingStopped,
 )
-from b2bua.call.machine import IMPOSSIBLE, INPUTS, LIVE_DEADLINES, TABLE, CallMachine, Input, State, input_of
+from b2bua.call.inputs import INPUTS, Input, State, input_of
+from b2bua.call.machine import CallMachine
 from b2bua.call.model import Leg
+from b2bua.call.table import IMPOSSIBLE, LIVE_DEADLINES, TABLE
 from storage.records import TERMINAL_STATUSES, CallStatus, WebhookEvent
 from tests.support.call_walk import a_call, every_event
 

@@ -33,7 +33,6 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
         (A_TRUNK + "ptime_ms = 30", "trunks[carrier].ptime_ms: "),
         (A_TRUNK.replace(":5060", ";transport=tcp"), "trunks[carrier].uri: "),
         (A_TRUNK + "outbound_proxy = 'sip:p;transport=tls'", "trunks[carrier].outbound_proxy: "),
-        (A_TRUNK + "[[routes]]\nmatch = '.*'\nto = 'sip:{user}@h'\nvia = 'carrier'", "routes: "),
     ],
 )
 def test_each_set_key_without_effect_is_told(text: str, begins: str) -> None:

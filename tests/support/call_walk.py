@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from b2bua.call.effects import Effect
 from b2bua.call.events import (
+    Arrived,
     CallEvent,
     Deadline,
     DeadlinePassed,
@@ -14,6 +15,7 @@ from b2bua.call.events import (
     LegFailed,
     LegHungUp,
     LegLost,
+    LegProgressed,
     LegRinging,
     MediaSilent,
     RecordingStopped,
@@ -50,9 +52,14 @@ def every_event() -> list[CallEvent]:
     """One event for each input of the table."""
     events: list[CallEvent] = [DeadlinePassed(deadline) for deadline in Deadline]
     for leg in Leg:
-        events += [LegRinging(leg, 180), LegEarlyMedia(leg, 183), LegAnswered(leg, 200, "PCMA")]
+        events += [
+            LegProgressed(leg, 182),
+            LegRinging(leg, 180),
+            LegEarlyMedia(leg, 183),
+            LegAnswered(leg, 200, "PCMA"),
+        ]
         events += [LegFailed(leg, FailureKind.RESPONSE, 486, True), LegHungUp(leg), LegLost(leg), MediaSilent(leg)]
-    events += [Started(), ReservationExtended(), ReservationRefused()]
+    events += [Started(), Arrived(), ReservationExtended(), ReservationRefused()]
     events += [HangupRequested(), RecordingStopped(), SystemFailed(), SystemStopping()]
     return events
 

@@ -5,17 +5,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from b2bua.sip.events import (
+    Answered,
     ByeReceived,
     IncomingCancelled,
     IncomingInvite,
     IncomingRequest,
+    Provisional,
+    Rejected,
     RequestAnswered,
     UserAgentEvent,
 )
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, TransportAddress
-from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.settings import OutgoingInvite, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.transport.endpoint import SipEndpoint
 from media.rtp.packet import RtpPacket, parse_packet
@@ -194,7 +197,46 @@ class Phone:
         """The final responses to its own requests in the dialog."""
         return [event.response for event in self.events if isinstance(event, RequestAnswered)]
 
+    def messages(self) -> list[Request | Response]:
+        """All that came."""
+        return [parse_message(content) for content in self.received]
+
+    def responses(self, method: str = "INVITE") -> list[Response]:
+        """The responses to its own requests of a method, repeated ones too, but for 100."""
+        found = [each for each in self.messages() if isinstance(each, Response)]
+        return [each for each in found if each.cseq.method == method and each.status > 100]
+
+    def statuses(self) -> list[int]:
+        """What its own call was told, each once: provisional responses and the final one."""
+        told = [event for event in self.events if isinstance(event, (Provisional, Answered, Rejected))]
+        return [event.status for event in told]
+
+    @property
+    def rejected(self) -> Response:
+        """The final failure of its own call."""
+        return next(event.response for event in self.events if isinstance(event, Rejected))
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether its own call was answered."""
+        return any(isinstance(event, Answered) for event in self.events)
+
     # What it does.
+
+    def call(self, user: str, at: TransportAddress, *, body: bytes | None = None, **changes: object) -> int:
+        """Call `user` at a host, with all of the persona's headers; `body` None: its SDP."""
+        persona = self.persona
+        values: dict[str, object] = {
+            "request_uri": f"sip:{user}@{at.host}:{at.port}",
+            "from_uri": f"sip:+91{persona.number}@{persona.sip.host}",
+            "from_display": f"{persona.word} surname",
+            "to_uri": f"sip:{user}@{at.host}",
+            "destination": at,
+            "headers": persona.headers,
+            "body": persona.sdp() if body is None else body,
+        }
+        self.usage = self.endpoint.invite(OutgoingInvite(**{**values, **changes}))  # type: ignore[arg-type]
+        return self.usage
 
     def respond(self, status: int, body: bytes = b"", *, to: IncomingInvite | None = None) -> None:
         """A response to the INVITE, the newest or the one given, with all of the persona's headers."""
@@ -235,10 +277,11 @@ class Phone:
     # Its voice.
 
     def remote_media(self) -> list[TransportAddress]:
-        """Where the SDP of each INVITE so far wants our RTP."""
-        found = []
-        for invite in self.invites:
-            lines = invite.body.decode().splitlines()
+        """Where the SDP of each call so far wants our RTP."""
+        found: list[TransportAddress] = []
+        told = [event.body for event in self.events if isinstance(event, (Provisional, Answered)) and event.body]
+        for body in (*(invite.body for invite in self.invites), *told[-1:]):
+            lines = body.decode().splitlines()
             host = next(line for line in lines if line.startswith("c=")).split()[2]
             port = int(next(line for line in lines if line.startswith("m=audio ")).split()[1])
             found.append(TransportAddress("udp", host, port))
@@ -288,9 +331,9 @@ class Phone:
     def marks(self) -> set[bytes]:
         """What is only its own: Call-IDs, tags and branches of its dialog, its RTP source as bytes of RTP and RTCP."""
         found: set[bytes] = set()
-        for request in self.requests():
-            found |= {request.call_id.encode(), (request.from_tag or "").encode(), (request.to_tag or "").encode()}
-            found.add((request.via.branch or "").encode())
+        for message in self.messages():
+            found |= {message.call_id.encode(), (message.from_tag or "").encode(), (message.to_tag or "").encode()}
+            found.add((message.via.branch or "").encode())
         return {mark for mark in found if len(mark) > 4}
 
     def source_marks(self) -> tuple[bytes, ...]:

@@ -1,0 +1,135 @@
+"""What the call table is keyed by: a state, and an event with the leg or the deadline it is about."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from b2bua.call.events import (
+    Arrived,
+    CallEvent,
+    Deadline,
+    DeadlinePassed,
+    HangupRequested,
+    LegAnswered,
+    LegEarlyMedia,
+    LegFailed,
+    LegHungUp,
+    LegLost,
+    LegProgressed,
+    LegRinging,
+    MediaSilent,
+    RecordingStopped,
+    ReservationExtended,
+    ReservationRefused,
+    Started,
+    SystemFailed,
+    SystemStopping,
+)
+from b2bua.call.model import Leg
+
+ABOUT_A_LEG: Final = (
+    LegProgressed,
+    LegRinging,
+    LegEarlyMedia,
+    LegAnswered,
+    LegFailed,
+    LegHungUp,
+    LegLost,
+    MediaSilent,
+)
+
+
+class State(StrEnum):
+    """Where a call stands."""
+
+    ADMITTED = "admitted"
+    DIALLING_A = "dialling_a"
+    RINGING_A = "ringing_a"
+    DIALLING_B = "dialling_b"  # A has answered and waits
+    CONNECTING = "connecting"  # A has called us and waits unanswered, B is being dialled
+    ALERTING = "alerting"  # likewise, and B rings
+    BRIDGED = "bridged"
+    TELLING_A = "telling_a"  # B has failed and A hears a tone
+    ENDING = "ending"  # all legs are down, the recording is being closed
+    ENDED = "ended"  # settled
+
+
+class Input(StrEnum):
+    """An event with the leg or the deadline it is about: what the table is keyed by."""
+
+    STARTED = "started"
+    ARRIVED = "arrived"
+    A_PROGRESSES = "a_progresses"
+    B_PROGRESSES = "b_progresses"
+    A_RINGS = "a_rings"
+    B_RINGS = "b_rings"
+    A_EARLY_MEDIA = "a_early_media"
+    B_EARLY_MEDIA = "b_early_media"
+    A_ANSWERS = "a_answers"
+    B_ANSWERS = "b_answers"
+    A_FAILS = "a_fails"
+    B_FAILS = "b_fails"
+    A_HANGS_UP = "a_hangs_up"
+    B_HANGS_UP = "b_hangs_up"
+    A_LOST = "a_lost"
+    B_LOST = "b_lost"
+    A_SILENT = "a_silent"
+    B_SILENT = "b_silent"
+    RING_A_OVER = "ring_a_over"
+    RING_B_OVER = "ring_b_over"
+    MAX_DURATION_OVER = "max_duration_over"
+    EXTENSION_DUE = "extension_due"
+    BALANCE_OVER = "balance_over"
+    TONE_OVER = "tone_over"
+    ENDING_OVER = "ending_over"
+    RESERVATION_EXTENDED = "reservation_extended"
+    RESERVATION_REFUSED = "reservation_refused"
+    HANGUP_REQUESTED = "hangup_requested"
+    RECORDING_STOPPED = "recording_stopped"
+    SYSTEM_STOPPING = "system_stopping"
+    SYSTEM_FAILED = "system_failed"
+
+
+INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
+    (Started, None): Input.STARTED,
+    (Arrived, None): Input.ARRIVED,
+    (LegProgressed, Leg.A): Input.A_PROGRESSES,
+    (LegProgressed, Leg.B): Input.B_PROGRESSES,
+    (LegRinging, Leg.A): Input.A_RINGS,
+    (LegRinging, Leg.B): Input.B_RINGS,
+    (LegEarlyMedia, Leg.A): Input.A_EARLY_MEDIA,
+    (LegEarlyMedia, Leg.B): Input.B_EARLY_MEDIA,
+    (LegAnswered, Leg.A): Input.A_ANSWERS,
+    (LegAnswered, Leg.B): Input.B_ANSWERS,
+    (LegFailed, Leg.A): Input.A_FAILS,
+    (LegFailed, Leg.B): Input.B_FAILS,
+    (LegHungUp, Leg.A): Input.A_HANGS_UP,
+    (LegHungUp, Leg.B): Input.B_HANGS_UP,
+    (LegLost, Leg.A): Input.A_LOST,
+    (LegLost, Leg.B): Input.B_LOST,
+    (MediaSilent, Leg.A): Input.A_SILENT,
+    (MediaSilent, Leg.B): Input.B_SILENT,
+    (DeadlinePassed, Deadline.RING_A): Input.RING_A_OVER,
+    (DeadlinePassed, Deadline.RING_B): Input.RING_B_OVER,
+    (DeadlinePassed, Deadline.MAX_DURATION): Input.MAX_DURATION_OVER,
+    (DeadlinePassed, Deadline.EXTEND_RESERVATION): Input.EXTENSION_DUE,
+    (DeadlinePassed, Deadline.BALANCE_END): Input.BALANCE_OVER,
+    (DeadlinePassed, Deadline.FAILURE_TONE): Input.TONE_OVER,
+    (DeadlinePassed, Deadline.ENDING): Input.ENDING_OVER,
+    (ReservationExtended, None): Input.RESERVATION_EXTENDED,
+    (ReservationRefused, None): Input.RESERVATION_REFUSED,
+    (HangupRequested, None): Input.HANGUP_REQUESTED,
+    (RecordingStopped, None): Input.RECORDING_STOPPED,
+    (SystemStopping, None): Input.SYSTEM_STOPPING,
+    (SystemFailed, None): Input.SYSTEM_FAILED,
+}
+
+
+def input_of(event: CallEvent) -> Input:
+    """The table's key for an event."""
+    about: Leg | Deadline | None = None
+    if isinstance(event, DeadlinePassed):
+        about = event.deadline
+    elif isinstance(event, ABOUT_A_LEG):
+        about = event.leg
+    return INPUTS[(type(event), about)]

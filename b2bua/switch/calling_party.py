@@ -1,0 +1,54 @@
+"""Who calls and what was dialled, as an INVITE from a trunk says it."""
+
+from typing import Final
+
+from b2bua.call.arrival import LONGEST_USER, Caller
+from b2bua.sip.errors import SipError
+from b2bua.sip.headers import NameAddr
+from b2bua.sip.message import Request
+from b2bua.switch.trunks import Trunk
+
+MOST_IDENTITIES: Final = 4
+LONGEST_DISPLAY: Final = 64
+_WITHHOLDING: Final = frozenset({"id", "user", "full"})  # RFC 3323, 3325; `full` by the older draft
+_NOBODY: Final = frozenset({"anonymous", "unavailable", "restricted", "unknown"})
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller: the trunk's P-Asserted-Identity (RFC 3325) is trusted, without one its From is taken."""
+    for identity in (*_asserted(request), *_from(request)):
+        user = identity.uri.telephone
+        if user and len(user) <= LONGEST_USER and user.lower() not in _NOBODY:
+            display = "".join(filter(str.isprintable, identity.display or ""))[:LONGEST_DISPLAY]
+            return Caller(user, display or None, _is_withheld(request))
+    return Caller(None, withheld=True)
+
+
+def dialled_user(request: Request, trunk: Trunk) -> str:
+    """The user part that was dialled, without the parameters of RFC 3966 behind it.
+
+    Where the request URI is the Contact we registered with the trunk, or has no user, To says what was dialled.
+    """
+    user = request.uri.telephone
+    if not user or (trunk.config.register and user == trunk.config.auth_username):
+        user = request.to.uri.telephone or user
+    return user or ""
+
+
+def _asserted(request: Request) -> list[NameAddr]:
+    found = []
+    for text in request.headers.get_all("P-Asserted-Identity")[:MOST_IDENTITIES]:
+        try:
+            found.append(NameAddr.parse(text))
+        except SipError:
+            continue
+    return found
+
+
+def _from(request: Request) -> list[NameAddr]:
+    return [request.from_]
+
+
+def _is_withheld(request: Request) -> bool:
+    values = ";".join(request.headers.get_all("Privacy")).lower().split(";")
+    return not _WITHHOLDING.isdisjoint(value.strip() for value in values)

@@ -1,0 +1,68 @@
+"""What a leg's peer asks for within its dialog. A changed session is answered on that leg alone (RFC 3261 14)."""
+
+import logging
+from typing import Final
+
+from b2bua.sip import events as sip
+from b2bua.sip.bodies import session_description
+from b2bua.transport.endpoint import SipEndpoint
+from media.engine import MediaEngine
+from media.errors import UnusableSdp
+
+LOG: Final = logging.getLogger(__name__)
+
+_SDP_TYPE: Final = "application/sdp"
+_NEGOTIATING: Final = ("INVITE", "UPDATE", "PRACK")
+
+
+class InDialog:
+    """Answers a leg's peer. `media_open`: whether the media leg `media_name` is there to negotiate for.
+
+    `offer_open`: a 200 of ours made an offer, which its ACK has to answer.
+    """
+
+    def __init__(self, media_name: str, endpoint: SipEndpoint, media: MediaEngine) -> None:
+        self.media_name = media_name
+        self.media_open = False
+        self.offer_open = False
+        self._endpoint = endpoint
+        self._media = media
+
+    def answer(self, event: sip.IncomingRequest) -> None:
+        """Answer a request: an offer by an answer, a re-INVITE without one by our full offer, anything else by 200."""
+        method = event.request.method
+        offer = session_description(event.request.headers.get("Content-Type"), event.request.body)
+        if method not in _NEGOTIATING:
+            self._endpoint.respond(event.transaction, 200)
+        elif not self.media_open:
+            self._endpoint.respond(event.transaction, 481)
+        elif not offer:
+            body = self._media.offer(self.media_name) if method == "INVITE" else b""
+            self.offer_open = self.offer_open or bool(body)
+            self._endpoint.respond(event.transaction, 200, body=body, content_type=_SDP_TYPE if body else None)
+        else:
+            self._answer_offer(event.transaction, offer)
+
+    def _answer_offer(self, transaction: int, offer: bytes) -> None:
+        try:
+            answer = self._media.answer_offer(self.media_name, offer)
+        except UnusableSdp as error:
+            LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
+            self._endpoint.respond(transaction, 488)
+        else:
+            self._endpoint.respond(transaction, 200, body=answer, content_type=_SDP_TYPE)
+
+    def take_answer(self, body: bytes, content_type: str | None) -> bool:
+        """Take the answer to an offer that our 200 made, as an ACK brings it; False where it cannot be used.
+
+        The body of another ACK is no answer to anything (RFC 3261 13.2.1), and is passed over.
+        """
+        if not self.media_open or not self.offer_open:
+            return True
+        self.offer_open = False
+        try:
+            self._media.apply_answer(self.media_name, session_description(content_type, body))
+        except UnusableSdp as error:
+            LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
+            return False
+        return True

@@ -1,0 +1,163 @@
+"""The leg of a party that has called us: its INVITE waits until the call knows what to answer."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from b2bua.call import events as happened
+from b2bua.call.events import CallEvent
+from b2bua.call.model import Leg
+from b2bua.sip import events as sip
+from b2bua.sip.bodies import session_description
+from b2bua.sip.settings import HeaderLines
+from b2bua.switch.call_leg import SipUser, nobody
+from b2bua.switch.in_dialog import InDialog
+from b2bua.switch.trunks import Trunk
+from b2bua.transport.endpoint import SipEndpoint
+from media.engine import MediaEngine
+from media.errors import MalformedSdp, PortsExhausted, UnusableSdp
+from media.statistics import LegStatistics
+
+LOG: Final = logging.getLogger(__name__)
+
+BROKEN_ANSWER: Final = 'Q.850;cause=65;text="Bearer capability not implemented"'
+
+
+class IncomingLeg:
+    """Answers one INVITE, follows its dialog, and hangs it up. `post` takes what the call should know.
+
+    It holds a place on its trunk from the start. `over`: the caller has given up, or has been refused.
+    """
+
+    leg = Leg.A
+
+    def __init__(
+        self,
+        call_id: str,
+        trunk: Trunk,
+        event: sip.IncomingInvite,
+        *,
+        endpoint: SipEndpoint,
+        media: MediaEngine,
+        usages: dict[int, SipUser],
+    ) -> None:
+        self.media_name = f"{call_id}/{self.leg.value}"
+        self.trunk = trunk
+        self.codec: str | None = None
+        self.post: Callable[[CallEvent], None] = nobody
+        self.over = False
+        self._invite = event
+        self._endpoint = endpoint
+        self._media = media
+        self._usages = usages
+        self._usage: int | None = event.usage
+        self._in_dialog = InDialog(self.media_name, endpoint, media)
+        self._answer_body = b""  # our answer to the INVITE's offer; b"" where it made none
+        self._occupies = True
+        usages[event.usage] = self
+
+    @property
+    def has_offer(self) -> bool:
+        """Whether its INVITE had an offer, so that it can hear something before the answer."""
+        return bool(self._answer_body)
+
+    def open(self) -> int | None:
+        """Open the media leg for the INVITE's offer. Returns the status to refuse it with, None when it is fine."""
+        request = self._invite.request
+        offer = session_description(request.headers.get("Content-Type"), request.body)
+        try:
+            self._media.open_leg(self.media_name, self.trunk.media_profile)
+            self._in_dialog.media_open = True
+            if offer:
+                self._answer_body = self._media.answer_offer(self.media_name, offer)
+                self.codec = self._media.codec(self.media_name)
+        except PortsExhausted:
+            LOG.error("no media port is left: call %s is refused", self.media_name)
+            return 503
+        except MalformedSdp:
+            return 400
+        except UnusableSdp as error:
+            LOG.info("leg %s: its offer is refused: %s", self.media_name, error)
+            return 488
+        return None
+
+    def report_progress(self, status: int, with_media: bool) -> None:
+        """Send a provisional response, `with_media` with our answer to the INVITE's offer."""
+        body = self._answer_body if with_media else b""
+        self._endpoint.respond(
+            self._invite.transaction, status, body=body, content_type="application/sdp" if body else None
+        )
+
+    def answer(self) -> None:
+        """Answer with 200: with our answer, or where the INVITE made no offer with our own, full one."""
+        self._in_dialog.offer_open = not self._answer_body
+        body = self._answer_body or self._media.offer(self.media_name)
+        self._endpoint.respond(self._invite.transaction, 200, body=body, content_type="application/sdp")
+
+    def refuse(self, status: int, headers: HeaderLines = ()) -> None:
+        """Give it a final failure at once and let go of everything."""
+        self.over = True
+        self._endpoint.respond(self._invite.transaction, status, headers=headers)
+        self.close_media()
+
+    def hang_up(self, reason: str | None, status: int = 480) -> None:
+        """End the dialog in whatever state it is: `status` where the INVITE is unanswered."""
+        self.over = True
+        if self._usage is not None:
+            self._endpoint.hang_up(self._usage, reason, status)
+
+    def close_media(self) -> LegStatistics | None:
+        """Free the media leg and the trunk's channel; statistics the first time, None after that."""
+        if self._occupies:
+            self._occupies = False
+            self.trunk.give_back()
+        if not self._in_dialog.media_open:
+            return None
+        self._in_dialog.media_open = False
+        return self._media.close_leg(self.media_name)
+
+    def part(self) -> None:
+        """Let go of the call once nothing can come of the dialog any more."""
+        if self._usage is None:
+            self.post = nobody
+
+    def on_sip_event(self, event: sip.UserAgentEvent) -> None:
+        """Take in what happened to the leg's dialog."""
+        act = _ACTS.get(type(event))
+        if act is not None:
+            act(self, event)
+
+    def _gone(self, _event: sip.IncomingCancelled | sip.ByeReceived) -> None:
+        """CANCEL or BYE: the user agent has answered it, and the INVITE where that was open."""
+        self.over = True
+        self.post(happened.LegHungUp(self.leg))
+
+    def _dialog_lost(self, event: sip.DialogLost) -> None:
+        LOG.warning("leg %s: the dialog is lost: %s", self.media_name, event.cause)
+        self.post(happened.LegLost(self.leg))
+
+    def _request(self, event: sip.IncomingRequest) -> None:
+        self._in_dialog.answer(event)
+
+    def _ack_received(self, event: sip.AckReceived) -> None:
+        """An ACK with a body answers the offer of our 200, to the INVITE or to a re-INVITE."""
+        if not self._in_dialog.take_answer(event.body, event.content_type) and self.codec is None:
+            self.hang_up(BROKEN_ANSWER)
+            self.post(happened.LegLost(self.leg))
+        elif self._in_dialog.media_open:
+            self.codec = self._media.codec(self.media_name)
+
+    def _usage_ended(self, event: sip.UsageEnded) -> None:
+        self._usages.pop(event.usage, None)
+        self._usage = None
+        self.part()
+
+
+_ACTS: Final[Mapping[type, Callable[..., None]]] = {
+    sip.IncomingCancelled: IncomingLeg._gone,
+    sip.ByeReceived: IncomingLeg._gone,
+    sip.DialogLost: IncomingLeg._dialog_lost,
+    sip.IncomingRequest: IncomingLeg._request,
+    sip.AckReceived: IncomingLeg._ack_received,
+    sip.UsageEnded: IncomingLeg._usage_ended,
+}
