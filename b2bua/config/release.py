@@ -9,12 +9,11 @@ from b2bua.config.sections import LISTS, SECTIONS, Config
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """A key without effect. `only`: the values that have none; None: all but the default."""
+    """A key without effect, for every value but the default."""
 
     section: str
     key: str
     missing: str
-    only: frozenset[object] | None = None
 
 
 NOT_YET: Final = (
@@ -25,7 +24,6 @@ NOT_YET: Final = (
     NotYet("trunks", "register", "registration"),
     NotYet("trunks", "challenge_username", "challenging a trunk's requests"),
     NotYet("trunks", "challenge_password", "challenging a trunk's requests"),
-    NotYet("trunks", "reliable_provisional", "PRACK", frozenset({"required"})),
     NotYet("trunks", "session_timer_s", "session timers"),
     NotYet("trunks", "session_timer_min_s", "session timers"),
     NotYet("trunks", "ptime_ms", "packets of another length than 20 ms"),
@@ -58,7 +56,7 @@ def _of_key(config: Config, not_yet: NotYet) -> Iterator[str]:
         entries = [(not_yet.section, getattr(config, not_yet.section))]
     for where, entry in entries:
         value = getattr(entry, not_yet.key)
-        if value in not_yet.only if not_yet.only is not None else value != default_of(not_yet.section, not_yet.key):
+        if value != default_of(not_yet.section, not_yet.key):
             yield f"{where}.{not_yet.key}: it has no effect: {_absent(not_yet.missing)}"
 
 

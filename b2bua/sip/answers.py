@@ -5,10 +5,11 @@ from typing import Final
 
 from b2bua.sip.events import RequestAnswered, RequestFailed
 from b2bua.sip.message import Response
+from b2bua.sip.offer_answer import SENT
 from b2bua.sip.station import Station
 from b2bua.sip.transaction_layer import ToUser
 from b2bua.sip.transactions import ClientTransaction, Failed, FailureCause, PassUp
-from b2bua.sip.usage import BYE, CANCEL, IN_DIALOG, REINVITE, SETUP, STANDALONE, Errand
+from b2bua.sip.usage import BYE, CANCEL, IN_DIALOG, PRACK, REINVITE, SETUP, STANDALONE, Errand
 from b2bua.sip.usage_table import (
     BYE_DONE,
     CALLING,
@@ -104,10 +105,13 @@ def _dialog_answered(station: Station, transaction: ClientTransaction, response:
         return
     if _tried_again(station, transaction, response, now):
         return
-    _told(errand)
+    _told(errand, transaction.request.cseq)
+    errand.usage.learn(response)
     if transaction.request.method == "UPDATE" and response.status < 300:
         errand.dialog.refresh_target(response)
     station.tell(RequestAnswered(errand.number, response))
+    if errand.dialog is not errand.usage.dialog:
+        return  # an early dialog: what becomes of the INVITE decides
     if response.status == 481:
         take(station, errand.usage, DIALOG_GONE, "gone", now)
     elif response.status == 408:
@@ -118,17 +122,31 @@ def _dialog_failed(station: Station, transaction: ClientTransaction, cause: Fail
     errand = transaction.errand
     if errand.answered:
         return
-    _told(errand)
+    _told(errand, transaction.request.cseq)
     station.tell(RequestFailed(errand.number, cause))
-    if errand.usage is not None:
+    if errand.usage is not None and errand.dialog is errand.usage.dialog:
         take(station, errand.usage, DIALOG_SILENT, cause, now)
 
 
-def _told(errand: Errand) -> None:
-    """The outcome of a request in a dialog is being told; another re-INVITE may follow."""
+def _told(errand: Errand, cseq: int) -> None:
+    """The outcome of a request in a dialog is being told; another offer may follow."""
     errand.answered = True
+    if errand.dialog is not None:
+        errand.dialog.offers.close(SENT, cseq)
     if errand.kind == REINVITE and errand.usage is not None:
         errand.usage.reinvite = None
+
+
+def _prack_answered(station: Station, transaction: ClientTransaction, response: Response, now: float) -> None:
+    """A challenge is answered; no other failure is anybody's concern (see `reliable_receipt`)."""
+    if response.status < 200 or _tried_again(station, transaction, response, now):
+        return
+    if response.status >= 300:
+        station.counters["PRACKs refused"] += 1
+
+
+def _prack_failed(station: Station, _transaction: ClientTransaction, _cause: FailureCause, _now: float) -> None:
+    station.counters["PRACKs unanswered"] += 1
 
 
 def _standalone_answered(station: Station, transaction: ClientTransaction, response: Response, now: float) -> None:
@@ -151,6 +169,10 @@ def _tried_again(station: Station, transaction: ClientTransaction, response: Res
         return False
     errand = transaction.errand
     following = station.send_request(again, errand, now)
+    if errand.dialog is not None:
+        errand.dialog.offers.sent_again(transaction.request.cseq, again.cseq)
+        if errand.kind == PRACK:
+            errand.dialog.prack_branch = again.branch
     if errand.kind == REINVITE and errand.usage is not None:
         errand.usage.reinvite = following
     return True
@@ -163,6 +185,7 @@ def _ignored(_station: Station, _transaction: ClientTransaction, _cause: Failure
 _ANSWERED: Final[dict[str, Callable[[Station, ClientTransaction, Response, float], None]]] = {
     SETUP: _setup_answered,
     CANCEL: _cancel_answered,
+    PRACK: _prack_answered,
     BYE: _bye_answered,
     REINVITE: _reinvite_answered,
     IN_DIALOG: _dialog_answered,
@@ -171,6 +194,7 @@ _ANSWERED: Final[dict[str, Callable[[Station, ClientTransaction, Response, float
 _FAILED: Final[dict[str, Callable[[Station, ClientTransaction, FailureCause, float], None]]] = {
     SETUP: _setup_failed,
     CANCEL: _ignored,
+    PRACK: _prack_failed,
     BYE: _bye_failed,
     REINVITE: _dialog_failed,
     IN_DIALOG: _dialog_failed,

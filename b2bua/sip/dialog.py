@@ -2,6 +2,7 @@
 
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Message, Request, Response
+from b2bua.sip.offer_answer import OpenOffers
 from b2bua.sip.routing import LocalAddress, RoutedRequest, TransportAddress, response_fallback, route_in_dialog
 from b2bua.sip.sent_request import SentRequest
 
@@ -16,17 +17,22 @@ class Dialog:
     last number we used. `target` is the peer's Contact URI. `route_set` is Route text in the order we send it. `peer`
     is where the dialog was made through: what is sent goes there when the route names no address that may be used.
     `peer_fallback`: where it listens, should the connection from `peer` be gone; None for what is no stream.
+    `offers`: what of offer and answer is open. `last_rseq` and `prack_branch`: the RSeq of the last reliable
+    provisional response to our INVITE, None before the first, and the branch of its PRACK (RFC 3262 section 4).
     """
 
     __slots__ = (
         "call_id",
         "confirmed",
+        "last_rseq",
         "local",
         "local_cseq",
         "local_tag",
         "local_value",
+        "offers",
         "peer",
         "peer_fallback",
+        "prack_branch",
         "remote_cseq",
         "remote_tag",
         "remote_value",
@@ -63,6 +69,9 @@ class Dialog:
         self.peer_fallback = peer_fallback
         self.local = local
         self.confirmed = False
+        self.offers = OpenOffers()
+        self.last_rseq: int | None = None
+        self.prack_branch = ""
 
     @property
     def key(self) -> DialogKey:
@@ -72,7 +81,7 @@ class Dialog:
     @classmethod
     def of_response(cls, invite: SentRequest, local_tag: str, response: Response) -> "Dialog":
         """The UAC's dialog (12.1.2) of a 101-299 to our INVITE."""
-        return cls(
+        dialog = cls(
             call_id=invite.call_id,
             local_tag=local_tag,
             remote_tag=response.to_tag or "",
@@ -85,6 +94,8 @@ class Dialog:
             peer=invite.destination,
             local=invite.local,
         )
+        dialog.offers.sent("INVITE", invite.cseq, has_offer=bool(invite.body))
+        return dialog
 
     @classmethod
     def of_request(
@@ -92,7 +103,7 @@ class Dialog:
     ) -> "Dialog":
         """The UAS's dialog (12.1.1) of an INVITE that is answered with `local_tag`. Raises MalformedHeader."""
         remote_value = invite.headers.get("From") or ""
-        return cls(
+        dialog = cls(
             call_id=invite.call_id,
             local_tag=local_tag,
             remote_tag=invite.from_tag or "",
@@ -106,12 +117,21 @@ class Dialog:
             peer_fallback=response_fallback(invite, source),
             local=local,
         )
+        dialog.offers.received("INVITE", invite.cseq.number, has_offer=bool(invite.body))
+        return dialog
 
     def confirm(self, response: Response) -> None:
         """Let the 2xx make it confirmed: its route set and Contact replace those of the provisional (13.2.2.4)."""
         self.confirmed = True
         self.target = contact_uri(response) or self.target
         self.route_set = tuple(reversed(response.headers.get_all("Record-Route")))
+
+    def follow(self, response: Response) -> None:
+        """Take the Contact of a reliable provisional response, and its Record-Route where it has one."""
+        self.target = contact_uri(response) or self.target
+        record_route = response.headers.get_all("Record-Route")
+        if record_route:
+            self.route_set = tuple(reversed(record_route))
 
     def refresh_target(self, message: Message) -> None:
         """Take the Contact of a target refresh (12.2.1.2, 12.2.2); nothing when there is none."""

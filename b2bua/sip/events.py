@@ -9,7 +9,11 @@ from b2bua.sip.routing import TransportAddress
 
 @dataclass(frozen=True, slots=True)
 class Provisional:
-    """A response of 101-199 to our INVITE. `to_tag` is "" where the peer sent none; `content_type` as it stood."""
+    """A response of 101-199 to our INVITE. `to_tag` is "" where the peer sent none; `content_type` as it stood.
+
+    `reliable`: it has been acknowledged (RFC 3262), so that a session description in it is the answer of its dialog,
+    and comes once. Any other is told each time it arrives.
+    """
 
     usage: int
     status: int
@@ -17,6 +21,7 @@ class Provisional:
     to_tag: str
     body: bytes
     content_type: str | None
+    reliable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +89,20 @@ class IncomingInvite:
 
 @dataclass(frozen=True, slots=True)
 class IncomingCancelled:
-    """The call was cancelled before it was answered; 487 is sent; or left unanswered for three minutes: 480 is."""
+    """The call ended before it was answered.
+
+    `cancelled`: by the caller; 487 is sent. `unattended`: it was left unanswered for three minutes; 480 is.
+    `no_prack`: the caller never acknowledged a reliable provisional response, though a 2xx may wait for that; 504 is.
+    """
 
     usage: int
+    cause: Literal["cancelled", "unattended", "no_prack"] = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingRequest:
-    """A request in a dialog (re-INVITE, UPDATE, INFO) to be answered by `respond`.
+    """A request in a dialog, early or confirmed, to be answered by `respond`: re-INVITE, UPDATE, INFO, or a PRACK with
+    an offer (any other PRACK is answered already).
 
     One left unanswered is given up: after 181 s with 500 for an INVITE, after 64*T1 without a word for any other.
     """
@@ -112,7 +123,8 @@ class IncomingRequestEnded:
 
 @dataclass(frozen=True, slots=True)
 class AckReceived:
-    """The ACK of a 2xx of ours had a body: the answer where the 2xx made the offer."""
+    """The ACK of a 2xx of ours had a body: the answer where the 2xx made the offer. So did the PRACK of a reliable
+    provisional response that made it."""
 
     usage: int
     body: bytes
@@ -129,7 +141,7 @@ class RequestAnswered:
 
 @dataclass(frozen=True, slots=True)
 class RequestFailed:
-    """No final response to it. `refused`: it was not sent (no dialog, a re-INVITE under way, or a limit).
+    """No final response to it. `refused`: it was not sent (no dialog, another offer open, or a limit).
 
     `ended`: the dialog is over before a re-INVITE had its final response.
     """

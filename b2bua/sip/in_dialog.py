@@ -3,7 +3,9 @@
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.events import ByeReceived, DialogLost, IncomingRequestEnded, RequestFailed
 from b2bua.sip.message import Request
+from b2bua.sip.offer_answer import SENT
 from b2bua.sip.station import Station
+from b2bua.sip.transactions import ServerTransaction
 from b2bua.sip.usage import BYE, Errand, Usage
 
 
@@ -56,10 +58,20 @@ def tell_lost(station: Station, usage: Usage, item: object, now: float) -> None:
         station.tell(DialogLost(usage.number, "transport" if item == "transport" else "timeout"))
 
 
+def forget_pending(usage: Usage, transaction: ServerTransaction) -> bool:
+    """The peer waits for it no longer, nor for an answer to its offer; whether it did."""
+    if usage.pending.pop(transaction.number, None) is None:
+        return False
+    dialog = usage.dialog_with(transaction.request)
+    if dialog is not None:
+        dialog.offers.end_theirs(transaction.request.cseq.number)
+    return True
+
+
 def end_pending(station: Station, usage: Usage, now: float) -> None:
     """Answer 487 to what the peer still waits for (15.1.2); `respond` comes too late for it."""
     for transaction in tuple(usage.pending.values()):
-        del usage.pending[transaction.number]
+        forget_pending(usage, transaction)
         station.tell(IncomingRequestEnded(usage.number, transaction.number))
         station.reply(transaction, 487, now)
 
@@ -72,6 +84,8 @@ def close(station: Station, usage: Usage, now: float) -> None:
     if reinvite is not None:
         usage.reinvite = None
         reinvite.errand.answered = True
+        if reinvite.errand.dialog is not None:
+            reinvite.errand.dialog.offers.close(SENT, reinvite.request.cseq)
         station.tell(RequestFailed(reinvite.errand.number, "ended"))
         station.layer.give_up(reinvite, now)
         station.layer.sweep(reinvite, now)
@@ -82,6 +96,11 @@ def stop_answering(station: Station, usage: Usage) -> None:
     if usage.answering is not None:
         station.timers.disarm_all(usage.answering)
         usage.answering = None
+
+
+def close_early(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """Our user has refused the call: nothing of its early dialog is open any more."""
+    close(station, usage, now)
 
 
 def end_quietly(station: Station, usage: Usage, _item: object, now: float) -> None:

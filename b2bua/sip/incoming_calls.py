@@ -1,7 +1,8 @@
 """What happens to a call that we get, until it is confirmed (RFC 3261 9.2, 13.3): actions of the usage table."""
 
 from b2bua.sip.events import IncomingCancelled
-from b2bua.sip.in_dialog import surface_bye
+from b2bua.sip.in_dialog import close, surface_bye
+from b2bua.sip.reliable_provisionals import stop_announcing
 from b2bua.sip.station import Station
 from b2bua.sip.timers import T1_S
 from b2bua.sip.transactions import ServerTransaction
@@ -10,6 +11,8 @@ from b2bua.sip.usage import NO_ACK, RESEND_2XX, Answering, Usage
 
 def refuse(station: Station, usage: Usage, item: object, now: float) -> None:
     """Our user hangs up on a call that is not answered: `item` is the final status."""
+    close(station, usage, now)
+    stop_announcing(station, usage, now)
     if usage.arrival is not None:
         reason = (("Reason", usage.bye_reason),) if usage.bye_reason else ()
         station.reply(usage.arrival, item if isinstance(item, int) else 480, now, headers=reason)
@@ -23,8 +26,14 @@ def cancelled(station: Station, usage: Usage, _item: object, now: float) -> None
 
 def unattended(station: Station, usage: Usage, _item: object, now: float) -> None:
     """Nobody here answered."""
-    station.tell(IncomingCancelled(usage.number))
+    station.tell(IncomingCancelled(usage.number, "unattended"))
     refuse(station, usage, 480, now)
+
+
+def unacknowledged(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """The PRACK of a reliable provisional response never came (RFC 3262 section 3)."""
+    station.tell(IncomingCancelled(usage.number, "no_prack"))
+    refuse(station, usage, 504, now)
 
 
 def bye_before_answer(station: Station, usage: Usage, item: object, now: float) -> None:

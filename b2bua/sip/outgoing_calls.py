@@ -7,25 +7,54 @@ from b2bua.sip.dialog import Dialog
 from b2bua.sip.events import Answered, NoResponse, Provisional, Rejected
 from b2bua.sip.in_dialog import say_bye_in, surface_bye
 from b2bua.sip.message import Response
+from b2bua.sip.offer_answer import SENT
+from b2bua.sip.reliable_receipt import rseq_of, take_reliable
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.station import Station
 from b2bua.sip.timers import TIMER_C
 from b2bua.sip.usage import CANCEL, CANCEL_WAIT, NO_ANSWER, Errand, Usage
 
 
-def surface_provisional(station: Station, usage: Usage, item: object, _now: float) -> None:
-    """Tell of a 101-199, and keep its early dialog; each one starts timer C anew."""
+def surface_provisional(station: Station, usage: Usage, item: object, now: float) -> None:
+    """Tell of a 101-199, and keep its early dialog; each one starts timer C anew. A reliable one is acknowledged, and
+    told once; with no room for its dialog it is neither."""
     if not isinstance(item, Response) or item.status == 100:
         return
     station.timers.disarm(usage, TIMER_C)
-    tag = item.to_tag or ""
-    if tag not in usage.dialogs and usage.setup is not None:
-        if len(usage.dialogs) < station.settings.limits.early_dialogs:
-            station.add_dialog(usage, Dialog.of_response(usage.setup.sent, usage.local_tag, item))
-        else:
-            station.counters["early dialogs refused"] += 1
+    dialog = _early_dialog(station, usage, item)
+    rseq = rseq_of(usage, item)
+    if rseq is not None and (dialog is None or not take_reliable(station, usage, dialog, item, rseq, now)):
+        return
+    usage.learn(item)
     content_type = item.headers.get("Content-Type") if item.body else None
-    station.tell(Provisional(usage.number, item.status, item.reason, tag, item.body, content_type))
+    tag = item.to_tag or ""
+    station.tell(
+        Provisional(usage.number, item.status, item.reason, tag, item.body, content_type, reliable=rseq is not None)
+    )
+
+
+def acknowledge_unwanted(station: Station, usage: Usage, item: object, now: float) -> None:
+    """A provisional after the hang-up: a reliable one is acknowledged all the same, since the peer may let its final
+    response wait for that; nobody is told."""
+    if not isinstance(item, Response):
+        return
+    rseq = rseq_of(usage, item)
+    dialog = None if rseq is None else _early_dialog(station, usage, item)
+    if rseq is not None and dialog is not None:
+        take_reliable(station, usage, dialog, item, rseq, now)
+
+
+def _early_dialog(station: Station, usage: Usage, response: Response) -> Dialog | None:
+    """The dialog of a provisional, a new one if need be; None when there is no room for it."""
+    tag = response.to_tag or ""
+    dialog = usage.dialogs.get(tag)
+    if dialog is None and usage.setup is not None:
+        if len(usage.dialogs) >= station.settings.limits.early_dialogs:
+            station.counters["early dialogs refused"] += 1
+            return None
+        dialog = Dialog.of_response(usage.setup.sent, usage.local_tag, response)
+        station.add_dialog(usage, dialog)
+    return dialog
 
 
 def answer(station: Station, usage: Usage, item: object, _now: float) -> None:
@@ -33,6 +62,7 @@ def answer(station: Station, usage: Usage, item: object, _now: float) -> None:
     if not isinstance(item, Response):
         return
     usage.dialog = acknowledge(station, usage, item)
+    usage.learn(item)
     usage.outcome_told = True
     station.tell(Answered(usage.number, item.status, item, item.body))
 
@@ -52,6 +82,7 @@ def acknowledge(station: Station, usage: Usage, response: Response) -> Dialog | 
         station.add_dialog(usage, dialog)
     dialog.confirm(response)
     dialog.local_cseq = max(dialog.local_cseq, setup.sent.cseq)
+    dialog.offers.close(SENT, setup.sent.cseq)
     ack = station.ack_of_2xx(dialog, setup.sent)
     usage.acks[(setup.sent.cseq, tag)] = ack
     station.outgoing.append(ack)
@@ -130,6 +161,12 @@ def cancel(station: Station, usage: Usage, _item: object, now: float) -> None:
     reason = f"Reason: {usage.bye_reason}\r\n" if usage.bye_reason else ""
     request = usage.setup.sent.cancel(station.agent_line, reason)
     station.send_request(request, Errand(CANCEL, usage, None), now)
+
+
+def cancel_as_heard(station: Station, usage: Usage, item: object, now: float) -> None:
+    """CANCEL at the first provisional, which a hang-up has waited for."""
+    cancel(station, usage, item, now)
+    acknowledge_unwanted(station, usage, item, now)
 
 
 def cancel_unanswered(station: Station, usage: Usage, item: object, now: float) -> None:

@@ -4,14 +4,18 @@ from collections.abc import Callable
 from typing import Final
 
 from b2bua.sip.dialog import Dialog
+from b2bua.sip.errors import SipError
 from b2bua.sip.events import AckReceived, IncomingInvite, IncomingRequest, IncomingRequestEnded
-from b2bua.sip.in_dialog import stop_answering
-from b2bua.sip.incoming_calls import start_answering
+from b2bua.sip.in_dialog import forget_pending, stop_answering
 from b2bua.sip.message import Request
+from b2bua.sip.offer_answer import RECEIVED
 from b2bua.sip.parser import validate_request
+from b2bua.sip.reliable_provisionals import is_offered
+from b2bua.sip.responding import acknowledged_by, end_prack, take_offer, take_prack
 from b2bua.sip.routing import TransportAddress, stamp_via
 from b2bua.sip.screening import Rejection, screen_request
-from b2bua.sip.station import Headers, Station
+from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy
+from b2bua.sip.station import Station
 from b2bua.sip.transaction_layer import ToUser, server_key
 from b2bua.sip.transactions import Failed, ServerTransaction
 from b2bua.sip.usage import Usage
@@ -23,14 +27,14 @@ from b2bua.sip.usage_table import (
     GOT_CANCEL,
     OFFERED,
     PROGRESSING,
-    SENT_ANSWER,
-    SENT_REFUSAL,
     UNATTENDED,
     UNWANTED,
     enter,
     take,
 )
 
+_WITH_OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
+_WITH_USER: Final = frozenset({CONFIRMED, ANSWERED, PROGRESSING, OFFERED})
 _NEEDS_DIALOG: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY"})
 
 
@@ -86,19 +90,20 @@ def dispatch_server(station: Station, transaction: ServerTransaction, to_user: T
     if isinstance(to_user, Failed) and to_user.cause == "timeout" and usage is not None:
         if transaction is usage.arrival:
             take(station, usage, UNATTENDED, None, now)
-        elif usage.pending.pop(transaction.number, None) is not None:
+        elif forget_pending(usage, transaction):
             station.tell(IncomingRequestEnded(usage.number, transaction.number))
             if transaction.request.method == "INVITE":
                 station.reply(transaction, 500, now)
+            end_prack(station, usage, transaction, now)
     station.layer.sweep(transaction, now)
 
 
-def _screen(station: Station, request: Request) -> Rejection | None:
+def _screen(station: Station, request: Request, policy: PeerPolicy) -> Rejection | None:
     settings = station.settings
     return screen_request(
         request,
         served_methods=settings.allow,
-        supported_options=settings.supported,
+        supported_options=station.options_with(policy),
         accepted_types=settings.info_types if request.method == "INFO" else settings.accept,
         unregistered_method_status=405,
     )
@@ -109,20 +114,21 @@ def _screen(station: Station, request: Request) -> Rejection | None:
 
 def _receive_outside(station: Station, transaction: ServerTransaction, now: float) -> None:
     request = transaction.request
-    rejection = _screen(station, request)
+    policy = station.policy_of(transaction.source)
+    rejection = _screen(station, request, policy)
     if rejection is not None:
         station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
     elif request.method == "OPTIONS":
-        _answer_options(station, transaction, now)
+        _answer_options(station, transaction, policy, now)
     elif request.method == "INVITE":
-        _receive_invite(station, transaction, now)
+        _receive_invite(station, transaction, policy, now)
     elif request.method in _NEEDS_DIALOG:
         station.reply(transaction, 481, now)
     else:
         station.reply(transaction, 405, now, headers=(("Allow", ", ".join(station.settings.allow)),))
 
 
-def _answer_options(station: Station, transaction: ServerTransaction, now: float) -> None:
+def _answer_options(station: Station, transaction: ServerTransaction, policy: PeerPolicy, now: float) -> None:
     """11.2: what we can do; while draining, that we take no calls."""
     if not station.accepting:
         station.reply(transaction, 503, now, headers=station.retry_after)
@@ -133,16 +139,20 @@ def _answer_options(station: Station, transaction: ServerTransaction, now: float
         ("Accept", ", ".join(settings.accept)),
         ("Accept-Encoding", "identity"),
         ("Accept-Language", "en"),
-        ("Supported", ", ".join(settings.supported)),
+        ("Supported", ", ".join(station.options_with(policy))),
     )
     station.reply(transaction, 200, now, headers=headers)
 
 
-def _receive_invite(station: Station, transaction: ServerTransaction, now: float) -> None:
+def _receive_invite(station: Station, transaction: ServerTransaction, policy: PeerPolicy, now: float) -> None:
+    if policy.reliable_provisional == "required" and not is_offered(transaction.request):
+        station.reply(transaction, 421, now, headers=(("Require", RELIABLE_PROVISIONALS),))
+        return
     if not station.accepting or len(station.usages) >= station.settings.limits.usages:
         station.reply(transaction, 503, now, headers=station.retry_after)
         return
-    usage = Usage(station.new_handle(), OFFERED, transaction.request.call_id, station.tokens.hex(16), None)
+    usage = Usage(station.new_handle(), OFFERED, transaction.request.call_id, station.tokens.hex(16), None, policy)
+    usage.learn(transaction.request)
     usage.arrival = transaction
     station.own(transaction, usage)
     enter(station, usage, now)
@@ -163,10 +173,11 @@ def _receive_ack(station: Station, ack: Request, now: float) -> None:
     if entry is None:
         station.counters["ACKs of nothing"] += 1
         return
-    usage, _ = entry
+    usage, dialog = entry
     if usage.answering is None or usage.answering.cseq != ack.cseq.number:
         return
     stop_answering(station, usage)
+    dialog.offers.close(RECEIVED, ack.cseq.number)
     unwanted = usage.state == UNWANTED
     take(station, usage, GOT_ACK, ack, now)
     if ack.body and not unwanted:
@@ -184,7 +195,7 @@ def _receive_cancel(station: Station, transaction: ServerTransaction, now: float
     station.reply(transaction, 200, now)
     if invite is usage.arrival:
         take(station, usage, GOT_CANCEL, None, now)
-    elif usage.pending.pop(invite.number, None) is not None:
+    elif forget_pending(usage, invite):
         station.tell(IncomingRequestEnded(usage.number, invite.number))
         station.reply(invite, 487, now)
 
@@ -202,12 +213,13 @@ def _receive_in_dialog(
         return
     usage, dialog = entry
     station.own(transaction, usage)
-    rejection = _screen(station, request)
+    rejection = _screen(station, request, usage.policy)
     if not dialog.take_cseq(request.cseq.number):
         station.reply(transaction, 500, now)
     elif rejection is not None:
         station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
     else:
+        usage.learn(request)
         _IN_DIALOG.get(request.method, _hand_on)(station, transaction, usage, dialog, now)
 
 
@@ -218,46 +230,75 @@ def _bye(station: Station, transaction: ServerTransaction, usage: Usage, dialog:
         take(station, usage, GOT_BYE, transaction.request, now)
 
 
-def _options(station: Station, transaction: ServerTransaction, _usage: Usage, _dialog: Dialog, now: float) -> None:
-    _answer_options(station, transaction, now)
+def _options(station: Station, transaction: ServerTransaction, usage: Usage, _dialog: Dialog, now: float) -> None:
+    _answer_options(station, transaction, usage.policy, now)
 
 
 def _reinvite(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
-    """14.2: 500 while the peer's last INVITE has no final response, 491 while one of ours has none."""
-    if usage.state == OFFERED or _has_pending(usage, "INVITE"):
+    """14.2: 500 while the peer's last offer has no answer, 491 while one of ours has none."""
+    if usage.state == OFFERED or dialog.offers.theirs is not None:
         station.reply(transaction, 500, now, headers=_soon(station))
-    elif usage.reinvite is not None or usage.state == PROGRESSING or usage.answering is not None:
+    elif _is_ours_open(usage, dialog):
         station.reply(transaction, 491, now)
     elif usage.state != CONFIRMED or dialog is not usage.dialog:
         station.reply(transaction, 481, now)
     else:
-        _surface(station, transaction, usage, now)
+        _surface(station, transaction, usage, dialog, now)
+
+
+def _is_ours_open(usage: Usage, dialog: Dialog) -> bool:
+    """Whether an INVITE of ours, the 2xx of one of theirs, or an offer of ours in an UPDATE is not through yet."""
+    inviting = usage.state == PROGRESSING or usage.reinvite is not None or usage.answering is not None
+    return inviting or dialog.offers.ours is not None
 
 
 def _update(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
-    """RFC 3311 5.2: with an offer, the same of offers."""
+    """RFC 3311 5.2: one at a time, and with an offer not while another waits for its answer."""
     request = transaction.request
-    if request.body and (usage.reinvite is not None or usage.state == PROGRESSING):
-        station.reply(transaction, 491, now)
-    elif request.body and (usage.state == OFFERED or _has_pending(usage, "INVITE") or _has_pending(usage, "UPDATE")):
+    if _has_pending_update(usage, dialog) or (request.body and dialog.offers.theirs is not None):
         station.reply(transaction, 500, now, headers=_soon(station))
+    elif request.body and dialog.offers.ours is not None:
+        station.reply(transaction, 491, now)
     else:
         _hand_on(station, transaction, usage, dialog, now)
 
 
+def _prack(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
+    """RFC 3262 section 3: 481 unless it matches what waits for it. One with an offer goes to our user."""
+    request = transaction.request
+    try:
+        announcing = acknowledged_by(usage, request)
+    except SipError as error:
+        station.reply(transaction, error.status, now, reason=error.reason)
+        return
+    if announcing is None:
+        station.reply(transaction, 481, now)
+    elif not request.body or usage.state not in _WITH_USER or dialog.offers.ours is not None:
+        station.reply(transaction, 200, now)
+        take_prack(station, usage, announcing, request, now)
+    elif dialog.offers.theirs is not None or _has_no_more_pending(station, usage):
+        station.reply(transaction, 500, now, headers=_soon(station))
+    else:
+        take_offer(station, announcing, now)
+        _surface(station, transaction, usage, dialog, now)
+
+
 def _hand_on(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
     of_fork = usage.dialog is not None and dialog is not usage.dialog
-    if of_fork or usage.state not in (CONFIRMED, ANSWERED, PROGRESSING):
+    if of_fork or usage.state not in _WITH_USER:
         station.reply(transaction, 481, now)
     else:
-        _surface(station, transaction, usage, now)
+        _surface(station, transaction, usage, dialog, now)
 
 
-def _surface(station: Station, transaction: ServerTransaction, usage: Usage, now: float) -> None:
-    if len(usage.pending) >= station.settings.limits.pending_requests:
+def _surface(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
+    if _has_no_more_pending(station, usage):
         station.reply(transaction, 503, now, headers=station.retry_after)
         return
     usage.pending[transaction.number] = transaction
+    request = transaction.request
+    if request.method in _WITH_OFFERS:
+        dialog.offers.received(request.method, request.cseq.number, has_offer=bool(request.body))
     if transaction.request.method == "INVITE":
         station.reply(transaction, 100, now)
     else:
@@ -265,8 +306,13 @@ def _surface(station: Station, transaction: ServerTransaction, usage: Usage, now
     station.tell(IncomingRequest(usage.number, transaction.number, transaction.request, transaction.source))
 
 
-def _has_pending(usage: Usage, method: str) -> bool:
-    return any(transaction.request.method == method for transaction in usage.pending.values())
+def _has_no_more_pending(station: Station, usage: Usage) -> bool:
+    return len(usage.pending) >= station.settings.limits.pending_requests
+
+
+def _has_pending_update(usage: Usage, dialog: Dialog) -> bool:
+    pending = (transaction.request for transaction in usage.pending.values())
+    return any(request.method == "UPDATE" and usage.dialog_with(request) is dialog for request in pending)
 
 
 def _soon(station: Station) -> tuple[tuple[str, str], ...]:
@@ -279,55 +325,5 @@ _IN_DIALOG: Final[dict[str, Callable[[Station, ServerTransaction, Usage, Dialog,
     "OPTIONS": _options,
     "INVITE": _reinvite,
     "UPDATE": _update,
+    "PRACK": _prack,
 }
-
-
-# Our user's responses.
-
-
-def respond(
-    station: Station,
-    transaction: ServerTransaction,
-    status: int,
-    now: float,
-    *,
-    reason: str | None,
-    headers: Headers,
-    body: bytes,
-    content_type: str | None,
-) -> None:
-    """Answer a request that was surfaced; nothing when it has its final response already. Raises SipError."""
-    usage = transaction.usage
-    if usage is None:
-        return
-    is_arrival = transaction is usage.arrival
-    if usage.state != OFFERED if is_arrival else transaction.number not in usage.pending:
-        station.counters["responses too late"] += 1
-        return
-    if is_arrival and 100 < status < 300:
-        _make_dialog(station, transaction, usage)
-    station.reply(transaction, status, now, reason=reason, headers=headers, body=body, content_type=content_type)
-    if status >= 200:
-        usage.pending.pop(transaction.number, None)
-    if 200 <= status < 300:
-        _answered(station, transaction, usage, now)
-    elif status >= 300 and is_arrival:
-        take(station, usage, SENT_REFUSAL, None, now)
-
-
-def _make_dialog(station: Station, transaction: ServerTransaction, usage: Usage) -> None:
-    if usage.dialog is None:
-        local = station.local_at(transaction.local)
-        usage.dialog = Dialog.of_request(transaction.request, usage.local_tag, 0, transaction.source, local)
-        station.add_dialog(usage, usage.dialog)
-
-
-def _answered(station: Station, transaction: ServerTransaction, usage: Usage, now: float) -> None:
-    request = transaction.request
-    if request.method in ("INVITE", "UPDATE") and usage.dialog is not None and transaction is not usage.arrival:
-        usage.dialog.refresh_target(request)
-    if request.method == "INVITE":
-        start_answering(station, usage, transaction, now)
-    if transaction is usage.arrival and usage.dialog is not None:
-        usage.dialog.confirmed = True
-        take(station, usage, SENT_ANSWER, None, now)

@@ -1,11 +1,14 @@
 """What a UserAgent is told at construction, and the plans of the requests it is asked for."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from b2bua.sip.digest import Credentials
 from b2bua.sip.routing import LocalAddress, TransportAddress
 from b2bua.sip.sent_request import MAX_FORWARDS
+
+RELIABLE_PROVISIONALS: Final = "100rel"
+"""The option tag of RFC 3262."""
 
 HeaderLines = tuple[tuple[str, str], ...]
 
@@ -15,9 +18,10 @@ class UserAgentLimits:
     """How much a UserAgent holds at once, and what happens beyond.
 
     `transactions`: a request that comes is answered 503 without a transaction; an invite ends with NoResponse("limit").
-    `usages`: likewise. `early_dialogs` per usage: a provisional with one more To-tag is told, but makes no dialog.
+    `usages`: likewise. `early_dialogs` per usage: a provisional with one more To-tag is told, but makes no
+    dialog; a reliable one is neither told nor acknowledged.
     `forks` per usage: a 2xx with one more To-tag is ignored. `pending_requests` per usage: one more is answered 503.
-    `transactions_of_usage`: of one call, also answered 503.
+    `transactions_of_usage`: of one call, also answered 503; a reliable provisional that needs one more waits for it.
     `events` waiting to be taken: a request that would add one is answered 503; what must be told is always told.
     """
 
@@ -43,7 +47,7 @@ class UserAgentSettings:
     locals: tuple[LocalAddress, ...]
     user_agent: str = "maskbridge"
     contact_user: str | None = None
-    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE")
+    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK")
     supported: tuple[str, ...] = ()
     accept: tuple[str, ...] = ("application/sdp",)
     info_types: tuple[str, ...] = ("application/dtmf-relay", "application/dtmf")

@@ -1,7 +1,7 @@
 """The tables and queues that the parts of one UserAgent share, and how its messages are built and sent."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -20,7 +20,7 @@ from b2bua.sip.routing import (
     response_fallback,
 )
 from b2bua.sip.sent_request import SentRequest
-from b2bua.sip.settings import PeerPolicy, UserAgentSettings
+from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy, UserAgentSettings
 from b2bua.sip.timers import TimerQueue
 from b2bua.sip.transaction_layer import TransactionLayer
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction, Transaction
@@ -81,12 +81,13 @@ class Station:
         self._last_handle = 0
         self._locals = {local.bound: local for local in settings.locals}
         self._allow_line = f"Allow: {', '.join(settings.allow)}\r\n"
-        self._common_lines = {local: self._prepare_lines(local) for local in settings.locals}
+        self._common_lines: dict[tuple[LocalAddress, tuple[str, ...]], str] = {}
         self._contacts = {local: f"<{local.contact_uri(settings.contact_user)}>" for local in settings.locals}
 
-    def _prepare_lines(self, local: LocalAddress) -> str:
+    def _prepare_lines(self, local: LocalAddress, options: tuple[str, ...]) -> str:
         settings = self.settings
-        supported = f"Supported: {', '.join(settings.supported)}\r\n" if settings.supported else ""
+        tags = (*settings.supported, *options)
+        supported = f"Supported: {', '.join(tags)}\r\n" if tags else ""
         contact = f"Contact: <{local.contact_uri(settings.contact_user)}>\r\n"
         return f"{contact}{self.agent_line}{self._allow_line}{supported}"
 
@@ -164,7 +165,8 @@ class Station:
         self.timers.disarm_all(usage)
         for dialog in usage.dialogs.values():
             self.dialogs.pop(dialog.key, None)
-        usage.setup = usage.arrival = None  # nothing is left in a cycle that only the garbage collector could free
+        # Nothing is left in a cycle that only the garbage collector could free.
+        usage.setup = usage.arrival = usage.announcing = None
         self.tell(UsageEnded(usage.number))
 
     def own(self, transaction: ServerTransaction, usage: Usage) -> None:
@@ -195,9 +197,13 @@ class Station:
     def _new_cnonce(self) -> str:
         return self.tokens.hex(16)
 
-    def common_lines(self, local: LocalAddress) -> str:
-        """Contact, User-Agent, Allow and Supported, as requests that make or refresh a dialog carry them."""
-        return self._common_lines[local]
+    def common_lines(self, local: LocalAddress, *options: str) -> str:
+        """Contact, User-Agent, Allow and Supported, as requests that make or refresh a dialog carry them; `options` are
+        the tags of Supported beside those of the settings, of which there are few combinations."""
+        lines = self._common_lines.get((local, options))
+        if lines is None:
+            lines = self._common_lines[local, options] = self._prepare_lines(local, options)
+        return lines
 
     def send_request(self, request: SentRequest, errand: Errand, now: float) -> ClientTransaction:
         """Send a request (no ACK) in a transaction of its own."""
@@ -286,18 +292,56 @@ class Station:
         content_type: str | None = None,
     ) -> None:
         """Answer a request of the peer; a second final response, or a 1xx after one, goes nowhere."""
+        response = self.compose(
+            transaction,
+            status,
+            reason=reason,
+            to_tag=to_tag,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
+        self.send_response(transaction, response, now)
+
+    def send_response(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Send a composed response, and let the transaction end if that ends it. Raises MalformedHeader for a status
+        line that cannot be written."""
+        self.layer.send_response(transaction, response, now)
+        self.layer.sweep(transaction, now)
+
+    def compose(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        *,
+        reason: str | None = None,
+        to_tag: str | None = None,
+        headers: Headers = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+    ) -> Response:
+        """A response to a request of the peer. Raises MalformedHeader for header fields that cannot be written."""
         request = transaction.request
         tag = to_tag
         if tag is None:
             tag = transaction.usage.local_tag if transaction.usage is not None else self.tokens.hex(16)
         fields = list(headers)
         if 100 < status < 300 and request.method in _WITH_CONTACT:
-            fields = [("Contact", self._contacts[self.local_at(transaction.local)]), *fields]
-        response = build_response(
-            request, status, reason, to_tag=tag, headers=fields, body=body, content_type=content_type
-        )
-        self.layer.send_response(transaction, response, now)
-        self.layer.sweep(transaction, now)
+            contact = ("Contact", self._contacts[self.local_at(transaction.local)])
+            fields = [contact, *self._capabilities(transaction.usage), *fields]
+        return build_response(request, status, reason, to_tag=tag, headers=fields, body=body, content_type=content_type)
+
+    def _capabilities(self, usage: Usage | None) -> Iterator[tuple[str, str]]:
+        """Allow, and Supported as far as the peer's policy goes (13.3.1.4, RFC 3311 section 4)."""
+        yield "Allow", ", ".join(self.settings.allow)
+        tags = self.settings.supported if usage is None else self.options_with(usage.policy)
+        if tags:
+            yield "Supported", ", ".join(tags)
+
+    def options_with(self, policy: PeerPolicy) -> tuple[str, ...]:
+        """The option tags that are served to a peer of this policy."""
+        tags = self.settings.supported
+        return tags if policy.reliable_provisional == "off" else (*tags, RELIABLE_PROVISIONALS)
 
     def reply_without_transaction(
         self, request: Request, status: int, source: TransportAddress, local: TransportAddress, headers: Headers = ()

@@ -111,6 +111,10 @@ class TransactionLayer:
         branch = response.via.branch
         return None if branch is None else self._clients.get(client_key(branch, response.cseq.method))
 
+    def has_client(self, branch: str, method: str) -> bool:
+        """Whether a client transaction of that branch is live."""
+        return client_key(branch, method) in self._clients
+
     def server_at(self, key: Key) -> ServerTransaction | None:
         """The server transaction that a request with this `server_key` is a retransmission within."""
         return self._servers.get(key)

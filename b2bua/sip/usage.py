@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from b2bua.sip.digest import ChallengeLog
+from b2bua.sip.errors import SipError
 from b2bua.sip.timers import T1_S, T2_S
 
 if TYPE_CHECKING:
     from b2bua.sip.dialog import Dialog
     from b2bua.sip.digest import DigestClient
+    from b2bua.sip.message import Message, Request
+    from b2bua.sip.reliable_provisionals import Announcing
     from b2bua.sip.routing import Outgoing
     from b2bua.sip.sent_request import SentRequest
-    from b2bua.sip.settings import OutgoingInvite
+    from b2bua.sip.settings import OutgoingInvite, PeerPolicy
     from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 
 # What a request of ours was sent for.
 SETUP: Final = "setup"
 CANCEL: Final = "cancel"
+PRACK: Final = "prack"
 BYE: Final = "bye"
 REINVITE: Final = "re-invite"
 IN_DIALOG: Final = "in dialog"
@@ -89,11 +93,14 @@ class Usage:
 
     `dialogs` by the peer's tag, `dialog` the confirmed one. `acks`: the ACK of each 2xx, by CSeq number and To tag.
     `open_transactions` of it in the layer. `pending`: the peer's requests that wait for `respond`. `setup` of a call we
-    make, `arrival` of one we get. `reinvite`: ours without a final response. `bye_reason`: the Reason of the hang-up.
+    make, `arrival` of one we get. `reinvite`: ours without a final response. `announcing`: what goes reliably to the
+    peer's last INVITE. `bye_reason`: the Reason of the hang-up. `policy`: what the peer's profile says. `peer_allows`:
+    the methods of its last Allow, empty while none was seen.
     """
 
     __slots__ = (
         "acks",
+        "announcing",
         "answering",
         "arrival",
         "bye_reason",
@@ -105,23 +112,36 @@ class Usage:
         "number",
         "open_transactions",
         "outcome_told",
+        "peer_allows",
         "pending",
+        "policy",
         "reinvite",
         "running",
         "setup",
         "state",
     )
 
-    def __init__(self, number: int, state: str, call_id: str, local_tag: str, digest: DigestClient | None) -> None:
+    def __init__(
+        self,
+        number: int,
+        state: str,
+        call_id: str,
+        local_tag: str,
+        digest: DigestClient | None,
+        policy: PeerPolicy,
+    ) -> None:
         self.number = number
         self.state = state
         self.call_id = call_id
         self.local_tag = local_tag
         self.digest = digest
+        self.policy = policy
+        self.peer_allows: frozenset[str] = frozenset()
         self.dialogs: dict[str, Dialog] = {}
         self.dialog: Dialog | None = None
         self.acks: dict[tuple[int, str], Outgoing] = {}
         self.answering: Answering | None = None
+        self.announcing: Announcing | None = None
         self.setup: OutgoingSetup | None = None
         self.arrival: ServerTransaction | None = None
         self.pending: dict[int, ServerTransaction] = {}
@@ -130,3 +150,16 @@ class Usage:
         self.outcome_told = False
         self.bye_reason: str | None = None
         self.running: dict[str, int] = {}
+
+    def learn(self, message: Message) -> None:
+        """Take the methods of the peer's Allow; nothing where it has none, or none that can be read."""
+        if "Allow" not in message.headers:
+            return
+        try:
+            self.peer_allows = frozenset(message.allow)
+        except SipError:
+            return
+
+    def dialog_with(self, request: Request) -> Dialog | None:
+        """The dialog that a request of the peer, whose From-tag has been read, belongs to."""
+        return self.dialogs.get(request.from_tag or "")

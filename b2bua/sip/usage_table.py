@@ -6,15 +6,17 @@ The races of section 9 and 13 are rows. As with the transactions, a state names 
 from collections.abc import Callable
 from typing import Final
 
-from b2bua.sip.in_dialog import end_quietly, lose_gone, lose_silent, nothing, say_bye, surface_bye
-from b2bua.sip.incoming_calls import bye_before_answer, cancelled, refuse, unattended
+from b2bua.sip.in_dialog import close_early, end_quietly, lose_gone, lose_silent, nothing, say_bye, surface_bye
+from b2bua.sip.incoming_calls import bye_before_answer, cancelled, refuse, unacknowledged, unattended
 from b2bua.sip.outgoing_calls import (
     abandon,
     acknowledge_again,
+    acknowledge_unwanted,
     answer,
     bye_while_ringing,
     call_again,
     cancel,
+    cancel_as_heard,
     cancel_unanswered,
     destroy_setup,
     end_unwanted,
@@ -59,6 +61,7 @@ SENT_ANSWER: Final = "sent 2xx"
 SENT_REFUSAL: Final = "sent 3xx-6xx"
 UNATTENDED: Final = "unattended"
 NEVER_ACKED: Final = "never acknowledged"
+NEVER_PRACKED: Final = "provisional never acknowledged"
 BYE_DONE: Final = "bye done"
 DIALOG_GONE: Final = "dialog gone"
 DIALOG_SILENT: Final = "dialog silent"
@@ -71,12 +74,12 @@ USAGE: Final[Table] = {
     (CALLING, SETUP_FAILED): (report_no_response, OVER),
     (CALLING, NO_ANSWER): (abandon, ABANDONED),
     (CALLING, HANG_UP): (nothing, HELD),
-    (HELD, GOT_PROVISIONAL): (cancel, CANCELLING),
+    (HELD, GOT_PROVISIONAL): (cancel_as_heard, CANCELLING),
     (HELD, GOT_ANSWER): (end_unwanted, ENDING),
     (HELD, GOT_FAILURE): (reject, OVER),
     (HELD, SETUP_FAILED): (report_no_response, OVER),
     (HELD, NO_ANSWER): (abandon, ABANDONED),
-    (ABANDONED, GOT_PROVISIONAL): (cancel, CANCELLING),
+    (ABANDONED, GOT_PROVISIONAL): (cancel_as_heard, CANCELLING),
     (ABANDONED, GOT_ANSWER): (end_unwanted, ENDING),
     (ABANDONED, GOT_FAILURE): (nothing, OVER),
     (ABANDONED, SETUP_FAILED): (nothing, OVER),
@@ -87,16 +90,18 @@ USAGE: Final[Table] = {
     (PROGRESSING, TIMER_C): (cancel_unanswered, CANCELLING),
     (PROGRESSING, HANG_UP): (cancel, CANCELLING),
     (PROGRESSING, GOT_BYE): (bye_while_ringing, CANCELLING),
+    (CANCELLING, GOT_PROVISIONAL): (acknowledge_unwanted, CANCELLING),
     (CANCELLING, GOT_ANSWER): (end_unwanted, ENDING),
     (CANCELLING, GOT_FAILURE): (reject, OVER),
     (CANCELLING, CANCEL_ANSWERED): (restart_cancel_wait, CANCELLING),
     (CANCELLING, CANCEL_WAIT): (destroy_setup, OVER),
     (OFFERED, SENT_ANSWER): (nothing, ANSWERED),
-    (OFFERED, SENT_REFUSAL): (nothing, OVER),
+    (OFFERED, SENT_REFUSAL): (close_early, OVER),
     (OFFERED, HANG_UP): (refuse, OVER),
     (OFFERED, GOT_CANCEL): (cancelled, OVER),
     (OFFERED, GOT_BYE): (bye_before_answer, OVER),
     (OFFERED, UNATTENDED): (unattended, OVER),
+    (OFFERED, NEVER_PRACKED): (unacknowledged, OVER),
     (ANSWERED, GOT_ACK): (nothing, CONFIRMED),
     (ANSWERED, NEVER_ACKED): (lose_silent, ENDING),
     (ANSWERED, HANG_UP): (nothing, UNWANTED),

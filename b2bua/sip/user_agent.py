@@ -14,8 +14,12 @@ from b2bua.sip.headers import Via
 from b2bua.sip.in_dialog import stop_answering
 from b2bua.sip.incoming_calls import send_2xx_again
 from b2bua.sip.message import Request, Response
+from b2bua.sip.outgoing_requests import request_in_dialog
 from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
-from b2bua.sip.reception import dispatch_server, receive_request, respond
+from b2bua.sip.reception import dispatch_server, receive_request
+from b2bua.sip.reliable_provisionals import Announcing
+from b2bua.sip.reliable_receipt import announced
+from b2bua.sip.responding import fire, respond
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, stamp_via
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.settings import (
@@ -30,8 +34,8 @@ from b2bua.sip.station import Station, lines_of
 from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 from b2bua.sip.uri import Uri
-from b2bua.sip.usage import IN_DIALOG, NO_ACK, REINVITE, SETUP, STANDALONE, Answering, Errand, OutgoingSetup, Usage
-from b2bua.sip.usage_table import CALLING, CONFIRMED, HANG_UP, NEVER_ACKED, enter, take
+from b2bua.sip.usage import NO_ACK, SETUP, STANDALONE, Answering, Errand, OutgoingSetup, Usage
+from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, enter, take
 from b2bua.tokens import Tokens
 
 __all__ = [
@@ -193,6 +197,8 @@ class UserAgent:
             dispatch_server(station, owner, station.layer.fire(owner, timer, now), now)
         elif isinstance(owner, Usage):
             take(station, owner, timer, None, now)
+        elif isinstance(owner, Announcing):
+            fire(station, owner, timer, now)
         elif isinstance(owner, Answering):
             if timer == NO_ACK:
                 stop_answering(station, owner.usage)
@@ -243,7 +249,8 @@ class UserAgent:
             station.tell(UsageEnded(handle))
             return handle
         tag, call_id = station.tokens.hex(16), station.tokens.hex(32)
-        usage = Usage(handle, CALLING, call_id, tag, station.digest_for(plan.credentials))
+        usage = Usage(handle, CALLING, call_id, tag, station.digest_for(plan.credentials), plan.policy)
+        options, require_line = announced(plan)
         errand = Errand(SETUP, usage, usage.digest)
         request = SentRequest(
             method="INVITE",
@@ -256,7 +263,7 @@ class UserAgent:
             to_value=f"<{plan.to_uri}>",
             call_id=call_id,
             cseq=_FIRST_CSEQ,
-            common_lines=station.common_lines(local),
+            common_lines=station.common_lines(local, *options) + require_line,
             own_lines=own_lines,
             max_forwards=plan.max_forwards,
             content_type=plan.content_type,
@@ -303,25 +310,23 @@ class UserAgent:
         headers: HeaderLines = (),
         body: bytes = b"",
         content_type: str | None = None,
+        reliable: bool | None = None,
     ) -> None:
         """Answer an IncomingInvite or IncomingRequest; a response that comes too late is counted and goes nowhere.
 
-        Raises SipError when it cannot be written.
+        A provisional response of 101-199 goes reliably, as RFC 3262 has it, where the INVITE requires that; where the
+        INVITE supports it, as `reliable` says: None when it has a body (or the peer's policy requires it), True, or
+        False never. One goes out when the one before has been acknowledged, and a 2xx when no session description waits
+        for that; unacknowledged for 64*T1, the call ends with 504 and IncomingCancelled("no_prack"). Raises SipError
+        when it cannot be written.
         """
-        found = self._station.layer.server_numbered(transaction)
+        station = self._station
+        found = station.layer.server_numbered(transaction)
         if found is None:
-            self._station.counters["responses too late"] += 1
+            station.counters["responses too late"] += 1
             return
-        respond(
-            self._station,
-            found,
-            status,
-            now,
-            reason=reason,
-            headers=headers,
-            body=body,
-            content_type=content_type,
-        )
+        response = station.compose(found, status, reason=reason, headers=headers, body=body, content_type=content_type)
+        respond(station, found, response, now, reliable=reliable)
 
     def request(self, plan: OutgoingRequest, now: float) -> int:
         """Send a request outside any dialog: returns the handle that its answer has. Raises SipError."""
@@ -364,38 +369,29 @@ class UserAgent:
         headers: HeaderLines = (),
         body: bytes = b"",
         content_type: str | None = None,
+        to_tag: str | None = None,
     ) -> int:
-        """Send a request (INVITE, INFO, UPDATE ...) in a confirmed dialog: returns the handle that its answer has.
+        """Send a request (INVITE, INFO, UPDATE ...) in a dialog: returns the handle that its answer has.
 
-        A 2xx to an INVITE is acknowledged by itself, without a body. RequestFailed("refused") when the usage is not
-        confirmed, or for an INVITE or UPDATE while another INVITE of either side is open. Raises SipError.
+        A 2xx to an INVITE is acknowledged by itself, without a body. In an early dialog, that of `to_tag` or the
+        newest, only what the peer's Allow names, and no INVITE; of a call that we get, only once a reliable provisional
+        response has been acknowledged and none waits. RequestFailed("refused") where there is no such dialog, for an
+        INVITE while another of either side is open, for an UPDATE while one of ours is, and for an offer while another
+        of either side has no answer (RFC 3311 5.1). Raises SipError.
         """
-        station = self._station
         own_lines = lines_of(headers)
         _check_method(method)
         _check_text(content_type or "")
-        handle = station.new_handle()
-        found = station.usages.get(usage)
-        if found is None or found.dialog is None or not self._may_request(found, method):
-            station.tell(RequestFailed(handle, "refused"))
-            return handle
-        kind = REINVITE if method == "INVITE" else IN_DIALOG
-        errand = Errand(kind, found, found.digest, found.dialog, handle)
-        request = station.in_dialog(
-            found.dialog, method, errand, own_lines=own_lines, body=body, content_type=content_type
+        return request_in_dialog(
+            self._station,
+            self._station.usages.get(usage),
+            method,
+            now,
+            own_lines=own_lines,
+            body=body,
+            content_type=content_type,
+            to_tag=to_tag,
         )
-        transaction = station.send_request(request, errand, now)
-        if kind == REINVITE:
-            found.reinvite = transaction
-        return handle
-
-    def _may_request(self, usage: Usage, method: str) -> bool:
-        if usage.state != CONFIRMED or len(self._station.layer) >= self._station.settings.limits.transactions:
-            return False
-        if method not in ("INVITE", "UPDATE"):
-            return True
-        pending = any(transaction.request.method == "INVITE" for transaction in usage.pending.values())
-        return not (usage.reinvite is not None or usage.answering is not None or pending)
 
 
 def _is_ours(via: Via, local: LocalAddress) -> bool:

@@ -136,6 +136,7 @@ class SipEndpoint:
         headers: HeaderLines = (),
         body: bytes = b"",
         content_type: str | None = None,
+        reliable: bool | None = None,
     ) -> None:
         """`UserAgent.respond`."""
         self._user_agent.respond(
@@ -146,6 +147,7 @@ class SipEndpoint:
             headers=headers,
             body=body,
             content_type=content_type,
+            reliable=reliable,
         )
         self._pump_soon()
 
@@ -163,10 +165,11 @@ class SipEndpoint:
         headers: HeaderLines = (),
         body: bytes = b"",
         content_type: str | None = None,
+        to_tag: str | None = None,
     ) -> int:
         """`UserAgent.request_in_dialog`."""
         handle = self._user_agent.request_in_dialog(
-            usage, method, self._scheduler.time(), headers=headers, body=body, content_type=content_type
+            usage, method, self._scheduler.time(), headers=headers, body=body, content_type=content_type, to_tag=to_tag
         )
         self._pump_soon()
         return handle

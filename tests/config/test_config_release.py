@@ -28,7 +28,6 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
         ("[storage]\nencrypt = true", "storage.encrypt: "),
         ("[calls]\ncallback_window_s = 60", "calls.callback_window_s: "),
         (A_TRUNK + "session_timer_s = 1800", "trunks[carrier].session_timer_s: "),
-        (A_TRUNK + "reliable_provisional = 'required'", "trunks[carrier].reliable_provisional: "),
         (A_TRUNK + "redirects = 'follow'", "trunks[carrier].redirects: "),
         (A_TRUNK + "ptime_ms = 30", "trunks[carrier].ptime_ms: "),
         (A_TRUNK.replace(":5060", ";transport=tcp"), "trunks[carrier].uri: "),
@@ -46,6 +45,7 @@ def test_each_set_key_without_effect_is_told(text: str, begins: str) -> None:
     [
         "srtp = 'required'",
         "reliable_provisional = 'off'",
+        "reliable_provisional = 'required'",
         "early_media = 'ignore'",
         "privacy = 'id'",
         "cps = 5",

@@ -31,4 +31,5 @@ async def test_both_answer_and_one_hangs_up(house: House, ringing: int | None, w
     house.masked_on(house.alice)
     house.masked_on(house.bob)
     other = house.bob if who == "a" else house.alice
-    assert other.methods() == ["INVITE", "ACK", "BYE"]
+    reliably = ["PRACK"] if ringing == 183 else []
+    assert other.methods() == ["INVITE", *reliably, "ACK", "BYE"]

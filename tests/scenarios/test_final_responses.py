@@ -124,7 +124,8 @@ async def test_a_does_not_answer_in_time(house: House, behaviour: object) -> Non
     assert cdr.started_at is not None
     assert cdr.ended_at == cdr.started_at + 20_000
     assert house.alice.was_cancelled
-    assert house.alice.methods() == ["INVITE", "CANCEL", "ACK"]
+    methods = [method for method in house.alice.methods() if method != "PRACK"]  # of a 183 with SDP
+    assert methods == ["INVITE", "CANCEL", "ACK"]
     assert (await house.words(call))[-1] == "no-answer"
     assert cdr.legs[0].sip_status == 487 or cdr.legs[0].sip_status is None
 
@@ -139,7 +140,8 @@ async def test_b_does_not_answer_in_time(house: House, behaviour: object) -> Non
     assert cdr.a_answered_at is not None
     assert cdr.ended_at == cdr.a_answered_at + 20_000 + 4_000
     assert house.bob.was_cancelled
-    assert house.bob.methods() == ["INVITE", "CANCEL", "ACK"]
+    methods = [method for method in house.bob.methods() if method != "PRACK"]  # of a 183 with SDP
+    assert methods == ["INVITE", "CANCEL", "ACK"]
     assert house.alice.was_hung_up
 
 

@@ -301,7 +301,7 @@ def test_an_incoming_call_nobody_answers_is_refused_in_the_end() -> None:
     sent = bench.advance(182)
     assert isinstance(sent[0][1], Response)
     assert (sent[0][0], sent[0][1].status) == (181, 480)
-    assert bench.events() == [IncomingCancelled(event.usage)]
+    assert bench.events() == [IncomingCancelled(event.usage, "unattended")]
 
 
 # Contacts and routes that cannot be read: the call goes on as if they were not there, and never hangs.

@@ -9,7 +9,7 @@ from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
 from tests.support.agents import NOTHING_HELD, OURS, PEER, Bench, answer_to, request_from_peer
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 
 
 def answer(bench: Bench, content: bytes, source: TransportAddress = PEER) -> Response:
@@ -24,7 +24,7 @@ def test_options_tells_what_we_can_and_nothing_more() -> None:
     assert ok.to_tag is not None
     assert ok.headers.get("Allow") == ALLOW
     assert ok.headers.get("Accept") == "application/sdp"
-    assert ok.headers.get("Supported") == ""
+    assert ok.headers.get("Supported") == "100rel"
     told = {name for name, _ in ok.headers}
     assert told == {
         "Via",
@@ -63,7 +63,7 @@ def test_methods_we_do_not_serve_get_405_with_allow(method: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
-        ({"headers": "Require: 100rel"}, 420),
+        ({"headers": "Require: precondition"}, 420),
         ({"uri": "http://192.0.2.1/"}, 416),
         ({"headers": "Content-Type: text/plain", "body": "hello"}, 415),
     ],

@@ -26,6 +26,7 @@ INPUTS = (
     u.SENT_REFUSAL,
     u.UNATTENDED,
     u.NEVER_ACKED,
+    u.NEVER_PRACKED,
     u.BYE_DONE,
     u.DIALOG_GONE,
     u.DIALOG_SILENT,
