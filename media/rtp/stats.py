@@ -8,6 +8,8 @@ from media.codecs.table import CLOCK_RATE_HZ
 # A.1: how far a sequence number may jump ahead, or lag, before it is a restart of the source.
 MAX_DROPOUT: Final = 3000
 MAX_MISORDER: Final = 100
+# Packets from before the first that was heard of a source; so many may still come after it.
+_EARLY: Final = 16
 
 # G.113 Appendix I for G.711 with packet loss concealment: no impairment of its own, robustness 25.1.
 _LOSS_ROBUSTNESS: Final = 25.1
@@ -28,13 +30,15 @@ class ReceptionFigures:
 class Reception:
     """Sequence and jitter bookkeeping of one incoming direction, through changes of SSRC.
 
-    The packet path updates the attributes itself where packets come in order; `restart` and `out_of_order` are the
-    rare cases. `jitter` is in timestamp units.
+    The packet path updates the attributes itself where packets come in order; `restart` and `arrived` are the rare
+    cases. `jitter` is in timestamp units. The extended numbers that were passed over are remembered, the newest
+    `MAX_MISORDER` of them: a late packet is one of these, anything else that is late has been here before.
     """
 
     __slots__ = (
         "_before_expected",
         "_before_received",
+        "_missing",
         "_reported_expected",
         "_reported_received",
         "base",
@@ -56,6 +60,7 @@ class Reception:
         self.received = 0
         self.jitter = 0.0
         self.transit = 0.0
+        self._missing: set[int] = set()
         self._before_expected = 0
         self._before_received = 0
         self._reported_expected = 0
@@ -72,6 +77,7 @@ class Reception:
         self.cycles = 0
         self.received = 1
         self.transit = 0.0
+        self._missing = set(range(sequence - _EARLY, sequence))
         self._reported_expected = 0
         self._reported_received = 0
 
@@ -80,8 +86,7 @@ class Reception:
         0: a repetition), or None when the jump is so wide that the source must have begun anew."""
         ahead = (sequence - self.highest) & 0xFFFF
         if ahead > 0x10000 - MAX_MISORDER:
-            self.received += 1
-            return ahead - 0x10000
+            return self._late(ahead - 0x10000)
         if ahead > MAX_DROPOUT:
             return None
         if ahead:
@@ -89,7 +94,24 @@ class Reception:
                 self.cycles += 0x10000
             self.highest = sequence
             self.received += 1
+            if ahead > 1:
+                self._pass_over(ahead)
         return ahead
+
+    def _pass_over(self, ahead: int) -> None:
+        newest = self.extended_highest
+        oldest = newest - MAX_MISORDER
+        self._missing = {number for number in self._missing if number > oldest}
+        self._missing.update(range(max(newest - ahead, oldest) + 1, newest))
+
+    def _late(self, behind: int) -> int:
+        number = self.extended_highest + behind
+        if number not in self._missing:
+            return 0
+        self._missing.remove(number)
+        self.received += 1
+        self.base = min(self.base, number)
+        return behind
 
     def _expected(self) -> int:
         return self.cycles + self.highest - self.base + 1 if self.started else 0

@@ -237,6 +237,19 @@ def test_a_repeated_packet_is_not_sent_twice() -> None:
     assert a.stream.figures().dropped["repeated"] == 1
 
 
+@pytest.mark.parametrize("codec", [PCMA, PCMU])
+def test_a_late_duplicate_of_a_reordered_packet_is_not_sent_twice(codec: int) -> None:
+    bed, a, b = bridged(codec_b=codec)
+    bed.talk(a, packets=1)
+    second = RtpPacket(PCMA, a.sequence, a.timestamp, a.ssrc, b"2" * 160)
+    third = RtpPacket(PCMA, a.sequence + 1, a.timestamp + 160, a.ssrc, b"3" * 160)
+    for packet in (third, second, second, third, second):
+        a.give(packet)
+    assert [(packet.sequence - 65531) & 0xFFFF for packet in b.heard()] == [0, 2, 1]
+    assert a.stream.figures().dropped["repeated"] == 3
+    assert a.stream.figures().packets_received == 3
+
+
 def test_a_packet_from_before_a_switch_is_too_late() -> None:
     bed, a, b = bridged()
     bed.play(b, WARNING_TONE, overrides=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from media.rtp.stats import Reception, mean_opinion_score
+from media.rtp.stats import MAX_MISORDER, Reception, mean_opinion_score
 
 
 def fed(*sequences: int) -> Reception:
@@ -23,6 +23,9 @@ def fed(*sequences: int) -> Reception:
         ((65534, 1), 2, 2),
         ((1, 3, 2), 3, 0),
         ((1, 2, 2, 3), 3, 0),
+        ((1, 3, 2, 2, 1, 3), 3, 0),  # what came late comes only once
+        ((0, 2, 65535, 65535, 1, 1), 4, 0),
+        ((7, 6, 5, 9), 4, 1),
         ((1, 2, 30000, 30001), 4, 0),  # a restart of the source, not 29,997 losses
         ((30000, 30001, 1, 2, 4), 5, 1),
     ],
@@ -30,6 +33,14 @@ def fed(*sequences: int) -> Reception:
 def test_received_and_lost(sequences: tuple[int, ...], received: int, lost: int) -> None:
     figures = fed(*sequences).figures()
     assert (figures.received, figures.lost) == (received, lost)
+
+
+def test_what_is_remembered_of_a_gap_is_bounded() -> None:
+    reception = fed(0)
+    for sequence in range(2900, 60_000, 2900):
+        assert reception.arrived(sequence) == 2900
+    assert len(reception._missing) <= MAX_MISORDER
+    assert [reception.arrived(sequence) for sequence in (57_999, 57_999, 57_901)] == [-1, 0, -99]
 
 
 def test_totals_survive_a_change_of_source() -> None:
