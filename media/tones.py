@@ -1,22 +1,22 @@
-"""Call-progress tones as G.711 frames of 20 ms, encoded once and then only sent.
+"""Call-progress tones in G.711, encoded once and then only cut into packets and sent.
 
 Frequencies and cadences are India's in ITU-T E.180 Supplement 2; level about -10 dBm0.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from media.codecs.g711 import linear_to_alaw, linear_to_ulaw
-from media.codecs.table import CLOCK_RATE_HZ, CODECS, PCMA
-
-FRAME_MS: Final = 20
-FRAME_SAMPLES: Final = CLOCK_RATE_HZ * FRAME_MS // 1000
+from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, CODECS, PCMA, PCMU
 
 # 0 dBm0 is 3.14 dB under a full-scale sine in A-law, so -10 dBm0 peaks at 32767 * 10 ** (-13.14 / 20).
 _PEAK: Final = 7218
 # Edges this long keep the switching of a tone from clicking.
 _RAMP_SAMPLES: Final = 40
+# Whole packets of every length from 10 to 60 ms.
+_SILENCE_SAMPLES: Final = 4800
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,30 @@ CADENCES: Final = (RINGBACK, BUSY, CONGESTION, UNREACHABLE, BALANCE_WARNING)
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """A tone ready to be sent: per codec number its frames, each `FRAME_SAMPLES` bytes long."""
+    """A tone ready to be sent: per codec number one pass of it, a byte for each sample."""
 
     name: str
-    frames: dict[int, tuple[bytes, ...]]
+    encoded: dict[int, bytes]
     endless: bool
 
     @property
-    def length_ms(self) -> int:
-        """Milliseconds of one pass."""
-        return len(self.frames[PCMA]) * FRAME_MS
+    def samples(self) -> int:
+        """Samples of one pass."""
+        return len(self.encoded[PCMA])
+
+    def frame(self, codec: int, position: int, samples: int) -> bytes:
+        """`samples` bytes from sample `position` on, which for an endless tone may be in any pass; silence follows the
+        end of any other. Empty where the tone is not encoded for the codec."""
+        encoded = self.encoded.get(codec)
+        if encoded is None:
+            return b""
+        if self.endless:
+            position %= len(encoded)
+        frame = encoded[position : position + samples]
+        missing = samples - len(frame)
+        if not missing:
+            return frame
+        return frame + (encoded[:missing] if self.endless else bytes([BY_NUMBER[codec].silence]) * missing)
 
 
 def _burst(frequency_hz: int, samples: int) -> list[int]:
@@ -75,24 +89,16 @@ def _samples(cadence: Cadence) -> list[int]:
     return (cycle * (wanted // len(cycle) + 1))[:wanted]
 
 
-def _frames(encoded: bytes) -> tuple[bytes, ...]:
-    # Equal frames (silence, the inside of a burst) are one object.
-    seen: dict[bytes, bytes] = {}
-    cut = (encoded[start : start + FRAME_SAMPLES] for start in range(0, len(encoded), FRAME_SAMPLES))
-    return tuple(seen.setdefault(frame, frame) for frame in cut)
+def encode(name: str, samples: Sequence[int], *, endless: bool) -> Tone:
+    """Samples of -32768..32767 at 8 kHz, encoded for every codec."""
+    return Tone(name, {PCMA: linear_to_alaw(samples), PCMU: linear_to_ulaw(samples)}, endless)
 
 
 def prepare(cadence: Cadence) -> Tone:
-    """Encode a cadence for every codec. Its cycle or length must be whole frames."""
-    samples = _samples(cadence)
-    frames = {
-        codec.number: _frames(linear_to_alaw(samples) if codec.number == PCMA else linear_to_ulaw(samples))
-        for codec in CODECS
-    }
-    return Tone(cadence.name, frames, cadence.length_ms is None)
+    """A cadence, encoded for every codec."""
+    return encode(cadence.name, _samples(cadence), endless=cadence.length_ms is None)
 
 
 def silence() -> Tone:
     """An endless tone that nobody hears: what a leg gets when its source has gone quiet."""
-    frames = {codec.number: _frames(bytes([codec.silence]) * FRAME_SAMPLES) for codec in CODECS}
-    return Tone("silence", frames, True)
+    return Tone("silence", {codec.number: bytes([codec.silence]) * _SILENCE_SAMPLES for codec in CODECS}, endless=True)

@@ -8,6 +8,8 @@ from media.codecs.g711 import ALAW_SILENCE, ALAW_TO_ULAW, ULAW_SILENCE, ULAW_TO_
 CLOCK_RATE_HZ: Final = 8000
 PCMU: Final = 0
 PCMA: Final = 8
+# RFC 3389; no audio codec, but a packet with a level and a spectrum in place of silence.
+COMFORT_NOISE: Final = 13
 # Not an RFC 3551 number: what telephone-event is called inside the packet path, where its payload type is negotiated.
 TELEPHONE_EVENT: Final = 128
 

@@ -58,6 +58,8 @@ class RemotePlan:
     incoming payload types to codec numbers, `TELEPHONE_EVENT` among them. `renewed`: the remote's SDP is not the one
     before, so NAT latching is armed again. `may_receive` False: the direction says that nothing comes from the leg, so
     what does is not passed on. `keying` None: plain RTP.
+    what does is not passed on. `noise_payload_type`: what comfort noise is sent under, None where the leg takes none.
+    `ptime_ms`: how much audio each packet to the leg carries.
     """
 
     remote: Address | None
@@ -71,6 +73,8 @@ class RemotePlan:
     renewed: bool
     may_receive: bool = True
     keying: Keying | None = None
+    noise_payload_type: int | None = None
+    ptime_ms: int = 20
 
 
 @dataclass(frozen=True, slots=True)

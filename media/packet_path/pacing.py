@@ -1,4 +1,4 @@
-"""Tones on the clock: frames of 20 ms at deadlines that do not drift, for any number of legs."""
+"""Tones on the clock: frames of each leg's packet time at deadlines that do not drift, for any number of legs."""
 
 import heapq
 import struct
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final
 
+from media.codecs.table import CLOCK_RATE_HZ
 from media.events import MediaEvent, PlaybackFinished
 from media.packet_path.relay import clock_step
 from media.packet_path.stream import UNROUTED, Outbound, Playback, Stream
 from media.rtp.packet import VERSION_2
-from media.tones import FRAME_MS, FRAME_SAMPLES, Tone
+from media.tones import Tone
 
-FRAME_S: Final = FRAME_MS / 1000
 # After a stall at most so many frames are sent at once; those before them are left out.
 CATCH_UP_FRAMES: Final = 3
 # Tones begin on a grid, so that many legs share a wake-up.
@@ -64,32 +64,31 @@ class Pacer:
 
     def _play(self, stream: Stream, playback: Playback, now: float) -> bool:
         """Send the frame that is due; False when the tone is over."""
-        out = stream.outbound
-        behind = int((now - playback.due) / FRAME_S)
+        out, tone = stream.outbound, playback.tone
+        samples = out.frame_samples
+        behind = int((now - playback.due) * CLOCK_RATE_HZ / samples)
         if behind >= CATCH_UP_FRAMES:
-            self._skip(playback, behind - CATCH_UP_FRAMES + 1)
-        frames = playback.tone.frames.get(out.codec, ())
-        length = playback.tone.length_ms // FRAME_MS
-        if not playback.tone.endless and playback.index >= length:
+            self._skip(playback, (behind - CATCH_UP_FRAMES + 1) * samples)
+        if not tone.endless and playback.position >= tone.samples:
             self.stop(stream)
-            self._post(PlaybackFinished(stream.leg, playback.tone.name))
+            self._post(PlaybackFinished(stream.leg, tone.name))
             return False
         if playback.timestamp is None:
             playback.timestamp = out.timestamp + clock_step(out, playback.due)
-        if frames and out.may_send and out.payload_type != UNROUTED:
-            self._send(out, playback, frames[playback.index % length])
-        playback.index += 1
-        playback.timestamp += FRAME_SAMPLES
-        playback.due += FRAME_S
+        if out.may_send and out.payload_type != UNROUTED:
+            self._send(out, playback, tone.frame(out.codec, playback.position, samples))
+        playback.position += samples
+        playback.timestamp += samples
+        playback.due += samples / CLOCK_RATE_HZ
         return True
 
     @staticmethod
-    def _skip(playback: Playback, frames: int) -> None:
-        playback.index += frames
-        playback.due += frames * FRAME_S
+    def _skip(playback: Playback, samples: int) -> None:
+        playback.position += samples
+        playback.due += samples / CLOCK_RATE_HZ
         playback.marker = 0x80
         if playback.timestamp is not None:
-            playback.timestamp += frames * FRAME_SAMPLES
+            playback.timestamp += samples
 
     def _send(self, out: Outbound, playback: Playback, frame: bytes) -> None:
         assert playback.timestamp is not None

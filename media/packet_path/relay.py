@@ -4,12 +4,13 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from media.codecs.table import CLOCK_RATE_HZ
+from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE
 from media.events import DigitPressed, MediaEvent, MediaStarted
 from media.packet_path.interface import Address
-from media.packet_path.stream import UNROUTED, Inbound, Outbound, Route, Stream
+from media.packet_path.repacketiser import Frame, Repacketiser
+from media.packet_path.stream import UNROUTED, Inbound, Outbound, Packet, Route, Stream
 from media.rtp.dtmf import EVENT_BYTES, PressedDigit
-from media.rtp.packet import HEADER_BYTES, MARKER, VERSION_2, payload_bounds
+from media.rtp.packet import HEADER, HEADER_BYTES, MARKER, VERSION_2, payload_bounds
 from media.rtp.rtcp import FIRST_PACKET_TYPE, LAST_PACKET_TYPE
 
 # Longest datagram that is looked at; a longer one is cut by the kernel, is no G.711 and is dropped.
@@ -19,8 +20,7 @@ BUFFER_BYTES: Final = 4096
 _DRIFT_S: Final = 2.0
 # With the marker it says itself that a new talk spurt begins, so less is believed.
 _SPURT_DRIFT_S: Final = 0.2
-# In-order audio within these is not looked at any closer.
-_PLAIN_ADVANCE: Final = CLOCK_RATE_HZ // 4
+# In-order audio that is one packet time further on is not looked at any closer, but for a pause longer than this.
 _PLAIN_GAP_S: Final = 0.25
 # Steps of the transit time beyond this are jumps of a timestamp, not jitter.
 _JITTER_STEP_MAX: Final = float(CLOCK_RATE_HZ)
@@ -37,7 +37,7 @@ def clock_step(out: Outbound, now: float) -> int:
     """How far the timestamp of the next packet is from the newest sent, by the clock: one frame at least."""
     if out.sent_at is None:
         return 0
-    return max(round((now - out.sent_at) * CLOCK_RATE_HZ), CLOCK_RATE_HZ // 50)
+    return max(round((now - out.sent_at) * CLOCK_RATE_HZ), out.frame_samples)
 
 
 class Relay:
@@ -88,8 +88,11 @@ class Relay:
         if route is None or start == end or not ahead:
             self._not_relayed(inbound, ahead)
             return
-        if route.is_event:
-            self._event(stream, route, second & MARKER, sequence, timestamp, ssrc, start, end, ahead, now)
+        if not route.is_audio:
+            if route.codec == COMFORT_NOISE:
+                self._noise(inbound, route, sequence, timestamp, start, end, ahead, now)
+            else:
+                self._event(stream, route, second & MARKER, sequence, timestamp, ssrc, start, end, ahead, now)
             return
         transit = now * CLOCK_RATE_HZ - timestamp
         step = transit - reception.transit
@@ -110,9 +113,15 @@ class Relay:
         if out is None or (out.barred and self._barred(inbound, out)):
             return
         marker = second & MARKER
-        if ahead != 1 or out.source is not inbound or advance > _PLAIN_ADVANCE or gap > _PLAIN_GAP_S:
+        if ahead != 1 or out.source is not inbound or advance != out.frame_samples or gap > _PLAIN_GAP_S:
             marker = self._align(inbound, out, marker, sequence, timestamp, ahead, advance, gap, now)
             if marker == _DROP:
+                return
+            if (
+                ahead > 0
+                and (end - start != out.frame_samples or out.source is not inbound)
+                and self._repacketise(inbound, out, route, marker, sequence, timestamp, start, end, now)
+            ):
                 return
         out_sequence = (sequence + out.sequence_shift) & 0xFFFF
         out_timestamp = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
@@ -233,13 +242,13 @@ class Relay:
     @staticmethod
     def _close_gap(inbound: Inbound, ahead: int) -> None:
         out = inbound.sink
-        if out is None or out.source is not inbound or ahead < 0:
+        if out is None or ahead < 0 or not out.follows(inbound):
             return
         if ahead == _RESTART:
             out.source = None
-            return
-        out.sequence_shift -= 1
-        out.floor = out.sequence
+        elif out.source is inbound:
+            out.sequence_shift -= 1
+            out.floor = out.sequence
 
     @staticmethod
     def _barred(inbound: Inbound, out: Outbound) -> bool:
@@ -252,7 +261,7 @@ class Relay:
             out.playback = None
             out.update_bar()
             return False
-        if out.source is inbound:
+        if out.follows(inbound):
             out.source = None
         return True
 
@@ -271,7 +280,7 @@ class Relay:
         """Look at audio that is not plainly the next of its source: the marker to send it with, or `_DROP`."""
         if ahead < 0:
             return marker if self._in_time(inbound, out, sequence) else _DROP
-        if out.source is inbound and ahead != _RESTART and advance < 0x80000000:
+        if ahead != _RESTART and advance < 0x80000000 and out.follows(inbound):
             drift = abs(advance / CLOCK_RATE_HZ - gap)
             if drift <= (_SPURT_DRIFT_S if marker else _DRIFT_S):
                 return marker
@@ -285,6 +294,106 @@ class Relay:
         out.floor = out.sequence
         out.sequence_shift = out.sequence + 1 - sequence
         out.timestamp_shift = out_timestamp - timestamp
+
+    def _repacketise(
+        self,
+        inbound: Inbound,
+        out: Outbound,
+        route: Route,
+        marker: int,
+        sequence: int,
+        timestamp: int,
+        start: int,
+        end: int,
+        now: float,
+    ) -> bool:
+        """Send audio whose packets have another length than the sink's, cut to that; False when nothing waits and this
+        one has the right length: it is to be relayed as it is."""
+        repacketiser = out.repacketiser
+        if repacketiser is None:
+            repacketiser = out.repacketiser = Repacketiser(inbound, out.frame_samples, BY_NUMBER[out.codec].silence)
+        out_timestamp = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
+        if out.source is not repacketiser:
+            repacketiser.clear(inbound)
+            out.source = repacketiser
+        elif end - start == out.frame_samples and not repacketiser.pending_samples:
+            self._switch(inbound, out, sequence, timestamp, out_timestamp)
+            return False
+        payload = bytes(self._view[start:end])
+        if route.table is not None:
+            payload = payload.translate(route.table)
+        self._send_frames(out, repacketiser.put(out_timestamp, marker, payload, now), now)
+        return True
+
+    def flush(self, out: Outbound, now: float) -> None:
+        """Send what waits to be repacketised: its source has gone on to something else, or nowhere."""
+        repacketiser = out.repacketiser
+        if repacketiser is not None and out.source is repacketiser:
+            self._send_frames(out, repacketiser.flush(), now)
+
+    def _send_frames(self, out: Outbound, frames: list[Frame], now: float) -> None:
+        for timestamp, marker, payload in frames:
+            out.sequence = (out.sequence + 1) & 0xFFFF
+            out.timestamp = timestamp
+            out.sent_at = now
+            self._send(
+                out, HEADER.pack(VERSION_2, marker | out.payload_type, out.sequence, timestamp, out.ssrc) + payload
+            )
+
+    def _follow_on(
+        self, inbound: Inbound, out: Outbound, sequence: int, timestamp: int, ahead: int, now: float
+    ) -> bool:
+        """Before anything but audio is relayed: what waits goes first, and the source's numbers become ours one by one
+        again. Whether that took the clock, for want of a timestamp to go on from."""
+        if ahead != _RESTART and out.follows(inbound):
+            if out.source is not inbound:
+                self.flush(out, now)
+                self._switch(inbound, out, sequence, timestamp, (timestamp + out.timestamp_shift) & 0xFFFFFFFF)
+            return False
+        self._switch(inbound, out, sequence, timestamp, (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF)
+        return True
+
+    def _noise(
+        self,
+        inbound: Inbound,
+        route: Route,
+        sequence: int,
+        timestamp: int,
+        start: int,
+        end: int,
+        ahead: int,
+        now: float,
+    ) -> None:
+        """Relay comfort noise (RFC 3389) to a leg that takes it; for any other it is a pause of the source's."""
+        out = inbound.sink
+        if out is None:
+            return
+        if route.payload_type == UNROUTED or ahead < 0:
+            inbound.unmapped += 1
+            self._close_gap(inbound, ahead)
+            return
+        if out.barred and self._barred(inbound, out):
+            return
+        advance = (timestamp - inbound.timestamp) & 0xFFFFFFFF
+        self._align(inbound, out, 0, sequence, timestamp, ahead, advance, now - inbound.audio_at, now)
+        self._follow_on(inbound, out, sequence, timestamp, 1, now)
+        inbound.timestamp = timestamp
+        inbound.audio_at = now
+        out.sequence = (sequence + out.sequence_shift) & 0xFFFF
+        out.timestamp = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
+        out.sent_at = now
+        _pack(self.buffer, start - 12, VERSION_2, route.payload_type, out.sequence, out.timestamp, out.ssrc)
+        self._send(out, self._view[start - 12 : end])
+
+    def _send(self, out: Outbound, packet: Packet) -> None:
+        try:
+            out.send(packet)
+        except OSError:
+            out.send_failed += 1
+            return
+        out.packets += 1
+        out.octets += len(packet) - HEADER_BYTES
+        self.relayed += 1
 
     @staticmethod
     def _in_time(inbound: Inbound, out: Outbound, sequence: int) -> bool:
@@ -325,8 +434,7 @@ class Relay:
             return
         if not self._event_passes(inbound, out, sequence, ahead):
             return
-        if ahead == _RESTART or out.source is not inbound:
-            self._switch(inbound, out, sequence, timestamp, (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF)
+        if self._follow_on(inbound, out, sequence, timestamp, ahead, now):
             # An event's timestamp may lie well in the past: audio after it finds its own place by the clock.
             inbound.audio_at = _LONG_AGO
         self._place_event(out, ssrc, timestamp, now)
@@ -342,20 +450,13 @@ class Relay:
             out.event_timestamp,
             out.ssrc,
         )
-        try:
-            out.send(self._view[start - 12 : end])
-        except OSError:
-            out.send_failed += 1
-            return
-        out.packets += 1
-        out.octets += end - start
-        self.relayed += 1
+        self._send(out, self._view[start - 12 : end])
 
     def _event_passes(self, inbound: Inbound, out: Outbound, sequence: int, ahead: int) -> bool:
         if out.barred:
             if not out.may_send:
                 out.held += 1
-                if out.source is inbound:
+                if out.follows(inbound):
                     out.source = None
                 return False
             if out.playback is not None and not out.playback.overrides:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from media.codecs.table import TELEPHONE_EVENT, TRANSLATIONS
+from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE, TELEPHONE_EVENT, TRANSLATIONS
 from media.packet_path.control import ControlChannel
 from media.packet_path.gate import Gate
 from media.packet_path.interface import Address, RemotePlan, StreamFigures, StreamPlan
 from media.packet_path.protection import Protection
+from media.packet_path.repacketiser import Repacketiser
 from media.packet_path.tap import Tap
 from media.rtp.dtmf import DigitWatch
 from media.rtp.stats import Reception
@@ -18,6 +19,8 @@ Send = Callable[[Packet], object]
 
 UNROUTED: Final = -1
 PAYLOAD_TYPES: Final = 128
+# 20 ms, until an SDP has settled another packet time.
+_FRAME_SAMPLES: Final = CLOCK_RATE_HZ // 50
 
 
 class Wire(Protocol):
@@ -45,25 +48,26 @@ class Route:
     """What becomes of one incoming payload type: `codec` is what it is, `payload_type` what it is sent on as (UNROUTED:
     it is not), `table` translates the payload where the codecs differ."""
 
-    __slots__ = ("codec", "is_event", "payload_type", "table")
+    __slots__ = ("codec", "is_audio", "payload_type", "table")
 
     def __init__(self, codec: int, payload_type: int, table: bytes | None) -> None:
         self.codec = codec
-        self.is_event = codec == TELEPHONE_EVENT
+        self.is_audio = codec in BY_NUMBER
         self.payload_type = payload_type
         self.table = table
 
 
 class Playback:
-    """A tone on its way to one leg. `due` is the next frame's deadline, `timestamp` its RTP timestamp."""
+    """A tone on its way to one leg, at sample `position`. `due` is the next frame's deadline, `timestamp` its RTP
+    timestamp."""
 
-    __slots__ = ("due", "index", "marker", "overrides", "timestamp", "tone")
+    __slots__ = ("due", "marker", "overrides", "position", "timestamp", "tone")
 
     def __init__(self, tone: Tone, overrides: bool, due: float) -> None:
         self.tone = tone
         self.overrides = overrides
         self.due = due
-        self.index = 0
+        self.position = 0
         self.marker = 0x80
         self.timestamp: int | None = None
 
@@ -72,8 +76,10 @@ class Outbound:
     """What is sent to a leg: one SSRC with one run of sequence numbers and timestamps, whoever the source is.
 
     `sequence` and `timestamp` are the newest sent, at `sent_at`. While `source` is the inbound half being relayed, the
-    shifts turn its numbers into ours; None makes the next packet align anew. `floor`: late packets that would become
-    this number or one before it are too late. `barred`: something (hold, a tone) must be looked at before relaying.
+    shifts turn its numbers into ours; None makes the next packet align anew. Where it is `repacketiser`, the packets of
+    the repacketiser's source are cut to `frame_samples` and numbered as they are sent. `floor`: late packets that would
+    become this number or one before it are too late. `barred`: something (hold, a tone) must be looked at before
+    relaying.
     """
 
     __slots__ = (
@@ -83,13 +89,16 @@ class Outbound:
         "event_key",
         "event_timestamp",
         "floor",
+        "frame_samples",
         "held",
         "may_send",
+        "noise_payload_type",
         "octets",
         "overridden",
         "packets",
         "payload_type",
         "playback",
+        "repacketiser",
         "send",
         "send_failed",
         "sent_at",
@@ -106,7 +115,9 @@ class Outbound:
         self.sequence = plan.sequence
         self.timestamp = plan.timestamp
         self.sent_at: float | None = None
-        self.source: Inbound | None = None
+        self.source: Inbound | Repacketiser | None = None
+        self.repacketiser: Repacketiser | None = None
+        self.frame_samples = _FRAME_SAMPLES
         self.sequence_shift = 0
         self.timestamp_shift = 0
         self.floor = plan.sequence
@@ -115,6 +126,7 @@ class Outbound:
         self.codec = UNROUTED
         self.payload_type = UNROUTED
         self.dtmf_payload_type: int | None = None
+        self.noise_payload_type: int | None = None
         self.may_send = False
         self.barred = True
         self.playback: Playback | None = None
@@ -128,6 +140,25 @@ class Outbound:
     def update_bar(self) -> None:
         """To be called whenever `may_send` or `playback` has changed."""
         self.barred = not self.may_send or self.playback is not None
+
+    def follows(self, inbound: "Inbound") -> bool:
+        """Whether that half's numbers are being turned into ours, its packets repacketised or not."""
+        source = self.source
+        return source is inbound or (
+            source is not None and source is self.repacketiser and self.repacketiser.source is inbound
+        )
+
+    def set_format(self, plan: RemotePlan) -> None:
+        """Take over codec, payload types and packet time; what waits to be repacketised is of the old ones."""
+        frame_samples = plan.ptime_ms * CLOCK_RATE_HZ // 1000
+        if self.repacketiser is not None and (plan.codec, frame_samples) != (self.codec, self.frame_samples):
+            if self.source is self.repacketiser:
+                self.source = None
+            self.repacketiser = None
+        self.codec, self.payload_type = plan.codec, plan.payload_type
+        self.dtmf_payload_type = plan.dtmf_payload_type
+        self.noise_payload_type = plan.noise_payload_type
+        self.frame_samples = frame_samples
 
 
 class Inbound:
@@ -187,8 +218,9 @@ class Inbound:
 def _route(codec: int, sink: Outbound | None) -> Route:
     if sink is None:
         return Route(codec, UNROUTED, None)
-    if codec == TELEPHONE_EVENT:
-        return Route(codec, UNROUTED if sink.dtmf_payload_type is None else sink.dtmf_payload_type, None)
+    if codec in (TELEPHONE_EVENT, COMFORT_NOISE):
+        taken_as = sink.dtmf_payload_type if codec == TELEPHONE_EVENT else sink.noise_payload_type
+        return Route(codec, UNROUTED if taken_as is None else taken_as, None)
     return Route(codec, sink.payload_type, TRANSLATIONS.get((codec, sink.codec)))
 
 
@@ -242,8 +274,7 @@ class Stream:
             self.inbound.started = False
         if plan.control is not None:
             self.control.target = plan.control
-        out.codec, out.payload_type = plan.codec, plan.payload_type
-        out.dtmf_payload_type = plan.dtmf_payload_type
+        out.set_format(plan)
         out.may_send = plan.may_send
         out.update_bar()
         if plan.on_hold != self.on_hold:

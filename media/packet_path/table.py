@@ -8,6 +8,7 @@ from media.events import MediaEvent, MediaLost
 from media.packet_path.interface import PlaybackPlan, RemotePlan
 from media.packet_path.pacing import Pacer
 from media.packet_path.relay import Relay
+from media.packet_path.repacketiser import STALE_S
 from media.packet_path.stream import Outbound, Stream, send_nowhere
 from media.packet_path.tap import Tap
 from media.tones import silence
@@ -135,6 +136,9 @@ class StreamTable:
         for pressed in stream.inbound.watch.sweep(now):
             self.relay.report(stream, pressed)
         self._watch_silence(stream, now)
+        repacketiser = stream.outbound.repacketiser
+        if repacketiser is not None and now - repacketiser.put_at > STALE_S:
+            self.relay.flush(stream.outbound, now)
         self._feed(stream, now)
         due = stream.control.due
         if due is not None and now >= due:

@@ -335,7 +335,7 @@ async def test_statistics_of_a_leg(bench: Bench) -> None:
     assert of_a.mos is not None
     assert 1.0 < of_a.mos < 4.4
     assert (of_b.packets_sent, of_b.packets_received, of_b.mos) == (10, 0, None)
-    assert bench.engine.counters()["packets_relayed"] == 10
+    await until(lambda: bench.engine.counters()["packets_relayed"] == 10)
 
 
 async def test_closing_frees_the_ports_after_their_rest_and_once(bench: Bench) -> None:

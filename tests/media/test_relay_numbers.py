@@ -296,16 +296,6 @@ def test_alaw_and_mulaw_are_translated_each_way() -> None:
     assert at_a.payload != content
 
 
-def test_another_ptime_passes_as_it_is() -> None:
-    bed, a, b = bridged(PCMA, PCMU)
-    a.send(b"\xd5" * 240)
-    bed.run(0.03)
-    a.send(b"\xd5" * 240)
-    first, second = b.heard()
-    assert len(first.payload) == 240
-    assert signed(second.timestamp - first.timestamp, 32) == 240
-
-
 def test_csrcs_extension_and_padding_do_not_cross() -> None:
     _bed, a, b = bridged()
     packet = RtpPacket(PCMA, a.sequence, a.timestamp, a.ssrc, b"").render()

@@ -5,13 +5,12 @@ import math
 import pytest
 
 from media.codecs.g711 import alaw_to_linear, ulaw_to_linear
-from media.codecs.table import PCMA, PCMU
+from media.codecs.table import BY_NUMBER, COMFORT_NOISE, PCMA, PCMU
 from media.tones import (
     BALANCE_WARNING,
     BUSY,
     CADENCES,
     CONGESTION,
-    FRAME_SAMPLES,
     RINGBACK,
     UNREACHABLE,
     Cadence,
@@ -22,7 +21,7 @@ from media.tones import (
 
 def samples_of(cadence: Cadence, codec: int = PCMA) -> list[int]:
     decode = alaw_to_linear if codec == PCMA else ulaw_to_linear
-    return decode(b"".join(prepare(cadence).frames[codec]))
+    return decode(prepare(cadence).encoded[codec])
 
 
 def power_at(samples: list[int], frequency_hz: float) -> float:
@@ -76,9 +75,15 @@ def test_the_cadence(cadence: Cadence, expected: list[tuple[bool, int]]) -> None
 
 
 @pytest.mark.parametrize("cadence", CADENCES, ids=lambda cadence: cadence.name)
-def test_frames_are_whole_and_the_level_is_10_dbm0_down(cadence: Cadence) -> None:
+@pytest.mark.parametrize("samples", [80, 160, 240, 320])
+def test_frames_are_whole_and_the_level_is_10_dbm0_down(cadence: Cadence, samples: int) -> None:
     tone = prepare(cadence)
-    assert {len(frame) for frames in tone.frames.values() for frame in frames} == {FRAME_SAMPLES}
+    for codec, encoded in tone.encoded.items():
+        cut = [tone.frame(codec, at, samples) for at in range(0, 2 * tone.samples, samples)]
+        assert {len(frame) for frame in cut} == {samples}
+        followed_by = encoded if tone.endless else bytes([BY_NUMBER[codec].silence]) * tone.samples
+        assert b"".join(cut)[: 2 * tone.samples] == encoded + followed_by
+    assert tone.frame(COMFORT_NOISE, 0, samples) == b""
     assert tone.endless == (cadence is RINGBACK)
     burst = samples_of(cadence)[400:1200]
     level_dbm0 = 10 * math.log10(sum(value * value for value in burst) / len(burst) / (32768**2 / 2)) + 3.14
@@ -93,5 +98,5 @@ def test_bursts_begin_and_end_softly() -> None:
 
 def test_silence_is_silent_and_endless() -> None:
     assert silence().endless
-    assert max(map(abs, alaw_to_linear(silence().frames[PCMA][0]))) <= 8
-    assert set(ulaw_to_linear(silence().frames[PCMU][0])) == {0}
+    assert max(map(abs, alaw_to_linear(silence().encoded[PCMA]))) <= 8
+    assert set(ulaw_to_linear(silence().encoded[PCMU])) == {0}

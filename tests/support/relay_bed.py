@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from media.codecs.table import PCMA, PCMU, TELEPHONE_EVENT
+from media.codecs.table import COMFORT_NOISE, PCMA, PCMU, TELEPHONE_EVENT
 from media.events import MediaEvent
 from media.packet_path.interface import Address, PlaybackPlan, RemotePlan, StreamPlan, Timeouts
 from media.packet_path.stream import Packet, Send, Stream
@@ -112,6 +112,7 @@ class RelayBed:
         nat: bool = False,
         networks: tuple[tuple[int, int, int], ...] = (),
         connect: bool = True,
+        **changes: Any,
     ) -> Party:
         self._streams += 1
         number = self._streams
@@ -121,7 +122,7 @@ class RelayBed:
         self.table.add(stream, self.now)
         party = Party(self, stream, wire, (f"192.0.2.{number}", 4000), 7000 + number, 100 * number, 16000 * number)
         if connect:
-            self.connect(party, codec=codec, dtmf=dtmf)
+            self.connect(party, codec=codec, dtmf=dtmf, **changes)
         return party
 
     def connect(self, party: Party, **changes: Any) -> None:
@@ -153,7 +154,14 @@ def remote_plan(
     may_send: bool = True,
     on_hold: bool = False,
     renewed: bool = True,
+    may_receive: bool = True,
+    noise: int | None = None,
+    ptime_ms: int = 20,
 ) -> RemotePlan:
     receives: tuple[tuple[int, int], ...] = ((PCMA, PCMA), (PCMU, PCMU), (101, TELEPHONE_EVENT))
+    if noise is not None:
+        receives = (*receives, (noise, COMFORT_NOISE))
     control = None if remote is None else (remote[0], remote[1] + 1)
-    return RemotePlan(remote, control, codec, codec, dtmf, receives, may_send, on_hold, renewed)
+    return RemotePlan(
+        remote, control, codec, codec, dtmf, receives, may_send, on_hold, renewed, may_receive, noise, ptime_ms
+    )
