@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from media.codecs.table import BY_NAME, TELEPHONE_EVENT
+from media.codecs.table import BY_NAME, COMFORT_NOISE, TELEPHONE_EVENT
 from media.errors import UnusableSdp
 from media.leg_keys import LegKeys
 from media.packet_path.interface import Address, Keying, RemotePlan
@@ -28,6 +28,7 @@ from media.sdp.negotiate import (
 from media.sdp.session import Media, Origin, parse_description, render_description
 
 DYNAMIC_PAYLOAD_TYPES: Final = range(96, 128)
+PTIMES_MS: Final = (10, 20, 30, 40)
 
 _VERSION_START: Final = 1
 _DTMF: Final = "telephone-event"
@@ -35,7 +36,8 @@ _DTMF: Final = "telephone-event"
 
 @dataclass(frozen=True, slots=True)
 class LegProfile:
-    """How a trunk wants its media: codecs in order of preference, packet time, payload type of telephone-event.
+    """How a trunk wants its media: codecs in order of preference, packet time (10, 20, 30 or 40 ms: what we ask for,
+    and send to who asks for nothing else), payload type of telephone-event.
 
     `nat`: its SDP address may not be where its RTP comes from, so the first is latched. `media_networks`: addresses or
     networks its RTP may come from besides the SDP's address. `srtp`: "off", "optional" or "required". ValueError for
@@ -57,6 +59,8 @@ class LegProfile:
             raise ValueError("dtmf_payload_type must be 96..127")
         if self.srtp not in SRTP_POLICIES:
             raise ValueError(f"srtp must be one of {', '.join(SRTP_POLICIES)}")
+        if self.ptime_ms not in PTIMES_MS:
+            raise ValueError(f"ptime_ms must be one of {', '.join(map(str, PTIMES_MS))}")
 
     def networks(self) -> tuple[tuple[int, int, int], ...]:
         """`media_networks` as (IP version, first, last)."""
@@ -66,7 +70,8 @@ class LegProfile:
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """What an SDP answer settled, from our side. `remote` None: the far end is on hold without an address."""
+    """What an SDP answer settled, from our side. `remote` None: the far end is on hold without an address. `ptime_ms`:
+    how much audio we send it in a packet."""
 
     codec: str
     payload_type: int
@@ -201,6 +206,9 @@ class MediaLeg:
             renewed=renewed,
             may_receive=remote.may_receive,
             keying=keying,
+            # It is never offered, so an answer cannot bring it in.
+            noise_payload_type=None if local.noise_payload_type is None else remote.noise_payload_type,
+            ptime_ms=remote.ptime_ms,
         )
 
     def _render(self, sections: tuple[Media, ...]) -> bytes:
@@ -221,4 +229,6 @@ def _receives(local: Local, remote: Remote) -> tuple[tuple[int, int], ...]:
     for payload_type in (local.dtmf_payload_type, remote.dtmf_payload_type):
         if payload_type is not None:
             taken.setdefault(payload_type, TELEPHONE_EVENT)
+    if local.noise_payload_type is not None:
+        taken.setdefault(local.noise_payload_type, COMFORT_NOISE)
     return tuple(taken.items())

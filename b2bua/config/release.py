@@ -26,7 +26,6 @@ NOT_YET: Final = (
     NotYet("trunks", "challenge_password", "challenging a trunk's requests"),
     NotYet("trunks", "session_timer_s", "session timers"),
     NotYet("trunks", "session_timer_min_s", "session timers"),
-    NotYet("trunks", "ptime_ms", "packets of another length than 20 ms"),
     NotYet("trunks", "redirects", "following redirects"),
 )
 MISSING_TRANSPORTS: Final = frozenset({"tcp", "tls"})

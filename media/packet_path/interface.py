@@ -57,9 +57,8 @@ class RemotePlan:
     `remote` None: no address to send to. `codec` is the number of what we send under `payload_type`; `receives` maps
     incoming payload types to codec numbers, `TELEPHONE_EVENT` among them. `renewed`: the remote's SDP is not the one
     before, so NAT latching is armed again. `may_receive` False: the direction says that nothing comes from the leg, so
-    what does is not passed on. `keying` None: plain RTP.
-    what does is not passed on. `noise_payload_type`: what comfort noise is sent under, None where the leg takes none.
-    `ptime_ms`: how much audio each packet to the leg carries.
+    what does is not passed on. `keying` None: plain RTP. `noise_payload_type`: what comfort noise is sent under, None
+    where the leg takes none. `ptime_ms`: how much audio each packet to the leg carries.
     """
 
     remote: Address | None

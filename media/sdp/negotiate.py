@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from media.codecs.table import BY_NAME, BY_NUMBER, CLOCK_RATE_HZ
+from media.codecs.table import BY_NAME, BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE
 from media.errors import UnusableSdp
 from media.rtp.srtp import Suite
 from media.sdp.crypto import CryptoLine, accepted_line, crypto_attributes, has_crypto, usable_lines
@@ -19,8 +19,14 @@ from media.sdp.session import (
     parse_number,
 )
 
-PTIME_MS_MIN: Final = 5
-PTIME_MS_MAX: Final = 200
+# What is sent to a party that asks for more, less, or something between.
+PTIME_MS_MIN: Final = 10
+PTIME_MS_MAX: Final = 60
+PTIME_STEP_MS: Final = 10
+
+_PTIME_READ_MS_MAX: Final = 1000
+_COMFORT_NOISE: Final = "CN"
+_STATIC_NAMES: Final = {COMFORT_NOISE: _COMFORT_NOISE, **{number: codec.name for number, codec in BY_NUMBER.items()}}
 
 # What a trunk's profile says of SRTP.
 OFF: Final = "off"
@@ -49,8 +55,9 @@ class Remote:
     """What the other side's description says of its audio stream.
 
     `formats` are those of its codecs that we may use, in its order. `address` None: it put itself on hold with an
-    unspecified address. `direction` is seen from our side: sendonly means that only we send. `crypto`: the line that
-    has the key it sends with; None for plain RTP.
+    unspecified address. `direction` is seen from our side: sendonly means that only we send. `ptime_ms`: how much audio
+    it wants in a packet. `crypto`: the line that has the key it sends with; None for plain RTP. `noise_payload_type`:
+    what it calls comfort noise (RFC 3389).
     """
 
     address: str | None
@@ -63,6 +70,7 @@ class Remote:
     ptime_ms: int
     protocol: str = AVP
     crypto: CryptoLine | None = None
+    noise_payload_type: int | None = None
 
     @property
     def may_send(self) -> bool:
@@ -94,6 +102,7 @@ class Local:
     direction: str = SENDRECV
     protocol: str = AVP
     crypto: tuple[CryptoLine, ...] = ()
+    noise_payload_type: int | None = None
 
 
 def offered_formats(codecs: tuple[str, ...], prefer: str | None) -> tuple[Format, ...]:
@@ -112,6 +121,9 @@ def audio_section(local: Local) -> Media:
         listed.append(str(local.dtmf_payload_type))
         attributes.append(("rtpmap", f"{local.dtmf_payload_type} telephone-event/{CLOCK_RATE_HZ}"))
         attributes.append(("fmtp", f"{local.dtmf_payload_type} 0-15"))
+    if local.noise_payload_type is not None:
+        listed.append(str(local.noise_payload_type))
+        attributes.append(("rtpmap", f"{local.noise_payload_type} {_COMFORT_NOISE}/{CLOCK_RATE_HZ}"))
     attributes.append(("ptime", str(local.ptime_ms)))
     attributes += crypto_attributes(local.crypto)
     attributes.append((local.direction, None))
@@ -192,7 +204,15 @@ def answer_local(remote: Remote, current: str | None, codecs: tuple[str, ...], p
     if remote.address is None:
         # Hold by an unspecified address: it may send, nothing may be sent to it (section 8.4).
         direction = RECVONLY if direction in (SENDRECV, RECVONLY) else INACTIVE
-    return Local(port, tuple(ordered), remote.dtmf_payload_type, ptime_ms, direction, remote.protocol)
+    return Local(
+        port,
+        tuple(ordered),
+        remote.dtmf_payload_type,
+        ptime_ms,
+        direction,
+        remote.protocol,
+        noise_payload_type=remote.noise_payload_type,
+    )
 
 
 def answer_sections(description: SessionDescription, accepted: int, local: Local) -> tuple[Media, ...]:
@@ -222,11 +242,14 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
     names = _payload_types(media)
     formats: dict[str, Format] = {}
     dtmf: int | None = None
+    noise: int | None = None
     for number, name in names.items():
         if name in codecs and name not in formats:
             formats[name] = Format(name, number)
         elif name == "TELEPHONE-EVENT" and dtmf is None:
             dtmf = number
+        elif name == _COMFORT_NOISE and noise is None:
+            noise = number
     if not formats:
         raise UnusableSdp("the SDP has no codec in common with ours (" + ", ".join(codecs) + ")")
     held = is_unspecified(address)
@@ -241,6 +264,7 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
         _REVERSED[description.direction_of(media)],
         _ptime(media, ptime_ms),
         media.protocol,
+        noise_payload_type=noise,
     )
 
 
@@ -258,8 +282,7 @@ def _payload_types(media: Media) -> dict[int, str]:
         number = parse_number(text, 127)
         if number is None:
             continue
-        static = BY_NUMBER.get(number)
-        encoding_name = mapped.get(number, static.name if static is not None else None)
+        encoding_name = mapped.get(number, _STATIC_NAMES.get(number))
         if encoding_name is not None:
             listed[number] = encoding_name
     return listed
@@ -288,7 +311,8 @@ def _control(media: Media, address: str) -> tuple[str, int]:
 
 
 def _ptime(media: Media, default_ms: int) -> int:
-    wanted = parse_number((media.attribute("ptime") or "").partition(".")[0], PTIME_MS_MAX)
-    largest = parse_number((media.attribute("maxptime") or "").partition(".")[0], PTIME_MS_MAX)
-    ptime_ms = wanted if wanted is not None and wanted >= PTIME_MS_MIN else default_ms
-    return min(ptime_ms, largest) if largest is not None and largest >= PTIME_MS_MIN else ptime_ms
+    """The packet time it asks for, ours where it names none, never above its largest: in whole steps."""
+    wanted = parse_number((media.attribute("ptime") or "").partition(".")[0], _PTIME_READ_MS_MAX)
+    largest = parse_number((media.attribute("maxptime") or "").partition(".")[0], _PTIME_READ_MS_MAX)
+    ptime_ms = min(wanted or default_ms, largest or PTIME_MS_MAX, PTIME_MS_MAX)
+    return max(ptime_ms - ptime_ms % PTIME_STEP_MS, PTIME_MS_MIN)

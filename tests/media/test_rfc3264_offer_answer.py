@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from media.codecs.table import PCMA, PCMU, TELEPHONE_EVENT
+from media.codecs.table import COMFORT_NOISE, PCMA, PCMU, TELEPHONE_EVENT
 from media.errors import UnusableSdp
 from media.leg import LegProfile, MediaLeg
 from media.sdp.session import parse_description
@@ -74,7 +74,16 @@ class TestOffer:
         assert b"o=- 4711 3 " in made.offer("PCMA")
 
     @pytest.mark.parametrize(
-        "profile", [{"codecs": ()}, {"codecs": ("G729",)}, {"dtmf_payload_type": 8}, {"dtmf_payload_type": 128}]
+        "profile",
+        [
+            {"codecs": ()},
+            {"codecs": ("G729",)},
+            {"dtmf_payload_type": 8},
+            {"dtmf_payload_type": 128},
+            {"ptime_ms": 0},
+            {"ptime_ms": 25},
+            {"ptime_ms": 60},
+        ],
     )
     def test_impossible_profiles_are_refused(self, profile: dict[str, object]) -> None:
         with pytest.raises(ValueError, match="must be"):
@@ -157,13 +166,31 @@ class TestAnswerRead:
 
     @pytest.mark.parametrize(
         ("attributes", "ptime_ms"),
-        [("", 20), ("|a=ptime:30", 30), ("|a=ptime:40|a=maxptime:20", 20), ("|a=ptime:0", 20), ("|a=ptime:x", 20)],
+        [
+            ("", 30),
+            ("|a=ptime:10", 10),
+            ("|a=ptime:20", 20),
+            ("|a=ptime:40", 40),
+            ("|a=ptime:40|a=maxptime:20", 20),
+            ("|a=maxptime:20", 20),
+            ("|a=maxptime:150", 30),
+            ("|a=ptime:20.5", 20),
+            ("|a=ptime:25", 20),
+            ("|a=ptime:5", 10),
+            ("|a=ptime:240", 60),
+            ("|a=ptime:0", 30),
+            ("|a=ptime:x", 30),
+            ("|a=ptime:20|a=maxptime:0", 20),
+        ],
     )
-    def test_ptime(self, attributes: str, ptime_ms: int) -> None:
-        made = offered()
-        made.apply_answer(sdp("m=audio 4000 RTP/AVP 8" + attributes))
+    def test_trunk_case_12_the_packet_time_of_a_leg(self, attributes: str, ptime_ms: int) -> None:
+        made = offered(ptime_ms=30)
+        plan = made.apply_answer(sdp("m=audio 4000 RTP/AVP 8" + attributes))
         assert made.negotiated is not None
-        assert made.negotiated.ptime_ms == ptime_ms
+        assert (made.negotiated.ptime_ms, plan.ptime_ms) == (ptime_ms, ptime_ms)
+        answer, plan = made.answer_offer(sdp("m=audio 4000 RTP/AVP 8" + attributes))
+        assert plan.ptime_ms == ptime_ms
+        assert b"a=ptime:30\r\n" in answer, "what we want to get is the profile's, whatever we send"
 
     @pytest.mark.parametrize(
         ("attributes", "control"),
@@ -254,6 +281,32 @@ class TestAnswerGiven:
         made = leg()
         made.answer_offer(sdp("m=audio 4000 RTP/AVP 101|a=rtpmap:101 PCMA/8000"))
         assert "m=audio 20000 RTP/AVP 101 0 96" in made.offer(None).decode().split("\r\n")
+
+    @pytest.mark.parametrize(
+        ("formats", "number"),
+        [("8 13 101", 13), ("8 13 101|a=rtpmap:13 CN/8000", 13), ("8 98|a=rtpmap:98 CN/8000", 98)],
+    )
+    def test_rfc3389_comfort_noise_is_accepted_in_an_offer(self, formats: str, number: int) -> None:
+        made = leg()
+        answer, plan = made.answer_offer(sdp(f"m=audio 4000 RTP/AVP {formats}|a=rtpmap:101 telephone-event/8000"))
+        lines = answer.decode().split("\r\n")
+        assert f"a=rtpmap:{number} CN/8000" in lines
+        assert next(line for line in lines if line.startswith("m=")).split()[3:][-1] == str(number)
+        assert plan.noise_payload_type == number
+        assert (number, COMFORT_NOISE) in plan.receives
+
+    def test_rfc3389_comfort_noise_is_not_offered_and_an_answer_does_not_bring_it_in(self) -> None:
+        made = leg()
+        assert b" 13" not in made.offer(None)
+        plan = made.apply_answer(sdp("m=audio 4000 RTP/AVP 8 13"))
+        assert plan.noise_payload_type is None
+        assert COMFORT_NOISE not in dict(plan.receives).values()
+
+    @pytest.mark.parametrize("formats", ["8 99|a=rtpmap:99 CN/16000", "8 13|a=rtpmap:13 CN/32000"])
+    def test_rfc3389_comfort_noise_of_another_clock_rate_is_left_out(self, formats: str) -> None:
+        answer, plan = leg().answer_offer(sdp(f"m=audio 4000 RTP/AVP {formats}"))
+        assert plan.noise_payload_type is None
+        assert b"CN" not in answer
 
     def test_the_codec_in_use_stays_in_use(self) -> None:
         made = offered()
