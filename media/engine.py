@@ -171,9 +171,9 @@ class MediaEngine:
         return self._find(leg).leg.codec
 
     def play(self, leg: str, tone: str) -> None:
-        """Let a leg hear "ringback", "busy", "congestion", "unreachable" or "balance_warning" (ValueError for others)
-        in place of the tone it hears. Those but ringback end by themselves with `PlaybackFinished` and replace
-        relayed audio meanwhile; ringback gives way to it."""
+        """Let a leg hear "ringback", "busy", "congestion", "unreachable", "balance_warning" or the announcement
+        "unknown_caller" (ValueError for others) in place of what is being played to it. Those but ringback end by
+        themselves with `PlaybackFinished` and replace relayed audio meanwhile; ringback gives way to it."""
         self._path.play(self._find(leg).stream, self._player.plan(tone))
 
     def stop_playing(self, leg: str) -> None:

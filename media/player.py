@@ -1,14 +1,15 @@
-"""The tones a leg can be made to hear, by name, encoded once."""
+"""The tones and announcements a leg can be made to hear, by name, encoded once."""
 
 from media.packet_path.interface import PlaybackPlan
+from media.prompts.bundled import PROMPTS, load
 from media.tones import CADENCES, prepare
 
 
 class Player:
-    """All tones ready to be sent. Ringback gives way to relayed audio; a tone with an end replaces it."""
+    """Everything ready to be sent. Ringback gives way to relayed audio; what has an end replaces it."""
 
     def __init__(self) -> None:
-        tones = (prepare(cadence) for cadence in CADENCES)
+        tones = (*(prepare(cadence) for cadence in CADENCES), *(load(name) for name in PROMPTS))
         self._plans = {tone.name: PlaybackPlan(tone, overrides=not tone.endless) for tone in tones}
 
     def plan(self, tone: str) -> PlaybackPlan:

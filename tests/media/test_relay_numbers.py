@@ -9,37 +9,21 @@ from hypothesis import strategies as st
 
 from media.codecs.g711 import ALAW_TO_ULAW
 from media.codecs.table import PCMA, PCMU
-from media.events import DigitPressed, MediaStarted, PlaybackFinished
-from media.rtp.dtmf import event_payloads
+from media.events import MediaStarted, PlaybackFinished
 from media.rtp.packet import RtpPacket
 from media.tones import BALANCE_WARNING, RINGBACK, prepare
-from tests.support.relay_bed import FRAME_S, Party, RelayBed
+from tests.support.relay_bed import (
+    FRAME_S,
+    Party,
+    RelayBed,
+    assert_continuous,
+    assert_timestamps_grow,
+    bridged,
+    signed,
+)
 
 RINGBACK_TONE = prepare(RINGBACK)
 WARNING_TONE = prepare(BALANCE_WARNING)
-
-
-def signed(difference: int, bits: int) -> int:
-    half = 1 << (bits - 1)
-    return (difference + half) % (1 << bits) - half
-
-
-def assert_continuous(packets: list[RtpPacket]) -> None:
-    assert len({packet.ssrc for packet in packets}) <= 1
-    for before, after in itertools.pairwise(packets):
-        assert (after.sequence - before.sequence) & 0xFFFF == 1
-
-
-def assert_timestamps_grow(packets: list[RtpPacket]) -> None:
-    for before, after in itertools.pairwise(packets):
-        assert signed(after.timestamp - before.timestamp, 32) > 0
-
-
-def bridged(codec_a: int = PCMA, codec_b: int = PCMA) -> tuple[RelayBed, Party, Party]:
-    bed = RelayBed()
-    a, b = bed.party("a", codec=codec_a), bed.party("b", codec=codec_b)
-    bed.table.bridge(a.stream, b.stream, bed.now)
-    return bed, a, b
 
 
 def test_bridged_audio_arrives_under_our_own_numbers() -> None:
@@ -275,58 +259,6 @@ def test_unmapped_payload_types_never_pass_and_leave_no_gap() -> None:
     assert a.stream.figures().dropped["unmapped"] == 4
 
 
-def test_comfort_noise_resets_the_clock_of_silence() -> None:
-    bed, a, b = bridged()
-    bed.talk(a, b, packets=1)
-    for _ in range(60):
-        bed.run(1.0, step_s=0.02)
-        a.send(b"\x40", 13)
-        b.send()
-    assert not [event for event in bed.events if not isinstance(event, MediaStarted)]
-
-
-def test_rfc3389_comfort_noise_passes_to_a_leg_that_takes_it_and_to_no_other() -> None:
-    bed = RelayBed()
-    a, b, c = bed.party("a", noise=13), bed.party("b", noise=98, ptime_ms=30), bed.party("c", noise=None)
-    bed.table.bridge(a.stream, b.stream, bed.now)
-    bed.talk(a, packets=3)
-    began = a.timestamp
-    a.send(b"\x40\x01", 13)
-    a.timestamp = began + 8000
-    bed.run(1.0)
-    bed.talk(a, packets=3)
-    heard = b.heard()
-    assert_continuous(heard)
-    [noise] = [packet for packet in heard if packet.payload_type == 98]
-    assert noise.payload == b"\x40\x01"
-    assert signed(noise.timestamp - heard[0].timestamp, 32) == 480
-    assert a.stream.figures().dropped["unmapped"] == 0
-    bed.table.bridge(a.stream, c.stream, bed.now)
-    bed.talk(a, packets=1)
-    a.send(b"\x40\x01", 13)
-    bed.talk(a, packets=1)
-    heard = c.heard()
-    assert [packet.payload_type for packet in heard] == [PCMA, PCMA]
-    assert_continuous(heard)
-    assert a.stream.figures().dropped["unmapped"] == 1
-
-
-def test_rfc3389_comfort_noise_is_no_audio_for_the_recorder() -> None:
-    bed = RelayBed()
-    a, b = bed.party("a", noise=13), bed.party("b", noise=13)
-    bed.table.bridge(a.stream, b.stream, bed.now)
-    kept: list[int] = []
-
-    class Codecs:
-        def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
-            kept.append(codec)
-
-    bed.table.set_tap(a.stream, 0, Codecs())
-    for payload_type in (PCMA, 13, PCMA):
-        a.send(payload_type=payload_type)
-    assert kept == [PCMA, PCMA]
-
-
 def test_alaw_and_mulaw_are_translated_each_way() -> None:
     _bed, a, b = bridged(PCMA, PCMU)
     content = bytes(range(160))
@@ -524,95 +456,3 @@ def test_any_bytes_leave_the_relay_sound(packets: list[tuple[int, bytes]]) -> No
     heard = b.heard()
     assert len(heard) == 3
     assert_continuous(heard)
-
-
-def test_an_event_keeps_one_timestamp_its_marker_and_the_far_ends_payload_type() -> None:
-    bed = RelayBed()
-    a, b = bed.party("a"), bed.party("b", dtmf=96)
-    bed.table.bridge(a.stream, b.stream, bed.now)
-    bed.talk(a, packets=3)
-    at = a.timestamp
-    for index, payload in enumerate(event_payloads("5", 100)):
-        a.send_event(payload, at, marker=index == 0)
-        bed.run(FRAME_S)
-    a.timestamp = at + 160 * 7
-    bed.talk(a, packets=3)
-    heard = b.heard()
-    events = [packet for packet in heard if packet.payload_type == 96]
-    assert len(events) == 7
-    assert len({packet.timestamp for packet in events}) == 1
-    assert [packet.marker for packet in events] == [True] + [False] * 6
-    assert [packet.payload for packet in events] == list(event_payloads("5", 100))
-    assert_continuous(heard)
-    audio = [packet for packet in heard if packet.payload_type == PCMA]
-    assert signed(events[0].timestamp - audio[2].timestamp, 32) == 160
-    assert signed(audio[3].timestamp - events[0].timestamp, 32) == 160 * 7
-    assert [event for event in bed.events if not isinstance(event, MediaStarted)] == [DigitPressed("a", "5", 100)]
-
-
-def test_an_event_crosses_a_warning_with_one_timestamp() -> None:
-    bed, a, b = bridged()
-    bed.talk(a, packets=3)
-    bed.play(b, WARNING_TONE, overrides=True)
-    at = a.timestamp
-    for index, payload in enumerate(event_payloads("1", 200)):
-        a.send_event(payload, at, marker=index == 0)
-        bed.run(FRAME_S)
-    heard = b.heard()
-    events = [packet for packet in heard if packet.payload_type == 101]
-    assert len(events) == 12
-    assert len({packet.timestamp for packet in events}) == 1
-    assert_continuous(heard)
-
-
-def test_audio_after_a_switch_in_the_middle_of_an_event_is_true_to_the_clock() -> None:
-    bed, a, b = bridged()
-    bed.talk(a, packets=3)
-    at = a.timestamp
-    payloads = event_payloads("1", 400)
-    for index, payload in enumerate(payloads):
-        if index == 5:
-            bed.play(b, WARNING_TONE, overrides=True)
-        if index == 10:
-            bed.table.stop_playing(b.stream)
-        a.send_event(payload, at, marker=index == 0)
-        bed.run(FRAME_S)
-    a.timestamp = at + 160 * len(payloads)
-    bed.talk(a, packets=2)
-    heard = b.heard()
-    assert_continuous(heard)
-    (event_timestamp,) = {packet.timestamp for packet in heard if packet.payload_type == 101}
-    assert abs(signed(heard[-2].timestamp - event_timestamp, 32) - 160 * len(payloads)) <= 320
-    assert signed(heard[-1].timestamp - heard[-2].timestamp, 32) == 160
-
-
-@pytest.mark.parametrize("first", [True, False])
-def test_an_event_with_a_timestamp_of_its_own_making_does_not_throw_the_audio(first: bool) -> None:
-    bed, a, b = bridged()
-    bed.talk(a, packets=0 if first else 3)
-    payloads = event_payloads("1", 100)
-    for index, payload in enumerate(payloads):
-        a.send_event(payload, 0x70000000, marker=index == 0)
-        bed.run(FRAME_S)
-    a.timestamp += 160 * len(payloads)
-    bed.talk(a, packets=3)
-    heard = b.heard()
-    assert_continuous(heard)
-    span = signed(heard[-1].timestamp - heard[0].timestamp, 32)
-    assert abs(span - 160 * (len(heard) - 1)) <= 320
-    (event_timestamp,) = {packet.timestamp for packet in heard if packet.payload_type == 101}
-    assert abs(signed(event_timestamp - heard[0].timestamp, 32)) <= 160 * 3
-
-
-def test_events_do_not_go_to_a_leg_that_took_none() -> None:
-    bed = RelayBed()
-    a, b = bed.party("a"), bed.party("b", dtmf=None)
-    bed.table.bridge(a.stream, b.stream, bed.now)
-    bed.talk(a, packets=1)
-    for payload in event_payloads("5", 60):
-        a.send_event(payload, a.timestamp)
-    bed.talk(a, packets=1)
-    heard = b.heard()
-    assert [packet.payload_type for packet in heard] == [PCMA, PCMA]
-    assert_continuous(heard)
-    assert DigitPressed("a", "5", 60) in bed.events

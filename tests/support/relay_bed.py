@@ -1,5 +1,6 @@
 """A stream table without sockets, thread or clock: packets in by hand, what is sent kept."""
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,3 +166,26 @@ def remote_plan(
     return RemotePlan(
         remote, control, codec, codec, dtmf, receives, may_send, on_hold, renewed, may_receive, noise, ptime_ms
     )
+
+
+def signed(difference: int, bits: int) -> int:
+    half = 1 << (bits - 1)
+    return (difference + half) % (1 << bits) - half
+
+
+def assert_continuous(packets: list[RtpPacket]) -> None:
+    assert len({packet.ssrc for packet in packets}) <= 1
+    for before, after in itertools.pairwise(packets):
+        assert (after.sequence - before.sequence) & 0xFFFF == 1
+
+
+def assert_timestamps_grow(packets: list[RtpPacket]) -> None:
+    for before, after in itertools.pairwise(packets):
+        assert signed(after.timestamp - before.timestamp, 32) > 0
+
+
+def bridged(codec_a: int = PCMA, codec_b: int = PCMA) -> tuple[RelayBed, Party, Party]:
+    bed = RelayBed()
+    a, b = bed.party("a", codec=codec_a), bed.party("b", codec=codec_b)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    return bed, a, b

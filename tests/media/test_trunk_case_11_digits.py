@@ -1,0 +1,103 @@
+"""Hard case 11: digits are neither doubled nor lost on their way through (RFC 4733)."""
+
+import pytest
+
+from media.codecs.table import PCMA
+from media.events import DigitPressed, MediaStarted
+from media.rtp.dtmf import event_payloads
+from media.tones import BALANCE_WARNING, prepare
+from tests.support.relay_bed import FRAME_S, RelayBed, assert_continuous, bridged, signed
+
+WARNING_TONE = prepare(BALANCE_WARNING)
+
+
+def test_trunk_case_11_an_event_keeps_one_timestamp_its_marker_and_the_far_ends_payload_type() -> None:
+    bed = RelayBed()
+    a, b = bed.party("a"), bed.party("b", dtmf=96)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    bed.talk(a, packets=3)
+    at = a.timestamp
+    for index, payload in enumerate(event_payloads("5", 100)):
+        a.send_event(payload, at, marker=index == 0)
+        bed.run(FRAME_S)
+    a.timestamp = at + 160 * 7
+    bed.talk(a, packets=3)
+    heard = b.heard()
+    events = [packet for packet in heard if packet.payload_type == 96]
+    assert len(events) == 7
+    assert len({packet.timestamp for packet in events}) == 1
+    assert [packet.marker for packet in events] == [True] + [False] * 6
+    assert [packet.payload for packet in events] == list(event_payloads("5", 100))
+    assert_continuous(heard)
+    audio = [packet for packet in heard if packet.payload_type == PCMA]
+    assert signed(events[0].timestamp - audio[2].timestamp, 32) == 160
+    assert signed(audio[3].timestamp - events[0].timestamp, 32) == 160 * 7
+    assert [event for event in bed.events if not isinstance(event, MediaStarted)] == [DigitPressed("a", "5", 100)]
+
+
+def test_trunk_case_11_an_event_crosses_a_warning_with_one_timestamp() -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=3)
+    bed.play(b, WARNING_TONE, overrides=True)
+    at = a.timestamp
+    for index, payload in enumerate(event_payloads("1", 200)):
+        a.send_event(payload, at, marker=index == 0)
+        bed.run(FRAME_S)
+    heard = b.heard()
+    events = [packet for packet in heard if packet.payload_type == 101]
+    assert len(events) == 12
+    assert len({packet.timestamp for packet in events}) == 1
+    assert_continuous(heard)
+
+
+def test_trunk_case_11_audio_after_a_switch_in_the_middle_of_an_event_is_true_to_the_clock() -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=3)
+    at = a.timestamp
+    payloads = event_payloads("1", 400)
+    for index, payload in enumerate(payloads):
+        if index == 5:
+            bed.play(b, WARNING_TONE, overrides=True)
+        if index == 10:
+            bed.table.stop_playing(b.stream)
+        a.send_event(payload, at, marker=index == 0)
+        bed.run(FRAME_S)
+    a.timestamp = at + 160 * len(payloads)
+    bed.talk(a, packets=2)
+    heard = b.heard()
+    assert_continuous(heard)
+    (event_timestamp,) = {packet.timestamp for packet in heard if packet.payload_type == 101}
+    assert abs(signed(heard[-2].timestamp - event_timestamp, 32) - 160 * len(payloads)) <= 320
+    assert signed(heard[-1].timestamp - heard[-2].timestamp, 32) == 160
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_trunk_case_11_an_event_with_a_timestamp_of_its_own_making_does_not_throw_the_audio(first: bool) -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=0 if first else 3)
+    payloads = event_payloads("1", 100)
+    for index, payload in enumerate(payloads):
+        a.send_event(payload, 0x70000000, marker=index == 0)
+        bed.run(FRAME_S)
+    a.timestamp += 160 * len(payloads)
+    bed.talk(a, packets=3)
+    heard = b.heard()
+    assert_continuous(heard)
+    span = signed(heard[-1].timestamp - heard[0].timestamp, 32)
+    assert abs(span - 160 * (len(heard) - 1)) <= 320
+    (event_timestamp,) = {packet.timestamp for packet in heard if packet.payload_type == 101}
+    assert abs(signed(event_timestamp - heard[0].timestamp, 32)) <= 160 * 3
+
+
+def test_trunk_case_11_events_do_not_go_to_a_leg_that_took_none() -> None:
+    bed = RelayBed()
+    a, b = bed.party("a"), bed.party("b", dtmf=None)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    bed.talk(a, packets=1)
+    for payload in event_payloads("5", 60):
+        a.send_event(payload, a.timestamp)
+    bed.talk(a, packets=1)
+    heard = b.heard()
+    assert [packet.payload_type for packet in heard] == [PCMA, PCMA]
+    assert_continuous(heard)
+    assert DigitPressed("a", "5", 60) in bed.events
