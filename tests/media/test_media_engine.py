@@ -163,7 +163,7 @@ async def test_two_parties_hear_each_other_and_nobody_else(bench: Bench) -> None
             stranger.recv(100)
 
 
-async def test_ringback_early_media_bridge_without_a_seam(bench: Bench) -> None:
+async def test_trunk_case_13_ringback_early_media_bridge_without_a_seam(bench: Bench) -> None:
     a = bench.phone("c/a")
     bench.engine.play("c/a", "ringback")
     await until(lambda: len(a.listen()) >= 5)
@@ -199,7 +199,7 @@ async def test_an_early_answer_after_the_final_one_changes_nothing(bench: Bench)
     assert bench.engine.apply_answer("c/a", other.answer()).codec == "PCMU"
 
 
-async def test_alaw_meets_mulaw(bench: Bench) -> None:
+async def test_trunk_case_12_alaw_meets_mulaw(bench: Bench) -> None:
     a, b = bench.phone("c/a", 8), bench.phone("c/b", 0)
     bench.engine.bridge("c/a", "c/b")
     a.say(ALAW)
@@ -208,7 +208,7 @@ async def test_alaw_meets_mulaw(bench: Bench) -> None:
     assert b.heard[0].payload_type == 0
 
 
-async def test_digits_are_reported_once_and_relayed(bench: Bench) -> None:
+async def test_trunk_case_11_digits_are_reported_once_and_relayed(bench: Bench) -> None:
     a, b = bench.phone("c/a"), bench.phone("c/b")
     bench.engine.bridge("c/a", "c/b")
     for payload in event_payloads("#", 60):
@@ -219,7 +219,7 @@ async def test_digits_are_reported_once_and_relayed(bench: Bench) -> None:
     assert [event for event in bench.events if isinstance(event, DigitPressed)] == [DigitPressed("c/a", "#", 60)]
 
 
-async def test_nat_is_latched_once_and_armed_again_by_new_sdp(bench: Bench) -> None:
+async def test_trunk_case_14_nat_is_latched_once_and_armed_again_by_new_sdp(bench: Bench) -> None:
     a, b = bench.phone("c/a", profile=LegProfile(nat=True)), bench.phone("c/b")
     bench.engine.bridge("c/a", "c/b")
     with (
@@ -278,7 +278,7 @@ async def test_a_tone_ends_by_itself(bench: Bench) -> None:
         bench.engine.play("c/a", "symphony")
 
 
-async def test_hold_by_reinvite(bench: Bench) -> None:
+async def test_trunk_case_07_hold_by_reinvite(bench: Bench) -> None:
     a, b = bench.phone("c/a"), bench.phone("c/b")
     bench.engine.bridge("c/a", "c/b")
     b.say(ALAW)
@@ -338,7 +338,7 @@ async def test_statistics_of_a_leg(bench: Bench) -> None:
     await until(lambda: bench.engine.counters()["packets_relayed"] == 10)
 
 
-async def test_closing_frees_the_ports_after_their_rest_and_once(bench: Bench) -> None:
+async def test_trunk_case_15_closing_frees_the_ports_after_their_rest_and_once(bench: Bench) -> None:
     engine = bench.engine
     assert engine.ports_left() == 8
     for number in range(8):

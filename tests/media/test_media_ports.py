@@ -27,7 +27,7 @@ def base() -> int:
     return free_run(8)
 
 
-def test_pairs_are_even_and_odd_and_run_out(base: int) -> None:
+def test_trunk_case_15_pairs_are_even_and_odd_and_run_out(base: int) -> None:
     ports = Ports("127.0.0.1", base, base + 7, 30.0, Hand())
     pairs = [ports.open_pair() for _ in range(4)]
     try:
@@ -45,7 +45,7 @@ def test_pairs_are_even_and_odd_and_run_out(base: int) -> None:
             pair.rtcp.close()
 
 
-def test_an_odd_first_and_an_even_last_port_are_not_half_pairs() -> None:
+def test_trunk_case_15_an_odd_first_and_an_even_last_port_are_not_half_pairs() -> None:
     assert Ports("127.0.0.1", 20001, 20006, 1.0, Hand()).left() == 2
     assert Ports("127.0.0.1", 20001, 20002, 1.0, Hand()).left() == 0
 
@@ -56,7 +56,7 @@ def test_what_is_no_range_is_refused(ends: tuple[int, int]) -> None:
         Ports("127.0.0.1", *ends, 1.0, Hand())
 
 
-def test_a_freed_pair_rests_before_it_is_given_again(base: int) -> None:
+def test_trunk_case_15_a_freed_pair_rests_before_it_is_given_again(base: int) -> None:
     clock = Hand()
     ports = Ports("127.0.0.1", base, base + 1, 30.0, clock)
     for _ in range(2):
@@ -84,7 +84,7 @@ def test_the_longest_rested_pair_comes_first(base: int) -> None:
     assert order == [4, 6, 0, 2, 4]
 
 
-def test_a_port_that_another_holds_is_passed_over_and_nothing_leaks(base: int) -> None:
+def test_trunk_case_15_a_port_that_another_holds_is_passed_over_and_nothing_leaks(base: int) -> None:
     ports = Ports("127.0.0.1", base, base + 3, 30.0, Hand())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", base + 1))

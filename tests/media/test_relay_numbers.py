@@ -54,7 +54,7 @@ def test_numbers_wrap_around() -> None:
     assert a.stream.inbound.reception.figures().jitter_ms < 0.1
 
 
-def test_ringback_to_early_media_to_bridge_is_one_stream() -> None:
+def test_trunk_case_13_ringback_to_early_media_to_bridge_is_one_stream() -> None:
     bed = RelayBed()
     a, b = bed.party("a"), bed.party("b")
     bed.play(a, RINGBACK_TONE)
@@ -92,7 +92,7 @@ def test_early_media_goes_one_way() -> None:
     assert b.heard() == []
 
 
-def test_a_new_source_is_taken_at_any_time() -> None:
+def test_trunk_case_13_a_new_source_is_taken_at_any_time() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=3)
     a.ssrc, a.sequence, a.timestamp = 12345, 40000, 77
@@ -103,7 +103,7 @@ def test_a_new_source_is_taken_at_any_time() -> None:
     assert [packet.marker for packet in heard] == [True, False, False, True, False, False]
 
 
-def test_a_source_that_begins_anew_under_its_ssrc_is_taken() -> None:
+def test_trunk_case_13_a_source_that_begins_anew_under_its_ssrc_is_taken() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=3)
     a.sequence, a.timestamp = 30000, 5
@@ -115,7 +115,7 @@ def test_a_source_that_begins_anew_under_its_ssrc_is_taken() -> None:
     assert a.stream.inbound.reception.figures().lost == 0
 
 
-def test_a_pause_without_timestamps_is_made_true_to_the_clock() -> None:
+def test_trunk_case_13_a_pause_without_timestamps_is_made_true_to_the_clock() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=2)
     before = b.heard()[-1]
@@ -177,7 +177,7 @@ def test_a_packet_as_long_as_the_buffer_was_cut_and_is_dropped() -> None:
     assert bed.events == []
 
 
-def test_a_change_of_the_sinks_codec_changes_what_is_relayed_to_it() -> None:
+def test_trunk_case_12_a_change_of_the_sinks_codec_changes_what_is_relayed_to_it() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=1)
     bed.connect(b, codec=PCMU, dtmf=None, renewed=False)
@@ -247,7 +247,7 @@ def test_a_packet_from_before_a_switch_is_too_late() -> None:
     assert a.stream.figures().dropped["late"] == 1
 
 
-def test_unmapped_payload_types_never_pass_and_leave_no_gap() -> None:
+def test_trunk_case_12_unmapped_payload_types_never_pass_and_leave_no_gap() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=2)
     for payload_type in (13, 18, 96, 127):
@@ -259,7 +259,7 @@ def test_unmapped_payload_types_never_pass_and_leave_no_gap() -> None:
     assert a.stream.figures().dropped["unmapped"] == 4
 
 
-def test_alaw_and_mulaw_are_translated_each_way() -> None:
+def test_trunk_case_12_alaw_and_mulaw_are_translated_each_way() -> None:
     _bed, a, b = bridged(PCMA, PCMU)
     content = bytes(range(160))
     a.send(content, PCMA)
@@ -311,7 +311,7 @@ def test_a_warning_replaces_the_audio_for_its_length_only() -> None:
     assert len(b.heard()) == 80
 
 
-def test_a_leg_on_hold_is_sent_nothing_and_resumes_in_order() -> None:
+def test_trunk_case_07_a_leg_on_hold_is_sent_nothing_and_resumes_in_order() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=3)
     bed.connect(b, may_send=False, on_hold=True, renewed=False)
@@ -337,7 +337,7 @@ def test_what_cannot_be_sent_is_counted_and_nothing_stops() -> None:
     assert b.stream.figures().dropped["send_failed"] == 3
 
 
-def test_a_starved_leg_gets_silence_until_its_source_comes_back() -> None:
+def test_trunk_case_10_a_starved_leg_gets_silence_until_its_source_comes_back() -> None:
     bed, a, b = bridged()
     bed.talk(a, b, packets=5)
     before = b.heard()
@@ -416,7 +416,9 @@ MOVES: list[Move] = [talk, new_source, restart, ring, warn, stop, wait, stall, h
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(MOVES), max_size=14))
-def test_whatever_happens_numbers_are_continuous_and_timestamps_keep_to_the_clock(moves: list[Move]) -> None:
+def test_trunk_case_13_whatever_happens_numbers_are_continuous_and_timestamps_keep_to_the_clock(
+    moves: list[Move],
+) -> None:
     bed, a, b = bridged()
     began = bed.now
     first: RtpPacket | None = None

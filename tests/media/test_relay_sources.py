@@ -43,7 +43,7 @@ def taken(party: Party, other: Party, source: tuple[str, int] | None) -> bool:
     return len(other.heard()) == 1
 
 
-def test_nothing_is_taken_before_the_first_sdp() -> None:
+def test_trunk_case_14_nothing_is_taken_before_the_first_sdp() -> None:
     bed = RelayBed()
     a, b = bed.party("a", connect=False), bed.party("b")
     bed.table.bridge(a.stream, b.stream, bed.now)
@@ -53,7 +53,7 @@ def test_nothing_is_taken_before_the_first_sdp() -> None:
 
 
 @pytest.mark.parametrize("source", [STRANGER, ("192.0.2.1", 4002)])
-def test_only_the_sdps_address_and_port_is_taken(source: tuple[str, int]) -> None:
+def test_trunk_case_14_only_the_sdps_address_and_port_is_taken(source: tuple[str, int]) -> None:
     _, a, b = pair()
     assert not taken(a, b, source)
     assert taken(a, b, a.address)
@@ -62,7 +62,7 @@ def test_only_the_sdps_address_and_port_is_taken(source: tuple[str, int]) -> Non
     assert a.wire.sent_to == []
 
 
-def test_declared_networks_are_taken_from_any_port_and_media_still_goes_to_the_sdps_address() -> None:
+def test_trunk_case_14_declared_networks_are_taken_from_any_port_and_media_still_goes_to_the_sdps_address() -> None:
     _, a, b = pair(networks=(network("198.51.100.0/24"), network("2001:db8::/32")))
     assert taken(a, b, ("198.51.100.200", 9))
     assert taken(a, b, ("2001:db8::7", 9))
@@ -74,7 +74,7 @@ def test_declared_networks_are_taken_from_any_port_and_media_still_goes_to_the_s
 
 
 class TestLatching:
-    def test_the_first_valid_rtp_is_latched_and_nothing_else_afterwards(self) -> None:
+    def test_trunk_case_14_the_first_valid_rtp_is_latched_and_nothing_else_afterwards(self) -> None:
         _, a, b = pair(nat=True)
         a.give_bytes(b"\x00\x01\x00\x00!\x12\xa4B", source=STRANGER)  # STUN is not RTP
         real = ("203.0.113.9", 62000)
@@ -85,21 +85,21 @@ class TestLatching:
         assert not taken(a, b, a.address)
         assert a.stream.figures().dropped["stranger"] == 3
 
-    def test_media_goes_to_the_latched_address(self) -> None:
+    def test_trunk_case_14_media_goes_to_the_latched_address(self) -> None:
         _, a, b = pair(nat=True)
         b.send()
         a.send(source=("203.0.113.9", 62000))
         b.send()
         assert a.wire.sent_to == [a.address, ("203.0.113.9", 62000)]
 
-    def test_the_window_shuts(self) -> None:
+    def test_trunk_case_14_the_window_shuts(self) -> None:
         bed, a, b = pair(nat=True)
         bed.run(LATCH_WINDOW_S + 0.1)
         assert not taken(a, b, STRANGER)
         assert taken(a, b, a.address)
         assert not taken(a, b, STRANGER)
 
-    def test_new_sdp_arms_it_again_and_the_same_sdp_does_not(self) -> None:
+    def test_trunk_case_14_new_sdp_arms_it_again_and_the_same_sdp_does_not(self) -> None:
         bed, a, b = pair(nat=True)
         first, second = ("203.0.113.9", 62000), ("203.0.113.10", 62000)
         assert taken(a, b, first)
@@ -109,13 +109,13 @@ class TestLatching:
         assert taken(a, b, second)
         assert not taken(a, b, first)
 
-    def test_only_declared_networks_are_latched_where_there_are_any(self) -> None:
+    def test_trunk_case_14_only_declared_networks_are_latched_where_there_are_any(self) -> None:
         _, a, b = pair(nat=True, networks=(network("198.51.100.0/24"),))
         assert not taken(a, b, STRANGER)
         assert taken(a, b, ("198.51.100.9", 1234))
         assert not taken(a, b, ("198.51.100.10", 1234))
 
-    def test_rtcp_does_not_latch(self) -> None:
+    def test_trunk_case_14_rtcp_does_not_latch(self) -> None:
         bed, a, b = pair(nat=True)
         report = build_report(Report(1, None, ()))
         a.give_bytes(report, source=STRANGER)
@@ -126,7 +126,7 @@ class TestLatching:
         assert bed.events == [MediaStarted("a", bed.now)]
 
     @given(st.lists(st.sampled_from([STRANGER, ("203.0.113.9", 1), ("192.0.2.1", 4000)]), min_size=1, max_size=12))
-    def test_one_source_at_most_is_ever_taken(self, sources: list[tuple[str, int]]) -> None:
+    def test_trunk_case_14_one_source_at_most_is_ever_taken(self, sources: list[tuple[str, int]]) -> None:
         _, a, b = pair(nat=True)
         assert {source for source in sources if taken(a, b, source)} == {sources[0]}
 
@@ -143,7 +143,7 @@ def test_media_started_comes_once_for_each_new_sdp() -> None:
     assert bed.events == [MediaStarted("a", bed.now)] * 2
 
 
-def test_an_old_style_hold_keeps_the_source_and_stops_sending() -> None:
+def test_trunk_case_07_an_old_style_hold_keeps_the_source_and_stops_sending() -> None:
     bed, a, b = pair()
     a.send()
     b.heard()
@@ -173,14 +173,14 @@ class TestSilence:
         assert sorted(event.leg for event in self.lost(bed)) == ["a", "b"]
         assert all(TIMEOUTS.bridged_s <= event.idle_s <= TIMEOUTS.bridged_s + 0.5 for event in self.lost(bed))
 
-    def test_a_bridged_leg_that_never_sent_is_lost_too(self) -> None:
+    def test_trunk_case_10_a_bridged_leg_that_never_sent_is_lost_too(self) -> None:
         bed, _, b = pair()
         for _ in range(50):
             b.send()
             self.idle(bed, 1.0)
         assert [event.leg for event in self.lost(bed)] == ["a"]
 
-    def test_a_bridge_begins_the_count(self) -> None:
+    def test_trunk_case_10_a_bridge_begins_the_count(self) -> None:
         bed = RelayBed()
         a, b = bed.party("a"), bed.party("b")
         self.idle(bed, 60.0)
@@ -188,7 +188,7 @@ class TestSilence:
         self.idle(bed, TIMEOUTS.bridged_s - 1)
         assert self.lost(bed) == []
 
-    def test_before_the_bridge_only_media_that_had_started_is_missed(self) -> None:
+    def test_trunk_case_10_before_the_bridge_only_media_that_had_started_is_missed(self) -> None:
         bed = RelayBed()
         a, _ = bed.party("a"), bed.party("b")
         a.send()
@@ -247,7 +247,7 @@ class TestSilence:
             self.idle(bed, 5.0)
         assert self.lost(bed) == []
 
-    def test_it_is_missed_again_when_it_came_back_and_went(self) -> None:
+    def test_trunk_case_10_it_is_missed_again_when_it_came_back_and_went(self) -> None:
         bed, a, b = pair()
         bed.talk(a, b, packets=1)
         self.idle(bed, 46.0)
@@ -389,7 +389,7 @@ def test_the_tap_gets_what_each_party_said_before_it_is_translated() -> None:
     assert len(tap.kept) == 2
 
 
-def test_a_digit_whose_end_is_lost_is_reported_by_the_clock() -> None:
+def test_trunk_case_11_a_digit_whose_end_is_lost_is_reported_by_the_clock() -> None:
     bed, a, _ = pair()
     for payload in event_payloads("8", 60)[:2]:
         a.send_event(payload, 777)

@@ -353,7 +353,7 @@ class TestAnswerGiven:
             versions.append(next(line for line in lines if line.startswith("o=")).split()[2])
         assert versions == ["1", "1", "2", "2", "3"]
 
-    def test_every_other_stream_is_refused_in_its_place(self) -> None:
+    def test_trunk_case_08_every_other_stream_is_refused_in_its_place(self) -> None:
         lines = self.answer(
             leg(),
             "m=video 4100 RTP/AVP 31 34|a=rtpmap:31 H261/90000",
@@ -385,7 +385,7 @@ class TestAnswerGiven:
         "media",
         ["m=image 4000 udptl t38", "m=audio 0 RTP/AVP 8", "m=audio 4000 RTP/SAVP 8", "m=audio 4000 RTP/AVP 18"],
     )
-    def test_an_offer_without_audio_we_can_take_is_refused_and_changes_nothing(self, media: str) -> None:
+    def test_trunk_case_08_an_offer_without_audio_we_can_take_is_refused_and_changes_nothing(self, media: str) -> None:
         made = offered()
         made.apply_answer(sdp("m=audio 4000 RTP/AVP 8"))
         before, own = made.negotiated, made.offer(None)

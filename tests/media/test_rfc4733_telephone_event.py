@@ -14,11 +14,11 @@ def press(
 
 
 @pytest.mark.parametrize("digit", DIGITS)
-def test_each_digit_is_reported_once_with_its_length(digit: str) -> None:
+def test_trunk_case_11_each_digit_is_reported_once_with_its_length(digit: str) -> None:
     assert press(DigitWatch(), event_payloads(digit, 100), 1600) == [PressedDigit(digit, 100)]
 
 
-def test_payloads_grow_and_end_three_times() -> None:
+def test_trunk_case_11_payloads_grow_and_end_three_times() -> None:
     events = [parse_event(payload) for payload in event_payloads("5", 100, interval_ms=20)]
     assert [(event.duration, event.end) for event in events if event] == [
         (160, False),
@@ -33,7 +33,7 @@ def test_payloads_grow_and_end_three_times() -> None:
 
 
 @given(st.lists(st.sampled_from(range(7)), max_size=20))
-def test_lost_repeated_and_reordered_packets_never_double_a_digit(order: list[int]) -> None:
+def test_trunk_case_11_lost_repeated_and_reordered_packets_never_double_a_digit(order: list[int]) -> None:
     watch = DigitWatch()
     payloads = event_payloads("7", 100)
     found = press(watch, tuple(payloads[index] for index in order), 1600)
@@ -46,7 +46,7 @@ def test_two_presses_of_one_key_are_two() -> None:
     assert len(press(watch, event_payloads("1", 60), 1600) + press(watch, event_payloads("1", 60), 4000)) == 2
 
 
-def test_a_lost_end_is_ended_by_time() -> None:
+def test_trunk_case_11_a_lost_end_is_ended_by_time() -> None:
     watch = DigitWatch()
     assert press(watch, event_payloads("9", 100)[:3], 1600, now=5.0) == []
     assert watch.sweep(5.2) == ()
@@ -56,13 +56,13 @@ def test_a_lost_end_is_ended_by_time() -> None:
     assert press(watch, event_payloads("9", 100)[-3:], 1600, now=5.5) == []
 
 
-def test_a_lost_end_is_ended_by_the_next_key() -> None:
+def test_trunk_case_11_a_lost_end_is_ended_by_the_next_key() -> None:
     watch = DigitWatch()
     press(watch, event_payloads("1", 100)[:2], 1600)
     assert press(watch, event_payloads("2", 100), 3200) == [PressedDigit("1", 40), PressedDigit("2", 100)]
 
 
-def test_late_packets_of_the_key_before_do_not_end_the_new_one() -> None:
+def test_trunk_case_11_late_packets_of_the_key_before_do_not_end_the_new_one() -> None:
     watch = DigitWatch()
     press(watch, event_payloads("1", 100), 1600)
     press(watch, event_payloads("2", 100)[:2], 3200)
@@ -70,7 +70,7 @@ def test_late_packets_of_the_key_before_do_not_end_the_new_one() -> None:
     assert watch.pressed
 
 
-def test_segments_of_a_long_event_are_one_press() -> None:
+def test_trunk_case_11_segments_of_a_long_event_are_one_press() -> None:
     watch = DigitWatch()
     first = EventPayload(3, False, 10, 0xFFFF).render()
     second = EventPayload(3, False, 10, 800).render()
@@ -80,7 +80,7 @@ def test_segments_of_a_long_event_are_one_press() -> None:
     assert watch.packet(1, 1000 + 0xFFFF, last, 0.2) == (PressedDigit("3", 0xFFFF // 8 + 1000),)
 
 
-def test_the_same_timestamp_of_another_source_is_another_press() -> None:
+def test_trunk_case_11_the_same_timestamp_of_another_source_is_another_press() -> None:
     watch = DigitWatch()
     assert (
         len(press(watch, event_payloads("4", 60), 1600, ssrc=1) + press(watch, event_payloads("4", 60), 1600, ssrc=2))

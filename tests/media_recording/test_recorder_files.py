@@ -81,7 +81,7 @@ def test_a_recording_from_bridge_to_hang_up(bench):
     assert bench.writer.live == 0
 
 
-def test_the_file_is_valid_and_grows_every_second_while_the_call_lives(bench):
+def test_trunk_case_16_the_file_is_valid_and_grows_every_second_while_the_call_lives(bench):
     bench.begin()
     part = part_of(bench.root / WAV)
     lengths = []
@@ -100,7 +100,7 @@ def test_what_was_written_beyond_the_end_is_cut_off(bench):
     assert len(samples(bench.root / WAV)[0]) == 16_000
 
 
-def test_a_full_queue_leaves_a_counted_gap_and_no_offset(bench):
+def test_trunk_case_16_a_full_queue_leaves_a_counted_gap_and_no_offset(bench):
     tap = bench.begin(limit=10)
     speak(tap, 0, 0, 15)
     bench.writer.turn(START + 0.3)
@@ -333,7 +333,7 @@ while True:
 """
 
 
-def test_a_killed_process_leaves_a_recording_that_recovery_finishes(tmp_path):
+def test_trunk_case_16_a_killed_process_leaves_a_recording_that_recovery_finishes(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-c", ENDLESS_RECORDER, str(tmp_path), WAV],
         stdout=subprocess.PIPE,

@@ -66,7 +66,7 @@ def test_both_sides_lie_at_their_own_arrival():
     assert list(right[4000 : 4000 + 2 * FRAME]) == [ALAW_TO_LINEAR[mark] for mark in (4, 5) for _ in range(FRAME)]
 
 
-def test_a_lost_packet_is_silence_of_its_length():
+def test_trunk_case_16_a_lost_packet_is_silence_of_its_length():
     timeline = Timeline(START)
     for index in (0, 1, 3):
         timeline.put(LEFT, START + index * 0.02, index * FRAME, 7, PCMU, payload(index + 1))
@@ -130,7 +130,7 @@ def test_the_timestamp_wraps_around():
     assert list(left) == [ULAW_TO_LINEAR[mark] for mark in range(1, 11) for _ in range(FRAME)]
 
 
-def test_a_new_source_starts_at_its_arrival():
+def test_trunk_case_16_a_new_source_starts_at_its_arrival():
     timeline = Timeline(START)
     packets(timeline, LEFT, [1, 2])
     packets(timeline, LEFT, [3, 4], first_at=1.0, timestamp=99, ssrc=8)
@@ -161,7 +161,7 @@ def test_a_timestamp_jump_anchors_to_arrival_again(jump):
     assert timeline.reanchored == 1
 
 
-def test_a_hold_that_stops_the_timestamps_is_silence_as_long_as_it_was():
+def test_trunk_case_16_a_hold_that_stops_the_timestamps_is_silence_as_long_as_it_was():
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] * 10)
     packets(timeline, LEFT, [2] * 10, first_at=5.0, timestamp=1000 + 10 * FRAME)
@@ -192,7 +192,7 @@ def test_a_first_packet_that_came_late_does_not_hold_the_others_back():
 
 
 @pytest.mark.parametrize("ppm", [50, -50])
-def test_two_hours_of_clock_drift_never_exceed_the_limit(ppm):
+def test_trunk_case_16_two_hours_of_clock_drift_never_exceed_the_limit(ppm):
     """A packet a second stands for the rest; one in ten minutes is marked and looked for where it came out."""
     timeline = Timeline(START)
     mark = ULAW_TO_LINEAR[2].to_bytes(2, "little", signed=True)
@@ -214,7 +214,7 @@ def test_two_hours_of_clock_drift_never_exceed_the_limit(ppm):
 
 
 @pytest.mark.parametrize("length_s", [0.0, 0.003, 0.5, 12.3456, 65.0])
-def test_the_length_is_the_talk_time_whatever_came(length_s):
+def test_trunk_case_16_the_length_is_the_talk_time_whatever_came(length_s):
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] * 5, first_at=-0.05)
     packets(timeline, RIGHT, [1] * 5, first_at=length_s - 0.03)

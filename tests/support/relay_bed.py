@@ -164,7 +164,18 @@ def remote_plan(
         receives = (*receives, (noise, COMFORT_NOISE))
     control = None if remote is None else (remote[0], remote[1] + 1)
     return RemotePlan(
-        remote, control, codec, codec, dtmf, receives, may_send, on_hold, renewed, may_receive, noise, ptime_ms
+        remote,
+        control,
+        codec,
+        codec,
+        dtmf,
+        receives,
+        may_send,
+        on_hold,
+        renewed,
+        may_receive,
+        noise_payload_type=noise,
+        ptime_ms=ptime_ms,
     )
 
 
