@@ -13,8 +13,9 @@ import pytest
 from b2bua.tokens import SystemTokens
 from media.codecs.g711 import ALAW_TO_ULAW
 from media.engine import LegProfile, MediaEngine, MediaSettings
-from media.errors import PortsExhausted, UnknownLeg, UnusableSdp
+from media.errors import MediaOverloaded, PortsExhausted, UnknownLeg, UnusableSdp
 from media.events import DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished
+from media.packet_path.python_path import PythonPacketPath
 from media.rtp.dtmf import event_payloads
 from media.rtp.packet import RtpPacket, parse_packet
 from media.statistics import LegStatistics
@@ -191,6 +192,62 @@ async def test_trunk_case_13_ringback_early_media_bridge_without_a_seam(bench: B
     assert [packet.marker for packet in a.heard[spoken[0] :]][:2] == [True, False]
 
 
+async def test_a_call_that_arrives_hears_early_media_before_its_ack(bench: Bench) -> None:
+    engine = bench.engine
+    engine.open_leg("c/a", LegProfile())
+    a = Phone(8)
+    try:
+        answer = engine.answer_offer("c/a", a.answer())
+        found = re.search(rb"m=audio (\d+) ", answer)
+        assert found is not None
+        a.peer = ("127.0.0.1", int(found[1]))
+        assert engine.answer("c/a") == answer, "the 200 says what the 183 said"
+        b = bench.phone("c/b", answered=False)
+        engine.relay_early("c/b", "c/a")
+        engine.apply_answer("c/b", b.answer(), early=True)
+        b.say(b"\x55" * 160)
+        await until(lambda: len(a.listen()) == 1)
+        a.say(b"\x44" * 160)
+        await until(lambda: engine.statistics("c/a").packets_received == 1)
+        assert b.listen() == []
+        engine.apply_answer("c/b", b.answer())
+        engine.bridge("c/a", "c/b")
+        a.say(b"\x44" * 160)
+        await until(lambda: len(b.listen()) == 1)
+    finally:
+        a.socket.close()
+
+
+async def test_a_call_that_arrives_without_an_offer_is_made_one_and_answers_in_its_ack(bench: Bench) -> None:
+    engine = bench.engine
+    a, b = bench.phone("c/a", answered=False), bench.phone("c/b")
+    engine.bridge("c/a", "c/b")
+    with pytest.raises(ValueError, match="has been answered"):
+        engine.answer("c/a")
+    assert engine.apply_answer("c/a", a.answer()).codec == "PCMA"
+    b.say(ALAW)
+    await until(lambda: len(a.listen()) == 1)
+
+
+async def test_trunk_case_15_a_leg_that_the_packet_path_refuses_gives_its_ports_back() -> None:
+    loop = asyncio.get_running_loop()
+    first, _ = _range()
+    full = PythonPacketPath(loop.time, lambda event: None, loop.call_soon_threadsafe, commands_max=0)
+    settings = MediaSettings("127.0.0.1", ports=(first, first + 1), port_rest_s=0.0)
+    engine = MediaEngine(settings, SystemTokens(), loop.time, lambda e: None, None, loop.call_soon_threadsafe, full)
+    try:
+        for _ in range(3):
+            with pytest.raises(MediaOverloaded):
+                engine.open_leg("x", LegProfile())
+            assert engine.ports_left() == 1
+        assert engine.close_leg("x") == LegStatistics()
+        for port in (first, first + 1):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+                again.bind(("127.0.0.1", port))
+    finally:
+        engine.close()
+
+
 async def test_an_early_answer_after_the_final_one_changes_nothing(bench: Bench) -> None:
     bench.phone("c/a")
     other = Phone(0)
@@ -273,7 +330,8 @@ async def test_a_tone_ends_by_itself(bench: Bench) -> None:
     a = bench.phone("c/a")
     bench.engine.play("c/a", "balance_warning")
     await until(lambda: PlaybackFinished("c/a", "balance_warning") in bench.events)
-    assert len(a.listen()) == 50
+    # A stall of this machine leaves frames out rather than send them late.
+    assert 40 <= len(a.listen()) <= 50
     with pytest.raises(ValueError, match="no tone"):
         bench.engine.play("c/a", "symphony")
 

@@ -1,0 +1,122 @@
+"""Descriptions as trunks write them: what is passed over, what is taken, what is refused (RFC 3264, 6337, 8866)."""
+
+import pytest
+
+from media.codecs.table import PCMA
+from media.errors import UnusableSdp
+from media.leg import LegProfile, MediaLeg
+
+HEAD = "v=0|o=- 1 1 IN IP4 198.51.100.7|s=-|c=IN IP4 198.51.100.7|t=0 0"
+
+
+def answered(*lines: str, address: str = "192.0.2.10", ends: str = "\r\n") -> tuple[list[str], MediaLeg]:
+    """Our answer's lines to an offer, and the leg that gave it."""
+    leg = MediaLeg("leg", LegProfile(), address, 20000, 4711)
+    text = "".join(line + ends for part in lines for line in part.split("|"))
+    answer, _ = leg.answer_offer(text.encode())
+    return answer.decode().split("\r\n"), leg
+
+
+def sections(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith("m=")]
+
+
+# (the offer's media lines, our m= lines)
+OFFERS = [
+    # Static payload types without a=rtpmap; a dynamic A-law.
+    ("m=audio 4000 RTP/AVP 8 0", ["m=audio 20000 RTP/AVP 8 0"]),
+    ("m=audio 4000 RTP/AVP 118|a=rtpmap:118 PCMA/8000", ["m=audio 20000 RTP/AVP 118"]),
+    # telephone-event at the rates of codecs that are not taken.
+    (
+        "m=audio 4000 RTP/AVP 96 97 8 98 99 100|a=rtpmap:96 opus/48000/2|a=rtpmap:97 AMR-WB/16000"
+        "|a=rtpmap:98 telephone-event/48000|a=rtpmap:99 telephone-event/16000|a=rtpmap:100 telephone-event/8000"
+        "|a=fmtp:96 useinbandfec=1;maxplaybackrate=16000|a=fmtp:98 0-15|a=fmtp:100 0-11,66,70",
+        ["m=audio 20000 RTP/AVP 8 100"],
+    ),
+    ("m=audio 4000 RTP/AVP 8 99|a=rtpmap:99 telephone-event/16000", ["m=audio 20000 RTP/AVP 8"]),
+    # The rtpmap of a static number that makes something else of it.
+    ("m=audio 4000 RTP/AVP 0 8|a=rtpmap:0 G729/8000", ["m=audio 20000 RTP/AVP 8"]),
+    # Streams that are refused in their places; nothing of BUNDLE, ICE or what nobody knows comes back.
+    (
+        "a=group:BUNDLE 0 1|a=ice-lite|m=audio 4000 RTP/AVP 8|a=mid:0|a=rtcp-mux|a=rtcp-fb:* nack|a=X-unknown:y"
+        "|a=candidate:1 1 UDP 1 198.51.100.7 4000 typ host|m=video 4002 RTP/AVP 99|a=mid:1|a=rtpmap:99 H264/90000",
+        ["m=audio 20000 RTP/AVP 8", "m=video 0 RTP/AVP 99"],
+    ),
+    (
+        "m=audio 4000 RTP/AVP 8|m=image 4002 udptl t38|a=T38FaxVersion:0",
+        ["m=audio 20000 RTP/AVP 8", "m=image 0 UDPTL t38"],
+    ),
+    ("m=image 4002 udptl t38|m=audio 4000 RTP/AVP 8", ["m=image 0 UDPTL t38", "m=audio 20000 RTP/AVP 8"]),
+    # A stream that is switched off is not the one that is taken.
+    ("m=audio 0 RTP/AVP 8|m=audio 4000 RTP/AVP 0", ["m=audio 0 RTP/AVP 8", "m=audio 20000 RTP/AVP 0"]),
+    ("m=audio 4000/2 RTP/AVP 8", ["m=audio 20000 RTP/AVP 8"]),
+    ("m=audio 4000 rtp/avp 8", ["m=audio 20000 RTP/AVP 8"]),
+]
+
+
+@pytest.mark.parametrize(("media", "ours"), OFFERS)
+@pytest.mark.parametrize("ends", ["\r\n", "\n"])
+def test_what_is_taken_of_an_offer(media: str, ours: list[str], ends: str) -> None:
+    lines, _ = answered(HEAD, media, ends=ends)
+    assert sections(lines) == ours
+    known = ("rtpmap:", "fmtp:", "ptime:", "sendrecv")
+    assert all(line[2:].startswith(known) for line in lines if line.startswith("a="))
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        "m=audio 4000 RTP/AVP *",
+        "m=audio 4000 RTP/AVP",
+        "m=audio 4000 RTP/AVP 18|a=rtpmap:18 G729/8000",
+        "m=audio 4000 UDP/TLS/RTP/SAVPF 8",
+        "m=audio 0 RTP/AVP 8",
+        "m=image 4002 udptl t38",
+        "m=image 4002 tcp t38",
+        "m=message 4000 TCP/MSRP *",
+    ],
+)
+def test_trunk_case_08_what_cannot_be_taken_is_refused(media: str) -> None:
+    with pytest.raises(UnusableSdp):
+        answered(HEAD, media)
+
+
+def test_trunk_case_08_the_audio_goes_on_where_t38_is_refused_and_comes_back_by_a_later_offer() -> None:
+    _, leg = answered(HEAD, "m=audio 4000 RTP/AVP 8")
+    own, settled = leg.answer(), leg.negotiated
+    with pytest.raises(UnusableSdp):
+        leg.answer_offer(HEAD.replace("|", "\r\n").encode() + b"\r\nm=image 4002 udptl t38\r\n")
+    assert (leg.answer(), leg.negotiated) == (own, settled)
+    again, plan = leg.answer_offer(HEAD.replace("|", "\n").encode() + b"\nm=audio 4000 RTP/AVP 8\n")
+    assert again == own, "nothing has changed, so neither has the version"
+    assert (plan.codec, plan.may_send) == (PCMA, True)
+
+
+def test_addresses_of_session_media_and_rtcp() -> None:
+    lines, leg = answered("v=0", "s=-", "t=0 0", "m=audio 4000 RTP/AVP 8", "c=IN IP4 198.51.100.9")
+    assert leg.negotiated is not None
+    assert leg.negotiated.remote == ("198.51.100.9", 4000)
+    assert sections(lines) == ["m=audio 20000 RTP/AVP 8"]
+    _, leg = answered(HEAD, "m=video 4002 RTP/AVP 99|c=IN IP4 198.51.100.9", "m=audio 4000 RTP/AVP 8")
+    assert leg.negotiated is not None
+    assert leg.negotiated.remote == ("198.51.100.7", 4000)
+
+
+def test_ipv6_is_taken_on_a_leg_with_ipv6_and_on_no_other() -> None:
+    offer = HEAD.replace("IN IP4 198.51.100.7", "IN IP6 2001:DB8::7")
+    lines, leg = answered(offer, "m=audio 4000 RTP/AVP 8|a=rtcp:4005 IN IP6 2001:db8:0::8", address="2001:db8::1")
+    assert "c=IN IP6 2001:db8::1" in lines
+    assert leg.negotiated is not None
+    assert leg.negotiated.remote == ("2001:db8::7", 4000)
+    with pytest.raises(UnusableSdp, match="other IP version"):
+        answered(offer, "m=audio 4000 RTP/AVP 8")
+
+
+def test_a_huge_description_is_read_up_to_its_limits_and_no_further() -> None:
+    filler = [f"a=x-filler-{number}:{'y' * 9}" for number in range(900)]
+    lines, _ = answered(HEAD, "m=audio 4000 RTP/AVP 8", *filler)
+    assert len("\r\n".join(lines)) < 300
+    with pytest.raises(UnusableSdp, match="more than 1000 lines"):
+        answered(HEAD, "m=audio 4000 RTP/AVP 8", *filler, *filler)
+    with pytest.raises(UnusableSdp, match="longer than"):
+        answered(HEAD, "m=audio 4000 RTP/AVP 8", "a=x:" + "y" * 66_000)
