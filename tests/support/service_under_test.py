@@ -83,6 +83,7 @@ async def service_under_test(
     media_ports: int = 400,
     rupees: int = 100_000,
     on_webhook: Callable[[Received], None] | None = None,
+    routes: Sequence[Mapping[str, object]] = (),
 ) -> AsyncIterator[ServiceUnderTest]:
     """Start it on free ports with these trunks; `sections` are laid over the test's own settings."""
     clock, tokens = SystemClock(), SystemTokens()
@@ -105,7 +106,7 @@ async def service_under_test(
         }
         for name, values in (sections or {}).items():
             settings[name] = {**settings.get(name, {}), **values}
-        config = await _configure(folder, settings, trunks)
+        config = await _configure(folder, settings, trunks, routes)
         under_test = ServiceUnderTest(
             folder=folder,
             config=config,
@@ -126,7 +127,10 @@ async def service_under_test(
 
 
 async def _configure(
-    folder: Path, settings: Mapping[str, Mapping[str, object]], trunks: Sequence[Mapping[str, object]]
+    folder: Path,
+    settings: Mapping[str, Mapping[str, object]],
+    trunks: Sequence[Mapping[str, object]],
+    routes: Sequence[Mapping[str, object]],
 ) -> Path:
     await run_once(*product("init", "--dir", str(folder)))
     file = folder / "maskbridge.toml"
@@ -135,6 +139,8 @@ async def _configure(
         existing = written.get(name)
         written[name] = {**existing, **values} if isinstance(existing, dict) else dict(values)
     written["trunks"] = [dict(table) for table in trunks]
+    if routes:
+        written["routes"] = [dict(table) for table in routes]
     file.write_text(to_toml(written), "utf-8")
     return file
 
