@@ -22,8 +22,6 @@ NOT_YET: Final = (
     NotYet("storage", "encrypt", "encryption of recordings"),
     NotYet("calls", "callback_window_s", "calling the masked number back"),
     NotYet("trunks", "register", "registration"),
-    NotYet("trunks", "challenge_username", "challenging a trunk's requests"),
-    NotYet("trunks", "challenge_password", "challenging a trunk's requests"),
     NotYet("trunks", "session_timer_s", "session timers"),
     NotYet("trunks", "session_timer_min_s", "session timers"),
     NotYet("trunks", "redirects", "following redirects"),

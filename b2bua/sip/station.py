@@ -10,6 +10,7 @@ from b2bua.sip.digest import Credentials, DigestClient
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.events import UsageEnded, UserAgentEvent
 from b2bua.sip.grammar import is_token, is_unsafe
+from b2bua.sip.guard import Guard
 from b2bua.sip.message import Request, Response, build_response
 from b2bua.sip.routing import (
     LocalAddress,
@@ -49,6 +50,7 @@ class Station:
         "counters",
         "dialogs",
         "events",
+        "guard",
         "layer",
         "may_reach",
         "outgoing",
@@ -70,6 +72,7 @@ class Station:
         self.tokens = tokens
         self.may_reach = may_reach
         self.policy_of = policy_of
+        self.guard = Guard(tokens)
         self.accepting = True
         self.timers = TimerQueue()
         self.outgoing: list[Outgoing] = []

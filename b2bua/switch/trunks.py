@@ -409,6 +409,7 @@ def _policy(config: TrunkConfig) -> PeerPolicy:
         session_timer_s=config.session_timer_s,
         session_timer_min_s=config.session_timer_min_s,
         challenge=challenge,
+        realm=config.domain,
     )
 
 

@@ -166,6 +166,52 @@ def test_a_challenged_bye_is_sent_again_with_credentials() -> None:
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
+@pytest.mark.parametrize(("status", "header", "answer_header"), KINDS)
+@pytest.mark.parametrize("method", ["UPDATE", "INFO"])
+def test_a_challenged_request_in_the_dialog_is_sent_again(
+    method: str, status: int, header: str, answer_header: str
+) -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call(credentials=CREDENTIALS)
+    handle = bench.user_agent.request_in_dialog(usage, method, bench.now)
+    [first] = requests(bench.take_sent())
+    [again] = requests(bench.receive(answer_to(first, status, headers=challenge(header=header))))
+    assert (again.method, again.cseq.number, again.to_tag) == (method, first.cseq.number + 1, "peer")
+    check(again, "n1", 1, answer_header)
+    assert bench.receive(answer_to(first, status, headers=challenge(header=header))) == []
+    bench.receive(answer_to(again, 200))
+    [event] = bench.events()
+    assert isinstance(event, RequestAnswered)
+    assert (event.request, event.response.status) == (handle, 200)
+
+
+def test_the_strongest_of_several_challenges_is_answered_and_unknown_ones_are_passed_over() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    offered = ["AKAv1-MD5", "MD5", "SHA-512-256", "SHA-256"]
+    headers = "\n".join(
+        f'WWW-Authenticate: Digest realm="trunk", nonce="{name}", qop="auth", algorithm={name}' for name in offered
+    )
+    _, again = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=headers)))
+    [value] = again.headers.get_fields("Authorization")
+    assert "algorithm=SHA-512-256" in value
+    assert 'nonce="SHA-512-256"' in value
+
+
+@pytest.mark.parametrize("algorithm", ["MD5-sess", "SHA-256-sess"])
+@pytest.mark.parametrize("qop", ["auth", "auth-int"])
+def test_session_algorithms_and_integrity_are_served(algorithm: str, qop: str) -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    header = f'WWW-Authenticate: Digest realm="trunk", nonce="n1", qop="{qop}", algorithm={algorithm}'
+    _, again = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=header)))
+    [value] = again.headers.get_fields("Authorization")
+    fields = dict(re.findall(r'(\w+)="?([^",]+)"?', value))
+    given = DigestInput(algorithm, "trunk", "n1", "INVITE", again.request_uri, again.body, qop, fields["cnonce"], 1)
+    assert (fields["qop"], fields["algorithm"]) == (qop, algorithm)
+    assert fields["response"] == digest_response(CREDENTIALS, given)
+
+
 def test_a_challenged_reinvite_is_acknowledged_and_sent_again() -> None:
     bench = Bench()
     usage, _, _ = bench.answered_call(credentials=CREDENTIALS)
