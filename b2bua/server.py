@@ -144,6 +144,9 @@ async def _drain(switch: Switch, timeout_s: float, stop: Stop) -> None:
         await asyncio.wait(waits[:1], timeout=SETTLE_S)
     for wait in waits:
         wait.cancel()
+    unregistered = asyncio.Event()
+    switch.unregister(unregistered.set)
+    await unregistered.wait()
 
 
 async def _tell_the_rest(process: Process) -> None:

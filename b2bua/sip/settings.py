@@ -102,7 +102,11 @@ class OutgoingInvite:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """A request outside any dialog to be sent, such as OPTIONS to a trunk."""
+    """A request outside any dialog to be sent, such as OPTIONS to a trunk.
+
+    `call_id` and `from_tag` are made here where they are ""; a REGISTER brings its own, with a `cseq` that rises from
+    one to the next (RFC 3261 section 10.2). Each answer to a challenge adds one to it.
+    """
 
     method: str
     request_uri: str
@@ -113,3 +117,6 @@ class OutgoingRequest:
     body: bytes = b""
     content_type: str | None = None
     credentials: Credentials | None = None
+    call_id: str = ""
+    from_tag: str = ""
+    cseq: int = 1

@@ -35,7 +35,8 @@ class Trunk:
     `promised` are legs of calls that are taken, or about to be, and not dialled yet. `failures` counts attempts that
     failed by what they failed of, `failovers` those of them that another attempt followed. `found_hosts` are the
     addresses its name has led to of late, with the monotonic second of the last time: calls of theirs may still be
-    under way.
+    under way. `up` and `reason` are what OPTIONS and calls say; `registered` and `registration` what its registrar
+    does, None where the profile asks for no registration.
     """
 
     config: TrunkConfig
@@ -43,6 +44,8 @@ class Trunk:
     policy: PeerPolicy
     destinations: tuple[TransportAddress, ...] = ()
     found_hosts: dict[str, float] = field(default_factory=dict)
+    registered: bool | None = None
+    registration: str = ""
     up: bool = True
     reason: str = "not probed yet"
     live_calls: int = 0
@@ -77,7 +80,8 @@ class Trunk:
 
     def usable(self, now: float) -> bool:
         """Whether a leg may be sent to it at all."""
-        return self.up and now >= self.not_before and bool(self.open_destinations(now))
+        may_call = self.up and self.registered is not False and now >= self.not_before
+        return may_call and bool(self.open_destinations(now))
 
     def health_of(self, destination: TransportAddress) -> Health:
         """What is known of a destination; of those no more in the set it is forgotten when the next one is added."""
@@ -107,7 +111,13 @@ class Trunk:
         if self.up and self.destinations and not self.open_destinations(now):
             known = [self.health[each] for each in self.destinations]
             return min(known, key=lambda health: max(health.held_until, health.down_until)).reason(now)
-        return self.reason if now >= self.not_before else ASKED_TO_BE_LEFT_ALONE
+        if now < self.not_before:
+            return ASKED_TO_BE_LEFT_ALONE
+        if self.registered is None or (self.registered and not self.up):
+            return self.reason
+        if not self.registered or self.config.options_interval_s == 0:
+            return self.registration
+        return f"{self.registration}, {self.reason}"
 
     def has_room(self, now: float, legs: int) -> bool:
         """Whether `legs` more legs fit under its caps. The call rate is asked for the first of them."""
@@ -183,6 +193,8 @@ class Trunks:
                 _media_profile(config),
                 _policy(config),
                 reason="not probed yet" if config.options_interval_s > 0 else "not probed (options_interval_s is 0)",
+                registered=False if config.register else None,
+                registration="not registered yet",
                 cps_tokens=float(config.cps),
                 cps_refilled_at=now,
             )
@@ -318,6 +330,14 @@ class Trunks:
             trunk.health_of(destination).overloaded(now)
         else:
             trunk.health_of(destination).held_off(now, retry_after_s)
+
+    def registration_told(self, trunk: Trunk, registered: bool, reason: str) -> None:
+        """How the registration with the trunk stands; without it, it is down."""
+        if registered != trunk.registered or (not registered and reason != trunk.registration):
+            LOG.log(logging.INFO if registered else logging.WARNING, "trunk %s: %s", trunk.name, reason)
+        was_registered, trunk.registered, trunk.registration = trunk.registered, registered, reason
+        if was_registered and not registered:
+            self.on_down(trunk)
 
     def held_off(self, trunk: Trunk, seconds: float) -> None:
         """Leave the whole trunk alone so long."""
