@@ -105,7 +105,8 @@ class OutgoingRequest:
     """A request outside any dialog to be sent, such as OPTIONS to a trunk.
 
     `call_id` and `from_tag` are made here where they are ""; a REGISTER brings its own, with a `cseq` that rises from
-    one to the next (RFC 3261 section 10.2). Each answer to a challenge adds one to it.
+    one to the next (RFC 3261 section 10.2). Each answer to a challenge adds one to it. Requests that bring the same
+    `call_id` share the nonces they are challenged with.
     """
 
     method: str

@@ -30,7 +30,7 @@ from b2bua.sip.settings import (
     UserAgentLimits,
     UserAgentSettings,
 )
-from b2bua.sip.station import Station, lines_of
+from b2bua.sip.station import Station, credential_lines, lines_of
 from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 from b2bua.sip.uri import Uri
@@ -340,7 +340,7 @@ class UserAgent:
         if local is None or len(station.layer) >= station.settings.limits.transactions:
             station.tell(RequestFailed(handle, "refused"))
             return handle
-        errand = Errand(STANDALONE, None, station.digest_for(plan.credentials), number=handle)
+        errand = Errand(STANDALONE, None, station.digest_of(plan.credentials, plan.call_id), number=handle)
         request = SentRequest(
             method=plan.method,
             request_uri=plan.request_uri,
@@ -354,6 +354,7 @@ class UserAgent:
             cseq=plan.cseq,
             common_lines=station.agent_line,
             own_lines=own_lines,
+            credential_lines=credential_lines(errand, plan.method, plan.request_uri, plan.body),
             content_type=plan.content_type,
             body=plan.body,
         )

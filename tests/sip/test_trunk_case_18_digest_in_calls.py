@@ -8,6 +8,7 @@ from b2bua.sip.digest import Credentials, DigestInput, digest_response
 from b2bua.sip.events import Answered, Provisional, Rejected, RequestAnswered, UsageEnded
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import OutgoingRequest
+from b2bua.sip.station import KEPT_DIGESTS
 from tests.support.agents import NOTHING_HELD, PEER, Bench, answer_to
 
 CREDENTIALS = Credentials("trunk-user", "secret")
@@ -227,6 +228,49 @@ def test_a_challenged_reinvite_is_acknowledged_and_sent_again() -> None:
     [event] = bench.events()
     assert isinstance(event, RequestAnswered)
     assert (event.request, event.response.status) == (handle, 200)
+
+
+def register(cseq: int, call_id: str = "registration-1") -> OutgoingRequest:
+    uri = "sip:trunk@203.0.113.10"
+    return OutgoingRequest(
+        "REGISTER",
+        "sip:203.0.113.10",
+        uri,
+        uri,
+        PEER,
+        credentials=CREDENTIALS,
+        call_id=call_id,
+        from_tag="t1",
+        cseq=cseq,
+    )
+
+
+def test_requests_of_one_call_id_share_a_nonce_with_nc_counting() -> None:
+    bench = Bench()
+    bench.user_agent.request(register(1), bench.now)
+    [first] = requests(bench.take_sent())
+    assert (first.call_id, first.from_tag, first.cseq.number) == ("registration-1", "t1", 1)
+    [again] = requests(bench.receive(answer_to(first, 401, to_tag="x", headers=challenge())))
+    check(again, "n1", 1)
+    bench.receive(answer_to(again, 200, to_tag="x"))
+    bench.user_agent.request(register(3), bench.now)
+    [refresh] = requests(bench.take_sent())
+    check(refresh, "n1", 2)
+    [renewed] = requests(
+        bench.receive(answer_to(refresh, 401, to_tag="x", headers=challenge("n2", more=", stale=true")))
+    )
+    check(renewed, "n2", 1)
+    assert renewed.cseq.number == 4
+    bench.user_agent.request(register(1, "another"), bench.now)
+    [other] = requests(bench.take_sent())
+    assert "Authorization" not in other.headers
+
+
+def test_the_memory_for_nonces_of_a_call_id_is_bounded() -> None:
+    bench = Bench()
+    for number in range(KEPT_DIGESTS + 5):
+        bench.user_agent.request(register(1, f"call-{number}"), bench.now)
+    assert len(bench.user_agent._station.digests) == KEPT_DIGESTS
 
 
 def test_a_challenged_options_is_sent_again() -> None:
