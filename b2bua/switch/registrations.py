@@ -6,7 +6,6 @@ from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.identity import bracketed
-from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip.digest import Credentials
 from b2bua.sip.message import Response
 from b2bua.sip.registration import Output, Register, Registration, RegistrationTold
@@ -22,26 +21,31 @@ SPREAD_S: Final = 0.05
 _NOT_NOW: Final = 503  # the next destination is tried at once (RFC 3263 section 4.3)
 
 
-def contact_user(trunk: TrunkConfig) -> str:
-    """The user part of the address of record and of the Contact, escaped: a registrar calls us by it.
-
-    It is the user name of the credentials, without what follows an @ in it.
-    """
-    return escape_user(trunk.auth_username.partition("@")[0])
-
-
 class _Account:
     """One trunk's registration: its Call-ID and From tag for good, and the REGISTER that is open now.
 
-    `destination` is where the last one went, `contact` what it told there, `tried` where this round has failed.
+    `user` is the user part of the address of record and of the Contact, escaped. `destination` is where the last one
+    went, `contact` what it told there, `tried` where this round has failed.
     """
 
-    __slots__ = ("alarm", "call_id", "contact", "destination", "from_tag", "machine", "request", "tried", "trunk")
+    __slots__ = (
+        "alarm",
+        "call_id",
+        "contact",
+        "destination",
+        "from_tag",
+        "machine",
+        "request",
+        "tried",
+        "trunk",
+        "user",
+    )
 
     def __init__(
         self, trunk: Trunk, tokens: Tokens, scheduler: Scheduler, on_due: "Callable[[_Account], None]"
     ) -> None:
         self.trunk = trunk
+        self.user = escape_user(trunk.contact_user or "")
         self.call_id = tokens.hex(32)
         self.from_tag = tokens.hex(16)
         self.machine = Registration(tokens)
@@ -63,7 +67,7 @@ class _Account:
         config = self.trunk.config
         host = bracketed(config.domain or config.uri.host)
         port = f":{config.uri.port}" if config.uri.port_given and not config.domain else ""
-        record = f"sip:{contact_user(config)}@{host}"
+        record = f"sip:{self.user}@{host}"
         return OutgoingRequest(
             method="REGISTER",
             request_uri=f"sip:{host}{port}",
@@ -163,7 +167,7 @@ class Registrations:
             self._perform(account, account.machine.failed("its name does not resolve", self._scheduler.time()))
             return
         account.destination = destination
-        contact = self._endpoint().contact_for(destination, contact_user(account.trunk.config))
+        contact = self._endpoint().contact_for(destination, account.user)
         if contact is None:
             self._unanswered(account, f"no {destination.transport} listener")
             return

@@ -74,6 +74,12 @@ class Trunk:
         return self.destinations[0] if self.destinations else None
 
     @property
+    def contact_user(self) -> str | None:
+        """The user part that its registrar knows us by: that of the credentials, without what follows an @ in it. None
+        where we do not register."""
+        return self.config.auth_username.partition("@")[0] if self.config.register else None
+
+    @property
     def next_hop(self) -> TrunkUri:
         """Where its requests go first."""
         return self.config.outbound_proxy or self.config.uri
