@@ -186,6 +186,19 @@ def test_a_challenged_request_in_the_dialog_is_sent_again(
     assert (event.request, event.response.status) == (handle, 200)
 
 
+def test_a_challenged_prack_is_sent_again_and_names_the_same_response() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    [prack] = requests(bench.receive(answer_to(invite, 180, to_tag="peer", headers="Require: 100rel\nRSeq: 7")))
+    [again] = requests(bench.receive(answer_to(prack, 401, headers=challenge())))
+    assert (again.method, again.cseq.number, again.to_tag) == ("PRACK", prack.cseq.number + 1, "peer")
+    assert again.headers.get("RAck") == prack.headers.get("RAck") == f"7 {invite.cseq.number} INVITE"
+    check(again, "n1", 1)
+    assert bench.receive(answer_to(again, 200)) == []
+    [ack] = requests(bench.receive(answer_to(invite, 200, to_tag="peer")))
+    assert ack.method == "ACK"
+
+
 def test_the_strongest_of_several_challenges_is_answered_and_unknown_ones_are_passed_over() -> None:
     bench = Bench()
     _, invite = bench.call(credentials=CREDENTIALS)
