@@ -23,13 +23,15 @@ from b2bua.sip.user_agent import UserAgent
 from b2bua.sole_use import sole_use
 from b2bua.switch.admission import IDEMPOTENCY_MS
 from b2bua.switch.journal import Journal
+from b2bua.switch.locating import Locating, ways_of
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.recovery import recover
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.switch import Rooms, Switch
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunks import Trunks
 from b2bua.tokens import SystemTokens, Tokens
 from b2bua.transport.endpoint import SipEndpoint
+from b2bua.transport.resolver import Resolver
 from b2bua.transport.udp import open_udp
 from control_api.app import create_app, start_api
 from control_api.metrics import Figures
@@ -49,7 +51,6 @@ from storage.units import UnitOfWork
 
 LOG: Final = logging.getLogger(__name__)
 
-RESOLVE_INTERVAL_S: Final = 60.0
 SIGHTING_INTERVAL_S: Final = 2.0  # how often the trunks' states are written down for `maskbridge trunks`
 SETTLE_S: Final = 10.0  # after a forced end, so long for the last calls to be settled
 LAST_WORDS_S: Final = 5.0  # at the end, so long for webhooks that are due; the rest go out after the next start
@@ -143,6 +144,9 @@ async def _drain(switch: Switch, timeout_s: float, stop: Stop) -> None:
         await asyncio.wait(waits[:1], timeout=SETTLE_S)
     for wait in waits:
         wait.cancel()
+    unregistered = asyncio.Event()
+    switch.unregister(unregistered.set)
+    await unregistered.wait()
 
 
 async def _tell_the_rest(process: Process) -> None:
@@ -179,7 +183,9 @@ async def _build(process: Process, announce: Announce) -> Switch:
     recorder, media = _media(process, media_events)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes))
-    await _resolve_all(process.loop, trunks)
+    locating = Locating(trunks, Resolver(ways_of(config.sip.listen), process.clock, process.tokens))
+    await locating.start()
+    stack.push_async_callback(locating.close)
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
     recordings = await _recordings(process, journal, settlement, recorder)
     switch = Switch(
@@ -201,7 +207,6 @@ async def _build(process: Process, announce: Announce) -> Switch:
     listening = await _listen_sip(process, switch, trunks)
     switch.start()
     stack.callback(switch.stop)
-    _in_background(process, _keep_resolved(process.loop, trunks))
     _in_background(process, _keep_seen(process, switch, journal))
     _in_background(process, _keep_house(process, journal))
     port = await _listen_api(process, switch, (dispatcher.counters, partial(_recorder_figures, recorder)))
@@ -357,28 +362,6 @@ def _opening(key: str, where: str) -> Iterator[None]:
         # The system's own words: asyncio wraps them in some that repeat the address.
         why = os.strerror(error.errno) if error.errno else str(error)
         raise CannotListen(f"{key}: {where} cannot be opened: {why}") from error
-
-
-async def _resolve_all(loop: asyncio.AbstractEventLoop, trunks: Trunks) -> None:
-    await asyncio.gather(*(_resolve(loop, trunks, trunk) for trunk in trunks))
-
-
-async def _resolve(loop: asyncio.AbstractEventLoop, trunks: Trunks, trunk: Trunk) -> None:
-    next_hop = trunk.next_hop
-    try:
-        found = await loop.getaddrinfo(next_hop.host, next_hop.port, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        LOG.warning("trunk %s: %s does not resolve: %s", trunk.name, next_hop.host, error)
-        trunks.resolved(trunk, ())
-        return
-    addresses = [str(address[4][0]) for address in found]
-    trunks.resolved(trunk, [TransportAddress(next_hop.transport, host, next_hop.port) for host in addresses])
-
-
-async def _keep_resolved(loop: asyncio.AbstractEventLoop, trunks: Trunks) -> None:
-    while True:
-        await asyncio.sleep(RESOLVE_INTERVAL_S)
-        await _resolve_all(loop, trunks)
 
 
 async def _keep_seen(process: Process, switch: Switch, journal: Journal) -> None:

@@ -9,12 +9,15 @@ from b2bua.clock import SystemClock
 from b2bua.commands.output import Output
 from b2bua.config import Config, effectless
 from b2bua.sip import events as sip
+from b2bua.sip.location import Way
 from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed
 from b2bua.sip.settings import OutgoingRequest, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
+from b2bua.switch.locating import target_of
 from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
+from b2bua.transport.resolver import Resolver
 from b2bua.transport.udp import open_udp
 
 PROBE_TIMEOUT_S = 5.0
@@ -34,7 +37,8 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     for note in notes:
         output.line(f"note: {note}")
     trunks = Trunks(config.trunks, SystemClock())
-    probes = await asyncio.gather(*(_probe(config, trunks, trunk) for trunk in trunks))
+    resolver = Resolver([Way("udp", 4), Way("udp", 6)], SystemClock(), SystemTokens())
+    probes = await asyncio.gather(*(_probe(config, trunks, trunk, resolver) for trunk in trunks))
     rows = [
         {"name": trunk.name, "uri": trunk.config.uri.text, "status": probe.status, "answer": probe.text}
         for trunk, probe in zip(trunks, probes, strict=True)
@@ -49,17 +53,14 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     return 0
 
 
-async def _probe(config: Config, trunks: Trunks, trunk: Trunk) -> Probe:
-    loop = asyncio.get_running_loop()
+async def _probe(config: Config, trunks: Trunks, trunk: Trunk, resolver: Resolver) -> Probe:
     next_hop = trunk.next_hop
     if next_hop.transport != "udp":
         return Probe(None, f"not asked: {next_hop.transport.upper()} is not in this release")
-    try:
-        found = await loop.getaddrinfo(next_hop.host, next_hop.port, type=socket.SOCK_DGRAM)
-    except OSError as error:
-        return Probe(None, f"{next_hop.host} does not resolve ({error.strerror or error})")
-    addresses = [str(address[4][0]) for address in found]
-    trunks.resolved(trunk, [TransportAddress("udp", host, next_hop.port) for host in addresses])
+    located = await resolver.locate(target_of(next_hop))
+    if not located.destinations:
+        return Probe(None, f"{next_hop.host} does not resolve")
+    trunks.resolved(trunk, located.destinations)
     try:
         return await _ask(config, trunk)
     except OSError as error:

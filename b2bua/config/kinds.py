@@ -46,12 +46,19 @@ class PortRange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrunkUri:
-    """Where a peer is. `host` without brackets; `port` 5060 (5061 for TLS) unless given; `transport`: udp, tcp, tls."""
+    """Where a peer is. `host` without brackets; `port` 5060 (5061 for TLS) unless given; `transport`: udp, tcp, tls.
+
+    `port_given` and `transport_given` say whether the two stand in it: where they do not, DNS may know better
+    (RFC 3263). `secure`: it is a sips URI, for TLS alone.
+    """
 
     host: str
     port: int
     transport: str
     text: str
+    port_given: bool = True
+    transport_given: bool = True
+    secure: bool = False
 
 
 @dataclass(slots=True)
@@ -305,15 +312,22 @@ def parse_trunk_uri(value: str) -> TrunkUri:
     if "@" in rest:
         raise Unfit(f"{shown(value)} has a user part")
     where, *parameters = rest.split(";")
-    transport = "tls" if scheme.lower() == "sips" else "udp"
+    secure = scheme.lower() == "sips"
+    transport = "tls" if secure else "udp"
     for parameter in parameters:
         name, _, transport = parameter.lower().partition("=")
         if name != "transport" or transport not in ("udp", "tcp", "tls"):
             raise Unfit(f"{shown(parameter)} is no parameter of it")
-    host, port = split_host_port(where, default_port=5061 if transport == "tls" else 5060)
+    if secure and transport == "udp":
+        raise Unfit("there is no sips: over UDP")
+    if secure:  # with it, tcp means TLS over TCP (RFC 3261 section 26.2.2)
+        transport = "tls"
+    default_port = 5061 if transport == "tls" else 5060
+    host, port = split_host_port(where, default_port)
     if port == 0:
         raise Unfit("port 0 cannot be called")
-    return TrunkUri(host, port, transport, value)
+    port_given = split_host_port(where, default_port=0).port != 0
+    return TrunkUri(host, port, transport, value, port_given, bool(parameters), secure)
 
 
 URI_EXPECTED: Final = '"sip:host:port", with ;transport=udp, tcp or tls where it is not UDP'

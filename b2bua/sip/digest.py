@@ -25,6 +25,8 @@ MAX_REALMS: Final = 8
 MAX_NONCE_COUNT: Final = 0xFFFFFFFF
 MAX_TRIES: Final = 2
 """Answers to one realm for one request: the first, and one more to a new nonce."""
+MAX_ANSWERS: Final = 6
+"""Challenges answered for one request in all, whatever realms they name: two proxies and the far end, twice each."""
 
 _HASH_NAMES: Final = MappingProxyType({"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"})
 _ANSWER_HEADERS: Final = MappingProxyType(
@@ -199,6 +201,11 @@ class ChallengeLog:
         self.nonces: set[tuple[str, str, str]] = set()
         self.tries: dict[tuple[str, str], int] = {}
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether no more challenges are answered for the request."""
+        return sum(self.tries.values()) >= MAX_ANSWERS
+
 
 class DigestClient:
     """Credentials towards one peer, and what it has challenged us with: one for each dialog, or one for a trunk.
@@ -217,8 +224,9 @@ class DigestClient:
         """The credential fields of the next try after a 401 or 407 to this request; None when the failure is final.
 
         Final are: no challenge, none that can be answered, a nonce this request was sent with already (the credentials
-        are wrong), and a third challenge of the same realm. A new nonce gets one more try, stale or not. The fields
-        replace those of the last try and answer every realm heard of, so a 401 behind a 407 keeps the proxy content.
+        are wrong), a third challenge of the same realm, and a seventh in all. A new nonce gets one more try, stale or
+        not. The fields replace those of the last try and answer every realm heard of, so a 401 behind a 407 keeps the
+        proxy content.
         """
         header = _ANSWER_HEADERS.get(response.status, ("", ""))[1]
         answered = False
@@ -227,7 +235,7 @@ class DigestClient:
             nonce = "" if challenge is None else challenge.param("nonce") or ""
             key = header, realm
             tries = log.tries.get(key, 0)
-            if challenge is None or (header, realm, nonce) in log.nonces or tries >= MAX_TRIES:
+            if challenge is None or (header, realm, nonce) in log.nonces or tries >= MAX_TRIES or log.is_spent:
                 continue
             log.tries[key] = tries + 1
             self._remember(key, challenge)

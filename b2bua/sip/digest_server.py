@@ -17,14 +17,13 @@ from b2bua.sip.digest import (
     request_credentials,
     split_algorithm,
 )
-from b2bua.sip.errors import MalformedUri, SipError
+from b2bua.sip.errors import SipError
 from b2bua.sip.grammar import quote
 from b2bua.sip.headers import AuthValue
 from b2bua.sip.message import Request
-from b2bua.sip.uri import Uri
 
 NONCE_LIFE_S: Final = 300.0
-"""How long a nonce is good; one that is older but ours is answered with stale=true."""
+"""How long a nonce is good; one that is older is answered with stale=true."""
 MAX_NONCES: Final = 4_096
 """Nonces whose count is remembered against replay; the one used longest ago is forgotten, and thereby spent."""
 _DIGEST_LENGTH: Final = 32
@@ -65,7 +64,7 @@ def verify_response(
 ) -> bool:
     """Whether credentials prove the password, in constant time as far as the secret goes. Freshness is not judged.
 
-    `uri`, when given, is the request URI, which the digest's must equal.
+    `uri`, when given, is the request URI, which the digest's must equal to the letter.
     """
     known = split_algorithm(given.param("algorithm"))
     digest_uri, nonce, claimed = given.param("uri"), given.param("nonce"), given.param("response")
@@ -75,7 +74,7 @@ def verify_response(
         return False
     if count is None or (qop and not given.param("cnonce")) or given.param("realm") != realm:
         return False
-    if uri is not None and not _same_uri(digest_uri, uri):
+    if uri is not None and digest_uri != uri:
         return False
     expected_user = credentials.username
     if (given.param("userhash") or "").lower() == "true":
@@ -113,15 +112,6 @@ def _nonce_count(given: AuthValue) -> int | None:
     return count if 0 < count <= MAX_NONCE_COUNT and text.isalnum() else None
 
 
-def _same_uri(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    try:
-        return Uri.parse(one).equivalent(Uri.parse(other))
-    except MalformedUri:
-        return False
-
-
 class DigestServer:
     """Challenges for one realm and one set of credentials, and the judgement of what comes back.
 
@@ -135,7 +125,7 @@ class DigestServer:
         credentials: Credentials,
         secret: bytes,
         *,
-        algorithms: Sequence[str] = ("SHA-256", "MD5"),
+        algorithms: Sequence[str] = ("SHA-512-256", "SHA-256", "MD5"),
         header: str = "Authorization",
     ) -> None:
         self._realm = realm
@@ -154,7 +144,11 @@ class DigestServer:
         )
 
     def verify(self, request: Request, now: float) -> Verdict:
-        """MISSING and STALE are to be challenged, STALE with stale=true; REFUSED proved nothing or repeated a count."""
+        """MISSING and STALE are to be challenged, STALE with stale=true; REFUSED did not prove the password.
+
+        STALE did, with a nonce that is good no more: too old, not ours (of an earlier process, say), or with a count
+        that is no higher than the last. So a replay gets nothing but a challenge, and an honest peer one more try.
+        """
         of_realm = [
             value for value in request_credentials(request, self._header) if value.param("realm") == self._realm
         ]
@@ -162,11 +156,11 @@ class DigestServer:
             return Verdict.MISSING
         given = of_realm[0]
         made_at = self._made_at(given.param("nonce") or "")
-        if made_at is None or not self._proves(given, request):
+        if not self._proves(given, request):
             return Verdict.REFUSED
-        if not 0 <= now - made_at <= NONCE_LIFE_S or made_at <= self._forgotten_until:
+        if made_at is None or not 0 <= now - made_at <= NONCE_LIFE_S or made_at <= self._forgotten_until:
             return Verdict.STALE
-        return Verdict.ACCEPTED if self._count_up(given) else Verdict.REFUSED
+        return Verdict.ACCEPTED if self._count_up(given) else Verdict.STALE
 
     def _proves(self, given: AuthValue, request: Request) -> bool:
         name = (given.param("algorithm") or "MD5").upper()

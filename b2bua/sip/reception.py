@@ -151,6 +151,8 @@ def _receive_invite(station: Station, transaction: ServerTransaction, policy: Pe
     if not station.accepting or len(station.usages) >= station.settings.limits.usages:
         station.reply(transaction, 503, now, headers=station.retry_after)
         return
+    if not _has_proved_itself(station, transaction, policy, now):
+        return
     usage = Usage(station.new_handle(), OFFERED, transaction.request.call_id, station.tokens.hex(16), None, policy)
     usage.learn(transaction.request)
     usage.arrival = transaction
@@ -158,6 +160,18 @@ def _receive_invite(station: Station, transaction: ServerTransaction, policy: Pe
     enter(station, usage, now)
     station.reply(transaction, 100, now)
     station.tell(IncomingInvite(usage.number, transaction.number, transaction.request, transaction.source))
+
+
+def _has_proved_itself(station: Station, transaction: ServerTransaction, policy: PeerPolicy, now: float) -> bool:
+    """22.1: whether the request may pass; otherwise it has been answered. Only what would make a call is judged: ACK
+    and CANCEL cannot be repeated with credentials, and what is within a dialog was let in with it."""
+    realm = station.local_at(transaction.local).advertised_host
+    rejection = station.guard.judge(transaction.request, policy, realm, now)
+    if rejection is None:
+        return True
+    station.counters["calls challenged" if rejection.status == 401 else "calls with wrong credentials"] += 1
+    station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
+    return False
 
 
 # ACK and CANCEL.

@@ -62,13 +62,15 @@ class PeerPolicy:
     `reliable_provisional`: "off" neither offers nor takes 100rel, "required" takes no call without it (RFC 3262).
     `session_timer_s`: the interval asked for, 0 where none is (a peer's own wish is obeyed all the same);
     `session_timer_min_s`: the shortest that is taken (RFC 4028). `challenge`: what its requests have to prove they
-    know before a call of theirs is told; None takes them by their address alone.
+    know before a call of theirs is told; None takes them by their address alone. `realm`: the protection domain they
+    are challenged in, "" for the host that the listener tells.
     """
 
     reliable_provisional: Literal["off", "supported", "required"] = "supported"
     session_timer_s: int = 0
     session_timer_min_s: int = 90
     challenge: Credentials | None = None
+    realm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,12 @@ class OutgoingInvite:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """A request outside any dialog to be sent, such as OPTIONS to a trunk."""
+    """A request outside any dialog to be sent, such as OPTIONS to a trunk.
+
+    `call_id` and `from_tag` are made here where they are ""; a REGISTER brings its own, with a `cseq` that rises from
+    one to the next (RFC 3261 section 10.2). Each answer to a challenge adds one to it. Requests that bring the same
+    `call_id` share the nonces they are challenged with.
+    """
 
     method: str
     request_uri: str
@@ -111,3 +118,6 @@ class OutgoingRequest:
     body: bytes = b""
     content_type: str | None = None
     credentials: Credentials | None = None
+    call_id: str = ""
+    from_tag: str = ""
+    cseq: int = 1

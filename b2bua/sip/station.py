@@ -10,6 +10,7 @@ from b2bua.sip.digest import Credentials, DigestClient
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.events import UsageEnded, UserAgentEvent
 from b2bua.sip.grammar import is_token, is_unsafe
+from b2bua.sip.guard import Guard
 from b2bua.sip.message import Request, Response, build_response
 from b2bua.sip.routing import (
     LocalAddress,
@@ -27,6 +28,7 @@ from b2bua.sip.transactions import ClientTransaction, ServerTransaction, Transac
 from b2bua.sip.usage import REINVITE, SETUP, Errand, Usage
 from b2bua.tokens import Tokens
 
+KEPT_DIGESTS: Final = 1_024
 OVER: Final = "over"
 """The state of a usage that has nothing more to say; it ends with its last transaction."""
 
@@ -48,7 +50,9 @@ class Station:
         "accepting",
         "counters",
         "dialogs",
+        "digests",
         "events",
+        "guard",
         "layer",
         "may_reach",
         "outgoing",
@@ -70,6 +74,8 @@ class Station:
         self.tokens = tokens
         self.may_reach = may_reach
         self.policy_of = policy_of
+        self.guard = Guard(tokens)
+        self.digests: dict[tuple[str, Credentials], DigestClient] = {}
         self.accepting = True
         self.timers = TimerQueue()
         self.outgoing: list[Outgoing] = []
@@ -193,6 +199,18 @@ class Station:
     def digest_for(self, credentials: Credentials | None) -> DigestClient | None:
         """What answers challenges with these credentials."""
         return None if credentials is None else DigestClient(credentials, self._new_cnonce)
+
+    def digest_of(self, credentials: Credentials | None, call_id: str) -> DigestClient | None:
+        """The one that requests with this Call-ID of their sender's share, so that a nonce serves them all, as it does
+        in a dialog; one of its own for a Call-ID of "". `KEPT_DIGESTS` are kept, the one made first is forgotten."""
+        if credentials is None or not call_id:
+            return self.digest_for(credentials)
+        kept = self.digests.get((call_id, credentials))
+        if kept is None:
+            if len(self.digests) >= KEPT_DIGESTS:
+                del self.digests[next(iter(self.digests))]
+            kept = self.digests[call_id, credentials] = DigestClient(credentials, self._new_cnonce)
+        return kept
 
     def _new_cnonce(self) -> str:
         return self.tokens.hex(16)

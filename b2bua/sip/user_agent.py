@@ -30,7 +30,7 @@ from b2bua.sip.settings import (
     UserAgentLimits,
     UserAgentSettings,
 )
-from b2bua.sip.station import Station, lines_of
+from b2bua.sip.station import Station, credential_lines, lines_of
 from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 from b2bua.sip.uri import Uri
@@ -333,14 +333,14 @@ class UserAgent:
         station = self._station
         own_lines = lines_of(plan.headers)
         _check_method(plan.method)
-        _check_text(plan.content_type or "")
+        _check_text(plan.content_type or "", plan.call_id, plan.from_tag)
         _check_uris(plan.request_uri, plan.from_uri, plan.to_uri)
         handle = station.new_handle()
         local = station.local_for(plan.destination)
         if local is None or len(station.layer) >= station.settings.limits.transactions:
             station.tell(RequestFailed(handle, "refused"))
             return handle
-        errand = Errand(STANDALONE, None, station.digest_for(plan.credentials), number=handle)
+        errand = Errand(STANDALONE, None, station.digest_of(plan.credentials, plan.call_id), number=handle)
         request = SentRequest(
             method=plan.method,
             request_uri=plan.request_uri,
@@ -348,17 +348,23 @@ class UserAgent:
             local=local,
             branch=station.new_branch(),
             routes=(),
-            from_value=f"<{plan.from_uri}>;tag={station.tokens.hex(16)}",
+            from_value=f"<{plan.from_uri}>;tag={plan.from_tag or station.tokens.hex(16)}",
             to_value=f"<{plan.to_uri}>",
-            call_id=station.tokens.hex(32),
-            cseq=_FIRST_CSEQ,
+            call_id=plan.call_id or station.tokens.hex(32),
+            cseq=plan.cseq,
             common_lines=station.agent_line,
             own_lines=own_lines,
+            credential_lines=credential_lines(errand, plan.method, plan.request_uri, plan.body),
             content_type=plan.content_type,
             body=plan.body,
         )
         station.send_request(request, errand, now)
         return handle
+
+    def contact_for(self, destination: TransportAddress, user: str) -> str | None:
+        """The URI where `destination` reaches us, with this user part, escaped; None without a listener for it."""
+        local = self._station.local_for(destination)
+        return None if local is None else local.contact_uri(user)
 
     def request_in_dialog(
         self,

@@ -27,12 +27,21 @@ def caller_of(request: Request) -> Caller:
 def dialled_user(request: Request, trunk: Trunk) -> str:
     """The user part that was dialled, without the parameters of RFC 3966 behind it.
 
-    Where the request URI is the Contact we registered with the trunk, or has no user, To says what was dialled.
+    Where the request URI is the Contact we registered with the trunk, or has no user, P-Called-Party-ID (RFC 7315
+    section 4.2) says what was dialled, and without one To does.
     """
     user = request.uri.telephone
-    if not user or (trunk.config.register and user == trunk.config.auth_username):
-        user = request.to.uri.telephone or user
+    if not user or user == trunk.contact_user:
+        user = _called_party(request) or request.to.uri.telephone or user
     return user or ""
+
+
+def _called_party(request: Request) -> str | None:
+    text = request.headers.get("P-Called-Party-ID")
+    try:
+        return None if text is None else NameAddr.parse(text).uri.telephone
+    except SipError:
+        return None
 
 
 def _asserted(request: Request) -> list[NameAddr]:

@@ -27,6 +27,7 @@ from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
 from b2bua.switch.leg_task import LegTask
 from b2bua.switch.recordings import Recordings
+from b2bua.switch.registrations import Registrations
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.trunks import Probing, Trunk, Trunks
 from b2bua.tokens import Tokens
@@ -92,6 +93,7 @@ class Switch:
         self._arrivals: Arrivals | None = None
         self._heartbeat = Alarm(rooms.scheduler, self._beat)
         self._probing = Probing(rooms.trunks, rooms.scheduler, self._probe)
+        self._registrations = Registrations(rooms.trunks, rooms.scheduler, rooms.tokens, self._endpoint_bound)
         self.tally = Tally()
 
     # The process
@@ -117,6 +119,7 @@ class Switch:
         """Take calls: probe the trunks, keep the sign of life."""
         self._open = True
         self._probing.start()
+        self._registrations.start()
         self._beat()
 
     def drain(self, on_empty: Callable[[], None]) -> None:
@@ -131,9 +134,14 @@ class Switch:
         for task in list(self._calls.values()):
             task.post(SystemStopping())
 
+    def unregister(self, on_done: Callable[[], None]) -> None:
+        """Take the registrations with trunks back; `on_done` is called when that is done, in four seconds at most."""
+        self._registrations.stop(on_done)
+
     def stop(self) -> None:
         """Stop the timers; calls are over by now."""
         self._open = False
+        self._registrations.close()
         self._probing.stop()
         self._heartbeat.clear()
         if self._arrivals is not None:
@@ -215,10 +223,12 @@ class Switch:
             case sip.IncomingRequest(usage=None):
                 self._endpoint_bound().respond(event.transaction, 481)
             case sip.RequestAnswered():
+                self._registrations.answered(event.request, event.response)
                 trunk = self._probes.pop(event.request, None)
                 if trunk is not None:
                     self._rooms.trunks.probe_answered(trunk, event.response.status, self._rooms.scheduler.time())
             case sip.RequestFailed():
+                self._registrations.failed(event.request, event.cause)
                 trunk = self._probes.pop(event.request, None)
                 if trunk is not None:
                     self._rooms.trunks.probe_failed(trunk, event.cause)

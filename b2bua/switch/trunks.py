@@ -23,6 +23,8 @@ LOG: Final = logging.getLogger(__name__)
 
 DOWN_STATUSES: Final = frozenset({408, 503})
 _STRICTEST: Final = PeerPolicy(reliable_provisional="off")  # of a source that is no trunk's
+FOUND_HOSTS_LIMIT: Final = 64  # addresses of one trunk's name remembered; the one found longest ago is forgotten
+FOUND_HOSTS_LIFE_S: Final = 4 * 3600.0  # longer than any call
 PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; emptied when full
 
 
@@ -31,13 +33,19 @@ class Trunk:
     """One configured trunk and its present state. Live calls are counted in legs: a trunk sees each leg as a call.
 
     `promised` are legs of calls that are taken, or about to be, and not dialled yet. `failures` counts attempts that
-    failed by what they failed of, `failovers` those of them that another attempt followed.
+    failed by what they failed of, `failovers` those of them that another attempt followed. `found_hosts` are the
+    addresses its name has led to of late, with the monotonic second of the last time: calls of theirs may still be
+    under way. `up` and `reason` are what OPTIONS and calls say; `registered` and `registration` what its registrar
+    does, None where the profile asks for no registration.
     """
 
     config: TrunkConfig
     media_profile: LegProfile
     policy: PeerPolicy
     destinations: tuple[TransportAddress, ...] = ()
+    found_hosts: dict[str, float] = field(default_factory=dict)
+    registered: bool | None = None
+    registration: str = ""
     up: bool = True
     reason: str = "not probed yet"
     live_calls: int = 0
@@ -66,13 +74,20 @@ class Trunk:
         return self.destinations[0] if self.destinations else None
 
     @property
+    def contact_user(self) -> str | None:
+        """The user part that its registrar knows us by: that of the credentials, without what follows an @ in it. None
+        where we do not register."""
+        return self.config.auth_username.partition("@")[0] if self.config.register else None
+
+    @property
     def next_hop(self) -> TrunkUri:
         """Where its requests go first."""
         return self.config.outbound_proxy or self.config.uri
 
     def usable(self, now: float) -> bool:
         """Whether a leg may be sent to it at all."""
-        return self.up and now >= self.not_before and bool(self.open_destinations(now))
+        may_call = self.up and self.registered is not False and now >= self.not_before
+        return may_call and bool(self.open_destinations(now))
 
     def health_of(self, destination: TransportAddress) -> Health:
         """What is known of a destination; of those no more in the set it is forgotten when the next one is added."""
@@ -102,7 +117,13 @@ class Trunk:
         if self.up and self.destinations and not self.open_destinations(now):
             known = [self.health[each] for each in self.destinations]
             return min(known, key=lambda health: max(health.held_until, health.down_until)).reason(now)
-        return self.reason if now >= self.not_before else ASKED_TO_BE_LEFT_ALONE
+        if now < self.not_before:
+            return ASKED_TO_BE_LEFT_ALONE
+        if self.registered is None or (self.registered and not self.up):
+            return self.reason
+        if not self.registered or self.config.options_interval_s == 0:
+            return self.registration
+        return f"{self.registration}, {self.reason}"
 
     def has_room(self, now: float, legs: int) -> bool:
         """Whether `legs` more legs fit under its caps. The call rate is asked for the first of them."""
@@ -161,12 +182,16 @@ class Trunk:
 
 
 class Trunks:
-    """All trunks: choice, ownership of sources, and what their OPTIONS and live traffic say of them."""
+    """All trunks: choice, ownership of sources, and what their OPTIONS and live traffic say of them.
+
+    `on_down` is called with each trunk that goes down.
+    """
 
     def __init__(self, configs: Iterable[TrunkConfig], clock: Clock, targets: Iterable[str] = ()) -> None:
         """`targets`: addresses that routes send calls to. What comes from them is heard, whatever trunk they are of;
         the calls they make belong to a trunk only where its own addresses have them."""
         self._clock = clock
+        self.on_down: Callable[[Trunk], None] = _ignore
         now = clock.monotonic()
         self._trunks = tuple(
             Trunk(
@@ -174,6 +199,8 @@ class Trunks:
                 _media_profile(config),
                 _policy(config),
                 reason="not probed yet" if config.options_interval_s > 0 else "not probed (options_interval_s is 0)",
+                registered=False if config.register else None,
+                registration="not registered yet",
                 cps_tokens=float(config.cps),
                 cps_refilled_at=now,
             )
@@ -207,7 +234,7 @@ class Trunks:
         """The trunk a request from this source belongs to: of several, the one with its port, then the first."""
         owners = [trunk for trunk in self._trunks if _covers(trunk, source.host)]
         for trunk in owners:
-            if trunk.config.uri.port == source.port:
+            if trunk.config.uri.port == source.port or source in trunk.destinations:
                 return trunk
         return owners[0] if owners else None
 
@@ -248,11 +275,13 @@ class Trunks:
         )
 
     def resolved(self, trunk: Trunk, destinations: Sequence[TransportAddress]) -> None:
-        """A trunk's name resolved; an empty answer takes it down until it resolves again."""
+        """A trunk's destinations in the order to try them; where there are none, the last ones found stay good, and a
+        trunk that never had any is down until it has."""
         if destinations:
             if not trunk.destinations and not trunk.up:
                 self._mark(trunk, up=True, reason="resolved")
             trunk.destinations = tuple(destinations)
+            _remember_hosts(trunk, self._clock.monotonic())
         elif not trunk.destinations:
             self._mark(trunk, up=False, reason="its name does not resolve")
         self._peers.clear()
@@ -308,6 +337,14 @@ class Trunks:
         else:
             trunk.health_of(destination).held_off(now, retry_after_s)
 
+    def registration_told(self, trunk: Trunk, registered: bool, reason: str) -> None:
+        """How the registration with the trunk stands; without it, it is down."""
+        if registered != trunk.registered or (not registered and reason != trunk.registration):
+            LOG.log(logging.INFO if registered else logging.WARNING, "trunk %s: %s", trunk.name, reason)
+        was_registered, trunk.registered, trunk.registration = trunk.registered, registered, reason
+        if was_registered and not registered:
+            self.on_down(trunk)
+
     def held_off(self, trunk: Trunk, seconds: float) -> None:
         """Leave the whole trunk alone so long."""
         trunk.not_before = max(trunk.not_before, self._clock.monotonic() + seconds)
@@ -339,8 +376,15 @@ class Trunks:
     def _mark(self, trunk: Trunk, *, up: bool, reason: str) -> None:
         if up != trunk.up:
             LOG.warning("trunk %s is %s: %s", trunk.name, "up" if up else "down", reason)
+        went_down = trunk.up and not up
         trunk.up = up
         trunk.reason = reason
+        if went_down:
+            self.on_down(trunk)
+
+
+def _ignore(_trunk: Trunk) -> None:
+    """Who is told of a trunk that goes down while nobody asked to be."""
 
 
 class Probing:
@@ -391,11 +435,20 @@ def _policy(config: TrunkConfig) -> PeerPolicy:
         session_timer_s=config.session_timer_s,
         session_timer_min_s=config.session_timer_min_s,
         challenge=challenge,
+        realm=config.domain,
     )
 
 
+def _remember_hosts(trunk: Trunk, now: float) -> None:
+    found = {host: at for host, at in trunk.found_hosts.items() if now - at < FOUND_HOSTS_LIFE_S}
+    for destination in trunk.destinations:
+        found.pop(destination.host, None)
+        found[destination.host] = now
+    trunk.found_hosts = dict(list(found.items())[-FOUND_HOSTS_LIMIT:])
+
+
 def _covers(trunk: Trunk, host: str) -> bool:
-    if any(host == destination.host for destination in trunk.destinations):
+    if host in trunk.found_hosts or any(host == destination.host for destination in trunk.destinations):
         return True
     if host == trunk.config.uri.host:  # the peer itself, where its requests go by a proxy
         return True

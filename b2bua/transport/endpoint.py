@@ -157,6 +157,10 @@ class SipEndpoint:
         self._pump_soon()
         return handle
 
+    def contact_for(self, destination: TransportAddress, user: str) -> str | None:
+        """`UserAgent.contact_for`."""
+        return self._user_agent.contact_for(destination, user)
+
     def request_in_dialog(
         self,
         usage: int,

@@ -35,7 +35,7 @@ def test_nothing_configured_is_a_configuration() -> None:
 
 def test_a_trunk_has_the_documented_defaults() -> None:
     (trunk,) = config_of(A_TRUNK).trunks
-    assert trunk.uri == TrunkUri("sip.carrier.example", 5060, "udp", "sip:sip.carrier.example:5060")
+    assert trunk.uri == TrunkUri("sip.carrier.example", 5060, "udp", "sip:sip.carrier.example:5060", True, False)
     assert trunk.number_format == "{e164}"
     assert trunk.identity == ("p-asserted-identity",)
     assert trunk.codecs == ("PCMA", "PCMU")
@@ -71,7 +71,7 @@ def test_values_take_their_parsed_form() -> None:
     assert config.storage.recordings == Path("/srv/recordings")
     (trunk,) = config.trunks
     assert (trunk.uri.host, trunk.uri.port, trunk.uri.transport) == ("2001:db8::2", 5070, "tcp")
-    assert trunk.outbound_proxy == TrunkUri("proxy.example", 5060, "udp", "sip:proxy.example")
+    assert trunk.outbound_proxy == TrunkUri("proxy.example", 5060, "udp", "sip:proxy.example", False, False)
     assert trunk.addresses == (ip_network("203.0.113.7/32"),)
 
 
@@ -218,6 +218,7 @@ def test_a_wrong_value_of_a_trunk_is_a_mistake_of_its_key(line: str) -> None:
         "tel:+91",
         "sip:2001:db8::1",
         "sip:x:",
+        "sips:x;transport=udp",
         f"sip:{'x' * 64}.example",
     ],
 )
@@ -233,6 +234,7 @@ def test_a_trunks_uri_is_a_host_and_nothing_else(uri: str) -> None:
         ("sip:x.example:5080;transport=UDP", 5080, "udp"),
         ("sip:x.example;transport=tls", 5061, "tls"),
         ("sips:x.example", 5061, "tls"),
+        ("sips:x.example;transport=tcp", 5061, "tls"),
     ],
 )
 def test_a_trunks_uri_implies_port_and_transport(uri: str, port: int, transport: str) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from b2bua.sip.digest import (
+    MAX_ANSWERS,
     MAX_REALMS,
     ChallengeLog,
     Credentials,
@@ -272,11 +273,20 @@ def test_every_realm_of_a_forked_407_is_answered_by_its_strongest() -> None:
     assert [(one.param("realm"), one.param("nonce")) for one in given] == [("a", "3"), ("b", "2")]
 
 
-def test_realms_remembered_are_limited() -> None:
+def test_a_peer_that_names_a_new_realm_each_time_comes_to_an_end() -> None:
     client, log = DigestClient(MUFASA, Counter()), ChallengeLog()
-    for number in range(MAX_REALMS + 3):
+    answers = [
         client.answer(refused(401, f'Digest realm="{number}", nonce="n"'), log, "INVITE", "sip:b@h")
-    fields = client.fields(log, "BYE", "sip:b@h")
+        for number in range(MAX_ANSWERS + 3)
+    ]
+    assert [answer is None for answer in answers] == [False] * MAX_ANSWERS + [True] * 3
+
+
+def test_realms_remembered_are_limited() -> None:
+    client = DigestClient(MUFASA, Counter())
+    for number in range(MAX_REALMS + 3):
+        client.answer(refused(401, f'Digest realm="{number}", nonce="n"'), ChallengeLog(), "INVITE", "sip:b@h")
+    fields = client.fields(ChallengeLog(), "BYE", "sip:b@h")
     assert [AuthValue.parse(value).param("realm") for _, value in fields] == [str(n) for n in range(3, MAX_REALMS + 3)]
 
 

@@ -54,7 +54,8 @@ def test_hashed_user_name() -> None:
 
 
 def test_strongest_challenge_first() -> None:
-    assert [AuthValue.parse(text).param("algorithm") for text in server().challenges(1.0, "s")] == ["SHA-256", "MD5"]
+    algorithms = [AuthValue.parse(text).param("algorithm") for text in server().challenges(1.0, "s")]
+    assert algorithms == ["SHA-512-256", "SHA-256", "MD5"]
 
 
 def test_a_call_is_let_in() -> None:
@@ -82,20 +83,21 @@ def test_an_old_nonce_is_stale_only_for_who_knows_the_password() -> None:
     assert guard.verify(request(credentials(fresh)), late) is Verdict.ACCEPTED
 
 
-def test_nonce_of_another_server_is_refused() -> None:
+def test_nonce_of_another_server_is_stale_and_never_good() -> None:
     foreign = DigestServer("r", TRUNK, b"another secret").challenges(1000.0, "s")
-    assert server().verify(request(credentials(foreign)), 1000.0) is Verdict.REFUSED
+    assert server().verify(request(credentials(foreign)), 1000.0) is Verdict.STALE
+    assert server().verify(request(credentials(foreign, Credentials("trunk", "x"))), 1000.0) is Verdict.REFUSED
     made_up = (make_challenge("r", "zz-zz-zz"), make_challenge("r", "\u00e9"), make_challenge("r", "-"))
     for text in made_up:
-        assert server().verify(request(credentials((text,))), 1000.0) is Verdict.REFUSED
+        assert server().verify(request(credentials((text,))), 1000.0) is Verdict.STALE
 
 
 def test_a_count_cannot_be_used_again() -> None:
     guard = server()
     challenges = guard.challenges(1000.0, "s")
     verdicts = [guard.verify(request(credentials(challenges, count=count)), 1000.0) for count in (1, 1, 3, 2, 4)]
-    accepted, refused = Verdict.ACCEPTED, Verdict.REFUSED
-    assert verdicts == [accepted, refused, accepted, refused, accepted]
+    accepted, stale = Verdict.ACCEPTED, Verdict.STALE
+    assert verdicts == [accepted, stale, accepted, stale, accepted]
 
 
 def test_forgotten_counts_cannot_be_replayed() -> None:
@@ -123,7 +125,7 @@ def test_uri_of_the_digest_is_the_request_s() -> None:
     guard = server()
     challenges = guard.challenges(1.0, "s")
     assert guard.verify(request(credentials(challenges, uri="sip:other@h")), 1.0) is Verdict.REFUSED
-    assert guard.verify(request(credentials(challenges, uri="sip:917969002802@H")), 1.0) is Verdict.ACCEPTED
+    assert guard.verify(request(credentials(challenges, uri="sip:917969002802@H")), 1.0) is Verdict.REFUSED
     assert guard.verify(request(credentials(challenges, uri="not a uri")), 1.0) is Verdict.REFUSED
 
 

@@ -8,6 +8,7 @@ from b2bua.sip.digest import Credentials, DigestInput, digest_response
 from b2bua.sip.events import Answered, Provisional, Rejected, RequestAnswered, UsageEnded
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import OutgoingRequest
+from b2bua.sip.station import KEPT_DIGESTS
 from tests.support.agents import NOTHING_HELD, PEER, Bench, answer_to
 
 CREDENTIALS = Credentials("trunk-user", "secret")
@@ -166,6 +167,65 @@ def test_a_challenged_bye_is_sent_again_with_credentials() -> None:
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
+@pytest.mark.parametrize(("status", "header", "answer_header"), KINDS)
+@pytest.mark.parametrize("method", ["UPDATE", "INFO"])
+def test_a_challenged_request_in_the_dialog_is_sent_again(
+    method: str, status: int, header: str, answer_header: str
+) -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call(credentials=CREDENTIALS)
+    handle = bench.user_agent.request_in_dialog(usage, method, bench.now)
+    [first] = requests(bench.take_sent())
+    [again] = requests(bench.receive(answer_to(first, status, headers=challenge(header=header))))
+    assert (again.method, again.cseq.number, again.to_tag) == (method, first.cseq.number + 1, "peer")
+    check(again, "n1", 1, answer_header)
+    assert bench.receive(answer_to(first, status, headers=challenge(header=header))) == []
+    bench.receive(answer_to(again, 200))
+    [event] = bench.events()
+    assert isinstance(event, RequestAnswered)
+    assert (event.request, event.response.status) == (handle, 200)
+
+
+def test_a_challenged_prack_is_sent_again_and_names_the_same_response() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    [prack] = requests(bench.receive(answer_to(invite, 180, to_tag="peer", headers="Require: 100rel\nRSeq: 7")))
+    [again] = requests(bench.receive(answer_to(prack, 401, headers=challenge())))
+    assert (again.method, again.cseq.number, again.to_tag) == ("PRACK", prack.cseq.number + 1, "peer")
+    assert again.headers.get("RAck") == prack.headers.get("RAck") == f"7 {invite.cseq.number} INVITE"
+    check(again, "n1", 1)
+    assert bench.receive(answer_to(again, 200)) == []
+    [ack] = requests(bench.receive(answer_to(invite, 200, to_tag="peer")))
+    assert ack.method == "ACK"
+
+
+def test_the_strongest_of_several_challenges_is_answered_and_unknown_ones_are_passed_over() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    offered = ["AKAv1-MD5", "MD5", "SHA-512-256", "SHA-256"]
+    headers = "\n".join(
+        f'WWW-Authenticate: Digest realm="trunk", nonce="{name}", qop="auth", algorithm={name}' for name in offered
+    )
+    _, again = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=headers)))
+    [value] = again.headers.get_fields("Authorization")
+    assert "algorithm=SHA-512-256" in value
+    assert 'nonce="SHA-512-256"' in value
+
+
+@pytest.mark.parametrize("algorithm", ["MD5-sess", "SHA-256-sess"])
+@pytest.mark.parametrize("qop", ["auth", "auth-int"])
+def test_session_algorithms_and_integrity_are_served(algorithm: str, qop: str) -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=CREDENTIALS)
+    header = f'WWW-Authenticate: Digest realm="trunk", nonce="n1", qop="{qop}", algorithm={algorithm}'
+    _, again = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=header)))
+    [value] = again.headers.get_fields("Authorization")
+    fields = dict(re.findall(r'(\w+)="?([^",]+)"?', value))
+    given = DigestInput(algorithm, "trunk", "n1", "INVITE", again.request_uri, again.body, qop, fields["cnonce"], 1)
+    assert (fields["qop"], fields["algorithm"]) == (qop, algorithm)
+    assert fields["response"] == digest_response(CREDENTIALS, given)
+
+
 def test_a_challenged_reinvite_is_acknowledged_and_sent_again() -> None:
     bench = Bench()
     usage, _, _ = bench.answered_call(credentials=CREDENTIALS)
@@ -181,6 +241,49 @@ def test_a_challenged_reinvite_is_acknowledged_and_sent_again() -> None:
     [event] = bench.events()
     assert isinstance(event, RequestAnswered)
     assert (event.request, event.response.status) == (handle, 200)
+
+
+def register(cseq: int, call_id: str = "registration-1") -> OutgoingRequest:
+    uri = "sip:trunk@203.0.113.10"
+    return OutgoingRequest(
+        "REGISTER",
+        "sip:203.0.113.10",
+        uri,
+        uri,
+        PEER,
+        credentials=CREDENTIALS,
+        call_id=call_id,
+        from_tag="t1",
+        cseq=cseq,
+    )
+
+
+def test_requests_of_one_call_id_share_a_nonce_with_nc_counting() -> None:
+    bench = Bench()
+    bench.user_agent.request(register(1), bench.now)
+    [first] = requests(bench.take_sent())
+    assert (first.call_id, first.from_tag, first.cseq.number) == ("registration-1", "t1", 1)
+    [again] = requests(bench.receive(answer_to(first, 401, to_tag="x", headers=challenge())))
+    check(again, "n1", 1)
+    bench.receive(answer_to(again, 200, to_tag="x"))
+    bench.user_agent.request(register(3), bench.now)
+    [refresh] = requests(bench.take_sent())
+    check(refresh, "n1", 2)
+    [renewed] = requests(
+        bench.receive(answer_to(refresh, 401, to_tag="x", headers=challenge("n2", more=", stale=true")))
+    )
+    check(renewed, "n2", 1)
+    assert renewed.cseq.number == 4
+    bench.user_agent.request(register(1, "another"), bench.now)
+    [other] = requests(bench.take_sent())
+    assert "Authorization" not in other.headers
+
+
+def test_the_memory_for_nonces_of_a_call_id_is_bounded() -> None:
+    bench = Bench()
+    for number in range(KEPT_DIGESTS + 5):
+        bench.user_agent.request(register(1, f"call-{number}"), bench.now)
+    assert len(bench.user_agent._station.digests) == KEPT_DIGESTS
 
 
 def test_a_challenged_options_is_sent_again() -> None:

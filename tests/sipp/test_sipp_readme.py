@@ -6,7 +6,7 @@ from tests.support.sipp_cases import CASES
 
 def test_every_scenario_is_played_and_described() -> None:
     played = {scenario for case in CASES for scenario in (case.a, case.b) if scenario is not None}
-    played |= {"asks_options", "asks_unknown_method", "stranger", "answers_options", "refuses_options"}
+    played |= {"asks_options", "asks_unknown_method", "stranger", "answers_options", "refuses_options", "registrar"}
     there = {path.stem for path in SCENARIOS.glob("*.xml")}
     described = (SCENARIOS / "README.md").read_text("utf-8")
     assert played == there

@@ -81,6 +81,8 @@ class Carrier:
         self.reachable = set(self.phones)
         self.options_status: int | None = 200
         self.options = 0
+        self.registers: list[Request] = []
+        self.on_register: Callable[[Request], bytes | None] | None = None
         self.answers: list[Response] = []
         self.status: int | None = None
         self.headers = ""
@@ -123,6 +125,9 @@ class Carrier:
             if self.options_status is not None:
                 self._wire.send(answer_to(message, self.options_status, to_tag="carrier"), source)
             return
+        if message.method == "REGISTER":
+            self._register(message, source)
+            return
         self.received.append(message)
         if self.status is not None:
             if self.status and message.method == "INVITE":
@@ -137,6 +142,12 @@ class Carrier:
             phone.arrived(content, source, local)
         else:
             phone.received.append(content)
+
+    def _register(self, message: Request, source: TransportAddress) -> None:
+        self.registers.append(message)
+        response = None if self.on_register is None else self.on_register(message)
+        if response is not None:
+            self._wire.send(response, source)
 
 
 class LogKeeper(logging.Handler):

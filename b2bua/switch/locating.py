@@ -1,0 +1,105 @@
+"""Keeps the trunks' destinations true to DNS (RFC 3263): located at the start, again when the answers are old."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from b2bua.config import ListenAddress, TrunkUri
+from b2bua.sip.location import Target, Way
+from b2bua.sip.routing import is_ip_literal
+from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.transport.resolver import Located
+
+LOG: Final = logging.getLogger(__name__)
+
+FIRST_LOOK_S: Final = 5.0
+"""So long the start waits for names at most; what takes longer is found while calls are taken already."""
+LOST_AGAIN_S: Final = 5.0
+"""A name that was not found, or whose trunk is down, is looked for again after this, then after twice as long."""
+LOST_AGAIN_LONGEST_S: Final = 60.0
+
+
+class Locates(Protocol):
+    """`Resolver`, or what stands in for it."""
+
+    async def locate(self, target: Target) -> Located:
+        """Where to send what is for `target`."""
+        ...
+
+
+def target_of(uri: TrunkUri) -> Target:
+    """What a trunk's URI says of where it is."""
+    return Target(
+        uri.host, uri.port if uri.port_given else None, uri.transport if uri.transport_given else None, uri.secure
+    )
+
+
+def ways_of(listeners: Iterable[ListenAddress]) -> tuple[Way, ...]:
+    """What these listeners let us send by, in their order."""
+    return tuple(dict.fromkeys(Way(at.transport, 6 if ":" in at.host else 4) for at in listeners))
+
+
+class Locating:
+    """One task for each trunk with a name. A trunk that goes down is looked for at once, for it may have moved.
+
+    Calls never wait for it: they take the destinations that were found last.
+    """
+
+    def __init__(self, trunks: Trunks, resolver: Locates) -> None:
+        self._trunks = trunks
+        self._resolver = resolver
+        self._named = [trunk for trunk in trunks if not is_ip_literal(trunk.next_hop.host)]
+        self._look_now = {trunk: asyncio.Event() for trunk in self._named}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Look for all of them, and wait for what is found within `FIRST_LOOK_S`."""
+        self._trunks.on_down = self._gone_down
+        found = [asyncio.Event() for _ in self._named]
+        self._tasks = [
+            asyncio.create_task(self._keep(trunk, first)) for trunk, first in zip(self._named, found, strict=True)
+        ]
+        waits = [asyncio.ensure_future(first.wait()) for first in found]
+        if waits:
+            await asyncio.wait(waits, timeout=FIRST_LOOK_S)
+        for wait in waits:
+            wait.cancel()
+
+    async def close(self) -> None:
+        """Look for nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _gone_down(self, trunk: Trunk) -> None:
+        look_now = self._look_now.get(trunk)
+        if look_now is not None:
+            look_now.set()
+
+    async def _keep(self, trunk: Trunk, first: asyncio.Event) -> None:
+        lost_for_s = LOST_AGAIN_S
+        while True:
+            wait_s = await self._look(trunk)
+            first.set()
+            if trunk.destinations and trunk.up:
+                lost_for_s = LOST_AGAIN_S
+            else:
+                wait_s, lost_for_s = min(wait_s, lost_for_s), min(lost_for_s * 2, LOST_AGAIN_LONGEST_S)
+            look_now = self._look_now[trunk]
+            look_now.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(look_now.wait(), wait_s)
+
+    async def _look(self, trunk: Trunk) -> float:
+        """Locate it once; after how many seconds it is worth looking again."""
+        located = await self._resolver.locate(target_of(trunk.next_hop))
+        if not located.destinations:
+            LOG.warning("trunk %s: %s does not resolve", trunk.name, trunk.next_hop.host)
+            self._trunks.resolved(trunk, ())
+            return LOST_AGAIN_LONGEST_S
+        if set(located.destinations) != set(trunk.destinations):
+            LOG.info("trunk %s is at %s", trunk.name, ", ".join(map(str, located.destinations)))
+        self._trunks.resolved(trunk, located.destinations)
+        return located.ttl_s

@@ -1,0 +1,181 @@
+"""Registers with the trunks whose profile asks for it, and tells them how that stands (RFC 3261 section 10)."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from b2bua.alarm import Alarm, Scheduler
+from b2bua.call.identity import bracketed
+from b2bua.sip.digest import Credentials
+from b2bua.sip.message import Response
+from b2bua.sip.registration import Output, Register, Registration, RegistrationTold
+from b2bua.sip.routing import TransportAddress
+from b2bua.sip.settings import OutgoingRequest
+from b2bua.sip.uri import Uri, escape_user
+from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.tokens import Tokens
+from b2bua.transport.endpoint import SipEndpoint
+
+SPREAD_S: Final = 0.05
+"""Between the first REGISTER to one trunk and that to the next."""
+_NOT_NOW: Final = 503  # the next destination is tried at once (RFC 3263 section 4.3)
+
+
+class _Account:
+    """One trunk's registration: its Call-ID and From tag for good, and the REGISTER that is open now.
+
+    `user` is the user part of the address of record and of the Contact, escaped. `destination` is where the last one
+    went, `contact` what it told there, `tried` where this round has failed.
+    """
+
+    __slots__ = (
+        "alarm",
+        "call_id",
+        "contact",
+        "destination",
+        "from_tag",
+        "machine",
+        "request",
+        "tried",
+        "trunk",
+        "user",
+    )
+
+    def __init__(
+        self, trunk: Trunk, tokens: Tokens, scheduler: Scheduler, on_due: "Callable[[_Account], None]"
+    ) -> None:
+        self.trunk = trunk
+        self.user = escape_user(trunk.contact_user or "")
+        self.call_id = tokens.hex(32)
+        self.from_tag = tokens.hex(16)
+        self.machine = Registration(tokens)
+        self.alarm = Alarm(scheduler, partial(on_due, self))
+        self.request: int | None = None
+        self.destination: TransportAddress | None = None
+        self.contact: Uri | None = None
+        self.tried: set[TransportAddress] = set()
+
+    def next_destination(self) -> TransportAddress | None:
+        """The one used last while it is one of the trunk's, then the first not tried in this round, None after all."""
+        destinations = self.trunk.destinations
+        if self.destination in destinations and self.destination not in self.tried:
+            return self.destination
+        return next((each for each in destinations if each not in self.tried), None)
+
+    def plan(self, register: Register, destination: TransportAddress) -> OutgoingRequest:
+        """The REGISTER as it is sent."""
+        config = self.trunk.config
+        host = bracketed(config.domain or config.uri.host)
+        port = f":{config.uri.port}" if config.uri.port_given and not config.domain else ""
+        record = f"sip:{self.user}@{host}"
+        return OutgoingRequest(
+            method="REGISTER",
+            request_uri=f"sip:{host}{port}",
+            from_uri=record,
+            to_uri=record,
+            destination=destination,
+            headers=(("Contact", f"<{self.contact}>"), ("Expires", str(register.expires_s))),
+            credentials=Credentials(config.auth_username, config.auth_password),
+            call_id=self.call_id,
+            from_tag=self.from_tag,
+            cseq=register.cseq,
+        )
+
+
+class Registrations:
+    """The registrations of all trunks. `start` once the endpoint sends, `stop` before it ends."""
+
+    def __init__(
+        self, trunks: Trunks, scheduler: Scheduler, tokens: Tokens, endpoint: Callable[[], SipEndpoint]
+    ) -> None:
+        self._trunks = trunks
+        self._scheduler = scheduler
+        self._endpoint = endpoint
+        self._accounts = [_Account(trunk, tokens, scheduler, self._due) for trunk in trunks if trunk.config.register]
+        self._open: dict[int, _Account] = {}
+        self._on_stopped: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Register with each, a little apart."""
+        for position, account in enumerate(self._accounts):
+            account.alarm.set(self._scheduler.time() + position * SPREAD_S)
+
+    def stop(self, on_stopped: Callable[[], None]) -> None:
+        """Take all of them back; `on_stopped` is called when that is done, at most `GIVE_UP_S` from now."""
+        self._on_stopped = on_stopped
+        for account in self._accounts:
+            self._perform(account, account.machine.stop(self._scheduler.time()))
+        self._tell_if_stopped()
+
+    def close(self) -> None:
+        """Stop the timers."""
+        for account in self._accounts:
+            account.alarm.clear()
+
+    def answered(self, request: int, response: Response) -> None:
+        """A request of the endpoint's has its final response; nothing where it is none of these."""
+        account = self._open.pop(request, None)
+        if account is None or account.contact is None:
+            return
+        account.request = None
+        now = self._scheduler.time()
+        if response.status == _NOT_NOW and self._has_another(account):
+            self._perform(account, account.machine.elsewhere(now))
+            return
+        account.tried.clear()
+        self._perform(account, account.machine.answered(response, account.contact, now))
+
+    def failed(self, request: int, cause: str) -> None:
+        """Likewise, with no response."""
+        account = self._open.pop(request, None)
+        if account is None:
+            return
+        account.request = None
+        self._unanswered(account, cause)
+
+    def _unanswered(self, account: _Account, cause: str) -> None:
+        now = self._scheduler.time()
+        if self._has_another(account):
+            self._perform(account, account.machine.elsewhere(now))
+        else:
+            account.tried.clear()
+            self._perform(account, account.machine.failed(cause, now))
+
+    def _has_another(self, account: _Account) -> bool:
+        if account.destination is not None:
+            account.tried.add(account.destination)
+        return account.next_destination() is not None
+
+    def _due(self, account: _Account) -> None:
+        now = self._scheduler.time()
+        self._perform(account, (*account.machine.start(now), *account.machine.handle_timers(now)))
+
+    def _perform(self, account: _Account, outputs: Iterable[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Register):
+                self._send(account, output)
+            elif isinstance(output, RegistrationTold):
+                self._trunks.registration_told(account.trunk, output.registered, output.reason)
+            else:
+                self._tell_if_stopped()
+        account.alarm.set(account.machine.next_timer())
+
+    def _send(self, account: _Account, register: Register) -> None:
+        destination = account.next_destination()
+        if destination is None:
+            account.tried.clear()
+            self._perform(account, account.machine.failed("its name does not resolve", self._scheduler.time()))
+            return
+        account.destination = destination
+        contact = self._endpoint().contact_for(destination, account.user)
+        if contact is None:
+            self._unanswered(account, f"no {destination.transport} listener")
+            return
+        account.contact = Uri.parse(contact)
+        account.request = self._endpoint().request(account.plan(register, destination))
+        self._open[account.request] = account
+
+    def _tell_if_stopped(self) -> None:
+        if self._on_stopped is not None and all(account.machine.is_over for account in self._accounts):
+            on_stopped, self._on_stopped = self._on_stopped, None
+            on_stopped()

@@ -1,0 +1,172 @@
+"""Asks DNS and the system where a URI's requests go; what follows from the answers is `b2bua.sip.location`'s."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import dns.asyncresolver
+import dns.exception
+import dns.name
+import dns.nameserver
+import dns.rdatatype
+import dns.rdtypes.IN.A
+import dns.rdtypes.IN.AAAA
+import dns.rdtypes.IN.NAPTR
+import dns.rdtypes.IN.SRV
+import dns.resolver
+
+from b2bua.clock import Clock
+from b2bua.sip.location import MAX_ROUNDS, Naptr, Question, Record, Srv, Target, Way, located, questions
+from b2bua.sip.routing import TransportAddress
+from b2bua.tokens import Tokens
+
+LOG: Final = logging.getLogger(__name__)
+
+TRY_TIMEOUT_S: Final = 1.0
+"""For one query to one server."""
+QUESTION_TIMEOUT_S: Final = 3.0
+"""For one question with all tries and servers, and likewise for the system's look-up after it."""
+SHORTEST_TTL_S: Final = 5.0
+LONGEST_TTL_S: Final = 300.0
+"""An answer is believed for as long as its TTL says, within these."""
+UNANSWERED_TTL_S: Final = 30.0
+"""So long a name that does not exist or that DNS does not answer for is not asked again, and an address of the system's
+is believed."""
+CACHE_LIMIT: Final = 1_024
+"""Questions whose answers are remembered; beyond it the one asked longest ago is forgotten."""
+MAX_RECORDS: Final = 64
+"""Records of one answer that are looked at; the rest are ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The destinations of a target in the order to try them, none where it cannot be found; good for `ttl_s`."""
+
+    destinations: tuple[TransportAddress, ...]
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    records: tuple[Record, ...]
+    expires_at: float
+
+
+class Resolver:
+    """Locates targets (RFC 3263) for what can be sent by `ways`; a cache with a limit remembers what was answered.
+
+    `nameservers` are addresses with their ports, in place of those of /etc/resolv.conf, which is read at each round so
+    that a change of it counts. Names that DNS does not know, and those without a dot, are the system's to resolve
+    (/etc/hosts). It never raises for a name that cannot be found, and never waits without a limit.
+    """
+
+    def __init__(
+        self, ways: Sequence[Way], clock: Clock, tokens: Tokens, nameservers: Sequence[tuple[str, int]] = ()
+    ) -> None:
+        self._ways = tuple(ways)
+        self._clock = clock
+        self._tokens = tokens
+        self._nameservers = tuple(nameservers)
+        self._remembered: dict[Question, _Remembered] = {}
+
+    async def locate(self, target: Target) -> Located:
+        """Where to send what is for `target`."""
+        answers: dict[Question, Sequence[Record]] = {}
+        expires_at = self._clock.monotonic() + LONGEST_TTL_S
+        for _ in range(MAX_ROUNDS):
+            asked = questions(target, self._ways, answers)
+            for question, known in zip(asked, await self._ask_all(asked), strict=True):
+                answers[question] = known.records
+                expires_at = min(expires_at, known.expires_at)
+        destinations = located(target, self._ways, answers, self._tokens)
+        return Located(destinations, max(SHORTEST_TTL_S, expires_at - self._clock.monotonic()))
+
+    async def _ask_all(self, asked: Sequence[Question]) -> list[_Remembered]:
+        stub = self._stub() if asked else None
+        return await asyncio.gather(*(self._answer(question, stub) for question in asked))
+
+    def _stub(self) -> dns.asyncresolver.Resolver | None:
+        """What asks the servers; None where the system has none."""
+        try:
+            stub = dns.asyncresolver.Resolver(configure=not self._nameservers)
+        except (dns.resolver.NoResolverConfiguration, OSError):
+            return None
+        if self._nameservers:
+            stub.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in self._nameservers]
+        stub.timeout = TRY_TIMEOUT_S
+        stub.lifetime = QUESTION_TIMEOUT_S
+        return stub
+
+    async def _answer(self, question: Question, stub: dns.asyncresolver.Resolver | None) -> _Remembered:
+        known = self._remembered.get(question)
+        if known is not None and self._clock.monotonic() < known.expires_at:
+            return known
+        records: tuple[Record, ...] = ()
+        ttl_s = UNANSWERED_TTL_S
+        if _is_domain_name(question.name) and stub is not None:
+            records, ttl_s = await _ask(question, stub)
+        if not records and question.kind in ("A", "AAAA"):
+            records = await _of_system(question)
+            ttl_s = min(ttl_s, UNANSWERED_TTL_S)
+        known = _Remembered(records, self._clock.monotonic() + min(max(ttl_s, SHORTEST_TTL_S), LONGEST_TTL_S))
+        self._remembered.pop(question, None)
+        if len(self._remembered) >= CACHE_LIMIT:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[question] = known
+        return known
+
+
+async def _ask(question: Question, stub: dns.asyncresolver.Resolver) -> tuple[tuple[Record, ...], float]:
+    """The records and the seconds they may be believed: none of them for a name that has none, or is not answered."""
+    try:
+        async with asyncio.timeout(QUESTION_TIMEOUT_S + TRY_TIMEOUT_S):
+            answer = await stub.resolve(
+                dns.name.from_text(question.name), question.kind, raise_on_no_answer=False, search=False
+            )
+    except (dns.exception.DNSException, OSError, EOFError, TimeoutError) as error:
+        LOG.debug("DNS has no answer for %s %s: %s", question.kind, question.name, type(error).__name__)
+        return (), UNANSWERED_TTL_S
+    ttl_s = float(answer.chaining_result.minimum_ttl)
+    if answer.rrset is None:
+        return (), ttl_s
+    found = [_record(rdata) for rdata in list(answer.rrset)[:MAX_RECORDS]]
+    return tuple([record for record in found if record is not None]), ttl_s
+
+
+def _record(rdata: object) -> Record | None:
+    match rdata:
+        case dns.rdtypes.IN.A.A() | dns.rdtypes.IN.AAAA.AAAA():
+            return str(rdata.address)
+        case dns.rdtypes.IN.SRV.SRV():
+            return Srv(rdata.priority, rdata.weight, rdata.port, _name_text(rdata.target))
+        case dns.rdtypes.IN.NAPTR.NAPTR():
+            flags, service = rdata.flags.decode("ascii", "replace"), rdata.service.decode("ascii", "replace")
+            return Naptr(rdata.order, rdata.preference, flags, service, _name_text(rdata.replacement))
+        case _:
+            return None
+
+
+def _is_domain_name(name: str) -> bool:
+    """Whether DNS may know it: a host without a dot, the service labels aside, is the system's alone."""
+    return len([label for label in name.split(".") if not label.startswith("_")]) > 1
+
+
+def _name_text(name: dns.name.Name) -> str:
+    """A name without its last dot; "" for the root."""
+    return "" if name == dns.name.root else name.to_text(omit_final_dot=True)
+
+
+async def _of_system(question: Question) -> tuple[Record, ...]:
+    """What the system itself makes of a name, /etc/hosts above all."""
+    family = socket.AF_INET if question.kind == "A" else socket.AF_INET6
+    try:
+        async with asyncio.timeout(QUESTION_TIMEOUT_S):
+            found = await asyncio.get_running_loop().getaddrinfo(
+                question.name, None, family=family, type=socket.SOCK_DGRAM
+            )
+    except (OSError, UnicodeError, TimeoutError):
+        return ()
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found[:MAX_RECORDS]))

@@ -1,0 +1,210 @@
+"""A trunk that wants to be registered with: when it takes calls, and what its registrar is sent."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from b2bua.call.errors import CapacityExhausted
+from b2bua.sip.message import Request
+from b2bua.sip.registration import GIVE_UP_S, RETRY_FIRST_S
+from b2bua.sip.routing import TransportAddress
+from tests.support.agents import answer_to
+from tests.support.house import CARRIER, MASKED, House
+from tests.support.scripted_phone import answers
+
+USER = "917969002802"
+TRUNK = f"""
+[[trunks]]
+name = "carrier"
+uri = "sip:{CARRIER.host}:{CARRIER.port}"
+numbers = ["{MASKED}"]
+addresses = ["203.0.113.0/24"]
+domain = "ims.carrier.example"
+auth_username = "{USER}@ims.carrier.example"
+auth_password = "secret"
+register = true
+options_interval_s = 0
+"""
+CHALLENGE = 'WWW-Authenticate: Digest realm="ims.carrier.example", nonce="n1", qop="auth", algorithm=SHA-256'
+
+
+def granted(request: Request, expires: int = 60) -> bytes:
+    """A 200 that binds the Contact."""
+    contact = request.headers.get("Contact")
+    return answer_to(request, 200, to_tag="reg", contact=f"{contact};expires={expires}")
+
+
+def registrar(*answers_in_turn: Callable[[Request], bytes | None]) -> Callable[[Request], bytes | None]:
+    """One that answers in turn, the last for ever."""
+    left = list(answers_in_turn)
+    return lambda request: (left.pop(0) if len(left) > 1 else left[0])(request)
+
+
+def status(code: int, headers: str = "") -> Callable[[Request], bytes | None]:
+    return lambda request: answer_to(request, code, to_tag="reg", headers=headers)
+
+
+def silent(_request: Request) -> bytes | None:
+    return None
+
+
+OpenWith = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture
+async def house_with() -> AsyncIterator[OpenWith]:
+    """Houses whose registrar answers in turn. They never rest: a registration goes on until it is taken back."""
+    houses: list[House] = []
+
+    async def open_one(*answers_in_turn: Callable[[Request], bytes | None], trunk: str = TRUNK) -> House:
+        house = await House.open(trunks=trunk)
+        houses.append(house)
+        house.carrier.on_register = registrar(*answers_in_turn)
+        return house
+
+    yield open_one
+    for house in houses:
+        await house.close()
+
+
+def state(house: House) -> tuple[bool, str]:
+    [found] = house.switch.trunk_states()
+    return found.up, found.reason
+
+
+async def test_registers_through_401_and_423_and_takes_calls(house_with: OpenWith) -> None:
+    house = await house_with(status(401, CHALLENGE), status(423, "Min-Expires: 7200"), lambda one: granted(one, 7200))
+    assert state(house) == (False, "not registered yet")
+    with pytest.raises(CapacityExhausted):
+        await house.place()
+    await house.run(1.0)
+    assert state(house) == (True, "registered for 7200 s")
+    first, challenged, longer = house.carrier.registers
+    assert first.request_uri == "sip:ims.carrier.example"
+    assert str(first.from_.uri) == str(first.to.uri) == f"sip:{USER}@ims.carrier.example"
+    assert first.headers.get("Contact") == f"<sip:{USER}@192.0.2.1:5060>"
+    assert [one.headers.get("Expires") for one in (first, challenged, longer)] == ["3600", "3600", "7200"]
+    assert len({(one.call_id, one.from_tag) for one in house.carrier.registers}) == 1
+    assert [one.cseq.number for one in house.carrier.registers] == [1, 2, 3]
+    assert f'username="{USER}@ims.carrier.example"' in (challenged.headers.get("Authorization") or "")
+    assert "nc=00000002" in (longer.headers.get("Authorization") or "")
+    house.alice.on_invite = house.bob.on_invite = answers(1.0)
+    call = await house.place(max_duration_s=10)
+    assert (await house.ended(call)).status == "completed"
+    assert not any(USER in line for line in house.log.lines), "the log tells the user name, which may be a number"
+    await house.at_rest()
+
+
+async def test_it_is_refreshed_before_it_expires_with_the_same_call_id(house_with: OpenWith) -> None:
+    house = await house_with(granted)
+    await house.run(100.0)
+    assert 4 <= len(house.carrier.registers) <= 5
+    assert [one.cseq.number for one in house.carrier.registers] == list(range(1, len(house.carrier.registers) + 1))
+    assert len({one.call_id for one in house.carrier.registers}) == 1
+    assert state(house) == (True, "registered for 60 s")
+
+
+async def test_a_refusal_takes_the_trunk_down_until_it_succeeds(house_with: OpenWith) -> None:
+    house = await house_with(granted, status(403), granted)
+    await house.run(1.0)
+    assert state(house)[0]
+    await house.run(30.0)
+    assert state(house) == (False, "registration refused 403")
+    with pytest.raises(CapacityExhausted):
+        await house.place()
+    await house.run(RETRY_FIRST_S * 1.25)
+    assert state(house) == (True, "registered for 60 s")
+    warnings = [line for line in house.log.lines if "registration" in line]
+    assert warnings == ["WARNING b2bua.switch.trunks: trunk carrier: registration refused 403"]
+
+
+async def test_a_registration_that_is_lost_takes_the_trunk_down(house_with: OpenWith) -> None:
+    house = await house_with(granted, silent)
+    await house.run(59.0)
+    assert state(house)[0], "it holds until it expires"
+    await house.run(2.0)
+    assert state(house) == (False, "registration expired")
+    house.carrier.on_register = granted
+    await house.run(100.0)
+    assert state(house)[0]
+
+
+async def test_a_registrar_that_is_away_for_a_time_is_left_alone_so_long(house_with: OpenWith) -> None:
+    house = await house_with(status(503, "Retry-After: 120"))
+    await house.run(119.0)
+    assert len(house.carrier.registers) == 1
+    assert state(house) == (False, "registration answered 503")
+    await house.run(2.0)
+    assert len(house.carrier.registers) == 2
+
+
+async def test_where_options_are_sent_too_both_must_be_well(house_with: OpenWith) -> None:
+    house = await house_with(granted, trunk=TRUNK.replace("options_interval_s = 0", "options_interval_s = 5"))
+    await house.run(1.0)
+    assert state(house) == (True, "registered for 60 s, OPTIONS answered 200")
+    house.carrier.options_status = 503
+    await house.run(5.0)
+    assert state(house) == (False, "OPTIONS answered 503")
+    house.carrier.options_status = 200
+    house.carrier.on_register = status(403)
+    await house.run(30.0)
+    assert state(house) == (False, "registration refused 403")
+
+
+async def test_the_next_destination_is_tried_at_once_when_one_is_gone(house_with: OpenWith) -> None:
+    house = await house_with(granted)
+    dead = TransportAddress("udp", "203.0.113.99", 5060)
+    house.trunks.resolved(house.trunk(), [dead, CARRIER])
+    await house.run(1.0)
+    assert state(house)[0]
+    [first] = house.carrier.registers
+    await house.run(30.0)
+    assert len(house.carrier.registers) == 2, "the one that answered is kept"
+    assert first.cseq.number > 1
+
+
+async def test_it_is_taken_back_at_the_end(house_with: OpenWith) -> None:
+    house = await house_with(granted)
+    await house.run(1.0)
+    over: list[float] = []
+    house.switch.unregister(lambda: over.append(house.clock.time()))
+    await house.run(0.1)
+    assert [one.headers.get("Expires") for one in house.carrier.registers] == ["3600", "0"]
+    assert len(over) == 1
+    await house.run(100.0)
+    assert len(house.carrier.registers) == 2, "and not made again"
+
+
+async def test_the_end_does_not_wait_for_a_registrar_that_says_nothing(house_with: OpenWith) -> None:
+    house = await house_with(granted, silent)
+    await house.run(1.0)
+    began, over = house.clock.time(), []
+    house.switch.unregister(lambda: over.append(house.clock.time()))
+    await house.run(20.0)
+    assert over == [began + GIVE_UP_S]
+
+
+async def test_without_registrations_the_end_comes_at_once(house: House) -> None:
+    over: list[bool] = []
+    house.switch.unregister(lambda: over.append(True))
+    assert over == [True]
+
+
+async def test_trunk_case_18_a_call_of_the_trunk_s_must_prove_the_password(house_with: OpenWith) -> None:
+    """Hard case 18, from the carrier's gateway: 401 in the realm of the trunk's domain, nothing is told or counted."""
+    house = await house_with(
+        granted, trunk=TRUNK + 'challenge_username = "carrier"\nchallenge_password = "its-secret"\n'
+    )
+    house.carrier.send(
+        b"INVITE sip:+917969002802@192.0.2.1:5060 SIP/2.0\r\n"
+        b"Via: SIP/2.0/UDP 203.0.113.1:5060;branch=z9hG4bKcase18\r\nMax-Forwards: 70\r\n"
+        b"From: <sip:+919876543210@203.0.113.1>;tag=a\r\nTo: <sip:+917969002802@192.0.2.1>\r\n"
+        b"Call-ID: case-18\r\nCSeq: 1 INVITE\r\nContact: <sip:gw@203.0.113.1:5060>\r\nContent-Length: 0\r\n\r\n"
+    )
+    await house.run(0.1)
+    [response] = house.carrier.answers
+    assert response.status == 401
+    assert re.findall(r'realm="([^"]+)"', response.headers.get("WWW-Authenticate") or "") == ["ims.carrier.example"]
+    assert house.switch.live_calls() == 0
+    assert house.user_agent.counters["calls challenged"] == 1

@@ -1,0 +1,134 @@
+"""Trunks with names: found at the start, looked for again by TTL, kept when DNS fails, known by their old addresses."""
+
+import asyncio
+
+from b2bua.sip.location import Target, Way
+from b2bua.sip.routing import TransportAddress
+from b2bua.switch import locating as locating_module
+from b2bua.switch.locating import Locating, target_of, ways_of
+from b2bua.switch.trunks import FOUND_HOSTS_LIFE_S, FOUND_HOSTS_LIMIT, Trunks
+from b2bua.transport.resolver import Located
+from tests.support.configurations import config_of
+from tests.support.manual_clock import ManualClock
+
+
+def udp(host: str, port: int = 5060) -> TransportAddress:
+    return TransportAddress("udp", host, port)
+
+
+def trunks_at(*uris: str, clock: ManualClock | None = None) -> Trunks:
+    text = "".join(f'[[trunks]]\nname = "t{index}"\nuri = "{uri}"\n' for index, uri in enumerate(uris))
+    return Trunks(config_of(text).trunks, clock or ManualClock())
+
+
+class Zone:
+    """Stands in for the resolver."""
+
+    def __init__(self, *results: Located) -> None:
+        self.results = list(results)
+        self.asked: list[Target] = []
+        self.asked_again = asyncio.Event()
+
+    async def locate(self, target: Target) -> Located:
+        """The results in turn, the last one for ever."""
+        self.asked.append(target)
+        self.asked_again.set()
+        return self.results.pop(0) if len(self.results) > 1 else self.results[0]
+
+    async def until_asked(self, times: int) -> None:
+        """Wait for so many questions."""
+        async with asyncio.timeout(5):
+            while len(self.asked) < times:
+                self.asked_again.clear()
+                await self.asked_again.wait()
+
+
+def test_what_a_trunk_s_uri_says_of_where_it_is() -> None:
+    uris = ["sip:h.example", "sip:h.example:5060", "sip:h.example;transport=tcp", "sips:h.example;transport=tcp"]
+    assert [target_of(trunk.next_hop) for trunk in trunks_at(*uris)] == [
+        Target("h.example"),
+        Target("h.example", 5060),
+        Target("h.example", None, "tcp"),
+        Target("h.example", None, "tls", secure=True),
+    ]
+
+
+def test_listeners_are_the_ways_out() -> None:
+    config = config_of("[sip]\nlisten = ['udp://127.0.0.1:5060', 'udp://[::1]:5060', 'udp://127.0.0.2:5060']")
+    assert ways_of(config.sip.listen) == (Way("udp", 4), Way("udp", 6))
+
+
+async def test_the_start_waits_for_what_is_found_and_asks_for_names_alone() -> None:
+    trunks = trunks_at("sip:h.example", "sip:192.0.2.1")
+    zone = Zone(Located((udp("192.0.2.7"), udp("192.0.2.8", 5080)), 60))
+    locating = Locating(trunks, zone)
+    await locating.start()
+    named, literal = trunks
+    assert named.destinations == (udp("192.0.2.7"), udp("192.0.2.8", 5080))
+    assert literal.destinations == (udp("192.0.2.1"),)
+    assert len(zone.asked) == 1
+    await locating.close()
+
+
+async def test_a_slow_name_does_not_hold_up_the_start(monkeypatch: object) -> None:
+    class Slow:
+        async def locate(self, target: Target) -> Located:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(locating_module, "FIRST_LOOK_S", 0.01)  # type: ignore[attr-defined]  # pytest hands it on
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    locating = Locating(trunks, Slow())
+    await locating.start()
+    assert trunk.destination is None
+    await locating.close()
+
+
+async def test_it_is_looked_for_again_when_the_answer_is_old_and_what_was_found_stays_when_dns_fails() -> None:
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    zone = Zone(Located((udp("192.0.2.7"),), 0.01), Located((), 0.01))
+    locating = Locating(trunks, zone)
+    await locating.start()
+    await zone.until_asked(2)
+    await asyncio.sleep(0)
+    assert trunk.destination == udp("192.0.2.7")
+    assert trunk.up
+    await locating.close()
+
+
+async def test_a_trunk_that_goes_down_is_looked_for_at_once() -> None:
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    zone = Zone(Located((udp("192.0.2.7"),), 300), Located((udp("192.0.2.8"),), 300))
+    locating = Locating(trunks, zone)
+    await locating.start()
+    trunks.probe_failed(trunk, "timeout")
+    trunks.probe_failed(trunk, "timeout")
+    await zone.until_asked(2)
+    await asyncio.sleep(0)
+    assert trunk.destination == udp("192.0.2.8")
+    await locating.close()
+
+
+def test_sources_a_name_led_to_before_stay_its_own_for_longer_than_a_call() -> None:
+    clock = ManualClock()
+    trunks = trunks_at("sip:h.example", clock=clock)
+    (trunk,) = trunks
+    trunks.resolved(trunk, [udp("192.0.2.7")])
+    trunks.resolved(trunk, [udp("192.0.2.8")])
+    assert trunks.is_peer(udp("192.0.2.7"))
+    assert trunks.is_peer(udp("192.0.2.8"))
+    clock.advance(FOUND_HOSTS_LIFE_S)
+    trunks.resolved(trunk, [udp("192.0.2.8")])
+    assert not trunks.is_peer(udp("192.0.2.7"))
+    for number in range(200):
+        trunks.resolved(trunk, [udp(f"198.51.100.{number}")])
+    assert len(trunk.found_hosts) == FOUND_HOSTS_LIMIT
+
+
+def test_a_source_belongs_to_the_trunk_whose_destination_it_is() -> None:
+    trunks = trunks_at("sip:one.example", "sip:two.example")
+    one, two = trunks
+    trunks.resolved(one, [udp("192.0.2.7", 5070)])
+    trunks.resolved(two, [udp("192.0.2.7", 5080)])
+    assert trunks.owner(udp("192.0.2.7", 5080)) is two
+    assert trunks.owner(udp("192.0.2.7", 5070)) is one

@@ -1,0 +1,137 @@
+"""The resolver against a DNS server on loopback: RFC 3263 through real sockets, its cache, and servers that fail."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from b2bua.sip.location import Target, Way
+from b2bua.transport import resolver as resolver_module
+from b2bua.transport.resolver import (
+    LONGEST_TTL_S,
+    SHORTEST_TTL_S,
+    UNANSWERED_TTL_S,
+    Resolver,
+)
+from tests.support.dns_responder import DnsResponder
+from tests.support.manual_clock import ManualClock
+from tests.support.seeded_tokens import SeededTokens
+
+pytestmark = pytest.mark.sockets
+
+WAYS = (Way("udp", 4), Way("tcp", 4))
+CARRIER = Target("carrier.example")
+
+
+def zone() -> dict[tuple[str, str], tuple[int, list[str]]]:
+    return {
+        ("carrier.example", "NAPTR"): (600, ['10 10 "s" "SIP+D2U" "" _sip._udp.carrier.example.']),
+        ("_sip._udp.carrier.example", "SRV"): (60, ["1 0 5080 b.carrier.example.", "0 0 5070 a.carrier.example."]),
+        ("a.carrier.example", "A"): (120, ["192.0.2.1"]),
+        ("b.carrier.example", "A"): (120, ["192.0.2.2", "192.0.2.3"]),
+    }
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[DnsResponder]:
+    responder = DnsResponder(zone())
+    await responder.open()
+    yield responder
+    responder.close()
+
+
+def resolver_at(server: DnsResponder, clock: ManualClock | None = None) -> Resolver:
+    return Resolver(WAYS, clock or ManualClock(), SeededTokens("dns"), [server.address])
+
+
+async def test_naptr_srv_and_addresses_over_the_wire(server: DnsResponder) -> None:
+    located = await resolver_at(server).locate(CARRIER)
+    first, *others = map(str, located.destinations)
+    assert first == "udp:192.0.2.1:5070"
+    assert sorted(others) == ["udp:192.0.2.2:5080", "udp:192.0.2.3:5080"], "in whatever order the server gives them"
+    assert located.ttl_s == 60, "the shortest of all that were used"
+    assert server.asked[:2] == [("carrier.example", "NAPTR"), ("_sip._udp.carrier.example", "SRV")]
+    assert sorted(server.asked[2:]) == [("a.carrier.example", "A"), ("b.carrier.example", "A")]
+
+
+async def test_an_answer_is_believed_as_long_as_its_ttl(server: DnsResponder) -> None:
+    clock = ManualClock()
+    resolver = resolver_at(server, clock)
+    await resolver.locate(CARRIER)
+    asked = len(server.asked)
+    clock.advance(59)
+    assert (await resolver.locate(CARRIER)).ttl_s == SHORTEST_TTL_S
+    assert len(server.asked) == asked
+    server.zone["_sip._udp.carrier.example", "SRV"] = (60, ["0 0 5071 a.carrier.example."])
+    clock.advance(2)
+    assert [address.port for address in (await resolver.locate(CARRIER)).destinations] == [5071]
+    assert server.asked[asked:] == [("_sip._udp.carrier.example", "SRV")], "what is good yet is not asked again"
+
+
+@pytest.mark.parametrize(("ttl", "believed_s"), [(0, SHORTEST_TTL_S), (2**31 - 1, LONGEST_TTL_S)])
+async def test_a_ttl_is_kept_within_bounds(server: DnsResponder, ttl: int, believed_s: float) -> None:
+    server.zone["a.carrier.example", "A"] = (ttl, ["192.0.2.1"])
+    located = await resolver_at(server).locate(Target("a.carrier.example", 5060))
+    assert located.ttl_s == believed_s
+
+
+async def test_an_alias_is_followed_and_a_loop_of_them_is_not(server: DnsResponder) -> None:
+    server.zone["alias.example", "CNAME"] = (60, ["a.carrier.example."])
+    server.zone["loop.example", "CNAME"] = (60, ["loop.example."])
+    resolver = resolver_at(server)
+    assert (await resolver.locate(Target("loop.example", 5060))).destinations == ()
+    located = await resolver.locate(Target("alias.example", 5060))
+    assert ([address.host for address in located.destinations], located.ttl_s) == (["192.0.2.1"], 60)
+
+
+async def test_a_name_that_does_not_exist_is_not_asked_for_again_at_once(server: DnsResponder) -> None:
+    clock = ManualClock()
+    resolver = resolver_at(server, clock)
+    located = await resolver.locate(Target("nowhere.invalid", 5060))
+    assert (located.destinations, located.ttl_s) == ((), UNANSWERED_TTL_S)
+    assert await resolver.locate(Target("nowhere.invalid", 5060)) == located
+    assert server.asked == [("nowhere.invalid", "A")]
+    clock.advance(UNANSWERED_TTL_S)
+    await resolver.locate(Target("nowhere.invalid", 5060))
+    assert len(server.asked) == 2
+
+
+async def test_names_of_the_system_need_no_dns(server: DnsResponder) -> None:
+    located = await resolver_at(server).locate(Target("localhost"))
+    assert list(map(str, located.destinations)) == ["udp:127.0.0.1:5060"]
+    assert server.asked == [], "a name without a dot is no domain"
+
+
+async def test_an_address_is_nobody_s_to_ask_for(server: DnsResponder) -> None:
+    assert [address.port for address in (await resolver_at(server).locate(Target("192.0.2.9"))).destinations] == [5060]
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("spoil", [b"", b"\x81\x80", b"\x81\x80" + b"\xff" * 30])
+async def test_a_server_that_answers_nonsense_is_no_answer(
+    server: DnsResponder, spoil: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver_module, "TRY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(resolver_module, "QUESTION_TIMEOUT_S", 0.1)
+    server.spoil = spoil
+    located = await resolver_at(server).locate(Target("a.carrier.example", 5060))
+    assert (located.destinations, located.ttl_s) == ((), UNANSWERED_TTL_S)
+
+
+async def test_a_server_that_says_nothing_is_waited_for_with_a_limit(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver_module, "TRY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(resolver_module, "QUESTION_TIMEOUT_S", 0.1)
+    server.mute = True
+    assert (await resolver_at(server).locate(CARRIER)).destinations == ()
+    assert ("carrier.example", "NAPTR") in server.asked
+    assert ("_sip._tcp.carrier.example", "SRV") in server.asked
+
+
+async def test_the_memory_is_bounded(server: DnsResponder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver_module, "CACHE_LIMIT", 4)
+    resolver = resolver_at(server)
+    for number in range(6):
+        server.zone[f"h{number}.example", "A"] = (300, [f"192.0.2.{number + 1}"])
+        await resolver.locate(Target(f"h{number}.example", 5060))
+    assert [question.name for question in resolver._remembered] == [f"h{number}.example" for number in range(2, 6)]
