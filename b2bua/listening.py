@@ -1,5 +1,6 @@
 """The SIP listeners of a configuration: bound, told to peers by an address of ours, and opened."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -7,12 +8,11 @@ import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
 
 from b2bua.certificates import CertificateUnusable
 from b2bua.config import ListenAddress, SipSection
-from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed
+from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed, is_ip_literal
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.stream import StreamTransport, bind_stream
 from b2bua.transport.tls import Identify, TlsContexts, tls_contexts
@@ -83,7 +83,7 @@ class SipListeners:
         bounds = [each.local.bound for each in self._bound]
         return [_named(bound.transport, bound.host, bound.port) for bound in bounds]
 
-    def start(self, endpoint: SipEndpoint, loop: "asyncio.AbstractEventLoop", identify: Identify) -> None:
+    def start(self, endpoint: SipEndpoint, loop: asyncio.AbstractEventLoop, identify: Identify) -> None:
         """Open them all for the endpoint. Raises CannotListen; what is open then is `close`'s to close."""
         for each in self._bound:
             at = each.local.bound
@@ -106,7 +106,8 @@ class SipListeners:
     def figures(self) -> Mapping[str, float]:
         """What /metrics shows of them, all listeners together: the connections now, the rest counters."""
         counted: Counter[str] = Counter()
-        for transport in (*self._udp, *self._streams):
+        transports: list[UdpTransport | StreamTransport] = [*self._udp, *self._streams]
+        for transport in transports:
             counted.update(transport.counters())
         figures: dict[str, float] = {
             f"sip_{_NOT_A_WORD.sub('_', name)}_total": count for name, count in counted.items()
@@ -126,6 +127,37 @@ class SipListeners:
 
 def told(sip: SipSection, host: str) -> str:
     """What peers are told of a listener on that host: `sip.advertise`, unless that is of the other IP version."""
-    if sip.advertise and not (_is_ip(sip.advertise) and (":" in sip.advertise) != (":" in host)):
+    if sip.advertise and not (is_ip_literal(sip.advertise) and (":" in sip.advertise) != (":" in host)):
         return sip.advertise
     return _reachable(host)
+
+
+def _reachable(host: str) -> str:
+    """What peers are told when all addresses are listened on: the one this machine uses towards others."""
+    if host not in ("0.0.0.0", "::"):
+        return host
+    family, far = (socket.AF_INET, "192.0.2.1") if host == "0.0.0.0" else (socket.AF_INET6, "2001:db8::1")
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((far, 9))  # sends nothing: it only asks for the route
+        except OSError:
+            return "127.0.0.1" if family == socket.AF_INET else "::1"
+        return str(probe.getsockname()[0])
+
+
+def _contexts(sip: SipSection, now_ms: int) -> TlsContexts:
+    try:
+        return tls_contexts(
+            sip.tls_certificate,
+            sip.tls_key,
+            sip.tls_ca,
+            require_client_certificate=sip.tls_require_client_certificate,
+            now_ms=now_ms,
+        )
+    except CertificateUnusable as error:
+        key = "sip.tls_ca" if str(error).startswith(f"{sip.tls_ca}:") else "sip.tls_certificate"
+        raise CannotListen(f"{key}: {error}") from error
+
+
+def _named(transport: str, host: str, port: int) -> str:
+    return f"{transport}://{bracketed(host)}:{port}"

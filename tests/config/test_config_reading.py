@@ -250,7 +250,7 @@ def test_a_trunks_uri_implies_port_and_transport(uri: str, port: int, transport:
         (A_TRUNK + "session_timer_s = 120\nsession_timer_min_s = 600", "trunks[carrier].session_timer_s"),
         (A_TRUNK + "[[routes]]\nmatch = '.*'\nto = 'sip:{user}@h'\nvia = 'other'", "routes[#1].via"),
         (A_TRUNK + "[[routes]]\nmatch = '.*'\nto = 'sip:a@h'\nvia = 'carrier'\ntrunk = 'other'", "routes[#1].trunk"),
-        ("[sip]\nlisten = ['tcp://127.0.0.1:5060']", "sip.listen"),
+        ("[sip]\ntls_require_client_certificate = true", "sip.tls_ca"),
         ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tls://127.0.0.1:5061']", "sip.tls_certificate"),
         ("[sip]\nlisten = ['udp://127.0.0.1:20001']", "media.ports"),
         ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tcp://127.0.0.1:8080']", "api.listen"),
