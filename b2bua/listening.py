@@ -64,7 +64,7 @@ class SipListeners:
                 with opening("sip.listen", _named(at.transport, at.host, at.port)):
                     bound = bind_udp(at.host, at.port) if at.transport == "udp" else bind_stream(at.host, at.port)
                 port = int(bound.getsockname()[1])
-                local = LocalAddress(TransportAddress(at.transport, at.host, port), told(sip, at.host), port)
+                local = LocalAddress(TransportAddress(at.transport, at.host, port), told_host(sip, at.host), port)
                 listeners._bound.append(_Bound(local, bound))
         except CannotListen:
             for each in listeners._bound:
@@ -125,7 +125,7 @@ class SipListeners:
             each.socket.close()
 
 
-def told(sip: SipSection, host: str) -> str:
+def told_host(sip: SipSection, host: str) -> str:
     """What peers are told of a listener on that host: `sip.advertise`, unless that is of the other IP version."""
     if sip.advertise and not (is_ip_literal(sip.advertise) and (":" in sip.advertise) != (":" in host)):
         return sip.advertise
