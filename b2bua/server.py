@@ -3,10 +3,9 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,8 +15,9 @@ from b2bua import __version__
 from b2bua.call.arrival import target_hosts
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
-from b2bua.config import Config
-from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed
+from b2bua.config import Config, undeclared_listeners
+from b2bua.listening import CannotListen, SipListeners, opening
+from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.sole_use import sole_use
@@ -32,7 +32,6 @@ from b2bua.switch.trunks import Trunks
 from b2bua.tokens import SystemTokens, Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Resolver
-from b2bua.transport.udp import open_udp
 from control_api.app import create_app, start_api
 from control_api.metrics import Figures
 from control_api.schemas import RECORDING_URL_LIFE_S
@@ -59,10 +58,6 @@ HOUSEKEEPING_S: Final = 3600.0
 
 
 Announce = Callable[[list[str], str], None]
-
-
-class CannotListen(Exception):
-    """An address of the configuration cannot be bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +178,9 @@ async def _build(process: Process, announce: Announce) -> Switch:
     recorder, media = _media(process, media_events)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes))
-    locating = Locating(trunks, Resolver(ways_of(config.sip.listen), process.clock, process.tokens))
+    locating = Locating(
+        trunks, Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
+    )
     await locating.start()
     stack.push_async_callback(locating.close)
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
@@ -204,13 +201,14 @@ async def _build(process: Process, announce: Announce) -> Switch:
     )
     media_events.append(switch.on_media_event)
     await recover(process.store, settlement, recordings, orphans)
-    listening = await _listen_sip(process, switch, trunks)
+    listeners = _listen_sip(process, switch, trunks)
     switch.start()
     stack.callback(switch.stop)
     _in_background(process, _keep_seen(process, switch, journal))
     _in_background(process, _keep_house(process, journal))
-    port = await _listen_api(process, switch, (dispatcher.counters, partial(_recorder_figures, recorder)))
-    announce(listening, f"{bracketed(config.api.listen.host)}:{port}")
+    figures = (dispatcher.counters, listeners.figures, partial(_recorder_figures, recorder))
+    port = await _listen_api(process, switch, figures)
+    announce(listeners.names, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
 
 
@@ -247,7 +245,7 @@ def _media(process: Process, receivers: list[Callable[[MediaEvent], None]]) -> t
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends, the next start tells it
             process.loop.call_soon_threadsafe(work)
 
-    with _opening("media.address", config.media.address):
+    with opening("media.address", config.media.address):
         _free_udp_port(config.media.address)
     root = config.storage.recordings
     recorder = Recorder(root, process.clock.monotonic, lambda event: post(partial(deliver, event)))
@@ -285,19 +283,14 @@ async def _recordings(process: Process, journal: Journal, settlement: Settlement
     return recordings
 
 
-async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> list[str]:
-    """Open what this release can of `sip.listen`; each as it stands there, with its real port."""
-    sip = process.config.sip
-    locals_: list[LocalAddress] = []
-    for at in sip.listen:
-        if at.transport == "udp":
-            with _opening("sip.listen", f"udp://{bracketed(at.host)}:{at.port}"):
-                port = at.port or _free_udp_port(at.host)
-            locals_.append(
-                LocalAddress(TransportAddress("udp", at.host, port), sip.advertise or _reachable(at.host), port)
-            )
+def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> SipListeners:
+    """Open what `sip.listen` has, and what trunks need beside it."""
+    config = process.config
+    addresses = (*config.sip.listen, *undeclared_listeners(config))
+    listeners = SipListeners.bind(addresses, config.sip, process.clock.wall_ms())
+    process.stack.push_async_callback(listeners.close)
     user_agent = UserAgent(
-        UserAgentSettings(locals=tuple(locals_), user_agent=sip.user_agent),
+        UserAgentSettings(locals=listeners.locals, user_agent=config.sip.user_agent),
         process.tokens,
         trunks.is_peer,
         trunks.policy_of,
@@ -305,13 +298,8 @@ async def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> list[
     endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, switch.on_sip_event)
     process.stack.callback(endpoint.close)
     switch.attach(endpoint)
-    opened = []
-    for local in locals_:
-        opened.append(f"udp://{bracketed(local.bound.host)}:{local.bound.port}")
-        with _opening("sip.listen", opened[-1]):
-            transport = await open_udp(local.bound.host, local.bound.port, endpoint, process.loop)
-        process.stack.callback(transport.close)
-    return opened
+    listeners.start(endpoint, process.loop, trunks.identity_of)
+    return listeners
 
 
 def _recorder_figures(recorder: Recorder) -> Mapping[str, float]:
@@ -348,20 +336,10 @@ async def _listen_api(process: Process, switch: Switch, figures: Sequence[Figure
             context = server_context(api.tls_certificate, api.tls_key, process.clock.wall_ms())
         except CertificateUnusable as error:
             raise CannotListen(f"api.tls_certificate: {error}") from error
-    with _opening("api.listen", f"{bracketed(api.listen.host)}:{api.listen.port}"):
+    with opening("api.listen", f"{bracketed(api.listen.host)}:{api.listen.port}"):
         server = await start_api(app, api.listen.host, api.listen.port, context)
     process.stack.push_async_callback(server.close)
     return server.port
-
-
-@contextlib.contextmanager
-def _opening(key: str, where: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        # The system's own words: asyncio wraps them in some that repeat the address.
-        why = os.strerror(error.errno) if error.errno else str(error)
-        raise CannotListen(f"{key}: {where} cannot be opened: {why}") from error
 
 
 async def _keep_seen(process: Process, switch: Switch, journal: Journal) -> None:
@@ -426,16 +404,3 @@ def _free_udp_port(host: str) -> int:
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
-
-
-def _reachable(host: str) -> str:
-    """What peers are told when all addresses are listened on: the one this machine uses towards others."""
-    if host not in ("0.0.0.0", "::"):
-        return host
-    family, far = (socket.AF_INET, "192.0.2.1") if host == "0.0.0.0" else (socket.AF_INET6, "2001:db8::1")
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((far, 9))  # sends nothing: it only asks for the route
-        except OSError:
-            return "127.0.0.1" if family == socket.AF_INET else "::1"
-        return str(probe.getsockname()[0])

@@ -2,23 +2,21 @@
 
 import argparse
 import asyncio
-import socket
 from dataclasses import dataclass
 
 from b2bua.clock import SystemClock
 from b2bua.commands.output import Output
-from b2bua.config import Config, effectless
+from b2bua.config import Config, ListenAddress, effectless, undeclared_listeners
+from b2bua.listening import CannotListen, SipListeners
 from b2bua.sip import events as sip
-from b2bua.sip.location import Way
-from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed
+from b2bua.sip.routing import TransportAddress, bracketed
 from b2bua.sip.settings import OutgoingRequest, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
-from b2bua.switch.locating import target_of
+from b2bua.switch.locating import target_of, ways_of
 from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Resolver
-from b2bua.transport.udp import open_udp
 
 PROBE_TIMEOUT_S = 5.0
 
@@ -37,7 +35,7 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     for note in notes:
         output.line(f"note: {note}")
     trunks = Trunks(config.trunks, SystemClock())
-    resolver = Resolver([Way("udp", 4), Way("udp", 6)], SystemClock(), SystemTokens())
+    resolver = Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), SystemClock(), SystemTokens())
     probes = await asyncio.gather(*(_probe(config, trunks, trunk, resolver) for trunk in trunks))
     rows = [
         {"name": trunk.name, "uri": trunk.config.uri.text, "status": probe.status, "answer": probe.text}
@@ -55,16 +53,14 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
 
 async def _probe(config: Config, trunks: Trunks, trunk: Trunk, resolver: Resolver) -> Probe:
     next_hop = trunk.next_hop
-    if next_hop.transport != "udp":
-        return Probe(None, f"not asked: {next_hop.transport.upper()} is not in this release")
     located = await resolver.locate(target_of(next_hop))
     if not located.destinations:
         return Probe(None, f"{next_hop.host} does not resolve")
     trunks.resolved(trunk, located.destinations)
     try:
         return await _ask(config, trunk)
-    except OSError as error:
-        return Probe(None, f"cannot be asked ({error.strerror or error})")
+    except CannotListen as error:
+        return Probe(None, f"cannot be asked ({error})")
 
 
 async def _ask(config: Config, trunk: Trunk) -> Probe:
@@ -72,11 +68,8 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
     loop = asyncio.get_running_loop()
     destination = trunk.destination
     assert destination is not None
-    host = _listening_host(config, destination)
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind((host, 0))
-        port = int(free.getsockname()[1])
-    local = LocalAddress(TransportAddress("udp", host, port), config.sip.advertise or host, port)
+    at = ListenAddress(destination.transport, _listening_host(config, destination), 0)
+    listeners = SipListeners.bind((at,), config.sip, SystemClock().wall_ms())
     answered: asyncio.Future[Probe] = loop.create_future()
 
     def on_event(event: sip.UserAgentEvent) -> None:
@@ -85,12 +78,15 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
         if isinstance(event, sip.RequestAnswered):
             answered.set_result(Probe(event.response.status, f"{event.response.status} {event.response.reason}"))
         elif isinstance(event, sip.RequestFailed):
-            answered.set_result(Probe(None, f"no answer ({event.cause})"))
+            why = listeners.last_failure(destination) or event.cause
+            answered.set_result(Probe(None, f"no answer ({why})"))
 
-    user_agent = UserAgent(UserAgentSettings(locals=(local,), user_agent=config.sip.user_agent), SystemTokens())
-    endpoint = SipEndpoint(user_agent, loop, lambda source: source.host == destination.host, on_event)
-    transport = await open_udp(host, port, endpoint, loop)
+    settings = UserAgentSettings(locals=listeners.locals, user_agent=config.sip.user_agent)
+    endpoint = SipEndpoint(
+        UserAgent(settings, SystemTokens()), loop, lambda source: source.host == destination.host, on_event
+    )
     try:
+        listeners.start(endpoint, loop, lambda _address: trunk.identity)
         target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
         endpoint.request(OutgoingRequest("OPTIONS", target, target, target, destination))
         async with asyncio.timeout(PROBE_TIMEOUT_S):
@@ -98,12 +94,14 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
     except TimeoutError:
         return Probe(None, f"no answer within {PROBE_TIMEOUT_S:g} s")
     finally:
-        transport.close()
+        await listeners.close()
+        endpoint.close()
 
 
 def _listening_host(config: Config, destination: TransportAddress) -> str:
-    """The listening address of the destination's IP version."""
-    for at in config.sip.listen:
-        if at.transport == "udp" and (":" in at.host) == (":" in destination.host):
-            return at.host
+    """The listening address of the destination's IP version, of its transport where there is one."""
+    fitting = [at for at in config.sip.listen if (":" in at.host) == (":" in destination.host)]
+    fitting.sort(key=lambda at: at.transport != destination.transport)
+    if fitting:
+        return fitting[0].host
     return "::" if ":" in destination.host else "0.0.0.0"

@@ -16,7 +16,8 @@ import uvloop
 from b2bua import __version__
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import Config, ConfigInvalid, default_config_text, effectless, load_config
-from b2bua.server import CannotListen, serve
+from b2bua.listening import CannotListen
+from b2bua.server import serve
 from b2bua.sole_use import InUse
 from b2bua.tokens import SystemTokens
 from storage.errors import StorageError

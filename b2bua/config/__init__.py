@@ -2,6 +2,7 @@
 
 from b2bua.config.default_text import default_config_text
 from b2bua.config.errors import ConfigInvalid
+from b2bua.config.implied import undeclared_listeners
 from b2bua.config.kinds import HostPort, ListenAddress, PortRange, TrunkUri
 from b2bua.config.reading import load_config, read_config
 from b2bua.config.release import effectless
@@ -38,4 +39,5 @@ __all__ = [
     "effectless",
     "load_config",
     "read_config",
+    "undeclared_listeners",
 ]

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
 
+from b2bua.config.implied import advice_on_listeners
 from b2bua.config.kinds import is_ip
 from b2bua.config.sections import Config, Route, SecretsSection, Trunk
 
@@ -31,6 +32,7 @@ def cross_check(config: Config, routes: Mapping[int, Route], trunk_names: set[st
 
 def advice(config: Config) -> Iterator[str]:
     """What fits together but not as it may be meant: told, and no mistake."""
+    yield from advice_on_listeners(config)
     first, last = config.media.ports
     calls = (last - first + 1) // PORTS_PER_CALL
     if calls < config.calls.max_concurrent:
@@ -51,10 +53,13 @@ def _listeners(config: Config) -> Iterator[str]:
     taken = [at for at in listen if at.port != 0]
     for at in _repeated(taken):
         yield f"sip.listen: {at.transport}://{at.host}:{at.port} stands in it twice; expected each listener once"
-    if not any(at.transport == "udp" for at in listen):
-        yield "sip.listen: it has no udp:// listener; expected one, because this release talks SIP over UDP alone"
     if any(at.transport == "tls" for at in listen) and config.sip.tls_certificate is None:
         yield "sip.tls_certificate: it is missing; expected a PEM file, because sip.listen has a tls:// listener"
+    if config.sip.tls_require_client_certificate and config.sip.tls_ca is None:
+        yield (
+            "sip.tls_ca: it is missing; expected a PEM file with the authorities of the peers' certificates, "
+            "because sip.tls_require_client_certificate is set"
+        )
     first, last = config.media.ports
     for at in listen:
         if at.transport == "udp" and first <= at.port <= last:

@@ -24,9 +24,13 @@ listen = ["udp://127.0.0.1:5060"]
 # The address put in Via and Contact when it is not the listening one (behind NAT, or when listening on 0.0.0.0).
 advertise = ""
 user_agent = "maskbridge"
-# PEM files, for tls:// listeners.
+# PEM files, for tls:// listeners; also shown to a carrier that asks for a certificate of ours.
 tls_certificate = ""
 tls_key = ""
+# PEM file of the authorities that are trusted with a peer's certificate; "": those of the system.
+tls_ca = ""
+# Whether whoever connects over TLS must show a certificate of those authorities.
+tls_require_client_certificate = false
 
 [media]
 # Where RTP is received, and the address put in SDP when it is another.
@@ -96,6 +100,8 @@ master_key = "file:@MASTER_KEY@"
 # addresses = []                            # further addresses or networks its requests come from
 # domain = ""                               # host in request URI, From and To; "": the host of uri
 # outbound_proxy = ""                       # "host:port" to send to instead of uri
+# tls_verify = true                         # whether its certificate must be valid and have its name
+# tls_server_name = ""                      # that name; "": the host of outbound_proxy or uri, domain if that is an IP
 # auth_username = ""                        # our answer to its challenges
 # auth_password = ""                        # or "file:secrets/carrier.password"
 # register = false

@@ -17,31 +17,19 @@ class NotYet:
 
 
 NOT_YET: Final = (
-    NotYet("sip", "tls_certificate", "SIP over TLS"),
-    NotYet("sip", "tls_key", "SIP over TLS"),
     NotYet("storage", "encrypt", "encryption of recordings"),
     NotYet("calls", "callback_window_s", "calling the masked number back"),
     NotYet("trunks", "session_timer_s", "session timers"),
     NotYet("trunks", "session_timer_min_s", "session timers"),
     NotYet("trunks", "redirects", "following redirects"),
 )
-MISSING_TRANSPORTS: Final = frozenset({"tcp", "tls"})
 
 
 def effectless(config: Config) -> list[str]:
     """A sentence for each key that is set to something which has no effect in this release."""
-    found = []
-    for at in config.sip.listen:
-        if at.transport in MISSING_TRANSPORTS:
-            where = f"{at.transport}://{at.host}:{at.port}"
-            found.append(f"sip.listen: {where} is not opened: {_absent(f'SIP over {at.transport.upper()}')}")
+    found: list[str] = []
     for not_yet in NOT_YET:
         found += _of_key(config, not_yet)
-    for trunk in config.trunks:
-        key, next_hop = ("outbound_proxy", trunk.outbound_proxy) if trunk.outbound_proxy else ("uri", trunk.uri)
-        if next_hop.transport in MISSING_TRANSPORTS:
-            transport = next_hop.transport.upper()
-            found.append(f"trunks[{trunk.name}].{key}: it cannot be called: {_absent(f'SIP over {transport}')}")
     return found
 
 

@@ -74,6 +74,8 @@ class SipSection:
     user_agent: Annotated[str, USER_AGENT] = "maskbridge"
     tls_certificate: Annotated[Path | None, FILE] = None
     tls_key: Annotated[Path | None, FILE] = None
+    tls_ca: Annotated[Path | None, FILE] = None
+    tls_require_client_certificate: Annotated[bool, YES_NO] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,8 @@ class Trunk:
     addresses: Annotated[tuple[Network, ...], several(NETWORK)] = ()
     domain: Annotated[str, HOST_OR_EMPTY] = ""
     outbound_proxy: Annotated[TrunkUri | None, PROXY] = None
+    tls_verify: Annotated[bool, YES_NO] = True
+    tls_server_name: Annotated[str, HOST_OR_EMPTY] = ""
     auth_username: Annotated[str, text("a user name", longest=128)] = ""
     auth_password: Annotated[str, SECRET] = field(default="", repr=False)
     register: Annotated[bool, YES_NO] = False

@@ -17,6 +17,7 @@ from b2bua.sip.digest import Credentials
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.health import ASKED_TO_BE_LEFT_ALONE, Health
+from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
 
 LOG: Final = logging.getLogger(__name__)
@@ -73,6 +74,14 @@ class Trunk:
         resolve. `destinations` are all of them, in the order they are tried."""
         return self.destinations[0] if self.destinations else None
 
+    def large_destination(self, destination: TransportAddress) -> TransportAddress | None:
+        """Where an INVITE too large for UDP goes instead of there: to the same host by TCP, where `destinations` have
+        that. None where they do not, or the URI asks for UDP."""
+        if ";transport=" in self.next_hop.text.lower():
+            return None
+        candidates = (each for each in self.destinations if each.transport == "tcp" and each.host == destination.host)
+        return next(candidates, None)
+
     @property
     def contact_user(self) -> str | None:
         """The user part that its registrar knows us by: that of the credentials, without what follows an @ in it. None
@@ -83,6 +92,16 @@ class Trunk:
     def next_hop(self) -> TrunkUri:
         """Where its requests go first."""
         return self.config.outbound_proxy or self.config.uri
+
+    @property
+    def identity(self) -> PeerIdentity:
+        """Who answers there over TLS. Where the certificate's name is not configured, it is the host that is called; a
+        domain stands for an address of `uri`, which hardly an authority would certify."""
+        config = self.config
+        name = config.tls_server_name or self.next_hop.host
+        if not config.tls_server_name and config.outbound_proxy is None and config.domain and is_ip_literal(name):
+            name = config.domain
+        return PeerIdentity(f"trunk {self.name}", name, config.tls_verify)
 
     def usable(self, now: float) -> bool:
         """Whether a leg may be sent to it at all."""
@@ -246,6 +265,13 @@ class Trunks:
     def named(self, name: str) -> Trunk:
         """The trunk of this name, which the configuration declares."""
         return next(trunk for trunk in self._trunks if trunk.name == name)
+
+    def identity_of(self, destination: TransportAddress) -> PeerIdentity | None:
+        """Who is expected at an address, None where it is no trunk's. Trunks that share an address and port share
+        their connections: the first of them says whose name is verified."""
+        trunk = next((trunk for trunk in self._trunks if destination in trunk.destinations), None)
+        trunk = trunk or self.owner(destination)
+        return None if trunk is None else trunk.identity
 
     def at(self, host: str, port: int) -> Trunk | None:
         """The trunk whose `uri` has this host and port."""

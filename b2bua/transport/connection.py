@@ -94,7 +94,7 @@ class Surroundings:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """See the module. `opened`: by us. `waiting`: what is sent once it is there.
+    """See the module. `opened`: by us. `waiting`: what is sent once it is there. `heard`: anything came over it.
 
     It comes into being before its handshake, tells `made` and later `lost` once each, and never `lost` alone.
     """
@@ -103,6 +103,7 @@ class Connection(asyncio.BufferedProtocol):
         self.remote = remote
         self.opened = opened
         self.waiting: deque[Message] = deque()
+        self.heard = False
         self._around = surroundings
         self._transport: asyncio.Transport | None = None
         self._framer = StreamFramer()
@@ -191,6 +192,7 @@ class Connection(asyncio.BufferedProtocol):
         around, framer = self._around, self._framer
         if framer.broken or self._transport is None:
             return
+        self.heard = True
         messages = framer.feed(around.chunk[:size])
         now = around.now()
         if messages or not self.opened:

@@ -23,7 +23,7 @@ class StrangerLog:
         self.dropped = 0
 
     def dropped_one(self, source: TransportAddress) -> None:
-        """A message from `source` was dropped."""
+        """A message or connection from `source` was dropped."""
         self.dropped += 1
         self._unreported += 1
         self._newest = source
@@ -37,6 +37,8 @@ class StrangerLog:
     def _report(self) -> None:
         if self._unreported == 0:
             return
-        _LOGGER.warning("dropped %d messages from strangers, the newest from %s", self._unreported, self._newest)
+        _LOGGER.warning(
+            "dropped %d messages or connections from strangers, the newest from %s", self._unreported, self._newest
+        )
         self._unreported = 0
         self._alarm.set(self._scheduler.time() + LOG_INTERVAL_S)

@@ -184,6 +184,8 @@ class StreamTransport:
             why = f"tls: {error.reason or error}"
         except ConnectionRefusedError:
             why = "refused"
+        except ConnectionError as error:
+            why = f"network: {error.strerror or 'closed in the handshake'}"
         except OSError as error:
             why = f"network: {error.strerror or error}"
         if why:
@@ -353,10 +355,12 @@ class StreamTransport:
         self._leave(connection)
         if self._closed:
             return
-        if connection.opened and isinstance(error, ssl.SSLError):
-            # With TLS 1.3 a server that refuses our certificate says so after the handshake.
-            self._note_failure(connection.remote, f"tls: {error.reason or error}")
-        for destination in connection.outstanding():
+        outstanding = connection.outstanding()
+        if outstanding and connection.opened and not connection.heard:
+            # With TLS 1.3 a server that refuses our certificate says so after the handshake, if at all.
+            why = f"tls: {error.reason or error}" if isinstance(error, ssl.SSLError) else "closed before any answer"
+            self._note_failure(connection.remote, why)
+        for destination in outstanding:
             self._loop.call_soon(self._tell_failure, destination)
 
     def _check(self) -> None:

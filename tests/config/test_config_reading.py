@@ -252,7 +252,7 @@ def test_a_trunks_uri_implies_port_and_transport(uri: str, port: int, transport:
         (A_TRUNK + "session_timer_s = 120\nsession_timer_min_s = 600", "trunks[carrier].session_timer_s"),
         (A_TRUNK + "[[routes]]\nmatch = '.*'\nto = 'sip:{user}@h'\nvia = 'other'", "routes[#1].via"),
         (A_TRUNK + "[[routes]]\nmatch = '.*'\nto = 'sip:a@h'\nvia = 'carrier'\ntrunk = 'other'", "routes[#1].trunk"),
-        ("[sip]\nlisten = ['tcp://127.0.0.1:5060']", "sip.listen"),
+        ("[sip]\ntls_require_client_certificate = true", "sip.tls_ca"),
         ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tls://127.0.0.1:5061']", "sip.tls_certificate"),
         ("[sip]\nlisten = ['udp://127.0.0.1:20001']", "media.ports"),
         ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tcp://127.0.0.1:8080']", "api.listen"),
@@ -435,6 +435,5 @@ TLS_TRUNK = A_TRUNK.replace("sip.carrier.example:5060", "sip.carrier.example;tra
 )
 def test_keys_of_srtp_that_are_sent_in_clear_are_told(text: str, told: bool) -> None:
     """RFC 4568 section 7: SDES is as safe as the signalling that carries it."""
-    warnings = config_of(text).warnings
+    warnings = [warning for warning in config_of(text).warnings if warning.startswith("trunks[carrier].srtp: ")]
     assert len(warnings) == told
-    assert all(warning.startswith("trunks[carrier].srtp: ") for warning in warnings)

@@ -24,13 +24,10 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
 @pytest.mark.parametrize(
     ("text", "begins"),
     [
-        ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tcp://127.0.0.1:5060']", "sip.listen: tcp://127.0.0.1:5060 "),
         ("[storage]\nencrypt = true", "storage.encrypt: "),
         ("[calls]\ncallback_window_s = 60", "calls.callback_window_s: "),
         (A_TRUNK + "session_timer_s = 1800", "trunks[carrier].session_timer_s: "),
         (A_TRUNK + "redirects = 'follow'", "trunks[carrier].redirects: "),
-        (A_TRUNK.replace(":5060", ";transport=tcp"), "trunks[carrier].uri: "),
-        (A_TRUNK + "outbound_proxy = 'sip:p;transport=tls'", "trunks[carrier].outbound_proxy: "),
     ],
 )
 def test_each_set_key_without_effect_is_told(text: str, begins: str) -> None:

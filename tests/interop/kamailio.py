@@ -49,10 +49,12 @@ class Carrier:
         media: bool = False,
         certificate: Path | None = None,
         key: Path | None = None,
+        authority: Path | None = None,
     ) -> "Carrier":
         """Start it on free ports of loopback; `numbers` are the ports of the phones by what a called number ends with.
 
-        `media`: rtpengine stands in the path of RTP. With a certificate and key it listens on TLS too.
+        `media`: rtpengine stands in the path of RTP. With a certificate and key it listens on TLS too,
+        and with an authority it takes nobody there without a certificate of that one.
         """
         _make(folder)
         first = free_run(_PORTS)
@@ -65,7 +67,7 @@ class Carrier:
                 "SIP_PORT": str(first),
                 "PASSWORD": PASSWORD,
                 "LISTEN_TLS": f"enable_tls=yes\nlisten=tls:127.0.0.1:{first + 1}" if certificate else "",
-                "LOAD_TLS": _tls(certificate, key),
+                "LOAD_TLS": _tls(certificate, key, authority),
                 "LOAD_RTPENGINE": _engine(engine_port) if media else "",
                 "ALGORITHM": f'modparam("auth", "algorithm", "{algorithm}")' if algorithm else "",
                 "CHALLENGE": _CHALLENGE.format(realm=REALM, password=PASSWORD) if challenges else "",
@@ -99,14 +101,21 @@ def _fill(values: Mapping[str, str]) -> str:
     return text.replace("@NAME@", "What stands between at-signs")
 
 
-def _tls(certificate: Path | None, key: Path | None) -> str:
+def _tls(certificate: Path | None, key: Path | None, authority: Path | None) -> str:
     if certificate is None or key is None:
         return ""
+    mutual = ""
+    if authority is not None:
+        mutual = (
+            f'modparam("tls", "ca_list", "{authority}")\n'
+            'modparam("tls", "verify_certificate", 1)\nmodparam("tls", "require_certificate", 1)\n'
+        )
     return (
         'loadmodule "tls.so"\n'
         'modparam("tls", "tls_method", "TLSv1.2+")\n'
         f'modparam("tls", "certificate", "{certificate}")\n'
         f'modparam("tls", "private_key", "{key}")\n'
+        f"{mutual}"
     )
 
 

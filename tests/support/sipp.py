@@ -79,13 +79,15 @@ class Sipp:
         calls: int = 1,
         lifetime_s: int = 40,
         log_messages: bool = True,
+        transport: str = "u1",
     ) -> "Sipp":
         """Start `scenario`.xml on `port`, in an empty folder of its own; returns when it listens.
 
+        `transport` as SIPp's -t has it: u1 UDP, t1 TCP on one connection, tn TCP on a connection for each call.
         `log_messages` False is for many calls: one line for each message in short.log, and counters in stat.csv.
         """
         argv = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", host, "-p", str(port), "-m", str(calls)]
-        argv += ["-cp", str(control_port), "-nostdin", "-timeout", f"{lifetime_s}s", "-timeout_error"]
+        argv += ["-t", transport, "-cp", str(control_port), "-nostdin", "-timeout", f"{lifetime_s}s", "-timeout_error"]
         argv += ["-recv_timeout", f"{lifetime_s * 1000}", "-trace_err", "-error_file", "errors.log"]
         if log_messages:
             argv += ["-trace_msg", "-message_file", "messages.log"]
@@ -100,6 +102,8 @@ class Sipp:
                 "-fd",
                 "1",
             ]
+        if transport == "tn":
+            argv += ["-max_socket", "100"]  # its own default is more than many systems let it open
         with (folder / "screen.log").open("wb") as screen:
             process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -112,7 +116,7 @@ class Sipp:
                 preexec_fn=die_with_parent,
             )
         started = cls(scenario, process, folder)
-        await started._listening(port)
+        await started._listening(port, "udp" if transport.startswith("u") else "tcp")
         return started
 
     async def finish(self, patience_s: float) -> SippOutcome:
@@ -142,9 +146,9 @@ class Sipp:
         path = self._folder / name
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
-    async def _listening(self, port: int) -> None:
+    async def _listening(self, port: int, protocol: str) -> None:
         for _ in range(_MOST_LOOKS):
-            if self._process.returncode is not None or _is_bound(port):
+            if self._process.returncode is not None or _is_bound(port, protocol):
                 return
             await asyncio.sleep(0.02)
 
@@ -158,6 +162,7 @@ def parse_messages(log: str) -> Iterator[SippMessage]:
         yield SippMessage(at, head["way"] == "received", log[head.end() : end].rstrip("\n"))
 
 
-def _is_bound(port: int) -> bool:
-    """Whether a UDP socket has the port, found out without touching it."""
-    return f":{port:04X} " in Path("/proc/net/udp").read_text("ascii")
+def _is_bound(port: int, protocol: str) -> bool:
+    """Whether a socket has the port, a listening one with TCP, found out without touching it."""
+    wanted = f":{port:04X} " if protocol == "udp" else f":{port:04X} 00000000:0000 0A "
+    return wanted in Path(f"/proc/net/{protocol}").read_text("ascii")

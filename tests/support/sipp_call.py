@@ -59,13 +59,16 @@ class PortPair:
 class CaseRun:
     """A case being played on a pair of trunks; `problems` says all that went otherwise."""
 
-    def __init__(self, service: ServiceUnderTest, case: Case, ports: PortPair, folder: Path) -> None:
+    def __init__(
+        self, service: ServiceUnderTest, case: Case, ports: PortPair, folder: Path, transport: str = "u1"
+    ) -> None:
         self.case = case
         self.problems: list[str] = []
         self.outcomes: list[SippOutcome] = []
         self._service = service
         self._ports = ports
         self._folder = folder
+        self._transport = transport
 
     async def play(self) -> None:
         """Play it to its end."""
@@ -107,7 +110,9 @@ class CaseRun:
             arguments.append("-nr")
         folder = self._folder / leg
         folder.mkdir(parents=True)
-        return await Sipp.start(scenario, folder, port=port, control_port=control, arguments=arguments)
+        return await Sipp.start(
+            scenario, folder, port=port, control_port=control, arguments=arguments, transport=self._transport
+        )
 
     async def _place(self) -> str:
         extra: dict[str, object] = {"ring_timeout_sec": self.case.ring_timeout_s, "record": self.case.record}

@@ -142,11 +142,11 @@ class BarePeer:
             return await self._reader.readexactly(size)
 
     async def rest(self) -> bytes:
-        """All until the product closes; a reset ends it too."""
+        """All until the product closes; a reset or an alert of TLS ends it too."""
         async with asyncio.timeout(PATIENCE_S):
             try:
                 return await self._reader.read()
-            except ConnectionError:
+            except OSError:
                 return b""
 
     def stop_reading(self) -> None:

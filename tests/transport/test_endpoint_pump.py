@@ -144,8 +144,8 @@ def test_strangers_are_logged_at_a_limited_rate(caplog: pytest.LogCaptureFixture
         assert len(caplog.records) == 1
         fixture.clock.advance(2)
         assert [record.getMessage() for record in caplog.records] == [
-            "dropped 1 messages from strangers, the newest from udp:198.51.100.66:5060",
-            "dropped 999 messages from strangers, the newest from udp:198.51.100.66:5060",
+            "dropped 1 messages or connections from strangers, the newest from udp:198.51.100.66:5060",
+            "dropped 999 messages or connections from strangers, the newest from udp:198.51.100.66:5060",
         ]
         fixture.clock.advance(3600)
         assert len(caplog.records) == 2

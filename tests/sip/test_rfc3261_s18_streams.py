@@ -1,0 +1,266 @@
+"""A UserAgent over TCP and TLS: what its messages say, which way they go, and what is sent again all the same."""
+
+import pytest
+
+from b2bua.sip.errors import MalformedMessage
+from b2bua.sip.events import Answered, ByeReceived, DialogLost, IncomingInvite, NoResponse, RequestFailed
+from b2bua.sip.message import Request, Response
+from b2bua.sip.parser import parse_message
+from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress
+from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.user_agent import UserAgent
+from tests.support.agents import OFFER, PEER, answer_to, plan_to, request_from_peer
+from tests.support.seeded_tokens import SeededTokens
+
+UDP = TransportAddress("udp", "192.0.2.1", 5060)
+TCP = TransportAddress("tcp", "192.0.2.1", 5062)
+TLS = TransportAddress("tls", "192.0.2.1", 5061)
+TLS6 = TransportAddress("tls", "2001:db8::1", 5061)
+TRUNK = TransportAddress("tcp", "203.0.113.10", 5060)
+EPHEMERAL = TransportAddress("tcp", "203.0.113.10", 40_123)
+
+
+class StreamBench:
+    """A UserAgent with listeners of each kind, its time stepped by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        locals_ = tuple(LocalAddress(bound, bound.host, bound.port) for bound in (UDP, TCP, TLS, TLS6))
+        self.user_agent = UserAgent(UserAgentSettings(locals=locals_), SeededTokens("streams"))
+
+    def receive(
+        self, content: bytes, source: TransportAddress = TRUNK, local: TransportAddress = TCP
+    ) -> list[Outgoing]:
+        """Let a message arrive; what goes out in answer."""
+        self.user_agent.receive_message(parse_message(content), source, local, self.now)
+        return self.user_agent.to_send()
+
+    def advance(self, seconds: float) -> list[tuple[float, Outgoing]]:
+        """Step the clock by its timers; what was sent and when, from now on."""
+        start, end = self.now, self.now + seconds
+        sent: list[tuple[float, Outgoing]] = []
+        due = self.user_agent.next_timer()
+        while due is not None and due <= end:
+            self.now = max(self.now, due)
+            self.user_agent.handle_timers(self.now)
+            sent += [(round(self.now - start, 6), outgoing) for outgoing in self.user_agent.to_send()]
+            due = self.user_agent.next_timer()
+        self.now = end
+        return sent
+
+    def events(self, kind: type) -> list[object]:
+        """The events of a kind since the last look; the others are dropped."""
+        found: list[object] = []
+        while self.user_agent.has_events:
+            event = self.user_agent.next_event()
+            if isinstance(event, kind):
+                found.append(event)
+        return found
+
+    def call(self, destination: TransportAddress = TRUNK) -> tuple[int, Request]:
+        """Call; the usage and the INVITE."""
+        usage = self.user_agent.invite(plan_to(destination), self.now)
+        [outgoing] = self.user_agent.to_send()
+        return usage, as_request(outgoing)
+
+
+def as_request(outgoing: Outgoing) -> Request:
+    message = parse_message(outgoing.content)
+    assert isinstance(message, Request)
+    return message
+
+
+def as_response(outgoing: Outgoing) -> Response:
+    message = parse_message(outgoing.content)
+    assert isinstance(message, Response)
+    return message
+
+
+def invite_from_peer(contact: str, **changes: str) -> bytes:
+    return request_from_peer("INVITE", headers=f"Contact: <{contact}>", body=OFFER.decode(), **changes).replace(
+        b"SIP/2.0/UDP", b"SIP/2.0/TCP"
+    )
+
+
+@pytest.mark.parametrize(
+    ("destination", "via", "contact", "local"),
+    [
+        (TRUNK, "SIP/2.0/TCP 192.0.2.1:5062", "sip:192.0.2.1:5062;transport=tcp", TCP),
+        (
+            TransportAddress("tls", "203.0.113.10", 5061),
+            "SIP/2.0/TLS 192.0.2.1:5061",
+            "sip:192.0.2.1:5061;transport=tls",
+            TLS,
+        ),
+        (
+            TransportAddress("tls", "2001:db8::10", 5061),
+            "SIP/2.0/TLS [2001:db8::1]:5061",
+            "sip:[2001:db8::1]:5061;transport=tls",
+            TLS6,
+        ),
+    ],
+    ids=["tcp", "tls", "tls over IPv6"],
+)
+def test_via_and_contact_name_the_transport_and_its_listener(
+    destination: TransportAddress, via: str, contact: str, local: TransportAddress
+) -> None:
+    bench = StreamBench()
+    uri = "sip:+919876543210@carrier.example"
+    bench.user_agent.invite(plan_to(destination, request_uri=uri, to_uri=uri), bench.now)
+    [outgoing] = bench.user_agent.to_send()
+    invite = as_request(outgoing)
+    assert (invite.headers.get("Via") or "").startswith(f"{via};branch=z9hG4bK")
+    assert str(invite.headers.get("Contact")) == f"<{contact}>"
+    assert (outgoing.local, outgoing.destination, outgoing.fallback) == (local, destination, None)
+
+
+def test_our_answers_contact_is_of_the_listener_that_the_call_came_by() -> None:
+    bench = StreamBench()
+    bench.receive(invite_from_peer("sip:gw@203.0.113.10;transport=tcp"), EPHEMERAL)
+    [arrived] = bench.events(IncomingInvite)
+    assert isinstance(arrived, IncomingInvite)
+    bench.user_agent.respond(arrived.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
+    [answer] = bench.user_agent.to_send()
+    assert as_response(answer).headers.get("Contact") == "<sip:192.0.2.1:5062;transport=tcp>"
+
+
+def test_s18_2_2_a_response_goes_back_over_the_stream_and_else_to_the_port_of_sent_by() -> None:
+    bench = StreamBench()
+    for via, port in (("203.0.113.10:5070", 5070), ("gw.carrier.example", 5060)):
+        [outgoing] = bench.receive(
+            request_from_peer("OPTIONS", via=via, branch=f"z9hG4bK{port}").replace(b"/UDP", b"/TCP"), EPHEMERAL
+        )
+        assert outgoing.destination == EPHEMERAL
+        assert outgoing.fallback == TransportAddress("tcp", "203.0.113.10", port)
+        assert outgoing.local == TCP
+    [outgoing] = bench.receive(
+        request_from_peer("OPTIONS", via="203.0.113.10", branch="z9hG4bKtls").replace(b"/UDP", b"/TLS"),
+        TransportAddress("tls", "203.0.113.10", 40_000),
+        TLS,
+    )
+    assert outgoing.fallback == TransportAddress("tls", "203.0.113.10", 5061)
+
+
+def test_over_udp_nothing_has_a_second_way() -> None:
+    bench = StreamBench()
+    [outgoing] = bench.receive(request_from_peer("OPTIONS"), PEER, UDP)
+    assert outgoing.fallback is None
+    usage, invite = bench.call(PEER)
+    [ack] = bench.receive(answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.99>"), PEER, UDP)
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.user_agent.to_send()
+    assert [each.destination.host for each in (ack, bye)] == ["203.0.113.99"] * 2
+    assert [each.fallback for each in (ack, bye)] == [None, None]
+
+
+def test_requests_in_a_dialog_of_ours_go_to_the_contact_and_else_to_the_trunk() -> None:
+    bench = StreamBench()
+    usage, invite = bench.call()
+    contact = TransportAddress("tcp", "203.0.113.99", 5080)
+    [ack] = bench.receive(
+        answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.99:5080;transport=tcp>"), TRUNK
+    )
+    assert (ack.destination, ack.fallback) == (contact, TRUNK)
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.user_agent.to_send()
+    assert (bye.destination, bye.fallback, bye.local) == (contact, TRUNK, TCP)
+    assert (as_request(bye).headers.get("Via") or "").startswith("SIP/2.0/TCP 192.0.2.1:5062;")
+
+
+@pytest.mark.parametrize(
+    ("contact", "destination", "fallback"),
+    [
+        ("sip:gw@203.0.113.10:5080;transport=tcp", TransportAddress("tcp", "203.0.113.10", 5080), EPHEMERAL),
+        ("sip:gw@203.0.113.10:5080", TransportAddress("tcp", "203.0.113.10", 5080), EPHEMERAL),
+        ("sip:gw@sbc.carrier.example;transport=tcp", EPHEMERAL, TransportAddress("tcp", "203.0.113.10", 5060)),
+        ("sip:gw@203.0.113.10:40123;transport=tcp", EPHEMERAL, TransportAddress("tcp", "203.0.113.10", 5060)),
+    ],
+    ids=["address", "no transport", "name", "the connection itself"],
+)
+def test_requests_in_a_dialog_of_the_peers_have_two_ways(
+    contact: str, destination: TransportAddress, fallback: TransportAddress
+) -> None:
+    bench = StreamBench()
+    bench.receive(invite_from_peer(contact), EPHEMERAL)
+    [arrived] = bench.events(IncomingInvite)
+    assert isinstance(arrived, IncomingInvite)
+    bench.user_agent.respond(arrived.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
+    [answer] = bench.user_agent.to_send()
+    bench.receive(
+        request_from_peer("ACK", to_tag=as_response(answer).to_tag, branch="z9hG4bKack").replace(b"/UDP", b"/TCP"),
+        EPHEMERAL,
+    )
+    bench.user_agent.hang_up(arrived.usage, bench.now)
+    [bye] = bench.user_agent.to_send()
+    assert (bye.destination, bye.fallback) == (destination, fallback)
+
+
+def test_s13_3_1_4_our_200_is_sent_again_over_a_stream_too_until_its_ack() -> None:
+    bench = StreamBench()
+    bench.receive(invite_from_peer("sip:gw@203.0.113.10;transport=tcp"), EPHEMERAL)
+    [arrived] = bench.events(IncomingInvite)
+    assert isinstance(arrived, IncomingInvite)
+    bench.user_agent.respond(arrived.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
+    [answer] = bench.user_agent.to_send()
+    again = bench.advance(8.0)
+    assert [at for at, _ in again] == [0.5, 1.5, 3.5, 7.5]
+    assert {outgoing.content for _, outgoing in again} == {answer.content}
+    assert {outgoing.fallback for _, outgoing in again} == {TRUNK}
+    bench.receive(
+        request_from_peer("ACK", to_tag=as_response(answer).to_tag, branch="z9hG4bKack").replace(b"/UDP", b"/TCP"),
+        EPHEMERAL,
+    )
+    assert bench.advance(30.0) == []
+
+
+def test_s17_nothing_else_is_sent_again_over_a_stream() -> None:
+    bench = StreamBench()
+    usage, invite = bench.call()
+    assert bench.advance(31.0) == []
+    [ack] = bench.receive(answer_to(invite, 486, to_tag="peer"))
+    assert as_request(ack).method == "ACK"
+    assert bench.user_agent.table_sizes().transactions == 0, "timer D is zero"
+    bench.receive(invite_from_peer("sip:gw@203.0.113.10", call_id="in-1", branch="z9hG4bKin1"), EPHEMERAL)
+    [arrived] = bench.events(IncomingInvite)
+    assert isinstance(arrived, IncomingInvite)
+    bench.user_agent.respond(arrived.transaction, 486, bench.now)
+    assert len(bench.user_agent.to_send()) == 1
+    assert bench.advance(31.0) == [], "timer G does not run"
+    assert usage != arrived.usage
+
+
+def test_a_transport_failure_ends_what_waits_for_an_answer_and_spares_what_has_one() -> None:
+    bench = StreamBench()
+    waiting, _ = bench.call()
+    _, ringing = bench.call()
+    bench.receive(answer_to(ringing, 180, to_tag="peer"))
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    assert bench.events(NoResponse) == [NoResponse(waiting, "transport")]
+    [ack] = bench.receive(answer_to(ringing, 200, to_tag="peer", contact="<sip:gw@203.0.113.10;transport=tcp>"))
+    assert as_request(ack).method == "ACK"
+    assert len(bench.events(Answered)) == 1
+
+
+def test_a_dialog_whose_contact_fails_is_told_by_that_contact() -> None:
+    bench = StreamBench()
+    usage, invite = bench.call()
+    contact = TransportAddress("tcp", "203.0.113.99", 5080)
+    bench.receive(answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.99:5080;transport=tcp>"))
+    bench.events(Answered)
+    handle = bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
+    bench.user_agent.transport_failed(contact, bench.now)
+    failed = [event for event in bench.events((RequestFailed, DialogLost, ByeReceived))]  # type: ignore[arg-type]
+    assert any(isinstance(event, RequestFailed) and event.request == handle for event in failed)
+
+
+def test_what_a_broken_frame_leaves_is_answered() -> None:
+    bench = StreamBench()
+    request = parse_message(request_from_peer("OPTIONS"))
+    assert isinstance(request, Request)
+    bench.user_agent.receive_message(MalformedMessage("No Content-Length", 400, request), EPHEMERAL, TCP, bench.now)
+    [outgoing] = bench.user_agent.to_send()
+    assert as_response(outgoing).status == 400
+    assert outgoing.destination == EPHEMERAL
+    bench.user_agent.receive_message(MalformedMessage("No message"), EPHEMERAL, TCP, bench.now)
+    assert bench.user_agent.to_send() == []
+    assert bench.user_agent.counters["malformed"] == 2

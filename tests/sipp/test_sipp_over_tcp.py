@@ -1,0 +1,164 @@
+"""The behaviours that a stream could change, over TCP: a service without any UDP listener, trunks that take TCP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from b2bua.demo.client import Refused
+from b2bua.demo.workplace import free_run
+from b2bua.tokens import SystemTokens
+from tests.support.service_under_test import ServiceUnderTest, service_under_test, trunk
+from tests.support.sipp import Sipp
+from tests.support.sipp_call import PASSWORD, USERNAME, Case, CaseRun, PortPair
+from tests.support.sipp_cases import CASES
+
+pytestmark = [
+    pytest.mark.sipp,
+    pytest.mark.sockets,
+    pytest.mark.xdist_group("sipp over tcp"),
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+PLAYED = {
+    "B hangs up": "t1",
+    "A hangs up": "tn",
+    "B does not answer": "t1",
+    "B busy": "t1",
+    "A busy": "tn",
+    "A rejects": "t1",
+    "B fails": "tn",
+    "A hangs up while B rings": "t1",
+    "200 of B crosses our CANCEL": "t1",
+    "B without 180": "tn",
+    "early media of B": "t1",
+    "hung up over REST": "t1",
+    "407 from B": "t1",
+    "407 to the BYE": "tn",
+    "B loses ACKs": "t1",
+    "A forks": "t1",
+}
+OVER_TCP = tuple((case, PLAYED[case.name]) for case in CASES if case.name in PLAYED)
+
+
+class TcpBench:
+    """The service with a pair of trunks for each case, and one more for OPTIONS."""
+
+    def __init__(self, service: ServiceUnderTest, first: int, listener: int, folder: Path) -> None:
+        self.service = service
+        self.first = first
+        self.listener = listener
+        self.folder = folder
+        self.runs: dict[str, CaseRun] = {}
+
+    async def play(self, index: int, case: Case, transport: str) -> None:
+        """Play one case."""
+        ports = PortPair(*range(self.first + 4 * index, self.first + 4 * index + 4))
+        run = CaseRun(self.service, case, ports, self.folder / f"case-{index}", transport)
+        self.runs[case.name] = run
+        try:
+            await run.play()
+        except (Refused, aiohttp.ClientError, OSError, ValueError) as failure:
+            run.problems.append(f"could not be played: {failure!r}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TcpBench]:
+    folder = tmp_path_factory.mktemp("sipp-over-tcp")
+    first = free_run(SystemTokens(), 4 * len(OVER_TCP) + 10)
+    spare = first + 4 * len(OVER_TCP)
+    legs = [port for start in range(first, spare, 4) for port in (start, start + 1)]
+    profile = {"auth_username": USERNAME, "auth_password": PASSWORD}
+    trunks = [trunk(f"leg-{port}", port, **profile) for port in (*legs, spare)]
+    for each in trunks:
+        each["uri"] = f"{each['uri']};transport=tcp"
+    trunks[-1]["options_interval_s"] = 1
+    listener = spare + 1
+    sections = {"sip": {"listen": [f"tcp://127.0.0.1:{listener}"]}}
+    async with service_under_test(folder / "service", trunks, sections=sections) as service:
+        bench = TcpBench(service, first, listener, folder)
+        await asyncio.gather(*(bench.play(index, case, transport) for index, (case, transport) in enumerate(OVER_TCP)))
+        yield bench
+
+
+async def test_every_case_is_there() -> None:
+    assert len(OVER_TCP) == len(PLAYED)
+
+
+@pytest.mark.parametrize("case", [case for case, _ in OVER_TCP], ids=lambda case: case.name.replace(" ", "-"))
+async def test_behaviour_over_tcp(bench: TcpBench, case: Case) -> None:
+    run = bench.runs[case.name]
+    assert not run.problems, run.report()
+    invites = [
+        message for outcome in run.outcomes for message in outcome.received if message.start.startswith("INVITE ")
+    ]
+    assert invites
+    for invite in invites:
+        assert invite.header("Via").startswith(f"SIP/2.0/TCP 127.0.0.1:{bench.listener};"), invite.text
+        assert invite.header("Contact") == f"<sip:127.0.0.1:{bench.listener};transport=tcp>", invite.text
+
+
+@pytest.mark.parametrize("scenario", ["asks_options", "asks_unknown_method"])
+async def test_request_from_a_trunk_over_tcp(bench: TcpBench, scenario: str, tmp_path: Path) -> None:
+    asking = await Sipp.start(
+        scenario,
+        tmp_path,
+        port=bench.listener + 1,
+        control_port=bench.listener + 2,
+        arguments=[f"127.0.0.1:{bench.listener}"],
+        lifetime_s=10,
+        transport="t1",
+    )
+    outcome = await asking.finish(15)
+    assert outcome.exit_status == 0, outcome.story()
+
+
+async def test_our_options_over_tcp_take_a_trunk_up(bench: TcpBench, tmp_path: Path) -> None:
+    peer = await Sipp.start(
+        "answers_options",
+        tmp_path,
+        port=bench.listener - 1,
+        control_port=bench.listener + 3,
+        calls=30,
+        lifetime_s=30,
+        transport="t1",
+    )
+    try:
+        async with asyncio.timeout(15):
+            while await _last_options_status(bench) != 200:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.2)
+    finally:
+        await peer.kill()
+
+
+async def _last_options_status(bench: TcpBench) -> object:
+    rows = (await bench.service.command("trunks"))["data"]
+    assert isinstance(rows, list)
+    [row] = [row for row in rows if row["name"] == f"leg-{bench.listener - 1}"]
+    return row["last_options_status"]
+
+
+async def test_a_stranger_over_tcp_gets_silence(bench: TcpBench) -> None:
+    async with asyncio.timeout(5):
+        with suppress(ConnectionError):  # some are told as they connect, some as they read
+            reader, writer = await asyncio.open_connection("127.0.0.1", bench.listener, local_addr=("127.0.0.2", 0))
+            try:
+                writer.write(b"OPTIONS sip:127.0.0.1 SIP/2.0\r\n\r\n")
+                assert await reader.read() == b""
+            finally:
+                writer.close()
+
+
+async def test_the_connections_are_counted(bench: TcpBench) -> None:
+    async with aiohttp.ClientSession() as http, http.get(f"{bench.service.url}/metrics") as response:
+        text = await response.text()
+    figures = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(figures["maskbridge_sip_connections_opened_total"]) >= len(OVER_TCP)
+    assert float(figures["maskbridge_sip_connections_accepted_total"]) >= 1
+    assert float(figures["maskbridge_sip_connections_refused_stranger_total"]) >= 1
+    assert "maskbridge_sip_connections" in figures

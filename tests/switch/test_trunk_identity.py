@@ -1,0 +1,63 @@
+"""Whose certificate is expected at an address, and where a large INVITE goes."""
+
+import pytest
+
+from b2bua.sip.routing import TransportAddress
+from b2bua.switch.trunks import Trunks
+from b2bua.transport.tls import PeerIdentity
+from tests.support.configurations import config_of
+from tests.support.manual_clock import ManualClock
+
+AT = TransportAddress("tls", "203.0.113.5", 5061)
+
+
+def trunks_of(*profiles: str) -> Trunks:
+    tables = (f'[[trunks]]\nname = "t{number}"\n{profile}\n' for number, profile in enumerate(profiles))
+    return Trunks(config_of("\n".join(tables)).trunks, ManualClock())
+
+
+@pytest.mark.parametrize(
+    ("profile", "server_name"),
+    [
+        ('uri = "sips:sip.carrier.example"', "sip.carrier.example"),
+        ('uri = "sips:sip.carrier.example"\ndomain = "carrier.example"', "sip.carrier.example"),
+        ('uri = "sips:203.0.113.5"\ndomain = "carrier.example"', "carrier.example"),
+        ('uri = "sips:203.0.113.5"', "203.0.113.5"),
+        ('uri = "sips:[2001:db8::5]"', "2001:db8::5"),
+        ('uri = "sip:carrier.example"\noutbound_proxy = "sips:sbc.example"', "sbc.example"),
+        ('uri = "sip:carrier.example"\ndomain = "c.example"\noutbound_proxy = "sips:203.0.113.5"', "203.0.113.5"),
+        ('uri = "sips:203.0.113.5"\ndomain = "a.example"\ntls_server_name = "b.example"', "b.example"),
+    ],
+)
+def test_the_name_that_a_trunks_certificate_must_have(profile: str, server_name: str) -> None:
+    [trunk] = trunks_of(profile)
+    assert trunk.identity == PeerIdentity("trunk t0", server_name, verify=True)
+
+
+def test_an_address_is_its_trunks_by_destination_and_then_by_source() -> None:
+    trunks = trunks_of(
+        'uri = "sips:first.example"\naddresses = ["203.0.113.0/24"]\ntls_verify = false',
+        'uri = "sips:second.example"',
+        'uri = "sips:third.example"',
+    )
+    first, second, third = trunks
+    trunks.resolved(second, [AT])
+    trunks.resolved(third, [AT])
+    assert trunks.identity_of(AT) == second.identity, "of several, the first"
+    assert trunks.identity_of(TransportAddress("tls", "203.0.113.77", 40_000)) == first.identity
+    assert not first.identity.verify
+    assert trunks.identity_of(TransportAddress("tls", "198.51.100.1", 5061)) is None
+
+
+def test_trunk_case_22_a_large_invite_goes_by_tcp_to_the_same_host_where_it_is_known() -> None:
+    udp, tcp = (TransportAddress(transport, "203.0.113.5", 5060) for transport in ("udp", "tcp"))
+    elsewhere = TransportAddress("udp", "203.0.113.6", 5060)
+    trunks = trunks_of('uri = "sip:open.example"', 'uri = "sip:forced.example;transport=udp"')
+    free, forced = trunks
+    for trunk in trunks:
+        trunks.resolved(trunk, [udp, elsewhere, tcp])
+    assert free.large_destination(udp) == tcp
+    assert free.large_destination(elsewhere) is None
+    assert forced.large_destination(udp) is None
+    trunks.resolved(free, [udp])
+    assert free.large_destination(udp) is None
