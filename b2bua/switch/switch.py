@@ -20,6 +20,7 @@ from b2bua.sip import events as sip
 from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
+from b2bua.switch.call_rate import Pacing
 from b2bua.switch.call_task import CallTask
 from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
@@ -39,6 +40,7 @@ LOG: Final = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
 RETRY_AFTER_S: Final = 5
+RETRY_AFTER_RATE_S: Final = 1  # by then the calls that wait for their turn have had it
 # Of the media engine's numbers those that do not only grow.
 _MEDIA_GAUGES: Final = frozenset({"legs", "ports_left", "streams", "commands_waiting", "running"})
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
@@ -90,6 +92,7 @@ class Switch:
         self._endpoint: SipEndpoint | None = None
         self._heartbeat = Alarm(rooms.scheduler, self._beat)
         self._probing = Probing(rooms.trunks, rooms.scheduler, self._probe)
+        self._pacing = Pacing(rooms.trunks, rooms.scheduler)
         self.tally = Tally()
 
     # The process
@@ -241,9 +244,8 @@ class Switch:
             record=self._config.calls.record if command.record is None else command.record,
             at=self._rooms.clock.wall_ms(),
         )
-        now = self._rooms.clock.monotonic()
-        trunk_a.promise(now, legs=1)
-        trunk_b.promise(now, legs=1, calls=0)
+        trunk_a.promise(legs=1)
+        trunk_b.promise(legs=1, calls=0)
         self._admitting += 1
         admitted = False
         try:
@@ -312,12 +314,16 @@ class Switch:
         trunks = self._rooms.trunks
         if party.host is None:
             trunk = trunks.choose(legs)
+            if trunk is None and trunks.too_fast(legs):
+                raise CapacityExhausted("Calls come faster than the trunks may take them.", RETRY_AFTER_RATE_S)
             if trunk is None:
                 raise CapacityExhausted("No trunk is up and has room.", RETRY_AFTER_S)
             return trunk
         named = trunks.at(party.host, party.port or 5060)
         now = self._rooms.clock.monotonic()
-        if named is None or not named.usable(now) or not named.has_room(now, legs):
+        if named is not None and named.usable(now) and not named.is_full(legs) and not named.rate.has_room(now):
+            raise CapacityExhausted("Calls come faster than the trunk of a party may take them.", RETRY_AFTER_RATE_S)
+        if named is None or not named.usable(now) or named.is_full(legs):
             raise CapacityExhausted("The trunk of a party is down or full.", RETRY_AFTER_S)
         return named
 
@@ -333,12 +339,13 @@ class Switch:
                     trunk,
                     record.masked_number if party.host is None else None,
                     rooms.clock.monotonic,
-                    counted=leg is Leg.A,
+                    booked=leg is Leg.A,
                 ),
                 partial(_headers_for, party, record.masked_number),
                 endpoint=endpoint,
                 media=rooms.media,
                 trunks=rooms.trunks,
+                pacing=self._pacing,
                 usages=self._usages,
             )
             for leg, (party, trunk) in parties.items()

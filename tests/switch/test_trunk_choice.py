@@ -41,7 +41,7 @@ def test_weight_shares_among_equals_and_the_first_declared_is_first() -> None:
     for _ in range(8):
         chosen = trunks.choose(1)
         assert chosen is not None
-        chosen.promise(clock.monotonic(), legs=1)
+        chosen.promise(legs=1)
         names.append(chosen.name)
     assert names[0] == "one"
     assert names.count("one") == 6
@@ -53,10 +53,10 @@ def test_a_full_trunk_is_passed_over() -> None:
     trunks = trunks_of(trunk_text("small", max_calls=3), clock)
     chosen = trunks.choose(2)
     assert chosen is not None
-    chosen.promise(clock.monotonic(), legs=2)
+    chosen.promise(legs=2)
     assert trunks.choose(2) is None
-    chosen.take(clock.monotonic(), counted=True)
-    chosen.take(clock.monotonic(), counted=False)
+    chosen.take(booked=True)
+    chosen.take(booked=False)
     assert (chosen.live_calls, chosen.promised) == (2, 0)
     assert trunks.choose(2) is None
     assert trunks.choose(1) is chosen
@@ -64,19 +64,61 @@ def test_a_full_trunk_is_passed_over() -> None:
     assert trunks.choose(2) is chosen
 
 
-def test_the_call_rate_is_a_bucket_of_one_second() -> None:
+def test_new_calls_are_taken_while_they_would_wait_no_longer_than_a_second() -> None:
     clock = ManualClock()
     trunks = trunks_of(trunk_text("slow", cps=2), clock)
-    for _ in range(2):
+    for _ in range(3):  # at once, after half a second, after a second
         chosen = trunks.choose(1)
         assert chosen is not None
-        chosen.promise(clock.monotonic(), legs=2)
+        chosen.promise(legs=1)
     assert trunks.choose(1) is None
-    chosen.withdraw(legs=2, calls=1)
+    assert trunks.too_fast(1)
+    chosen.withdraw(legs=1, calls=1)
     assert trunks.choose(1) is chosen
-    chosen.promise(clock.monotonic(), legs=2)
-    clock.advance(0.5)
-    assert trunks.choose(1) is not None
+
+
+@pytest.mark.parametrize("weights", [(3, 1), (1, 1, 1), (7, 3, 2), (1, 1000, 10)])
+def test_weights_are_kept_to_exactly(weights: tuple[int, ...]) -> None:
+    text = "".join(trunk_text(f"t{at}", f"192.0.2.{at + 1}", weight=weight) for at, weight in enumerate(weights))
+    trunks = trunks_of(text)
+    counts = dict.fromkeys((trunk.name for trunk in trunks), 0)
+    for calls in range(1, 3 * sum(weights) + 1):
+        chosen = trunks.choose(2)
+        assert chosen is not None
+        chosen.promise(legs=2)
+        counts[chosen.name] += 1
+        for (name, count), weight in zip(counts.items(), weights, strict=True):
+            assert abs(count - calls * weight / sum(weights)) < len(weights), name
+    assert list(counts.values()) == [3 * weight for weight in weights]
+
+
+def test_a_trunk_that_was_passed_over_does_not_catch_up() -> None:
+    trunks = trunks_of(trunk_text("one") + trunk_text("two", "192.0.2.2"))
+    one, two = trunks
+    two.up = False
+    for _ in range(100):
+        chosen = trunks.choose(1)
+        assert chosen is one
+        chosen.promise(legs=1)
+    two.up = True
+    names = []
+    for _ in range(10):
+        chosen = trunks.choose(1)
+        assert chosen is not None
+        chosen.promise(legs=1)
+        names.append(chosen.name)
+    assert names.count("one") == names.count("two") == 5
+
+
+def test_legs_that_arrive_count_among_the_calls_at_once_and_not_against_the_call_rate() -> None:
+    trunks = trunks_of(trunk_text("small", max_calls=2, cps=1))
+    (trunk,) = trunks
+    trunk.promise(legs=1)
+    assert trunk.arrive()
+    assert not trunk.arrive()
+    assert (trunk.live_calls, trunk.promised, trunk.rate.booked) == (1, 1, 1)
+    trunk.give_back()
+    assert trunk.arrive()
 
 
 def test_a_source_belongs_to_the_trunk_with_its_port_then_to_the_first() -> None:
