@@ -17,7 +17,7 @@ from b2bua.call.model import Leg, PlaceCall, PlacedCall, TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
-from b2bua.sip.routing import bracketed
+from b2bua.sip.routing import TransportAddress, bracketed
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
 from b2bua.switch.call_rate import Pacing
@@ -41,6 +41,7 @@ LOG: Final = logging.getLogger(__name__)
 HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
 RETRY_AFTER_S: Final = 5
 RETRY_AFTER_RATE_S: Final = 1  # by then the calls that wait for their turn have had it
+MOST_PROBED: Final = 8  # destinations of a trunk that get OPTIONS: as many as one call may try
 # Of the media engine's numbers those that do not only grow.
 _MEDIA_GAUGES: Final = frozenset({"legs", "ports_left", "streams", "commands_waiting", "running"})
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
@@ -83,7 +84,7 @@ class Switch:
         self._rooms = rooms
         self._calls: dict[str, CallTask] = {}
         self._usages: dict[int, LegTask] = {}
-        self._probes: dict[int, Trunk] = {}
+        self._probes: dict[int, tuple[Trunk, TransportAddress]] = {}
         self._awaiting_recorder: dict[str, CallTask] = {}
         self._admitting = 0
         self._draining = False
@@ -200,13 +201,16 @@ class Switch:
             case sip.IncomingRequest(usage=None):
                 self._endpoint_bound().respond(event.transaction, 481)
             case sip.RequestAnswered():
-                trunk = self._probes.pop(event.request, None)
-                if trunk is not None:
-                    self._rooms.trunks.probe_answered(trunk, event.response.status, self._rooms.scheduler.time())
+                probe = self._probes.pop(event.request, None)
+                if probe is not None:
+                    now = self._rooms.scheduler.time()
+                    trunk, destination = probe
+                    self._rooms.trunks.probe_answered(trunk, event.response.status, now, destination)
             case sip.RequestFailed():
-                trunk = self._probes.pop(event.request, None)
-                if trunk is not None:
-                    self._rooms.trunks.probe_failed(trunk, event.cause)
+                probe = self._probes.pop(event.request, None)
+                if probe is not None:
+                    trunk, destination = probe
+                    self._rooms.trunks.probe_failed(trunk, event.cause, destination)
             case _:
                 leg = None if event.usage is None else self._usages.get(event.usage)
                 if leg is not None:
@@ -398,10 +402,12 @@ class Switch:
         self._endpoint_bound().respond(event.transaction, 480 if ours else 404)
 
     def _probe(self, trunk: Trunk) -> None:
-        destination = trunk.destination
-        if destination is None:
+        if not trunk.destinations:
             self._rooms.trunks.probe_failed(trunk, "its name does not resolve")
-            return
+        for destination in trunk.destinations[:MOST_PROBED]:
+            self._probe_at(trunk, destination)
+
+    def _probe_at(self, trunk: Trunk, destination: TransportAddress) -> None:
         target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
         handle = self._endpoint_bound().request(
             OutgoingRequest(
@@ -415,7 +421,7 @@ class Switch:
                 credentials=None,
             )
         )
-        self._probes[handle] = trunk
+        self._probes[handle] = trunk, destination
 
     def _beat(self) -> None:
         at = self._rooms.clock.wall_ms()

@@ -264,30 +264,47 @@ class Trunks:
     def probe_answered(
         self, trunk: Trunk, status: int, now: float, destination: TransportAddress | None = None
     ) -> None:
-        """An OPTIONS got a final response: any of them but 408 and 503 shows a live peer."""
-        trunk.last_options_at = self._clock.wall_ms()
-        trunk.last_options_status = status
-        trunk.round_trip_ms = round((now - trunk.probe_sent_at) * 1000, 1)
+        """An OPTIONS to a destination, the first where none is named, got a final response: any of them but 408 and
+        503 shows a live peer."""
+        where = destination or trunk.destination
         if status in DOWN_STATUSES:
-            self._mark(trunk, up=False, reason=f"OPTIONS answered {status}")
+            self._probed(trunk, where, status, None)
+            self._not_answering(trunk, where, f"OPTIONS answered {status}", for_sure=True)
             return
-        self._answered_at(trunk, destination)
+        self._probed(trunk, where, status, round((now - trunk.probe_sent_at) * 1000, 1))
+        self._answered_at(trunk, where)
         self._mark(trunk, up=True, reason=f"OPTIONS answered {status}")
 
     def probe_failed(self, trunk: Trunk, cause: str, destination: TransportAddress | None = None) -> None:
-        """An OPTIONS got nothing; the second in a row from the last destination that answered takes the trunk down."""
-        trunk.last_options_at = self._clock.wall_ms()
-        trunk.last_options_status = None
-        trunk.round_trip_ms = None
+        """An OPTIONS to a destination, the first where none is named, got nothing. The second in a row takes the
+        destination down, and the trunk with the last of them."""
         where = destination or trunk.destination
+        self._probed(trunk, where, None, None)
+        self._not_answering(trunk, where, f"OPTIONS unanswered ({cause})", for_sure=False)
+
+    def _probed(
+        self, trunk: Trunk, where: TransportAddress | None, status: int | None, round_trip_ms: float | None
+    ) -> None:
+        """What is shown of a trunk's OPTIONS are those to the destination that calls go to first."""
+        first = next(iter(trunk.open_destinations(self._clock.monotonic())), trunk.destination)
+        if where in (None, first) or trunk.last_options_at is None:
+            trunk.last_options_at = self._clock.wall_ms()
+            trunk.last_options_status = status
+            trunk.round_trip_ms = round_trip_ms
+
+    def _not_answering(self, trunk: Trunk, where: TransportAddress | None, reason: str, *, for_sure: bool) -> None:
         if where is None:
-            self._mark(trunk, up=False, reason=f"OPTIONS unanswered ({cause})")
+            self._mark(trunk, up=False, reason=reason)
             return
-        trunk.health_of(where).probe_failed()
-        if all(trunk.health_of(each).silent for each in trunk.destinations):
-            self._mark(trunk, up=False, reason=f"OPTIONS unanswered ({cause})")
-        else:
-            trunk.reason = f"OPTIONS unanswered ({cause}), asked again"
+        health = trunk.health_of(where)
+        health.probe_failed(for_sure=for_sure)
+        silent = [each for each in trunk.destinations if each in trunk.health and trunk.health[each].silent]
+        if len(silent) == len(trunk.destinations):
+            self._mark(trunk, up=False, reason=reason)
+        elif trunk.up and len(trunk.destinations) == 1:
+            trunk.reason = f"{reason}, asked again"
+        elif trunk.up and health.silent:
+            trunk.reason = f"{len(silent)} of {len(trunk.destinations)} destinations down: {reason}"
 
     def alive(self, trunk: Trunk, destination: TransportAddress | None = None) -> None:
         """Live traffic was answered: proof enough that the trunk is up."""
@@ -336,6 +353,12 @@ class Trunks:
                 last_options_at=trunk.last_options_at,
                 last_options_status=trunk.last_options_status,
                 round_trip_ms=trunk.round_trip_ms,
+                destinations=len(trunk.destinations),
+                open_destinations=len(trunk.open_destinations(now)) if trunk.up else 0,
+                waiting=trunk.rate.waiting,
+                placed=trunk.invites,
+                failovers=trunk.failovers,
+                failures=tuple(sorted(trunk.failures.items())),
             )
             for trunk in self._trunks
         ]

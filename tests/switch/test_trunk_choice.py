@@ -162,6 +162,66 @@ def test_a_503_to_options_takes_a_trunk_down() -> None:
     assert trunks.choose(1) is None
 
 
+def test_a_silent_destination_is_passed_over_and_the_trunk_is_down_with_the_last_of_them() -> None:
+    trunks = trunks_of(trunk_text("a"))
+    (trunk,) = trunks
+    one, two = udp("192.0.2.1"), udp("192.0.2.2")
+    trunks.resolved(trunk, [one, two])
+    for _ in range(2):
+        trunks.probe_failed(trunk, "timeout", one)
+        trunks.probe_answered(trunk, 200, 1000.0, two)
+    assert trunk.open_destinations(1000.0) == [two]
+    assert (trunk.usable(1000.0), trunks.states()[0].last_options_status) == (True, 200)
+    assert (trunks.states()[0].destinations, trunks.states()[0].open_destinations) == (2, 1)
+    trunks.probe_answered(trunk, 503, 1000.0, two)
+    assert trunks.states()[0].reason == "OPTIONS answered 503"
+    assert (trunk.usable(1000.0), trunks.states()[0].open_destinations) == (False, 0)
+    trunks.probe_answered(trunk, 200, 1000.0, one)
+    assert trunk.open_destinations(1000.0) == [one]
+    assert trunk.usable(1000.0)
+
+
+def test_calls_without_an_answer_take_a_destination_down_for_a_back_off_that_doubles() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("a", options_interval_s=0), clock)
+    (trunk,) = trunks
+    at = udp("192.0.2.1")
+    for back_off_s in (30, 60, 120, 240, 300, 300):
+        for _ in range(3 if back_off_s == 30 else 1):
+            assert trunk.usable(clock.monotonic())
+            trunks.unanswered(trunk, at, "no_answer")
+        assert trunks.states()[0].reason == "calls unanswered"
+        clock.advance(back_off_s - 1)
+        assert trunks.choose(1) is None
+        clock.advance(1)
+        assert trunks.choose(1) is trunk, "a trial"
+    trunks.alive(trunk, at)
+    for _ in range(2):
+        trunks.unanswered(trunk, at, "no_answer")
+    assert trunk.usable(clock.monotonic()), "one answer has made good what was before"
+
+
+def test_an_answered_options_ends_the_back_off() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("a"), clock)
+    (trunk,) = trunks
+    for _ in range(3):
+        trunks.unanswered(trunk, udp("192.0.2.1"), "transport")
+    assert trunks.choose(1) is None
+    trunks.probe_answered(trunk, 200, clock.monotonic())
+    assert trunks.choose(1) is trunk
+
+
+def test_what_is_known_of_destinations_that_are_gone_is_forgotten() -> None:
+    trunks = trunks_of(trunk_text("a", "sip.carrier.example"))
+    (trunk,) = trunks
+    for number in range(1_000):
+        address = udp(str(ipaddress.ip_address(0x0A000000 + number)))
+        trunks.resolved(trunk, [address])
+        trunks.unanswered(trunk, address, "no_answer")
+    assert len(trunk.health) <= 2
+
+
 def test_retry_after_is_obeyed() -> None:
     clock = ManualClock()
     trunks = trunks_of(trunk_text("a"), clock)
