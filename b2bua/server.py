@@ -360,6 +360,11 @@ async def _keep_seen(process: Process, switch: Switch, journal: Journal) -> None
                     last_options_at=state.last_options_at,
                     last_options_status=state.last_options_status,
                     seen_at=at,
+                    destinations=state.destinations,
+                    open_destinations=state.open_destinations,
+                    waiting=state.waiting,
+                    placed=state.placed,
+                    failed=sum(count for _cause, count in state.failures),
                 )
                 for state in states
             ]

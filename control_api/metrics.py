@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from b2bua.call.model import TrunkState
 from control_api.facade import SwitchFacade
 
 # Numbers by name; those that only ever grow end in `_total`.
@@ -18,6 +19,24 @@ METRICS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "maskbridge_"
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-zA-Z0-9_]")
 _LATENCY_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+_TrunkFigure = Callable[[TrunkState], float | None]
+_TRUNK_GAUGES: Final[tuple[tuple[str, str, _TrunkFigure], ...]] = (
+    ("trunk_up", "1 while the trunk is up", lambda trunk: float(trunk.up)),
+    ("trunk_live_calls", "Live calls on the trunk", lambda trunk: trunk.live_calls),
+    ("trunk_destinations", "Addresses that the trunk has", lambda trunk: trunk.destinations),
+    ("trunk_destinations_open", "Addresses of the trunk that take calls", lambda trunk: trunk.open_destinations),
+    ("trunk_cps_waiting", "INVITEs that wait for their turn in the call rate", lambda trunk: trunk.waiting),
+    (
+        "trunk_options_seconds",
+        "Round trip of the last answered OPTIONS",
+        lambda trunk: None if trunk.round_trip_ms is None else trunk.round_trip_ms / 1000,
+    ),
+)
+_TRUNK_COUNTERS: Final[tuple[tuple[str, str, _TrunkFigure], ...]] = (
+    ("trunk_calls_placed", "INVITEs sent, not counting repeated ones", lambda trunk: trunk.placed),
+    ("trunk_failovers", "Failed INVITEs that another attempt followed", lambda trunk: trunk.failovers),
+)
 
 
 class ApiMetrics:
@@ -74,20 +93,29 @@ class _Numbers(Collector):
         """The numbers as they are now."""
         yield GaugeMetricFamily(f"{_PREFIX}live_calls", "Calls being set up or talking", self._switch.live_calls())
         yield GaugeMetricFamily(f"{_PREFIX}ready", "1 while calls are taken", float(self._switch.ready()))
-        up = GaugeMetricFamily(f"{_PREFIX}trunk_up", "1 while the trunk is up", labels=("trunk",))
-        calls = GaugeMetricFamily(f"{_PREFIX}trunk_live_calls", "Live calls on the trunk", labels=("trunk",))
-        round_trip = GaugeMetricFamily(
-            f"{_PREFIX}trunk_options_seconds", "Round trip of the last answered OPTIONS", labels=("trunk",)
-        )
-        for trunk in self._switch.trunk_states():
-            up.add_metric((trunk.name,), float(trunk.up))
-            calls.add_metric((trunk.name,), trunk.live_calls)
-            if trunk.round_trip_ms is not None:
-                round_trip.add_metric((trunk.name,), trunk.round_trip_ms / 1000)
-        yield from (up, calls, round_trip)
+        yield from _of_trunks(self._switch.trunk_states())
         counted = {name: number for figures in self._figures for name, number in figures().items()}
         for name, number in sorted(counted.items()):
             yield _family(_PREFIX + _NOT_IN_A_NAME.sub("_", name), number)
+
+
+def _of_trunks(states: Iterable[TrunkState]) -> Iterable[Metric]:
+    """Each trunk's figures, labelled with its name; one that it does not have is left out."""
+    families: list[tuple[GaugeMetricFamily | CounterMetricFamily, _TrunkFigure]] = [
+        *((GaugeMetricFamily(_PREFIX + name, text, labels=("trunk",)), of) for name, text, of in _TRUNK_GAUGES),
+        *((CounterMetricFamily(_PREFIX + name, text, labels=("trunk",)), of) for name, text, of in _TRUNK_COUNTERS),
+    ]
+    failed = CounterMetricFamily(
+        f"{_PREFIX}trunk_calls_failed", "INVITEs that failed, by what they failed of", labels=("trunk", "cause")
+    )
+    for trunk in states:
+        for family, figure in families:
+            number = figure(trunk)
+            if number is not None:
+                family.add_metric((trunk.name,), number)
+        for cause, count in trunk.failures:
+            failed.add_metric((trunk.name, cause), count)
+    return *(family for family, _figure in families), failed
 
 
 def _family(name: str, number: float) -> Metric:

@@ -282,7 +282,11 @@ class NumberUse:
 
 @dataclass(frozen=True, slots=True)
 class TrunkSighting:
-    """How the running server last saw a trunk. `round_trip_ms` is that of its last answered OPTIONS."""
+    """How the running server last saw a trunk. `round_trip_ms` is that of its last answered OPTIONS.
+
+    `open_destinations` of its `destinations` take calls; `waiting` INVITEs wait for their turn; `placed` were sent and
+    `failed` since the server started.
+    """
 
     name: str
     up: bool
@@ -292,6 +296,11 @@ class TrunkSighting:
     last_options_at: int | None
     last_options_status: int | None
     seen_at: int
+    destinations: int = 0
+    open_destinations: int = 0
+    waiting: int = 0
+    placed: int = 0
+    failed: int = 0
 
 
 class DeliveryState(StrEnum):

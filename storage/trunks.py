@@ -28,6 +28,11 @@ class TrunkSightings:
                     seen.last_options_at,
                     seen.last_options_status,
                     at,
+                    seen.destinations,
+                    seen.open_destinations,
+                    seen.waiting,
+                    seen.placed,
+                    seen.failed,
                 ),
             )
         self._queries.run("trunks.forget", (at,))

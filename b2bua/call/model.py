@@ -70,7 +70,12 @@ class PlaceCall:
 
 @dataclass(frozen=True, slots=True)
 class TrunkState:
-    """A trunk as an operator sees it."""
+    """A trunk as an operator sees it.
+
+    `open_destinations` of its `destinations` take calls now; `waiting` INVITEs wait for their turn in the call rate.
+    Since the start: `placed` INVITEs were sent; `failures` by what they failed of (the class of the response, 503 by
+    itself, or the kind of failure); `failovers`: failures that another attempt followed.
+    """
 
     name: str
     uri: str
@@ -82,6 +87,12 @@ class TrunkState:
     last_options_at: int | None
     last_options_status: int | None
     round_trip_ms: float | None
+    destinations: int = 0
+    open_destinations: int = 0
+    waiting: int = 0
+    placed: int = 0
+    failovers: int = 0
+    failures: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

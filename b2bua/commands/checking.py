@@ -9,7 +9,8 @@ from b2bua.commands.output import Output
 from b2bua.config import Config, ListenAddress, effectless, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners
 from b2bua.sip import events as sip
-from b2bua.sip.routing import TransportAddress, bracketed
+from b2bua.sip.location import Way
+from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed
 from b2bua.sip.settings import OutgoingRequest, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.switch.locating import target_of, ways_of
@@ -35,7 +36,7 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     for note in notes:
         output.line(f"note: {note}")
     trunks = Trunks(config.trunks, SystemClock())
-    resolver = Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), SystemClock(), SystemTokens())
+    resolver = Resolver(_ways(config), SystemClock(), SystemTokens())
     probes = await asyncio.gather(*(_probe(config, trunks, trunk, resolver) for trunk in trunks))
     rows = [
         {"name": trunk.name, "uri": trunk.config.uri.text, "status": probe.status, "answer": probe.text}
@@ -49,6 +50,12 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     if not rows:
         output.line("note: no trunk is configured, so no call can be placed")
     return 0
+
+
+def _ways(config: Config) -> tuple[Way, ...]:
+    """What the listeners let us send by, and after it all else: asking needs no listener."""
+    listeners = ways_of((*config.sip.listen, *undeclared_listeners(config)))
+    return tuple(dict.fromkeys((*listeners, *(Way(name, version) for name in DEFAULT_PORT for version in (4, 6)))))
 
 
 async def _probe(config: Config, trunks: Trunks, trunk: Trunk, resolver: Resolver) -> Probe:

@@ -48,6 +48,11 @@ async def trunks(_options: argparse.Namespace, config: Config, output: Output) -
                 "state": "unknown" if state is None else "up" if state.up else "down",
                 "reason": "no server has reported it" if state is None else state.reason,
                 "live_calls": 0 if state is None else state.live_calls,
+                "waiting": 0 if state is None else state.waiting,
+                "destinations": 0 if state is None else state.destinations,
+                "open_destinations": 0 if state is None else state.open_destinations,
+                "placed": 0 if state is None else state.placed,
+                "failed": 0 if state is None else state.failed,
                 "round_trip_ms": None if state is None else state.round_trip_ms,
                 "last_options_at": None if state is None else moment(state.last_options_at),
                 "last_options_status": None if state is None else state.last_options_status,
@@ -56,7 +61,13 @@ async def trunks(_options: argparse.Namespace, config: Config, output: Output) -
                 "cps": trunk.cps,
             }
         )
-    output.rows(rows, ("name", "uri", "state", "reason", "live_calls", "round_trip_ms", "seen_at"))
+    output.rows(
+        rows,
+        (
+            *("name", "uri", "state", "reason", "destinations", "live_calls", "waiting", "placed", "failed"),
+            *("round_trip_ms", "last_options_at", "seen_at"),
+        ),
+    )
     return 0
 
 

@@ -20,6 +20,7 @@ from b2bua.sip.settings import HeaderLines
 from b2bua.sip.uri import escape_user
 from b2bua.switch.admission import ArrivalPlan, admit_arrival
 from b2bua.switch.call_leg import CallLeg, SipUser
+from b2bua.switch.call_rate import Pacing
 from b2bua.switch.call_task import CallBooks
 from b2bua.switch.calling_party import caller_of, dialled_user
 from b2bua.switch.hunting import Hunt
@@ -68,6 +69,7 @@ class Means:
     settlement: Settlement
     media: MediaEngine
     trunks: Trunks
+    pacing: Pacing
     clock: Clock
     tokens: Tokens
     usages: dict[int, SipUser]
@@ -147,8 +149,8 @@ class Arrivals:
         caller = self._accept(arrival, call_id)
         if caller is None:
             return
-        via.promise(now, legs=1, calls=0)
-        hunt = Hunt(means.trunks, via, None, means.clock.monotonic, counted=False, only=only)
+        via.promise(legs=1, calls=0)
+        hunt = Hunt(means.trunks, via, None, means.clock.monotonic, booked=False, only=only)
         relayed = Relayed(arrival.max_forwards - 1, tells_text=route.caller == "pass")
         headers = compose_routed(target, shown, via.config)
         called = self._called_leg(call_id, hunt, lambda _trunk: headers, relayed)
@@ -194,7 +196,7 @@ class Arrivals:
     def _accept(self, arrival: Arrival, call_id: str) -> IncomingLeg | None:
         """The caller's leg with its place on the trunk and its media; None where it has been refused."""
         means = self._means
-        if not arrival.trunk.arrive(means.clock.monotonic()):
+        if not arrival.trunk.arrive():
             raise CapacityExhausted("The trunk is full.")
         leg = IncomingLeg(
             call_id,
@@ -223,6 +225,7 @@ class Arrivals:
             endpoint=means.endpoint,
             media=means.media,
             trunks=means.trunks,
+            pacing=means.pacing,
             usages=means.usages,
             relayed=relayed,
         )

@@ -15,9 +15,9 @@ ASKED_TO_BE_LEFT_ALONE: Final = "asked to be left alone (503 Retry-After)"
 class Health:
     """Of one destination. Moments are monotonic seconds.
 
-    `silent`: two OPTIONS in a row got nothing. `held_until`: the end of the Retry-After of its last 503. `down_until`:
-    calls got no answer, and until then not even a trial is made. `second_choice_until`: it gave a 503 that says no
-    time, and others are asked before it.
+    `silent`: two OPTIONS in a row got nothing, or one a refusal. `held_until`: the end of the Retry-After of its last
+    503. `down_until`: calls got no answer, and until then not even a trial is made. `second_choice_until`: it gave a
+    503 that says no time, and others are asked before it.
     """
 
     unanswered_calls: int = 0
@@ -46,9 +46,10 @@ class Health:
         self.down_until = 0.0
         self.back_off_s = BACK_OFF_FIRST_S
 
-    def probe_failed(self) -> None:
-        """An OPTIONS got nothing; the second in a row says that it is silent."""
-        self.failed_probes += 1
+    def probe_failed(self, *, for_sure: bool) -> None:
+        """An OPTIONS got nothing, and the second in a row says that it is silent; or it got a refusal, which says so
+        for sure."""
+        self.failed_probes = FAILED_PROBES_TO_DOWN if for_sure else self.failed_probes + 1
         self.silent = self.failed_probes >= FAILED_PROBES_TO_DOWN
 
     def unanswered(self, now: float) -> bool:

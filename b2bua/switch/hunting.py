@@ -27,9 +27,9 @@ class Hunt:
     """The attempts of one leg, made one after the other: the destinations of its trunk, then other trunks that are up,
     have room and may show `number`. With `number` None it stays on its trunk.
 
-    A place on the first trunk has been promised; `give_up` gives back whatever place the leg has by then. `counted`:
-    the first INVITE has been counted against the trunk's call rate when that was promised. `only`: the one destination
-    to go to, with the trunk's profile alone.
+    A place on the first trunk has been promised; `give_up` gives back whatever place the leg has by then. `booked`:
+    the first INVITE was given a place in the line of the trunk's call rate when that was promised. `only`: the one
+    destination to go to, with the trunk's profile alone.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class Hunt:
         number: str | None,
         now: Callable[[], float],
         *,
-        counted: bool,
+        booked: bool,
         only: TransportAddress | None = None,
     ) -> None:
         self.trunk = first
         self._trunks = trunks
         self._number = number
         self._now = now
-        self._counted = counted
+        self._booked = booked
         self._only = only
         self._tried: list[Trunk] = [first]
         self._destinations: set[TransportAddress] = set()  # those tried of the present trunk
@@ -71,11 +71,15 @@ class Hunt:
         self.give_up()
         return None
 
+    def is_open(self, attempt: Attempt) -> bool:
+        """Whether an attempt that had to wait may still be made."""
+        return attempt.destination in attempt.trunk.open_destinations(self._now())
+
     def give_up(self) -> None:
         """Give back the leg's place; harmless when it has none."""
         if self._promised:
             self._promised = False
-            self.trunk.withdraw(1, calls=1 if self._counted else 0)
+            self.trunk.withdraw(1, calls=1 if self._booked else 0)
         if self._taken:
             self._taken = False
             self.trunk.give_back()
@@ -87,10 +91,8 @@ class Hunt:
     def _occupy(self) -> None:
         if self._promised:
             self._promised, self._taken = False, True
-            self.trunk.take(self._now(), counted=self._counted)
-            self._counted = False
-        else:
-            self.trunk.again(self._now())
+            self.trunk.take(booked=self._booked)
+            self._booked = False
 
     def _start(self) -> None:
         """What was promised may be a while ago: begin by another trunk where that one is down or second choice now."""
@@ -110,9 +112,9 @@ class Hunt:
 
     def _move_to(self, trunk: Trunk) -> None:
         self.give_up()
-        self._counted = False
+        self._booked = False
         self.trunk = trunk
         self._tried.append(trunk)
         self._destinations = set()
-        trunk.promise(self._now(), legs=1, calls=0)
+        trunk.promise(legs=1, calls=0)
         self._promised = True

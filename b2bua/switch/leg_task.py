@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from b2bua.call import events as happened
@@ -20,6 +21,7 @@ from b2bua.sip.routing import TransportAddress
 from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import OutgoingInvite
 from b2bua.switch.call_leg import SipUser, nobody
+from b2bua.switch.call_rate import Pacing, Turn
 from b2bua.switch.hunting import Attempt, Hunt
 from b2bua.switch.in_dialog import InDialog
 from b2bua.switch.reasons import told_reason
@@ -65,6 +67,7 @@ class LegTask:
         endpoint: SipEndpoint,
         media: MediaEngine,
         trunks: Trunks,
+        pacing: Pacing,
         usages: dict[int, SipUser],
         relayed: Relayed = Relayed(),
     ) -> None:
@@ -78,6 +81,8 @@ class LegTask:
         self._endpoint = endpoint
         self._media = media
         self._trunks = trunks
+        self._pacing = pacing
+        self._turn: Turn | None = None  # what the next INVITE waits for, where the trunk's call rate makes it wait
         self._usages = usages
         self._relayed = relayed
         self._in_dialog = InDialog(self.media_name, endpoint, media)
@@ -95,7 +100,8 @@ class LegTask:
         return self._hunt.trunk
 
     def dial(self, prefer: str | None) -> FailureKind | None:
-        """Send the first INVITE, `prefer` being the codec to offer first. Returns why it could not be sent, or None."""
+        """Send the first INVITE once the trunk's call rate allows it, `prefer` being the codec to offer first. Returns
+        why it cannot be sent, or None."""
         self._prefer = prefer
         attempt = self._hunt.next()
         if attempt is None:
@@ -104,17 +110,40 @@ class LegTask:
         return self._try(attempt)
 
     def _try(self, attempt: Attempt) -> FailureKind | None:
-        """Send an attempt's INVITE. Returns why it could not be sent, or None."""
-        trunk, config = attempt.trunk, attempt.trunk.config
-        self.note_trunk(trunk.name)
+        """Make ready for an attempt and send its INVITE when its turn comes. Returns why that cannot be, or None."""
+        self.note_trunk(attempt.trunk.name)
+        self._destination = attempt.destination
         try:
-            self._open_media(trunk.media_profile)
+            self._open_media(attempt.trunk.media_profile)
         except PortsExhausted:
             LOG.error("no media port is left: leg %s of call %s cannot be dialled", self.leg, self.media_name)
             return FailureKind.CAPACITY
+        self._turn = self._pacing.join(attempt.trunk, partial(self._turn_comes, attempt))
+        if self._turn is None:
+            self._send(attempt)
+        return None
+
+    def _turn_comes(self, attempt: Attempt) -> None:
+        """The turn that an INVITE has waited for. Meanwhile its destination may have been found to be down."""
+        self._turn = None
+        if self._hunt.is_open(attempt):
+            try:
+                self._send(attempt)
+            except (SipError, MediaError) as error:
+                LOG.error("leg %s: the INVITE cannot be made: %s", self.media_name, error)
+                self.post(happened.LegFailed(self.leg, FailureKind.CAPACITY))
+        elif not self._go_on(Onward.NEXT, "down by now"):
+            self.post(happened.LegFailed(self.leg, FailureKind.TRANSPORT))
+
+    def _leave_line(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            self._pacing.leave(self.trunk, turn)
+
+    def _send(self, attempt: Attempt) -> None:
+        trunk, config = attempt.trunk, attempt.trunk.config
         credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
         headers = self._headers_for(trunk)
-        self._destination = attempt.destination
         self._usage = self._endpoint.invite(
             OutgoingInvite(
                 request_uri=headers.request_uri,
@@ -132,7 +161,7 @@ class LegTask:
             )
         )
         self._usages[self._usage] = self
-        return None
+        trunk.invites += 1
 
     def _open_media(self, profile: LegProfile) -> None:
         """Open the media leg, or open it anew where the next trunk wants its media otherwise than the last."""
@@ -152,8 +181,7 @@ class LegTask:
         step = onward(kind, status, self._rang)
         if not self._unwanted:
             self.trunk.failures[_cause_class(kind, status)] += 1
-            going = step is not Onward.NOWHERE and self._profile is not None
-            if going and self._go_on(step, str(status or kind)):
+            if step is not Onward.NOWHERE and self._go_on(step, str(status or kind)):
                 return
         self.post(happened.LegFailed(self.leg, kind, status, self._rang, reason))
 
@@ -175,11 +203,14 @@ class LegTask:
     def hang_up(self, reason: str | None, status: int = 487) -> None:
         """End the dialog in whatever state it is; no other attempt is made. `status` is for one that has called us."""
         self._unwanted = True
+        self._leave_line()
         if self._usage is not None:
             self._endpoint.hang_up(self._usage, reason)
 
     def close_media(self) -> LegStatistics | None:
         """Free the media leg and the trunk's channel; statistics the first time, None after that."""
+        self._unwanted = True
+        self._leave_line()
         self._hunt.give_up()
         if self._profile is None:
             return None

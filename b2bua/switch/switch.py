@@ -17,11 +17,12 @@ from b2bua.call.model import Leg, PlaceCall, PlacedCall, TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
-from b2bua.sip.routing import bracketed
+from b2bua.sip.routing import TransportAddress, bracketed
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
 from b2bua.switch.arrivals import Arrivals, Means
 from b2bua.switch.call_leg import CallLeg, SipUser
+from b2bua.switch.call_rate import Pacing
 from b2bua.switch.call_task import CallBooks, CallTask
 from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
@@ -42,6 +43,8 @@ LOG: Final = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
 RETRY_AFTER_S: Final = 5
+RETRY_AFTER_RATE_S: Final = 1  # by then the calls that wait for their turn have had it
+MOST_PROBED: Final = 8  # destinations of a trunk that get OPTIONS: as many as one call may try
 # Of the media engine's numbers those that do not only grow.
 _MEDIA_GAUGES: Final = frozenset({"legs", "ports_left", "streams", "commands_waiting", "running"})
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
@@ -83,7 +86,7 @@ class Switch:
         self._rooms = rooms
         self._calls: dict[str, CallTask] = {}
         self._usages: dict[int, SipUser] = {}
-        self._probes: dict[int, Trunk] = {}
+        self._probes: dict[int, tuple[Trunk, TransportAddress]] = {}
         self._awaiting_recorder: dict[str, CallTask] = {}
         self._admitting = 0
         self._draining = False
@@ -94,6 +97,7 @@ class Switch:
         self._heartbeat = Alarm(rooms.scheduler, self._beat)
         self._probing = Probing(rooms.trunks, rooms.scheduler, self._probe)
         self._registrations = Registrations(rooms.trunks, rooms.scheduler, rooms.tokens, self._endpoint_bound)
+        self._pacing = Pacing(rooms.trunks, rooms.scheduler)
         self.tally = Tally()
 
     # The process
@@ -109,6 +113,7 @@ class Switch:
             settlement=rooms.settlement,
             media=rooms.media,
             trunks=rooms.trunks,
+            pacing=self._pacing,
             clock=rooms.clock,
             tokens=rooms.tokens,
             usages=self._usages,
@@ -224,14 +229,17 @@ class Switch:
                 self._endpoint_bound().respond(event.transaction, 481)
             case sip.RequestAnswered():
                 self._registrations.answered(event.request, event.response)
-                trunk = self._probes.pop(event.request, None)
-                if trunk is not None:
-                    self._rooms.trunks.probe_answered(trunk, event.response.status, self._rooms.scheduler.time())
+                probe = self._probes.pop(event.request, None)
+                if probe is not None:
+                    now = self._rooms.scheduler.time()
+                    trunk, destination = probe
+                    self._rooms.trunks.probe_answered(trunk, event.response.status, now, destination)
             case sip.RequestFailed():
                 self._registrations.failed(event.request, event.cause)
-                trunk = self._probes.pop(event.request, None)
-                if trunk is not None:
-                    self._rooms.trunks.probe_failed(trunk, event.cause)
+                probe = self._probes.pop(event.request, None)
+                if probe is not None:
+                    trunk, destination = probe
+                    self._rooms.trunks.probe_failed(trunk, event.cause, destination)
             case _:
                 user = None if event.usage is None else self._usages.get(event.usage)
                 if user is not None:
@@ -269,9 +277,8 @@ class Switch:
             record=self._config.calls.record if command.record is None else command.record,
             at=self._rooms.clock.wall_ms(),
         )
-        now = self._rooms.clock.monotonic()
-        trunk_a.promise(now, legs=1)
-        trunk_b.promise(now, legs=1, calls=0)
+        trunk_a.promise(legs=1)
+        trunk_b.promise(legs=1, calls=0)
         self._admitting += 1
         admitted = False
         try:
@@ -341,12 +348,16 @@ class Switch:
         trunks = self._rooms.trunks
         if party.host is None:
             trunk = trunks.choose(legs)
+            if trunk is None and trunks.too_fast(legs):
+                raise CapacityExhausted("Calls come faster than the trunks may take them.", RETRY_AFTER_RATE_S)
             if trunk is None:
                 raise CapacityExhausted("No trunk is up and has room.", RETRY_AFTER_S)
             return trunk
         named = trunks.at(party.host, party.port or 5060)
         now = self._rooms.clock.monotonic()
-        if named is None or not named.usable(now) or not named.has_room(now, legs):
+        if named is not None and named.usable(now) and not named.is_full(legs) and not named.rate.has_room(now):
+            raise CapacityExhausted("Calls come faster than the trunk of a party may take them.", RETRY_AFTER_RATE_S)
+        if named is None or not named.usable(now) or named.is_full(legs):
             raise CapacityExhausted("The trunk of a party is down or full.", RETRY_AFTER_S)
         return named
 
@@ -365,12 +376,13 @@ class Switch:
                     trunk,
                     record.masked_number if party.host is None else None,
                     rooms.clock.monotonic,
-                    counted=leg is Leg.A,
+                    booked=leg is Leg.A,
                 ),
                 partial(_headers_for, party, record.masked_number),
                 endpoint=endpoint,
                 media=rooms.media,
                 trunks=rooms.trunks,
+                pacing=self._pacing,
                 usages=self._usages,
             )
             for leg, (party, trunk) in parties.items()
@@ -426,10 +438,12 @@ class Switch:
             on_empty()
 
     def _probe(self, trunk: Trunk) -> None:
-        destination = trunk.destination
-        if destination is None:
+        if not trunk.destinations:
             self._rooms.trunks.probe_failed(trunk, "its name does not resolve")
-            return
+        for destination in trunk.destinations[:MOST_PROBED]:
+            self._probe_at(trunk, destination)
+
+    def _probe_at(self, trunk: Trunk, destination: TransportAddress) -> None:
         target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
         handle = self._endpoint_bound().request(
             OutgoingRequest(
@@ -443,7 +457,7 @@ class Switch:
                 credentials=None,
             )
         )
-        self._probes[handle] = trunk
+        self._probes[handle] = trunk, destination
 
     def _beat(self) -> None:
         at = self._rooms.clock.wall_ms()

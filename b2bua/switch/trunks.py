@@ -2,6 +2,7 @@
 
 import ipaddress
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from b2bua.config import TrunkUri
 from b2bua.sip.digest import Credentials
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
+from b2bua.switch.call_rate import CallRate
 from b2bua.switch.health import ASKED_TO_BE_LEFT_ALONE, Health
 from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
@@ -33,11 +35,12 @@ PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; empti
 class Trunk:
     """One configured trunk and its present state. Live calls are counted in legs: a trunk sees each leg as a call.
 
-    `promised` are legs of calls that are taken, or about to be, and not dialled yet. `failures` counts attempts that
-    failed by what they failed of, `failovers` those of them that another attempt followed. `found_hosts` are the
-    addresses its name has led to of late, with the monotonic second of the last time: calls of theirs may still be
-    under way. `up` and `reason` are what OPTIONS and calls say; `registered` and `registration` what its registrar
-    does, None where the profile asks for no registration.
+    `promised` are legs of calls that are taken, or about to be, and not dialled yet. `invites` were sent to it;
+    `failures` counts those that failed by what they failed of, `failovers` those of them that another attempt
+    followed. `stride` is what a leg adds to `share`; among equals the trunk with the smallest share is next.
+    `found_hosts` are the addresses its name has led to of late, with the monotonic second of the last time: calls of
+    theirs may still be under way. `up` and `reason` are what OPTIONS and calls say; `registered` and `registration`
+    what its registrar does, None where the profile asks for no registration.
     """
 
     config: TrunkConfig
@@ -51,17 +54,22 @@ class Trunk:
     reason: str = "not probed yet"
     live_calls: int = 0
     promised: int = 0
-    placed: int = 0
+    stride: int = 1
+    share: int = 0
+    invites: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     failovers: int = 0
     health: dict[TransportAddress, Health] = field(default_factory=dict)
-    cps_tokens: float = 0.0
-    cps_refilled_at: float = 0.0
+    rate: CallRate = field(init=False)
     last_options_at: int | None = None
     last_options_status: int | None = None
     round_trip_ms: float | None = None
     probe_sent_at: float = 0.0
     not_before: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Give it its call rate."""
+        self.rate = CallRate(self.config.cps)
 
     @property
     def name(self) -> str:
@@ -144,41 +152,39 @@ class Trunk:
             return self.registration
         return f"{self.registration}, {self.reason}"
 
+    def is_full(self, legs: int) -> bool:
+        """Whether `legs` more legs are over the cap of calls at once."""
+        return bool(self.config.max_calls) and self.live_calls + self.promised + legs > self.config.max_calls
+
     def has_room(self, now: float, legs: int) -> bool:
         """Whether `legs` more legs fit under its caps. The call rate is asked for the first of them."""
-        if self.config.max_calls and self.live_calls + self.promised + legs > self.config.max_calls:
+        if self.is_full(legs):
             return False
-        self._refill(now)
-        return self.config.cps == 0 or self.cps_tokens >= 1.0
+        return self.rate.has_room(now)
 
-    def promise(self, now: float, legs: int, calls: int = 1) -> None:
-        """Keep room for legs to come. `calls` of them, 0 or 1, are dialled at once and count against the rate now."""
-        self._refill(now)
+    def promise(self, legs: int, calls: int = 1) -> None:
+        """Keep room for legs to come. `calls` of them, 0 or 1, are dialled at once and have a place in the call rate's
+        line from now."""
         self.promised += legs
-        self.placed += legs
-        self._spend(calls)
+        self.share += legs * self.stride
+        self.rate.booked += calls
 
     def withdraw(self, legs: int, calls: int = 0) -> None:
         """Legs that were promised will not come; `calls` of them have not been dialled though they were to be."""
         self.promised -= legs
-        self._spend(-calls)
+        self.share -= legs * self.stride
+        self.rate.booked -= calls
 
-    def take(self, now: float, *, counted: bool) -> None:
-        """A promised leg is dialled: count it in, and its INVITE against the call rate unless that is `counted`."""
-        self._refill(now)
+    def take(self, *, booked: bool) -> None:
+        """A promised leg is dialled: count it in. `booked`: it asks the call rate for the turn it has a place for."""
         self.promised -= 1
         self.live_calls += 1
-        self._spend(0 if counted else 1)
+        self.rate.booked -= booked
 
-    def again(self, now: float) -> None:
-        """One more INVITE for a leg that is counted in already."""
-        self._refill(now)
-        self._spend(1)
-
-    def arrive(self, now: float) -> bool:
+    def arrive(self) -> bool:
         """A leg comes in from it: counted as a live one where the cap allows it, False where not. The call rate is
         for what we send."""
-        if self.config.max_calls and self.live_calls + self.promised >= self.config.max_calls:
+        if self.is_full(1):
             return False
         self.live_calls += 1
         return True
@@ -186,18 +192,6 @@ class Trunk:
     def give_back(self) -> None:
         """Count a leg out, whichever side it came from."""
         self.live_calls -= 1
-
-    def _spend(self, calls: int) -> None:
-        if self.config.cps > 0:
-            self.cps_tokens -= calls
-
-    def _refill(self, now: float) -> None:
-        """The bucket holds one second's worth of calls."""
-        if self.config.cps > 0:
-            self.cps_tokens = min(
-                float(self.config.cps), self.cps_tokens + (now - self.cps_refilled_at) * self.config.cps
-            )
-            self.cps_refilled_at = now
 
 
 class Trunks:
@@ -211,7 +205,8 @@ class Trunks:
         the calls they make belong to a trunk only where its own addresses have them."""
         self._clock = clock
         self.on_down: Callable[[Trunk], None] = _ignore
-        now = clock.monotonic()
+        listed = tuple(configs)
+        least = math.lcm(*(config.weight for config in listed))
         self._trunks = tuple(
             Trunk(
                 config,
@@ -220,12 +215,12 @@ class Trunks:
                 reason="not probed yet" if config.options_interval_s > 0 else "not probed (options_interval_s is 0)",
                 registered=False if config.register else None,
                 registration="not registered yet",
-                cps_tokens=float(config.cps),
-                cps_refilled_at=now,
+                stride=least // config.weight,
             )
-            for config in configs
+            for config in listed
         )
         self._targets = frozenset(targets)
+        self._shares: dict[int, int] = {}  # of each priority: the share of the trunk chosen last
         self._peers: dict[str, bool] = {}
         for trunk in self._trunks:
             hop = trunk.next_hop
@@ -294,11 +289,29 @@ class Trunks:
             and trunk.usable(now)
             and trunk.has_room(now, legs)
         ]
-        return min(
-            ready,
-            key=lambda trunk: (trunk.second_choice(now), trunk.config.priority, trunk.placed / trunk.config.weight),
-            default=None,
+        if not ready:
+            return None
+        preference = min((trunk.second_choice(now), trunk.config.priority) for trunk in ready)
+        return self._fairest(
+            [trunk for trunk in ready if (trunk.second_choice(now), trunk.config.priority) == preference]
         )
+
+    def _fairest(self, equals: list[Trunk]) -> Trunk:
+        """Stride scheduling: each leg adds to its trunk's share what is in inverse proportion to the weight, and the
+        smallest share is next. One that had to be passed over for a while does not catch up: it begins where the
+        others are."""
+        priority = equals[0].config.priority
+        reached = self._shares.get(priority, 0)
+        for trunk in equals:
+            trunk.share = max(trunk.share, reached)
+        chosen = min(equals, key=lambda trunk: trunk.share)
+        self._shares[priority] = chosen.share
+        return chosen
+
+    def too_fast(self, legs: int) -> bool:
+        """Whether a trunk that is up could take `legs` more but for its call rate: it is worth asking again soon."""
+        now = self._clock.monotonic()
+        return any(trunk.usable(now) and not trunk.is_full(legs) for trunk in self._trunks)
 
     def resolved(self, trunk: Trunk, destinations: Sequence[TransportAddress]) -> None:
         """A trunk's destinations in the order to try them; where there are none, the last ones found stay good, and a
@@ -315,30 +328,47 @@ class Trunks:
     def probe_answered(
         self, trunk: Trunk, status: int, now: float, destination: TransportAddress | None = None
     ) -> None:
-        """An OPTIONS got a final response: any of them but 408 and 503 shows a live peer."""
-        trunk.last_options_at = self._clock.wall_ms()
-        trunk.last_options_status = status
-        trunk.round_trip_ms = round((now - trunk.probe_sent_at) * 1000, 1)
+        """An OPTIONS to a destination, the first where none is named, got a final response: any of them but 408 and
+        503 shows a live peer."""
+        where = destination or trunk.destination
         if status in DOWN_STATUSES:
-            self._mark(trunk, up=False, reason=f"OPTIONS answered {status}")
+            self._probed(trunk, where, status, None)
+            self._not_answering(trunk, where, f"OPTIONS answered {status}", for_sure=True)
             return
-        self._answered_at(trunk, destination)
+        self._probed(trunk, where, status, round((now - trunk.probe_sent_at) * 1000, 1))
+        self._answered_at(trunk, where)
         self._mark(trunk, up=True, reason=f"OPTIONS answered {status}")
 
     def probe_failed(self, trunk: Trunk, cause: str, destination: TransportAddress | None = None) -> None:
-        """An OPTIONS got nothing; the second in a row from the last destination that answered takes the trunk down."""
-        trunk.last_options_at = self._clock.wall_ms()
-        trunk.last_options_status = None
-        trunk.round_trip_ms = None
+        """An OPTIONS to a destination, the first where none is named, got nothing. The second in a row takes the
+        destination down, and the trunk with the last of them."""
         where = destination or trunk.destination
+        self._probed(trunk, where, None, None)
+        self._not_answering(trunk, where, f"OPTIONS unanswered ({cause})", for_sure=False)
+
+    def _probed(
+        self, trunk: Trunk, where: TransportAddress | None, status: int | None, round_trip_ms: float | None
+    ) -> None:
+        """What is shown of a trunk's OPTIONS are those to the destination that calls go to first."""
+        first = next(iter(trunk.open_destinations(self._clock.monotonic())), trunk.destination)
+        if where in (None, first) or trunk.last_options_at is None:
+            trunk.last_options_at = self._clock.wall_ms()
+            trunk.last_options_status = status
+            trunk.round_trip_ms = round_trip_ms
+
+    def _not_answering(self, trunk: Trunk, where: TransportAddress | None, reason: str, *, for_sure: bool) -> None:
         if where is None:
-            self._mark(trunk, up=False, reason=f"OPTIONS unanswered ({cause})")
+            self._mark(trunk, up=False, reason=reason)
             return
-        trunk.health_of(where).probe_failed()
-        if all(trunk.health_of(each).silent for each in trunk.destinations):
-            self._mark(trunk, up=False, reason=f"OPTIONS unanswered ({cause})")
-        else:
-            trunk.reason = f"OPTIONS unanswered ({cause}), asked again"
+        health = trunk.health_of(where)
+        health.probe_failed(for_sure=for_sure)
+        silent = [each for each in trunk.destinations if each in trunk.health and trunk.health[each].silent]
+        if len(silent) == len(trunk.destinations):
+            self._mark(trunk, up=False, reason=reason)
+        elif trunk.up and len(trunk.destinations) == 1:
+            trunk.reason = f"{reason}, asked again"
+        elif trunk.up and health.silent:
+            trunk.reason = f"{len(silent)} of {len(trunk.destinations)} destinations down: {reason}"
 
     def alive(self, trunk: Trunk, destination: TransportAddress | None = None) -> None:
         """Live traffic was answered: proof enough that the trunk is up."""
@@ -395,6 +425,12 @@ class Trunks:
                 last_options_at=trunk.last_options_at,
                 last_options_status=trunk.last_options_status,
                 round_trip_ms=trunk.round_trip_ms,
+                destinations=len(trunk.destinations),
+                open_destinations=len(trunk.open_destinations(now)) if trunk.up else 0,
+                waiting=trunk.rate.waiting,
+                placed=trunk.invites,
+                failovers=trunk.failovers,
+                failures=tuple(sorted(trunk.failures.items())),
             )
             for trunk in self._trunks
         ]

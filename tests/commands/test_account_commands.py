@@ -157,7 +157,9 @@ async def _fill(desk: Any) -> None:
     try:
         org = (await store.read(lambda reader: reader.organisations()))[0].org_id
         live, done = a_call("live-call", org_id=org), completed(a_call("done-call", org_id=org))
-        sighting = TrunkSighting("carrier", False, "OPTIONS unanswered (timeout)", 3, None, 1_000, None, 60_000)
+        sighting = TrunkSighting(
+            "carrier", False, "OPTIONS unanswered (timeout)", 3, None, 1_000, None, 60_000, 2, 0, 1, 12, 4
+        )
 
         def work(unit: Any) -> None:
             unit.ledger.credit("c", org, 10_000, "c", 1)
@@ -189,6 +191,9 @@ def test_calls_trunks_and_numbers_as_a_running_server_left_them(desk: Any) -> No
     carrier, spare = desk.json("trunks")["data"]
     assert (carrier["name"], carrier["uri"], carrier["state"]) == ("carrier", "sip:192.0.2.77:5060", "down")
     assert (carrier["reason"], carrier["live_calls"]) == ("OPTIONS unanswered (timeout)", 3)
+    figures = ("destinations", "open_destinations", "waiting", "placed", "failed")
+    assert [carrier[figure] for figure in figures] == [2, 0, 1, 12, 4]
+    assert [spare[figure] for figure in figures] == [0, 0, 0, 0, 0]
     assert (carrier["seen_at"], carrier["max_calls"], carrier["cps"]) == ("1970-01-01T00:01:00Z", 30, 5)
     assert (spare["state"], spare["seen_at"]) == ("unknown", None)
 

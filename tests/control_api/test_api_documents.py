@@ -208,6 +208,13 @@ async def test_metrics(world: ApiWorld) -> None:
         'maskbridge_trunk_up{trunk="carrier"} 1.0',
         'maskbridge_trunk_live_calls{trunk="carrier"} 2.0',
         'maskbridge_trunk_options_seconds{trunk="carrier"} 0.0125',
+        'maskbridge_trunk_destinations{trunk="carrier"} 3.0',
+        'maskbridge_trunk_destinations_open{trunk="carrier"} 2.0',
+        'maskbridge_trunk_cps_waiting{trunk="carrier"} 4.0',
+        'maskbridge_trunk_calls_placed_total{trunk="carrier"} 9.0',
+        'maskbridge_trunk_failovers_total{trunk="carrier"} 1.0',
+        'maskbridge_trunk_calls_failed_total{cause="503",trunk="carrier"} 2.0',
+        'maskbridge_trunk_calls_failed_total{cause="no_response",trunk="carrier"} 1.0',
         "maskbridge_calls_placed_total 7.0",
         "maskbridge_ports_left 90.0",
     ):

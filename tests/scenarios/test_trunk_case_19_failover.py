@@ -359,3 +359,20 @@ async def test_trunk_case_19_while_no_trunk_is_open_calls_are_refused(two: House
     await two.over(await two.place())
     with pytest.raises(CapacityExhausted):
         await two.place()
+
+
+async def test_trunk_case_19_every_destination_is_asked_with_options(open_house: Any) -> None:
+    house: House = await open_house(trunks=TWO.replace("options_interval_s = 0", "options_interval_s = 10"))
+    third = house.carrier_at(THIRD)
+    third.options_status = None
+    house.carrier_at(SECOND)
+    first = house.trunk("first")
+    first.destinations = (third.address, CARRIER)
+    await house.run(80.0)
+    assert third.options >= 2
+    assert house.carrier.options >= 7
+    assert first.open_destinations(house.clock.time()) == [CARRIER]
+    house.alice.on_invite = rejects(486)
+    await house.over(await house.place())
+    assert third.received == []
+    house.switch.stop()

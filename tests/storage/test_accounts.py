@@ -117,7 +117,7 @@ async def test_unknown_endpoints_are_refused(funded: Store) -> None:
 
 
 async def test_trunks_are_as_last_seen_and_gone_when_configured_no_more(store: Store) -> None:
-    up = TrunkSighting("carrier", True, "", 2, 12.5, 900, 200, 1_000)
+    up = TrunkSighting("carrier", True, "", 2, 12.5, 900, 200, 1_000, 3, 2, 1, 40, 5)
     gone = TrunkSighting("gone", False, "timeout", 0, None, None, None, 1_000)
     await store.run(lambda unit: unit.trunks.see([up, gone], 1_000))
     assert await store.read(lambda reader: reader.trunk_sightings()) == [up, gone]

@@ -112,7 +112,12 @@ class FakeSwitch:
         return len(self.commands)
 
     def trunk_states(self) -> Sequence[TrunkState]:
-        return [TrunkState("carrier", "sip:sip.carrier.example", True, "", 2, 0, 0, None, 200, 12.5)]
+        failures = (("503", 2), ("no_response", 1))
+        return [
+            TrunkState(
+                "carrier", "sip:sip.carrier.example", True, "", 2, 0, 0, None, 200, 12.5, 3, 2, 4, 9, 1, failures
+            )
+        ]
 
     def counters(self) -> Mapping[str, float]:
         return {"calls_placed_total": 7, "ports left": 90}

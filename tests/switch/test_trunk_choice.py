@@ -41,7 +41,7 @@ def test_weight_shares_among_equals_and_the_first_declared_is_first() -> None:
     for _ in range(8):
         chosen = trunks.choose(1)
         assert chosen is not None
-        chosen.promise(clock.monotonic(), legs=1)
+        chosen.promise(legs=1)
         names.append(chosen.name)
     assert names[0] == "one"
     assert names.count("one") == 6
@@ -53,10 +53,10 @@ def test_a_full_trunk_is_passed_over() -> None:
     trunks = trunks_of(trunk_text("small", max_calls=3), clock)
     chosen = trunks.choose(2)
     assert chosen is not None
-    chosen.promise(clock.monotonic(), legs=2)
+    chosen.promise(legs=2)
     assert trunks.choose(2) is None
-    chosen.take(clock.monotonic(), counted=True)
-    chosen.take(clock.monotonic(), counted=False)
+    chosen.take(booked=True)
+    chosen.take(booked=False)
     assert (chosen.live_calls, chosen.promised) == (2, 0)
     assert trunks.choose(2) is None
     assert trunks.choose(1) is chosen
@@ -64,19 +64,61 @@ def test_a_full_trunk_is_passed_over() -> None:
     assert trunks.choose(2) is chosen
 
 
-def test_the_call_rate_is_a_bucket_of_one_second() -> None:
+def test_new_calls_are_taken_while_they_would_wait_no_longer_than_a_second() -> None:
     clock = ManualClock()
     trunks = trunks_of(trunk_text("slow", cps=2), clock)
-    for _ in range(2):
+    for _ in range(3):  # at once, after half a second, after a second
         chosen = trunks.choose(1)
         assert chosen is not None
-        chosen.promise(clock.monotonic(), legs=2)
+        chosen.promise(legs=1)
     assert trunks.choose(1) is None
-    chosen.withdraw(legs=2, calls=1)
+    assert trunks.too_fast(1)
+    chosen.withdraw(legs=1, calls=1)
     assert trunks.choose(1) is chosen
-    chosen.promise(clock.monotonic(), legs=2)
-    clock.advance(0.5)
-    assert trunks.choose(1) is not None
+
+
+@pytest.mark.parametrize("weights", [(3, 1), (1, 1, 1), (7, 3, 2), (1, 1000, 10)])
+def test_weights_are_kept_to_exactly(weights: tuple[int, ...]) -> None:
+    text = "".join(trunk_text(f"t{at}", f"192.0.2.{at + 1}", weight=weight) for at, weight in enumerate(weights))
+    trunks = trunks_of(text)
+    counts = dict.fromkeys((trunk.name for trunk in trunks), 0)
+    for calls in range(1, 3 * sum(weights) + 1):
+        chosen = trunks.choose(2)
+        assert chosen is not None
+        chosen.promise(legs=2)
+        counts[chosen.name] += 1
+        for (name, count), weight in zip(counts.items(), weights, strict=True):
+            assert abs(count - calls * weight / sum(weights)) < len(weights), name
+    assert list(counts.values()) == [3 * weight for weight in weights]
+
+
+def test_a_trunk_that_was_passed_over_does_not_catch_up() -> None:
+    trunks = trunks_of(trunk_text("one") + trunk_text("two", "192.0.2.2"))
+    one, two = trunks
+    two.up = False
+    for _ in range(100):
+        chosen = trunks.choose(1)
+        assert chosen is one
+        chosen.promise(legs=1)
+    two.up = True
+    names = []
+    for _ in range(10):
+        chosen = trunks.choose(1)
+        assert chosen is not None
+        chosen.promise(legs=1)
+        names.append(chosen.name)
+    assert names.count("one") == names.count("two") == 5
+
+
+def test_legs_that_arrive_count_among_the_calls_at_once_and_not_against_the_call_rate() -> None:
+    trunks = trunks_of(trunk_text("small", max_calls=2, cps=1))
+    (trunk,) = trunks
+    trunk.promise(legs=1)
+    assert trunk.arrive()
+    assert not trunk.arrive()
+    assert (trunk.live_calls, trunk.promised, trunk.rate.booked) == (1, 1, 1)
+    trunk.give_back()
+    assert trunk.arrive()
 
 
 def test_a_source_belongs_to_the_trunk_with_its_port_then_to_the_first() -> None:
@@ -118,6 +160,66 @@ def test_a_503_to_options_takes_a_trunk_down() -> None:
     (trunk,) = trunks
     trunks.probe_answered(trunk, 503, 1000.0)
     assert trunks.choose(1) is None
+
+
+def test_a_silent_destination_is_passed_over_and_the_trunk_is_down_with_the_last_of_them() -> None:
+    trunks = trunks_of(trunk_text("a"))
+    (trunk,) = trunks
+    one, two = udp("192.0.2.1"), udp("192.0.2.2")
+    trunks.resolved(trunk, [one, two])
+    for _ in range(2):
+        trunks.probe_failed(trunk, "timeout", one)
+        trunks.probe_answered(trunk, 200, 1000.0, two)
+    assert trunk.open_destinations(1000.0) == [two]
+    assert (trunk.usable(1000.0), trunks.states()[0].last_options_status) == (True, 200)
+    assert (trunks.states()[0].destinations, trunks.states()[0].open_destinations) == (2, 1)
+    trunks.probe_answered(trunk, 503, 1000.0, two)
+    assert trunks.states()[0].reason == "OPTIONS answered 503"
+    assert (trunk.usable(1000.0), trunks.states()[0].open_destinations) == (False, 0)
+    trunks.probe_answered(trunk, 200, 1000.0, one)
+    assert trunk.open_destinations(1000.0) == [one]
+    assert trunk.usable(1000.0)
+
+
+def test_calls_without_an_answer_take_a_destination_down_for_a_back_off_that_doubles() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("a", options_interval_s=0), clock)
+    (trunk,) = trunks
+    at = udp("192.0.2.1")
+    for back_off_s in (30, 60, 120, 240, 300, 300):
+        for _ in range(3 if back_off_s == 30 else 1):
+            assert trunk.usable(clock.monotonic())
+            trunks.unanswered(trunk, at, "no_answer")
+        assert trunks.states()[0].reason == "calls unanswered"
+        clock.advance(back_off_s - 1)
+        assert trunks.choose(1) is None
+        clock.advance(1)
+        assert trunks.choose(1) is trunk, "a trial"
+    trunks.alive(trunk, at)
+    for _ in range(2):
+        trunks.unanswered(trunk, at, "no_answer")
+    assert trunk.usable(clock.monotonic()), "one answer has made good what was before"
+
+
+def test_an_answered_options_ends_the_back_off() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("a"), clock)
+    (trunk,) = trunks
+    for _ in range(3):
+        trunks.unanswered(trunk, udp("192.0.2.1"), "transport")
+    assert trunks.choose(1) is None
+    trunks.probe_answered(trunk, 200, clock.monotonic())
+    assert trunks.choose(1) is trunk
+
+
+def test_what_is_known_of_destinations_that_are_gone_is_forgotten() -> None:
+    trunks = trunks_of(trunk_text("a", "sip.carrier.example"))
+    (trunk,) = trunks
+    for number in range(1_000):
+        address = udp(str(ipaddress.ip_address(0x0A000000 + number)))
+        trunks.resolved(trunk, [address])
+        trunks.unanswered(trunk, address, "no_answer")
+    assert len(trunk.health) <= 2
 
 
 def test_retry_after_is_obeyed() -> None:
