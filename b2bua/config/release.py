@@ -21,7 +21,6 @@ NOT_YET: Final = (
     NotYet("sip", "tls_certificate", "SIP over TLS"),
     NotYet("sip", "tls_key", "SIP over TLS"),
     NotYet("storage", "encrypt", "encryption of recordings"),
-    NotYet("calls", "callback_window_s", "calling the masked number back"),
     NotYet("trunks", "register", "registration"),
     NotYet("trunks", "challenge_username", "challenging a trunk's requests"),
     NotYet("trunks", "challenge_password", "challenging a trunk's requests"),

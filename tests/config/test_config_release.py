@@ -26,7 +26,6 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
     [
         ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tcp://127.0.0.1:5060']", "sip.listen: tcp://127.0.0.1:5060 "),
         ("[storage]\nencrypt = true", "storage.encrypt: "),
-        ("[calls]\ncallback_window_s = 60", "calls.callback_window_s: "),
         (A_TRUNK + "session_timer_s = 1800", "trunks[carrier].session_timer_s: "),
         (A_TRUNK + "reliable_provisional = 'required'", "trunks[carrier].reliable_provisional: "),
         (A_TRUNK + "redirects = 'follow'", "trunks[carrier].redirects: "),
