@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from b2bua.call.masking import COUNTRY_CODE
-from b2bua.config import Route, Trunk
+from b2bua.call.masking import COUNTRY_CODE, DEFAULT_SIP_PORT, normalise_mobile, parse_sip_party
+from b2bua.config import Route, Trunk, TrunkUri
 
 USER: Final = "{user}"
 LONGEST_USER: Final = 128
@@ -67,6 +67,23 @@ def declared_number(dialled: str, numbers: Sequence[str]) -> str | None:
         if digits == number or (text == digits and digits in (national, f"0{national}", f"00{number}")):
             return number
     return None
+
+
+def parties_of(caller: Caller, uri: TrunkUri, *, sip_allowed: bool) -> tuple[str, ...]:
+    """The parties that a caller by the trunk at `uri` may be, as they are written in a pairing; none without a number.
+
+    Where `sip:` parties are allowed, one of them is its user part at the trunk's host and port.
+    """
+    if caller.user is None:
+        return ()
+    mobile = normalise_mobile(caller.user)
+    found: tuple[str, ...] = () if mobile is None else (mobile,)
+    if sip_allowed:
+        host = f"[{uri.host}]" if ":" in uri.host else uri.host
+        ports = ("", f":{uri.port}") if uri.port == DEFAULT_SIP_PORT else (f":{uri.port}",)
+        parties = (parse_sip_party(f"sip:{caller.user}@{host}{port}") for port in ports)
+        found += tuple(party.text for party in parties if party is not None)
+    return found
 
 
 def masked_caller(via: Trunk, trunk: Trunk) -> str | None:

@@ -2,14 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from b2bua.call.arrival import Caller, Routed, Target, ToMaskedNumber, destination_of, masked_caller, target_of
+from b2bua.alarm import Scheduler
+from b2bua.call.arrival import (
+    Caller,
+    Routed,
+    Target,
+    ToMaskedNumber,
+    destination_of,
+    masked_caller,
+    parties_of,
+    target_of,
+)
 from b2bua.call.errors import CallError, CapacityExhausted
-from b2bua.call.identity import LegHeaders, Shown, compose_routed
-from b2bua.call.masking import normalise_mobile
+from b2bua.call.hangup import q850_reason
+from b2bua.call.identity import LegHeaders, Shown, compose, compose_routed
+from b2bua.call.masking import DEFAULT_SIP_PORT, Party, normalise_mobile, parse_party
 from b2bua.call.model import Leg
 from b2bua.clock import Clock
 from b2bua.config import Config, Route
@@ -19,6 +30,7 @@ from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import HeaderLines
 from b2bua.sip.uri import escape_user
 from b2bua.switch.admission import ArrivalPlan, admit_arrival
+from b2bua.switch.announcements import Announcements
 from b2bua.switch.call_leg import CallLeg, SipUser
 from b2bua.switch.call_rate import Pacing
 from b2bua.switch.call_task import CallBooks
@@ -33,13 +45,20 @@ from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from storage.errors import StorageError
-from storage.records import CallRecord, CallStatus, LegRecord, Tariff
+from storage.records import CallRecord, CallStatus, LegRecord, MaskingSession, Tariff
 from storage.store import Store
+from storage.units import Reader
 
 LOG: Final = logging.getLogger(__name__)
 
-NO_ROUTE: Final = (("Reason", 'Q.850;cause=1;text="Unallocated number"'),)
-NOT_TAKEN: Final = (("Reason", 'Q.850;cause=21;text="Call rejected"'),)
+RETRY_AFTER_S: Final = 5
+Refusal = tuple[int, HeaderLines]  # a final status of 400-699 and its further header fields
+NO_ROUTE: Final[Refusal] = (404, (("Reason", q850_reason(1)),))
+# Whoever calls cannot help it, and another trunk would not either: no 503.
+NOT_PAID: Final[Refusal] = (480, (("Reason", q850_reason(21)),))
+LATER: Final[Refusal] = (503, (("Retry-After", str(RETRY_AFTER_S)),))
+FAILED: Final[Refusal] = (500, ())
+TAKEN: Final[Refusal] = (0, ())  # no refusal
 UNKNOWN_CALLER: Final = "anonymous"  # what a call without a caller ID is written down under
 
 
@@ -72,6 +91,7 @@ class Means:
     pacing: Pacing
     clock: Clock
     tokens: Tokens
+    scheduler: Scheduler
     usages: dict[int, SipUser]
 
 
@@ -86,6 +106,14 @@ class Arrival:
     max_forwards: int
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A call to be admitted, and the leg of the party to be called."""
+
+    plan: ArrivalPlan
+    called: LegTask
+
+
 class Arrivals:
     """Takes every INVITE outside a dialog. `admitting` counts those whose admission waits for the store."""
 
@@ -93,6 +121,7 @@ class Arrivals:
         self._means = means
         self._floor = floor
         self._admissions: set[asyncio.Task[None]] = set()
+        self._announcements = Announcements(means.media, means.scheduler)
         self._no_books = NoBooks(means.settlement.recording_path)
         self.refused = 0
 
@@ -106,7 +135,7 @@ class Arrivals:
         means = self._means
         trunk = means.trunks.owner(event.source)
         if trunk is None:
-            self._refuse(event, 403)
+            self._refuse(event, (403, ()))
             return
         dialled = dialled_user(event.request, trunk)
         destination = destination_of(dialled, trunk.config, means.config.routes)
@@ -115,22 +144,31 @@ class Arrivals:
         if isinstance(destination, Routed):
             self._attempt(arrival, lambda: self._route(arrival, destination.route))
         elif isinstance(destination, ToMaskedNumber):
-            self._refuse(event, 480)
+            self._attempt(arrival, lambda: self._call_back(arrival, destination.number))
         else:
-            self._refuse(event, 404, NO_ROUTE)
+            self._refuse(event, NO_ROUTE)
+
+    def playback_finished(self, media_name: str) -> None:
+        """What was played to a leg is over; nothing where it is none of ours."""
+        self._announcements.finished(media_name)
+
+    def turn_away(self) -> None:
+        """No calls are taken any more: whoever hears an announcement has heard enough."""
+        self._announcements.end_all()
 
     def _attempt(self, arrival: Arrival, work: Callable[[], None]) -> None:
         """Do the work of taking a call that may be refused for want of room."""
         if arrival.max_forwards == 0:
-            self._refuse(arrival.event, 483)
+            self._refuse(arrival.event, (483, ()))
             return
         try:
             work()
         except CapacityExhausted as refusal:
-            self._refuse(arrival.event, 503, (("Retry-After", str(refusal.retry_after_s)),))
+            self._refuse(arrival.event, (503, (("Retry-After", str(refusal.retry_after_s)),)))
 
-    def _refuse(self, event: sip.IncomingInvite, status: int, headers: HeaderLines = ()) -> None:
+    def _refuse(self, event: sip.IncomingInvite, refusal: Refusal) -> None:
         self.refused += 1
+        status, headers = refusal
         self._means.endpoint.respond(event.transaction, status, headers=headers)
 
     # Routes
@@ -172,7 +210,7 @@ class Arrivals:
             record=route.record,
             at=at,
         )
-        self._later(self._admit(plan, caller, called), call_id)
+        self._admit(caller, _at_once(Planned(plan, called)))
 
     def _unbilled(self, call_id: str, route: Route, arrival: Arrival, at: int) -> CallRecord:
         """A call that is nobody's is written down nowhere; its record only lives as long as it does."""
@@ -190,6 +228,74 @@ class Arrivals:
             ring_timeout_s=self._means.config.calls.ring_timeout_s,
             legs=(LegRecord("a", trunk=arrival.trunk.name), LegRecord("b")),
         )
+
+    # Callbacks
+
+    def _call_back(self, arrival: Arrival, number: str) -> None:
+        means = self._means
+        self._floor.check_capacity(billed=True)
+        call_id = means.tokens.uuid()
+        caller = self._accept(arrival, call_id)
+        if caller is None:
+            return
+        parties = parties_of(arrival.caller, arrival.trunk.config.uri, sip_allowed=means.config.calls.sip_parties)
+        if parties:
+            self._admit(caller, self._plan_callback(arrival, call_id, number, parties))
+        else:
+            self._announcements.begin(caller)
+
+    async def _plan_callback(
+        self, arrival: Arrival, call_id: str, number: str, parties: Sequence[str]
+    ) -> Planned | None:
+        """A call from one party of a recent call to the other; None where there was none."""
+        means = self._means
+        at = means.clock.wall_ms()
+        since = at - round(means.config.calls.callback_window_s * 1000)
+
+        def pairing(reader: Reader) -> tuple[str, MaskingSession] | None:
+            found = ((party, reader.pairing_for(number, party, since)) for party in parties)
+            return next(((party, session) for party, session in found if session is not None), None)
+
+        found = await means.store.read(pairing)
+        if found is None:
+            return None
+        party_a, session = found
+        party_b = parse_party(session.other(party_a), sip_allowed=True)
+        assert party_b is not None, "a party is stored in the form that is read"
+        trunk = self._trunk_to(party_b, number)
+        now = means.clock.monotonic()
+        trunk.promise(now, legs=1, calls=0)
+        hunt = Hunt(means.trunks, trunk, number if party_b.host is None else None, means.clock.monotonic, counted=False)
+        relayed = Relayed(arrival.max_forwards - 1)
+        called = self._called_leg(call_id, hunt, lambda via: compose(party_b, number, via.config), relayed)
+        plan = ArrivalPlan(
+            call_id=call_id,
+            event_id=means.tokens.uuid(),
+            org_id=session.org_id,
+            party_a=party_a,
+            party_b=party_b.text,
+            masked_number=number,
+            trunk_a=arrival.trunk.name,
+            pair_trunk=session.trunk,
+            ring_timeout_s=means.config.calls.ring_timeout_s,
+            record=means.config.calls.record,
+            at=at,
+        )
+        return Planned(plan, called)
+
+    def _trunk_to(self, party: Party, number: str) -> Trunk:
+        """The trunk by which a party is called, showing a number. Raises `CapacityExhausted`."""
+        trunks = self._means.trunks
+        if party.host is None:
+            trunk = trunks.choose(1, number)
+        else:
+            trunk = trunks.at(party.host, party.port or DEFAULT_SIP_PORT)
+            now = self._means.clock.monotonic()
+            if trunk is not None and not (trunk.usable(now) and trunk.has_room(now, 1)):
+                trunk = None
+        if trunk is None:
+            raise CapacityExhausted("No trunk is up, has room and may show the number.")
+        return trunk
 
     # Legs and admission
 
@@ -210,7 +316,7 @@ class Arrivals:
         if status is None:
             return leg
         self.refused += 1
-        leg.refuse(status, (("Retry-After", str(CapacityExhausted("").retry_after_s)),) if status == 503 else ())
+        leg.refuse(status, LATER[1] if status == 503 else ())
         return None
 
     def _called_leg(
@@ -230,40 +336,55 @@ class Arrivals:
             relayed=relayed,
         )
 
-    def _later(self, admission: Coroutine[object, object, None], call_id: str) -> None:
-        task = asyncio.get_running_loop().create_task(admission, name=f"admission of {call_id}")
+    def _admit(self, caller: IncomingLeg, planning: Awaitable[Planned | None]) -> None:
+        """Admit a call in its own time. Until then its caller can only give up."""
+        task = asyncio.get_running_loop().create_task(self._admission(caller, planning))
         self._admissions.add(task)
-        task.add_done_callback(self._admitted)
+        task.add_done_callback(self._admission_done)
 
-    def _admitted(self, task: asyncio.Task[None]) -> None:
+    def _admission_done(self, task: asyncio.Task[None]) -> None:
         self._admissions.discard(task)
         if not task.cancelled() and task.exception() is not None:
             LOG.error("a call that arrived could not be admitted", exc_info=task.exception())
         self._floor.admission_over()
 
-    async def _admit(self, plan: ArrivalPlan, caller: IncomingLeg, called: LegTask) -> None:
+    async def _admission(self, caller: IncomingLeg, planning: Awaitable[Planned | None]) -> None:
         """Admit a call and begin it, or refuse its caller; whatever happens, no leg keeps what it holds."""
-        status, headers = 500, HeaderLines()
+        means, planned, refusal = self._means, None, FAILED
         try:
-            record = await self._means.store.run(lambda unit: admit_arrival(unit, plan))
-            status = 0
-            self._floor.begin(record, {Leg.A: caller, Leg.B: called}, self._means.settlement)
+            planned = await planning
+            if planned is None:
+                refusal = TAKEN
+                self._announcements.begin(caller)
+            elif not caller.over:
+                plan = planned.plan
+                record = await means.store.run(lambda unit: admit_arrival(unit, plan))
+                refusal = TAKEN
+                self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement)
+        except CapacityExhausted as error:
+            refusal = (503, (("Retry-After", str(error.retry_after_s)),))
         except CallError as error:
-            LOG.info("call %s is refused: %s", plan.call_id, error)
-            status, headers = 480, NOT_TAKEN
+            LOG.info("leg %s is refused: %s", caller.media_name, error)
+            refusal = NOT_PAID
         except StorageError as error:
-            LOG.error("call %s is refused: the store cannot admit it: %s", plan.call_id, error)
-            status, headers = 503, (("Retry-After", str(CapacityExhausted("").retry_after_s)),)
+            LOG.error("leg %s is refused: the store cannot admit it: %s", caller.media_name, error)
+            refusal = LATER
         finally:
-            if status:
+            if refusal is not TAKEN:
                 self.refused += 1
-                caller.refuse(status, headers)
-                called.close_media()
+                caller.refuse(*refusal)
+                if planned is not None:
+                    planned.called.close_media()
 
     def close(self) -> None:
-        """Wait for no admission any more."""
+        """Wait for no admission any more, and end the announcements."""
+        self._announcements.end_all()
         for task in self._admissions:
             task.cancel()
+
+
+async def _at_once(planned: Planned) -> Planned:
+    return planned
 
 
 def _shown(route: Route, arrival: Arrival, via: Trunk) -> Shown:

@@ -116,6 +116,7 @@ class Switch:
             pacing=self._pacing,
             clock=rooms.clock,
             tokens=rooms.tokens,
+            scheduler=rooms.scheduler,
             usages=self._usages,
         )
         self._arrivals = Arrivals(means, self)
@@ -131,6 +132,8 @@ class Switch:
         """Take no more calls; `on_empty` is called once the last live one is settled, at once where there is none."""
         self._draining = True
         self._endpoint_bound().accepting = False
+        if self._arrivals is not None:
+            self._arrivals.turn_away()
         self._on_empty = on_empty
         self._tell_if_empty()
 
@@ -258,6 +261,9 @@ class Switch:
                 task = self._calls.get(call_id)
                 if task is not None:
                     task.post(MediaSilent(Leg(leg)))
+            case media_events.PlaybackFinished():
+                if self._arrivals is not None:
+                    self._arrivals.playback_finished(event.leg)
             case _:
                 LOG.debug("media event %s", event)
 

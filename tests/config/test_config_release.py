@@ -25,7 +25,6 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
     ("text", "begins"),
     [
         ("[storage]\nencrypt = true", "storage.encrypt: "),
-        ("[calls]\ncallback_window_s = 60", "calls.callback_window_s: "),
         (A_TRUNK + "session_timer_s = 1800", "trunks[carrier].session_timer_s: "),
         (A_TRUNK + "redirects = 'follow'", "trunks[carrier].redirects: "),
     ],

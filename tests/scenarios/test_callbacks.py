@@ -1,0 +1,231 @@
+"""A party of a recent call calls the masked number and gets the other, both still seeing that number."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.house import MASKED, ORG, House
+from tests.support.scripted_phone import ALICE, BOB, Phone, answers, nothing, rejects, rings
+
+
+async def paired(house: House) -> None:
+    """Alice and Bob have talked, and are forgotten by the phones."""
+    call = await house.bridged()
+    house.alice.hang_up()
+    await house.ended(call)
+    for phone in (house.alice, house.bob):
+        phone.invite = phone.on_invite = None
+        phone.events.clear()
+        phone.invites.clear()
+
+
+@pytest.fixture
+async def pair(house: House) -> House:
+    """A house in which the two have talked."""
+    await paired(house)
+    return house
+
+
+@pytest.mark.parametrize("caller", ["alice", "bob"])
+async def test_either_party_gets_the_other(pair: House, caller: str) -> None:
+    house = pair
+    phone, other = (house.alice, house.bob) if caller == "alice" else (house.bob, house.alice)
+    other.on_invite = answers(3.0)
+    call = await house.arrive(MASKED, phone)
+    await house.until(lambda: phone.is_connected)
+    phone.speak()
+    other.speak()
+    await house.run(90.0)
+    other.hang_up()
+    cdr = await house.ended(call)
+    assert (cdr.direction, cdr.party_a, cdr.party_b) == ("inbound", phone.persona.number, other.persona.number)
+    assert (cdr.masked_number, cdr.org_id) == (MASKED, ORG)
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("completed", "normal", "b")
+    assert (cdr.duration_s, cdr.bill_duration_s, cdr.price_paise) == (90, 120, 300)
+    assert [leg.status for leg in cdr.legs] == ["ended", "ended"]
+    assert [(leg.trunk, leg.codec, leg.sip_status) for leg in cdr.legs] == [("carrier", "PCMA", 200)] * 2
+    assert await house.words(call) == ["initiated", "ringing", "answered", "bridged", "completed", "recording.ready"]
+    house.masked_on(other)
+    assert phone.statuses() == [180, 200]
+    assert house.recorder.lengths_s[call.call_id] == pytest.approx(90.0)
+
+
+async def test_each_event_tells_the_status_of_its_own_step(pair: House) -> None:
+    house = pair
+    house.bob.on_invite = answers(2.0)
+    call = await house.arrive(MASKED)
+    await house.until(lambda: house.alice.is_connected)
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    told = await house.told(call)
+    assert [(event.event.value, event.call.status.value) for event in told[:5]] == [
+        ("call.initiated", "initiated"),
+        ("call.ringing", "ringing"),
+        ("call.answered", "answered"),
+        ("call.bridged", "in-progress"),
+        ("call.completed", "completed"),
+    ]
+    assert cdr.started_at is not None
+    assert cdr.answered_at is not None
+    assert cdr.a_answered_at == cdr.answered_at == cdr.legs[0].answered_at == cdr.legs[1].answered_at
+    assert cdr.answered_at - cdr.started_at == 2000
+    assert cdr.legs[1].ringing_at == cdr.started_at
+
+
+@pytest.mark.parametrize(
+    "dialled", [MASKED, f"+{MASKED}", f"00{MASKED}", MASKED[2:], f"0{MASKED[2:]}", f"+91-{MASKED[2:]}", f"{MASKED};x=1"]
+)
+async def test_the_number_is_known_however_it_is_dialled(pair: House, dialled: str) -> None:
+    pair.bob.on_invite = rings()
+    call = await pair.arrive(dialled)
+    pair.alice.hang_up()
+    assert (await pair.ended(call)).party_b == BOB.number
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "cause"),
+    [
+        (486, 'Q.850;cause=17;text="User busy"', "b_busy"),
+        (603, "SIP;cause=603", "b_rejected"),
+        (480, None, "b_unreachable"),
+        (404, "Q.850;cause=1", "b_unreachable"),
+        (500, None, "b_unreachable"),
+    ],
+)
+async def test_b_s_failure_is_told_to_a_and_written_down(
+    pair: House, status: int, reason: str | None, cause: str
+) -> None:
+    house = pair
+
+    def refuse(phone: Phone, _event: object) -> None:
+        headers = (("Reason", f"{reason}"),) if reason else ()
+        assert phone._transaction is not None
+        phone.endpoint.respond(phone._transaction, status, headers=(*headers, *phone.persona.headers))
+
+    house.bob.on_invite = refuse
+    call = await house.arrive(MASKED)
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.price_paise) == ("failed", cause, 0)
+    assert [leg.sip_status for leg in cdr.legs] == [status, status]
+    assert house.alice.rejected.status == status
+    told = house.alice.rejected.headers.get("Reason")
+    assert (told is None) == (reason is None)
+    assert reason is None or (told or "").startswith(reason.partition(";text")[0])
+    assert await house.words(call) == ["initiated", "failed"]
+    assert (await house.wallet()).reserved_paise == 0
+
+
+@pytest.mark.parametrize("behaviour", [nothing, rings(), rings(183, sdp=True)])
+async def test_a_gives_up_before_b_answers(pair: House, behaviour: Any) -> None:
+    house = pair
+    house.bob.on_invite = behaviour
+    call = await house.arrive(MASKED)
+    await house.run(3.0)
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("failed", "a_hangup_before_bridge", "a")
+    assert (cdr.legs[0].sip_status, cdr.price_paise) == (487, 0)
+    assert house.alice.rejected.status == 487
+    assert house.bob.was_cancelled
+
+
+async def test_a_gives_up_while_the_store_is_asked(pair: House) -> None:
+    house = pair
+    house.bob.on_invite = rings()
+    house.alice.call(MASKED, house.user_agent_address)
+    house.clock.advance(0.0)
+    assert house.switch._being_admitted() == 1
+    house.alice.hang_up()
+    house.clock.advance(0.0)
+    await house.run(1.0)
+    assert house.alice.rejected.status == 487
+    assert house.bob.invite is None
+    assert house.switch.live_calls() == 0
+
+
+async def test_b_does_not_answer_in_time(open_house: Any) -> None:
+    house = await open_house("[calls]\nring_timeout_s = 20")
+    await paired(house)
+    house.bob.on_invite = rings()
+    call = await house.arrive(MASKED)
+    await house.until(lambda: "Rejected" in house.alice.kinds())
+    assert house.alice.rejected.status == 480
+    assert house.alice.rejected.headers.get("Reason") == 'Q.850;cause=19;text="No answer from user"'
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause) == ("failed", "b_no_answer")
+    assert house.bob.was_cancelled
+
+
+async def test_without_money_nobody_is_called(open_house: Any) -> None:
+    house = await open_house(paise=150)
+    await paired(house)
+    answer = await house.refused(MASKED)
+    assert answer.status == 480
+    assert answer.headers.get("Reason") == 'Q.850;cause=21;text="Call rejected"'
+    assert house.bob.invite is None
+
+
+async def test_the_window_ends_and_a_callback_renews_it(open_house: Any) -> None:
+    house = await open_house("[calls]\ncallback_window_s = 600")
+    await paired(house)
+    for _ in range(3):
+        await house.run(400.0)
+        house.alice.events.clear()
+        house.bob.on_invite = rejects(486)
+        call = await house.arrive(MASKED)
+        await house.ended(call)
+    await house.run(601.0)
+    house.alice.events.clear()
+    assert (await house.refused(MASKED)).status == 403
+
+
+async def test_when_every_trunk_is_down_a_is_asked_to_come_back(pair: House) -> None:
+    pair.trunks.held_off(pair.trunk(), 60.0)
+    answer = await pair.refused(MASKED)
+    assert (answer.status, answer.headers.get("Retry-After")) == (503, "5")
+
+
+async def test_a_full_trunk_takes_no_call(open_house: Any) -> None:
+    from tests.support.house import ONE_TRUNK
+
+    house = await open_house(trunks=ONE_TRUNK + "max_calls = 2\n")
+    await paired(house)
+    house.bob.on_invite = rings()
+    call = await house.arrive(MASKED)
+    answer = await house.refused(MASKED, house.bob)
+    assert (answer.status, answer.headers.get("Retry-After")) == (503, "5")
+    assert house.trunk().live_calls == 2
+    house.alice.hang_up()
+    await house.ended(call)
+    assert house.trunk().live_calls == 0
+
+
+async def test_while_draining_there_are_no_new_calls(pair: House) -> None:
+    pair.switch.drain(lambda: None)
+    answer = await pair.refused(MASKED)
+    assert answer.status == 503
+    assert answer.headers.get("Retry-After") is not None
+
+
+async def test_the_store_is_down(pair: House) -> None:
+    pair.take_store_down()
+
+    async def refuse(_work: object) -> None:
+        from storage.errors import StoreUnavailable
+
+        raise StoreUnavailable("disk full")
+
+    pair.store.read = refuse  # type: ignore[method-assign, assignment]
+    pair.alice.call(MASKED, pair.user_agent_address)
+    await pair.run(1.0)
+    assert pair.alice.rejected.status == 503
+    del pair.store.read
+    pair.bring_store_back()
+
+
+async def test_the_asserted_identity_counts_and_not_from(pair: House) -> None:
+    pair.bob.on_invite = rings()
+    headers = (("P-Asserted-Identity", f"<tel:+91{ALICE.number}>"),)
+    call = await pair.arrive(MASKED, from_uri="sip:anonymous@anonymous.invalid", from_display=None, headers=headers)
+    pair.alice.hang_up()
+    assert (await pair.ended(call)).party_a == ALICE.number
