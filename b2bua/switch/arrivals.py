@@ -263,9 +263,8 @@ class Arrivals:
         party_b = parse_party(session.other(party_a), sip_allowed=True)
         assert party_b is not None, "a party is stored in the form that is read"
         trunk = self._trunk_to(party_b, number)
-        now = means.clock.monotonic()
-        trunk.promise(now, legs=1, calls=0)
-        hunt = Hunt(means.trunks, trunk, number if party_b.host is None else None, means.clock.monotonic, counted=False)
+        trunk.promise(legs=1, calls=0)
+        hunt = Hunt(means.trunks, trunk, number if party_b.host is None else None, means.clock.monotonic, booked=False)
         relayed = Relayed(arrival.max_forwards - 1)
         called = self._called_leg(call_id, hunt, lambda via: compose(party_b, number, via.config), relayed)
         plan = ArrivalPlan(
