@@ -178,7 +178,7 @@ async def test_a_trunk_that_answers_no_options_gets_no_calls_until_it_does(open_
         await house.place()
 
 
-@pytest.mark.parametrize(("dialled", "status"), [("917969002802", 480), ("919999999999", 404)])
+@pytest.mark.parametrize(("dialled", "status"), [("917969002802", 403), ("919999999999", 404)])
 async def test_a_call_from_a_trunk_is_refused_and_leaves_nothing(house: House, dialled: str, status: int) -> None:
     house.carrier.send(request_from_peer("INVITE", uri=f"sip:+{dialled}@192.0.2.1:5060", via="203.0.113.1:5060"))
     await house.run(1.0)
