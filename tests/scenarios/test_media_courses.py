@@ -8,7 +8,7 @@ from b2bua.call.errors import CapacityExhausted
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
 from tests.support.agents import answer_to
-from tests.support.house import OURS, House
+from tests.support.house import ONE_TRUNK, OURS, House
 from tests.support.scripted_phone import PCMA, PCMU, Phone, answers, rings
 
 SDP = "Content-Type: application/sdp"
@@ -79,6 +79,30 @@ async def test_trunk_case_12_different_codecs_are_converted(house: House) -> Non
     house.bob.hang_up()
     cdr = await house.ended(call)
     assert [leg.codec for leg in cdr.legs] == ["PCMU", "PCMA"]
+
+
+async def test_trunk_case_12_a_trunks_packet_time_is_offered_and_kept_to_though_the_phones_send_another(
+    open_house: Any,
+) -> None:
+    house = await open_house(trunks=ONE_TRUNK + "ptime_ms = 40\n")
+    call = await house.bridged()
+    for phone in (house.alice, house.bob):
+        assert phone.invite is not None
+        assert b"\r\na=ptime:40\r\n" in phone.invite.body
+        phone.fall_silent()
+    await house.run(0.26)
+    for phone in (house.alice, house.bob):
+        phone.received_rtp.clear()
+        phone.speak(0.02)
+    house.recorder.taps[call.call_id].packets[:] = [0, 0]
+    await house.run(5.0)
+    for phone in (house.alice, house.bob):
+        assert {len(packet.payload) for packet in phone.heard()} == {320}
+        assert len(phone.heard()) == pytest.approx(125, abs=2)
+    house.bob.hang_up()
+    cdr = await house.ended(call)
+    assert cdr.status == "completed"
+    assert house.recorder.taps[call.call_id].packets == [251, 251], "recorded as it was sent"
 
 
 BROKEN = [

@@ -175,14 +175,16 @@ class MemoryPath:
 
 
 class MemoryTap:
-    """Keeps how many packets of each channel came."""
+    """Keeps how many packets of each channel came, and what was in them."""
 
     def __init__(self) -> None:
         self.packets = [0, 0]
+        self.payloads: tuple[set[bytes], set[bytes]] = (set(), set())
 
     def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
         """Count it."""
         self.packets[channel] += 1
+        self.payloads[channel].add(payload)
 
 
 class MemoryRecorder:

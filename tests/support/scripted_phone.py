@@ -145,6 +145,9 @@ class Phone:
         self._timestamp = 160_000
         self._speaking: float | None = None
         self._said = 0
+        # What is done to a packet before it is sent: nothing, but with SRTP.
+        self.seal_rtp: Callable[[bytes], bytes] = bytes
+        self.seal_rtcp: Callable[[bytes], bytes] = bytes
 
     # What comes in.
 
@@ -300,8 +303,9 @@ class Phone:
     def say_once(self, payload_type: int = PCMA, payload: bytes = SILENCE) -> None:
         """One RTP packet, in every call."""
         packet = RtpPacket(payload_type, self._sequence, self._timestamp, self.persona.ssrc, payload, False)
+        content = self.seal_rtp(packet.render())
         for far in self.remote_media():
-            self._media_network.carry(packet.render(), self._rtp, far)
+            self._media_network.carry(content, self._rtp, far)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + 160) & 0xFFFFFFFF
 
@@ -319,7 +323,7 @@ class Phone:
         now = self.clock.time()
         sender = SenderInformation(ntp_timestamp(now), self._timestamp, self._sequence, self._sequence * 160)
         report = build_report(Report(self.persona.ssrc, sender, ()))
-        content = report + build_cname(self.persona.ssrc, self.persona.cname)
+        content = self.seal_rtcp(report + build_cname(self.persona.ssrc, self.persona.cname))
         for far in self.remote_media():
             self._media_network.carry(content, self._rtcp, TransportAddress("udp", far.host, far.port + 1))
 
