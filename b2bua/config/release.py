@@ -21,8 +21,6 @@ NOT_YET: Final = (
     NotYet("sip", "tls_key", "SIP over TLS"),
     NotYet("storage", "encrypt", "encryption of recordings"),
     NotYet("calls", "callback_window_s", "calling the masked number back"),
-    NotYet("trunks", "session_timer_s", "session timers"),
-    NotYet("trunks", "session_timer_min_s", "session timers"),
     NotYet("trunks", "redirects", "following redirects"),
 )
 MISSING_TRANSPORTS: Final = frozenset({"tcp", "tls"})

@@ -27,7 +27,6 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
         ("[sip]\nlisten = ['udp://127.0.0.1:5060', 'tcp://127.0.0.1:5060']", "sip.listen: tcp://127.0.0.1:5060 "),
         ("[storage]\nencrypt = true", "storage.encrypt: "),
         ("[calls]\ncallback_window_s = 60", "calls.callback_window_s: "),
-        (A_TRUNK + "session_timer_s = 1800", "trunks[carrier].session_timer_s: "),
         (A_TRUNK + "redirects = 'follow'", "trunks[carrier].redirects: "),
         (A_TRUNK.replace(":5060", ";transport=tcp"), "trunks[carrier].uri: "),
         (A_TRUNK + "outbound_proxy = 'sip:p;transport=tls'", "trunks[carrier].outbound_proxy: "),
@@ -50,6 +49,8 @@ def test_each_set_key_without_effect_is_told(text: str, begins: str) -> None:
         "cps = 5",
         "weight = 3",
         "nat = true",
+        "session_timer_s = 1800",
+        "session_timer_min_s = 120",
     ],
 )
 def test_what_works_is_not_told(line: str) -> None:
