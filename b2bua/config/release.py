@@ -18,8 +18,6 @@ class NotYet:
 
 NOT_YET: Final = (
     NotYet("storage", "encrypt", "encryption of recordings"),
-    NotYet("trunks", "session_timer_s", "session timers"),
-    NotYet("trunks", "session_timer_min_s", "session timers"),
     NotYet("trunks", "redirects", "following redirects"),
 )
 

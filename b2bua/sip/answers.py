@@ -3,18 +3,22 @@
 from collections.abc import Callable
 from typing import Final
 
+from b2bua.sip.dialog_requests import REFRESHING, close_request, follow, put_off
 from b2bua.sip.events import RequestAnswered, RequestFailed
 from b2bua.sip.message import Response
-from b2bua.sip.offer_answer import SENT
+from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.session_agreement import may_ask_for_longer, session_answered, session_lines
+from b2bua.sip.session_refresh import refresh_answered, refresh_failed
 from b2bua.sip.station import Station
 from b2bua.sip.transaction_layer import ToUser
 from b2bua.sip.transactions import ClientTransaction, Failed, FailureCause, PassUp
-from b2bua.sip.usage import BYE, CANCEL, IN_DIALOG, PRACK, REINVITE, SETUP, STANDALONE, Errand
+from b2bua.sip.usage import BYE, CANCEL, IN_DIALOG, PRACK, REINVITE, SETUP, STANDALONE, Errand, Usage
 from b2bua.sip.usage_table import (
     BYE_DONE,
     CALLING,
     CANCEL_ANSWERED,
     CHALLENGED,
+    CONFIRMED,
     DIALOG_GONE,
     DIALOG_SILENT,
     GOT_ANSWER,
@@ -51,7 +55,7 @@ def _setup_answered(station: Station, transaction: ClientTransaction, response: 
     else:
         again = None
         if usage.state in _UNANSWERED_SETUP:
-            again = station.with_credentials(transaction.request, transaction.errand, response)
+            again = _another(station, transaction, response)
         if again is None:
             take(station, usage, GOT_FAILURE, response, now)
         else:
@@ -83,9 +87,12 @@ def _bye_failed(station: Station, transaction: ClientTransaction, cause: Failure
 
 
 def _reinvite_answered(station: Station, transaction: ClientTransaction, response: Response, now: float) -> None:
-    """A 2xx is acknowledged each time it comes (14.1), and told once."""
+    """A 2xx is acknowledged each time it comes (14.1), and told once. A provisional that comes once the dialog is over
+    would let the transaction wait for ever."""
     errand = transaction.errand
     usage, dialog = errand.usage, errand.dialog
+    if response.status < 200 and errand.answered:
+        station.layer.give_up(transaction, now)
     if usage is None or dialog is None or response.status < 200:
         return
     if response.status < 300:
@@ -105,17 +112,46 @@ def _dialog_answered(station: Station, transaction: ClientTransaction, response:
         return
     if _tried_again(station, transaction, response, now):
         return
+    if _is_confirmed(errand) and put_off(station, transaction, response, now):
+        return
     _told(errand, transaction.request.cseq)
     errand.usage.learn(response)
-    if transaction.request.method == "UPDATE" and response.status < 300:
+    if response.status < 300 and transaction.request.method in REFRESHING:
+        _session_changed(station, errand.usage, transaction, response, now)
+    if errand.number:
+        station.tell(RequestAnswered(errand.number, response))
+    if errand.dialog is errand.usage.dialog:  # of an early one, what becomes of the INVITE decides
+        _decide(station, errand.usage, transaction, response, now)
+
+
+def _is_confirmed(errand: Errand) -> bool:
+    """Whether what it was sent for is a dialog that stands."""
+    usage = errand.usage
+    return usage is not None and usage.state == CONFIRMED and errand.dialog is usage.dialog
+
+
+def _session_changed(
+    station: Station, usage: Usage, transaction: ClientTransaction, response: Response, now: float
+) -> None:
+    """A 2xx to our re-INVITE or UPDATE: its Contact, its session timer, and what we described holds."""
+    request, errand = transaction.request, transaction.errand
+    if request.method == "UPDATE" and errand.dialog is not None:
         errand.dialog.refresh_target(response)
-    station.tell(RequestAnswered(errand.number, response))
-    if errand.dialog is not errand.usage.dialog:
-        return  # an early dialog: what becomes of the INVITE decides
+    usage.describe(request.body, request.content_type)
+    if _is_confirmed(errand):
+        session_answered(station, errand, response, now)
+        if not errand.number:
+            refresh_answered(station, usage, transaction, response)
+
+
+def _decide(station: Station, usage: Usage, transaction: ClientTransaction, response: Response, now: float) -> None:
+    """What a final response says of the dialog (12.2.1.2)."""
     if response.status == 481:
-        take(station, errand.usage, DIALOG_GONE, "gone", now)
+        take(station, usage, DIALOG_GONE, "gone", now)
     elif response.status == 408:
-        take(station, errand.usage, DIALOG_SILENT, "timeout", now)
+        take(station, usage, DIALOG_SILENT, "timeout", now)
+    elif response.status >= 300 and not transaction.errand.number and usage.state == CONFIRMED:
+        refresh_failed(station, usage, transaction, response, now)
 
 
 def _dialog_failed(station: Station, transaction: ClientTransaction, cause: FailureCause, now: float) -> None:
@@ -123,7 +159,8 @@ def _dialog_failed(station: Station, transaction: ClientTransaction, cause: Fail
     if errand.answered:
         return
     _told(errand, transaction.request.cseq)
-    station.tell(RequestFailed(errand.number, cause))
+    if errand.number:
+        station.tell(RequestFailed(errand.number, cause))
     if errand.usage is not None and errand.dialog is errand.usage.dialog:
         take(station, errand.usage, DIALOG_SILENT, cause, now)
 
@@ -131,10 +168,7 @@ def _dialog_failed(station: Station, transaction: ClientTransaction, cause: Fail
 def _told(errand: Errand, cseq: int) -> None:
     """The outcome of a request in a dialog is being told; another offer may follow."""
     errand.answered = True
-    if errand.dialog is not None:
-        errand.dialog.offers.close(SENT, cseq)
-    if errand.kind == REINVITE and errand.usage is not None:
-        errand.usage.reinvite = None
+    close_request(errand, cseq)
 
 
 def _prack_answered(station: Station, transaction: ClientTransaction, response: Response, now: float) -> None:
@@ -159,12 +193,12 @@ def _standalone_failed(station: Station, transaction: ClientTransaction, cause: 
 
 
 def _tried_again(station: Station, transaction: ClientTransaction, response: Response, now: float) -> bool:
-    """Whether a challenge was answered with another request."""
+    """Whether a challenge, or the wish for a longer session, was answered with another request."""
     if response.status < 300:
         if transaction.errand.digest is not None:
             transaction.errand.digest.accepted(response)
         return False
-    again = station.with_credentials(transaction.request, transaction.errand, response)
+    again = _another(station, transaction, response)
     if again is None:
         return False
     errand = transaction.errand
@@ -173,9 +207,18 @@ def _tried_again(station: Station, transaction: ClientTransaction, response: Res
         errand.dialog.offers.sent_again(transaction.request.cseq, again.cseq)
         if errand.kind == PRACK:
             errand.dialog.prack_branch = again.branch
-    if errand.kind == REINVITE and errand.usage is not None:
-        errand.usage.reinvite = following
+    follow(errand, following)
     return True
+
+
+def _another(station: Station, transaction: ClientTransaction, response: Response) -> SentRequest | None:
+    """The request that a 401, 407 or 422 asks for in place of this one; None where the failure is final."""
+    request, errand = transaction.request, transaction.errand
+    usage = errand.usage
+    begins_or_refreshes = errand.kind == SETUP or (request.method in REFRESHING and _is_confirmed(errand))
+    if usage is not None and begins_or_refreshes and may_ask_for_longer(errand, response):
+        return station.with_longer_session(request, errand, session_lines(usage, errand))
+    return station.with_credentials(request, errand, response)
 
 
 def _ignored(_station: Station, _transaction: ClientTransaction, _cause: FailureCause, _now: float) -> None:

@@ -70,11 +70,11 @@ class DialogLost:
     """The dialog is dead without a BYE of the peer; ours is sent where one may still be heard.
 
     `no_ack`: our 2xx was never acknowledged. `gone`: 481 to a request of ours. `timeout`: 408, or no answer to it.
-    `transport`: it could not be sent.
+    `transport`: it could not be sent. `expired`: the session timer ran out (RFC 4028 section 10).
     """
 
     usage: int
-    cause: Literal["no_ack", "gone", "timeout", "transport"]
+    cause: Literal["no_ack", "gone", "timeout", "transport", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,20 @@ class AckReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionRefreshed:
+    """A re-INVITE that only refreshed the session was answered with a description: it stands in place of the last."""
+
+    usage: int
+    body: bytes
+    content_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RequestAnswered:
-    """The final response to a request of `request` or `request_in_dialog`, after any tries with credentials."""
+    """The final response to a request of `request` or `request_in_dialog`, after any tries with credentials.
+
+    A re-INVITE or UPDATE that crossed the peer's, or came too early, has been tried again: its 491 or 500 is the last.
+    """
 
     request: int
     response: Response
@@ -172,6 +184,7 @@ UserAgentEvent = (
     | IncomingRequest
     | IncomingRequestEnded
     | AckReceived
+    | SessionRefreshed
     | RequestAnswered
     | RequestFailed
     | UsageEnded

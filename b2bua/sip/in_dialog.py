@@ -54,6 +54,8 @@ def tell_lost(station: Station, usage: Usage, item: object, now: float) -> None:
         station.tell(DialogLost(usage.number, "no_ack"))
     elif item == "gone":
         station.tell(DialogLost(usage.number, "gone"))
+    elif item == "expired":
+        station.tell(DialogLost(usage.number, "expired"))
     else:
         station.tell(DialogLost(usage.number, "transport" if item == "transport" else "timeout"))
 
@@ -80,15 +82,23 @@ def close(station: Station, usage: Usage, now: float) -> None:
     """Nothing of the dialog is open any more: the peer's requests, our re-INVITE, our 2xx without its ACK."""
     end_pending(station, usage, now)
     stop_answering(station, usage)
-    reinvite = usage.reinvite
+    reinvite, waiting = usage.reinvite, usage.put_off
+    if waiting is not None:
+        usage.put_off = None
+        _tell_ended(station, waiting.errand)
     if reinvite is not None:
         usage.reinvite = None
-        reinvite.errand.answered = True
         if reinvite.errand.dialog is not None:
             reinvite.errand.dialog.offers.close(SENT, reinvite.request.cseq)
-        station.tell(RequestFailed(reinvite.errand.number, "ended"))
+        _tell_ended(station, reinvite.errand)
         station.layer.give_up(reinvite, now)
         station.layer.sweep(reinvite, now)
+
+
+def _tell_ended(station: Station, errand: Errand) -> None:
+    errand.answered = True
+    if errand.number:
+        station.tell(RequestFailed(errand.number, "ended"))
 
 
 def stop_answering(station: Station, usage: Usage) -> None:

@@ -10,6 +10,7 @@ from b2bua.sip.message import Response
 from b2bua.sip.offer_answer import SENT
 from b2bua.sip.reliable_receipt import rseq_of, take_reliable
 from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.session_agreement import session_answered
 from b2bua.sip.station import Station
 from b2bua.sip.timers import TIMER_C
 from b2bua.sip.usage import CANCEL, CANCEL_WAIT, NO_ANSWER, Errand, Usage
@@ -57,12 +58,13 @@ def _early_dialog(station: Station, usage: Usage, response: Response) -> Dialog 
     return dialog
 
 
-def answer(station: Station, usage: Usage, item: object, _now: float) -> None:
-    """The first 2xx: its dialog is the call's, ACK goes out, and it is told."""
-    if not isinstance(item, Response):
+def answer(station: Station, usage: Usage, item: object, now: float) -> None:
+    """The first 2xx: its dialog is the call's, ACK goes out, its session timer runs, and it is told."""
+    if not isinstance(item, Response) or usage.setup is None:
         return
     usage.dialog = acknowledge(station, usage, item)
     usage.learn(item)
+    session_answered(station, usage.setup.transaction.errand, item, now)
     usage.outcome_told = True
     station.tell(Answered(usage.number, item.status, item, item.body))
 
@@ -111,7 +113,10 @@ def end_unwanted(station: Station, usage: Usage, item: object, now: float) -> No
 
 
 def call_again(station: Station, usage: Usage, item: object, now: float) -> None:
-    """Another INVITE with credentials: same Call-ID and From tag, CSeq one up. The 401 has ended the early dialogs."""
+    """Another INVITE, with credentials or for a longer session: same Call-ID and From tag, CSeq one up.
+
+    The refusal has ended the early dialogs.
+    """
     if not isinstance(item, SentRequest) or usage.setup is None:
         return
     for dialog in usage.dialogs.values():

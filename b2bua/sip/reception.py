@@ -14,6 +14,7 @@ from b2bua.sip.reliable_provisionals import is_offered
 from b2bua.sip.responding import acknowledged_by, end_prack, take_offer, take_prack
 from b2bua.sip.routing import TransportAddress, stamp_via
 from b2bua.sip.screening import Rejection, screen_request
+from b2bua.sip.session_agreement import min_se, session_too_short
 from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy
 from b2bua.sip.station import Station
 from b2bua.sip.transaction_layer import ToUser, server_key
@@ -153,6 +154,9 @@ def _receive_invite(station: Station, transaction: ServerTransaction, policy: Pe
         return
     if not _has_proved_itself(station, transaction, policy, now):
         return
+    if session_too_short(policy.session_timer_min_s, transaction.request):
+        station.reply(transaction, 422, now, headers=min_se(policy.session_timer_min_s))
+        return
     usage = Usage(station.new_handle(), OFFERED, transaction.request.call_id, station.tokens.hex(16), None, policy)
     usage.learn(transaction.request)
     usage.arrival = transaction
@@ -252,18 +256,23 @@ def _reinvite(station: Station, transaction: ServerTransaction, usage: Usage, di
     """14.2: 500 while the peer's last offer has no answer, 491 while one of ours has none."""
     if usage.state == OFFERED or dialog.offers.theirs is not None:
         station.reply(transaction, 500, now, headers=_soon(station))
-    elif _is_ours_open(usage, dialog):
+    elif usage.state == PROGRESSING or usage.reinvite is not None or dialog.offers.ours is not None:
         station.reply(transaction, 491, now)
-    elif usage.state != CONFIRMED or dialog is not usage.dialog:
+    else:
+        if usage.answering is not None:  # the ACK of our 2xx is lost or late: the peer has the 2xx (RFC 5407 3.1.4)
+            stop_answering(station, usage)
+            take(station, usage, GOT_ACK, None, now)
+        _change_session(station, transaction, usage, dialog, now)
+
+
+def _change_session(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
+    """Hand a re-INVITE on, unless it asks for too short a session or its dialog is over."""
+    if usage.state != CONFIRMED or dialog is not usage.dialog:
         station.reply(transaction, 481, now)
+    elif session_too_short(usage.policy.session_timer_min_s, transaction.request):
+        station.reply(transaction, 422, now, headers=min_se(usage.policy.session_timer_min_s))
     else:
         _surface(station, transaction, usage, dialog, now)
-
-
-def _is_ours_open(usage: Usage, dialog: Dialog) -> bool:
-    """Whether an INVITE of ours, the 2xx of one of theirs, or an offer of ours in an UPDATE is not through yet."""
-    inviting = usage.state == PROGRESSING or usage.reinvite is not None or usage.answering is not None
-    return inviting or dialog.offers.ours is not None
 
 
 def _update(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
@@ -273,6 +282,8 @@ def _update(station: Station, transaction: ServerTransaction, usage: Usage, dial
         station.reply(transaction, 500, now, headers=_soon(station))
     elif request.body and dialog.offers.ours is not None:
         station.reply(transaction, 491, now)
+    elif session_too_short(usage.policy.session_timer_min_s, request):
+        station.reply(transaction, 422, now, headers=min_se(usage.policy.session_timer_min_s))
     else:
         _hand_on(station, transaction, usage, dialog, now)
 

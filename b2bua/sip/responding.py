@@ -2,6 +2,7 @@
 
 from b2bua.sip.bodies import session_description
 from b2bua.sip.dialog import Dialog
+from b2bua.sip.dialog_requests import REFRESHING
 from b2bua.sip.errors import SipError
 from b2bua.sip.events import AckReceived, IncomingRequestEnded
 from b2bua.sip.in_dialog import forget_pending
@@ -21,10 +22,11 @@ from b2bua.sip.reliable_provisionals import (
     released,
     take,
 )
+from b2bua.sip.session_agreement import agree_with, hold_session
 from b2bua.sip.station import Station
 from b2bua.sip.transactions import ServerTransaction
 from b2bua.sip.usage import Usage
-from b2bua.sip.usage_table import NEVER_PRACKED, OFFERED, SENT_ANSWER, SENT_REFUSAL
+from b2bua.sip.usage_table import ANSWERED, CONFIRMED, NEVER_PRACKED, OFFERED, SENT_ANSWER, SENT_REFUSAL
 from b2bua.sip.usage_table import take as take_usage
 
 
@@ -38,6 +40,8 @@ def respond(
         return
     if transaction is usage.arrival and 100 < response.status < 300:
         _make_dialog(station, transaction, usage)
+    if response.status < 300:
+        usage.describe(response.body, response.headers.get("Content-Type"))
     if transaction.request.method == "INVITE" and _is_sent_otherwise(
         station, transaction, usage, response, now, reliable
     ):
@@ -87,9 +91,16 @@ def _is_sent_otherwise(
 
 def _send(station: Station, transaction: ServerTransaction, usage: Usage, response: Response, now: float) -> None:
     """Send it, and let follow what follows from a final response."""
+    refreshes, timer = _refreshes(usage, transaction, response), usage.session
+    if refreshes:
+        timer, fields = agree_with(usage, transaction.request)
+        for name, value in fields:
+            response.headers.add(name, value)
     station.send_response(transaction, response, now)
     if response.status < 200:
         return
+    if refreshes:
+        hold_session(station, usage, timer, now)
     announcing = _announcing_of(usage, transaction)
     if announcing is not None:
         take(station, announcing, SENT_FINAL, now)
@@ -99,6 +110,13 @@ def _send(station: Station, transaction: ServerTransaction, usage: Usage, respon
     if response.status >= 300 and transaction is usage.arrival:
         take_usage(station, usage, SENT_REFUSAL, None, now)
     end_prack(station, usage, transaction, now)
+
+
+def _refreshes(usage: Usage, transaction: ServerTransaction, response: Response) -> bool:
+    """Whether it is a 2xx that begins or refreshes a session (RFC 4028 section 9); an early UPDATE's is not."""
+    if not 200 <= response.status < 300 or transaction.request.method not in REFRESHING:
+        return False
+    return transaction is usage.arrival or usage.state in (CONFIRMED, ANSWERED)
 
 
 def _make_dialog(station: Station, transaction: ServerTransaction, usage: Usage) -> None:

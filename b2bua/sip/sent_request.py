@@ -17,8 +17,9 @@ class SentRequest:
     """All that one request of ours is made of.
 
     `request_uri`, `routes`, `from_value` and `to_value` are header text. `common_lines` (Contact, User-Agent,
-    Allow ...) and `own_lines` (what the caller gave) are whole header lines, each ended by CRLF. `credential_lines`
-    answer a challenge. `branch` is the Via's, unique to its transaction. `fallback`: see `Outgoing`.
+    Allow ...) and `own_lines` (what the caller gave) are whole header lines, each ended by CRLF. `session_lines` ask
+    for a session timer, `credential_lines` answer a challenge. `branch` is the Via's, unique to its transaction.
+    `fallback`: see `Outgoing`.
     """
 
     method: str
@@ -33,6 +34,7 @@ class SentRequest:
     cseq: int
     common_lines: str = ""
     own_lines: str = ""
+    session_lines: str = ""
     credential_lines: str = ""
     max_forwards: int = MAX_FORWARDS
     content_type: str | None = None
@@ -43,8 +45,8 @@ class SentRequest:
         """The octets of the request."""
         type_line = f"Content-Type: {self.content_type}\r\n" if self.body and self.content_type else ""
         head = (
-            f"{self._head(self.method, self.to_value)}{self.common_lines}{self.own_lines}{self.credential_lines}"
-            f"{type_line}Content-Length: {len(self.body)}\r\n\r\n"
+            f"{self._head(self.method, self.to_value)}{self.common_lines}{self.own_lines}{self.session_lines}"
+            f"{self.credential_lines}{type_line}Content-Length: {len(self.body)}\r\n\r\n"
         )
         return head.encode("utf-8", "surrogateescape") + self.body
 

@@ -48,7 +48,7 @@ class UserAgentSettings:
     user_agent: str = "maskbridge"
     contact_user: str | None = None
     allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK")
-    supported: tuple[str, ...] = ()
+    supported: tuple[str, ...] = ("timer",)
     accept: tuple[str, ...] = ("application/sdp",)
     info_types: tuple[str, ...] = ("application/dtmf-relay", "application/dtmf")
     retry_after_s: int = 10

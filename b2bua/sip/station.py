@@ -102,6 +102,13 @@ class Station:
         """The User-Agent header line."""
         return f"User-Agent: {self.settings.user_agent}\r\n" if self.settings.user_agent else ""
 
+    @property
+    def supported_line(self) -> str:
+        """The Supported header line of what is served to everybody: in every request of ours but ACK and CANCEL
+        (RFC 4028 section 7.1)."""
+        supported = self.settings.supported
+        return f"Supported: {', '.join(supported)}\r\n" if supported else ""
+
     # Handles, addresses.
 
     def new_handle(self) -> int:
@@ -236,6 +243,7 @@ class Station:
         errand: Errand,
         *,
         own_lines: str = "",
+        session_lines: str = "",
         body: bytes = b"",
         content_type: str | None = None,
     ) -> SentRequest:
@@ -255,8 +263,9 @@ class Station:
             to_value=dialog.remote_value,
             call_id=dialog.call_id,
             cseq=dialog.next_cseq(),
-            common_lines=self.common_lines(dialog.local) if with_contact else self.agent_line,
+            common_lines=self.common_lines(dialog.local) if with_contact else self.agent_line + self.supported_line,
             own_lines=own_lines,
+            session_lines=session_lines,
             credential_lines=credential_lines(errand, method, routed.request_uri, body),
             content_type=content_type,
             body=body,
@@ -294,6 +303,18 @@ class Station:
             return None
         cseq = request.cseq + 1 if errand.dialog is None else errand.dialog.next_cseq()
         return replace(request, branch=self.new_branch(), cseq=cseq, credential_lines=lines_of(fields))
+
+    def with_longer_session(self, request: SentRequest, errand: Errand, session_lines: str) -> SentRequest:
+        """The request again, asking for what a 422 wants (RFC 4028 section 7.3)."""
+        cseq = request.cseq + 1 if errand.dialog is None else errand.dialog.next_cseq()
+        credentials = credential_lines(errand, request.method, request.request_uri, request.body)
+        return replace(
+            request,
+            branch=self.new_branch(),
+            cseq=cseq,
+            session_lines=session_lines,
+            credential_lines=credentials,
+        )
 
     # Responses of ours.
 

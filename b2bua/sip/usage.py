@@ -11,10 +11,11 @@ from b2bua.sip.timers import T1_S, T2_S
 if TYPE_CHECKING:
     from b2bua.sip.dialog import Dialog
     from b2bua.sip.digest import DigestClient
-    from b2bua.sip.message import Message, Request
+    from b2bua.sip.message import Message, Request, Response
     from b2bua.sip.reliable_provisionals import Announcing
     from b2bua.sip.routing import Outgoing
     from b2bua.sip.sent_request import SentRequest
+    from b2bua.sip.session_timer import SessionTimer
     from b2bua.sip.settings import OutgoingInvite, PeerPolicy
     from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 
@@ -27,20 +28,27 @@ REINVITE: Final = "re-invite"
 IN_DIALOG: Final = "in dialog"
 STANDALONE: Final = "standalone"
 
+SDP: Final = "application/sdp"
+
 # Timers of ours beside the lettered ones.
 NO_ANSWER: Final = "no answer"  # nothing at all came back to our INVITE
 CANCEL_WAIT: Final = "cancel wait"  # 64*T1 after the CANCEL, and again after its 200 (9.1)
 RESEND_2XX: Final = "resend 2xx"  # 13.3.1.4: T1, doubling to T2
 NO_ACK: Final = "no ack"  # 13.3.1.4: 64*T1 after the 2xx
+REFRESH: Final = "refresh"  # RFC 4028 10: half the session interval, where we refresh
+SESSION_END: Final = "session end"  # RFC 4028 10: no refresh came, or none of ours got through
+NEXT_TRY: Final = "next try"  # 14.1: a re-INVITE or UPDATE of ours that was refused for now
 
 
 class Errand:
     """What one request of ours, with its repetitions under credentials, was sent for.
 
     `number` is the handle its caller has, 0 where the UserAgent sends by itself. `answered`: the outcome has been told.
+    `asked_s`: the session interval it asks for, None for none. `raises`: how often a 422 has raised that. `tries`: how
+    often it has been put off.
     """
 
-    __slots__ = ("answered", "dialog", "digest", "kind", "log", "number", "usage")
+    __slots__ = ("answered", "asked_s", "dialog", "digest", "kind", "log", "number", "raises", "tries", "usage")
 
     def __init__(
         self,
@@ -57,6 +65,9 @@ class Errand:
         self.number = number
         self.log = ChallengeLog()
         self.answered = False
+        self.asked_s: int | None = None
+        self.raises = 0
+        self.tries = 0
 
 
 class OutgoingSetup:
@@ -68,6 +79,17 @@ class OutgoingSetup:
         self.plan = plan
         self.sent = sent
         self.transaction = transaction
+
+
+class PutOff:
+    """A re-INVITE or UPDATE of ours that was refused for now, and is sent again later (14.1): what came last."""
+
+    __slots__ = ("errand", "request", "response")
+
+    def __init__(self, errand: Errand, request: SentRequest, response: Response) -> None:
+        self.errand = errand
+        self.request = request
+        self.response = response
 
 
 class Answering:
@@ -95,7 +117,10 @@ class Usage:
     `open_transactions` of it in the layer. `pending`: the peer's requests that wait for `respond`. `setup` of a call we
     make, `arrival` of one we get. `reinvite`: ours without a final response. `announcing`: what goes reliably to the
     peer's last INVITE. `bye_reason`: the Reason of the hang-up. `policy`: what the peer's profile says. `peer_allows`:
-    the methods of its last Allow, empty while none was seen.
+    the methods of its last Allow, empty while none was seen. `put_off`: a re-INVITE or UPDATE of ours that is to be
+    sent again. `session`: the session timer that holds, None for none; `min_session_s`: the largest Min-SE of either
+    side; `refusals` of our refreshes in a row. `described`: the session description of ours that the peer took last,
+    with its type.
     """
 
     __slots__ = (
@@ -105,18 +130,23 @@ class Usage:
         "arrival",
         "bye_reason",
         "call_id",
+        "described",
         "dialog",
         "dialogs",
         "digest",
         "local_tag",
+        "min_session_s",
         "number",
         "open_transactions",
         "outcome_told",
         "peer_allows",
         "pending",
         "policy",
+        "put_off",
+        "refusals",
         "reinvite",
         "running",
+        "session",
         "setup",
         "state",
     )
@@ -146,6 +176,11 @@ class Usage:
         self.arrival: ServerTransaction | None = None
         self.pending: dict[int, ServerTransaction] = {}
         self.reinvite: ClientTransaction | None = None
+        self.put_off: PutOff | None = None
+        self.session: SessionTimer | None = None
+        self.min_session_s = policy.session_timer_min_s
+        self.refusals = 0
+        self.described: tuple[bytes, str] | None = None
         self.open_transactions = 0
         self.outcome_told = False
         self.bye_reason: str | None = None
@@ -159,6 +194,16 @@ class Usage:
             self.peer_allows = frozenset(message.allow)
         except SipError:
             return
+
+    def describe(self, body: bytes, content_type: str | None) -> None:
+        """Keep a session description of ours that the peer has taken; any other body is none."""
+        if body and content_type is not None and content_type.partition(";")[0].strip().lower() == SDP:
+            self.described = (body, content_type)
+
+    @property
+    def made_by_us(self) -> bool:
+        """Whether we began the call, and so own its Call-ID (14.1)."""
+        return self.setup is not None
 
     def dialog_with(self, request: Request) -> Dialog | None:
         """The dialog that a request of the peer, whose From-tag has been read, belongs to."""

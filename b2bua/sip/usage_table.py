@@ -6,6 +6,7 @@ The races of section 9 and 13 are rows. As with the transactions, a state names 
 from collections.abc import Callable
 from typing import Final
 
+from b2bua.sip.dialog_requests import try_again
 from b2bua.sip.in_dialog import close_early, end_quietly, lose_gone, lose_silent, nothing, say_bye, surface_bye
 from b2bua.sip.incoming_calls import bye_before_answer, cancelled, refuse, unacknowledged, unattended
 from b2bua.sip.outgoing_calls import (
@@ -25,9 +26,10 @@ from b2bua.sip.outgoing_calls import (
     restart_cancel_wait,
     surface_provisional,
 )
+from b2bua.sip.session_refresh import expire, refresh
 from b2bua.sip.station import OVER, Station
 from b2bua.sip.timers import DURATION_S, T1_S, TIMER_C
-from b2bua.sip.usage import CANCEL_WAIT, NO_ANSWER, Usage
+from b2bua.sip.usage import CANCEL_WAIT, NEXT_TRY, NO_ANSWER, REFRESH, SESSION_END, Usage
 
 Action = Callable[[Station, Usage, object, float], None]
 Table = dict[tuple[str, str], tuple[Action, str]]
@@ -108,6 +110,8 @@ USAGE: Final[Table] = {
     (ANSWERED, GOT_BYE): (surface_bye, OVER),
     (ANSWERED, DIALOG_GONE): (lose_gone, OVER),
     (ANSWERED, DIALOG_SILENT): (lose_silent, ENDING),
+    (ANSWERED, REFRESH): (refresh, ANSWERED),
+    (ANSWERED, SESSION_END): (expire, ENDING),
     (UNWANTED, GOT_ACK): (say_bye, ENDING),
     (UNWANTED, NEVER_ACKED): (say_bye, ENDING),
     (UNWANTED, GOT_BYE): (end_quietly, OVER),
@@ -117,10 +121,16 @@ USAGE: Final[Table] = {
     (CONFIRMED, GOT_BYE): (surface_bye, OVER),
     (CONFIRMED, DIALOG_GONE): (lose_gone, OVER),
     (CONFIRMED, DIALOG_SILENT): (lose_silent, ENDING),
+    (CONFIRMED, REFRESH): (refresh, CONFIRMED),
+    (CONFIRMED, SESSION_END): (expire, ENDING),
+    (CONFIRMED, NEXT_TRY): (try_again, CONFIRMED),
     (ENDING, GOT_ANSWER): (acknowledge_again, ENDING),
     (ENDING, BYE_DONE): (nothing, OVER),
     (OVER, GOT_ANSWER): (acknowledge_again, OVER),
 }
+
+_BY_AGREEMENT: Final = frozenset({REFRESH, SESSION_END, NEXT_TRY})
+"""Timers that an agreement with the peer arms, not the state by itself."""
 
 LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
     CALLING: (NO_ANSWER,),
@@ -129,9 +139,9 @@ LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
     PROGRESSING: (TIMER_C,),
     CANCELLING: (CANCEL_WAIT,),
     OFFERED: (),
-    ANSWERED: (),
+    ANSWERED: (REFRESH, SESSION_END),
     UNWANTED: (),
-    CONFIRMED: (),
+    CONFIRMED: (REFRESH, SESSION_END, NEXT_TRY),
     ENDING: (),
     OVER: (),
 }
@@ -168,6 +178,8 @@ def _arm(station: Station, usage: Usage, now: float) -> None:
 
 
 def _duration_s(usage: Usage, timer: str) -> float | None:
+    if timer in _BY_AGREEMENT:
+        return None
     if timer == NO_ANSWER:
         return None if usage.setup is None else usage.setup.plan.no_answer_timeout_s
     return DURATION_S[TIMER_C] if timer == TIMER_C else 64 * T1_S

@@ -22,6 +22,7 @@ from b2bua.sip.reliable_receipt import announced
 from b2bua.sip.responding import fire, respond
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, stamp_via
 from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.session_agreement import session_lines
 from b2bua.sip.settings import (
     HeaderLines,
     OutgoingInvite,
@@ -250,6 +251,7 @@ class UserAgent:
             return handle
         tag, call_id = station.tokens.hex(16), station.tokens.hex(32)
         usage = Usage(handle, CALLING, call_id, tag, station.digest_for(plan.credentials), plan.policy)
+        usage.describe(plan.body, plan.content_type)
         options, require_line = announced(plan)
         errand = Errand(SETUP, usage, usage.digest)
         request = SentRequest(
@@ -266,6 +268,7 @@ class UserAgent:
             common_lines=station.common_lines(local, *options) + require_line,
             own_lines=own_lines,
             max_forwards=plan.max_forwards,
+            session_lines=session_lines(usage, errand),
             content_type=plan.content_type,
             body=plan.body,
         )
@@ -352,7 +355,7 @@ class UserAgent:
             to_value=f"<{plan.to_uri}>",
             call_id=plan.call_id or station.tokens.hex(32),
             cseq=plan.cseq,
-            common_lines=station.agent_line,
+            common_lines=station.agent_line + station.supported_line,
             own_lines=own_lines,
             credential_lines=credential_lines(errand, plan.method, plan.request_uri, plan.body),
             content_type=plan.content_type,
@@ -381,9 +384,11 @@ class UserAgent:
 
         A 2xx to an INVITE is acknowledged by itself, without a body. In an early dialog, that of `to_tag` or the
         newest, only what the peer's Allow names, and no INVITE; of a call that we get, only once a reliable provisional
-        response has been acknowledged and none waits. RequestFailed("refused") where there is no such dialog, for an
-        INVITE while another of either side is open, for an UPDATE while one of ours is, and for an offer while another
-        of either side has no answer (RFC 3311 5.1). Raises SipError.
+        response has been acknowledged and none waits. In a confirmed one, an INVITE or UPDATE that crosses one of the
+        peer's (491), or that it asks to wait with (500 with Retry-After), goes out again by itself, a few times.
+        RequestFailed("refused") where there is no such dialog, for an INVITE while another of either side is open, for
+        an UPDATE while one of ours is, for either while one waits to be sent again, and for an offer while another of
+        either side has no answer (RFC 3311 5.1). Raises SipError.
         """
         own_lines = lines_of(headers)
         _check_method(method)

@@ -66,3 +66,16 @@ class InDialog:
             LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
             return False
         return True
+
+    def take_refreshed(self, body: bytes, content_type: str | None) -> None:
+        """Take the answer to a re-INVITE of ours that only refreshed the session: the peer's media may have moved.
+
+        One that cannot be used leaves the media as they are: the peer is there, and both could hear each other so far.
+        """
+        answer = session_description(content_type, body)
+        if not answer or not self.media_open:
+            return
+        try:
+            self._media.apply_answer(self.media_name, answer)
+        except UnusableSdp as error:
+            LOG.warning("leg %s: the answer to a session refresh cannot be used: %s", self.media_name, error)

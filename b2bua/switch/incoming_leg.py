@@ -147,6 +147,9 @@ class IncomingLeg:
         elif self._in_dialog.media_open:
             self.codec = self._media.codec(self.media_name)
 
+    def _refreshed(self, event: sip.SessionRefreshed) -> None:
+        self._in_dialog.take_refreshed(event.body, event.content_type)
+
     def _usage_ended(self, event: sip.UsageEnded) -> None:
         self._usages.pop(event.usage, None)
         self._usage = None
@@ -159,5 +162,6 @@ _ACTS: Final[Mapping[type, Callable[..., None]]] = {
     sip.DialogLost: IncomingLeg._dialog_lost,
     sip.IncomingRequest: IncomingLeg._request,
     sip.AckReceived: IncomingLeg._ack_received,
+    sip.SessionRefreshed: IncomingLeg._refreshed,
     sip.UsageEnded: IncomingLeg._usage_ended,
 }

@@ -309,6 +309,9 @@ class LegTask:
     def _ack_received(self, event: sip.AckReceived) -> None:
         self._in_dialog.take_answer(event.body, event.content_type)
 
+    def _refreshed(self, event: sip.SessionRefreshed) -> None:
+        self._in_dialog.take_refreshed(event.body, event.content_type)
+
 
 def _no_note(_trunk: str) -> None:
     """Who takes note when there is no call."""
@@ -340,4 +343,5 @@ _ACTS: Final[Mapping[type, Callable[..., None]]] = {
     sip.UsageEnded: LegTask._usage_ended,
     sip.IncomingRequest: LegTask._request,
     sip.AckReceived: LegTask._ack_received,
+    sip.SessionRefreshed: LegTask._refreshed,
 }

@@ -25,7 +25,6 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
     ("text", "begins"),
     [
         ("[storage]\nencrypt = true", "storage.encrypt: "),
-        (A_TRUNK + "session_timer_s = 1800", "trunks[carrier].session_timer_s: "),
         (A_TRUNK + "redirects = 'follow'", "trunks[carrier].redirects: "),
     ],
 )
@@ -46,6 +45,8 @@ def test_each_set_key_without_effect_is_told(text: str, begins: str) -> None:
         "cps = 5",
         "weight = 3",
         "nat = true",
+        "session_timer_s = 1800",
+        "session_timer_min_s = 120",
     ],
 )
 def test_what_works_is_not_told(line: str) -> None:

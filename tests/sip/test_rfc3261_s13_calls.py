@@ -105,7 +105,7 @@ def test_events_of_an_answered_call() -> None:
     assert (answered.usage, answered.status, answered.body) == (usage, 200, b"v=0")
 
 
-def test_case_3_each_repeated_200_gets_the_same_ack_until_64_t1() -> None:
+def test_trunk_case_03_each_repeated_200_gets_the_same_ack_until_64_t1() -> None:
     bench = Bench()
     _, invite, ack = bench.answered_call()
     for _ in range(3):
@@ -116,7 +116,7 @@ def test_case_3_each_repeated_200_gets_the_same_ack_until_64_t1() -> None:
     assert bench.receive(answer_to(invite, 200, to_tag="peer")) == []
 
 
-def test_case_3_a_second_2xx_of_a_fork_gets_ack_then_bye() -> None:
+def test_trunk_case_03_a_second_2xx_of_a_fork_gets_ack_then_bye() -> None:
     bench = Bench()
     usage, invite, _ = bench.answered_call()
     fork = bench.receive(answer_to(invite, 200, to_tag="fork", contact="<sip:fork@203.0.113.10:5062>"))
@@ -133,7 +133,7 @@ def test_case_3_a_second_2xx_of_a_fork_gets_ack_then_bye() -> None:
     assert bye.to_tag == "peer"
 
 
-def test_case_4_an_early_dialog_per_to_tag() -> None:
+def test_trunk_case_04_an_early_dialog_per_to_tag() -> None:
     bench = Bench()
     _, invite = bench.call()
     for tag in ("one", "two", "one"):
@@ -227,7 +227,7 @@ def test_a_transport_failure_before_any_response_is_told_at_once() -> None:
 # As UAS.
 
 
-def test_case_3_our_200_is_repeated_until_its_ack() -> None:
+def test_trunk_case_03_our_200_is_repeated_until_its_ack() -> None:
     bench = Bench()
     event = incoming(bench)
     bench.user_agent.respond(event.transaction, 180, bench.now)
@@ -243,7 +243,7 @@ def test_case_3_our_200_is_repeated_until_its_ack() -> None:
     assert bench.events() == []
 
 
-def test_case_3_our_200_never_acknowledged_ends_in_bye_and_dialog_lost() -> None:
+def test_trunk_case_03_our_200_never_acknowledged_ends_in_bye_and_dialog_lost() -> None:
     bench = Bench()
     event = incoming(bench)
     bench.user_agent.respond(event.transaction, 200, bench.now)

@@ -24,7 +24,7 @@ def test_options_tells_what_we_can_and_nothing_more() -> None:
     assert ok.to_tag is not None
     assert ok.headers.get("Allow") == ALLOW
     assert ok.headers.get("Accept") == "application/sdp"
-    assert ok.headers.get("Supported") == "100rel"
+    assert ok.headers.get("Supported") == "timer, 100rel"
     told = {name for name, _ in ok.headers}
     assert told == {
         "Via",

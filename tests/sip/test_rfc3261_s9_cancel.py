@@ -38,7 +38,7 @@ def test_cancel_is_built_from_the_invite() -> None:
     assert cancel.body == b""
 
 
-def test_case_1_cancel_crosses_200() -> None:
+def test_trunk_case_01_cancel_crosses_200() -> None:
     bench = Bench()
     usage, invite = bench.call()
     bench.receive(answer_to(invite, 180, to_tag="peer"))
@@ -57,7 +57,7 @@ def test_case_1_cancel_crosses_200() -> None:
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
-def test_case_2_cancel_is_held_until_a_provisional() -> None:
+def test_trunk_case_02_cancel_is_held_until_a_provisional() -> None:
     bench = Bench()
     usage, invite = bench.call()
     assert hang_up(bench, usage) == []
@@ -71,7 +71,7 @@ def test_case_2_cancel_is_held_until_a_provisional() -> None:
 
 
 @pytest.mark.parametrize("status", [486, 503, 401])
-def test_case_2_a_final_that_comes_first_is_acted_on(status: int) -> None:
+def test_trunk_case_02_a_final_that_comes_first_is_acted_on(status: int) -> None:
     bench = Bench()
     usage, invite = bench.call()
     hang_up(bench, usage)
@@ -81,7 +81,7 @@ def test_case_2_a_final_that_comes_first_is_acted_on(status: int) -> None:
     assert [type(event) for event in bench.events()] == [UsageEnded]
 
 
-def test_case_2_a_200_that_comes_first_is_acknowledged_and_ended() -> None:
+def test_trunk_case_02_a_200_that_comes_first_is_acknowledged_and_ended() -> None:
     bench = Bench()
     usage, invite = bench.call()
     hang_up(bench, usage)
@@ -90,7 +90,7 @@ def test_case_2_a_200_that_comes_first_is_acknowledged_and_ended() -> None:
     assert Answered not in [type(event) for event in bench.events()]
 
 
-def test_case_2_a_487_that_never_comes_ends_64_t1_after_the_cancels_200() -> None:
+def test_trunk_case_02_a_487_that_never_comes_ends_64_t1_after_the_cancels_200() -> None:
     bench = Bench()
     usage, invite = bench.call()
     bench.receive(answer_to(invite, 180, to_tag="peer"))
@@ -125,7 +125,7 @@ def test_hanging_up_twice_cancels_once() -> None:
     assert hang_up(bench, usage) == []
 
 
-def test_case_25_a_late_provisional_after_a_2xx_does_nothing() -> None:
+def test_trunk_case_25_a_late_provisional_after_a_2xx_does_nothing() -> None:
     bench = Bench()
     _, invite, _ = bench.answered_call()
     assert bench.receive(answer_to(invite, 183, to_tag="peer")) == []
@@ -151,7 +151,7 @@ def test_any_response_stops_the_no_answer_timer() -> None:
     assert bench.events() == []
 
 
-def test_case_19_a_late_provisional_of_a_dead_attempt_is_not_told_but_cancelled() -> None:
+def test_trunk_case_19_a_late_provisional_of_a_dead_attempt_is_not_told_but_cancelled() -> None:
     bench = Bench()
     _, invite = bench.call(no_answer_timeout_s=4.0)
     bench.advance(5)

@@ -131,7 +131,9 @@ def test_policy_required_refuses_an_invite_without_100rel() -> None:
     assert refusal(REQUIRED, "Require: 100REL").status == 100
 
 
-@pytest.mark.parametrize(("policy", "tags"), [(OFF, ()), (SUPPORTED, ("100rel",)), (REQUIRED, ("100rel",))])
+@pytest.mark.parametrize(
+    ("policy", "tags"), [(OFF, ("timer",)), (SUPPORTED, ("timer", "100rel")), (REQUIRED, ("timer", "100rel"))]
+)
 def test_what_we_say_to_support(policy: PeerPolicy, tags: tuple[str, ...]) -> None:
     bench = Bench(policy_of=lambda _source: policy)
     assert only(bench.receive(request_from_peer("OPTIONS"))).supported == tags

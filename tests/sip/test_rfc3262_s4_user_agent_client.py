@@ -51,7 +51,7 @@ def over(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("policy", "supported", "required"),
-    [(OFF, (), ()), (PeerPolicy(), ("100rel",), ()), (REQUIRED, ("100rel",), ("100rel",))],
+    [(OFF, ("timer",), ()), (PeerPolicy(), ("timer", "100rel"), ()), (REQUIRED, ("timer", "100rel"), ("100rel",))],
 )
 def test_an_invite_announces_what_the_policy_says(
     policy: PeerPolicy, supported: tuple[str, ...], required: tuple[str, ...]
@@ -62,7 +62,7 @@ def test_an_invite_announces_what_the_policy_says(
 
 def test_an_invite_without_an_offer_announces_nothing_since_its_answer_would_stand_in_a_prack() -> None:
     _, invite = Bench().call(policy=REQUIRED, body=b"")
-    assert (invite.supported, invite.require) == ((), ())
+    assert (invite.supported, invite.require) == (("timer",), ())
 
 
 def test_a_second_invite_with_credentials_announces_the_same() -> None:
@@ -71,7 +71,7 @@ def test_a_second_invite_with_credentials_announces_the_same() -> None:
     challenge = 'WWW-Authenticate: Digest realm="r", nonce="n"'
     again = bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge))[1]
     assert isinstance(again, Request)
-    assert (again.supported, again.require) == (("100rel",), ("100rel",))
+    assert (again.supported, again.require) == (("timer", "100rel"), ("100rel",))
     prack = the_prack(bench.receive(reliable(again, 1)))
     assert str(prack.rack) == "1 2 INVITE"
     assert "Authorization" in prack.headers

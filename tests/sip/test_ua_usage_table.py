@@ -8,7 +8,7 @@ from b2bua.sip import usage_table as u
 from b2bua.sip.outgoing_calls import answer
 from b2bua.sip.station import OVER
 from b2bua.sip.timers import TIMER_C
-from b2bua.sip.usage import CANCEL_WAIT, NO_ANSWER
+from b2bua.sip.usage import CANCEL_WAIT, NEXT_TRY, NO_ANSWER, REFRESH, SESSION_END
 
 STATES = tuple(u.LIVE_TIMERS)
 INPUTS = (
@@ -33,6 +33,9 @@ INPUTS = (
     NO_ANSWER,
     TIMER_C,
     CANCEL_WAIT,
+    REFRESH,
+    SESSION_END,
+    NEXT_TRY,
 )
 ASKED_FOR_STATES = {u.CALLING, u.PROGRESSING, u.OFFERED, u.ANSWERED, u.CONFIRMED}
 """States in which hanging up has work to do; in the others it is under way or done."""

@@ -1,0 +1,56 @@
+"""Keeping a session alive (RFC 4028 section 10): the refresh that is due, what comes of it, and the end without one."""
+
+from typing import Final
+
+from b2bua.sip.dialog_requests import errand_in, has_room, may_send, send_in_dialog
+from b2bua.sip.events import SessionRefreshed
+from b2bua.sip.in_dialog import lose_silent
+from b2bua.sip.message import Response
+from b2bua.sip.session_agreement import refresh_refused
+from b2bua.sip.station import Station
+from b2bua.sip.transactions import ClientTransaction
+from b2bua.sip.usage import REFRESH, SDP, Usage
+
+POSTPONED_S: Final = 4.0
+"""How long a refresh waits that cannot go out: an offer is open, whose 2xx refreshes as well, or there is no room."""
+
+_UNKNOWN_METHOD: Final = frozenset({405, 501})
+
+
+def refresh(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """Half the interval has passed: UPDATE where the peer takes it, else a re-INVITE with our last description."""
+    described, dialog = usage.described, usage.dialog
+    if dialog is None:
+        return
+    method = "UPDATE" if described is None or "UPDATE" in usage.peer_allows else "INVITE"
+    if usage.put_off is not None or not has_room(station) or not may_send(usage, dialog, method, has_offer=True):
+        station.timers.arm(usage, REFRESH, now + POSTPONED_S)
+        return
+    station.counters["session refreshes"] += 1
+    errand = errand_in(dialog, usage, method, 0)
+    body, content_type = (b"", SDP) if described is None or method == "UPDATE" else described
+    send_in_dialog(station, errand, method, now, body=body, content_type=content_type)
+
+
+def refresh_answered(station: Station, usage: Usage, transaction: ClientTransaction, response: Response) -> None:
+    """A refresh of ours got its 2xx: the description in it stands in place of the peer's last."""
+    if transaction.request.method == "INVITE" and response.body:
+        content_type = response.headers.get("Content-Type")
+        station.tell(SessionRefreshed(usage.number, response.body, content_type))
+
+
+def refresh_failed(
+    station: Station, usage: Usage, transaction: ClientTransaction, response: Response, now: float
+) -> None:
+    """A refresh of ours was refused. One by UPDATE that the peer does not know goes out again as a re-INVITE."""
+    station.counters["session refreshes refused"] += 1
+    if transaction.request.method == "UPDATE" and response.status in _UNKNOWN_METHOD and usage.described is not None:
+        usage.peer_allows -= {"UPDATE"}
+        station.timers.arm(usage, REFRESH, now)
+    else:
+        refresh_refused(station, usage, now)
+
+
+def expire(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """No refresh came, or none of ours got through: BYE, and told as a lost dialog."""
+    lose_silent(station, usage, "expired", now)

@@ -1,0 +1,204 @@
+"""Hard case 9: session refreshes that are refused or get no answer, and the end of the session (RFC 4028 10)."""
+
+import pytest
+
+from b2bua.sip.digest import Credentials
+from b2bua.sip.events import DialogLost, IncomingRequest, RequestAnswered, UsageEnded
+from b2bua.sip.message import Request
+from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer
+from tests.support.session_timer_calls import CHALLENGE, SDP, WITH_UPDATE, WITHOUT_UPDATE, called, requests, the_refresh
+
+# A refresh that fails.
+
+
+@pytest.mark.parametrize(("status", "said"), [(408, ["BYE"]), (481, [])])
+def test_trunk_case_09_408_and_481_to_a_refresh_end_the_dialog(status: int, said: list[str]) -> None:
+    bench = Bench()
+    usage, _ = called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
+    answers = bench.receive(answer_to(the_refresh(bench, 900), status))
+    assert [each.method for each in answers if isinstance(each, Request)] == said
+    assert bench.events() == [DialogLost(usage, "gone" if status == 481 else "timeout")]
+
+
+@pytest.mark.parametrize("allow", [WITH_UPDATE, WITHOUT_UPDATE])
+def test_trunk_case_09_an_unanswered_refresh_ends_the_dialog(allow: str) -> None:
+    bench = Bench()
+    usage, _ = called(bench, f"Session-Expires: 1800;refresher=uac\n{allow}")
+    [_, (when, bye)] = requests(bench.advance(932))
+    assert (when, bye.method) == (932, "BYE")
+    assert bench.events() == [DialogLost(usage, "timeout")]
+    bench.advance(100)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_trunk_case_09_an_update_that_the_peer_does_not_know_goes_out_as_a_reinvite(status: int) -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
+    bench.receive(answer_to(the_refresh(bench, 900), status))
+    [(when, again)] = requests(bench.advance(0.1))
+    assert (when, again.method, again.body) == (0, "INVITE", OFFER)
+    bench.receive(answer_to(again, 200, headers="Session-Expires: 1800;refresher=uac"))
+    assert the_refresh(bench, 900).method == "INVITE"
+
+
+def test_trunk_case_09_a_422_to_a_refresh_is_obeyed() -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 600;refresher=uac\n{WITH_UPDATE}")
+    refresh = the_refresh(bench, 300)
+    [again] = bench.receive(answer_to(refresh, 422, headers="Min-SE: 1000"))
+    assert isinstance(again, Request)
+    assert (again.method, again.cseq.number) == ("UPDATE", refresh.cseq.number + 1)
+    assert (again.headers.get("Session-Expires"), again.headers.get("Min-SE")) == ("1000;refresher=uac", "1000")
+    bench.receive(answer_to(again, 200, headers="Session-Expires: 1000;refresher=uac"))
+    assert the_refresh(bench, 500).headers.get("Min-SE") == "1000"
+    assert bench.events() == []
+
+
+def test_trunk_case_09_a_challenged_refresh_is_authorised() -> None:
+    bench = Bench()
+    _, invite = bench.call(credentials=Credentials("u", "p"))
+    bench.receive(answer_to(invite, 200, to_tag="peer", headers=f"Session-Expires: 600;refresher=uac\n{WITH_UPDATE}"))
+    bench.events()
+    [again] = bench.receive(answer_to(the_refresh(bench, 300), 401, headers=CHALLENGE))
+    assert isinstance(again, Request)
+    assert 'uri="sip:gw@203.0.113.10:5060"' in (again.headers.get("Authorization") or "")
+    assert again.headers.get("Session-Expires") == "600;refresher=uac"
+    bench.receive(answer_to(again, 200, headers="Session-Expires: 600;refresher=uac"))
+    assert bench.events() == []
+
+
+def test_trunk_case_09_a_refresh_that_crosses_the_peers_waits_and_is_dropped_when_that_is_answered() -> None:
+    bench = Bench()
+    usage, invite = called(bench, f"Session-Expires: 600;refresher=uac\n{WITHOUT_UPDATE}")
+    refresh = the_refresh(bench, 300)
+    bench.receive(answer_to(refresh, 491))
+    theirs = in_dialog_from_peer(invite, "INVITE", body="v=0", headers="Supported: timer")
+    bench.receive(theirs)
+    [event] = bench.events()
+    assert isinstance(event, IncomingRequest)
+    bench.user_agent.respond(event.transaction, 200, bench.now, body=OFFER, content_type=SDP)
+    bench.receive(in_dialog_from_peer(invite, "ACK", branch="z9hG4bKack"))
+    assert the_refresh(bench, 300).method == "INVITE"
+    bench.user_agent.hang_up(usage, bench.now)
+
+
+def test_trunk_case_09_a_refresh_that_crosses_the_peers_goes_out_again() -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 600;refresher=uac\n{WITHOUT_UPDATE}")
+    refresh = the_refresh(bench, 300)
+    bench.receive(answer_to(refresh, 491))
+    [(when, again)] = requests(bench.advance(4.01))
+    assert 2.1 <= when <= 4
+    assert again.cseq.number == refresh.cseq.number + 1
+    bench.receive(answer_to(again, 200, headers="Session-Expires: 600;refresher=uac"))
+    assert bench.events() == []
+
+
+def test_trunk_case_09_a_reinvite_of_our_user_takes_the_place_of_a_refresh_that_waits() -> None:
+    bench = Bench()
+    usage, _ = called(bench, f"Session-Expires: 600;refresher=uac\n{WITHOUT_UPDATE}")
+    bench.receive(answer_to(the_refresh(bench, 300), 491))
+    handle = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type=SDP)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    bench.receive(answer_to(ours, 200, headers="Session-Expires: 600;refresher=uac"))
+    [answered] = bench.events()
+    assert isinstance(answered, RequestAnswered)
+    assert answered.request == handle
+    the_refresh(bench, 300)
+
+
+@pytest.mark.parametrize("status", [488, 500, 503])
+def test_trunk_case_09_a_refused_refresh_is_tried_again_until_the_session_ends(status: int) -> None:
+    bench = Bench()
+    usage, _ = called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
+    refresh, at, tries = the_refresh(bench, 900), 900.0, 0
+    while refresh.method == "UPDATE":
+        tries += 1
+        assert bench.events() == []
+        bench.receive(answer_to(refresh, status))
+        due = bench.user_agent.next_timer()
+        while due is not None:
+            waited = due - bench.now
+            sent = requests(bench.advance(waited))
+            at += waited
+            if sent:
+                refresh = sent[0][1]
+                break
+            due = bench.user_agent.next_timer()
+    assert (at, refresh.method) == (1800, "BYE")
+    assert 5 <= tries <= 12
+    assert bench.events() == [DialogLost(usage, "expired")]
+
+
+def test_trunk_case_09_a_refused_refresh_that_gets_through_later_renews_it() -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
+    bench.receive(answer_to(the_refresh(bench, 900), 503))
+    again = the_refresh(bench, 450)
+    bench.receive(answer_to(again, 200, headers="Session-Expires: 1800;refresher=uac"))
+    assert the_refresh(bench, 900).method == "UPDATE"
+
+
+def test_trunk_case_09_a_refresh_waits_for_the_peers_reinvite_that_is_handled() -> None:
+    bench = Bench()
+    _, invite = called(bench, f"Session-Expires: 600;refresher=uac\n{WITH_UPDATE}")
+    bench.advance(299)
+    bench.receive(in_dialog_from_peer(invite, "INVITE", body="v=0", headers="Supported: timer"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingRequest)
+    assert bench.advance(10) == []
+    bench.user_agent.respond(event.transaction, 488, bench.now)
+    bench.receive(in_dialog_from_peer(invite, "ACK", branch="z9hG4bKindlg"))
+    [(when, refresh)] = requests(bench.advance(4))
+    assert (when <= 4, refresh.method) == (True, "UPDATE")
+
+
+# The end.
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_trunk_case_09_a_call_that_ends_takes_its_timers_along(theirs: bool) -> None:
+    bench = Bench()
+    usage, invite = called(bench, f"Session-Expires: 600;refresher=uac\n{WITH_UPDATE}")
+    if theirs:
+        bench.receive(in_dialog_from_peer(invite, "BYE"))
+    else:
+        bench.user_agent.hang_up(usage, bench.now)
+        [bye] = bench.take_sent()
+        assert isinstance(bye, Request)
+        bench.receive(answer_to(bye, 200))
+    bench.advance(33)
+    assert UsageEnded(usage) in bench.events()
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+    assert bench.advance(1000) == []
+
+
+def test_a_lost_bye_is_saved_by_the_session_timer() -> None:
+    bench = Bench()
+    usage, _ = called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
+    # The peer hung up long ago; its BYE never came. It knows nothing of the dialog any more.
+    bench.receive(answer_to(the_refresh(bench, 900), 481))
+    assert bench.events() == [DialogLost(usage, "gone")]
+
+
+def test_a_refresh_goes_to_the_peers_new_contact_and_takes_its_next_one() -> None:
+    bench = Bench()
+    usage, invite = called(bench, f"Session-Expires: 600;refresher=uac\n{WITH_UPDATE}")
+    moved = "Supported: timer\nContact: <sip:moved@203.0.113.10:5080>"
+    bench.receive(in_dialog_from_peer(invite, "UPDATE", headers=moved))
+    [event] = bench.events()
+    assert isinstance(event, IncomingRequest)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    bench.take_sent()
+    refresh = the_refresh(bench, 300)
+    assert refresh.request_uri == "sip:moved@203.0.113.10:5080"
+    bench.receive(
+        answer_to(refresh, 200, contact="<sip:again@203.0.113.10>", headers="Session-Expires: 600;refresher=uac")
+    )
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.take_sent()
+    assert isinstance(bye, Request)
+    assert bye.request_uri == "sip:again@203.0.113.10"
