@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from media.rtp.srtp import Suite
+from media.rtp.srtp import OFFERED, Suite
 from media.sdp.crypto import CryptoLine
 
 
@@ -21,8 +21,9 @@ class LegKeys:
         self._in_use: Suite | None = None
 
     def offered(self) -> tuple[CryptoLine, ...]:
-        """The lines of an offer, in the order of preference."""
-        return tuple(CryptoLine(tag, suite, self._master(suite)) for tag, suite in enumerate(self.suites, 1))
+        """The lines of an offer, in the order of preference; the suite in use is among them."""
+        suites = (suite for suite in self.suites if suite in OFFERED or suite == self._in_use)
+        return tuple(CryptoLine(tag, suite, self._master(suite)) for tag, suite in enumerate(suites, 1))
 
     def answering(self, chosen: CryptoLine) -> CryptoLine:
         """Our line in the answer to an offer whose `chosen` line is accepted (RFC 4568 section 5.1.2)."""

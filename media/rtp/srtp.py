@@ -23,5 +23,7 @@ AES_CM_128_HMAC_SHA1_32: Final = Suite("AES_CM_128_HMAC_SHA1_32", 16, 14)
 AEAD_AES_128_GCM: Final = Suite("AEAD_AES_128_GCM", 16, 12)
 AEAD_AES_256_GCM: Final = Suite("AEAD_AES_256_GCM", 32, 12)
 
-# In the order of our offers: first what every implementation must have, since some look at the first line only.
+# What is served, and of it what is offered, in that order: first what every implementation must have (RFC 4568 section
+# 6.2), since some look at the first line only. Who has the short tag has the long one, so it is not offered.
 SUITES: Final = (AES_CM_128_HMAC_SHA1_80, AEAD_AES_256_GCM, AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_32)
+OFFERED: Final = (AES_CM_128_HMAC_SHA1_80, AEAD_AES_256_GCM, AEAD_AES_128_GCM)

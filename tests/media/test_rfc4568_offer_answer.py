@@ -9,7 +9,7 @@ from media.errors import UnusableSdp
 from media.leg import LegProfile, MediaLeg
 from media.leg_keys import LegKeys
 from media.packet_path.interface import Keying, RemotePlan
-from media.rtp.srtp import AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_32, AES_CM_128_HMAC_SHA1_80, SUITES, Suite
+from media.rtp.srtp import AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_32, AES_CM_128_HMAC_SHA1_80, OFFERED, SUITES, Suite
 from media.sdp.session import parse_description
 
 PLAIN_ANSWER = "m=audio 4000 RTP/AVP 8"
@@ -60,7 +60,7 @@ class TestOffer:
     def test_the_profile_and_a_line_for_each_suite(self, srtp: str, protocol: str) -> None:
         found, lines = section(leg(srtp).offer(None))
         assert found == protocol
-        for tag, (line, suite) in enumerate(zip(lines, SUITES, strict=True), 1):
+        for tag, (line, suite) in enumerate(zip(lines, OFFERED, strict=True), 1):
             key = base64.b64encode(bytes([tag]) * suite.master_bytes).decode()
             assert line == f"a=crypto:{tag} {suite.name} inline:{key}"
 
@@ -157,15 +157,16 @@ def test_answers_to_their_offer(media: str, srtp: str, expected: str) -> None:
     assert len(lines) == (expected == SRTP)
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
 class TestKeys:
+    @pytest.mark.parametrize("suite", OFFERED, ids=lambda suite: suite.name)
     def test_of_an_answer(self, suite: Suite) -> None:
         made = leg("required")
         made.offer(None)
-        tag = SUITES.index(suite) + 1
+        tag = OFFERED.index(suite) + 1
         plan = made.apply_answer(sdp(audio(SAVP, crypto(tag, suite, key=3))))
         assert plan.keying == Keying(suite, bytes([tag]) * suite.master_bytes, their(3, suite))
 
+    @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
     def test_of_an_offer(self, suite: Suite) -> None:
         made = leg("optional")
         answer, plan = made.answer_offer(sdp(audio(SAVP, "a=crypto:4 F8_128 inline:x", crypto(77, suite, key=3))))
@@ -211,6 +212,12 @@ class TestSession:
         assert protocol == SAVPF
         key = section(answer)[1][0].split("inline:")[1]
         assert next(line for line in lines if "AEAD_AES_128_GCM" in line).endswith(key)
+
+    def test_a_suite_that_is_not_offered_by_itself_is_once_it_is_in_use(self) -> None:
+        made = leg("optional")
+        answer, _ = made.answer_offer(sdp(audio(SAVP, crypto(1, AES_CM_128_HMAC_SHA1_32))))
+        lines = section(made.offer(None))[1]
+        assert lines[-1].replace("a=crypto:4 ", "a=crypto:1 ") == section(answer)[1][0]
 
     def test_the_peer_s_new_key_leaves_ours(self) -> None:
         made = leg("required")

@@ -63,7 +63,11 @@ async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     pairs = [PortPair(*range(port, port + 4)) for port in range(first, first + 4 * len(CASES), 4)]
     spare = first + 4 * len(CASES)
     credentials = {"auth_username": USERNAME, "auth_password": PASSWORD}
-    trunks = [trunk(f"leg-{port}", port, **credentials) for pair in pairs for port in (pair.a, pair.b)]
+    trunks = [
+        trunk(f"leg-{port}", port, srtp=srtp, **credentials)
+        for pair, case in zip(pairs, CASES, strict=True)
+        for port, srtp in ((pair.a, case.srtp_a), (pair.b, case.srtp_b))
+    ]
     trunks += [trunk(f"options-{port}", port, options_interval_s=1) for port in (spare, spare + 1)]
     async with service_under_test(folder / "service", trunks) as service:
         wanted = [_params(item).get("case") for item in request.session.items]

@@ -25,6 +25,7 @@ class Case:
     `b` None: B must never be dialled. `hold_a_ms`, `hold_b_ms`: how long a leg that hangs up talks before.
     `repeats`: retransmissions by the product are what is tested, or unavoidable. `challenge`: (leg, method, header,
     algorithm) of the credentials to be verified. `hears`: the speech of B's early media and of both must arrive.
+    `srtp_a`, `srtp_b`: what the profiles of the legs' trunks say of SRTP.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Case:
     plain_sipp: tuple[str, ...] = ()
     challenge: tuple[str, str, str, str] | None = None
     hears: bool = False
+    srtp_a: str = "off"
+    srtp_b: str = "off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,29 @@ CASES = (
     ),
     Case("early media of A", "answers_after_early_media", ENDS, "completed", "normal", TALKED, party="b"),
     Case(
+        "SRTP of B, optional",
+        "answers",
+        "answers_with_srtp",
+        "completed",
+        "api_hangup",
+        TALKED,
+        api_hangup_after="call.bridged",
+        srtp_b="optional",
+    ),
+    Case(
+        "SRTP of A, required",
+        "answers_with_srtp",
+        ENDS,
+        "completed",
+        "normal",
+        TALKED,
+        party="b",
+        srtp_a="required",
+    ),
+    Case(
+        "plain answer of B, SRTP required", "answers", "answers", "failed", "b_unreachable", A_ONLY, srtp_b="required"
+    ),
+    Case(
         "A hangs up while B rings", ENDS, "rings_until_cancelled", "failed", "a_hangup_before_bridge", A_ONLY, party="a"
     ),
     Case("200 of B crosses our CANCEL", ENDS, "answers_as_cancel_comes", "failed", "a_hangup_before_bridge", A_ONLY),
