@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.bench import latency, relay, sip_messages, storage_units
+from tests.bench import latency, relay, sip_messages, srtp, storage_units
 from tests.bench.load import LoadPlan, LoadReport, run_load
 from tests.bench.yardstick import python_loop_ms
 
@@ -36,6 +36,7 @@ def main() -> int:
     part = 10 if options.quick else 1
     say(f"Python {platform.python_version()} on {platform.machine()}")
     relayed_packets(seconds=8.0 / part)
+    sealed_packets(20_000 // part)
     messages(4_000 // part)
     storage(1_000 // part)
     latencies(part)
@@ -59,6 +60,14 @@ def relayed_packets(seconds: float) -> None:
                 )
             )
     table(("relayed RTP packet", "CPU", "ratio to C", "added delay p50 / p99", "lost"), rows)
+
+
+def sealed_packets(count: int) -> None:
+    """CPU of a packet in the relay, without its system calls, with SRTP and without."""
+    found = srtp.measure(count)
+    plain_us = found["plain to plain"]
+    rows = [(name, f"{cost_us:.1f} us", f"+{cost_us - plain_us:.1f} us") for name, cost_us in found.items()]
+    table(("packet in the relay, no sockets", "CPU", "more than plain"), rows)
 
 
 def messages(count: int) -> None:
