@@ -144,6 +144,17 @@ class TestRefused:
         assert dropped(a, "unauthentic") + dropped(a, "replayed") == 3
         assert dropped(a, "malformed") == 0
 
+    @given(st.binary(max_size=400), st.integers(0, 200), st.booleans())
+    @settings(max_examples=150, deadline=None)
+    def test_any_bytes_and_any_change_of_a_good_packet(self, rubbish: bytes, at: int, control: bool) -> None:
+        _, a, b = pair()
+        good = a.sealer.protect(RtpPacket(PCMA, 500, 0, a.ssrc, b"\xd5" * 160).render())
+        for packet in (rubbish, good[:at] + rubbish, rubbish + good[at:]):
+            if packet != good:
+                (a.give_control if control else a.give_bytes)(packet[:2000])
+        assert b.heard() == []
+        assert a.stream.figures().packets_received == 0
+
     def test_plain_rtp_where_srtp_was_agreed(self) -> None:
         _, a, b = pair()
         Party.give(a, RtpPacket(PCMA, 1, 0, a.ssrc, b"\xd5" * 160))

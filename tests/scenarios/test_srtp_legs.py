@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
+from b2bua.sip.events import Answered
 from media.rtp.dtmf import event_payloads
 from media.rtp.rtcp import parse_compound
 from media.rtp.srtp import AEAD_AES_128_GCM, AEAD_AES_256_GCM, AES_CM_128_HMAC_SHA1_80, Suite
 from storage.records import CallRecord
 from tests.support.house import House, direct_trunk
+from tests.support.routes import DIALLED, EAST, peer, route
 from tests.support.scripted_phone import ALICE, BOB, Persona, Phone, answers
 from tests.support.srtp_phone import PhoneSrtp
 
@@ -252,3 +254,45 @@ def _opened_or_replayed(srtp: PhoneSrtp) -> list[Any]:
     phone = srtp.phone
     phone.received_rtp[:] = list(dict.fromkeys(phone.received_rtp))
     return srtp.heard()
+
+
+def routed(policy: str) -> str:
+    """A call of Alice's is relayed to Bob's plain trunk; SRTP on hers as given."""
+    return peer("west", ALICE, more=f'srtp = "{policy}"') + EAST + route(more='trunk = "west"')
+
+
+@pytest.mark.parametrize(
+    ("policy", "protocol"),
+    [("optional", "RTP/SAVP"), ("optional", "RTP/AVP"), ("required", "RTP/SAVP"), ("required", "RTP/SAVPF")],
+)
+async def test_a_call_that_arrives_with_srtp(open_house: Any, policy: str, protocol: str) -> None:
+    house: House = await open_house(trunks=routed(policy))
+    srtp = PhoneSrtp(house.alice, AEAD_AES_128_GCM, protocol=protocol)
+    srtp.tag = 9
+    house.bob.on_invite = answers(2.0)
+    call = await house.arrive(DIALLED, body=srtp.sdp())
+    await house.until(lambda: house.alice.is_connected)
+    answer = next(event.body for event in house.alice.events if isinstance(event, Answered))
+    assert f" {protocol} ".encode() in answer
+    assert b"a=crypto:9 AEAD_AES_128_GCM inline:" in answer
+    srtp.take(answer)
+    await say(house, house.alice, A_SAYS)
+    await say(house, house.bob, B_SAYS)
+    assert [packet.payload for packet in house.bob.heard()].count(A_SAYS) == 5
+    assert [packet.payload for packet in srtp.heard()].count(B_SAYS) == 5
+    house.alice.hang_up()
+    end = await house.relayed(call)
+    assert (end.status, end.hangup_cause) == ("completed", "normal")
+    check_keys(house, srtp)
+
+
+@pytest.mark.parametrize(("policy", "secured"), [("required", False), ("off", True)])
+async def test_a_call_that_arrives_with_what_the_profile_forbids_is_refused(
+    open_house: Any, policy: str, secured: bool
+) -> None:
+    house: House = await open_house(trunks=routed(policy))
+    srtp = PhoneSrtp(house.alice)
+    srtp.tag = 1
+    refusal = await house.refused(DIALLED, body=srtp.sdp() if secured else ALICE.sdp())
+    assert refusal.status == 488
+    assert house.bob.received == []
