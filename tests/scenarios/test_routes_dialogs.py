@@ -50,7 +50,7 @@ async def test_hold_and_resume_stay_on_their_own_leg(relay: House, who: str) -> 
 
 
 @pytest.mark.parametrize("who", ["alice", "bob"])
-async def test_a_refused_change_leaves_the_session(relay: House, who: str) -> None:
+async def test_trunk_case_08_a_refused_change_leaves_the_session(relay: House, who: str) -> None:
     """Hard case 8: 488 to T.38 or a foreign codec, and the audio goes on."""
     call = await talking(relay)
     phone, other = (relay.alice, relay.bob) if who == "alice" else (relay.bob, relay.alice)

@@ -107,7 +107,7 @@ async def test_a_destination_that_cannot_be_reached_is_a_503(relay: House) -> No
 
 
 @pytest.mark.parametrize("behaviour", [nothing, rings(), rings(183, sdp=True)])
-async def test_b_does_not_answer_in_time(open_house: Any, behaviour: Any) -> None:
+async def test_trunk_case_24_b_rings_without_an_answer(open_house: Any, behaviour: Any) -> None:
     house: House = await open_house("[calls]\nring_timeout_s = 10", trunks=RELAYED)
     house.bob.on_invite = behaviour
     call = await house.arrive(DIALLED)
@@ -119,7 +119,7 @@ async def test_b_does_not_answer_in_time(open_house: Any, behaviour: Any) -> Non
 
 
 @pytest.mark.parametrize("body", ["v=0\r\nm=audio 4000 RTP/AVP 18\r\n", "rubbish", ""])
-async def test_b_s_broken_answer_is_a_bad_gateway_to_a(relay: House, body: str) -> None:
+async def test_trunk_case_08_b_s_broken_answer_is_a_bad_gateway_to_a(relay: House, body: str) -> None:
     """Hard case 8: it is B's failure and no 488 to A."""
 
     def behave(phone: Phone, event: IncomingInvite) -> None:

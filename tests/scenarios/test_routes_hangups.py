@@ -47,7 +47,7 @@ async def test_a_cancels_in_every_state_before_the_answer(relay: House, behaviou
     assert cancel.headers.get("Reason") == 'Q.850;cause=16;text="Normal call clearing"'
 
 
-async def test_the_cancel_is_held_until_b_says_anything(relay: House) -> None:
+async def test_trunk_case_02_the_cancel_is_held_until_b_says_anything(relay: House) -> None:
     """RFC 3261 9.1, hard case 2."""
     bob = relay.bob
     bob.raw = lambda message, source: None
@@ -66,7 +66,7 @@ async def test_the_cancel_is_held_until_b_says_anything(relay: House) -> None:
 
 @pytest.mark.parametrize("cancel_status", [200, 481])
 @pytest.mark.parametrize("answers_first", [True, False])
-async def test_b_s_200_crosses_the_cancel(relay: House, cancel_status: int, answers_first: bool) -> None:
+async def test_trunk_case_01_b_s_200_crosses_the_cancel(relay: House, cancel_status: int, answers_first: bool) -> None:
     _crossing(relay.bob, cancel_status, answers_first)
     call = await relay.arrive(DIALLED)
     await relay.run(2.0)
@@ -78,7 +78,7 @@ async def test_b_s_200_crosses_the_cancel(relay: House, cancel_status: int, answ
     assert (end.status, end.answered_at) == ("failed", None)
 
 
-async def test_a_s_cancel_crosses_our_200(relay: House) -> None:
+async def test_trunk_case_01_a_s_cancel_crosses_our_200(relay: House) -> None:
     """The 200 counts: the CANCEL is answered and does nothing, A hangs up by BYE (RFC 3261 9.2, 15)."""
     alice = relay.alice
     relay.bob.on_invite = answers(1.0)
@@ -106,7 +106,7 @@ async def test_a_bye_ends_the_other_side_at_once(relay: House, who: str) -> None
     assert (end.hangup_cause, end.hangup_party) == ("normal", who)
 
 
-async def test_both_hang_up_at_once(relay: House) -> None:
+async def test_trunk_case_23_both_hang_up_at_once(relay: House) -> None:
     call = await talking(relay)
     relay.alice.hang_up()
     relay.bob.hang_up()
@@ -126,7 +126,7 @@ async def test_b_hangs_up_in_the_instant_it_answers(relay: House) -> None:
     assert relay.alice.was_hung_up
 
 
-async def test_a_never_acknowledges_so_both_are_hung_up(relay: House) -> None:
+async def test_trunk_case_03_a_never_acknowledges_so_both_are_hung_up(relay: House) -> None:
     """RFC 3261 13.3.1.4: the 200 again and again for 64*T1, then BYE."""
     alice = relay.alice
     relay.bob.on_invite = answers(1.0)
@@ -151,7 +151,7 @@ async def test_a_never_acknowledges_so_both_are_hung_up(relay: House) -> None:
     assert (end.status, end.hangup_cause) == ("completed", "network_error")
 
 
-async def test_the_bye_of_an_unacknowledged_call_waits_for_the_ack(relay: House) -> None:
+async def test_trunk_case_23_our_bye_waits_for_the_ack_of_our_200(relay: House) -> None:
     """RFC 3261 15: the callee's side sends no BYE before its ACK has come."""
     alice = relay.alice
     relay.bob.on_invite = answers(1.0)
@@ -172,7 +172,7 @@ async def test_the_bye_of_an_unacknowledged_call_waits_for_the_ack(relay: House)
     assert alice.methods() == ["BYE"]
 
 
-async def test_a_disappears(relay: House) -> None:
+async def test_trunk_case_23_an_unanswered_bye_is_cleaned_up(relay: House) -> None:
     call = await talking(relay)
     relay.phones_forget = False
     relay.alice.raw = lambda message, source: None
