@@ -14,7 +14,7 @@ LOG: Final = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 32  # announcements; one more caller gets the final response at once
 LONGEST_S: Final = 20.0  # an announcement whose end is never told is ended all the same
-PROMPT: Final = "unreachable"
+PROMPT: Final = "unknown_caller"
 FINAL_STATUS: Final = 403
 FINAL_REASON: Final = 'Q.850;cause=21;text="Call rejected"'
 

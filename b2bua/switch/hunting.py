@@ -73,6 +73,8 @@ class Hunt:
 
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt that had to wait may still be made."""
+        if attempt.destination == self._only:
+            return True
         return attempt.destination in attempt.trunk.open_destinations(self._now())
 
     def give_up(self) -> None:

@@ -9,6 +9,7 @@ from b2bua.call.events import CallEvent
 from b2bua.call.model import Leg
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
+from b2bua.sip.reliable_provisionals import goes_reliably
 from b2bua.sip.settings import HeaderLines
 from b2bua.switch.call_leg import SipUser, nobody
 from b2bua.switch.in_dialog import InDialog
@@ -53,6 +54,7 @@ class IncomingLeg:
         self._usage: int | None = event.usage
         self._in_dialog = InDialog(self.media_name, endpoint, media)
         self._answer_body = b""  # our answer to the INVITE's offer; b"" where it made none
+        self._offered = False  # our offer has gone out
         self._occupies = True
         usages[event.usage] = self
 
@@ -82,17 +84,32 @@ class IncomingLeg:
         return None
 
     def report_progress(self, status: int, with_media: bool) -> None:
-        """Send a provisional response, `with_media` with our answer to the INVITE's offer."""
+        """Send a provisional response, `with_media` with our answer to the INVITE's offer.
+
+        Where the INVITE made none, our own offer stands in the first that is acknowledged (RFC 3261 13.2.1, 3262 5).
+        """
         body = self._answer_body if with_media else b""
+        if with_media and not body and not self._offered and self._is_acknowledged():
+            body = self._offer()
         self._endpoint.respond(
             self._invite.transaction, status, body=body, content_type="application/sdp" if body else None
         )
 
     def answer(self) -> None:
-        """Answer with 200: with our answer, or where the INVITE made no offer with our own, full one."""
-        self._in_dialog.offer_open = not self._answer_body
-        body = self._answer_body or self._media.offer(self.media_name)
-        self._endpoint.respond(self._invite.transaction, 200, body=body, content_type="application/sdp")
+        """Answer with 200: with our answer, or where the INVITE made no offer with our own, full one, unless that has
+        gone out before."""
+        body = self._answer_body or (b"" if self._offered else self._offer())
+        self._endpoint.respond(
+            self._invite.transaction, 200, body=body, content_type="application/sdp" if body else None
+        )
+
+    def _offer(self) -> bytes:
+        self._offered = self._in_dialog.offer_open = True
+        return self._media.offer(self.media_name)
+
+    def _is_acknowledged(self) -> bool:
+        """Whether a provisional response with a body goes out reliably."""
+        return goes_reliably(self.trunk.policy, self._invite.request, has_body=True, wished=None)
 
     def refuse(self, status: int, headers: HeaderLines = ()) -> None:
         """Give it a final failure at once and let go of everything."""
@@ -127,8 +144,14 @@ class IncomingLeg:
         if act is not None:
             act(self, event)
 
-    def _gone(self, _event: sip.IncomingCancelled | sip.ByeReceived) -> None:
-        """CANCEL or BYE: the user agent has answered it, and the INVITE where that was open."""
+    def _cancelled(self, event: sip.IncomingCancelled) -> None:
+        """The INVITE has had its final response: by a CANCEL, or because nothing went on with the caller."""
+        self.over = True
+        hung_up = event.cause == "cancelled"
+        self.post(happened.LegHungUp(self.leg) if hung_up else happened.LegLost(self.leg))
+
+    def _bye_received(self, _event: sip.ByeReceived) -> None:
+        """A BYE: the user agent has answered it, and the INVITE where that was open."""
         self.over = True
         self.post(happened.LegHungUp(self.leg))
 
@@ -140,7 +163,7 @@ class IncomingLeg:
         self._in_dialog.answer(event)
 
     def _ack_received(self, event: sip.AckReceived) -> None:
-        """An ACK with a body answers the offer of our 200, to the INVITE or to a re-INVITE."""
+        """The answer to an offer of ours, in the ACK of our 200 or the PRACK of a provisional response."""
         if not self._in_dialog.take_answer(event.body, event.content_type) and self.codec is None:
             self.hang_up(BROKEN_ANSWER)
             self.post(happened.LegLost(self.leg))
@@ -157,8 +180,8 @@ class IncomingLeg:
 
 
 _ACTS: Final[Mapping[type, Callable[..., None]]] = {
-    sip.IncomingCancelled: IncomingLeg._gone,
-    sip.ByeReceived: IncomingLeg._gone,
+    sip.IncomingCancelled: IncomingLeg._cancelled,
+    sip.ByeReceived: IncomingLeg._bye_received,
     sip.DialogLost: IncomingLeg._dialog_lost,
     sip.IncomingRequest: IncomingLeg._request,
     sip.AckReceived: IncomingLeg._ack_received,

@@ -9,6 +9,7 @@ from tests.support.service_under_test import service_under_test, trunk
 GAUGES = {
     "maskbridge_live_calls",
     "maskbridge_ready",
+    "maskbridge_sip_connections",
     "maskbridge_trunk_up",
     "maskbridge_trunk_live_calls",
     "maskbridge_trunk_destinations",

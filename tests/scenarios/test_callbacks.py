@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import MASKED, ORG, House
+from storage.errors import StoreUnavailable
+from tests.support.house import MASKED, ONE_TRUNK, ORG, House
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, nothing, rejects, rings
 
 
@@ -186,8 +187,6 @@ async def test_when_every_trunk_is_down_a_is_asked_to_come_back(pair: House) -> 
 
 
 async def test_a_full_trunk_takes_no_call(open_house: Any) -> None:
-    from tests.support.house import ONE_TRUNK
-
     house = await open_house(trunks=ONE_TRUNK + "max_calls = 2\n")
     await paired(house)
     house.bob.on_invite = rings()
@@ -211,8 +210,6 @@ async def test_the_store_is_down(pair: House) -> None:
     pair.take_store_down()
 
     async def refuse(_work: object) -> None:
-        from storage.errors import StoreUnavailable
-
         raise StoreUnavailable("disk full")
 
     pair.store.read = refuse  # type: ignore[method-assign, assignment]

@@ -6,6 +6,7 @@ import pytest
 
 from media.recording.recovery import RecoveredRecording
 from tests.support.house import House
+from tests.support.routes import BILLED, DIALLED
 from tests.support.scripted_phone import answers, nothing, rejects, rings
 
 
@@ -70,6 +71,28 @@ async def test_a_call_that_was_not_bridged_is_failed_and_costs_nothing(open_hous
     assert (cdr.duration_s, cdr.bill_duration_s, cdr.price_paise) == (0, 0, 0)
     assert await following.words(call) == [*before, "failed"]
     assert (await following.wallet()).available_paise == 100_000
+
+
+ARRIVED = {
+    "b dialled": (nothing, 2.0, ["initiated"], "failed"),
+    "b rings": (rings(), 2.0, ["initiated", "ringing"], "failed"),
+    "b's early media": (rings(183, sdp=True), 2.0, ["initiated", "ringing"], "failed"),
+    "bridged": (answers(1.0), 20.0, ["initiated", "ringing", "answered", "bridged"], "completed"),
+}
+
+
+@pytest.mark.parametrize("state", ARRIVED)
+async def test_a_call_that_arrived_is_settled_too(open_house: Any, state: str) -> None:
+    house = await open_house(trunks=BILLED)
+    house.bob.on_invite, after_s, told, status = ARRIVED[state]
+    call = await house.arrive(DIALLED)
+    await house.run(after_s)
+    assert await house.words(call) == told
+    following = await _after_crash(open_house, house)
+    cdr = await following.cdr(call)
+    assert (cdr.direction, cdr.status, cdr.hangup_cause) == ("inbound", status, "system_restart")
+    assert cdr.price_paise == (150 if status == "completed" else 0)
+    assert await following.words(call) == [*told, status]
 
 
 async def test_recovering_twice_changes_nothing(open_house: Any) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from b2bua.sip.events import Provisional
 from tests.support.house import House
-from tests.support.routes import DIALLED, RELAYED, SHOWN
-from tests.support.scripted_phone import BOB, answers
+from tests.support.routes import DIALLED, RELAYED, SHOWN, WEST, peer, route
+from tests.support.scripted_phone import BOB, answers, rings
 
 
 async def test_a_call_is_relayed_from_the_first_ring_to_the_bye(open_house: Any) -> None:
@@ -51,3 +52,18 @@ async def test_a_relayed_call_never_touches_the_store(open_house: Any, monkeypat
         house.bob.hang_up()
         await house.run(1.0)
         assert house.switch.live_calls() == 0
+
+
+async def test_a_call_that_waits_for_its_turn_goes_to_the_route_s_own_destination(open_house: Any) -> None:
+    """The destination is none of the trunk's: that it had to wait for the call rate is no reason to give it up."""
+    east = peer("east", BOB, more="cps = 1").replace(f"{BOB.sip.host}:{BOB.sip.port}", "203.0.113.99:5060")
+    house: House = await open_house(trunks=WEST + east + route())
+    house.bob.on_invite = rings()
+    calls = [await house.arrive(DIALLED), await house.arrive(DIALLED)]
+    assert len(house.bob.invites) == 1
+    await house.run(1.5)
+    assert len(house.bob.invites) == 2
+    for usage in [event.usage for event in house.alice.events if isinstance(event, Provisional)]:
+        house.alice.endpoint.hang_up(usage)
+    for call in calls:
+        await house.relayed(call)

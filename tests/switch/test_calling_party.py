@@ -1,0 +1,68 @@
+"""The caller and the dialled user part of an INVITE, from the headers that trunks use for them."""
+
+import pytest
+
+from b2bua.call.arrival import Caller
+from b2bua.sip.message import Request
+from b2bua.sip.parser import parse_message
+from b2bua.switch.calling_party import caller_of, dialled_user
+from b2bua.switch.trunks import Trunks
+from tests.support.agents import request_from_peer
+from tests.support.configurations import A_TRUNK, config_of
+from tests.support.manual_clock import ManualClock
+
+
+def invite(headers: str = "", uri: str = "sip:+917969002802@192.0.2.1", from_: str | None = None) -> Request:
+    """A peer's INVITE."""
+    content = request_from_peer("INVITE", headers=headers, uri=uri)
+    if from_ is not None:
+        lines = content.decode().split("\r\n")
+        content = "\r\n".join(
+            f"From: {from_};tag=peer" if line.startswith("From:") else line for line in lines
+        ).encode()
+    message = parse_message(content)
+    assert isinstance(message, Request)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("headers", "from_", "caller"),
+    [
+        ("", '"A B" <sip:+919876543210@203.0.113.10>', Caller("+919876543210", "A B")),
+        ("", "<sip:+919876543210;cpc=ordinary@203.0.113.10;user=phone>", Caller("+919876543210")),
+        (
+            "P-Asserted-Identity: <sip:+919123456789@x>",
+            "<sip:+919876543210@203.0.113.10>",
+            Caller("+919123456789"),
+        ),
+        ("P-Asserted-Identity: <tel:+919123456789>", "<sip:anonymous@anonymous.invalid>", Caller("+919123456789")),
+        (
+            'P-Asserted-Identity: "N" <sip:anonymous@x>, <tel:+919123456789>',
+            "<sip:anonymous@anonymous.invalid>",
+            Caller("+919123456789"),
+        ),
+        ("P-Asserted-Identity: rubbish", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210")),
+        ("Privacy: id", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210", withheld=True)),
+        ("Privacy: none", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210")),
+        ("Privacy: header;user", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210", withheld=True)),
+        ("", "<sip:anonymous@anonymous.invalid>", Caller(None, withheld=True)),
+        ("", "<sip:203.0.113.10>", Caller(None, withheld=True)),
+        ("", f"<sip:{'1' * 129}@203.0.113.10>", Caller(None, withheld=True)),
+    ],
+)
+def test_the_caller(headers: str, from_: str, caller: Caller) -> None:
+    assert caller_of(invite(headers, from_=from_)) == caller
+
+
+@pytest.mark.parametrize(
+    ("uri", "user"),
+    [
+        ("sip:+917969002802@192.0.2.1;user=phone", "+917969002802"),
+        ("sip:+917969002802;npdi;rn=5@192.0.2.1", "+917969002802"),
+        ("sip:%2B917969002802@192.0.2.1", "+917969002802"),
+        ("sip:192.0.2.1", "+918000000001"),
+    ],
+)
+def test_the_dialled_user(uri: str, user: str) -> None:
+    (trunk,) = Trunks(config_of(A_TRUNK).trunks, ManualClock())
+    assert dialled_user(invite(uri=uri), trunk) == user
