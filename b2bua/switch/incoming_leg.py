@@ -12,7 +12,7 @@ from b2bua.sip.bodies import session_description
 from b2bua.sip.settings import HeaderLines
 from b2bua.switch.call_leg import SipUser, nobody
 from b2bua.switch.in_dialog import InDialog
-from b2bua.switch.trunks import Trunk
+from b2bua.switch.trunk import Trunk
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import MalformedSdp, PortsExhausted, UnusableSdp
