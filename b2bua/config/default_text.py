@@ -91,7 +91,8 @@ url_signing_key = "file:@URL_SIGNING_KEY@"
 master_key = "file:@MASTER_KEY@"
 
 # A trunk is the way to the telephone network. Without one the API runs and every call is refused. Name, uri and the
-# numbers that the carrier gave you are enough for most; what is commented out shows the defaults.
+# numbers that the carrier gave you are enough for most; what is commented out shows the defaults. Profiles for the
+# usual kinds of carrier: maskbridge profile list
 #
 # [[trunks]]
 # name = "carrier"
@@ -99,7 +100,9 @@ master_key = "file:@MASTER_KEY@"
 # numbers = ["917969002802"]                # the only numbers ever shown to a party
 # addresses = []                            # further addresses or networks its requests come from
 # domain = ""                               # host in request URI, From and To; "": the host of uri
+# from_domain = ""                          # another host in From and the identity headers; "": domain's
 # outbound_proxy = ""                       # "host:port" to send to instead of uri
+# outbound_proxy_route = false              # name the proxy in a Route of each INVITE (loose routing)
 # tls_verify = true                         # whether its certificate must be valid and have its name
 # tls_server_name = ""                      # that name; "": the host of outbound_proxy or uri, domain if that is an IP
 # auth_username = ""                        # our answer to its challenges
@@ -113,7 +116,8 @@ master_key = "file:@MASTER_KEY@"
 # to_format = ""
 # identity_format = ""
 # user_phone = false                        # ;user=phone
-# identity = ["p-asserted-identity"]        # also p-preferred-identity, remote-party-id, diversion
+# uri_scheme = "sip"                        # sip | tel: tel:+91... in place of sip:+91...@domain
+# identity = ["p-asserted-identity"]        # also p-preferred-identity, remote-party-id, diversion, history-info
 # privacy = ""                              # value of the Privacy header
 # reliable_provisional = "supported"        # off | supported | required
 # session_timer_s = 0                       # 0: not asked for, but obeyed

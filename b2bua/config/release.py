@@ -16,10 +16,7 @@ class NotYet:
     missing: str
 
 
-NOT_YET: Final = (
-    NotYet("storage", "encrypt", "encryption of recordings"),
-    NotYet("trunks", "redirects", "following redirects"),
-)
+NOT_YET: Final = (NotYet("storage", "encrypt", "encryption of recordings"),)
 
 
 def effectless(config: Config) -> list[str]:

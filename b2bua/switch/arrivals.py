@@ -40,7 +40,8 @@ from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask, Relayed
 from b2bua.switch.no_books import NoBooks
 from b2bua.switch.settlement import Settlement
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
@@ -187,8 +188,8 @@ class Arrivals:
         caller = self._accept(arrival, call_id)
         if caller is None:
             return
-        via.promise(legs=1, calls=0)
-        hunt = Hunt(means.trunks, via, None, means.clock.monotonic, booked=False, only=only)
+        via.promise(legs=1)
+        hunt = Hunt(means.trunks, via, None, means.clock.monotonic, booked=True, only=only)
         relayed = Relayed(arrival.max_forwards - 1, tells_text=route.caller == "pass")
         headers = compose_routed(target, shown, via.config)
         called = self._called_leg(call_id, hunt, lambda _trunk: headers, relayed)

@@ -11,13 +11,14 @@ from b2bua.call.events import CallEvent, FailureKind
 from b2bua.call.failover import Onward, onward
 from b2bua.call.identity import LegHeaders
 from b2bua.call.model import Leg
+from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
 from b2bua.sip.digest import Credentials
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.headers import RetryAfter
 from b2bua.sip.message import Response
-from b2bua.sip.routing import TransportAddress
+from b2bua.sip.routing import TransportAddress, bracketed
 from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import OutgoingInvite
 from b2bua.switch.call_leg import SipUser, nobody
@@ -25,7 +26,9 @@ from b2bua.switch.call_rate import Pacing, Turn
 from b2bua.switch.hunting import Attempt, Hunt
 from b2bua.switch.in_dialog import InDialog
 from b2bua.switch.reasons import told_reason
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.redirection import redirections
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import MediaError, PortsExhausted, UnusableSdp
@@ -88,6 +91,7 @@ class LegTask:
         self._in_dialog = InDialog(self.media_name, endpoint, media)
         self._usage: int | None = None
         self._destination: TransportAddress | None = None
+        self._request_uri = ""  # what the newest attempt calls
         self._prefer: str | None = None
         self._rang = False
         self._unwanted = False  # hung up: whatever comes, nobody else is tried
@@ -144,9 +148,11 @@ class LegTask:
         trunk, config = attempt.trunk, attempt.trunk.config
         credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
         headers = self._headers_for(trunk)
+        self._early_answers.clear()
+        self._request_uri = attempt.request_uri or headers.request_uri
         self._usage = self._endpoint.invite(
             OutgoingInvite(
-                request_uri=headers.request_uri,
+                request_uri=self._request_uri,
                 from_uri=headers.from_uri,
                 from_display=headers.from_display,
                 to_uri=headers.to_uri,
@@ -154,6 +160,7 @@ class LegTask:
                 headers=headers.headers,
                 body=self._media.offer(self.media_name, self._prefer),
                 credentials=credentials,
+                routes=_routes(config),
                 no_answer_timeout_s=float(config.invite_timeout_s),
                 max_forwards=self._relayed.max_forwards,
                 policy=trunk.policy,
@@ -194,6 +201,28 @@ class LegTask:
         if attempt is None:
             return False
         failed.failovers += 1
+        return self._make(attempt)
+
+    def _follow(self, response: Response) -> bool:
+        """Go where a 3xx sends the call, as far as the trunk's profile lets that be; False where it is a failure."""
+        trunk = self.trunk
+        if trunk.config.redirects != "follow" or self._unwanted or self._rang:
+            return False
+        if not self._hunt.redirect(self._request_uri, redirections(response, trunk)):
+            LOG.warning(
+                "leg %s: trunk %s: %d leads away from the trunk, in a circle or too far, and is not followed",
+                *(self.media_name, trunk.name, response.status),
+            )
+            return False
+        self._usage = None
+        attempt = self._hunt.next()
+        if attempt is None:
+            return False
+        LOG.info("leg %s: trunk %s: %d, trying %s", self.media_name, trunk.name, response.status, attempt)
+        return self._make(attempt)
+
+    def _make(self, attempt: Attempt) -> bool:
+        """Make an attempt after the first; False where it cannot be made."""
         try:
             return self._try(attempt) is None
         except (SipError, MediaError) as error:
@@ -280,6 +309,8 @@ class LegTask:
         self._trunks.alive(self.trunk, self._destination)
         if event.status == 503 and self._destination is not None:
             self._trunks.unavailable(self.trunk, self._destination, _retry_after_s(event.response))
+        if 300 <= event.status <= 399 and self._follow(event.response):
+            return
         reason = told_reason(event.response, with_text=self._relayed.tells_text)
         self._failed(FailureKind.RESPONSE, event.status, reason)
 
@@ -315,6 +346,15 @@ class LegTask:
 
 def _no_note(_trunk: str) -> None:
     """Who takes note when there is no call."""
+
+
+def _routes(config: TrunkConfig) -> tuple[str, ...]:
+    """The Route values of an INVITE (RFC 3261 8.1.2): the outbound proxy, where the profile wants it named."""
+    proxy = config.outbound_proxy
+    if proxy is None or not config.outbound_proxy_route:
+        return ()
+    transport = "" if proxy.transport == "udp" else f";transport={proxy.transport}"
+    return (f"<sip:{bracketed(proxy.host)}:{proxy.port}{transport};lr>",)
 
 
 def _cause_class(kind: FailureKind, status: int | None) -> str:
