@@ -9,6 +9,7 @@ from tests.support.service_under_test import service_under_test, trunk
 GAUGES = {
     "maskbridge_live_calls",
     "maskbridge_ready",
+    "maskbridge_sip_connections",
     "maskbridge_trunk_up",
     "maskbridge_trunk_live_calls",
     "maskbridge_trunk_destinations",
@@ -38,6 +39,9 @@ async def test_every_room_is_told_of_and_what_only_grows_is_a_counter(tmp_path: 
         "maskbridge_journal_given_up",
         "maskbridge_media_packets_relayed",
         "maskbridge_recorder_recording_gap_frames",
+        "maskbridge_sip_connections_accepted",
+        "maskbridge_sip_connections_failed_certificate",
+        "maskbridge_sip_connections_opened",
         "maskbridge_sip_strangers",
         "maskbridge_webhooks_dead",
         "maskbridge_webhooks_delivered",
