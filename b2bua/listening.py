@@ -19,6 +19,17 @@ from b2bua.transport.tls import Identify, TlsContexts, tls_contexts
 from b2bua.transport.udp import UdpTransport, bind_udp
 
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
+_TOLD_FROM_THE_START: Final = (
+    "connections opened",
+    "connections accepted",
+    "connections refused: stranger",
+    "connections failed: refused",
+    "connections failed: timeout",
+    "connections failed: network",
+    "connections failed: certificate",
+    "connections failed: tls",
+)
+"""Counters that are there before they count, so that their first step is seen."""
 
 
 class CannotListen(Exception):
@@ -105,7 +116,7 @@ class SipListeners:
 
     def figures(self) -> Mapping[str, float]:
         """What /metrics shows of them, all listeners together: the connections now, the rest counters."""
-        counted: Counter[str] = Counter()
+        counted: Counter[str] = Counter(dict.fromkeys(_TOLD_FROM_THE_START, 0))
         transports: list[UdpTransport | StreamTransport] = [*self._udp, *self._streams]
         for transport in transports:
             counted.update(transport.counters())

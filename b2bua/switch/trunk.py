@@ -69,7 +69,7 @@ class Trunk:
     def large_destination(self, destination: TransportAddress) -> TransportAddress | None:
         """Where an INVITE too large for UDP goes instead of there: to the same host by TCP, where `destinations` have
         that. None where they do not, or the URI asks for UDP."""
-        if ";transport=" in self.next_hop.text.lower():
+        if self.next_hop.transport_given:
             return None
         candidates = (each for each in self.destinations if each.transport == "tcp" and each.host == destination.host)
         return next(candidates, None)

@@ -1,6 +1,7 @@
 """Stream transports on loopback: what they tell is kept, and a bare peer sends exactly what a test tells it to."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -90,9 +91,14 @@ class StreamBed:
     def local(self) -> TransportAddress:
         return self.transport.local
 
-    async def connect(self, context: ssl.SSLContext | None = None) -> "BarePeer":
-        """A bare peer's connection to it."""
-        reader, writer = await asyncio.open_connection(self.local.host, self.local.port, ssl=context)
+    async def connect(self, context: ssl.SSLContext | None = None, port: int | None = None) -> "BarePeer":
+        """A bare peer's connection to it, from a port that is shared where one is given."""
+        if port is None:
+            reader, writer = await asyncio.open_connection(self.local.host, self.local.port, ssl=context)
+        else:
+            shared = _shared_socket(port)
+            await asyncio.get_running_loop().sock_connect(shared, (self.local.host, self.local.port))
+            reader, writer = await asyncio.open_connection(sock=shared)
         self.peers.append(BarePeer(reader, writer))
         return self.peers[-1]
 
@@ -132,6 +138,11 @@ class BarePeer:
         host, port = self._writer.get_extra_info("sockname")[:2]
         return TransportAddress("tcp", host, port)
 
+    @property
+    def remote_host(self) -> str:
+        """The host of the product's end."""
+        return str(self._writer.get_extra_info("peername")[0])
+
     def send(self, content: bytes) -> None:
         """Write octets."""
         self._writer.write(content)
@@ -152,6 +163,10 @@ class BarePeer:
     def stop_reading(self) -> None:
         """Take nothing more."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is a read transport
+
+    def read_on(self) -> None:
+        """Take again what comes."""
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]  # it is a read transport
 
     def close(self) -> None:
         """Close it."""
@@ -177,9 +192,12 @@ class BareListener:
         self._server: asyncio.Server | None = None
         self.address = TransportAddress("tcp", "127.0.0.1", 0)
 
-    async def open(self, host: str = "127.0.0.1", context: ssl.SSLContext | None = None) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self._took, host, 0, ssl=context)
+    async def open(self, host: str, context: ssl.SSLContext | None, shared: bool) -> None:
+        """Listen, on a port that others may have too where it is `shared`."""
+        if shared:
+            self._server = await asyncio.start_server(self._took, sock=_shared_socket(0), ssl=context)
+        else:
+            self._server = await asyncio.start_server(self._took, host, 0, ssl=context)
         port = self._server.sockets[0].getsockname()[1]
         self.address = TransportAddress("tcp" if context is None else "tls", host, port)
 
@@ -229,14 +247,24 @@ async def stream_bed(
 
 
 @asynccontextmanager
-async def bare_listener(host: str = "127.0.0.1", context: ssl.SSLContext | None = None) -> AsyncIterator[BareListener]:
+async def bare_listener(
+    host: str = "127.0.0.1", context: ssl.SSLContext | None = None, *, shared: bool = False
+) -> AsyncIterator[BareListener]:
     """A bare peer that listens, closed at the end."""
     listener = BareListener()
-    await listener.open(host, context)
+    await listener.open(host, context, shared)
     try:
         yield listener
     finally:
         await listener.close()
+
+
+def _shared_socket(port: int) -> socket.socket:
+    shared = socket.socket()
+    shared.setblocking(False)
+    shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    shared.bind(("127.0.0.1", port))
+    return shared
 
 
 def closed_port(host: str = "127.0.0.1") -> TransportAddress:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections import Counter, deque
 
 import pytest
 
@@ -46,6 +47,29 @@ async def test_many_pipelined_messages_come_in_order_a_chunk_at_a_time() -> None
         peer.send(content)
         await bed.keeper.until(lambda: len(bed.keeper.messages) == 1000)
         assert bed.keeper.numbers() == list(range(1, 1001))
+
+
+@on_both_loops
+async def test_a_flood_gets_one_chunk_in_a_turn_of_the_loop() -> None:
+    loop = asyncio.get_running_loop()
+    turns: Counter[int] = Counter()
+    turn = 0
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        counting.append(loop.call_soon(count))
+
+    counting: deque[asyncio.Handle] = deque(maxlen=1)
+    async with stream_bed() as bed:
+        peer = await bed.connect()
+        bed.keeper.on_message = lambda _message, _source: turns.update([turn])
+        content = b"".join(options(number) for number in range(1, 1001))
+        peer.send(content)
+        count()
+        await bed.keeper.until(lambda: len(bed.keeper.messages) == 1000)
+        counting[0].cancel()
+    assert max(turns.values()) <= CHUNK_OCTETS // len(options(1)) + 1
 
 
 @on_both_loops
@@ -272,6 +296,28 @@ async def test_messages_wait_for_their_connection_and_share_it(host: str) -> Non
 
 
 @on_both_loops
+async def test_a_connection_leaves_from_the_listeners_address() -> None:
+    async with stream_bed("127.0.0.2") as bed, bare_listener() as far:
+        bed.transport.send(options(1), far.address)
+        assert (await far.next()).remote_host == "127.0.0.2"
+
+
+@on_both_loops
+async def test_a_peer_that_vanishes_is_noticed_by_tcp_itself() -> None:
+    async with stream_bed() as bed, bare_listener() as far:
+        bed.transport.send(options(1), far.address)
+        await far.next()
+        await bed.connect()
+        await bed.counted("connections accepted")
+        for connection in bed.transport._all:
+            assert connection._transport is not None
+            its = connection._transport.get_extra_info("socket")
+            assert its.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
+            assert its.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert its.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+@on_both_loops
 async def test_what_we_send_to_a_peers_connection_goes_over_it() -> None:
     async with stream_bed() as bed:
         peer = await bed.connect()
@@ -476,6 +522,41 @@ async def test_closing_lets_what_is_written_go_out() -> None:
         assert bed.transport.counters()["sent after closing"] == 1
         assert bed.transport.connections == 0
         assert bed.keeper.failed == []
+
+
+@on_both_loops
+async def test_closing_waits_for_a_peer_that_takes_what_is_left() -> None:
+    async with bare_listener() as far, stream_bed(limits=StreamLimits(write_buffer_octets=2**30)) as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        await bed.counted("connections opened")
+        peer.stop_reading()
+        large = options(2, b"x" * 60_000)
+        for _ in range(200):
+            bed.transport.send(large, far.address)
+        closing = asyncio.create_task(bed.transport.close())
+        await asyncio.sleep(0)
+        peer.read_on()
+        assert len(await peer.rest()) == len(options(1)) + 200 * len(large)
+        await closing
+
+
+@on_both_loops
+async def test_of_two_connections_with_one_address_the_newer_carries_and_survives_the_older() -> None:
+    async with bare_listener(shared=True) as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        older = await far.next()
+        assert await older.read(len(options(1))) == options(1)
+        newer = await bed.connect(port=far.address.port)
+        await bed.left(2)
+        await bed.counted("connections accepted")
+        bed.transport.send(options(2), far.address)
+        assert await newer.read(len(options(2))) == options(2)
+        older.cut()
+        await bed.left(1)
+        bed.transport.send(options(3), far.address)
+        assert await newer.read(len(options(3))) == options(3)
+        assert far.taken.empty()
 
 
 @on_both_loops

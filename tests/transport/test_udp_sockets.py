@@ -60,6 +60,19 @@ async def test_datagrams_arrive_in_order_with_their_source(host: str) -> None:
 
 
 @on_both_loops
+async def test_trunk_case_22_the_largest_datagram_arrives_whole() -> None:
+    loop = asyncio.get_running_loop()
+    probe = Probe()
+    one, other = await open_udp("127.0.0.1", 0, probe, loop), await open_udp("127.0.0.1", 0, probe, loop)
+    largest = bytes(65_535 - 20 - 8)  # an IP packet is 65,535 octets at most, its and UDP's headers among them
+    one.send(largest, other.local)
+    await probe.until(lambda: len(probe.received_) == 1)
+    assert probe.received_[0][0] == largest
+    one.close()
+    other.close()
+
+
+@on_both_loops
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 async def test_an_icmp_error_names_its_destination_and_the_socket_goes_on(host: str) -> None:
     loop = asyncio.get_running_loop()
