@@ -57,6 +57,7 @@ USER_AGENT: Final = text("1 to 64 printable ASCII characters", r"[\x21-\x7e](?:[
 IDENTITY_HEADER: Final = choice(
     "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion", "history-info"
 )
+DIGEST_ALGORITHMS: Final = ("SHA-512-256", "SHA-256", "MD5")
 DEFAULT_LISTEN: Final = (ListenAddress("udp", "127.0.0.1", 5060),)
 DEFAULT_PORTS: Final = PortRange(20000, 29999)
 DEFAULT_API_LISTEN: Final = HostPort("127.0.0.1", 8080)
@@ -164,6 +165,7 @@ class Trunk:
     register: Annotated[bool, YES_NO] = False
     challenge_username: Annotated[str, text("a user name", longest=128)] = ""
     challenge_password: Annotated[str, SECRET] = field(default="", repr=False)
+    challenge_algorithms: Annotated[tuple[str, ...], several(choice(*DIGEST_ALGORITHMS), 1)] = DIGEST_ALGORITHMS
     number_format: Annotated[str, NUMBER_FORMAT] = "{e164}"
     request_uri_format: Annotated[str, FORMAT_OR_EMPTY] = ""
     from_format: Annotated[str, FORMAT_OR_EMPTY] = ""

@@ -12,7 +12,7 @@ from b2bua.tokens import Tokens
 class Guard:
     """Challenges the requests of peers whose policy asks for proof.
 
-    It keeps one `DigestServer` for each realm and credentials of the configuration, and nothing for a challenge that is
+    It keeps one `DigestServer` for each policy and realm of the configuration, and nothing for a challenge that is
     out: a nonce is a sealed time. What does not prove the password is refused with 403, whoever it names and whatever
     is wrong with it, and is not challenged again; so there is neither an oracle nor a loop.
     """
@@ -22,7 +22,7 @@ class Guard:
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
         self._secret = b""
-        self._servers: dict[tuple[str, Credentials], DigestServer] = {}
+        self._servers: dict[tuple[str, Credentials, tuple[str, ...]], DigestServer] = {}
 
     def judge(self, request: Request, policy: PeerPolicy, realm: str, now: float) -> Rejection | None:
         """The refusal of a request that has not proved enough, None for one that may pass.
@@ -32,7 +32,7 @@ class Guard:
         """
         if policy.challenge is None:
             return None
-        server = self._server(policy.realm or realm, policy.challenge)
+        server = self._server(policy.realm or realm, policy.challenge, policy.algorithms)
         verdict = server.verify(request, now)
         if verdict is Verdict.ACCEPTED:
             return None
@@ -41,9 +41,10 @@ class Guard:
         challenges = server.challenges(now, self._tokens.hex(16), stale=verdict is Verdict.STALE)
         return Rejection(401, reason_phrase(401), tuple([("WWW-Authenticate", text) for text in challenges]))
 
-    def _server(self, realm: str, credentials: Credentials) -> DigestServer:
-        server = self._servers.get((realm, credentials))
+    def _server(self, realm: str, credentials: Credentials, algorithms: tuple[str, ...]) -> DigestServer:
+        key = realm, credentials, algorithms
+        server = self._servers.get(key)
         if server is None:
             self._secret = self._secret or self._tokens.hex(64).encode()
-            server = self._servers[realm, credentials] = DigestServer(realm, credentials, self._secret)
+            server = self._servers[key] = DigestServer(realm, credentials, self._secret, algorithms=algorithms)
         return server

@@ -63,7 +63,7 @@ class PeerPolicy:
     `session_timer_s`: the interval asked for, 0 where none is (a peer's own wish is obeyed all the same);
     `session_timer_min_s`: the shortest that is taken (RFC 4028). `challenge`: what its requests have to prove they
     know before a call of theirs is told; None takes them by their address alone. `realm`: the protection domain they
-    are challenged in, "" for the host that the listener tells.
+    are challenged in, "" for the host that the listener tells; `algorithms`: what with, the preferred first.
     """
 
     reliable_provisional: Literal["off", "supported", "required"] = "supported"
@@ -71,6 +71,7 @@ class PeerPolicy:
     session_timer_min_s: int = 90
     challenge: Credentials | None = None
     realm: str = ""
+    algorithms: tuple[str, ...] = ("SHA-512-256", "SHA-256", "MD5")
 
 
 @dataclass(frozen=True, slots=True)

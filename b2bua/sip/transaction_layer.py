@@ -138,6 +138,12 @@ class TransactionLayer:
         """Whether a request outside a dialog that matches no transaction copies one that does (8.2.2.2)."""
         return merge_key(request) in self._merges
 
+    def forget_merge(self, transaction: ServerTransaction) -> None:
+        """Let what has the same From tag, Call-ID and CSeq as this request be another one, and no copy."""
+        if transaction.merge_key is not None:
+            _drop(self._merges, transaction.merge_key, transaction)
+            transaction.merge_key = None
+
     # Client side.
 
     def send_request(self, request: SentRequest, errand: "Errand", now: float) -> ClientTransaction:

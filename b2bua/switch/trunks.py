@@ -300,6 +300,7 @@ def _policy(config: TrunkConfig) -> PeerPolicy:
         session_timer_min_s=config.session_timer_min_s,
         challenge=challenge,
         realm=config.domain,
+        algorithms=config.challenge_algorithms,
     )
 
 

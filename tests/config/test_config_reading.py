@@ -196,6 +196,8 @@ def test_a_wrong_value_is_a_mistake_of_its_key(text: str, key: str) -> None:
         "dtmf_payload_type = 8",
         "early_media = 'on'",
         "srtp = 'sdes'",
+        "challenge_algorithms = []",
+        "challenge_algorithms = ['SHA-1']",
         "redirects = 'maybe'",
         "options_interval_s = 0.5",
         "invite_timeout_s = 0",

@@ -81,7 +81,7 @@ class Carrier:
         argv = ["kamailio", "-DD", "-f", str(config), "-Y", str(folder), "-w", str(folder), "-m", "64", "-M", "8"]
         child = await Child.start(*argv, log=folder / "kamailio.log")
         children.append(child)
-        await _answering(first, child)
+        await answering(first, child)
         return cls(children, first, first + 1)
 
     async def stop(self) -> None:
@@ -131,7 +131,7 @@ async def _rtpengine(folder: Path, port: int) -> Child:
     return await Child.start(*argv, log=folder / "rtpengine.log")
 
 
-async def _answering(port: int, child: Child) -> None:
+async def answering(port: int, child: Child) -> None:
     """Wait until it answers an OPTIONS."""
     asked = (
         f"OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKready;rport\r\n"

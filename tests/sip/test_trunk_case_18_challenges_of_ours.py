@@ -81,6 +81,16 @@ def test_a_401_has_a_challenge_for_each_algorithm_the_strongest_first() -> None:
     assert bench.user_agent.counters["calls challenged"] == 1
 
 
+def test_a_trunk_s_own_algorithms_are_offered_and_no_other_is_taken() -> None:
+    bench = Bench(policy_of=lambda _source: PeerPolicy(challenge=TRUNK, realm="r", algorithms=("MD5",)))
+    response = challenged(bench)
+    [text] = response.headers.get_fields("WWW-Authenticate")
+    assert AuthValue.parse(text).param("algorithm") == "MD5"
+    stronger = proof(Response(401, None, [("WWW-Authenticate", text.replace("MD5", "SHA-256"))]))
+    assert answer(bench, invite("z9hG4bK2", 2, stronger)).status == 403
+    assert answer(bench, invite("z9hG4bK3", 3, proof(response))).status == 100
+
+
 def test_without_a_domain_the_realm_is_the_host_we_advertise() -> None:
     response = answer(guarded(realm=""), invite())
     assert 'realm="192.0.2.1"' in (response.headers.get("WWW-Authenticate") or "")
@@ -120,10 +130,22 @@ def test_a_retransmitted_invite_with_credentials_makes_one_call() -> None:
     assert told(bench) == ["IncomingInvite"]
 
 
-def test_a_merged_invite_is_482_and_no_second_challenge() -> None:
+def test_a_merged_invite_is_482_once_the_call_is_let_in() -> None:
     bench = guarded()
-    assert answer(bench, invite("z9hG4bK1")).status == 401
-    assert answer(bench, invite("z9hG4bKother")).status == 482
+    value = proof(challenged(bench))
+    assert answer(bench, invite("z9hG4bK2", 2, value)).status == 100
+    assert answer(bench, invite("z9hG4bKother", 2, value)).status == 482
+    assert told(bench) == ["IncomingInvite"]
+
+
+def test_a_proxy_that_answers_for_its_client_without_counting_cseq_up_is_let_in() -> None:
+    bench = guarded()
+    value = proof(challenged(bench))
+    assert answer(bench, invite("z9hG4bK2", 1, value)).status == 100
+    assert told(bench) == ["IncomingInvite"]
+    bench.user_agent.hang_up(1, bench.now)
+    bench.advance(70)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
 def test_credentials_used_before_make_no_call_and_are_challenged_anew() -> None:
