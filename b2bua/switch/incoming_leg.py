@@ -9,7 +9,7 @@ from b2bua.call.events import CallEvent
 from b2bua.call.model import Leg
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
-from b2bua.sip.reliable_provisionals import goes_reliably
+from b2bua.sip.reliable_provisionals import goes_reliably, is_required
 from b2bua.sip.settings import HeaderLines
 from b2bua.switch.call_leg import SipUser, nobody
 from b2bua.switch.in_dialog import InDialog
@@ -89,7 +89,8 @@ class IncomingLeg:
         Where the INVITE made none, our own offer stands in the first that is acknowledged (RFC 3261 13.2.1, 3262 5).
         """
         body = self._answer_body if with_media else b""
-        if with_media and not body and not self._offered and self._is_acknowledged():
+        wanted = with_media or is_required(self._invite.request)
+        if wanted and not self._answer_body and not self._offered and self._is_acknowledged():
             body = self._offer()
         self._endpoint.respond(
             self._invite.transaction, status, body=body, content_type="application/sdp" if body else None
