@@ -20,7 +20,6 @@ GAUGES = {
     "maskbridge_recordings_queue_length",
     "maskbridge_recordings_live",
     "maskbridge_webhooks_in_flight",
-    "maskbridge_sip_connections",
     "maskbridge_media_legs",
     "maskbridge_media_ports_left",
     "maskbridge_media_streams",

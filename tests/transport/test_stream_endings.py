@@ -1,0 +1,138 @@
+"""SIP over TCP on real sockets: how connections and listeners end, and what happens without descriptors."""
+
+import asyncio
+import socket
+
+import pytest
+
+from b2bua.transport.connection import StreamLimits
+from b2bua.transport.stream import StreamTransport, bind_stream
+from tests.support.both_loops import on_both_loops
+from tests.support.stream_bed import BarePeer, Keeper, bare_listener, options, stream_bed
+
+pytestmark = pytest.mark.sockets
+
+
+# The end.
+
+
+@on_both_loops
+async def test_closing_lets_what_is_written_go_out() -> None:
+    async with bare_listener() as far:
+        async with stream_bed() as bed:
+            bed.transport.send(options(1), far.address)
+            peer = await far.next()
+            await bed.counted("connections opened")
+            for number in range(2, 52):
+                bed.transport.send(options(number), far.address)
+            await bed.transport.close()
+            await bed.transport.close()
+            bed.transport.send(options(99), far.address)
+        assert await peer.rest() == b"".join(options(number) for number in range(1, 52))
+        assert bed.transport.counters()["sent after closing"] == 1
+        assert bed.transport.connections == 0
+        assert bed.keeper.failed == []
+
+
+@on_both_loops
+async def test_closing_waits_for_a_peer_that_takes_what_is_left() -> None:
+    async with bare_listener() as far, stream_bed(limits=StreamLimits(write_buffer_octets=2**30)) as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        await bed.counted("connections opened")
+        peer.stop_reading()
+        large = options(2, b"x" * 60_000)
+        for _ in range(200):
+            bed.transport.send(large, far.address)
+        closing = asyncio.create_task(bed.transport.close())
+        await asyncio.sleep(0)
+        peer.read_on()
+        assert len(await peer.rest()) == len(options(1)) + 200 * len(large)
+        await closing
+
+
+@on_both_loops
+async def test_of_two_connections_with_one_address_the_newer_carries_and_survives_the_older() -> None:
+    async with bare_listener(shared=True) as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        older = await far.next()
+        assert await older.read(len(options(1))) == options(1)
+        newer = await bed.connect(port=far.address.port)
+        await bed.left(2)
+        await bed.counted("connections accepted")
+        bed.transport.send(options(2), far.address)
+        assert await newer.read(len(options(2))) == options(2)
+        older.cut()
+        await bed.left(1)
+        bed.transport.send(options(3), far.address)
+        assert await newer.read(len(options(3))) == options(3)
+        assert far.taken.empty()
+
+
+@on_both_loops
+async def test_closing_does_not_wait_for_a_peer_that_takes_nothing() -> None:
+    async with bare_listener() as far, stream_bed(limits=StreamLimits(closing_s=0.03)) as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        await bed.counted("connections opened")
+        peer.stop_reading()
+        for _ in range(200):
+            if not bed.transport.connections:
+                break
+            bed.transport.send(options(2, b"x" * 60_000), far.address)
+        async with asyncio.timeout(2):
+            await bed.transport.close()
+            await bed.left(0)
+
+
+@on_both_loops
+async def test_closing_ends_what_is_being_opened() -> None:
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        await bed.transport.close()
+        assert bed.transport.connections == 0
+        assert bed.keeper.failed == []
+
+
+@on_both_loops
+async def test_a_port_that_is_taken_is_an_error() -> None:
+    async with stream_bed() as bed:
+        with pytest.raises(OSError, match="in use"):
+            bind_stream(bed.local.host, bed.local.port)
+
+
+class NoDescriptors:
+    """A listening socket whose accept fails once for want of descriptors."""
+
+    def __init__(self, real: socket.socket) -> None:
+        self._real = real
+        self.failures = 1
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(24, "Too many open files")
+        return self._real.accept()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+
+@on_both_loops
+async def test_without_descriptors_it_waits_a_second_and_takes_the_connection_then() -> None:
+    bed_keeper = Keeper()
+    loop = asyncio.get_running_loop()
+    async with stream_bed() as bed:
+        scarce = NoDescriptors(bind_stream("127.0.0.1", 0))
+        transport = StreamTransport(scarce, bed_keeper, loop, scheduler=bed.clock)  # type: ignore[arg-type]  # a stand-in
+        reader, writer = await asyncio.open_connection("127.0.0.1", transport.local.port)
+        peer = BarePeer(reader, writer)
+        peer.send(options(1))
+        async with asyncio.timeout(5):
+            while "connections refused: system" not in transport.counters():  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0.002)
+        assert bed_keeper.asked == []
+        bed.clock.advance(1)
+        await bed_keeper.until(lambda: bed_keeper.numbers() == [1])
+        await transport.close()
+        await peer.end()
