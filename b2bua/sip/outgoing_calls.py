@@ -5,7 +5,7 @@ Each has the signature of `usage_table.Action`; `item` is what the input brought
 
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.events import Answered, NoResponse, Provisional, Rejected
-from b2bua.sip.in_dialog import say_bye_in, surface_bye
+from b2bua.sip.in_dialog import close, say_bye_in, surface_bye
 from b2bua.sip.message import Response
 from b2bua.sip.offer_answer import SENT
 from b2bua.sip.reliable_receipt import rseq_of, take_reliable
@@ -128,15 +128,17 @@ def call_again(station: Station, usage: Usage, item: object, now: float) -> None
     usage.setup.transaction = station.send_request(item, errand, now)
 
 
-def reject(station: Station, usage: Usage, item: object, _now: float) -> None:
-    """The final failure, told unless the outcome has been told before."""
+def reject(station: Station, usage: Usage, item: object, now: float) -> None:
+    """The final failure, told unless the outcome has been told before. What the peer asked in the early dialog ends."""
+    close(station, usage, now)
     if isinstance(item, Response) and not usage.outcome_told:
         usage.outcome_told = True
         station.tell(Rejected(usage.number, item.status, item.reason, item))
 
 
-def report_no_response(station: Station, usage: Usage, item: object, _now: float) -> None:
+def report_no_response(station: Station, usage: Usage, item: object, now: float) -> None:
     """The INVITE's transaction has failed; `item` says of what."""
+    close(station, usage, now)
     tell_no_response(station, usage, NoResponse(usage.number, "transport" if item == "transport" else "timeout"))
 
 
@@ -187,6 +189,7 @@ def restart_cancel_wait(station: Station, usage: Usage, _item: object, _now: flo
 
 def destroy_setup(station: Station, usage: Usage, _item: object, now: float) -> None:
     """The 487 never came: the transaction is destroyed (9.1)."""
+    close(station, usage, now)
     tell_no_response(station, usage, NoResponse(usage.number, "timeout"))
     if usage.setup is not None:
         station.layer.give_up(usage.setup.transaction, now)

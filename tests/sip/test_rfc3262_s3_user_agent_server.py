@@ -1,7 +1,5 @@
 """RFC 3262 section 3: provisional responses to a peer's INVITE that we send reliably."""
 
-from dataclasses import dataclass, field
-
 import pytest
 
 from b2bua.sip import reliable_provisionals as r
@@ -10,97 +8,18 @@ from b2bua.sip.events import (
     AckReceived,
     ByeReceived,
     IncomingCancelled,
-    IncomingInvite,
     IncomingRequest,
     IncomingRequestEnded,
-    UsageEnded,
-    UserAgentEvent,
 )
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import PeerPolicy
-from tests.support.agents import NOTHING_HELD, OFFER, Bench, request_from_peer
+from tests.support.agents import OFFER, Bench, request_from_peer
+from tests.support.early_dialogs import Arrival, only, statuses
 
 OFF = PeerPolicy(reliable_provisional="off")
 SUPPORTED = PeerPolicy()
 REQUIRED = PeerPolicy(reliable_provisional="required")
-SDP = "application/sdp"
 RESENT_AT = [0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
-
-
-def statuses(messages: list[Request | Response]) -> list[int]:
-    return [message.status for message in messages if isinstance(message, Response)]
-
-
-@dataclass
-class Arrival:
-    """A peer's call, and what the two say to each other."""
-
-    headers: str = "Supported: 100rel"
-    policy: PeerPolicy = SUPPORTED
-    body: str = "v=0"
-    bench: Bench = field(init=False)
-    told: list[UserAgentEvent] = field(default_factory=list)
-    tag: str | None = None
-    cseq: int = 1
-
-    def __post_init__(self) -> None:
-        self.bench = Bench(policy_of=lambda _source: self.policy)
-        self.bench.receive(request_from_peer("INVITE", headers=self.headers, body=self.body))
-        [event] = self.bench.events()
-        assert isinstance(event, IncomingInvite)
-        self.usage, self.transaction = event.usage, event.transaction
-
-    def respond(
-        self, status: int, body: bytes = b"", *, to: int | None = None, reliable: bool | None = None
-    ) -> list[Request | Response]:
-        """Our user's response; what goes out."""
-        transaction = self.transaction if to is None else to
-        kind = SDP if body else None
-        self.bench.user_agent.respond(
-            transaction, status, self.bench.now, body=body, content_type=kind, reliable=reliable
-        )
-        return self.see(self.bench.take_sent())
-
-    def see(self, messages: list[Request | Response]) -> list[Request | Response]:
-        """Remember our tag."""
-        for message in messages:
-            if isinstance(message, Response) and message.to_tag:
-                self.tag = message.to_tag
-        return messages
-
-    def ask(
-        self, method: str, *, headers: str = "", body: str = "", cseq: int | None = None
-    ) -> list[Request | Response]:
-        """The peer's next request in the dialog; what comes back."""
-        self.cseq += 1
-        branch = f"z9hG4bK{self.cseq}{method}"
-        content = request_from_peer(method, to_tag=self.tag, cseq=self.cseq, branch=branch, headers=headers, body=body)
-        return self.see(self.bench.receive(content))
-
-    def prack(self, response: Request | Response, *, body: str = "", shift: int = 0) -> list[Request | Response]:
-        """PRACK of one of our responses."""
-        assert isinstance(response, Response)
-        assert response.rseq is not None
-        return self.ask("PRACK", headers=f"RAck: {response.rseq + shift} {response.cseq.number} INVITE", body=body)
-
-    def ack(self) -> None:
-        """Of a 2xx to the first INVITE."""
-        self.bench.receive(request_from_peer("ACK", to_tag=self.tag, branch="z9hG4bKack"))
-
-    def events(self) -> list[UserAgentEvent]:
-        return self.bench.events()
-
-    def end(self) -> None:
-        """All is over and nothing is left."""
-        self.bench.advance(300)
-        assert isinstance(self.events()[-1], UsageEnded)
-        assert self.bench.user_agent.table_sizes() == NOTHING_HELD
-
-
-def only(messages: list[Request | Response]) -> Response:
-    [response] = messages
-    assert isinstance(response, Response)
-    return response
 
 
 def is_reliable(response: Response) -> bool:
@@ -374,7 +293,7 @@ def test_cancel_with_a_prack_outstanding(held: bool) -> None:
     arrival.respond(183, OFFER)
     if held:
         arrival.respond(200)
-    assert statuses(arrival.bench.receive(request_from_peer("CANCEL"))) == [200, 487]
+    assert statuses(arrival.cancel()) == [200, 487]
     assert arrival.events() == [IncomingCancelled(arrival.usage)]
     arrival.bench.receive(request_from_peer("ACK", to_tag=arrival.tag))
     assert arrival.bench.advance(40) == []

@@ -7,36 +7,15 @@ from b2bua.sip.events import Answered, ByeReceived, Provisional, Rejected, Usage
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import PeerPolicy, UserAgentLimits
 from tests.support.agents import NOTHING_HELD, Bench, answer_to, in_dialog_from_peer
+from tests.support.early_dialogs import reliable, the_prack
 
 OFF = PeerPolicy(reliable_provisional="off")
 REQUIRED = PeerPolicy(reliable_provisional="required")
 SDP = "v=0"
 
 
-def reliable(
-    invite: Request,
-    rseq: int | str,
-    *,
-    status: int = 183,
-    tag: str = "peer",
-    headers: str = "",
-    body: str = "",
-    **more: str,
-) -> bytes:
-    """A reliable provisional response of the peer."""
-    lines = f"Require: 100rel\nRSeq: {rseq}\n{headers}"
-    return answer_to(invite, status, to_tag=tag, headers=lines, body=body, **more)
-
-
 def pracks(messages: list[Request | Response]) -> list[Request]:
     return [message for message in messages if isinstance(message, Request) and message.method == "PRACK"]
-
-
-def the_prack(messages: list[Request | Response]) -> Request:
-    [prack] = messages
-    assert isinstance(prack, Request)
-    assert prack.method == "PRACK"
-    return prack
 
 
 def over(bench: Bench) -> None:
