@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from b2bua.sip.bodies import session_description
 from b2bua.sip.errors import SipError
 from b2bua.sip.settings import RELIABLE_PROVISIONALS
 from b2bua.sip.timers import T1_S
@@ -48,9 +49,11 @@ class Announcing:
 
     `unacknowledged`: the response that has had no PRACK, and `rseq` its number, the last one used. `queue`: what
     follows it. `held`: the 2xx that has to wait. `heard`: a PRACK has come, so that the peer knows the dialog.
+    `described`: one of them had a session description, and no other response to the INVITE may have one.
     """
 
     __slots__ = (
+        "described",
         "heard",
         "held",
         "interval_s",
@@ -72,6 +75,7 @@ class Announcing:
         self.queue: deque[Response] = deque()
         self.held: Response | None = None
         self.heard = False
+        self.described = False
         self.interval_s = 0.0
         self.running: dict[str, int] = {}
 
@@ -85,7 +89,12 @@ class Announcing:
     def must_precede_2xx(self) -> bool:
         """Whether a 2xx has to wait: for the PRACK of a session description, or for the answer to an offer in one."""
         waiting = (self.unacknowledged, *self.queue)
-        return self.state == PRACK_OPEN or any(response is not None and response.body for response in waiting)
+        return self.state == PRACK_OPEN or any(response is not None and describes(response) for response in waiting)
+
+
+def describes(response: Response) -> bool:
+    """Whether it has a session description."""
+    return bool(session_description(response.headers.get("Content-Type"), response.body))
 
 
 Action = Callable[["Station", Announcing, "Response | None", float], None]
@@ -105,23 +114,27 @@ def goes_reliably(policy: PeerPolicy, invite: Request, *, has_body: bool, wished
     """
     if policy.reliable_provisional == "off":
         return False
-    if _has_option(invite, required=True):
+    if is_required(invite):
         return True
-    if not _has_option(invite, required=False):
+    if not is_offered(invite):
         return False
     if wished is not None:
         return wished
     return has_body or policy.reliable_provisional == "required"
 
 
+def is_required(invite: Request) -> bool:
+    """Whether the INVITE's sender takes none but reliable provisional responses."""
+    try:
+        return any(tag.lower() == RELIABLE_PROVISIONALS for tag in invite.require)
+    except SipError:
+        return False
+
+
 def is_offered(invite: Request) -> bool:
     """Whether the INVITE says that its sender acknowledges reliable provisional responses."""
-    return _has_option(invite, required=True) or _has_option(invite, required=False)
-
-
-def _has_option(invite: Request, *, required: bool) -> bool:
     try:
-        return any(tag.lower() == RELIABLE_PROVISIONALS for tag in (invite.require if required else invite.supported))
+        return is_required(invite) or any(tag.lower() == RELIABLE_PROVISIONALS for tag in invite.supported)
     except SipError:
         return False
 
@@ -232,7 +245,7 @@ def _duration_s(announcing: Announcing, timer: str) -> float:
 def hold(announcing: Announcing, answer: Response) -> None:
     """Keep a 2xx back until `released`; of what is queued only a session description still goes out before it."""
     announcing.held = answer
-    announcing.queue = deque(response for response in announcing.queue if response.body)
+    announcing.queue = deque(response for response in announcing.queue if describes(response))
 
 
 def released(announcing: Announcing) -> Response | None:

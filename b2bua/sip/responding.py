@@ -17,6 +17,7 @@ from b2bua.sip.reliable_provisionals import (
     PROVISIONAL,
     SENT_FINAL,
     Announcing,
+    describes,
     goes_reliably,
     hold,
     released,
@@ -40,6 +41,9 @@ def respond(
         return
     if transaction is usage.arrival and 100 < response.status < 300:
         _make_dialog(station, transaction, usage)
+    announcing = _announcing_of(usage, transaction)
+    if announcing is not None and announcing.described and response.status < 300 and describes(response):
+        _strip(response)
     if response.status < 300:
         usage.describe(response.body, response.headers.get("Content-Type"))
     if transaction.request.method == "INVITE" and _is_sent_otherwise(
@@ -47,6 +51,13 @@ def respond(
     ):
         return
     _send(station, transaction, usage, response, now)
+
+
+def _strip(response: Response) -> None:
+    """Take out the session description, which a reliable provisional response has given already (RFC 6337 3.1.1): an
+    UPDATE may have changed the session since."""
+    response.body = b""
+    response.headers.remove("Content-Type")
 
 
 def _is_awaited(usage: Usage, transaction: ServerTransaction) -> bool:
@@ -81,9 +92,13 @@ def _is_sent_otherwise(
     ):
         return False
     response.render()
+    if not (invite.body or describes(response) or (announcing is not None and announcing.described)):
+        station.counters["provisionals without the offer they would have to make"] += 1
+        return True
     if announcing is None:
         announcing = usage.announcing = Announcing(usage, transaction)
-    if response.body:
+    if describes(response):
+        announcing.described = True
         _described(usage, transaction)
     take(station, announcing, PROVISIONAL, now, response)
     return True

@@ -320,8 +320,10 @@ class UserAgent:
         A provisional response of 101-199 goes reliably, as RFC 3262 has it, where the INVITE requires that; where the
         INVITE supports it, as `reliable` says: None when it has a body (or the peer's policy requires it), True, or
         False never. One goes out when the one before has been acknowledged, and a 2xx when no session description waits
-        for that; unacknowledged for 64*T1, the call ends with 504 and IncomingCancelled("no_prack"). Raises SipError
-        when it cannot be written.
+        for that; unacknowledged for 64*T1, the call ends with 504 and IncomingCancelled("no_prack"). The first with a
+        body gives the answer, so that any later response to the INVITE goes without its own; of an INVITE without an
+        offer it makes the offer, and one that would have to and has no body is not sent. Raises SipError when it cannot
+        be written.
         """
         station = self._station
         found = station.layer.server_numbered(transaction)

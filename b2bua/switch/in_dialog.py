@@ -28,8 +28,11 @@ class InDialog:
         self._endpoint = endpoint
         self._media = media
 
-    def answer(self, event: sip.IncomingRequest) -> None:
-        """Answer a request: an offer by an answer, a re-INVITE without one by our full offer, anything else by 200."""
+    def answer(self, event: sip.IncomingRequest) -> bool:
+        """Answer a request: an offer by an answer, a re-INVITE without one by our full offer, anything else by 200.
+
+        Whether an offer was answered, so that what the session was before counts no more.
+        """
         method = event.request.method
         offer = session_description(event.request.headers.get("Content-Type"), event.request.body)
         if method not in _NEGOTIATING:
@@ -41,16 +44,18 @@ class InDialog:
             self.offer_open = self.offer_open or bool(body)
             self._endpoint.respond(event.transaction, 200, body=body, content_type=_SDP_TYPE if body else None)
         else:
-            self._answer_offer(event.transaction, offer)
+            return self._answer_offer(event.transaction, offer)
+        return False
 
-    def _answer_offer(self, transaction: int, offer: bytes) -> None:
+    def _answer_offer(self, transaction: int, offer: bytes) -> bool:
         try:
             answer = self._media.answer_offer(self.media_name, offer)
         except UnusableSdp as error:
             LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
             self._endpoint.respond(transaction, 488)
-        else:
-            self._endpoint.respond(transaction, 200, body=answer, content_type=_SDP_TYPE)
+            return False
+        self._endpoint.respond(transaction, 200, body=answer, content_type=_SDP_TYPE)
+        return True
 
     def take_answer(self, body: bytes, content_type: str | None) -> bool:
         """Take the answer to an offer that our 200 made, as an ACK brings it; False where it cannot be used.

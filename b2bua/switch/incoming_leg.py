@@ -9,6 +9,7 @@ from b2bua.call.events import CallEvent
 from b2bua.call.model import Leg
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
+from b2bua.sip.reliable_provisionals import is_required
 from b2bua.sip.settings import HeaderLines
 from b2bua.switch.call_leg import SipUser, nobody
 from b2bua.switch.in_dialog import InDialog
@@ -53,6 +54,7 @@ class IncomingLeg:
         self._usage: int | None = event.usage
         self._in_dialog = InDialog(self.media_name, endpoint, media)
         self._answer_body = b""  # our answer to the INVITE's offer; b"" where it made none
+        self._offered = False  # a provisional response, which has to be reliable, has made our offer
         self._occupies = True
         usages[event.usage] = self
 
@@ -84,15 +86,25 @@ class IncomingLeg:
     def report_progress(self, status: int, with_media: bool) -> None:
         """Send a provisional response, `with_media` with our answer to the INVITE's offer."""
         body = self._answer_body if with_media else b""
+        if not self._answer_body and is_required(self._invite.request):
+            body = self._offer()  # the first reliable response has to make it (RFC 3262 section 5)
         self._endpoint.respond(
             self._invite.transaction, status, body=body, content_type="application/sdp" if body else None
         )
 
     def answer(self) -> None:
         """Answer with 200: with our answer, or where the INVITE made no offer with our own, full one."""
-        self._in_dialog.offer_open = not self._answer_body
-        body = self._answer_body or self._media.offer(self.media_name)
-        self._endpoint.respond(self._invite.transaction, 200, body=body, content_type="application/sdp")
+        body = self._answer_body or self._offer()
+        self._endpoint.respond(
+            self._invite.transaction, 200, body=body, content_type="application/sdp" if body else None
+        )
+
+    def _offer(self) -> bytes:
+        """Our own, full offer, the first time; its answer comes with the PRACK or the ACK."""
+        if self._offered:
+            return b""
+        self._offered = self._in_dialog.offer_open = True
+        return self._media.offer(self.media_name)
 
     def refuse(self, status: int, headers: HeaderLines = ()) -> None:
         """Give it a final failure at once and let go of everything."""
@@ -140,7 +152,7 @@ class IncomingLeg:
         self._in_dialog.answer(event)
 
     def _ack_received(self, event: sip.AckReceived) -> None:
-        """An ACK with a body answers the offer of our 200, to the INVITE or to a re-INVITE."""
+        """An ACK or PRACK with a body answers the offer of our response, to the INVITE or to a re-INVITE."""
         if not self._in_dialog.take_answer(event.body, event.content_type) and self.codec is None:
             self.hang_up(BROKEN_ANSWER)
             self.post(happened.LegLost(self.leg))

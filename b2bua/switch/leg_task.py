@@ -92,6 +92,7 @@ class LegTask:
         self._rang = False
         self._unwanted = False  # hung up: whatever comes, nobody else is tried
         self._early_answers: dict[str, bytes] = {}  # the SDP of each early dialog, by its To-tag
+        self._changed: str | None = None  # the To-tag of the early dialog whose session an UPDATE has changed since
         self._profile: LegProfile | None = None  # what the media leg is open with
 
     @property
@@ -264,10 +265,8 @@ class LegTask:
             self.hang_up(None)
             return
         answer = session_description(event.response.headers.get("Content-Type"), event.body)
-        if not answer:
-            answer = self._early_answers.get(event.response.to_tag or "", b"")
         try:
-            self.codec = self._media.apply_answer(self.media_name, answer).codec
+            self.codec = self._agree(answer, event.response.to_tag or "")
         except UnusableSdp as error:
             LOG.warning("leg %s: answered with an SDP that cannot be used: %s", self.media_name, error)
             self.hang_up('Q.850;cause=65;text="Bearer capability not implemented"')
@@ -275,6 +274,14 @@ class LegTask:
             self.post(happened.LegFailed(self.leg, FailureKind.MEDIA, event.status, self._rang))
             return
         self.post(happened.LegAnswered(self.leg, event.status, self.codec))
+
+    def _agree(self, answer: bytes, tag: str) -> str:
+        """Take the answer of a 2xx, or without one that of its own early dialog, unless what was agreed there has been
+        changed since. Returns the codec's name; raises UnusableSdp."""
+        agreed = self._media.codec(self.media_name)
+        if not answer and tag == self._changed and agreed is not None:
+            return agreed
+        return self._media.apply_answer(self.media_name, answer or self._early_answers.get(tag, b"")).codec
 
     def _rejected(self, event: sip.Rejected) -> None:
         self._trunks.alive(self.trunk, self._destination)
@@ -304,7 +311,8 @@ class LegTask:
         self.part()
 
     def _request(self, event: sip.IncomingRequest) -> None:
-        self._in_dialog.answer(event)
+        if self._in_dialog.answer(event):
+            self._changed = event.request.from_tag
 
     def _ack_received(self, event: sip.AckReceived) -> None:
         self._in_dialog.take_answer(event.body, event.content_type)

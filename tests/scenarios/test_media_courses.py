@@ -140,7 +140,7 @@ async def test_early_media_that_cannot_be_used_is_only_ringing(house: House) -> 
     house.alice.on_invite = answers(1.0)
 
     def behave(phone: Phone, _event: object) -> None:
-        phone.respond(183, b"no description")
+        phone.respond(183, b"no description", reliable=False)
         phone.clock.call_later(3.0, phone.answer)
 
     house.bob.on_invite = behave

@@ -348,6 +348,29 @@ def test_an_offer_of_ours_is_answered_in_the_prack() -> None:
     assert statuses(arrival.respond(200)) == [200]
 
 
+@pytest.mark.parametrize("after", [183, 200])
+def test_no_later_response_describes_the_session_once_more(after: int) -> None:
+    arrival = Arrival("Require: 100rel")
+    arrival.prack(only(arrival.respond(183, OFFER)))
+    later = only(arrival.respond(after, OFFER))
+    assert (later.status, later.body, later.content_type) == (after, b"", None)
+
+
+def test_a_session_description_that_went_unreliably_is_given_again() -> None:
+    arrival = Arrival()
+    arrival.respond(183, OFFER, reliable=False)
+    assert only(arrival.respond(200, OFFER)).body == OFFER
+
+
+def test_what_would_have_to_make_an_offer_and_has_none_is_not_sent() -> None:
+    arrival = Arrival("Require: 100rel", body="")
+    assert arrival.respond(180) == []
+    first = only(arrival.respond(183, OFFER))
+    assert is_reliable(first)
+    arrival.prack(first, body="v=0")
+    assert is_reliable(only(arrival.respond(180)))
+
+
 # A re-INVITE may require it too.
 
 

@@ -344,7 +344,8 @@ def test_ours_of_a_call_that_we_get_once_the_peer_has_acknowledged_what_was_sent
         "1 UPDATE",
     )
     arrival.bench.receive(answer_to(update, 200, body="v=0"))
-    later = only(arrival.respond(183, OFFER))
+    later = only(arrival.respond(183, reliable=True))
+    assert later.body == b"", "the answer has been given"
     assert arrival.request("UPDATE") == []
     arrival.prack(later)
     assert len(arrival.request("UPDATE")) == 1

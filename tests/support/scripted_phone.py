@@ -241,7 +241,9 @@ class Phone:
         self.usage = self.endpoint.invite(OutgoingInvite(**{**values, **changes}))  # type: ignore[arg-type]
         return self.usage
 
-    def respond(self, status: int, body: bytes = b"", *, to: IncomingInvite | None = None) -> None:
+    def respond(
+        self, status: int, body: bytes = b"", *, to: IncomingInvite | None = None, reliable: bool | None = None
+    ) -> None:
         """A response to the INVITE, the newest or the one given, with all of the persona's headers."""
         transaction = self._transaction if to is None else to.transaction
         assert transaction is not None, f"{self.persona.word} has not been called"
@@ -251,6 +253,7 @@ class Phone:
             headers=self.persona.headers,
             body=body,
             content_type="application/sdp" if body else None,
+            reliable=reliable,
         )
 
     def answer(self, *payload_types: int, to: IncomingInvite | None = None) -> None:
