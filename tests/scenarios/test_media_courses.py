@@ -7,8 +7,8 @@ import pytest
 from b2bua.call.errors import CapacityExhausted
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
-from tests.support.agents import answer_to
-from tests.support.house import ONE_TRUNK, OURS, House
+from tests.support.house import ONE_TRUNK, House
+from tests.support.raw_dialog import raw_call
 from tests.support.scripted_phone import PCMA, PCMU, Phone, answers, rings
 
 SDP = "Content-Type: application/sdp"
@@ -245,78 +245,10 @@ async def test_b_s_media_moves_to_another_port(house: House) -> None:
     await house.ended(call)
 
 
-class RawBob:
-    """B's phone by hand: a dialog whose every message the test writes."""
-
-    def __init__(self, phone: Phone) -> None:
-        self.phone = phone
-        self.got: list[Request | Response] = []
-        self._cseq = 0
-        phone.raw = self._take
-
-    def _take(self, message: Request | Response, source: TransportAddress) -> None:
-        self.got.append(message)
-        if isinstance(message, Request) and message.method in ("BYE", "CANCEL"):
-            self.phone.send(answer_to(message, 200, to_tag="one"), source)
-        if isinstance(message, Request) and message.method == "CANCEL":
-            self.respond(487, "one")
-
-    def respond(self, status: int, tag: str, *, port: int | None = None) -> None:
-        """A response to the INVITE under a To-tag, with SDP where a port is given."""
-        assert self.phone.invite is not None
-        at = self.phone.persona.sip
-        body = "" if port is None else self.phone.persona.sdp(port=port).decode()
-        content = answer_to(
-            self.phone.invite,
-            status,
-            to_tag=tag,
-            contact=f"<sip:bobby-{tag}@{at.host}:{at.port}>",
-            headers=SDP if body else "",
-            body=body,
-        )
-        self.phone.send(content, OURS)
-
-    def request(self, method: str, tag: str, *, body: str = "", cseq: int | None = None) -> None:
-        """A request in the dialog with that tag."""
-        invite = self.phone.invite
-        assert invite is not None
-        at = self.phone.persona.sip
-        if method != "ACK":
-            self._cseq += 1
-        lines = [
-            f"{method} sip:{OURS.host}:{OURS.port} SIP/2.0",
-            f"Via: SIP/2.0/UDP {at.host}:{at.port};branch=z9hG4bKbobby{method}{self._cseq}",
-            "Max-Forwards: 70",
-            f"From: {invite.headers.get('To')};tag={tag}",
-            f"To: {invite.headers.get('From')}",
-            f"Call-ID: {invite.call_id}",
-            f"CSeq: {cseq or self._cseq} {method}",
-            f"Contact: <sip:bobby-{tag}@{at.host}:{at.port}>",
-            *([SDP] if body else []),
-            f"Content-Length: {len(body)}",
-            "",
-            body,
-        ]
-        self.phone.send("\r\n".join(lines).encode(), OURS)
-
-    def tags(self, method: str) -> list[str | None]:
-        """The To-tags of the requests of a method that came."""
-        return [each.to_tag for each in self.got if isinstance(each, Request) and each.method == method]
-
-
-async def _raw_call(house: House) -> tuple[Any, RawBob]:
-    house.alice.on_invite = answers(1.0)
-    bob = RawBob(house.bob)
-    call = await house.place()
-    await house.until(lambda: house.bob.invite)
-    await house.run(0.1)
-    return call, bob
-
-
 async def test_trunk_case_07_an_offerless_re_invite_gets_our_full_offer_and_its_answer_from_the_ack(
     house: House,
 ) -> None:
-    call, bob = await _raw_call(house)
+    call, bob = await raw_call(house)
     bob.respond(200, "one", port=42000)
     await house.until(lambda: house.state(call) == "bridged")
     bob.request("INVITE", "one")
@@ -339,7 +271,7 @@ async def test_trunk_case_07_an_offerless_re_invite_gets_our_full_offer_and_its_
 
 
 async def test_early_media_from_several_to_tags_and_the_200_of_one(house: House) -> None:
-    call, bob = await _raw_call(house)
+    call, bob = await raw_call(house)
     bob.respond(183, "one", port=42000)
     await house.run(0.5)
     bob.respond(183, "two", port=42100)
@@ -366,7 +298,7 @@ async def test_early_media_from_several_to_tags_and_the_200_of_one(house: House)
 
 
 async def test_the_answer_without_sdp_of_another_fork_than_the_early_media_s(house: House) -> None:
-    call, bob = await _raw_call(house)
+    call, bob = await raw_call(house)
     bob.respond(183, "one", port=42000)
     await house.run(0.5)
     bob.respond(200, "two")
@@ -377,7 +309,7 @@ async def test_the_answer_without_sdp_of_another_fork_than_the_early_media_s(hou
 
 
 async def test_a_200_without_sdp_takes_the_one_of_its_own_dialog_though_a_later_fork_spoke(house: House) -> None:
-    call, bob = await _raw_call(house)
+    call, bob = await raw_call(house)
     bob.respond(183, "one", port=42000)
     await house.run(0.5)
     bob.respond(183, "two", port=42100)
@@ -398,7 +330,7 @@ async def test_a_200_without_sdp_takes_the_one_of_its_own_dialog_though_a_later_
 
 
 async def test_a_repeated_200_gets_the_same_ack_and_changes_nothing(house: House) -> None:
-    call, bob = await _raw_call(house)
+    call, bob = await raw_call(house)
     for _ in range(4):
         bob.respond(200, "one", port=42000)
         await house.run(0.5)

@@ -79,6 +79,17 @@ CASES = (
         "plain answer of B, SRTP required", "answers", "answers", "failed", "b_unreachable", A_ONLY, srtp_b="required"
     ),
     Case(
+        "reliable 183 of B",
+        ENDS,
+        "answers_after_reliable_183",
+        "completed",
+        "normal",
+        TALKED,
+        hold_a_ms=4000,
+        hears=True,
+    ),
+    Case("reliable 183 of A", "answers_after_reliable_183", ENDS, "completed", "normal", TALKED, party="b"),
+    Case(
         "A hangs up while B rings", ENDS, "rings_until_cancelled", "failed", "a_hangup_before_bridge", A_ONLY, party="a"
     ),
     Case("200 of B crosses our CANCEL", ENDS, "answers_as_cancel_comes", "failed", "a_hangup_before_bridge", A_ONLY),

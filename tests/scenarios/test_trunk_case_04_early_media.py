@@ -1,0 +1,113 @@
+"""Hard case 4: early media from several To-tags, and a 200 that has another SDP or none, all of it reliable.
+
+The same with provisional responses that are not reliable is in test_media_courses.
+"""
+
+from b2bua.sip.routing import TransportAddress
+from tests.support.house import House
+from tests.support.raw_dialog import RawBob, raw_call
+
+
+def ears(house: House, *ports: int) -> dict[int, list[bytes]]:
+    """What arrives at these ports of Bob's."""
+    heard: dict[int, list[bytes]] = {port: [] for port in ports}
+    for port in ports:
+        at = TransportAddress("udp", house.bob.persona.media_host, port)
+        house.media_network.attach(at, lambda content, _source, _to, port=port: heard[port].append(content))
+    return heard
+
+
+async def speak(house: House) -> None:
+    house.alice.speak()
+    await house.run(2.0)
+
+
+def contacts(bob: RawBob) -> list[tuple[str | None, str]]:
+    """The To-tag and request URI of each PRACK."""
+    return [(prack.to_tag, prack.request_uri) for prack in bob.requests("PRACK")]
+
+
+async def test_each_fork_has_its_own_prack_and_the_200_without_sdp_takes_that_of_its_dialog(house: House) -> None:
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100, rseq=500)
+    await house.run(0.2)
+    bob.respond(183, "two", port=42200, rseq=7)
+    await house.run(0.2)
+    bob.respond(180, "one", rseq=501)
+    await house.run(0.2)
+    at = house.bob.persona.sip
+    uri = f"sip:bobby-{{}}@{at.host}:{at.port}"
+    assert contacts(bob) == [("one", uri.format("one")), ("two", uri.format("two")), ("one", uri.format("one"))]
+    assert [str(prack.rack) for prack in bob.requests("PRACK")] == ["500 1 INVITE", "7 1 INVITE", "501 1 INVITE"]
+    heard = ears(house, 42100, 42200)
+    bob.respond(200, "one")
+    await house.until(lambda: house.state(call) == "bridged")
+    await speak(house)
+    assert heard[42100]
+    assert not heard[42200]
+    bob.request("BYE", "one")
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("completed", "normal", "b")
+
+
+async def test_the_sdp_of_the_200_replaces_that_of_a_reliable_183(house: House) -> None:
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100, rseq=1)
+    await house.run(0.2)
+    heard = ears(house, 42100, 42200)
+    bob.respond(200, "one", port=42200)
+    await house.until(lambda: house.state(call) == "bridged")
+    await speak(house)
+    assert heard[42200]
+    assert not heard[42100]
+    bob.request("BYE", "one")
+    await house.ended(call)
+
+
+async def test_one_fork_reliably_and_another_unreliably(house: House) -> None:
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100, rseq=1)
+    bob.respond(183, "two", port=42200)
+    await house.run(0.2)
+    assert bob.tags("PRACK") == ["one"]
+    heard = ears(house, 42100, 42200)
+    bob.respond(200, "two")
+    await house.until(lambda: house.state(call) == "bridged")
+    await speak(house)
+    assert heard[42200]
+    assert not heard[42100]
+    bob.request("BYE", "two")
+    await house.ended(call)
+
+
+async def test_an_update_before_the_200_is_what_a_200_without_sdp_confirms(house: House) -> None:
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100, rseq=1)
+    await house.run(0.2)
+    moved = house.bob.persona.sdp(port=42300, version=2).decode()
+    bob.request("UPDATE", "one", body=moved)
+    await house.run(0.2)
+    [answer] = bob.answers("UPDATE")
+    assert (answer.status, b"m=audio" in answer.body) == (200, True)
+    heard = ears(house, 42100, 42300)
+    bob.respond(200, "one")
+    await house.until(lambda: house.state(call) == "bridged")
+    await speak(house)
+    assert heard[42300]
+    assert not heard[42100]
+    bob.request("BYE", "one")
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.legs[1].codec) == ("completed", "PCMA")
+
+
+async def test_an_update_before_the_offer_is_answered_gets_491_and_the_call_goes_on(house: House) -> None:
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100)
+    await house.run(0.2)
+    bob.request("UPDATE", "one", body=house.bob.persona.sdp(port=42300, version=2).decode())
+    await house.run(0.2)
+    assert [answer.status for answer in bob.answers("UPDATE")] == [491]
+    bob.respond(200, "one", port=42100)
+    await house.until(lambda: house.state(call) == "bridged")
+    bob.request("BYE", "one")
+    await house.ended(call)
