@@ -156,6 +156,19 @@ def test_a_call_ends_though_our_reinvite_is_never_answered(theirs: bool, rung: b
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
+def test_a_provisional_to_our_reinvite_after_the_hang_up_keeps_nothing_alive() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    bench.user_agent.hang_up(usage, bench.now)
+    bench.receive(answer_to(ours, 100))
+    bench.advance(100)
+    assert bench.events()[-1] == UsageEnded(usage)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
 @pytest.mark.parametrize(("status", "cause", "said"), [(481, "gone", []), (408, "timeout", ["BYE"])])
 def test_481_and_408_to_our_request_end_the_dialog(status: int, cause: str, said: list[str]) -> None:
     bench = Bench()
