@@ -39,8 +39,8 @@ async def test_a_carrier_with_100rel(open_house: Any, policy: str, for_180: int)
     assert await house.words(call) == ["initiated", "ringing", "answered", "bridged", "completed", "recording.ready"]
     for phone in (house.alice, house.bob):
         assert phone.invite is not None
-        assert phone.invite.supported == ("100rel",)
-        assert bool(phone.invite.require) == (policy == "required")
+        assert "100rel" in phone.invite.supported
+        assert phone.invite.require == (("100rel",) if policy == "required" else ())
         assert racks(phone) == ["1 INVITE"] * (for_180 + 1)
     assert house.bob.methods()[-1] == "BYE"
     numbers = [request.cseq.number for request in house.bob.requests() if request.method in ("PRACK", "BYE")]
@@ -56,7 +56,7 @@ async def test_a_trunk_that_wants_none_of_it(open_house: Any) -> None:
     await house.ended(call)
     for phone in (house.alice, house.bob):
         assert phone.invite is not None
-        assert (phone.invite.supported, phone.invite.require) == ((), ())
+        assert "100rel" not in phone.invite.supported + phone.invite.require
         assert "PRACK" not in phone.methods()
 
 

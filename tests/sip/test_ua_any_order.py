@@ -39,6 +39,7 @@ class World:
     local_tag: str = "not-known-yet"
     call_id: str = ""
     sequence: int = 10
+    rseq: int = 0
 
     def look(self) -> None:
         for message in self.bench.take_sent():
@@ -46,6 +47,7 @@ class World:
                 self.ours.append(message)
             elif isinstance(message, Response) and message.to_tag and message.cseq.method == "INVITE":
                 self.local_tag = message.to_tag
+                self.rseq = message.rseq or self.rseq
         for event in self.bench.events():
             self.events.append(event)
             if isinstance(event, IncomingRequest | IncomingInvite):
@@ -69,6 +71,37 @@ def respond_as_peer(which: int, status: int, tag: str) -> Step:
     return step
 
 
+def progress_as_peer(which: int, rseq: int, tag: str, described: bool) -> Step:
+    """A reliable provisional response, in order or out of it."""
+
+    def step(world: World) -> None:
+        if world.ours:
+            request = world.ours[-1 - which % len(world.ours)]
+            headers = f"Require: 100rel\nRSeq: {rseq}\nAllow: INVITE, UPDATE"
+            world.take(answer_to(request, 183, to_tag=tag, headers=headers, body="v=0" if described else ""))
+
+    return step
+
+
+def prack_as_peer(tag: str, off: int, offers: bool) -> Step:
+    def step(world: World) -> None:
+        world.sequence += 1
+        world.take(
+            request_from_peer(
+                "PRACK",
+                call_id=world.call_id,
+                from_tag=tag,
+                to_tag=world.local_tag,
+                cseq=world.sequence,
+                branch=f"z9hG4bK{world.sequence}prack",
+                headers=f"RAck: {world.rseq + off} 10 INVITE",
+                body="v=0" if offers else "",
+            )
+        )
+
+    return step
+
+
 def request_as_peer(method: str, tag: str, fresh: bool) -> Step:
     def step(world: World) -> None:
         world.sequence += fresh
@@ -88,10 +121,11 @@ def request_as_peer(method: str, tag: str, fresh: bool) -> Step:
     return step
 
 
-def respond_as_user(which: int, status: int) -> Step:
+def respond_as_user(which: int, status: int, body: bytes) -> Step:
     def step(world: World) -> None:
         if world.asked:
-            world.bench.user_agent.respond(world.asked[-1 - which % len(world.asked)], status, world.bench.now)
+            transaction = world.asked[-1 - which % len(world.asked)]
+            world.bench.user_agent.respond(transaction, status, world.bench.now, body=body)
             world.look()
 
     return step
@@ -132,7 +166,9 @@ STEPS = st.lists(
         st.builds(
             request_as_peer, st.sampled_from(["BYE", "INVITE", "ACK", "CANCEL", "INFO", "UPDATE"]), TAGS, st.booleans()
         ),
-        st.builds(respond_as_user, INDEX, st.sampled_from([180, 200, 488])),
+        st.builds(progress_as_peer, INDEX, st.integers(1, 3), TAGS, st.booleans()),
+        st.builds(prack_as_peer, TAGS, st.sampled_from([0, 0, 0, 1]), st.booleans()),
+        st.builds(respond_as_user, INDEX, st.sampled_from([180, 183, 200, 488]), st.sampled_from([b"", OFFER])),
         st.builds(ask_as_user, st.sampled_from(["INVITE", "INFO", "UPDATE"])),
         st.builds(wait, st.sampled_from([0.3, 1.0, 5.0, 33.0])),
         st.just(hang_up),
@@ -173,11 +209,15 @@ def test_a_call_that_we_make(steps: list[Step], no_answer: float | None, answere
 
 
 @settings(max_examples=200, deadline=None)
-@given(steps=STEPS)
-def test_a_call_that_we_get(steps: list[Step]) -> None:
+@given(
+    steps=STEPS, says=st.sampled_from(["", "Supported: 100rel", "Require: 100rel"]), body=st.sampled_from(["", "v=0"])
+)
+def test_a_call_that_we_get(steps: list[Step], says: str, body: str) -> None:
     world = World()
     world.call_id = "peer-call-1"
-    world.take(request_from_peer("INVITE", cseq=world.sequence, branch=f"z9hG4bK{world.sequence}"))
+    branch = f"z9hG4bK{world.sequence}"
+    headers = f"{says}\nAllow: INVITE, UPDATE"
+    world.take(request_from_peer("INVITE", cseq=world.sequence, branch=branch, headers=headers, body=body))
     [event] = world.events
     assert isinstance(event, IncomingInvite)
     world.usage = event.usage
