@@ -48,13 +48,12 @@ class Announcing:
     """The reliable provisional responses to one INVITE of a peer.
 
     `unacknowledged`: the response that has had no PRACK, and `rseq` its number, the last one used. `queue`: what
-    follows it. `held`: the 2xx that has to wait. `heard`: a PRACK has come, so that the peer knows the dialog.
-    `described`: one of them had a session description, and no other response to the INVITE may have one.
+    follows it. `held`: the 2xx that has to wait. `described`: one of them had a session description, and no other
+    response to the INVITE may have one.
     """
 
     __slots__ = (
         "described",
-        "heard",
         "held",
         "interval_s",
         "queue",
@@ -74,7 +73,6 @@ class Announcing:
         self.unacknowledged: Response | None = None
         self.queue: deque[Response] = deque()
         self.held: Response | None = None
-        self.heard = False
         self.described = False
         self.interval_s = 0.0
         self.running: dict[str, int] = {}
@@ -101,8 +99,8 @@ Action = Callable[["Station", Announcing, "Response | None", float], None]
 
 
 def is_settled(announcing: Announcing | None) -> bool:
-    """Whether the peer has acknowledged something, and nothing waits for a PRACK: it is sure to know the dialog."""
-    return announcing is not None and announcing.heard and announcing.state == CLEAR
+    """Whether the peer has acknowledged all that was sent reliably, and that is something: it knows the dialog."""
+    return announcing is not None and announcing.state == CLEAR
 
 
 def goes_reliably(policy: PeerPolicy, invite: Request, *, has_body: bool, wished: bool | None) -> bool:
@@ -173,13 +171,11 @@ def _send_again(station: Station, announcing: Announcing, _response: Response | 
 
 def _acknowledge(_station: Station, announcing: Announcing, _response: Response | None, _now: float) -> None:
     announcing.unacknowledged = None
-    announcing.heard = True
 
 
 def _go_on(station: Station, announcing: Announcing, _response: Response | None, now: float) -> None:
     """Acknowledged: the next one may follow."""
     announcing.unacknowledged = None
-    announcing.heard = True
     if announcing.queue:
         take(station, announcing, PROVISIONAL, now, announcing.queue.popleft())
 

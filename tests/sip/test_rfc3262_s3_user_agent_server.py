@@ -249,6 +249,7 @@ def test_a_2xx_does_not_wait_for_the_prack_of_a_mere_ringing_which_may_come_late
     assert statuses(arrival.prack(ringing)) == [481]
     arrival.ack()
     assert arrival.bench.advance(60) == []
+    assert arrival.bench.user_agent.counters["reliable provisionals never acknowledged"] == 0
 
 
 def test_a_2xx_waits_for_a_session_description_that_is_still_queued() -> None:
@@ -285,6 +286,7 @@ def test_a_failure_does_not_wait(held: bool) -> None:
     assert statuses(arrival.prack(progress)) == [200]
     assert arrival.bench.advance(4) == []
     arrival.end()
+    assert arrival.bench.user_agent.counters["reliable provisionals never acknowledged"] == 0
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -298,6 +300,17 @@ def test_cancel_with_a_prack_outstanding(held: bool) -> None:
     arrival.bench.receive(request_from_peer("ACK", to_tag=arrival.tag))
     assert arrival.bench.advance(40) == []
     arrival.end()
+    assert arrival.bench.user_agent.counters["reliable provisionals never acknowledged"] == 0
+
+
+def test_a_call_that_is_over_is_in_no_cycle_with_its_provisionals() -> None:
+    arrival = Arrival()
+    arrival.respond(183, OFFER)
+    usage = arrival.bench.user_agent._station.usages[arrival.usage]
+    assert usage.announcing is not None
+    arrival.respond(486)
+    arrival.end()
+    assert usage.announcing is None
 
 
 def test_bye_in_the_early_dialog() -> None:

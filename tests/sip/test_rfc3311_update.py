@@ -241,6 +241,22 @@ def test_a_reinvite_while_an_offer_in_an_update_waits_for_us_gets_500() -> None:
     assert call.get("UPDATE") == []
 
 
+def test_one_in_another_early_dialog_is_no_second_one() -> None:
+    call = EarlyCall()
+    call.bench.receive(reliable(call.invite, 9, tag="fork", body="v=0"))
+    call.get("UPDATE", body="v=0")
+    assert call.get("UPDATE", body="v=0", tag="fork") == []
+    assert sum(isinstance(event, IncomingRequest) for event in call.bench.events()) == 2
+
+
+def test_the_ack_answers_the_offer_of_our_200() -> None:
+    arrival = Arrival(f"Supported: 100rel\n{ALLOW}", body="")
+    arrival.respond(200, OFFER)
+    assert statuses(arrival.ask("UPDATE", body="v=0")) == [491]
+    arrival.ack()
+    assert len(arrival.request("UPDATE")) == 1
+
+
 # Ours, before the call is answered.
 
 
@@ -372,6 +388,26 @@ def test_ours_and_our_reinvite_exclude_each_other() -> None:
     call.bench.receive(answer_to(reinvite, 200, body="v=0"))
     call.bench.events()
     assert call.ask()[1] == [], "the one without an offer has no answer yet"
+    assert call.ask("INVITE")[1] == []
+
+
+def test_ours_waits_for_the_ack_of_our_200_to_their_reinvite() -> None:
+    call = EarlyCall()
+    call.confirm()
+    call.get("INVITE", body="v=0")
+    call.respond(call.asked(), body=OFFER)
+    assert call.ask()[1] == []
+    call.bench.receive(in_dialog_from_peer(call.invite, "ACK", cseq=1, branch="z9hG4bKack"))
+    assert [request.method for request in call.ask()[1]] == ["UPDATE"]
+
+
+def test_their_reinvite_after_our_hang_up_finds_nothing_though_ours_was_open() -> None:
+    call = EarlyCall()
+    call.confirm()
+    call.ask("INVITE")
+    call.bench.user_agent.hang_up(call.usage, call.bench.now)
+    call.bench.take_sent()
+    assert statuses(call.get("INVITE", body="v=0")) == [481]
 
 
 def test_ours_waits_for_our_answer_to_their_offer() -> None:
