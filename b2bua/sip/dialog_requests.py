@@ -109,11 +109,14 @@ def close_request(errand: Errand, cseq: int) -> None:
 def put_off(station: Station, transaction: ClientTransaction, response: Response, now: float) -> bool:
     """Whether a refused re-INVITE or UPDATE is to be sent again by itself, which is arranged then.
 
-    491: ours crossed one of the peer's (14.1). 500 with Retry-After: it came while an earlier one was open (14.2).
+    491: ours crossed one of the peer's (14.1). 500 with Retry-After: it came while an earlier one was open (14.2). In
+    an early dialog it is for the caller to say whether it is still wanted once the call is answered.
     """
     errand = transaction.errand
     usage = errand.usage
-    if usage is None or transaction.request.method not in REFRESHING or errand.tries >= MOST_TRIES:
+    if usage is None or errand.dialog is None or not errand.dialog.confirmed:
+        return False
+    if transaction.request.method not in REFRESHING or errand.tries >= MOST_TRIES:
         return False
     wait_s = _wait_s(station, usage, response)
     if wait_s is None or usage.put_off is not None:

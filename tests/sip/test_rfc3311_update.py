@@ -421,12 +421,12 @@ def test_ours_waits_for_our_answer_to_their_offer() -> None:
     assert [request.method for request in call.ask()[1]] == ["UPDATE"]
 
 
-def test_491_to_ours_leaves_the_call_and_lets_it_be_tried_again() -> None:
+def test_491_in_an_early_dialog_is_told_and_lets_it_be_tried_again() -> None:
     call = EarlyCall()
-    call.confirm()
     _, [update] = call.ask()
     call.bench.receive(answer_to(update, 491))
     assert [type(event) for event in call.bench.events()] == [RequestAnswered]
+    assert call.bench.advance(5) == []
     assert [request.method for request in call.ask()[1]] == ["UPDATE"]
 
 
