@@ -187,8 +187,8 @@ class Arrivals:
         caller = self._accept(arrival, call_id)
         if caller is None:
             return
-        via.promise(legs=1, calls=0)
-        hunt = Hunt(means.trunks, via, None, means.clock.monotonic, booked=False, only=only)
+        via.promise(legs=1)
+        hunt = Hunt(means.trunks, via, None, means.clock.monotonic, booked=True, only=only)
         relayed = Relayed(arrival.max_forwards - 1, tells_text=route.caller == "pass")
         headers = compose_routed(target, shown, via.config)
         called = self._called_leg(call_id, hunt, lambda _trunk: headers, relayed)

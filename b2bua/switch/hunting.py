@@ -73,7 +73,7 @@ class Hunt:
 
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt that had to wait may still be made."""
-        return attempt.destination in attempt.trunk.open_destinations(self._now())
+        return self._only is not None or attempt.destination in attempt.trunk.open_destinations(self._now())
 
     def give_up(self) -> None:
         """Give back the leg's place; harmless when it has none."""

@@ -145,6 +145,7 @@ class LegTask:
         trunk, config = attempt.trunk, attempt.trunk.config
         credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
         headers = self._headers_for(trunk)
+        self._early_answers.clear()
         self._usage = self._endpoint.invite(
             OutgoingInvite(
                 request_uri=headers.request_uri,

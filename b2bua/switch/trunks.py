@@ -38,6 +38,7 @@ class Trunk:
     `promised` are legs of calls that are taken, or about to be, and not dialled yet. `invites` were sent to it;
     `failures` counts those that failed by what they failed of, `failovers` those of them that another attempt
     followed. `stride` is what a leg adds to `share`; among equals the trunk with the smallest share is next.
+
     `found_hosts` are the addresses its name has led to of late, with the monotonic second of the last time: calls of
     theirs may still be under way. `up` and `reason` are what OPTIONS and calls say; `registered` and `registration`
     what its registrar does, None where the profile asks for no registration.
