@@ -372,9 +372,9 @@ class Trunks:
             trunk.reason = f"{len(silent)} of {len(trunk.destinations)} destinations down: {reason}"
 
     def alive(self, trunk: Trunk, destination: TransportAddress | None = None) -> None:
-        """Live traffic was answered: proof enough that the trunk is up."""
+        """Live traffic was answered, by a destination of the trunk: proof enough that it is up."""
         self._answered_at(trunk, destination)
-        if not trunk.up:
+        if not trunk.up and (destination is None or destination in trunk.destinations):
             self._mark(trunk, up=True, reason="answered a call")
 
     def unanswered(self, trunk: Trunk, destination: TransportAddress, cause: str) -> None:
