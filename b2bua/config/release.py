@@ -18,7 +18,6 @@ class NotYet:
 
 NOT_YET: Final = (
     NotYet("storage", "encrypt", "encryption of recordings"),
-    NotYet("trunks", "redirects", "following redirects"),
 )
 
 

@@ -6,17 +6,20 @@ from typing import Final
 
 from b2bua.call.failover import Onward
 from b2bua.sip.routing import TransportAddress
+from b2bua.switch.redirection import Redirection
 from b2bua.switch.trunks import Trunk, Trunks
 
+MOST_REDIRECTS: Final = 3  # 3xx that are followed for one leg
 MOST_ATTEMPTS: Final = 8  # INVITEs for one leg, whatever the number of trunks and of their destinations
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One INVITE to be sent: by which trunk, to which of its destinations."""
+    """One INVITE to be sent: by which trunk, to which of its destinations, and to which URI where a 3xx named one."""
 
     trunk: Trunk
     destination: TransportAddress
+    request_uri: str | None = None
 
     def __str__(self) -> str:
         """As a log shows it."""
@@ -51,6 +54,9 @@ class Hunt:
         self._tried: list[Trunk] = [first]
         self._destinations: set[TransportAddress] = set()  # those tried of the present trunk
         self._attempts = 0
+        self._redirects = 0
+        self._redirections: list[Redirection] = []  # of the present trunk, to be followed before anything else
+        self._called: set[str] = set()  # request URIs, none of which is called by a redirection again
         self._promised, self._taken = True, False
 
     def next(self, step: Onward = Onward.NEXT) -> Attempt | None:
@@ -59,21 +65,36 @@ class Hunt:
             self._start()
         if step is Onward.NEXT_TRUNK:
             self._destinations.update(self.trunk.destinations)
+            self._redirections.clear()
         while self._attempts < MOST_ATTEMPTS:
-            destination = self._destination()
-            if destination is not None:
+            attempt = self._redirected() or self._straight()
+            if attempt is not None:
                 self._occupy()
                 self._attempts += 1
-                self._destinations.add(destination)
-                return Attempt(self.trunk, destination)
+                self._destinations.add(attempt.destination)
+                return attempt
             if not self._change_trunk():
                 break
         self.give_up()
         return None
 
+    def redirect(self, called: str, targets: list[Redirection]) -> bool:
+        """The newest attempt, to the URI `called`, was answered 3xx with these Contacts that may be followed: they are
+        next. False where there is none that was not called before, or too many 3xx have come."""
+        self._called.add(called)
+        fresh = [target for target in targets if target.request_uri not in self._called]
+        if not fresh or self._redirects >= MOST_REDIRECTS:
+            return False
+        self._redirects += 1
+        self._called.update(target.request_uri for target in fresh)
+        self._redirections[:0] = fresh
+        return True
+
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt that had to wait may still be made."""
-        return self._only is not None or attempt.destination in attempt.trunk.open_destinations(self._now())
+        if self._only is not None or attempt.request_uri is not None:
+            return True
+        return attempt.destination in attempt.trunk.open_destinations(self._now())
 
     def give_up(self) -> None:
         """Give back the leg's place; harmless when it has none."""
@@ -84,9 +105,20 @@ class Hunt:
             self._taken = False
             self.trunk.give_back()
 
-    def _destination(self) -> TransportAddress | None:
-        open_ones = self.trunk.open_destinations(self._now()) if self._only is None else [self._only]
-        return next((each for each in open_ones if each not in self._destinations), None)
+    def _straight(self) -> Attempt | None:
+        destination = next((each for each in self._open() if each not in self._destinations), None)
+        return None if destination is None else Attempt(self.trunk, destination)
+
+    def _redirected(self) -> Attempt | None:
+        while self._redirections:
+            target = self._redirections.pop(0)
+            destination = target.address or next(iter(self._open()), None)
+            if destination is not None:
+                return Attempt(self.trunk, destination, target.request_uri)
+        return None
+
+    def _open(self) -> list[TransportAddress]:
+        return self.trunk.open_destinations(self._now()) if self._only is None else [self._only]
 
     def _occupy(self) -> None:
         if self._promised:
@@ -116,5 +148,6 @@ class Hunt:
         self.trunk = trunk
         self._tried.append(trunk)
         self._destinations = set()
+        self._redirections = []
         trunk.promise(legs=1, calls=0)
         self._promised = True

@@ -25,6 +25,7 @@ from b2bua.switch.call_rate import Pacing, Turn
 from b2bua.switch.hunting import Attempt, Hunt
 from b2bua.switch.in_dialog import InDialog
 from b2bua.switch.reasons import told_reason
+from b2bua.switch.redirection import redirections
 from b2bua.switch.trunks import Trunk, Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
@@ -88,6 +89,7 @@ class LegTask:
         self._in_dialog = InDialog(self.media_name, endpoint, media)
         self._usage: int | None = None
         self._destination: TransportAddress | None = None
+        self._request_uri = ""  # what the newest attempt calls
         self._prefer: str | None = None
         self._rang = False
         self._unwanted = False  # hung up: whatever comes, nobody else is tried
@@ -146,9 +148,10 @@ class LegTask:
         credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
         headers = self._headers_for(trunk)
         self._early_answers.clear()
+        self._request_uri = attempt.request_uri or headers.request_uri
         self._usage = self._endpoint.invite(
             OutgoingInvite(
-                request_uri=headers.request_uri,
+                request_uri=self._request_uri,
                 from_uri=headers.from_uri,
                 from_display=headers.from_display,
                 to_uri=headers.to_uri,
@@ -196,6 +199,28 @@ class LegTask:
         if attempt is None:
             return False
         failed.failovers += 1
+        return self._make(attempt)
+
+    def _follow(self, response: Response) -> bool:
+        """Go where a 3xx sends the call, as far as the trunk's profile lets that be; False where it is a failure."""
+        trunk = self.trunk
+        if trunk.config.redirects != "follow" or self._unwanted or self._rang:
+            return False
+        if not self._hunt.redirect(self._request_uri, redirections(response, trunk)):
+            LOG.warning(
+                "leg %s: trunk %s: %d leads away from the trunk, in a circle or too far, and is not followed",
+                *(self.media_name, trunk.name, response.status),
+            )
+            return False
+        self._usage = None
+        attempt = self._hunt.next()
+        if attempt is None:
+            return False
+        LOG.info("leg %s: trunk %s: %d, trying %s", self.media_name, trunk.name, response.status, attempt)
+        return self._make(attempt)
+
+    def _make(self, attempt: Attempt) -> bool:
+        """Make an attempt after the first; False where it cannot be made."""
         try:
             return self._try(attempt) is None
         except (SipError, MediaError) as error:
@@ -288,6 +313,8 @@ class LegTask:
         self._trunks.alive(self.trunk, self._destination)
         if event.status == 503 and self._destination is not None:
             self._trunks.unavailable(self.trunk, self._destination, _retry_after_s(event.response))
+        if 300 <= event.status <= 399 and self._follow(event.response):
+            return
         reason = told_reason(event.response, with_text=self._relayed.tells_text)
         self._failed(FailureKind.RESPONSE, event.status, reason)
 

@@ -112,6 +112,20 @@ class Trunk:
             name = config.domain
         return PeerIdentity(f"trunk {self.name}", name, config.tls_verify)
 
+    def has_address(self, host: str) -> bool:
+        """Whether an address (no name) is one of the peer's: its requests come from there."""
+        if host in self.found_hosts or any(host == destination.host for destination in self.destinations):
+            return True
+        if host == self.config.uri.host:  # the peer itself, where its requests go by a proxy
+            return True
+        if not self.config.addresses:
+            return False
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            return False
+        return any(address in network for network in self.config.addresses)
+
     def usable(self, now: float) -> bool:
         """Whether a leg may be sent to it at all."""
         may_call = self.up and self.registered is not False and now >= self.not_before
@@ -241,13 +255,13 @@ class Trunks:
             if len(self._peers) >= PEER_CACHE_LIMIT:
                 self._peers.clear()
             known = self._peers[source.host] = source.host in self._targets or any(
-                _covers(trunk, source.host) for trunk in self._trunks
+                trunk.has_address(source.host) for trunk in self._trunks
             )
         return known
 
     def owner(self, source: TransportAddress) -> Trunk | None:
         """The trunk a request from this source belongs to: of several, the one with its port, then the first."""
-        owners = [trunk for trunk in self._trunks if _covers(trunk, source.host)]
+        owners = [trunk for trunk in self._trunks if trunk.has_address(source.host)]
         for trunk in owners:
             if trunk.config.uri.port == source.port or source in trunk.destinations:
                 return trunk
@@ -508,17 +522,3 @@ def _remember_hosts(trunk: Trunk, now: float) -> None:
         found.pop(destination.host, None)
         found[destination.host] = now
     trunk.found_hosts = dict(list(found.items())[-FOUND_HOSTS_LIMIT:])
-
-
-def _covers(trunk: Trunk, host: str) -> bool:
-    if host in trunk.found_hosts or any(host == destination.host for destination in trunk.destinations):
-        return True
-    if host == trunk.config.uri.host:  # the peer itself, where its requests go by a proxy
-        return True
-    if not trunk.config.addresses:
-        return False
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in trunk.config.addresses)

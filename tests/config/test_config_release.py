@@ -25,7 +25,6 @@ def test_every_key_without_effect_is_a_key(not_yet: object) -> None:
     ("text", "begins"),
     [
         ("[storage]\nencrypt = true", "storage.encrypt: "),
-        (A_TRUNK + "redirects = 'follow'", "trunks[carrier].redirects: "),
     ],
 )
 def test_each_set_key_without_effect_is_told(text: str, begins: str) -> None:

@@ -1,0 +1,79 @@
+"""Where a 3xx sends a call: the Contacts that may be followed, in their order (RFC 3261 8.1.3.4, 20.10).
+
+A carrier may send a call to another of its own addresses and to another number there, and nowhere else. The URI that is
+called is built from the user part, host and port alone: no parameter, header or method of the Contact is taken over.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.sip.errors import SipError
+from b2bua.sip.headers import NameAddr
+from b2bua.sip.message import Response
+from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed, is_ip_literal
+from b2bua.switch.trunks import Trunk
+
+MOST_CONTACTS: Final = 8  # of one 3xx; the rest are not looked at
+_USER: Final = re.compile(r"[A-Za-z0-9+_.*-]{1,64}")
+_OVER: Final = frozenset({"maddr", "method", "ttl"})  # parameters that would send the request elsewhere, or another one
+
+
+@dataclass(frozen=True, slots=True)
+class Redirection:
+    """One Contact that may be followed: its request URI, and the address that names; None: by the trunk's own
+    destinations."""
+
+    request_uri: str
+    address: TransportAddress | None
+
+
+def redirections(response: Response, trunk: Trunk) -> list[Redirection]:
+    """The Contacts of a 3xx that stay with the trunk, those of the highest q first, equals as they stand."""
+    found: list[tuple[float, Redirection]] = []
+    for text in response.headers.get_all("Contact")[:MOST_CONTACTS]:
+        try:
+            contact = NameAddr.parse(text)
+            followed = _followed(contact, trunk)
+        except SipError:
+            continue
+        if followed is not None:
+            found.append((_preference(contact), followed))
+    return [redirection for _q, redirection in sorted(found, key=lambda each: -each[0])]
+
+
+def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
+    """The Contact as it may be followed, None where it leads away from the trunk or is no plain SIP address."""
+    uri = contact.uri
+    if not uri.is_sip or not _USER.fullmatch(uri.user or "") or any(uri.has_param(name) for name in _OVER):
+        return None
+    own = trunk.next_hop.transport
+    transport = (uri.param("transport") or ("tls" if uri.scheme == "sips" else own)).lower()
+    if transport != own:  # neither down from TLS nor to where no connection of ours may go
+        return None
+    where = bracketed(uri.host) + ("" if uri.port in (None, DEFAULT_PORT[own]) else f":{uri.port}")
+    request_uri = f"sip:{uri.user}@{where}" + (";user=phone" if trunk.config.user_phone else "")
+    if is_ip_literal(uri.host):
+        if not trunk.has_address(uri.host):
+            return None
+        by_proxy = trunk.config.outbound_proxy is not None
+        address = TransportAddress(own, uri.host, uri.port or DEFAULT_PORT[own])
+        return Redirection(request_uri, None if by_proxy else address)
+    return Redirection(request_uri, None) if _is_its_name(uri.host, uri.port, trunk) else None
+
+
+def _is_its_name(host: str, port: int | None, trunk: Trunk) -> bool:
+    config = trunk.config
+    named = [config.uri] if config.outbound_proxy is None else [config.uri, config.outbound_proxy]
+    if config.domain and host.lower() == config.domain.lower():
+        return port in (None, config.uri.port)
+    return any(host.lower() == each.host.lower() and port in (None, each.port) for each in named)
+
+
+def _preference(contact: NameAddr) -> float:
+    """Its q, 0 to 1; 1 where it has none or one that cannot be read."""
+    try:
+        value = float(contact.param("q") or 1.0)
+    except ValueError:
+        return 1.0
+    return value if 0.0 <= value <= 1.0 else 1.0
