@@ -33,34 +33,46 @@ class Shown:
     as_given: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an identity header is made of: the caller that is shown, and the callee's own URI."""
+
+    uri: str
+    callee_uri: str
+    privacy: str
+
+
 def compose(callee: Party, masked_number: str, trunk: Trunk) -> LegHeaders:
     """The headers of the leg to `callee` over `trunk`; the caller it sees is the masked number, everywhere."""
     host = bracketed(trunk.domain or trunk.uri.host)
-    identity = _uri(_shown(masked_number, trunk.identity_format, trunk), host, trunk.user_phone)
+    own_host = _own_host(trunk)
+    to_uri = _callee_uri(callee, trunk.to_format, trunk, host)
+    identity = _uri(_shown(masked_number, trunk.identity_format, trunk), own_host, trunk)
     return LegHeaders(
         request_uri=_callee_uri(callee, trunk.request_uri_format, trunk, host + _port(trunk)),
-        from_uri=_uri(_shown(masked_number, trunk.from_format, trunk), host, trunk.user_phone),
-        to_uri=_callee_uri(callee, trunk.to_format, trunk, host),
+        from_uri=_uri(_shown(masked_number, trunk.from_format, trunk), own_host, trunk),
+        to_uri=to_uri,
         from_display=None,
-        headers=_identity_headers(identity, trunk),
+        headers=_identity_headers(Identity(identity, to_uri, trunk.privacy), trunk),
     )
 
 
 def compose_routed(target: Target, shown: Shown, trunk: Trunk) -> LegHeaders:
     """The headers of a leg that goes on to `target` with the profile of `trunk`, showing what a route lets it show."""
     host = bracketed(trunk.domain or target.host)
-    phone = trunk.user_phone and target.user.lstrip("+").isdigit()
+    phone = trunk.user_phone and _is_number(target.user)
     request_uri = f"{target.uri};user=phone" if phone else target.uri
-    to_uri = _uri(target.user, host, phone)
+    to_uri = f"sip:{target.user}@{host};user=phone" if phone else f"sip:{target.user}@{host}"
     if shown.user is None:
         privacy = (("Privacy", trunk.privacy or "id"),)
         return LegHeaders(request_uri, "sip:anonymous@anonymous.invalid", to_uri, "Anonymous", privacy)
-    own_host = bracketed(trunk.domain or trunk.uri.host)
+    own_host = _own_host(trunk)
     identity, from_ = (
-        _uri(_shown_as(shown, own_format, trunk), own_host, trunk.user_phone)
+        _uri(_shown_as(shown, own_format, trunk), own_host, trunk, as_given=shown.as_given)
         for own_format in (trunk.identity_format, trunk.from_format)
     )
-    return LegHeaders(request_uri, from_, to_uri, shown.display, _identity_headers(identity, trunk))
+    headers = _identity_headers(Identity(identity, to_uri, trunk.privacy), trunk)
+    return LegHeaders(request_uri, from_, to_uri, shown.display, headers)
 
 
 def _shown_as(shown: Shown, own_format: str, trunk: Trunk) -> str:
@@ -68,8 +80,8 @@ def _shown_as(shown: Shown, own_format: str, trunk: Trunk) -> str:
     return shown.user if shown.as_given else _shown(shown.user, own_format, trunk)
 
 
-def _identity_headers(uri: str, trunk: Trunk) -> tuple[tuple[str, str], ...]:
-    headers = [IDENTITY_HEADERS[name](uri, trunk.privacy) for name in trunk.identity]
+def _identity_headers(identity: Identity, trunk: Trunk) -> tuple[tuple[str, str], ...]:
+    headers = [IDENTITY_HEADERS[name](identity) for name in trunk.identity]
     if trunk.privacy:
         headers.append(("Privacy", trunk.privacy))
     return tuple(headers)
@@ -80,28 +92,35 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _asserted(uri: str, privacy: str) -> tuple[str, str]:
-    return "P-Asserted-Identity", f"<{uri}>"
+def _asserted(identity: Identity) -> tuple[str, str]:
+    return "P-Asserted-Identity", f"<{identity.uri}>"
 
 
-def _preferred(uri: str, privacy: str) -> tuple[str, str]:
-    return "P-Preferred-Identity", f"<{uri}>"
+def _preferred(identity: Identity) -> tuple[str, str]:
+    return "P-Preferred-Identity", f"<{identity.uri}>"
 
 
-def _remote_party(uri: str, privacy: str) -> tuple[str, str]:
-    level = "off" if privacy in ("", "none") else "full"
-    return "Remote-Party-ID", f"<{uri}>;party=calling;screen=yes;privacy={level}"
+def _remote_party(identity: Identity) -> tuple[str, str]:
+    level = "off" if identity.privacy in ("", "none") else "full"
+    return "Remote-Party-ID", f"<{identity.uri}>;party=calling;screen=yes;privacy={level}"
 
 
-def _diversion(uri: str, privacy: str) -> tuple[str, str]:
-    return "Diversion", f"<{uri}>;reason=unconditional;counter=1"
+def _diversion(identity: Identity) -> tuple[str, str]:
+    return "Diversion", f"<{identity.uri}>;reason=unconditional;counter=1"
 
 
-IDENTITY_HEADERS: Final[Mapping[str, Callable[[str, str], tuple[str, str]]]] = {
+def _history(identity: Identity) -> tuple[str, str]:
+    """The number shown, mapped to the callee: what Diversion says, as RFC 7544 writes it."""
+    cause = "" if identity.callee_uri.startswith("tel:") else ";cause=302"
+    return "History-Info", f"<{identity.uri}>;index=1, <{identity.callee_uri}{cause}>;index=1.1;mp=1"
+
+
+IDENTITY_HEADERS: Final[Mapping[str, Callable[[Identity], tuple[str, str]]]] = {
     "p-asserted-identity": _asserted,  # RFC 3325
     "p-preferred-identity": _preferred,  # RFC 3325
     "remote-party-id": _remote_party,  # draft-ietf-sip-privacy-04
     "diversion": _diversion,  # RFC 5806
+    "history-info": _history,  # RFC 7044
 }
 
 
@@ -112,12 +131,25 @@ def _shown(number: str, own_format: str, trunk: Trunk) -> str:
 def _callee_uri(callee: Party, own_format: str, trunk: Trunk, where: str) -> str:
     """A number is written as the trunk wants it; a `sip:` party's user part is dialled as given."""
     if callee.host is None:
-        return _uri(_shown(callee.user, own_format, trunk), where, trunk.user_phone)
-    return _uri(callee.user, where, trunk.user_phone and callee.user.lstrip("+").isdigit())
+        return _uri(_shown(callee.user, own_format, trunk), where, trunk)
+    return _uri(callee.user, where, trunk, as_given=True)
 
 
-def _uri(user: str, where: str, phone: bool) -> str:
+def _uri(user: str, where: str, trunk: Trunk, *, as_given: bool = False) -> str:
+    """A user part at `where` as the trunk wants its URIs. One that is `as_given` need not be a number."""
+    if trunk.uri_scheme == "tel" and user.startswith("+") and _is_number(user):
+        return f"tel:{user}"
+    phone = trunk.user_phone and (not as_given or _is_number(user))
     return f"sip:{user}@{where};user=phone" if phone else f"sip:{user}@{where}"
+
+
+def _is_number(user: str) -> bool:
+    return user.lstrip("+").isdigit()
+
+
+def _own_host(trunk: Trunk) -> str:
+    """The host of what we say of ourselves: in From and in the identity headers."""
+    return bracketed(trunk.from_domain or trunk.domain or trunk.uri.host)
 
 
 def _port(trunk: Trunk) -> str:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from b2bua.config.implied import advice_on_listeners
 from b2bua.config.kinds import is_ip
-from b2bua.config.sections import Config, Route, SecretsSection, Trunk
+from b2bua.config.sections import CallsSection, Config, Route, SecretsSection, Trunk
 
 T = TypeVar("T", bound=Hashable)
 
@@ -41,11 +41,31 @@ def advice(config: Config) -> Iterator[str]:
             f"calls.max_concurrent is {config.calls.max_concurrent}"
         )
     for trunk in config.trunks:
-        if trunk.srtp != "off" and (trunk.outbound_proxy or trunk.uri).transport != "tls":
-            yield (
-                f"trunks[{trunk.name}].srtp: the keys of its SRTP are sent in clear, because it is not called over "
-                "TLS: whoever reads its SIP can listen"
-            )
+        yield from _advice_of(trunk, config.calls)
+
+
+def _advice_of(trunk: Trunk, calls: CallsSection) -> Iterator[str]:
+    """What a trunk's profile may not have meant."""
+    where = f"trunks[{trunk.name}]"
+    over_tls = (trunk.outbound_proxy or trunk.uri).transport == "tls"
+    if trunk.srtp != "off" and not over_tls:
+        yield (
+            f"{where}.srtp: the keys of its SRTP are sent in clear, because it is not called over "
+            "TLS: whoever reads its SIP can listen"
+        )
+    if trunk.srtp == "off" and over_tls:
+        yield f"{where}.srtp: its SIP is sent over TLS and its audio in clear: whoever reads the packets can listen"
+    if trunk.invite_timeout_s >= calls.ring_timeout_s:
+        yield (
+            f"{where}.invite_timeout_s: {trunk.invite_timeout_s:g} is not below calls.ring_timeout_s: "
+            "a call that gets no answer from it is over before another trunk is tried"
+        )
+    if trunk.max_calls == 1:
+        yield f"{where}.max_calls: 1 has no room for both legs of a call: none between two numbers goes out by it"
+    if trunk.user_phone and trunk.uri_scheme == "tel":
+        yield f'{where}.user_phone: it says nothing of tel: URIs, and uri_scheme is "tel"'
+    if "id" in trunk.privacy.split(";") and not {"p-asserted-identity", "remote-party-id"} & set(trunk.identity):
+        yield f"{where}.privacy: id hides an asserted identity, and identity asserts none"
 
 
 def _listeners(config: Config) -> Iterator[str]:
@@ -105,11 +125,28 @@ def _trunks(trunks: tuple[Trunk, ...]) -> Iterator[str]:
                 yield f"{where}.{absent}: it is missing; expected user name and password both, or neither"
         if trunk.register and not trunk.auth_username:
             yield f"{where}.auth_username: it is missing; expected one, because the trunk is registered with"
+        yield from _profile(trunk, where)
         if 0 < trunk.session_timer_s < trunk.session_timer_min_s:
             yield (
                 f"{where}.session_timer_s: {trunk.session_timer_s} is below session_timer_min_s; "
                 f"expected at least {trunk.session_timer_min_s}, or 0"
             )
+
+
+def _profile(trunk: Trunk, where: str) -> Iterator[str]:
+    """Keys of a trunk that cannot be obeyed together."""
+    if trunk.outbound_proxy_route and trunk.outbound_proxy is None:
+        yield f"{where}.outbound_proxy: it is missing; expected one, because outbound_proxy_route names it"
+    if trunk.uri_scheme == "tel":
+        for key in ("request_uri_format", "from_format", "to_format", "identity_format"):
+            written = getattr(trunk, key) or trunk.number_format
+            if written != "{e164}":
+                at = key if getattr(trunk, key) else "number_format"
+                yield (
+                    f'{where}.{at}: "{written}" is no global number (RFC 3966); '
+                    'expected "{e164}", because uri_scheme is "tel"'
+                )
+                break
 
 
 def _routes(routes: Mapping[int, Route], names: set[str]) -> Iterator[str]:

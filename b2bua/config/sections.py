@@ -54,7 +54,9 @@ ROUTE_TARGET: Final = text(
 USER_AGENT: Final = text("1 to 64 printable ASCII characters", r"[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?")
 
 
-IDENTITY_HEADER: Final = choice("p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion")
+IDENTITY_HEADER: Final = choice(
+    "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion", "history-info"
+)
 DEFAULT_LISTEN: Final = (ListenAddress("udp", "127.0.0.1", 5060),)
 DEFAULT_PORTS: Final = PortRange(20000, 29999)
 DEFAULT_API_LISTEN: Final = HostPort("127.0.0.1", 8080)
@@ -152,7 +154,9 @@ class Trunk:
     numbers: Annotated[tuple[str, ...], several(NUMBER)] = ()
     addresses: Annotated[tuple[Network, ...], several(NETWORK)] = ()
     domain: Annotated[str, HOST_OR_EMPTY] = ""
+    from_domain: Annotated[str, HOST_OR_EMPTY] = ""
     outbound_proxy: Annotated[TrunkUri | None, PROXY] = None
+    outbound_proxy_route: Annotated[bool, YES_NO] = False
     tls_verify: Annotated[bool, YES_NO] = True
     tls_server_name: Annotated[str, HOST_OR_EMPTY] = ""
     auth_username: Annotated[str, text("a user name", longest=128)] = ""
@@ -166,6 +170,7 @@ class Trunk:
     to_format: Annotated[str, FORMAT_OR_EMPTY] = ""
     identity_format: Annotated[str, FORMAT_OR_EMPTY] = ""
     user_phone: Annotated[bool, YES_NO] = False
+    uri_scheme: Annotated[str, choice("sip", "tel")] = "sip"
     identity: Annotated[tuple[str, ...], several(IDENTITY_HEADER)] = ("p-asserted-identity",)
     privacy: Annotated[str, PRIVACY] = ""
     reliable_provisional: Annotated[str, choice("off", "supported", "required")] = "supported"

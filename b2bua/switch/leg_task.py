@@ -11,13 +11,14 @@ from b2bua.call.events import CallEvent, FailureKind
 from b2bua.call.failover import Onward, onward
 from b2bua.call.identity import LegHeaders
 from b2bua.call.model import Leg
+from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
 from b2bua.sip.digest import Credentials
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.headers import RetryAfter
 from b2bua.sip.message import Response
-from b2bua.sip.routing import TransportAddress
+from b2bua.sip.routing import TransportAddress, bracketed
 from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import OutgoingInvite
 from b2bua.switch.call_leg import SipUser, nobody
@@ -159,6 +160,7 @@ class LegTask:
                 headers=headers.headers,
                 body=self._media.offer(self.media_name, self._prefer),
                 credentials=credentials,
+                routes=_routes(config),
                 no_answer_timeout_s=float(config.invite_timeout_s),
                 max_forwards=self._relayed.max_forwards,
                 policy=trunk.policy,
@@ -351,6 +353,15 @@ class LegTask:
 
 def _no_note(_trunk: str) -> None:
     """Who takes note when there is no call."""
+
+
+def _routes(config: TrunkConfig) -> tuple[str, ...]:
+    """The Route values of an INVITE (RFC 3261 8.1.2): the outbound proxy, where the profile wants it named."""
+    proxy = config.outbound_proxy
+    if proxy is None or not config.outbound_proxy_route:
+        return ()
+    transport = "" if proxy.transport == "udp" else f";transport={proxy.transport}"
+    return (f"<sip:{bracketed(proxy.host)}:{proxy.port}{transport};lr>",)
 
 
 def _cause_class(kind: FailureKind, status: int | None) -> str:

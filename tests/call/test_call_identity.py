@@ -65,6 +65,40 @@ def test_privacy_is_said_in_its_own_header_and_in_remote_party_id(privacy: str, 
     assert headers.get("Privacy", "") == privacy
 
 
+def test_the_host_of_what_we_say_of_ourselves_may_be_another() -> None:
+    profile = trunk('domain = "ims.example"\nfrom_domain = "customer.example"')
+    headers = compose(CALLEE, MASKED, profile)
+    assert headers.request_uri == "sip:+919876543210@ims.example"
+    assert headers.to_uri == "sip:+919876543210@ims.example"
+    assert headers.from_uri == "sip:+917969002802@customer.example"
+    assert headers.headers == (("P-Asserted-Identity", "<sip:+917969002802@customer.example>"),)
+
+
+def test_rfc7044_history_info_says_what_diversion_says() -> None:
+    headers = compose(CALLEE, MASKED, trunk('identity = ["history-info"]\nuser_phone = true'))
+    masked, callee = "sip:+917969002802@203.0.113.1;user=phone", "sip:+919876543210@203.0.113.1;user=phone"
+    assert headers.headers == (("History-Info", f"<{masked}>;index=1, <{callee};cause=302>;index=1.1;mp=1"),)
+
+
+def test_rfc3966_tel_uris() -> None:
+    headers = compose(CALLEE, MASKED, trunk('uri_scheme = "tel"\nidentity = ["p-asserted-identity", "history-info"]'))
+    assert headers == LegHeaders(
+        request_uri="tel:+919876543210",
+        from_uri="tel:+917969002802",
+        to_uri="tel:+919876543210",
+        from_display=None,
+        headers=(
+            ("P-Asserted-Identity", "<tel:+917969002802>"),
+            ("History-Info", "<tel:+917969002802>;index=1, <tel:+919876543210>;index=1.1;mp=1"),
+        ),
+    )
+
+
+def test_a_sip_party_that_is_no_global_number_stays_a_sip_uri() -> None:
+    desk = Party("sip:1001@203.0.113.1", "1001", "203.0.113.1", None)
+    assert compose(desk, MASKED, trunk('uri_scheme = "tel"')).request_uri == "sip:1001@203.0.113.1"
+
+
 def test_no_identity_header_when_none_is_wanted() -> None:
     assert compose(CALLEE, MASKED, trunk("identity = []")).headers == ()
 
