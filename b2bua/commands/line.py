@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
-from b2bua.commands import accounts, checking, inspection, operation, upkeep
+from b2bua.commands import accounts, checking, inspection, operation, profiles, upkeep
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import ConfigInvalid, load_config
 from storage.errors import StorageError
@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     _operation(commands)
     _accounts(commands)
     _inspection(commands)
+    _profiles(commands)
     return parser
 
 
@@ -178,6 +179,14 @@ def _inspection(commands: Commands) -> None:
     _command(commands, "trunks", inspection.trunks, "show the trunks as the running server sees them")
     calls = _command(commands, "calls", inspection.calls, "show the newest calls")
     calls.add_argument("--live", action="store_true", help="only those that live now")
+
+
+def _profiles(commands: Commands) -> None:
+    profile = _group(commands, "profile", "ready-made trunk profiles")
+    unread = "taken as by every command, and not read"
+    _command(profile, "list", profiles.profile_list, "list the trunk profiles that come with it", config=unread)
+    show = _command(profile, "show", profiles.profile_show, "print one, to be put into a configuration", config=unread)
+    show.add_argument("name", metavar="NAME")
 
 
 def _group(commands: Commands, name: str, text: str) -> Commands:

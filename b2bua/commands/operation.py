@@ -47,7 +47,8 @@ def init(options: argparse.Namespace, output: Output) -> int:
         raise
     output.one(
         {"config": str(path), "secrets": [str(secret) for secret in made], "database": config.storage.url},
-        f"wrote {path}; name your trunk in it, then: maskbridge check -c {path}",
+        f"wrote {path}; name your trunk in it (ready-made ones: maskbridge profile list), then: "
+        f"maskbridge check -c {path}",
     )
     return 0
 

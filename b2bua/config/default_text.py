@@ -91,7 +91,8 @@ url_signing_key = "file:@URL_SIGNING_KEY@"
 master_key = "file:@MASTER_KEY@"
 
 # A trunk is the way to the telephone network. Without one the API runs and every call is refused. Name, uri and the
-# numbers that the carrier gave you are enough for most; what is commented out shows the defaults.
+# numbers that the carrier gave you are enough for most; what is commented out shows the defaults. Profiles for the
+# usual kinds of carrier: maskbridge profile list
 #
 # [[trunks]]
 # name = "carrier"

@@ -16,9 +16,7 @@ class NotYet:
     missing: str
 
 
-NOT_YET: Final = (
-    NotYet("storage", "encrypt", "encryption of recordings"),
-)
+NOT_YET: Final = (NotYet("storage", "encrypt", "encryption of recordings"),)
 
 
 def effectless(config: Config) -> list[str]:
