@@ -14,7 +14,8 @@ from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed
 from b2bua.sip.settings import OutgoingRequest, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.switch.locating import target_of, ways_of
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Resolver

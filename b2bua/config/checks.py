@@ -47,14 +47,11 @@ def advice(config: Config) -> Iterator[str]:
 def _advice_of(trunk: Trunk, calls: CallsSection) -> Iterator[str]:
     """What a trunk's profile may not have meant."""
     where = f"trunks[{trunk.name}]"
-    over_tls = (trunk.outbound_proxy or trunk.uri).transport == "tls"
-    if trunk.srtp != "off" and not over_tls:
+    if trunk.srtp != "off" and (trunk.outbound_proxy or trunk.uri).transport != "tls":
         yield (
             f"{where}.srtp: the keys of its SRTP are sent in clear, because it is not called over "
             "TLS: whoever reads its SIP can listen"
         )
-    if trunk.srtp == "off" and over_tls:
-        yield f"{where}.srtp: its SIP is sent over TLS and its audio in clear: whoever reads the packets can listen"
     if trunk.invite_timeout_s >= calls.ring_timeout_s:
         yield (
             f"{where}.invite_timeout_s: {trunk.invite_timeout_s:g} is not below calls.ring_timeout_s: "

@@ -40,7 +40,8 @@ from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask, Relayed
 from b2bua.switch.no_books import NoBooks
 from b2bua.switch.settlement import Settlement
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from b2bua.call.events import CallEvent
 from b2bua.sip import events as sip
-from b2bua.switch.trunks import Trunk
+from b2bua.switch.trunk import Trunk
 from media.statistics import LegStatistics
 
 

@@ -6,7 +6,7 @@ from b2bua.call.arrival import LONGEST_USER, Caller
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr
 from b2bua.sip.message import Request
-from b2bua.switch.trunks import Trunk
+from b2bua.switch.trunk import Trunk
 
 MOST_IDENTITIES: Final = 4
 LONGEST_DISPLAY: Final = 64

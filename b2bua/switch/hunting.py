@@ -7,7 +7,8 @@ from typing import Final
 from b2bua.call.failover import Onward
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch.redirection import Redirection
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 
 MOST_REDIRECTS: Final = 3  # 3xx that are followed for one leg
 MOST_ATTEMPTS: Final = 8  # INVITEs for one leg, whatever the number of trunks and of their destinations

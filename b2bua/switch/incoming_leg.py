@@ -13,7 +13,7 @@ from b2bua.sip.reliable_provisionals import is_required
 from b2bua.sip.settings import HeaderLines
 from b2bua.switch.call_leg import SipUser, nobody
 from b2bua.switch.in_dialog import InDialog
-from b2bua.switch.trunks import Trunk
+from b2bua.switch.trunk import Trunk
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import MalformedSdp, PortsExhausted, UnusableSdp

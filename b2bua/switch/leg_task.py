@@ -27,7 +27,8 @@ from b2bua.switch.hunting import Attempt, Hunt
 from b2bua.switch.in_dialog import InDialog
 from b2bua.switch.reasons import told_reason
 from b2bua.switch.redirection import redirections
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import MediaError, PortsExhausted, UnusableSdp

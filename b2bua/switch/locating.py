@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from b2bua.config import ListenAddress, TrunkUri
 from b2bua.sip.location import Target, Way
 from b2bua.sip.routing import is_ip_literal
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.transport.resolver import Located
 
 LOG: Final = logging.getLogger(__name__)

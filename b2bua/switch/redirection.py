@@ -12,7 +12,7 @@ from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr
 from b2bua.sip.message import Response
 from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed, is_ip_literal
-from b2bua.switch.trunks import Trunk
+from b2bua.switch.trunk import Trunk
 
 MOST_CONTACTS: Final = 8  # of one 3xx; the rest are not looked at
 _USER: Final = re.compile(r"[A-Za-z0-9+_.*-]{1,64}")

@@ -12,7 +12,8 @@ from b2bua.sip.registration import Output, Register, Registration, RegistrationT
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.sip.uri import Uri, escape_user
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
 

@@ -17,8 +17,6 @@ from b2bua.call.model import Leg, PlaceCall, PlacedCall, TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
-from b2bua.sip.routing import TransportAddress, bracketed
-from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
 from b2bua.switch.arrivals import Arrivals, Means
 from b2bua.switch.call_leg import CallLeg, SipUser
@@ -27,10 +25,12 @@ from b2bua.switch.call_task import CallBooks, CallTask
 from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
 from b2bua.switch.leg_task import LegTask
+from b2bua.switch.probing import Probing
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.registrations import Registrations
 from b2bua.switch.settlement import Settlement
-from b2bua.switch.trunks import Probing, Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from media import events as media_events
@@ -44,7 +44,6 @@ LOG: Final = logging.getLogger(__name__)
 HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
 RETRY_AFTER_S: Final = 5
 RETRY_AFTER_RATE_S: Final = 1  # by then the calls that wait for their turn have had it
-MOST_PROBED: Final = 8  # destinations of a trunk that get OPTIONS: as many as one call may try
 # Of the media engine's numbers those that do not only grow.
 _MEDIA_GAUGES: Final = frozenset({"legs", "ports_left", "streams", "commands_waiting", "running"})
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
@@ -86,7 +85,6 @@ class Switch:
         self._rooms = rooms
         self._calls: dict[str, CallTask] = {}
         self._usages: dict[int, SipUser] = {}
-        self._probes: dict[int, tuple[Trunk, TransportAddress]] = {}
         self._awaiting_recorder: dict[str, CallTask] = {}
         self._admitting = 0
         self._draining = False
@@ -95,7 +93,7 @@ class Switch:
         self._endpoint: SipEndpoint | None = None
         self._arrivals: Arrivals | None = None
         self._heartbeat = Alarm(rooms.scheduler, self._beat)
-        self._probing = Probing(rooms.trunks, rooms.scheduler, self._probe)
+        self._probing = Probing(rooms.trunks, rooms.scheduler, self._endpoint_bound)
         self._registrations = Registrations(rooms.trunks, rooms.scheduler, rooms.tokens, self._endpoint_bound)
         self._pacing = Pacing(rooms.trunks, rooms.scheduler)
         self.tally = Tally()
@@ -232,17 +230,10 @@ class Switch:
                 self._endpoint_bound().respond(event.transaction, 481)
             case sip.RequestAnswered():
                 self._registrations.answered(event.request, event.response)
-                probe = self._probes.pop(event.request, None)
-                if probe is not None:
-                    now = self._rooms.scheduler.time()
-                    trunk, destination = probe
-                    self._rooms.trunks.probe_answered(trunk, event.response.status, now, destination)
+                self._probing.answered(event.request, event.response)
             case sip.RequestFailed():
                 self._registrations.failed(event.request, event.cause)
-                probe = self._probes.pop(event.request, None)
-                if probe is not None:
-                    trunk, destination = probe
-                    self._rooms.trunks.probe_failed(trunk, event.cause, destination)
+                self._probing.failed(event.request, event.cause)
             case _:
                 user = None if event.usage is None else self._usages.get(event.usage)
                 if user is not None:
@@ -442,28 +433,6 @@ class Switch:
         if self._on_empty is not None and not self._calls and not self._being_admitted():
             on_empty, self._on_empty = self._on_empty, None
             on_empty()
-
-    def _probe(self, trunk: Trunk) -> None:
-        if not trunk.destinations:
-            self._rooms.trunks.probe_failed(trunk, "its name does not resolve")
-        for destination in trunk.destinations[:MOST_PROBED]:
-            self._probe_at(trunk, destination)
-
-    def _probe_at(self, trunk: Trunk, destination: TransportAddress) -> None:
-        target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
-        handle = self._endpoint_bound().request(
-            OutgoingRequest(
-                method="OPTIONS",
-                request_uri=target,
-                from_uri=target,
-                to_uri=target,
-                destination=destination,
-                headers=(("Accept", "application/sdp"),),
-                body=b"",
-                credentials=None,
-            )
-        )
-        self._probes[handle] = trunk, destination
 
     def _beat(self) -> None:
         at = self._rooms.clock.wall_ms()

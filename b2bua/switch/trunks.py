@@ -1,24 +1,17 @@
-"""The trunks as they are now: where they are, whether they answer, how full they are, and which one a leg takes."""
+"""The trunks together: whose a source is, which one a leg takes, and what is heard of each."""
 
-import ipaddress
 import logging
 import math
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Final, Literal, cast
 
-from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.model import TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Trunk as TrunkConfig
-from b2bua.config import TrunkUri
 from b2bua.sip.digest import Credentials
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
-from b2bua.switch.call_rate import CallRate
-from b2bua.switch.health import ASKED_TO_BE_LEFT_ALONE, Health
+from b2bua.switch.trunk import Trunk
 from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
 
@@ -29,184 +22,6 @@ _STRICTEST: Final = PeerPolicy(reliable_provisional="off")  # of a source that i
 FOUND_HOSTS_LIMIT: Final = 64  # addresses of one trunk's name remembered; the one found longest ago is forgotten
 FOUND_HOSTS_LIFE_S: Final = 4 * 3600.0  # longer than any call
 PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; emptied when full
-
-
-@dataclass(slots=True, eq=False)
-class Trunk:
-    """One configured trunk and its present state. Live calls are counted in legs: a trunk sees each leg as a call.
-
-    `promised` are legs of calls that are taken, or about to be, and not dialled yet. `invites` were sent to it;
-    `failures` counts those that failed by what they failed of, `failovers` those of them that another attempt
-    followed. `stride` is what a leg adds to `share`; among equals the trunk with the smallest share is next.
-
-    `found_hosts` are the addresses its name has led to of late, with the monotonic second of the last time: calls of
-    theirs may still be under way. `up` and `reason` are what OPTIONS and calls say; `registered` and `registration`
-    what its registrar does, None where the profile asks for no registration.
-    """
-
-    config: TrunkConfig
-    media_profile: LegProfile
-    policy: PeerPolicy
-    destinations: tuple[TransportAddress, ...] = ()
-    found_hosts: dict[str, float] = field(default_factory=dict)
-    registered: bool | None = None
-    registration: str = ""
-    up: bool = True
-    reason: str = "not probed yet"
-    live_calls: int = 0
-    promised: int = 0
-    stride: int = 1
-    share: int = 0
-    invites: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
-    failovers: int = 0
-    health: dict[TransportAddress, Health] = field(default_factory=dict)
-    rate: CallRate = field(init=False)
-    last_options_at: int | None = None
-    last_options_status: int | None = None
-    round_trip_ms: float | None = None
-    probe_sent_at: float = 0.0
-    not_before: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Give it its call rate."""
-        self.rate = CallRate(self.config.cps)
-
-    @property
-    def name(self) -> str:
-        """The configured name."""
-        return self.config.name
-
-    @property
-    def destination(self) -> TransportAddress | None:
-        """Where its requests are sent first: at the outbound proxy if it has one. None while the name does not
-        resolve. `destinations` are all of them, in the order they are tried."""
-        return self.destinations[0] if self.destinations else None
-
-    def large_destination(self, destination: TransportAddress) -> TransportAddress | None:
-        """Where an INVITE too large for UDP goes instead of there: to the same host by TCP, where `destinations` have
-        that. None where they do not, or the URI asks for UDP."""
-        if ";transport=" in self.next_hop.text.lower():
-            return None
-        candidates = (each for each in self.destinations if each.transport == "tcp" and each.host == destination.host)
-        return next(candidates, None)
-
-    @property
-    def contact_user(self) -> str | None:
-        """The user part that its registrar knows us by: that of the credentials, without what follows an @ in it. None
-        where we do not register."""
-        return self.config.auth_username.partition("@")[0] if self.config.register else None
-
-    @property
-    def next_hop(self) -> TrunkUri:
-        """Where its requests go first."""
-        return self.config.outbound_proxy or self.config.uri
-
-    @property
-    def identity(self) -> PeerIdentity:
-        """Who answers there over TLS. Where the certificate's name is not configured, it is the host that is called; a
-        domain stands for an address of `uri`, which hardly an authority would certify."""
-        config = self.config
-        name = config.tls_server_name or self.next_hop.host
-        if not config.tls_server_name and config.outbound_proxy is None and config.domain and is_ip_literal(name):
-            name = config.domain
-        return PeerIdentity(f"trunk {self.name}", name, config.tls_verify)
-
-    def has_address(self, host: str) -> bool:
-        """Whether an address (no name) is one of the peer's: its requests come from there."""
-        if host in self.found_hosts or any(host == destination.host for destination in self.destinations):
-            return True
-        if host == self.config.uri.host:  # the peer itself, where its requests go by a proxy
-            return True
-        if not self.config.addresses:
-            return False
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return any(address in network for network in self.config.addresses)
-
-    def usable(self, now: float) -> bool:
-        """Whether a leg may be sent to it at all."""
-        may_call = self.up and self.registered is not False and now >= self.not_before
-        return may_call and bool(self.open_destinations(now))
-
-    def health_of(self, destination: TransportAddress) -> Health:
-        """What is known of a destination; of those no more in the set it is forgotten when the next one is added."""
-        found = self.health.get(destination)
-        if found is None:
-            self.health = {address: kept for address, kept in self.health.items() if address in self.destinations}
-            found = self.health[destination] = Health()
-        return found
-
-    def open_destinations(self, now: float) -> list[TransportAddress]:
-        """The destinations that a call may be sent to now, in order; last those that have just said 503."""
-        known = self.health
-        if not known:
-            return list(self.destinations)
-        found = [each for each in self.destinations if each not in known or known[each].open(now)]
-        return sorted(found, key=lambda each: each in known and now < known[each].second_choice_until)
-
-    def second_choice(self, now: float) -> bool:
-        """Whether every destination has just said 503 without a time, so that other trunks are better asked first."""
-        known = self.health
-        return bool(known) and all(
-            each in known and now < known[each].second_choice_until for each in self.destinations
-        )
-
-    def reason_at(self, now: float) -> str:
-        """Why it is up or down."""
-        if self.up and self.destinations and not self.open_destinations(now):
-            known = [self.health[each] for each in self.destinations]
-            return min(known, key=lambda health: max(health.held_until, health.down_until)).reason(now)
-        if now < self.not_before:
-            return ASKED_TO_BE_LEFT_ALONE
-        if self.registered is None or (self.registered and not self.up):
-            return self.reason
-        if not self.registered or self.config.options_interval_s == 0:
-            return self.registration
-        return f"{self.registration}, {self.reason}"
-
-    def is_full(self, legs: int) -> bool:
-        """Whether `legs` more legs are over the cap of calls at once."""
-        return bool(self.config.max_calls) and self.live_calls + self.promised + legs > self.config.max_calls
-
-    def has_room(self, now: float, legs: int) -> bool:
-        """Whether `legs` more legs fit under its caps. The call rate is asked for the first of them."""
-        if self.is_full(legs):
-            return False
-        return self.rate.has_room(now)
-
-    def promise(self, legs: int, calls: int = 1) -> None:
-        """Keep room for legs to come. `calls` of them, 0 or 1, are dialled at once and have a place in the call rate's
-        line from now."""
-        self.promised += legs
-        self.share += legs * self.stride
-        self.rate.booked += calls
-
-    def withdraw(self, legs: int, calls: int = 0) -> None:
-        """Legs that were promised will not come; `calls` of them have not been dialled though they were to be."""
-        self.promised -= legs
-        self.share -= legs * self.stride
-        self.rate.booked -= calls
-
-    def take(self, *, booked: bool) -> None:
-        """A promised leg is dialled: count it in. `booked`: it asks the call rate for the turn it has a place for."""
-        self.promised -= 1
-        self.live_calls += 1
-        self.rate.booked -= booked
-
-    def arrive(self) -> bool:
-        """A leg comes in from it: counted as a live one where the cap allows it, False where not. The call rate is
-        for what we send."""
-        if self.is_full(1):
-            return False
-        self.live_calls += 1
-        return True
-
-    def give_back(self) -> None:
-        """Count a leg out, whichever side it came from."""
-        self.live_calls -= 1
 
 
 class Trunks:
@@ -462,34 +277,6 @@ class Trunks:
 
 def _ignore(_trunk: Trunk) -> None:
     """Who is told of a trunk that goes down while nobody asked to be."""
-
-
-class Probing:
-    """Sends each trunk its OPTIONS on the configured interval, the trunks spread over it."""
-
-    def __init__(self, trunks: Trunks, scheduler: Scheduler, probe: Callable[[Trunk], None]) -> None:
-        self._scheduler = scheduler
-        self._probe = probe
-        self._alarms: dict[Trunk, Alarm] = {
-            trunk: Alarm(scheduler, partial(self._due, trunk))
-            for trunk in trunks
-            if trunk.config.options_interval_s > 0
-        }
-
-    def start(self) -> None:
-        """Probe every trunk, the first at once, a fiftieth of a second between one and the next."""
-        for position, alarm in enumerate(self._alarms.values()):
-            alarm.set(self._scheduler.time() + position * 0.02)
-
-    def stop(self) -> None:
-        """Send no more."""
-        for alarm in self._alarms.values():
-            alarm.clear()
-
-    def _due(self, trunk: Trunk) -> None:
-        trunk.probe_sent_at = self._scheduler.time()
-        self._alarms[trunk].set(trunk.probe_sent_at + trunk.config.options_interval_s)
-        self._probe(trunk)
 
 
 def _media_profile(config: TrunkConfig) -> LegProfile:

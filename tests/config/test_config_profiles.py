@@ -1,6 +1,7 @@
 """The trunk profiles that come with the product: each is a valid configuration that nothing is to be said against."""
 
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +21,12 @@ def test_there_is_one_for_each_usual_kind_of_carrier() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
-def test_it_is_valid_and_its_keys_go_together(profile: Profile) -> None:
-    config = config_of(profile.text)
+def test_it_is_valid_and_its_keys_go_together(profile: Profile, tmp_path: Path) -> None:
+    for name in ("own.crt", "own.key"):
+        (tmp_path / name).write_text("PEM")
+    sip = "[sip]\nlisten = ['udp://192.0.2.1:5060', 'tls://192.0.2.1:5061']\n"
+    sip += "tls_certificate = 'own.crt'\ntls_key = 'own.key'\n"
+    config = config_of(sip + profile.text, path=tmp_path / "maskbridge.toml")
     (trunk,) = config.trunks
     assert trunk.name == profile.name
     assert config.warnings == ()

@@ -24,7 +24,8 @@ from b2bua.switch.recordings import Recordings
 from b2bua.switch.recovery import recover
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.switch import Rooms, Switch
-from b2bua.switch.trunks import Trunk, Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine, MediaSettings
 from media.recording.mp3 import Mp3Pool

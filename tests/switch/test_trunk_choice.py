@@ -1,11 +1,15 @@
 """Which trunk a leg goes out by, whose a source is, and when a trunk is down."""
 
 import ipaddress
+from typing import cast
 
 import pytest
 
 from b2bua.sip.routing import TransportAddress
-from b2bua.switch.trunks import Probing, Trunk, Trunks
+from b2bua.sip.settings import OutgoingRequest
+from b2bua.switch.probing import MOST_PROBED, Probing
+from b2bua.switch.trunks import Trunks
+from b2bua.transport.endpoint import SipEndpoint
 from tests.support.configurations import config_of
 from tests.support.manual_clock import ManualClock
 
@@ -252,20 +256,45 @@ def test_requests_go_by_the_outbound_proxy_and_come_from_either() -> None:
     assert trunks.is_peer(udp("192.0.2.1"))
 
 
+class SentOptions:
+    """An endpoint as far as OPTIONS go."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.sent: list[tuple[str, float]] = []
+
+    def request(self, plan: OutgoingRequest) -> int:
+        """Keep where it goes."""
+        self.sent.append((plan.destination.host, self.clock.time()))
+        return len(self.sent)
+
+
 def test_probes_go_out_on_the_interval_and_not_where_it_is_zero() -> None:
     clock = ManualClock()
     trunks = trunks_of(
         trunk_text("a", options_interval_s=10) + trunk_text("b", "192.0.2.2", options_interval_s=0), clock
     )
-    sent: list[tuple[str, float]] = []
-
-    def probe(trunk: Trunk) -> None:
-        sent.append((trunk.name, clock.time()))
-
-    probing = Probing(trunks, clock, probe)
+    options = SentOptions(clock)
+    probing = Probing(trunks, clock, lambda: cast(SipEndpoint, options))
     probing.start()
     clock.advance(25)
-    assert sent == [("a", 1000.0), ("a", 1010.0), ("a", 1020.0)]
+    assert options.sent == [("192.0.2.1", 1000.0), ("192.0.2.1", 1010.0), ("192.0.2.1", 1020.0)]
+    probing.failed(3, "timeout")
+    probing.failed(3, "timeout")  # told once
+    assert trunks.states()[0].up
+    probing.failed(2, "timeout")
+    assert not trunks.states()[0].up
     probing.stop()
     clock.advance(60)
-    assert len(sent) == 3
+    assert len(options.sent) == 3
+
+
+def test_a_trunk_of_many_destinations_is_asked_at_the_first_of_them() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("a"), clock)
+    (trunk,) = trunks
+    trunks.resolved(trunk, [udp(f"192.0.2.{number}") for number in range(1, 30)])
+    options = SentOptions(clock)
+    Probing(trunks, clock, lambda: cast(SipEndpoint, options)).start()
+    clock.advance(1)
+    assert [host for host, _at in options.sent] == [f"192.0.2.{number}" for number in range(1, MOST_PROBED + 1)]

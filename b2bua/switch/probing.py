@@ -1,0 +1,81 @@
+"""OPTIONS to the trunks: when each is asked, and what the answers say of it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from b2bua.alarm import Alarm, Scheduler
+from b2bua.sip.message import Response
+from b2bua.sip.routing import TransportAddress, bracketed
+from b2bua.sip.settings import OutgoingRequest
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import Trunks
+from b2bua.transport.endpoint import SipEndpoint
+
+MOST_PROBED: Final = 8  # destinations of a trunk that get OPTIONS: as many as one call may try
+
+
+class Probing:
+    """Sends each trunk its OPTIONS on the configured interval, the trunks spread over it, and tells them the answers.
+
+    `endpoint` gives what they are sent by. Each OPTIONS ends, answered or not, within 32 s: no more are open than are
+    sent in that time.
+    """
+
+    def __init__(self, trunks: Trunks, scheduler: Scheduler, endpoint: Callable[[], SipEndpoint]) -> None:
+        self._trunks = trunks
+        self._scheduler = scheduler
+        self._endpoint = endpoint
+        self._open: dict[int, tuple[Trunk, TransportAddress]] = {}
+        self._alarms: dict[Trunk, Alarm] = {
+            trunk: Alarm(scheduler, partial(self._due, trunk))
+            for trunk in trunks
+            if trunk.config.options_interval_s > 0
+        }
+
+    def start(self) -> None:
+        """Probe every trunk, the first at once, a fiftieth of a second between one and the next."""
+        for position, alarm in enumerate(self._alarms.values()):
+            alarm.set(self._scheduler.time() + position * 0.02)
+
+    def stop(self) -> None:
+        """Send no more."""
+        for alarm in self._alarms.values():
+            alarm.clear()
+
+    def answered(self, request: int, response: Response) -> None:
+        """A request of the user agent has its final response; one that is no OPTIONS of here is nothing."""
+        probe = self._open.pop(request, None)
+        if probe is not None:
+            trunk, destination = probe
+            self._trunks.probe_answered(trunk, response.status, self._scheduler.time(), destination)
+
+    def failed(self, request: int, cause: str) -> None:
+        """A request of the user agent has come to nothing; one that is no OPTIONS of here is nothing."""
+        probe = self._open.pop(request, None)
+        if probe is not None:
+            trunk, destination = probe
+            self._trunks.probe_failed(trunk, cause, destination)
+
+    def _due(self, trunk: Trunk) -> None:
+        trunk.probe_sent_at = self._scheduler.time()
+        self._alarms[trunk].set(trunk.probe_sent_at + trunk.config.options_interval_s)
+        if not trunk.destinations:
+            self._trunks.probe_failed(trunk, "its name does not resolve")
+        for destination in trunk.destinations[:MOST_PROBED]:
+            self._open[self._ask(trunk, destination)] = trunk, destination
+
+    def _ask(self, trunk: Trunk, destination: TransportAddress) -> int:
+        target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
+        return self._endpoint().request(
+            OutgoingRequest(
+                method="OPTIONS",
+                request_uri=target,
+                from_uri=target,
+                to_uri=target,
+                destination=destination,
+                headers=(("Accept", "application/sdp"),),
+                body=b"",
+                credentials=None,
+            )
+        )
