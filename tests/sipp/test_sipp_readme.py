@@ -10,6 +10,7 @@ def test_every_scenario_is_played_and_described() -> None:
     played |= {"asks_options", "asks_unknown_method", "stranger", "answers_options", "refuses_options", "registrar"}
     played |= {arrival.caller for arrival in ARRIVALS}
     played |= {"calls"}  # by tests/bench
+    played |= {"carrier_airtel_type", "carrier_exotel_type", "carrier_jio_type", "carrier_plain_ip"}
     there = {path.stem for path in SCENARIOS.glob("*.xml")}
     described = (SCENARIOS / "README.md").read_text("utf-8")
     assert played == there
