@@ -212,7 +212,11 @@ class Trunks:
         health = trunk.health_of(destination)
         if health.unanswered(now):
             wait_s = health.down_until - now
-            LOG.warning("trunk %s: %s is left alone for %g s: %s", trunk.name, destination, wait_s, cause)
+            LOG.warning(
+                "trunk %s: %s is left alone for %g s: calls unanswered (%s)", trunk.name, destination, wait_s, cause
+            )
+            if trunk.up and not trunk.open_destinations(now):
+                self.on_down(trunk)
 
     def unavailable(self, trunk: Trunk, destination: TransportAddress, retry_after_s: int | None) -> None:
         """A destination answered a call with 503: it is left alone as long as that says; where it says nothing, others
@@ -221,6 +225,7 @@ class Trunks:
         if retry_after_s is None:
             trunk.health_of(destination).overloaded(now)
         else:
+            LOG.warning("trunk %s: %s asks to be left alone for %d s", trunk.name, destination, retry_after_s)
             trunk.health_of(destination).held_off(now, retry_after_s)
 
     def registration_told(self, trunk: Trunk, registered: bool, reason: str) -> None:

@@ -492,6 +492,7 @@ class House:
         counters = self.media.counters()
         assert (counters["legs"], counters["streams"]) == (0, 0), "a media leg is left open"
         assert [(trunk.live_calls, trunk.promised) for trunk in self.trunks] == [(0, 0)] * len(self.trunks)
+        assert [(trunk.rate.waiting, trunk.rate.booked) for trunk in self.trunks] == [(0, 0)] * len(self.trunks)
         assert [task.machine.impossible_inputs for task in self.tasks] == [0] * len(self.tasks)
         assert self.journal.failed == 0
         await self._check_books()

@@ -205,6 +205,21 @@ def test_calls_without_an_answer_take_a_destination_down_for_a_back_off_that_dou
     assert trunk.usable(clock.monotonic()), "one answer has made good what was before"
 
 
+def test_whoever_looks_for_destinations_is_told_when_the_last_of_them_is_left_alone() -> None:
+    trunks = trunks_of(trunk_text("a", options_interval_s=0))
+    (trunk,) = trunks
+    one, two = udp("192.0.2.1"), udp("192.0.2.2")
+    trunks.resolved(trunk, [one, two])
+    told: list[str] = []
+    trunks.on_down = lambda trunk: told.append(trunk.name)
+    for _ in range(3):
+        trunks.unanswered(trunk, one, "no_answer")
+    assert told == []
+    for _ in range(5):
+        trunks.unanswered(trunk, two, "no_answer")
+    assert told == ["a"]
+
+
 def test_an_answered_options_ends_the_back_off() -> None:
     clock = ManualClock()
     trunks = trunks_of(trunk_text("a"), clock)

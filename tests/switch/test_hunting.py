@@ -1,0 +1,93 @@
+"""The places that one leg's attempts hold on trunks: never two at once, none when it is over."""
+
+import pytest
+
+from b2bua.call.failover import Onward
+from b2bua.sip.routing import TransportAddress
+from b2bua.switch.hunting import MOST_ATTEMPTS, Hunt
+from b2bua.switch.trunks import Trunks
+from tests.support.configurations import config_of
+from tests.support.manual_clock import ManualClock
+from tests.support.seeded_tokens import SeededTokens
+
+MASKED = "917969002802"
+STEPS = (Onward.NEXT, Onward.NEXT, Onward.NEXT_TRUNK)
+
+
+def some_trunks(clock: ManualClock, chance: SeededTokens) -> Trunks:
+    """Up to five trunks of up to four destinations, some with caps, some not fit for the number."""
+    text = ""
+    for at in range(1 + chance.integer(2)):
+        number = MASKED if chance.integer(2) else "917969002803"
+        text += f'[[trunks]]\nname = "t{at}"\nuri = "sip:192.0.2.{at + 1}"\nnumbers = ["{number if at else MASKED}"]\n'
+        text += f"max_calls = {(0, 0, 2, 3)[chance.integer(2)]}\ncps = {(0, 2)[chance.integer(1)]}\n"
+        text += f"priority = {chance.integer(1)}\n"
+    trunks = Trunks(config_of(text).trunks, clock)
+    for at, trunk in enumerate(trunks):
+        count = 1 + chance.integer(2)
+        trunks.resolved(trunk, [TransportAddress("udp", f"192.0.{at + 2}.{n}", 5060) for n in range(count)])
+    return trunks
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_places_are_counted_exactly_whatever_happens(seed: int) -> None:
+    clock, chance = ManualClock(), SeededTokens(f"hunt {seed}")
+    trunks = some_trunks(clock, chance)
+    first = next(iter(trunks))
+    booked = bool(chance.integer(1))
+    first.promise(legs=1, calls=int(booked))
+    hunt = Hunt(trunks, first, MASKED if chance.integer(2) else None, clock.monotonic, booked=booked)
+    made = []
+    while chance.integer(4):
+        attempt = hunt.next(STEPS[chance.integer(1)] if made else Onward.NEXT)
+        held = [(trunk.live_calls, trunk.promised) for trunk in trunks]
+        if attempt is None:
+            assert sum(live + promised for live, promised in held) == 0
+            break
+        assert sum(live for live, _promised in held) == 1
+        assert sum(promised for _live, promised in held) == 0
+        assert (attempt.trunk.live_calls, hunt.trunk) == (1, attempt.trunk)
+        assert MASKED in attempt.trunk.config.numbers
+        made.append((attempt.trunk.name, attempt.destination))
+        happens = chance.integer(2)
+        if happens == 0:
+            trunks.unavailable(attempt.trunk, attempt.destination, None)
+        elif happens == 1:
+            trunks.unavailable(attempt.trunk, attempt.destination, 30)
+        elif happens == 2:
+            attempt.trunk.up = False
+    hunt.give_up()
+    hunt.give_up()
+    assert len(made) == len(set(made)) <= MOST_ATTEMPTS, "nothing is tried twice"
+    assert [(t.live_calls, t.promised, t.rate.booked) for t in trunks] == [(0, 0, 0)] * len(trunks)
+
+
+def test_what_was_promised_and_went_down_is_left_for_one_that_is_up() -> None:
+    clock = ManualClock()
+    text = "".join(f'[[trunks]]\nname = "t{at}"\nuri = "sip:192.0.2.{at}"\nnumbers = ["{MASKED}"]\n' for at in (1, 2))
+    trunks = Trunks(config_of(text).trunks, clock)
+    first, second = trunks
+    first.promise(legs=1, calls=0)
+    first.up = False
+    hunt = Hunt(trunks, first, MASKED, clock.monotonic, booked=False)
+    attempt = hunt.next()
+    assert attempt is not None
+    assert attempt.trunk is second
+    assert (first.promised, second.live_calls) == (0, 1)
+    first.up = True
+    further = hunt.next()
+    assert further is not None
+    assert further.trunk is first, "which has not been tried"
+    hunt.give_up()
+
+
+def test_a_promised_trunk_that_is_down_is_tried_where_there_is_no_other() -> None:
+    clock = ManualClock()
+    trunks = Trunks(config_of(f'[[trunks]]\nname = "t"\nuri = "sip:192.0.2.1"\nnumbers = ["{MASKED}"]').trunks, clock)
+    (trunk,) = trunks
+    trunk.promise(legs=1, calls=0)
+    trunk.up = False
+    hunt = Hunt(trunks, trunk, MASKED, clock.monotonic, booked=False)
+    assert hunt.next() is not None
+    assert hunt.next() is None
+    assert (trunk.live_calls, trunk.promised) == (0, 0)
