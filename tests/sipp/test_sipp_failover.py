@@ -1,0 +1,56 @@
+"""Hard case 19 on real sockets: a trunk that nothing reaches, then one that answers, as an operator sees them."""
+
+from pathlib import Path
+
+import pytest
+
+from b2bua.demo.workplace import free_run
+from b2bua.tokens import SystemTokens
+from tests.support.service_under_test import service_under_test, trunk
+from tests.support.sipp import Sipp
+
+pytestmark = [pytest.mark.sipp, pytest.mark.sockets, pytest.mark.xdist_group("sipp carriers"), pytest.mark.timeout(60)]
+
+ENDING_S = 15.0
+
+
+async def test_trunk_case_19_the_next_trunk_carries_the_call_at_once(tmp_path: Path) -> None:
+    dead = free_run(SystemTokens(), 3)
+    alive, control = dead + 1, dead + 2
+    trunks = [trunk("dead", dead, priority=1), trunk("alive", alive, priority=2)]
+    async with service_under_test(tmp_path / "service", trunks) as service:
+        (tmp_path / "sipp").mkdir()
+        sipp = await Sipp.start(
+            "carrier_plain_ip",
+            tmp_path / "sipp",
+            port=alive,
+            control_port=control,
+            calls=2,
+            lifetime_s=20,
+            arguments=["-key", "rtp_port", "40000"],
+        )
+        try:
+            data, _ = await service.client.place("9876543210", "9123456789", ring_timeout_sec=10, record=False)
+            call_sid = str(data["call_sid"])
+            bridged = await service.webhooks.wait_for(
+                lambda webhook: webhook.call_sid == call_sid and webhook.event == "call.bridged", ENDING_S
+            )
+            await service.client.post(f"/v1/masking/calls/{call_sid}/hangup", {})
+            ending = await service.ending(call_sid, ENDING_S)
+            outcome = await sipp.finish(5.0)
+        finally:
+            await sipp.kill()
+        metrics = (await service.client.fetch(f"{service.url}/metrics")).body.decode()
+    assert bridged is not None, outcome.story()
+    assert ending is not None, outcome.story()
+    assert outcome.exit_status == 0, outcome.story()
+    for line in (
+        'maskbridge_trunk_calls_placed_total{trunk="dead"} 2.0',
+        'maskbridge_trunk_calls_failed_total{cause="transport",trunk="dead"} 2.0',
+        'maskbridge_trunk_failovers_total{trunk="dead"} 2.0',
+        'maskbridge_trunk_calls_placed_total{trunk="alive"} 2.0',
+        'maskbridge_trunk_live_calls{trunk="dead"} 0.0',
+        'maskbridge_trunk_live_calls{trunk="alive"} 0.0',
+    ):
+        assert line in metrics.splitlines()
+    assert "trunk dead at udp:127.0.0.1:" in service.service.last_words()
