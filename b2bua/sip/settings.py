@@ -59,7 +59,9 @@ class UserAgentSettings:
 class PeerPolicy:
     """What a peer's profile says of the extensions used with it, on calls of either direction.
 
-    `reliable_provisional`: "off" neither offers nor takes 100rel, "required" takes no call without it (RFC 3262).
+    `reliable_provisional` (RFC 3262): "off" neither offers nor takes 100rel; "supported" offers it, acknowledges what
+    comes reliably, and sends reliably what the peer requires, or supports if it has a body; "required" makes and takes
+    no call without it, and sends all but 100 reliably.
     `session_timer_s`: the interval asked for, 0 where none is (a peer's own wish is obeyed all the same);
     `session_timer_min_s`: the shortest that is taken (RFC 4028). `challenge`: what its requests have to prove they
     know before a call of theirs is told; None takes them by their address alone. `realm`: the protection domain they
