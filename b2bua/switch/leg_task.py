@@ -150,6 +150,7 @@ class LegTask:
         credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
         headers = self._headers_for(trunk)
         self._early_answers.clear()
+        self._changed = None
         self._request_uri = attempt.request_uri or headers.request_uri
         self._usage = self._endpoint.invite(
             OutgoingInvite(
