@@ -134,7 +134,7 @@ async def test_a_bye_that_is_lost_is_sent_again(house: House) -> None:
     assert house.bob.was_hung_up
 
 
-async def test_a_bye_that_is_never_answered_is_cleaned_up_after_32_s(house: House) -> None:
+async def test_trunk_case_23_a_bye_that_is_never_answered_is_cleaned_up_after_32_s(house: House) -> None:
     call = await house.bridged()
     house.phones_forget = False
     for at in (house.bob.persona.sip, TransportAddress("udp", "203.0.113.1", 5060)):

@@ -113,7 +113,7 @@ async def test_a_hangs_up_before_b_has_said_anything_so_the_cancel_waits(house: 
     assert silent.methods()[-3:] == ["CANCEL", "ACK", "BYE"]
 
 
-async def test_both_hang_up_at_once(house: House) -> None:
+async def test_trunk_case_23_both_hang_up_at_once(house: House) -> None:
     call = await house.bridged()
     house.alice.hang_up()
     house.bob.hang_up()
@@ -124,7 +124,7 @@ async def test_both_hang_up_at_once(house: House) -> None:
     assert cdr.price_paise == 150
 
 
-async def test_b_hangs_up_in_the_very_instant_it_answers(house: House) -> None:
+async def test_trunk_case_23_b_hangs_up_in_the_very_instant_it_answers(house: House) -> None:
     def answer_and_leave(phone: Phone, _event: object) -> None:
         phone.answer()
         phone.hang_up()

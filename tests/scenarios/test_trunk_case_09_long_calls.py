@@ -4,10 +4,12 @@ import pytest
 
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
+from b2bua.sip.settings import PeerPolicy
 from storage.records import CallRecord
 from tests.scenarios.conftest import OpenHouse
 from tests.support.agents import answer_to
 from tests.support.house import ONE_TRUNK, House
+from tests.support.routes import DIALLED, RELAYED
 from tests.support.scripted_phone import Phone, answers
 
 WITH_TIMER = f"{ONE_TRUNK}session_timer_s = 90\n"
@@ -164,3 +166,19 @@ async def test_trunk_case_09_a_trunk_that_wants_longer_sessions_gets_them(open_h
     await house.switch.hang_up("org-1", call.call_id)
     cdr = await house.ended(call)
     assert cdr.status == "completed"
+
+
+async def test_trunk_case_09_a_call_that_arrives_has_a_timer_of_its_own(open_house: OpenHouse) -> None:
+    house = await open_house(trunks=RELAYED)
+    house.bob.on_invite = answers(1.0)
+    house.alice.on_request = lambda event: house.alice.endpoint.respond(event.transaction, 200)
+    call = await house.arrive(DIALLED, policy=PeerPolicy(session_timer_s=90))
+    await house.until(lambda: house.alice.is_connected)
+    house.alice.speak()
+    house.bob.speak()
+    await house.run(300.0)
+    assert house.alice.methods() == ["UPDATE"] * 6, "whoever calls leaves it to us"
+    assert house.bob.methods() == ["INVITE", "ACK"], "nobody asked for one on this leg"
+    house.bob.hang_up()
+    end = await house.relayed(call)
+    assert (end.status, end.hangup_cause, end.hangup_party) == ("completed", "normal", "b")

@@ -273,6 +273,20 @@ def test_trunk_case_06_nothing_goes_out_again_once_the_call_has_ended(theirs: bo
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
+def test_trunk_case_06_one_of_ours_at_a_time() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    _, ours = ask(bench, usage, "UPDATE", b"")
+    refused = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type=SDP)
+    assert bench.events() == [RequestFailed(refused, "refused")]
+    bench.receive(answer_to(ours, 200))
+    bench.events()
+    their_invite(bench, invite)
+    bench.user_agent.respond(surfaced(bench).transaction, 200, bench.now, body=OFFER, content_type=SDP)
+    refused = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type=SDP)
+    assert bench.events() == [RequestFailed(refused, "refused")], "our 200 has not been acknowledged"
+
+
 def test_while_one_waits_no_other_is_sent() -> None:
     bench = Bench()
     usage, _, _ = bench.answered_call()

@@ -202,3 +202,42 @@ def test_a_refresh_goes_to_the_peers_new_contact_and_takes_its_next_one() -> Non
     [bye] = bench.take_sent()
     assert isinstance(bye, Request)
     assert bye.request_uri == "sip:again@203.0.113.10"
+
+
+def test_trunk_case_09_each_session_begins_its_tries_anew() -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
+    for _ in range(2):
+        bench.receive(answer_to(the_refresh(bench, 900), 503))
+        bench.receive(answer_to(the_refresh(bench, 450), 503))
+        bench.receive(answer_to(the_refresh(bench, 225), 200, headers="Session-Expires: 1800;refresher=uac"))
+
+
+def test_trunk_case_09_a_refresh_waits_for_the_reinvite_of_our_user_that_waits() -> None:
+    bench = Bench()
+    usage, invite = called(bench, f"Session-Expires: 600;refresher=uac\n{WITH_UPDATE}")
+    bench.advance(299)
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=b"v=0 moved", content_type=SDP)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    bench.receive(answer_to(ours, 500, headers="Retry-After: 10"))
+    [(when, again)] = requests(bench.advance(10))
+    assert (when, again.method, again.body) == (10, "INVITE", b"v=0 moved")
+    bench.receive(answer_to(again, 200, headers="Session-Expires: 600;refresher=uac"))
+    assert the_refresh(bench, 300).method == "UPDATE"
+    assert invite.call_id == again.call_id
+
+
+@pytest.mark.parametrize(("status", "headers"), [(422, "Min-SE: 1000"), (491, ""), (500, "Retry-After: 1")])
+def test_trunk_case_09_a_refresh_that_is_refused_after_the_bye_is_not_sent_again(status: int, headers: str) -> None:
+    bench = Bench()
+    usage, _ = called(bench, f"Session-Expires: 600;refresher=uac\n{WITH_UPDATE}")
+    refresh = the_refresh(bench, 300)
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.take_sent()
+    assert isinstance(bye, Request)
+    assert bench.receive(answer_to(refresh, status, headers=headers)) == []
+    bench.receive(answer_to(bye, 200))
+    assert bench.advance(100) == []
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD

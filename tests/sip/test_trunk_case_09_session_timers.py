@@ -361,3 +361,57 @@ def test_trunk_case_09_a_2xx_without_it_turns_the_timer_off() -> None:
     called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
     bench.receive(answer_to(the_refresh(bench, 900), 200))
     assert bench.advance(10_000) == []
+
+
+def test_trunk_case_09_a_refresh_repeats_the_change_of_ours_that_was_taken() -> None:
+    bench = Bench()
+    usage, _ = called(bench, f"Session-Expires: 600;refresher=uac\n{WITHOUT_UPDATE}")
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=b"v=0 moved", content_type=SDP)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    bench.receive(answer_to(ours, 200, headers="Session-Expires: 600;refresher=uac"))
+    assert the_refresh(bench, 300).body == b"v=0 moved"
+
+
+def test_trunk_case_09_a_description_in_a_reliable_provisional_is_what_a_refresh_repeats() -> None:
+    bench = Bench()
+    headers = f"Supported: timer, 100rel\nSession-Expires: 600;refresher=uas\n{WITHOUT_UPDATE}"
+    bench.receive(request_from_peer("INVITE", headers=headers, body="v=0"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 183, bench.now, body=b"v=0 early", content_type=SDP)
+    [progress] = bench.take_sent()
+    assert isinstance(progress, Response)
+    rack = f"RAck: {progress.headers.get('RSeq')} 1 INVITE"
+    bench.receive(request_from_peer("PRACK", to_tag=progress.to_tag, cseq=2, branch="z9hG4bKp", headers=rack))
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = [each for each in bench.take_sent() if isinstance(each, Response)]
+    assert ok.headers.get("Session-Expires") == "600;refresher=uas"
+    bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))
+    assert the_refresh(bench, 300).body == b"v=0 early"
+
+
+def test_trunk_case_09_the_peers_min_se_is_kept_to() -> None:
+    bench, usage, _ = was_called(
+        f"Supported: timer\nSession-Expires: 1800;refresher=uas\nMin-SE: 1200\n{WITH_UPDATE}", wish(600)
+    )
+    refresh = the_refresh(bench, 600)
+    assert (refresh.headers.get("Session-Expires"), refresh.headers.get("Min-SE")) == ("1200;refresher=uac", "1200")
+    bench.user_agent.hang_up(usage, bench.now)
+
+
+def test_trunk_case_09_an_update_before_the_answer_begins_no_session() -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    bench.receive(answer_to(invite, 183, to_tag="peer", headers=WITH_UPDATE))
+    bench.events()
+    asked = "Supported: timer\nSession-Expires: 90;refresher=uac"
+    bench.receive(in_dialog_from_peer(invite, "UPDATE", headers=asked))
+    [event] = bench.events()
+    assert isinstance(event, IncomingRequest)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    assert isinstance(ok, Response)
+    assert (ok.status, ok.headers.get("Session-Expires")) == (200, None)
+    bench.receive(answer_to(invite, 200, to_tag="peer"))
+    assert bench.advance(1000) == []

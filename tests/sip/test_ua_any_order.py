@@ -20,10 +20,14 @@ from b2bua.sip.events import (
     UserAgentEvent,
 )
 from b2bua.sip.message import Request, Response
+from b2bua.sip.settings import PeerPolicy
 from tests.support.agents import NOTHING_HELD, OFFER, OURS, PEER, Bench, answer_to, request_from_peer
 
 OUTCOMES = (Answered, Rejected, NoResponse)
 ENDS = (ByeReceived, DialogLost, IncomingCancelled)
+TIMED = PeerPolicy(session_timer_s=90)
+REFUSED_FOR_NOW = {422: "Min-SE: {0}", 500: "Retry-After: {0}"}
+SESSIONS = {0: "Session-Expires: 90;refresher=uac", 1: "Session-Expires: 90;refresher=uas", 2: "Allow: UPDATE", 3: ""}
 CHALLENGE = 'WWW-Authenticate: Digest realm="r", nonce="n{0}", qop="auth"\nRequire: nothing'
 
 
@@ -65,7 +69,8 @@ def respond_as_peer(which: int, status: int, tag: str) -> Step:
     def step(world: World) -> None:
         if world.ours:
             request = world.ours[-1 - which % len(world.ours)]
-            headers = CHALLENGE.format(status + which) if status in (401, 407) else ""
+            headers = CHALLENGE.format(status + which) if status in (401, 407) else SESSIONS[which]
+            headers = REFUSED_FOR_NOW.get(status, headers).format(which * 100)
             world.take(answer_to(request, status, to_tag=tag, headers=headers))
 
     return step
@@ -115,6 +120,7 @@ def request_as_peer(method: str, tag: str, fresh: bool) -> Step:
                 cseq=number,
                 branch=f"z9hG4bK{number}{'ack' if method == 'ACK' else ''}",
                 body="v=0" if method in ("INVITE", "UPDATE") else "",
+                headers="Supported: timer\nSession-Expires: 90;refresher=uac" if fresh else "",
             )
         )
 
@@ -162,7 +168,9 @@ TAGS = st.sampled_from(["peer", "peer", "fork"])
 INDEX = st.integers(0, 3)
 STEPS = st.lists(
     st.one_of(
-        st.builds(respond_as_peer, INDEX, st.sampled_from([100, 180, 200, 200, 401, 408, 481, 486, 487, 491]), TAGS),
+        st.builds(
+            respond_as_peer, INDEX, st.sampled_from([100, 180, 200, 200, 401, 408, 422, 481, 486, 487, 491, 500]), TAGS
+        ),
         st.builds(
             request_as_peer, st.sampled_from(["BYE", "INVITE", "ACK", "CANCEL", "INFO", "UPDATE"]), TAGS, st.booleans()
         ),
@@ -170,7 +178,7 @@ STEPS = st.lists(
         st.builds(prack_as_peer, TAGS, st.sampled_from([0, 0, 0, 1]), st.booleans()),
         st.builds(respond_as_user, INDEX, st.sampled_from([180, 183, 200, 488]), st.sampled_from([b"", OFFER])),
         st.builds(ask_as_user, st.sampled_from(["INVITE", "INFO", "UPDATE"])),
-        st.builds(wait, st.sampled_from([0.3, 1.0, 5.0, 33.0])),
+        st.builds(wait, st.sampled_from([0.3, 1.0, 5.0, 33.0, 46.0])),
         st.just(hang_up),
         st.just(fail_transport),
     ),
@@ -190,10 +198,17 @@ def settle(world: World) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(steps=STEPS, no_answer=st.sampled_from([None, 4.0]), answered=st.booleans())
-def test_a_call_that_we_make(steps: list[Step], no_answer: float | None, answered: bool) -> None:
+@given(
+    steps=STEPS,
+    no_answer=st.sampled_from([None, 4.0]),
+    answered=st.booleans(),
+    policy=st.sampled_from([TIMED, PeerPolicy()]),
+)
+def test_a_call_that_we_make(steps: list[Step], no_answer: float | None, answered: bool, policy: PeerPolicy) -> None:
     world = World()
-    world.usage, invite = world.bench.call(no_answer_timeout_s=no_answer, credentials=Credentials("u", "p"))
+    world.usage, invite = world.bench.call(
+        no_answer_timeout_s=no_answer, credentials=Credentials("u", "p"), policy=policy
+    )
     world.ours, world.call_id, world.local_tag = [invite], invite.call_id, invite.from_tag or ""
     hung_up = False
     if answered:
@@ -210,10 +225,13 @@ def test_a_call_that_we_make(steps: list[Step], no_answer: float | None, answere
 
 @settings(max_examples=200, deadline=None)
 @given(
-    steps=STEPS, says=st.sampled_from(["", "Supported: 100rel", "Require: 100rel"]), body=st.sampled_from(["", "v=0"])
+    steps=STEPS,
+    says=st.sampled_from(["", "Supported: 100rel", "Require: 100rel"]),
+    body=st.sampled_from(["", "v=0"]),
+    policy=st.sampled_from([TIMED, PeerPolicy()]),
 )
-def test_a_call_that_we_get(steps: list[Step], says: str, body: str) -> None:
-    world = World()
+def test_a_call_that_we_get(steps: list[Step], says: str, body: str, policy: PeerPolicy) -> None:
+    world = World(Bench(policy_of=lambda _source: policy))
     world.call_id = "peer-call-1"
     branch = f"z9hG4bK{world.sequence}"
     headers = f"{says}\nAllow: INVITE, UPDATE"

@@ -64,7 +64,7 @@ async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     spare = first + 4 * len(CASES)
     credentials = {"auth_username": USERNAME, "auth_password": PASSWORD}
     trunks = [
-        trunk(f"leg-{port}", port, srtp=srtp, **credentials)
+        trunk(f"leg-{port}", port, srtp=srtp, session_timer_s=case.session_timer_s, **credentials)
         for pair, case in zip(pairs, CASES, strict=True)
         for port, srtp in ((pair.a, case.srtp_a), (pair.b, case.srtp_b))
     ]

@@ -25,7 +25,7 @@ class Case:
     `b` None: B must never be dialled. `hold_a_ms`, `hold_b_ms`: how long a leg that hangs up talks before.
     `repeats`: retransmissions by the product are what is tested, or unavoidable. `challenge`: (leg, method, header,
     algorithm) of the credentials to be verified. `hears`: the speech of B's early media and of both must arrive.
-    `srtp_a`, `srtp_b`: what the profiles of the legs' trunks say of SRTP.
+    `srtp_a`, `srtp_b`: what the profiles of the legs' trunks say of SRTP; `session_timer_s`: what both say of that.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Case:
     hears: bool = False
     srtp_a: str = "off"
     srtp_b: str = "off"
+    session_timer_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
