@@ -92,7 +92,7 @@ async def test_registers_is_refreshed_and_taken_back(tmp_path: Path) -> None:
         settings = {**PROFILE, "challenge_password": CALLER_PASSWORD}
         async with service_under_test(tmp_path / "service", [trunk("carrier", port, **settings)]) as service:
             await until(service, "up: registered for 12 s")
-            assert await call(port) == "SIP/2.0 480 Temporarily Unavailable", "let in: a number that takes no calls"
+            assert await call(port) == "SIP/2.0 403 Forbidden", "let in: a number that takes no calls"
             await asyncio.sleep(13)
             assert await reason(service) == "up: registered for 12 s"
         assert await call(port) == "SIP/2.0 480 Not registered"
