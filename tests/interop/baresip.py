@@ -10,7 +10,7 @@ from pathlib import Path
 from b2bua.demo.children import Child
 from b2bua.demo.journal import Journal
 from tests.interop.tones import Heard, heard_in, write_tone
-from tests.support.free_ports import free_run
+from tests.support.free_ports import PortLease
 
 MODULES = Path("/usr/lib/baresip/modules")
 _PORTS = 40
@@ -58,9 +58,10 @@ class PhoneEvent:
 class Baresip:
     """One running phone. Calls to it are answered at once where `answers` is true."""
 
-    def __init__(self, child: Child, folder: Path, sip_port: int, events: Journal[PhoneEvent]) -> None:
+    def __init__(self, child: Child, folder: Path, lease: PortLease, events: Journal[PhoneEvent]) -> None:
         self.folder = folder
-        self.sip_port = sip_port
+        self.sip_port = lease.first
+        self._lease = lease
         self.events = events
         self._child = child
         self._writer: asyncio.StreamWriter | None = None
@@ -83,7 +84,8 @@ class Baresip:
     ) -> "Baresip":
         """Start it on free ports; `account` are further parameters of its account, such as `;mediaenc=srtp`."""
         _make(folder)
-        first = free_run(_PORTS)
+        lease = PortLease(_PORTS)
+        first = lease.first
         sip, control, rtp = first, first + 3, first + 4
         says = write_tone(folder / "says.wav", tone_hz, seconds)
         (folder / "config").write_text(
@@ -103,7 +105,7 @@ class Baresip:
             f"<sip:{number}@127.0.0.1:{sip}>;regint=0;answermode={mode};audio_codecs={codecs};ptime={ptime_ms}{account}\n"
         )
         child = await Child.start("baresip", "-s", "-f", str(folder), log=folder / "baresip.log")
-        phone = cls(child, folder, sip, Journal())
+        phone = cls(child, folder, lease, Journal())
         await phone._connect(control)
         return phone
 
@@ -154,6 +156,7 @@ class Baresip:
         if self._writer is not None:
             self._writer.close()
         await self._child.stop()
+        self._lease.close()
 
     def heard(self, call: int = 0) -> Heard:
         """What it heard in a call of its own, the first being 0."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from b2bua.demo.children import Child
-from tests.support.free_ports import free_run
+from tests.support.free_ports import PortLease
 
 USERNAME, PASSWORD, REALM = "masking", "open sesame", "carrier.example"
 TEMPLATE = Path(__file__).with_name("kamailio.cfg")
@@ -28,14 +28,16 @@ if ($rU =~ "{number}$") {{
 _MEDIA_OFFER = 'if (has_body("application/sdp")) { rtpengine_manage("replace-origin replace-session-connection"); }'
 _MEDIA_ANSWER = 'if (has_body("application/sdp")) { rtpengine_manage("replace-origin replace-session-connection"); }'
 _PORTS = 4
+_RELAY_PORTS = 60
 
 
 class Carrier:
     """A running Kamailio, with an rtpengine where asked for."""
 
-    def __init__(self, children: list[Child], sip_port: int, tls_port: int) -> None:
-        self.sip_port = sip_port
-        self.tls_port = tls_port
+    def __init__(self, children: list[Child], lease: PortLease) -> None:
+        self.sip_port = lease.first
+        self.tls_port = lease.first + 1
+        self._lease = lease
         self._children = children
 
     @classmethod
@@ -57,11 +59,12 @@ class Carrier:
         and with an authority it takes nobody there without a certificate of that one.
         """
         _make(folder)
-        first = free_run(_PORTS)
+        lease = PortLease(_PORTS + _RELAY_PORTS)
+        first = lease.first
         children = []
         engine_port = first + 2
         if media:
-            children.append(await _rtpengine(folder, engine_port))
+            children.append(await _rtpengine(folder, engine_port, first + _PORTS))
         text = _fill(
             {
                 "SIP_PORT": str(first),
@@ -82,12 +85,13 @@ class Carrier:
         child = await Child.start(*argv, log=folder / "kamailio.log")
         children.append(child)
         await answering(first, child)
-        return cls(children, first, first + 1)
+        return cls(children, lease)
 
     async def stop(self) -> None:
         """End them."""
         for child in reversed(self._children):
             await child.stop()
+        self._lease.close()
 
 
 def _make(folder: Path) -> None:
@@ -123,10 +127,15 @@ def _engine(port: int) -> str:
     return f'loadmodule "rtpengine.so"\nmodparam("rtpengine", "rtpengine_sock", "udp:127.0.0.1:{port}")'
 
 
-async def _rtpengine(folder: Path, port: int) -> Child:
-    relay = free_run(60)
+async def _rtpengine(folder: Path, port: int, relay: int) -> Child:
     argv = ["rtpengine", "--foreground", "--table=-1", "--interface=127.0.0.1", f"--listen-ng=127.0.0.1:{port}"]
-    argv += [f"--port-min={relay}", f"--port-max={relay + 59}", "--log-stderr", "--log-level=6", "--no-redis-required"]
+    argv += [
+        f"--port-min={relay}",
+        f"--port-max={relay + _RELAY_PORTS - 1}",
+        "--log-stderr",
+        "--log-level=6",
+        "--no-redis-required",
+    ]
     argv += [f"--pidfile={folder / 'rtpengine.pid'}", "--num-threads=1"]
     return await Child.start(*argv, log=folder / "rtpengine.log")
 

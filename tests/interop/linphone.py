@@ -5,7 +5,7 @@ from pathlib import Path
 from b2bua.demo.children import Child
 from b2bua.demo.journal import Journal
 from tests.interop.tones import Heard, heard_in, write_tone
-from tests.support.free_ports import free_run
+from tests.support.free_ports import PortLease
 
 _PORTS = 8
 
@@ -33,8 +33,9 @@ echocancellation=0
 class Linphone:
     """One running client. Calls to it are answered at once where `answers` is true."""
 
-    def __init__(self, child: Child, folder: Path, sip_port: int, lines: Journal[str]) -> None:
-        self.sip_port = sip_port
+    def __init__(self, child: Child, folder: Path, lease: PortLease, lines: Journal[str]) -> None:
+        self.sip_port = lease.first
+        self._lease = lease
         self._child = child
         self._folder = folder
         self._lines = lines
@@ -53,7 +54,8 @@ class Linphone:
     ) -> "Linphone":
         """Start it on free ports. `sip_section`: further lines of its configuration, such as `session_expires...`."""
         _make_home(folder)
-        first = free_run(_PORTS)
+        lease = PortLease(_PORTS)
+        first = lease.first
         says = write_tone(folder / "says.wav", tone_hz, seconds)
         config = folder / "linphonerc"
         config.write_text(
@@ -62,7 +64,7 @@ class Linphone:
         lines: Journal[str] = Journal()
         argv = ["env", f"HOME={folder}", "linphonec", "-c", str(config), *(["-a"] if answers else [])]
         child = await Child.start(*argv, log=folder / "linphone.log", on_line=lines.add)
-        phone = cls(child, folder, first, lines)
+        phone = cls(child, folder, lease, lines)
         await phone.say("soundcard use files")
         await phone.heard_line("Using wav files")
         await phone.say(f"play {says}")
@@ -82,6 +84,7 @@ class Linphone:
     async def stop(self) -> None:
         """End it."""
         await self._child.stop("quit", patience_s=8)
+        self._lease.close()
 
     def heard(self) -> Heard:
         """What it heard in all."""

@@ -1,6 +1,7 @@
 """Phones that call in through Kamailio: back to the masked number, as a stranger, and along a route."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,6 @@ import pytest
 from tests.interop.baresip import Baresip
 from tests.interop.kamailio import Carrier
 from tests.interop.masked_call import NUMBER_A, NUMBER_B, TONE_A_HZ, TONE_B_HZ
-from tests.support.free_ports import free_run
 from tests.support.service_under_test import MASKED_NUMBER, service_under_test, trunk
 
 pytestmark = pytest.mark.timeout(120)
@@ -16,8 +16,10 @@ pytestmark = pytest.mark.timeout(120)
 STRANGER = "9000000001"
 
 
-async def test_either_party_calls_back_and_a_stranger_hears_that_it_may_not(tmp_path: Path) -> None:
-    ours = free_run(2)
+async def test_either_party_calls_back_and_a_stranger_hears_that_it_may_not(
+    tmp_path: Path, lease_ports: Callable[[int], int]
+) -> None:
+    ours = lease_ports(2)
     a = await Baresip.start(tmp_path / "a", NUMBER_A, TONE_A_HZ)
     b = await Baresip.start(tmp_path / "b", NUMBER_B, TONE_B_HZ)
     stranger = await Baresip.start(tmp_path / "stranger", STRANGER, 880.0)
@@ -62,8 +64,8 @@ async def test_either_party_calls_back_and_a_stranger_hears_that_it_may_not(tmp_
 
 
 @pytest.mark.parametrize("caller", ["masked", "pass"])
-async def test_a_route_joins_two_trunks(tmp_path: Path, caller: str) -> None:
-    ours = free_run(2)
+async def test_a_route_joins_two_trunks(tmp_path: Path, caller: str, lease_ports: Callable[[int], int]) -> None:
+    ours = lease_ports(2)
     a = await Baresip.start(tmp_path / "a", NUMBER_A, TONE_A_HZ)
     b = await Baresip.start(tmp_path / "b", NUMBER_B, TONE_B_HZ)
     try:

@@ -1,6 +1,7 @@
 """Kamailio in front as a carrier's session border controller, rtpengine as its media side, baresip as the phones."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ from tests.interop.baresip import Baresip
 from tests.interop.certificates import Authority
 from tests.interop.kamailio import PASSWORD, REALM, USERNAME, Carrier
 from tests.interop.masked_call import NUMBER_A, NUMBER_B, TONE_A_HZ, TONE_B_HZ, carried_call
-from tests.support.free_ports import free_run
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -63,7 +63,9 @@ async def test_call_through_a_carrier(
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
-async def test_call_through_a_carrier_over_a_stream(tmp_path: Path, transport: str) -> None:
+async def test_call_through_a_carrier_over_a_stream(
+    tmp_path: Path, transport: str, lease_ports: Callable[[int], int]
+) -> None:
     a = await Baresip.start(tmp_path / "a", NUMBER_A, TONE_A_HZ)
     b = await Baresip.start(tmp_path / "b", NUMBER_B, TONE_B_HZ)
     authority = Authority(tmp_path / "certificates")
@@ -75,7 +77,7 @@ async def test_call_through_a_carrier_over_a_stream(tmp_path: Path, transport: s
         certificate=theirs.certificate,
         key=theirs.key,
     )
-    listen = free_run(2)
+    listen = lease_ports(2)
     sections = {
         "sip": {
             "listen": [f"udp://127.0.0.1:{listen}", f"tcp://127.0.0.1:{listen}", f"tls://127.0.0.1:{listen + 1}"],

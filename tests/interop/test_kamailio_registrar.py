@@ -10,7 +10,7 @@ import pytest
 
 from b2bua.demo.children import Child
 from tests.interop.kamailio import answering
-from tests.support.free_ports import free_run
+from tests.support.free_ports import PortLease
 from tests.support.service_under_test import ServiceUnderTest, service_under_test, trunk
 
 pytestmark = pytest.mark.timeout(120)
@@ -31,7 +31,8 @@ PROFILE = {
 @asynccontextmanager
 async def registrar(folder: Path) -> AsyncIterator[int]:
     """A running one; its port."""
-    port = free_run(1)
+    lease = PortLease(1)
+    port = lease.first
     config = _configured(folder, port)
     argv = ["kamailio", "-DD", "-f", str(config), "-Y", str(folder), "-w", str(folder), "-m", "64", "-M", "8"]
     child = await Child.start(*argv, log=folder / "kamailio.log")
@@ -40,6 +41,7 @@ async def registrar(folder: Path) -> AsyncIterator[int]:
         yield port
     finally:
         await child.stop()
+        lease.close()
 
 
 def _configured(folder: Path, port: int) -> Path:

@@ -19,7 +19,7 @@ from media.packet_path.python_path import PythonPacketPath
 from media.rtp.dtmf import event_payloads
 from media.rtp.packet import RtpPacket, parse_packet
 from media.statistics import LegStatistics
-from tests.support.free_ports import free_run
+from tests.support.free_ports import PortLease
 
 pytestmark = pytest.mark.sockets
 
@@ -125,8 +125,9 @@ async def bench() -> AsyncIterator[Bench]:
     recordings = Recordings()
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
+        first = stack.enter_context(PortLease(16))
         engine = MediaEngine(
-            MediaSettings("127.0.0.1", ports=_range(), port_rest_s=0.2, timeout_s=0.5, timeout_early_s=0.4),
+            MediaSettings("127.0.0.1", ports=(first, first + 15), port_rest_s=0.2, timeout_s=0.5, timeout_early_s=0.4),
             SystemTokens(),
             loop.time,
             events.append,
@@ -136,11 +137,6 @@ async def bench() -> AsyncIterator[Bench]:
         stack.callback(engine.close)
         engine.start()
         yield Bench(engine, events, recordings, stack)
-
-
-def _range() -> tuple[int, int]:
-    first = free_run(16)
-    return first, first + 15
 
 
 async def test_two_parties_hear_each_other_and_nobody_else(bench: Bench) -> None:
@@ -229,9 +225,11 @@ async def test_a_call_that_arrives_without_an_offer_is_made_one_and_answers_in_i
     await until(lambda: len(a.listen()) == 1)
 
 
-async def test_trunk_case_15_a_leg_that_the_packet_path_refuses_gives_its_ports_back() -> None:
+async def test_trunk_case_15_a_leg_that_the_packet_path_refuses_gives_its_ports_back(
+    lease_ports: Callable[[int], int],
+) -> None:
     loop = asyncio.get_running_loop()
-    first, _ = _range()
+    first = lease_ports(2)
     full = PythonPacketPath(loop.time, lambda event: None, loop.call_soon_threadsafe, commands_max=0)
     settings = MediaSettings("127.0.0.1", ports=(first, first + 1), port_rest_s=0.0)
     engine = MediaEngine(settings, SystemTokens(), loop.time, lambda e: None, None, loop.call_soon_threadsafe, full)
@@ -447,9 +445,10 @@ async def test_an_unreachable_party_harms_nobody(bench: Bench) -> None:
     assert bench.engine.counters()["running"] == 1.0
 
 
-async def test_a_closed_engine_has_no_sockets_left() -> None:
+async def test_a_closed_engine_has_no_sockets_left(lease_ports: Callable[[int], int]) -> None:
     loop = asyncio.get_running_loop()
-    settings = MediaSettings("127.0.0.1", ports=_range())
+    first = lease_ports(16)
+    settings = MediaSettings("127.0.0.1", ports=(first, first + 15))
     engine = MediaEngine(settings, SystemTokens(), loop.time, lambda event: None, None, loop.call_soon_threadsafe)
     engine.open_leg("never started", LegProfile())
     engine.start()

@@ -1,12 +1,13 @@
 """Even/odd port pairs: bound, rested, returned; never leaked."""
 
 import socket
+from collections.abc import Iterator
 
 import pytest
 
 from media.errors import PortsExhausted
 from media.ports import Ports
-from tests.support.free_ports import free_run, is_free
+from tests.support.free_ports import PortLease, is_free
 
 pytestmark = pytest.mark.sockets
 
@@ -22,9 +23,10 @@ class Hand:
 
 
 @pytest.fixture
-def base() -> int:
+def base() -> Iterator[int]:
     """The first of eight ports in a row that are free now."""
-    return free_run(8)
+    with PortLease(8) as first:
+        yield first
 
 
 def test_trunk_case_15_pairs_are_even_and_odd_and_run_out(base: int) -> None:

@@ -14,7 +14,7 @@ from media.events import MediaEvent, MediaStarted
 from media.rtp.packet import RtpPacket, parse_packet
 from media.rtp.rtcp import Report, ReportBlock, build_report
 from media.rtp.srtp import AES_CM_128_HMAC_SHA1_80
-from tests.support.free_ports import free_run
+from tests.support.free_ports import PortLease
 from tests.support.srtp_party import master, opener, sealer
 
 pytestmark = pytest.mark.sockets
@@ -81,8 +81,8 @@ class Line:
 async def parts() -> AsyncIterator[tuple[MediaEngine, list[MediaEvent], ExitStack]]:
     events: list[MediaEvent] = []
     loop = asyncio.get_running_loop()
-    first = free_run(40)
     with ExitStack() as stack:
+        first = stack.enter_context(PortLease(40))
         engine = MediaEngine(
             MediaSettings("127.0.0.1", ports=(first, first + 39), port_rest_s=0.1),
             SystemTokens(),

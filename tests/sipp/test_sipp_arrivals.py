@@ -8,8 +8,7 @@ import pytest
 import pytest_asyncio
 
 from b2bua.demo.client import Refused
-from b2bua.demo.workplace import free_run
-from b2bua.tokens import SystemTokens
+from tests.support.free_ports import PortLease
 from tests.support.service_under_test import service_under_test, trunk
 from tests.support.sipp_arrivals import ARRIVALS, DIALLED, Arrival, ArrivalRun
 from tests.support.sipp_call import PortPair
@@ -26,10 +25,14 @@ AT_ONCE = 5
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def runs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, ArrivalRun]]:
+async def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[dict[str, ArrivalRun]]:
     """All of them, played."""
     folder = tmp_path_factory.mktemp("sipp-arrivals")
-    first = free_run(SystemTokens(), 4 * len(ARRIVALS))
+    lease = PortLease(4 * len(ARRIVALS))
+    request.addfinalizer(lease.close)
+    first = lease.first
     pairs = [PortPair(*range(port, port + 4)) for port in range(first, first + 4 * len(ARRIVALS), 4)]
     trunks = [trunk(f"leg-{port}", port) for pair in pairs for port in (pair.a, pair.b)]
     routes = [

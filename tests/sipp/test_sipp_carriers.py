@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from b2bua.config.shipped import shipped_profiles
-from b2bua.demo.workplace import free_run
-from b2bua.tokens import SystemTokens
 from tests.support.certificates import Authority
+from tests.support.free_ports import PortLease
 from tests.support.service_under_test import ServiceUnderTest, service_under_test
 from tests.support.sipp import Sipp, SippOutcome
 
@@ -76,10 +75,10 @@ async def playing(
     carrier: Carrier, folder: Path, calls: int, changes: Mapping[str, object]
 ) -> AsyncIterator[tuple[ServiceUnderTest, Sipp, Ports]]:
     """A service with the one trunk, and the carrier behind it."""
-    first = free_run(SystemTokens(), 3)
-    ports = Ports(first, first + 1, first + 2)
     sections: dict[str, dict[str, object]] = {}
     async with AsyncExitStack() as stack:
+        first = stack.enter_context(PortLease(3))
+        ports = Ports(first, first + 1, first + 2)
         if carrier.transport == "t1":
             authority = Authority(folder)
             own, peer = authority.issue("127.0.0.1"), authority.issue("127.0.0.1")

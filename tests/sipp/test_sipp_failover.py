@@ -1,11 +1,10 @@
 """Hard case 19 on real sockets: a trunk that nothing reaches, then one that answers, as an operator sees them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from b2bua.demo.workplace import free_run
-from b2bua.tokens import SystemTokens
 from tests.support.service_under_test import service_under_test, trunk
 from tests.support.sipp import Sipp
 
@@ -14,8 +13,10 @@ pytestmark = [pytest.mark.sipp, pytest.mark.sockets, pytest.mark.xdist_group("si
 ENDING_S = 15.0
 
 
-async def test_trunk_case_19_the_next_trunk_carries_the_call_at_once(tmp_path: Path) -> None:
-    dead = free_run(SystemTokens(), 3)
+async def test_trunk_case_19_the_next_trunk_carries_the_call_at_once(
+    tmp_path: Path, lease_ports: Callable[[int], int]
+) -> None:
+    dead = lease_ports(3)
     alive, control = dead + 1, dead + 2
     trunks = [trunk("dead", dead, priority=1), trunk("alive", alive, priority=2)]
     async with service_under_test(tmp_path / "service", trunks) as service:

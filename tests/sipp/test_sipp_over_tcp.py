@@ -10,8 +10,7 @@ import pytest
 import pytest_asyncio
 
 from b2bua.demo.client import Refused
-from b2bua.demo.workplace import free_run
-from b2bua.tokens import SystemTokens
+from tests.support.free_ports import PortLease
 from tests.support.service_under_test import ServiceUnderTest, service_under_test, trunk
 from tests.support.sipp import Sipp
 from tests.support.sipp_call import PASSWORD, USERNAME, Case, CaseRun, PortPair
@@ -68,9 +67,11 @@ class TcpBench:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TcpBench]:
+async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TcpBench]:
     folder = tmp_path_factory.mktemp("sipp-over-tcp")
-    first = free_run(SystemTokens(), 4 * len(OVER_TCP) + 10)
+    lease = PortLease(4 * len(OVER_TCP) + 10)
+    request.addfinalizer(lease.close)
+    first = lease.first
     spare = first + 4 * len(OVER_TCP)
     legs = [port for start in range(first, spare, 4) for port in (start, start + 1)]
     profile = {"auth_username": USERNAME, "auth_password": PASSWORD}

@@ -1,12 +1,11 @@
 """A service of its own that registers with a trunk at its start and takes it back at its end."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from b2bua.demo.workplace import free_run
-from b2bua.tokens import SystemTokens
 from tests.support.service_under_test import ServiceUnderTest, service_under_test, trunk
 from tests.support.sipp import Sipp
 
@@ -18,8 +17,10 @@ pytestmark = [
 ]
 
 
-async def test_registration_through_401_and_423_until_it_is_taken_back(tmp_path: Path) -> None:
-    port = free_run(SystemTokens(), 2)
+async def test_registration_through_401_and_423_until_it_is_taken_back(
+    tmp_path: Path, lease_ports: Callable[[int], int]
+) -> None:
+    port = lease_ports(2)
     folder = tmp_path / "sipp"
     folder.mkdir()
     registrar = await Sipp.start("registrar", folder, port=port, control_port=port + 1, lifetime_s=60)

@@ -9,8 +9,7 @@ import pytest
 import pytest_asyncio
 
 from b2bua.demo.client import Refused
-from b2bua.demo.workplace import free_run
-from b2bua.tokens import SystemTokens
+from tests.support.free_ports import PortLease
 from tests.support.service_under_test import ServiceUnderTest, service_under_test, trunk
 from tests.support.sipp import Sipp
 from tests.support.sipp_call import NUMBER_A, NUMBER_B, PASSWORD, USERNAME, Case, CaseRun, PortPair
@@ -59,7 +58,9 @@ class Bench:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
     folder = tmp_path_factory.mktemp("sipp")
-    first = free_run(SystemTokens(), 4 * len(CASES) + 20)
+    lease = PortLease(4 * len(CASES) + 20)
+    request.addfinalizer(lease.close)
+    first = lease.first
     pairs = [PortPair(*range(port, port + 4)) for port in range(first, first + 4 * len(CASES), 4)]
     spare = first + 4 * len(CASES)
     credentials = {"auth_username": USERNAME, "auth_password": PASSWORD}

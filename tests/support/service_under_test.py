@@ -16,8 +16,9 @@ from b2bua.demo.children import Child, product, run_once
 from b2bua.demo.client import RestClient
 from b2bua.demo.journal import Journal
 from b2bua.demo.receiver import Received, WebhookReceiver
-from b2bua.demo.workplace import choose_ports, free_run, to_toml
+from b2bua.demo.workplace import choose_ports, to_toml
 from b2bua.tokens import SystemTokens
+from tests.support.free_ports import PortLease
 
 TERMINAL_EVENTS = frozenset({"call.completed", "call.failed", "call.no-answer"})
 MASKED_NUMBER = "917969002802"
@@ -92,7 +93,7 @@ async def service_under_test(
         await receiver.open()
         stack.push_async_callback(receiver.close)
         ports = choose_ports(tokens)
-        media = free_run(tokens, media_ports)
+        media = stack.enter_context(PortLease(media_ports))
         settings: dict[str, dict[str, object]] = {
             "sip": {"listen": [f"udp://127.0.0.1:{ports.sip}"]},
             "media": {"address": "127.0.0.1", "ports": f"{media}-{media + media_ports - 1}", "port_rest_s": 1},

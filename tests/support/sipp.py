@@ -88,6 +88,8 @@ class Sipp:
         """
         argv = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", host, "-p", str(port), "-m", str(calls)]
         argv += ["-t", transport, "-cp", str(control_port), "-nostdin", "-timeout", f"{lifetime_s}s", "-timeout_error"]
+        # It binds ports for RTP, used or not, and gives up when a hundred are taken: an address for each SIPp alone.
+        argv += ["-mi", f"127.77.{control_port >> 8}.{control_port & 255}"]
         argv += ["-recv_timeout", f"{lifetime_s * 1000}", "-trace_err", "-error_file", "errors.log"]
         if log_messages:
             argv += ["-trace_msg", "-message_file", "messages.log"]
