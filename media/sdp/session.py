@@ -83,9 +83,13 @@ def _attribute(attributes: Attributes, name: str) -> str | None:
 
 
 def parse_address(text: str) -> str:
-    """An IP literal in its canonical form; UnusableSdp for anything else (a host name, a group)."""
+    """An IP literal in its canonical form; UnusableSdp for anything else (a host name, a group).
+
+    IPv6 may stand in brackets, which RFC 8866 knows nothing of and some peers write.
+    """
+    literal = text[1:-1] if text.startswith("[") and text.endswith("]") and ":" in text else text
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(literal)
     except ValueError:
         raise UnusableSdp("a c= address is not an IP address") from None
     if address.is_multicast or "%" in text:

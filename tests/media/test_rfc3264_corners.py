@@ -102,8 +102,10 @@ def test_addresses_of_session_media_and_rtcp() -> None:
     assert leg.negotiated.remote == ("198.51.100.7", 4000)
 
 
-def test_ipv6_is_taken_on_a_leg_with_ipv6_and_on_no_other() -> None:
-    offer = HEAD.replace("IN IP4 198.51.100.7", "IN IP6 2001:DB8::7")
+@pytest.mark.parametrize("written", ["2001:DB8::7", "[2001:db8::7]"])
+def test_ipv6_is_taken_on_a_leg_with_ipv6_and_on_no_other(written: str) -> None:
+    """In brackets too, as in a URI: that is how load generators fill it in."""
+    offer = HEAD.replace("IN IP4 198.51.100.7", f"IN IP6 {written}")
     lines, leg = answered(offer, "m=audio 4000 RTP/AVP 8|a=rtcp:4005 IN IP6 2001:db8:0::8", address="2001:db8::1")
     assert "c=IN IP6 2001:db8::1" in lines
     assert leg.negotiated is not None

@@ -166,5 +166,6 @@ def parse_messages(log: str) -> Iterator[SippMessage]:
 
 def _is_bound(port: int, protocol: str) -> bool:
     """Whether a socket has the port, a listening one with TCP, found out without touching it."""
-    wanted = f":{port:04X} " if protocol == "udp" else f":{port:04X} 00000000:0000 0A "
-    return wanted in Path(f"/proc/net/{protocol}").read_text("ascii")
+    wanted = f":{port:04X} " if protocol == "udp" else f":{port:04X} [0:]+ 0A "
+    tables = (Path(f"/proc/net/{protocol}{family}") for family in ("", "6"))
+    return any(re.search(wanted, table.read_text("ascii")) for table in tables if table.exists())
