@@ -1,13 +1,12 @@
 """How far a call has come: its record, and the clocks and marks its decisions need."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from b2bua.call.effects import CloseMedia, Effect, FinalResponse, HangUp, StopRecording
 from b2bua.call.hangup import CLEARINGS
 from b2bua.call.model import HangupCause, HangupParty, Leg
 from b2bua.call.record import finish, leg_of
-from storage.records import CallRecord
+from storage.records import CallRecord, changed
 
 LONGEST_LEAD_S: Final = 10.0  # how long before the end of the reserved time the next pulse is asked for, at most
 
@@ -96,8 +95,8 @@ class Progress:
             legs = self._record.legs
             for leg, changes in self._leg_changes.items():
                 a, b = legs
-                legs = (replace(a, **changes), b) if leg is Leg.A else (a, replace(b, **changes))
-            self._record = replace(self._record, legs=legs, **self._changes)
+                legs = (changed(a, **changes), b) if leg is Leg.A else (a, changed(b, **changes))
+            self._record = changed(self._record, legs=legs, **self._changes)
             self._leg_changes = {}
             self._changes = {}
         return self._record

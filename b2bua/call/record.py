@@ -1,12 +1,11 @@
 """The call record: one leg of it changed, and its finish as a CDR."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from b2bua.call.hangup import CLEARINGS
 from b2bua.call.model import HangupCause, HangupParty, Leg
 from b2bua.call.rating import bill_duration_s, price_paise
-from storage.records import CallRecord, CallStatus, LegRecord, WebhookEvent
+from storage.records import CallRecord, CallStatus, LegRecord, WebhookEvent, changed
 
 TERMINAL_EVENTS: Final = {
     CallStatus.COMPLETED: WebhookEvent.COMPLETED,
@@ -24,8 +23,8 @@ def with_leg(record: CallRecord, leg: Leg, **changes: Any) -> CallRecord:
     """The record with fields of one leg changed."""
     a, b = record.legs
     if leg is Leg.A:
-        return replace(record, legs=(replace(a, **changes), b))
-    return replace(record, legs=(a, replace(b, **changes)))
+        return changed(record, legs=(changed(a, **changes), b))
+    return changed(record, legs=(a, changed(b, **changes)))
 
 
 def terminal_status(bridged: bool, cause: HangupCause) -> CallStatus:
@@ -65,7 +64,7 @@ def finish(
         billed_s = bill_duration_s(charged_s, tariff.pulse_s)
         price = price_paise(billed_s, tariff.rate_paise_per_minute, tariff.pulse_s)
     legs = record.legs
-    return replace(
+    return changed(
         record,
         status=status,
         ended_at=ended_at,
@@ -99,4 +98,4 @@ def _finish_leg(leg: LegRecord, cause: HangupCause, ended_at: int) -> LegRecord:
     if leg.status in ("idle", "ended", "failed"):
         return leg
     status = "ended" if leg.answered_at is not None else "failed"
-    return replace(leg, status=status, ended_at=ended_at, hangup_cause=leg.hangup_cause or cause.value)
+    return changed(leg, status=status, ended_at=ended_at, hangup_cause=leg.hangup_cause or cause.value)

@@ -6,7 +6,6 @@ Everything here runs on the event loop's thread and returns at once; what needs 
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final, Protocol
 
 from b2bua.alarm import Alarm, Scheduler
@@ -21,7 +20,7 @@ from b2bua.switch.call_leg import CallLeg
 from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask
 from media.engine import MediaEngine
-from storage.records import CallRecord, WebhookEvent
+from storage.records import CallRecord, WebhookEvent, changed
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -197,7 +196,7 @@ class CallTask:
     def _notify(self, effect: do.Notify) -> None:
         record = self.machine.record
         if effect.status is not None:
-            record = replace(record, status=effect.status)
+            record = changed(record, status=effect.status)
         self.machine.note_sequence(self._books.write(record, effect.event).sequence)
 
     def _set_deadline(self, effect: do.SetDeadline) -> None:

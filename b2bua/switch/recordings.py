@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from b2bua.switch.journal import Journal
 from b2bua.switch.settlement import Settlement
 from media.recording.mp3 import Mp3Error, Mp3Pool, Mp3Tags
 from storage.errors import StorageError
-from storage.records import Recording, WebhookEvent
+from storage.records import Recording, WebhookEvent, changed
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
 
@@ -143,7 +143,7 @@ class Recordings:
         if cdr is None or noted is None or noted.mp3_path is not None or noted.purged_at is not None:
             return
         unit.recordings.set_mp3(recording.call_id, mp3_path)
-        numbered = replace(cdr, sequence=cdr.sequence + 1)
+        numbered = changed(cdr, sequence=cdr.sequence + 1)
         unit.outbox.add(self._settlement.outbox_event(numbered, WebhookEvent.RECORDING_READY))
 
     def _announced(self, recording: Recording) -> None:

@@ -1,7 +1,6 @@
 """A call's facts into the store: each step with its webhook event, and the end with its charge, in one unit of work."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from b2bua.call import rating
@@ -9,7 +8,7 @@ from b2bua.clock import Clock
 from b2bua.switch.journal import Journal
 from b2bua.tokens import Tokens
 from storage.errors import BalanceTooLow
-from storage.records import CallRecord, OutboxEvent, WebhookEvent
+from storage.records import CallRecord, OutboxEvent, WebhookEvent, changed
 from storage.units import UnitOfWork
 
 
@@ -25,7 +24,7 @@ class Settlement:
 
     def write(self, record: CallRecord, event: WebhookEvent) -> CallRecord:
         """Store the live row and the webhook event; returns the record with its new sequence number."""
-        numbered = replace(record, sequence=record.sequence + 1)
+        numbered = changed(record, sequence=record.sequence + 1)
         told = self.outbox_event(numbered, event)
 
         def work(unit: UnitOfWork) -> None:
@@ -93,7 +92,7 @@ def settle_unit(unit: UnitOfWork, record: CallRecord, event: WebhookEvent, event
         charge = unit.ledger.capture(f"capture:{record.call_id}", record.call_id, charge, at)
     else:
         unit.ledger.void(f"void:{record.call_id}", record.call_id, at)
-    cdr = replace(record, price_paise=charge, sequence=record.sequence + 1)
+    cdr = changed(record, price_paise=charge, sequence=record.sequence + 1)
     unit.cdrs.add(cdr)
     unit.outbox.add(OutboxEvent(event_id, cdr.org_id, cdr.call_id, cdr.sequence, event, at, cdr))
     unit.calls.remove(cdr.call_id)
