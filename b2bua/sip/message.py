@@ -7,6 +7,7 @@ parses raises MalformedHeader or MalformedUri (both SipError) and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from b2bua.sip.errors import MalformedHeader, SipError
@@ -33,6 +34,8 @@ DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 """Methods whose 1xx and 2xx responses copy Record-Route (section 12.1.1)."""
 _COPIED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 _COPIED_WITH_ROUTE: Final = _COPIED | {"Record-Route"}
+_CACHED_ADDRESSES: Final = 4_096
+_CACHED_VALUES: Final = 512
 
 Field = tuple[str, str]
 """A header field: its name (the long, usual form where the name is known) and its unfolded value."""
@@ -214,8 +217,11 @@ def _parse_first_via(text: str) -> Via:
     return Via.parse(first_value(text))
 
 
-def _parse_name_addr(text: str) -> NameAddr:
-    return NameAddr.parse(text)
+# The messages of a call repeat its From, To and Contact word by word, and those of a peer its lists and types. What was
+# read last is remembered, up to these numbers of different texts; what cannot be read never is.
+_parse_name_addr = lru_cache(maxsize=_CACHED_ADDRESSES)(NameAddr.parse)
+_parse_tokens = lru_cache(maxsize=_CACHED_VALUES)(parse_tokens)
+_parse_media_type = lru_cache(maxsize=_CACHED_VALUES)(MediaType.parse)
 
 
 def _parse_max_forwards(text: str) -> int | None:
@@ -236,7 +242,10 @@ class Message:
         self.body = body
 
     def _required(self, name: str, parse: Callable[[str], T]) -> T:
-        value = self.headers.typed(name, name, parse)
+        headers = self.headers
+        value: T | None = headers._typed.get(name)
+        if value is None:
+            value = headers.typed(name, name, parse)
         if value is None:
             raise MalformedHeader(f"Missing {name}", name)
         return value
@@ -249,7 +258,12 @@ class Message:
     @property
     def vias(self) -> tuple[Via, ...]:
         """All Via values, topmost first."""
-        return self.headers.typed_list("Via*", "Via", Via.parse, MAX_VIAS)
+        return self.headers.typed_list("Via*", "Via", self._parse_via, MAX_VIAS)
+
+    def _parse_via(self, text: str) -> Via:
+        """A Via value; the topmost is not read twice where it stands alone on its line, as it nearly always does."""
+        fields = self.headers._values("Via")
+        return self.via if fields is not None and text == fields[0] else Via.parse(text)
 
     @property
     def from_(self) -> NameAddr:
@@ -291,7 +305,7 @@ class Message:
         """All Contact values; empty for `*`."""
         if self.has_wildcard_contact and len(self.headers.get_fields("Contact")) == 1:
             return ()
-        return self.headers.typed_list("Contact", "Contact", NameAddr.parse)
+        return self.headers.typed_list("Contact", "Contact", _parse_name_addr)
 
     @property
     def contact(self) -> NameAddr | None:
@@ -302,17 +316,17 @@ class Message:
     @property
     def routes(self) -> tuple[NameAddr, ...]:
         """All Route values, the next hop first."""
-        return self.headers.typed_list("Route", "Route", NameAddr.parse)
+        return self.headers.typed_list("Route", "Route", _parse_name_addr)
 
     @property
     def record_routes(self) -> tuple[NameAddr, ...]:
         """All Record-Route values, in the order of the message."""
-        return self.headers.typed_list("Record-Route", "Record-Route", NameAddr.parse)
+        return self.headers.typed_list("Record-Route", "Record-Route", _parse_name_addr)
 
     @property
     def content_type(self) -> MediaType | None:
         """Content-Type."""
-        return self.headers.typed("Content-Type", "Content-Type", MediaType.parse)
+        return self.headers.typed("Content-Type", "Content-Type", _parse_media_type)
 
     @property
     def expires(self) -> int | None:
@@ -323,7 +337,9 @@ class Message:
             return None
 
     def _tokens(self, name: str) -> tuple[str, ...]:
-        groups = self.headers.typed_list(name, name, parse_tokens)
+        if self.headers._values(name) is None:
+            return ()
+        groups = self.headers.typed_list(name, name, _parse_tokens)
         return tuple([token for group in groups for token in group])
 
     @property
