@@ -57,11 +57,11 @@ LAST_WORDS_S: Final = 5.0  # at the end, so long for webhooks that are due; the 
 LAST_WORDS_POLL_S: Final = 0.02
 HOUSEKEEPING_S: Final = 3600.0
 
-# How often the garbage collector looks: after so many more objects have been made than freed, and then at the middle and
-# at the old ones every so many times. A call goes by reference counting (tests/scenarios/test_no_cycles.py), so there
-# is little to find, while Python's own 700 has the collector walk through the thousands of transactions that wait for
-# retransmissions again and again: a tenth of the CPU, and pauses of 60 ms and more. What is in a cycle all the same
-# (an exception with its frames) is found within seconds while it is young.
+# How often the garbage collector looks: after so many more objects have been made than freed, and then at the middle
+# and at the old ones every so many times. A call goes by reference counting (tests/scenarios/test_no_cycles.py), so
+# there is little to find, while Python's own 700 has the collector walk through the thousands of transactions that wait
+# for retransmissions again and again: a tenth of the CPU, and pauses of 60 ms and more. What is in a cycle all the same
+# (an exception with its frames) is found while it is young, and cannot be more than these numbers times some 100 bytes.
 COLLECT_YOUNG: Final = 20_000
 COLLECT_MIDDLE: Final = 5
 COLLECT_OLD: Final = 50

@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from media.codecs.table import BY_NAME, COMFORT_NOISE, TELEPHONE_EVENT
@@ -32,6 +33,7 @@ PTIMES_MS: Final = (10, 20, 30, 40)
 
 _VERSION_START: Final = 1
 _DTMF: Final = "telephone-event"
+_CACHED_TABLES: Final = 256  # of payload types: they follow from the profiles and from what peers always say
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +167,9 @@ class MediaLeg:
 
     def _offered(self) -> Local:
         profile = self.profile
-        formats = tuple(
-            Format(entry.codec, self._numbers.get(entry.codec, entry.payload_type))
-            for entry in offered_formats(profile.codecs, self._prefer)
-        )
+        formats = offered_formats(profile.codecs, self._prefer)
+        if self._numbers:
+            formats = tuple([entry._replace(payload_type=self._numbers.get(*entry)) for entry in formats])
         dtmf = self._numbers.get(_DTMF, profile.dtmf_payload_type)
         taken = {entry.payload_type for entry in formats}
         if dtmf in taken:
@@ -200,7 +201,11 @@ class MediaLeg:
             codec=BY_NAME[codec].number,
             payload_type=payload_type,
             dtmf_payload_type=remote.dtmf_payload_type,
-            receives=_receives(local, remote),
+            receives=_receives(
+                local.formats + remote.formats,
+                (local.dtmf_payload_type, remote.dtmf_payload_type),
+                local.noise_payload_type,
+            ),
             may_send=remote.may_send,
             on_hold=remote.on_hold,
             renewed=renewed,
@@ -220,15 +225,18 @@ class MediaLeg:
         return render_description(origin, self._address, sections)
 
 
-def _receives(local: Local, remote: Remote) -> tuple[tuple[int, int], ...]:
+@lru_cache(maxsize=_CACHED_TABLES)
+def _receives(
+    formats: tuple[Format, ...], dtmf_payload_types: tuple[int | None, ...], noise_payload_type: int | None
+) -> tuple[tuple[int, int], ...]:
     """Payload types we take: those of our own description, and where they are free the far end's own numbers, which
-    some send under although they should not."""
+    some send under although they should not. Ours stand first."""
     taken: dict[int, int] = {}
-    for entry in (*local.formats, *remote.formats):
+    for entry in formats:
         taken.setdefault(entry.payload_type, BY_NAME[entry.codec].number)
-    for payload_type in (local.dtmf_payload_type, remote.dtmf_payload_type):
+    for payload_type in dtmf_payload_types:
         if payload_type is not None:
             taken.setdefault(payload_type, TELEPHONE_EVENT)
-    if local.noise_payload_type is not None:
-        taken.setdefault(local.noise_payload_type, COMFORT_NOISE)
+    if noise_payload_type is not None:
+        taken.setdefault(noise_payload_type, COMFORT_NOISE)
     return tuple(taken.items())

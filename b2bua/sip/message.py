@@ -7,7 +7,6 @@ parses raises MalformedHeader or MalformedUri (both SipError) and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from b2bua.sip.errors import MalformedHeader, SipError
@@ -22,8 +21,8 @@ from b2bua.sip.headers import (
     Via,
     parse_call_id,
     parse_seconds,
-    parse_tokens,
 )
+from b2bua.sip.known_values import read_media_type, read_name_addr, read_tokens
 from b2bua.sip.status import reason_phrase
 from b2bua.sip.uri import Uri
 
@@ -34,8 +33,6 @@ DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 """Methods whose 1xx and 2xx responses copy Record-Route (section 12.1.1)."""
 _COPIED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 _COPIED_WITH_ROUTE: Final = _COPIED | {"Record-Route"}
-_CACHED_ADDRESSES: Final = 4_096
-_CACHED_VALUES: Final = 512
 
 Field = tuple[str, str]
 """A header field: its name (the long, usual form where the name is known) and its unfolded value."""
@@ -217,13 +214,6 @@ def _parse_first_via(text: str) -> Via:
     return Via.parse(first_value(text))
 
 
-# The messages of a call repeat its From, To and Contact word by word, and those of a peer its lists and types. What was
-# read last is remembered, up to these numbers of different texts; what cannot be read never is.
-_parse_name_addr = lru_cache(maxsize=_CACHED_ADDRESSES)(NameAddr.parse)
-_parse_tokens = lru_cache(maxsize=_CACHED_VALUES)(parse_tokens)
-_parse_media_type = lru_cache(maxsize=_CACHED_VALUES)(MediaType.parse)
-
-
 def _parse_max_forwards(text: str) -> int | None:
     """None for a number over 255, which counts as absent (RFC 4475 section 3.1.2.4)."""
     number = parse_number(text.strip(LWS), 10**18)
@@ -268,12 +258,12 @@ class Message:
     @property
     def from_(self) -> NameAddr:
         """From."""
-        return self._required("From", _parse_name_addr)
+        return self._required("From", read_name_addr)
 
     @property
     def to(self) -> NameAddr:
         """To."""
-        return self._required("To", _parse_name_addr)
+        return self._required("To", read_name_addr)
 
     @property
     def from_tag(self) -> str | None:
@@ -305,7 +295,7 @@ class Message:
         """All Contact values; empty for `*`."""
         if self.has_wildcard_contact and len(self.headers.get_fields("Contact")) == 1:
             return ()
-        return self.headers.typed_list("Contact", "Contact", _parse_name_addr)
+        return self.headers.typed_list("Contact", "Contact", read_name_addr)
 
     @property
     def contact(self) -> NameAddr | None:
@@ -316,17 +306,17 @@ class Message:
     @property
     def routes(self) -> tuple[NameAddr, ...]:
         """All Route values, the next hop first."""
-        return self.headers.typed_list("Route", "Route", _parse_name_addr)
+        return self.headers.typed_list("Route", "Route", read_name_addr)
 
     @property
     def record_routes(self) -> tuple[NameAddr, ...]:
         """All Record-Route values, in the order of the message."""
-        return self.headers.typed_list("Record-Route", "Record-Route", _parse_name_addr)
+        return self.headers.typed_list("Record-Route", "Record-Route", read_name_addr)
 
     @property
     def content_type(self) -> MediaType | None:
         """Content-Type."""
-        return self.headers.typed("Content-Type", "Content-Type", _parse_media_type)
+        return self.headers.typed("Content-Type", "Content-Type", read_media_type)
 
     @property
     def expires(self) -> int | None:
@@ -339,7 +329,7 @@ class Message:
     def _tokens(self, name: str) -> tuple[str, ...]:
         if self.headers._values(name) is None:
             return ()
-        groups = self.headers.typed_list(name, name, _parse_tokens)
+        groups = self.headers.typed_list(name, name, read_tokens)
         return tuple([token for group in groups for token in group])
 
     @property

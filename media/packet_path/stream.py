@@ -1,6 +1,7 @@
 """The table the packet path works on: each leg's incoming and outgoing half, and what joins them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Protocol
 
 from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE, TELEPHONE_EVENT, TRANSLATIONS
@@ -19,6 +20,7 @@ Send = Callable[[Packet], object]
 
 UNROUTED: Final = -1
 PAYLOAD_TYPES: Final = 128
+_CACHED_ROUTES: Final = 512
 # 20 ms, until an SDP has settled another packet time.
 _FRAME_SAMPLES: Final = CLOCK_RATE_HZ // 50
 
@@ -57,6 +59,13 @@ class Route:
         self.table = table
 
 
+Routes = Sequence[Route | None]
+"""By incoming payload type; shared by all streams of the same formats, and never changed."""
+NO_ROUTES: Final[Routes] = (None,) * PAYLOAD_TYPES
+Taken = tuple[int, int, int | None, int | None]
+"""What a sink sends: its codec, and its payload types for that, for telephone-event and for comfort noise."""
+
+
 class Playback:
     """A tone on its way to one leg, at sample `position`. `due` is the next frame's deadline, `timestamp` its RTP
     timestamp."""
@@ -75,10 +84,11 @@ class Playback:
 class Outbound:
     """What is sent to a leg: one SSRC with one run of sequence numbers and timestamps, whoever the source is.
 
-    `sequence` and `timestamp` are the newest sent, at `sent_at`. While `source` is the inbound half being relayed, the
-    shifts turn its numbers into ours; None makes the next packet align anew. Where it is `repacketiser`, the packets of
-    the repacketiser's source are cut to `frame_samples` and numbered as they are sent. `floor`: late packets that would
-    become this number or one before it are too late. `barred`: something (hold, a tone) must be looked at before
+    `sources` are the inbound halves that it is the sink of. `sequence` and `timestamp` are the newest sent, at
+    `sent_at`. While `source` is the inbound half being relayed, the shifts turn its numbers into ours; None makes the
+    next packet align anew. Where it is `repacketiser`, the packets of the repacketiser's source are cut to
+    `frame_samples` and numbered as they are sent. `floor`: late packets that would become this number or one before it
+    are too late. `barred`: something (hold, a tone) must be looked at before
     relaying.
     """
 
@@ -105,6 +115,7 @@ class Outbound:
         "sequence",
         "sequence_shift",
         "source",
+        "sources",
         "ssrc",
         "timestamp",
         "timestamp_shift",
@@ -116,6 +127,7 @@ class Outbound:
         self.timestamp = plan.timestamp
         self.sent_at: float | None = None
         self.source: Inbound | Repacketiser | None = None
+        self.sources: list[Inbound] = []
         self.repacketiser: Repacketiser | None = None
         self.frame_samples = _FRAME_SAMPLES
         self.sequence_shift = 0
@@ -192,7 +204,7 @@ class Inbound:
         self.watch = DigitWatch()
         self.receives: tuple[tuple[int, int], ...] = ()
         self.may_receive = True
-        self.routes: list[Route | None] = [None] * PAYLOAD_TYPES
+        self.routes = NO_ROUTES
         self.sink: Outbound | None = None
         self.tap: Tap | None = None
         self.tap_channel = 0
@@ -207,21 +219,43 @@ class Inbound:
         self.repeated = 0
         self.late = 0
 
+    def join(self, sink: Outbound | None) -> None:
+        """Send on to `sink` from now on, None for nowhere."""
+        if self.sink is not None:
+            self.sink.sources.remove(self)
+        if sink is not None:
+            sink.sources.append(self)
+        self.sink = sink
+        self.update_routes()
+
     def update_routes(self) -> None:
-        """To be called whenever `receives`, `may_receive`, `sink` or the sink's payload types have changed."""
-        routes: list[Route | None] = [None] * PAYLOAD_TYPES
-        for payload_type, codec in self.receives if self.may_receive else ():
-            routes[payload_type] = _route(codec, self.sink)
-        self.routes = routes
+        """To be called whenever `receives`, `may_receive` or the sink's payload types have changed."""
+        receives, sink = self.receives if self.may_receive else (), self.sink
+        if not receives:
+            self.routes = NO_ROUTES
+        elif sink is None:
+            self.routes = _routes(receives, None)
+        else:
+            taken = sink.codec, sink.payload_type, sink.dtmf_payload_type, sink.noise_payload_type
+            self.routes = _routes(receives, taken)
 
 
-def _route(codec: int, sink: Outbound | None) -> Route:
-    if sink is None:
+@lru_cache(maxsize=_CACHED_ROUTES)
+def _routes(receives: tuple[tuple[int, int], ...], taken: Taken | None) -> Routes:
+    routes: list[Route | None] = [None] * PAYLOAD_TYPES
+    for payload_type, codec in receives:
+        routes[payload_type] = _route(codec, taken)
+    return tuple(routes)
+
+
+def _route(codec: int, taken: Taken | None) -> Route:
+    if taken is None:
         return Route(codec, UNROUTED, None)
+    sink_codec, audio, dtmf, noise = taken
     if codec in (TELEPHONE_EVENT, COMFORT_NOISE):
-        taken_as = sink.dtmf_payload_type if codec == TELEPHONE_EVENT else sink.noise_payload_type
+        taken_as = dtmf if codec == TELEPHONE_EVENT else noise
         return Route(codec, UNROUTED if taken_as is None else taken_as, None)
-    return Route(codec, sink.payload_type, TRANSLATIONS.get((codec, sink.codec)))
+    return Route(codec, audio, TRANSLATIONS.get((codec, sink_codec)))
 
 
 class Stream:

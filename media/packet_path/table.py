@@ -64,14 +64,14 @@ class StreamTable:
 
     def join(self, source: Stream, sink: Stream) -> None:
         """Relay one way; the sink's tone, unless it overrides, gives way to the first packet."""
-        source.inbound.sink = sink.outbound
-        source.inbound.update_routes()
+        source.inbound.join(sink.outbound)
 
     def bridge(self, first: Stream, second: Stream, now: float) -> None:
         """Relay both ways; tones stop, and silence counts from now by the bridge's timeout."""
         for source, sink in ((first, second), (second, first)):
             self.join(source, sink)
             self.pacer.stop(sink)
+            _part(source)
             source.bridged = True
             source.partner = sink
             source.watched_from = now
@@ -86,21 +86,16 @@ class StreamTable:
         if self._parts[stream.number % _PARTS].pop(stream.number, None) is None:
             return
         self._streams -= 1
-        for part in self._parts:
-            for other in part.values():
-                if other.inbound.sink is stream.outbound:
-                    other.inbound.sink = None
-                    other.inbound.update_routes()
-                if other.partner is stream:
-                    other.partner = None
-        stream.partner = None
+        for source in tuple(stream.outbound.sources):
+            source.join(None)
+        _part(stream)
         out, target = stream.outbound, stream.control.target
         if target is not None and (out.packets or stream.inbound.reception.started):
             reception = stream.inbound.reception
             stream.send_control(
                 stream.control.farewell(reception, out.packets, out.octets, _timestamp_of(out, now), now), target
             )
-        stream.inbound.sink = None
+        stream.inbound.join(None)
         stream.inbound.tap = None
         out.playback = None
         out.source = None
@@ -127,10 +122,8 @@ class StreamTable:
     def _reroute(self, stream: Stream) -> None:
         """Payload types have changed: of what it sends on, and of everything sent to it."""
         stream.inbound.update_routes()
-        for part in self._parts:
-            for other in part.values():
-                if other.inbound.sink is stream.outbound:
-                    other.inbound.update_routes()
+        for source in stream.outbound.sources:
+            source.update_routes()
 
     def _look_after(self, stream: Stream, now: float) -> None:
         for pressed in stream.inbound.watch.sweep(now):
@@ -175,6 +168,13 @@ class StreamTable:
             stream.send_control(
                 stream.control.report(reception, out.packets, out.octets, _timestamp_of(out, now), now), target
             )
+
+
+def _part(stream: Stream) -> None:
+    """Let a stream and the one that it is bridged with be each other's partner no more."""
+    if stream.partner is not None and stream.partner.partner is stream:
+        stream.partner.partner = None
+    stream.partner = None
 
 
 def _timestamp_of(out: Outbound, now: float) -> int:

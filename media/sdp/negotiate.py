@@ -1,7 +1,8 @@
 """Offer and answer (RFC 3264) for one audio stream of G.711 and telephone-event: pure functions over descriptions."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from media.codecs.table import BY_NAME, BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE
 from media.errors import UnusableSdp
@@ -12,6 +13,7 @@ from media.sdp.session import (
     RECVONLY,
     SENDONLY,
     SENDRECV,
+    Attributes,
     Media,
     SessionDescription,
     is_unspecified,
@@ -40,10 +42,12 @@ _PLAIN: Final = (AVP, "RTP/AVPF")
 _SECURE: Final = (SAVP, "RTP/SAVPF")
 _REVERSED: Final = {SENDRECV: SENDRECV, SENDONLY: RECVONLY, RECVONLY: SENDONLY, INACTIVE: INACTIVE}
 _WORD_MAX: Final = 32
+# Profiles and peers are few and say the same each time: what follows from that alone is remembered.
+_CACHED: Final = 512
+_RTPMAPS_CACHED_MAX: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """A payload type and the codec it stands for in one description."""
 
     codec: str
@@ -105,6 +109,7 @@ class Local:
     noise_payload_type: int | None = None
 
 
+@lru_cache(maxsize=_CACHED)
 def offered_formats(codecs: tuple[str, ...], prefer: str | None) -> tuple[Format, ...]:
     """The formats of an offer: the profile's order with `prefer` moved to the front when the profile has it."""
     ordered = sorted(codecs, key=lambda name: name != prefer)
@@ -113,21 +118,29 @@ def offered_formats(codecs: tuple[str, ...], prefer: str | None) -> tuple[Format
 
 def audio_section(local: Local) -> Media:
     """Our m=audio section, in an offer or an answer."""
+    listed, described = _described(local.formats, local.dtmf_payload_type, local.noise_payload_type, local.ptime_ms)
+    attributes = (*described, *crypto_attributes(local.crypto), (local.direction, None))
+    return Media("audio", local.port, local.protocol, listed, attributes=attributes)
+
+
+@lru_cache(maxsize=_CACHED)
+def _described(
+    formats: tuple[Format, ...], dtmf: int | None, noise: int | None, ptime_ms: int
+) -> tuple[tuple[str, ...], Attributes]:
+    """The formats of an m= line, and the attributes that say what they are."""
     attributes: list[tuple[str, str | None]] = [
-        ("rtpmap", f"{entry.payload_type} {entry.codec}/{CLOCK_RATE_HZ}") for entry in local.formats
+        ("rtpmap", f"{entry.payload_type} {entry.codec}/{CLOCK_RATE_HZ}") for entry in formats
     ]
-    listed = [str(entry.payload_type) for entry in local.formats]
-    if local.dtmf_payload_type is not None:
-        listed.append(str(local.dtmf_payload_type))
-        attributes.append(("rtpmap", f"{local.dtmf_payload_type} telephone-event/{CLOCK_RATE_HZ}"))
-        attributes.append(("fmtp", f"{local.dtmf_payload_type} 0-15"))
-    if local.noise_payload_type is not None:
-        listed.append(str(local.noise_payload_type))
-        attributes.append(("rtpmap", f"{local.noise_payload_type} {_COMFORT_NOISE}/{CLOCK_RATE_HZ}"))
-    attributes.append(("ptime", str(local.ptime_ms)))
-    attributes += crypto_attributes(local.crypto)
-    attributes.append((local.direction, None))
-    return Media("audio", local.port, local.protocol, tuple(listed), attributes=tuple(attributes))
+    listed = [str(entry.payload_type) for entry in formats]
+    if dtmf is not None:
+        listed.append(str(dtmf))
+        attributes.append(("rtpmap", f"{dtmf} telephone-event/{CLOCK_RATE_HZ}"))
+        attributes.append(("fmtp", f"{dtmf} 0-15"))
+    if noise is not None:
+        listed.append(str(noise))
+        attributes.append(("rtpmap", f"{noise} {_COMFORT_NOISE}/{CLOCK_RATE_HZ}"))
+    attributes.append(("ptime", str(ptime_ms)))
+    return tuple(listed), tuple(attributes)
 
 
 def read_answer(description: SessionDescription, local: Local, srtp: str = OFF) -> tuple[Remote, CryptoLine | None]:
@@ -142,7 +155,7 @@ def read_answer(description: SessionDescription, local: Local, srtp: str = OFF) 
         raise UnusableSdp("the SDP answer refuses audio")
     ours, theirs = _answered_crypto(audio, local, srtp)
     remote = _read_audio(description, audio, tuple(entry.codec for entry in local.formats), local.ptime_ms)
-    return replace(remote, crypto=theirs), ours
+    return remote if theirs is None else replace(remote, crypto=theirs), ours
 
 
 def _answered_crypto(audio: Media, local: Local, srtp: str) -> tuple[CryptoLine | None, CryptoLine | None]:
@@ -177,7 +190,8 @@ def read_offer(
                 continue
             try:
                 crypto = _offered_crypto(media, suites, wants_srtp)
-                return index, replace(_read_audio(description, media, codecs, ptime_ms), crypto=crypto)
+                remote = _read_audio(description, media, codecs, ptime_ms)
+                return index, remote if crypto is None else replace(remote, crypto=crypto)
             except UnusableSdp as refusal:
                 problem = str(refusal)
     raise UnusableSdp(problem)
@@ -239,17 +253,9 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
     address = description.address_of(media)
     if address is None:
         raise UnusableSdp("the SDP has no c= line for its audio")
-    names = _payload_types(media)
-    formats: dict[str, Format] = {}
-    dtmf: int | None = None
-    noise: int | None = None
-    for number, name in names.items():
-        if name in codecs and name not in formats:
-            formats[name] = Format(name, number)
-        elif name == "TELEPHONE-EVENT" and dtmf is None:
-            dtmf = number
-        elif name == _COMFORT_NOISE and noise is None:
-            noise = number
+    rtpmaps = tuple([value for name, value in media.attributes if name == "rtpmap" and value is not None])
+    often = len(rtpmaps) <= _RTPMAPS_CACHED_MAX and max(map(len, rtpmaps), default=0) <= _WORD_MAX
+    formats, dtmf, noise = (_known_formats_of if often else _formats_of)(media.formats, rtpmaps, codecs)
     if not formats:
         raise UnusableSdp("the SDP has no codec in common with ours (" + ", ".join(codecs) + ")")
     held = is_unspecified(address)
@@ -259,7 +265,7 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
         media.port,
         None if held else control_address,
         control_port,
-        tuple(formats.values()),
+        formats,
         dtmf,
         _REVERSED[description.direction_of(media)],
         _ptime(media, ptime_ms),
@@ -268,17 +274,36 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
     )
 
 
-def _payload_types(media: Media) -> dict[int, str]:
+def _formats_of(
+    listed: tuple[str, ...], rtpmaps: tuple[str, ...], codecs: tuple[str, ...]
+) -> tuple[tuple[Format, ...], int | None, int | None]:
+    """Of the listed payload types those of `codecs`, in order, and those of telephone-event and comfort noise."""
+    formats: dict[str, Format] = {}
+    dtmf: int | None = None
+    noise: int | None = None
+    for number, name in _payload_types(listed, rtpmaps).items():
+        if name in codecs and name not in formats:
+            formats[name] = Format(name, number)
+        elif name == "TELEPHONE-EVENT" and dtmf is None:
+            dtmf = number
+        elif name == _COMFORT_NOISE and noise is None:
+            noise = number
+    return tuple(formats.values()), dtmf, noise
+
+
+_known_formats_of = lru_cache(maxsize=_CACHED)(_formats_of)
+
+
+def _payload_types(formats: tuple[str, ...], rtpmaps: tuple[str, ...]) -> dict[int, str]:
     """Payload type -> upper-case encoding name for the listed types, of 8000 Hz and one channel, in order."""
     mapped: dict[int, str | None] = {}
-    for name, value in media.attributes:
-        if name == "rtpmap" and value is not None:
-            number_text, _, encoding = value.partition(" ")
-            number = parse_number(number_text, 127)
-            if number is not None and number not in mapped:
-                mapped[number] = _encoding_name(encoding)
+    for value in rtpmaps:
+        number_text, _, encoding = value.partition(" ")
+        number = parse_number(number_text, 127)
+        if number is not None and number not in mapped:
+            mapped[number] = _encoding_name(encoding)
     listed: dict[int, str] = {}
-    for text in media.formats:
+    for text in formats:
         number = parse_number(text, 127)
         if number is None:
             continue

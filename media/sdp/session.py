@@ -2,6 +2,7 @@
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from media.errors import MalformedSdp, UnusableSdp
@@ -10,6 +11,9 @@ DESCRIPTION_BYTES_MAX: Final = 65_535
 LINES_MAX: Final = 1_000
 MEDIA_MAX: Final = 32
 FORMATS_MAX: Final = 64
+_CACHED_ADDRESSES: Final = 1_024
+_CACHED_ATTRIBUTES: Final = 1_024
+_ATTRIBUTE_CACHED_MAX: Final = 64  # characters
 
 SENDRECV: Final = "sendrecv"
 SENDONLY: Final = "sendonly"
@@ -82,6 +86,7 @@ def _attribute(attributes: Attributes, name: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=_CACHED_ADDRESSES)
 def parse_address(text: str) -> str:
     """An IP literal in its canonical form; UnusableSdp for anything else (a host name, a group).
 
@@ -97,6 +102,7 @@ def parse_address(text: str) -> str:
     return str(address)
 
 
+@lru_cache(maxsize=_CACHED_ADDRESSES)
 def is_unspecified(address: str) -> bool:
     """Whether it is 0.0.0.0 or ::, the old way to say hold (RFC 3264 section 8.4)."""
     return ipaddress.ip_address(address).is_unspecified
@@ -130,7 +136,8 @@ class _Reading:
         self._media_attributes: list[tuple[str, str | None]] = []
 
     def line(self, line: str) -> None:
-        kind, equals, value = line.lstrip()[:1], line.lstrip()[1:2], line.lstrip()[2:].strip()
+        line = line.lstrip()
+        kind, equals, value = line[:1], line[1:2], line[2:].strip()
         self._seen += 1
         if equals != "=":
             raise MalformedSdp(f"line {self._seen} of the SDP is not of the form type=value")
@@ -141,8 +148,9 @@ class _Reading:
         elif kind == "c":
             self._connection(value)
         elif kind == "a":
-            name, colon, text = value.partition(":")
-            attribute = (name.strip().lower(), text.strip() if colon else None)
+            # What has a key in it is not remembered, and nothing that is likely to come once only.
+            often = len(value) <= _ATTRIBUTE_CACHED_MAX and "crypto" not in value.lower()
+            attribute = (_known_attribute if often else _parse_attribute)(value)
             (self._media_attributes if self._media else self._attributes).append(attribute)
         elif kind == "o":
             self._origin = _parse_origin(value)
@@ -183,6 +191,14 @@ class _Reading:
         if not self._media:
             raise MalformedSdp("the SDP has no m= line")
         return SessionDescription(self._origin, self._address, tuple(self._media), tuple(self._attributes))
+
+
+def _parse_attribute(value: str) -> tuple[str, str | None]:
+    name, colon, text = value.partition(":")
+    return name.strip().lower(), text.strip() if colon else None
+
+
+_known_attribute = lru_cache(maxsize=_CACHED_ATTRIBUTES)(_parse_attribute)
 
 
 def _parse_port(text: str) -> int:

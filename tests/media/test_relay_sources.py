@@ -396,3 +396,15 @@ def test_trunk_case_11_a_digit_whose_end_is_lost_is_reported_by_the_clock() -> N
     assert not any(isinstance(event, DigitPressed) for event in bed.events)
     bed.run(1.0)
     assert [event for event in bed.events if isinstance(event, DigitPressed)] == [DigitPressed("a", "8", 40)]
+
+
+def test_a_stream_bridged_with_another_leaves_its_first_partner_by_itself() -> None:
+    bed, a, b = pair()
+    c = bed.party("c")
+    bed.table.bridge(a.stream, c.stream, bed.now)
+    assert (a.stream.partner, c.stream.partner, b.stream.partner) == (c.stream, a.stream, None)
+    bed.table.remove(a.stream, bed.now)
+    assert (b.stream.partner, c.stream.partner) == (None, None)
+    assert (b.stream.inbound.sink, c.stream.inbound.sink) == (None, None)
+    bed.talk(b, c, packets=2)
+    assert b.heard() == c.heard() == []
