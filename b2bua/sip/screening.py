@@ -9,15 +9,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from b2bua.sip.bodies import session_description
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import MediaType, ValueWithParams
 from b2bua.sip.message import Field, Request
 from b2bua.sip.parser import KNOWN_METHODS
 from b2bua.sip.status import reason_phrase
 
-_SIP_SCHEMES: Final = ("sip", "sips")
+_SCHEMES: Final = ("sip", "sips", "tel")
 _WITHOUT_REQUIRE: Final = frozenset({"ACK", "CANCEL"})
-_SDP: Final = ("application/sdp",)
+_SDP: Final = "application/sdp"
 _NO_ENCODING: Final = frozenset({"", "identity"})
 
 
@@ -35,8 +36,8 @@ def screen_request(
     *,
     served_methods: Collection[str],
     supported_options: Collection[str] = (),
-    accepted_types: Collection[str] = _SDP,
-    schemes: Collection[str] = _SIP_SCHEMES,
+    accepted_types: Collection[str] = (_SDP,),
+    schemes: Collection[str] = _SCHEMES,
     unregistered_method_status: int = 501,
 ) -> Rejection | None:
     """The refusal of section 8.2 for a request that `validate_request` has let pass, or None.
@@ -46,7 +47,7 @@ def screen_request(
     416 for a request URI of a scheme not in `schemes`.
     420 with Unsupported for an option tag in Require not in `supported_options`; never for ACK and CANCEL.
     415 for a body whose type is not in `accepted_types` or whose encoding is not identity, unless Content-Disposition
-    says that it is optional.
+    says that it is optional. A multipart body is taken for the session description in it (RFC 5621).
     406 for an INVITE or OPTIONS whose Accept leaves no type we could answer with.
     400 when a header that these read is malformed.
     """
@@ -85,13 +86,22 @@ def _screen_require(request: Request, supported: Collection[str]) -> Rejection |
 def _screen_body(request: Request, accepted: Collection[str]) -> Rejection | None:
     if not request.body or request.method in _WITHOUT_REQUIRE or _is_optional(request):
         return None
-    media_type = request.content_type
-    if media_type is None or media_type.essence not in accepted:
+    if not _is_accepted(request, accepted):
         return Rejection(415, reason_phrase(415), (("Accept", ", ".join(accepted)),))
     encodings = request.headers.get_all("Content-Encoding")
     if any(encoding.lower() not in _NO_ENCODING for encoding in encodings):
         return Rejection(415, reason_phrase(415), (("Accept-Encoding", "identity"),))
     return None
+
+
+def _is_accepted(request: Request, accepted: Collection[str]) -> bool:
+    """Whether the body is of a type that is taken, or has a part that is."""
+    media_type = request.content_type
+    if media_type is None:
+        return False
+    if media_type.type == "multipart" and _SDP in accepted:
+        return bool(session_description(request.headers.get("Content-Type"), request.body))
+    return media_type.essence in accepted
 
 
 def _is_optional(request: Request) -> bool:

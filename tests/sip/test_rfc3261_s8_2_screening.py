@@ -56,12 +56,25 @@ def test_schemes() -> None:
     assert status(screen(uri="sip:")) == 400
 
 
+def test_a_telephone_number_is_a_request_uri() -> None:
+    assert screen_request(Request("INVITE", "tel:+911234"), served_methods=SERVED) is None
+
+
 def test_require() -> None:
     rejection = screen(("Require", "Timer, foo"), ("Require", "bar"))
     assert rejection == Rejection(420, "Bad Extension", (("Unsupported", "foo, bar"),))
     for method in ("ACK", "CANCEL"):
         assert screen(("Require", "foo"), method=method) is None
     assert status(screen(("Require", "a b"))) == 400
+
+
+def test_several_bodies_are_fine_where_one_of_them_is_served() -> None:
+    """RFC 5621 section 3: multipart is for all to understand; what is in it still has to be of use."""
+    mixed = ("Content-Type", "multipart/mixed;boundary=b")
+    part = b"--b\r\nContent-Type: application/%s\r\n\r\nv=0\r\n"
+    assert screen(mixed, body=part % b"isup" + part % b"sdp" + b"--b--") is None
+    assert status(screen(mixed, body=part % b"isup" + b"--b--")) == 415
+    assert status(screen(mixed, body=part % b"sdp" + b"--b--", accepted_types=("application/dtmf",))) == 415
 
 
 def test_bodies() -> None:
