@@ -123,8 +123,8 @@ class IncomingRequestEnded:
 
 @dataclass(frozen=True, slots=True)
 class AckReceived:
-    """The ACK of a 2xx of ours had a body: the answer where the 2xx made the offer. So did the PRACK of a reliable
-    provisional response that made it."""
+    """The ACK of a 2xx of ours had a body: the answer where the 2xx made the offer, b"" where the peer left it out. So
+    did the PRACK of a reliable provisional response that made it."""
 
     usage: int
     body: bytes

@@ -197,10 +197,11 @@ def _receive_ack(station: Station, ack: Request, now: float) -> None:
     if usage.answering is None or usage.answering.cseq != ack.cseq.number:
         return
     stop_answering(station, usage)
+    owes_answer = dialog.offers.ours == (RECEIVED, ack.cseq.number)
     dialog.offers.close(RECEIVED, ack.cseq.number)
     unwanted = usage.state == UNWANTED
     take(station, usage, GOT_ACK, ack, now)
-    if ack.body and not unwanted:
+    if (ack.body or owes_answer) and not unwanted:
         station.tell(AckReceived(usage.number, ack.body, ack.headers.get("Content-Type")))
 
 

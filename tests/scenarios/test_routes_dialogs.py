@@ -151,9 +151,10 @@ async def test_an_invite_without_an_offer(relay: House, early: bool) -> None:
     assert (end.hangup_party, end.legs[0].codec) == ("a", "PCMA")
 
 
-async def test_an_answer_in_the_ack_that_cannot_be_used_ends_both(relay: House) -> None:
+@pytest.mark.parametrize("ack_body", [ALICE.sdp().decode().replace("RTP/AVP 8 101", "RTP/AVP 18"), ""])
+async def test_an_answer_in_the_ack_that_is_missing_or_cannot_be_used_ends_both(relay: House, ack_body: str) -> None:
     relay.bob.on_invite = answers(1.0)
-    late = LateOffer(relay, ALICE.sdp().decode().replace("RTP/AVP 8 101", "RTP/AVP 18"))
+    late = LateOffer(relay, ack_body)
     late.call()
     await relay.until(lambda: len(relay.tasks) == 1)
     call = relay.tasks[-1].machine.record
@@ -161,6 +162,28 @@ async def test_an_answer_in_the_ack_that_cannot_be_used_ends_both(relay: House) 
     assert late.ended
     assert relay.bob.was_hung_up
     assert (await relay.relayed(call)).hangup_cause == "network_error"
+
+
+async def test_an_offer_among_several_bodies(relay: House) -> None:
+    """RFC 5621: a gateway's INVITE has what its telephone network said beside the SDP."""
+    relay.bob.on_invite = answers(1.0)
+    isup = b"--b1\r\nContent-Type: application/isup;version=itu-t92+\r\n\r\n\x01\x00\x00\r\n"
+    sdp = b"--b1\r\nContent-Type: application/sdp\r\n\r\n" + ALICE.sdp() + b"\r\n--b1--\r\n"
+    call = await relay.arrive(DIALLED, body=isup + sdp, content_type="multipart/mixed;boundary=b1")
+    await relay.until(lambda: relay.alice.is_connected)
+    relay.alice.hang_up()
+    assert (await relay.relayed(call)).legs[0].codec == "PCMA"
+
+
+async def test_a_telephone_number_is_dialled_as_such(relay: House) -> None:
+    """RFC 3966: IMS cores send the number without any host."""
+    relay.bob.on_invite = answers(1.0)
+    call = await relay.arrive(DIALLED, request_uri=f"tel:{DIALLED}")
+    await relay.until(lambda: relay.alice.is_connected)
+    assert relay.bob.invite is not None
+    assert relay.bob.invite.uri.user == DIALLED
+    relay.alice.hang_up()
+    await relay.relayed(call)
 
 
 async def test_what_the_second_leg_shows(open_house: Any) -> None:

@@ -31,6 +31,15 @@ def test_trunk_case_07_an_offerless_reinvite_gets_our_offer_and_its_ack_the_answ
     assert bench.advance(60) == []
 
 
+def test_trunk_case_07_an_ack_that_leaves_the_answer_out_is_told() -> None:
+    """RFC 3261 13.2.1: our user waits for an answer; that none comes is for it to know."""
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    offered(bench, invite)
+    bench.receive(in_dialog_from_peer(invite, "ACK", branch="z9hG4bKack"))
+    assert bench.events() == [AckReceived(usage, b"", None)]
+
+
 def test_trunk_case_07_without_the_ack_and_its_answer_the_dialog_is_lost() -> None:
     bench = Bench()
     usage, invite, _ = bench.answered_call()
