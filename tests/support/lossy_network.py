@@ -53,6 +53,7 @@ class LossyNetwork:
 
     `pattern`: for each datagram in turn the copies delivered (0 loses it); after its end the conditions decide.
     `unreachable`: called with (source, destination) when nobody has the destination's address, as ICMP would tell.
+    `gate`: asked first about each datagram, with (content, source, destination): False loses it.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class LossyNetwork:
         self.carried: list[Carried] = []
         self.lost = 0
         self.unreachable: Callable[[TransportAddress, TransportAddress], object] | None = None
+        self.gate: Callable[[bytes, TransportAddress, TransportAddress], bool] | None = None
         self._chance = SeededTokens(seed)
         self._pattern: Iterator[int] = iter(pattern)
         self._keep = keep
@@ -89,7 +91,8 @@ class LossyNetwork:
 
     def carry(self, content: bytes, source: TransportAddress, destination: TransportAddress) -> None:
         """Take a datagram and schedule its deliveries."""
-        copies = self._copies()
+        passes = self.gate is None or self.gate(content, source, destination)
+        copies = self._copies() if passes else 0
         if self._keep:
             self.carried.append(Carried(self.clock.time(), bytes(content), source, destination, copies))
         if copies == 0:

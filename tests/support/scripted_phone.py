@@ -116,6 +116,7 @@ class Phone:
         self.clock = clock
         self.events: list[UserAgentEvent] = []
         self.received: list[bytes] = []
+        self.received_at: list[tuple[float, bytes]] = []  # what reached it, with the monotonic second
         self.received_rtp: list[bytes] = []
         self.received_rtcp: list[bytes] = []
         self.on_invite: Answering | None = None
@@ -154,6 +155,7 @@ class Phone:
     def arrived(self, content: bytes, source: TransportAddress, _local: TransportAddress) -> None:
         """A datagram for this phone, straight or by way of the carrier."""
         self.received.append(content)
+        self.received_at.append((self.clock.time(), content))
         if self.raw is not None:
             message = parse_message(content)
             if isinstance(message, Request) and message.method == "INVITE" and self.invite is None:
