@@ -62,9 +62,9 @@ HOUSEKEEPING_S: Final = 3600.0
 # there is little to find, while Python's own 700 has the collector walk through the thousands of transactions that wait
 # for retransmissions again and again: a tenth of the CPU, and pauses of 60 ms and more. What is in a cycle all the same
 # (an exception with its frames) is found while it is young, and cannot be more than these numbers times some 100 bytes.
-COLLECT_YOUNG: Final = 20_000
-COLLECT_MIDDLE: Final = 5
-COLLECT_OLD: Final = 50
+COLLECT_YOUNG: Final = 10_000
+COLLECT_MIDDLE: Final = 20
+COLLECT_OLD: Final = 20
 
 
 Announce = Callable[[list[str], str], None]

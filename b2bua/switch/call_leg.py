@@ -38,7 +38,7 @@ class CallLeg(SipUser, Protocol):
         ...
 
     def part(self) -> None:
-        """Let go of the call once nothing can come of the dialog any more."""
+        """Let go of the call: it is settled, or nothing can come of the dialog any more."""
         ...
 
 

@@ -225,9 +225,10 @@ class CallTask:
         self._alarms.clear()
         for task in self.legs.values():
             task.close_media()
-            task.part()
         self.settled = True
         self._books.settle(self.machine.record, effect.event)
+        for task in self.legs.values():
+            task.part()
         self._on_settled(self)
 
 

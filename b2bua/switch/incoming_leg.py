@@ -135,9 +135,11 @@ class IncomingLeg:
         return self._media.close_leg(self.media_name)
 
     def part(self) -> None:
-        """Let go of the call once nothing can come of the dialog any more."""
-        if self._usage is None:
-            self.post = nobody
+        """Let go of the call: it is settled, or nothing can come of the dialog any more. What is left of the dialog is
+        the user agent's alone."""
+        self.post = nobody
+        if self._usage is not None:
+            self._usages.pop(self._usage, None)
 
     def on_sip_event(self, event: sip.UserAgentEvent) -> None:
         """Take in what happened to the leg's dialog."""

@@ -94,6 +94,7 @@ class LegTask:
         self._request_uri = ""  # what the newest attempt calls
         self._prefer: str | None = None
         self._rang = False
+        self._was_answered = False
         self._unwanted = False  # hung up: whatever comes, nobody else is tried
         self._early_answers: dict[str, bytes] = {}  # the SDP of each early dialog, by its To-tag
         self._changed: str | None = None  # the To-tag of the early dialog whose session an UPDATE has changed since
@@ -250,11 +251,16 @@ class LegTask:
         return self._media.close_leg(self.media_name)
 
     def part(self) -> None:
-        """Let go of the call once nothing can come of the dialog any more: the two would keep each other alive until
-        the garbage collector looks, and it would have to look often."""
-        if self._usage is None:
-            self.post = nobody
-            self.note_trunk = _no_note
+        """Let go of the call: it is settled, or nothing can come of the dialog any more. The two would keep each other
+        alive until the garbage collector looks, and it would have to look often.
+
+        A dialog that was answered is the user agent's alone from here: its transactions wait for retransmissions half
+        a minute long, and no leg need wait with them. One that was not may still tell of its trunk.
+        """
+        self.post = nobody
+        self.note_trunk = _no_note
+        if self._usage is not None and self._was_answered:
+            self._usages.pop(self._usage, None)
 
     def on_sip_event(self, event: sip.UserAgentEvent) -> None:
         """Take in what happened to the leg's dialog."""
@@ -294,6 +300,7 @@ class LegTask:
         if self._profile is None:
             self.hang_up(None)
             return
+        self._was_answered = True
         answer = session_description(event.response.headers.get("Content-Type"), event.body)
         try:
             self.codec = self._agree(answer, event.response.to_tag or "")
