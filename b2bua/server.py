@@ -284,6 +284,7 @@ def _media(process: Process, receivers: list[Callable[[MediaEvent], None]]) -> t
         deliver,
         recorder,
         post,
+        soon=process.loop.call_soon,
     )
     media.start()
     process.stack.callback(media.close)

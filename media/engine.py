@@ -70,9 +70,10 @@ class MediaEngine:
         recorder: BridgeRecorder | None,
         poster: Callable[[Callable[[], None]], None],
         path: PacketPath | None = None,
+        soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         """`clock`: monotonic seconds. `poster`: runs a callable on the loop's thread, from any thread
-        (`loop.call_soon_threadsafe`). `on_event` is called there."""
+        (`loop.call_soon_threadsafe`). `on_event` is called there. `soon`: see `PythonPacketPath`."""
         self._settings = settings
         self._advertised = settings.advertise or settings.address
         self._tokens = tokens
@@ -86,7 +87,7 @@ class MediaEngine:
             clock,
             start=tokens.integer(16),
         )
-        self._path: PacketPath = PythonPacketPath(clock, self._deliver, poster) if path is None else path
+        self._path: PacketPath = PythonPacketPath(clock, self._deliver, poster, soon=soon) if path is None else path
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player()
         self._suites = available_suites()

@@ -51,11 +51,14 @@ class Headers:
             self._fields.append(_checked_field(name, value))
 
     @classmethod
-    def trusted(cls, fields: list[Field]) -> Headers:
-        """Fields that a parser made or that were taken from a parsed message: names canonical, kept as they are."""
+    def trusted(cls, fields: list[Field], index: dict[str, list[str]] | None = None) -> Headers:
+        """Fields that a parser made or that were taken from a parsed message: names canonical, kept as they are.
+
+        `index`: the values by `field_key`, where they are known already.
+        """
         headers = cls.__new__(cls)
         headers._fields = fields
-        headers._index = None
+        headers._index = index
         headers._typed = {}
         return headers
 
@@ -170,9 +173,12 @@ class Headers:
         self._changed()
         self._fields = [field for field in self._fields if field_key(field[0]) != key]
 
-    def _changed(self) -> None:
+    def forget_meaning(self) -> None:
+        """Keep the text alone: what was read of it takes ten times the room, and can be read again."""
         self._index = None
         self._typed.clear()
+
+    _changed = forget_meaning
 
     def typed(self, key: str, name: str, parse: Callable[[str], T]) -> T | None:
         """The first field of a canonical name through `parse`, kept under `key`; None when it is absent."""

@@ -130,6 +130,7 @@ def parse_head(octets: bytes) -> tuple[Headers, Request | Response | MalformedMe
         problem = "Too many header fields"
         del lines[MAX_HEADER_FIELDS + 1 :]
     fields: list[Field] = []
+    index: dict[str, list[str]] = {}
     spellings = KNOWN_SPELLINGS
     for line in lines[1:]:
         name, colon, value = line.partition(":")
@@ -140,8 +141,14 @@ def parse_head(octets: bytes) -> tuple[Headers, Request | Response | MalformedMe
                 problem = problem or "Malformed header field"
                 continue
             known = canonical_name(name)
-        fields.append((known, value.strip(LWS)))
-    headers = Headers.trusted(fields)
+        value = value.strip(LWS)
+        fields.append((known, value))
+        key = known if known in spellings else known.lower()
+        if key in index:
+            index[key].append(value)
+        else:
+            index[key] = [value]
+    headers = Headers.trusted(fields, index)
     return headers, _start(start_line, headers, problem)
 
 

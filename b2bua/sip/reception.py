@@ -249,6 +249,7 @@ def _bye(station: Station, transaction: ServerTransaction, usage: Usage, dialog:
     station.reply(transaction, 200, now)
     if usage.dialog is None or dialog is usage.dialog:
         take(station, usage, GOT_BYE, transaction.request, now)
+    transaction.request.headers.forget_meaning()  # it stays half a minute, to be compared with what comes again
 
 
 def _options(station: Station, transaction: ServerTransaction, usage: Usage, _dialog: Dialog, now: float) -> None:

@@ -155,7 +155,10 @@ def take(station: Station, usage: Usage, happened: str, item: object, now: float
     action, usage.state = row
     action(station, usage, item, now)
     _arm(station, usage, now)
-    station.end_if_over(usage)
+    if usage.state == OVER:
+        if usage.arrival is not None:
+            usage.arrival.request.headers.forget_meaning()
+        station.end_if_over(usage)
 
 
 def enter(station: Station, usage: Usage, now: float) -> None:

@@ -96,7 +96,10 @@ class SocketWire:
 class PythonPacketPath:
     """See `media.packet_path.interface.PacketPath`.
 
-    `clock` is monotonic seconds. `deliver` gets each event, through `poster`, on the thread that commands.
+    `clock` is monotonic seconds. `deliver` gets each event, through `poster`, on the thread that commands. `soon` runs a
+    callable on that thread when it is done with what it does now (`loop.call_soon`): the commands given until then wake
+    the packet thread once, and it does not contend for the interpreter meanwhile. No packet overtakes them. Without
+    `soon` each command wakes it.
     """
 
     def __init__(
@@ -105,13 +108,17 @@ class PythonPacketPath:
         deliver: Callable[[MediaEvent], None],
         poster: Callable[[Callable[[], None]], None],
         commands_max: int = COMMANDS_MAX,
+        soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self._clock = clock
         self._deliver = deliver
         self._poster = poster
         self._commands_max = commands_max
+        self._soon = soon
+        self._wakes_soon = False
         self._commands: deque[Command] = deque()
         self._events: list[MediaEvent] = []
+        self._ended: list[Callable[[], None]] = []  # to be called back on the other thread, after the events
         self._table = StreamTable(self._events.append)
         self._streams: dict[int, Stream] = {}
         self._numbers = 0
@@ -197,7 +204,7 @@ class PythonPacketPath:
         del self._streams[stream]
         # Never refused at the limit: there are no more of these than streams, and they free what is scarce.
         self._commands.append((self._remove, (found, closed)))
-        self._wake()
+        self._wake_soon()
         return found.figures()
 
     def after(self, callback: Callable[[], None]) -> None:
@@ -205,7 +212,7 @@ class PythonPacketPath:
         if self._closed:
             callback()
         else:
-            self._command(self._post, callback)
+            self._command(self._ended.append, callback)
 
     def figures(self, stream: int) -> StreamFigures:
         """What a stream has done so far."""
@@ -236,6 +243,18 @@ class PythonPacketPath:
             raise MediaOverloaded("the packet path does not keep up with its commands")
         self._commands.append((function, arguments))
         if wake:
+            self._wake_soon()
+
+    def _wake_soon(self) -> None:
+        if self._soon is None:
+            self._wake()
+        elif not self._wakes_soon:
+            self._wakes_soon = True
+            self._soon(self._wake_now)
+
+    def _wake_now(self) -> None:
+        self._wakes_soon = False
+        if self._commands and not self._closed:
             self._wake()
 
     def _wake(self) -> None:
@@ -267,7 +286,7 @@ class PythonPacketPath:
                 due = table.next_due
             if self._fresh:
                 self._read_leftovers(now)
-            if self._events:
+            if self._events or self._ended:
                 self._flush_events()
             if now - counted_from >= _RATE_WINDOW_S:
                 busy = packets >= (now - counted_from) * BUSY_PACKETS_PER_S
@@ -363,7 +382,7 @@ class PythonPacketPath:
                     self._epoll.unregister(watched.fileno())
         self._table.remove(stream, self._clock())
         wire.close()
-        self._post(closed)
+        self._ended.append(closed)
 
     def _read_leftovers(self, now: float) -> None:
         """Packets from before a socket was connected are still in it, strangers' among them: check their sources."""
@@ -381,12 +400,17 @@ class PythonPacketPath:
 
     def _flush_events(self) -> None:
         events, self._events[:] = list(self._events), []
-        if events:
-            self._post(lambda: self._deliver_all(events))
+        ended, self._ended[:] = list(self._ended), []
+        if events or ended:
+            self._post(lambda: self._deliver_all(events, ended))
 
-    def _deliver_all(self, events: list[MediaEvent]) -> None:
-        for event in events:
-            self._deliver(event)
+    def _deliver_all(self, events: list[MediaEvent], ended: list[Callable[[], None]]) -> None:
+        try:
+            for event in events:
+                self._deliver(event)
+        finally:
+            for callback in ended:
+                callback()
 
     def _post(self, callback: Callable[[], None]) -> None:
         try:
