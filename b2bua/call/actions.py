@@ -58,7 +58,7 @@ def dial_a(call: Progress, event: CallEvent) -> Effects:
     """Call A."""
     call.change(started_at=call.wall_ms)
     call.dialled(Leg.A)
-    return Dial(Leg.A), SetDeadline(Deadline.RING_A, call.record.ring_timeout_s)
+    return Dial(Leg.A), SetDeadline(Deadline.RING_A, call.terms.ring_timeout_s)
 
 
 def a_rings(call: Progress, event: CallEvent) -> Effects:
@@ -76,7 +76,7 @@ def a_answers(call: Progress, event: CallEvent) -> Effects:
     return (
         Dial(Leg.B),
         PlayTone(Leg.A, Tone.RINGBACK),
-        SetDeadline(Deadline.RING_B, call.record.ring_timeout_s),
+        SetDeadline(Deadline.RING_B, call.terms.ring_timeout_s),
         Notify(WebhookEvent.ANSWERED),
     )
 
@@ -162,7 +162,7 @@ def dial_b_for_a(call: Progress, event: CallEvent) -> Effects:
     call.change(started_at=call.wall_ms)
     call.called_by_a()
     call.dialled(Leg.B)
-    return Dial(Leg.B), SetDeadline(Deadline.RING_B, call.record.ring_timeout_s)
+    return Dial(Leg.B), SetDeadline(Deadline.RING_B, call.terms.ring_timeout_s)
 
 
 def report_progress(call: Progress, event: CallEvent) -> Effects:
@@ -180,7 +180,7 @@ def b_rings_for_a(call: Progress, event: CallEvent) -> Effects:
 def b_early_media_for_a(call: Progress, event: CallEvent) -> Effects:
     """B's side has something for A to hear: its path is laid before A is told of it."""
     assert isinstance(event, LegEarlyMedia)
-    first = leg_of(call.record, Leg.B).ringing_at is None
+    first = not call.has_rung(Leg.B)
     told = (Notify(WebhookEvent.RINGING),) if first else ()
     return *b_early_media(call, event), ReportProgress(event.sip_status, with_media=True), *told
 
@@ -347,11 +347,11 @@ def _next_extension(call: Progress) -> Effects:
 def _bridge(call: Progress, *told: Notify) -> Effects:
     call.bridged()
     effects: list[Effect] = [Bridge()]
-    if call.record.record:
+    if call.terms.record:
         effects.append(StartRecording())
     effects += told
-    if call.record.max_duration_s is not None:
-        effects.append(SetDeadline(Deadline.MAX_DURATION, call.record.max_duration_s))
+    if call.terms.max_duration_s is not None:
+        effects.append(SetDeadline(Deadline.MAX_DURATION, call.terms.max_duration_s))
     return (*effects, *_next_extension(call))
 
 

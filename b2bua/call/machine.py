@@ -1,5 +1,7 @@
 """Decides a call: what happened goes in, what is to be done comes out; `b2bua.call.table` is all there is to decide."""
 
+from typing import Final
+
 from b2bua.call.effects import ClearDeadline, Effect, SetDeadline
 from b2bua.call.events import CallEvent, Deadline, DeadlinePassed
 from b2bua.call.inputs import State, input_of
@@ -7,6 +9,8 @@ from b2bua.call.model import Leg
 from b2bua.call.progress import Progress
 from b2bua.call.table import LIVE_DEADLINES, STATUS_WORDS, TABLE
 from storage.records import CallRecord
+
+_CLEAR: Final = {deadline: ClearDeadline(deadline) for deadline in Deadline}
 
 
 class CallMachine:
@@ -70,11 +74,14 @@ class CallMachine:
 
     def _enter(self, state: State) -> tuple[Effect, ...]:
         self.state = state
-        if state in STATUS_WORDS and STATUS_WORDS[state] is not self.record.status:
-            self._call.change(status=STATUS_WORDS[state])
+        word = STATUS_WORDS.get(state)
+        if word is not None and word is not self._call.status:
+            self._call.change(status=word)
         fallen = self._deadlines - LIVE_DEADLINES[state]
+        if not fallen:
+            return ()
         self._deadlines -= fallen
-        return tuple(ClearDeadline(deadline) for deadline in Deadline if deadline in fallen) if fallen else ()
+        return tuple([clear for deadline, clear in _CLEAR.items() if deadline in fallen])
 
     def _note_deadlines(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:

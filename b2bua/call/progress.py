@@ -6,7 +6,7 @@ from b2bua.call.effects import CloseMedia, Effect, FinalResponse, HangUp, StopRe
 from b2bua.call.hangup import CLEARINGS
 from b2bua.call.model import HangupCause, HangupParty, Leg
 from b2bua.call.record import finish, leg_of
-from storage.records import CallRecord, changed
+from storage.records import CallRecord, CallStatus, changed
 
 LONGEST_LEAD_S: Final = 10.0  # how long before the end of the reserved time the next pulse is asked for, at most
 
@@ -60,7 +60,7 @@ class Progress:
 
     def rings(self, leg: Leg) -> None:
         """The leg rings; only the first time is kept."""
-        if leg_of(self.record, leg).ringing_at is None:
+        if not self.has_rung(leg):
             self.change_leg(leg, status="ringing", ringing_at=self.wall_ms)
 
     def answered(self, leg: Leg, sip_status: int, codec: str | None) -> None:
@@ -107,6 +107,21 @@ class Progress:
         self._leg_changes = {}
         self._changes = {}
 
+    @property
+    def status(self) -> CallStatus:
+        """Its status."""
+        status: CallStatus = self._changes.get("status", self._record.status)
+        return status
+
+    @property
+    def terms(self) -> CallRecord:
+        """The record for what does not change with the call: whose it is, its tariff and its limits."""
+        return self._record
+
+    def has_rung(self, leg: Leg) -> bool:
+        """Whether the leg has rung before."""
+        return "ringing_at" in self._leg_changes.get(leg, ()) or leg_of(self._record, leg).ringing_at is not None
+
     def change_leg(self, leg: Leg, **changes: Any) -> None:
         """Change fields of a leg's record. Copying a record is dear, so changes are gathered until it is looked at."""
         self._leg_changes.setdefault(leg, {}).update(changes)
@@ -133,19 +148,19 @@ class Progress:
     def extension_after_s(self) -> float | None:
         """Seconds until one more pulse must be asked for; None when the call cannot outlive what is reserved, or is
         nobody's to pay."""
-        if not self.record.org_id:
+        if not self.terms.org_id:
             return None
-        longest_s = self.record.max_duration_s
+        longest_s = self.terms.max_duration_s
         if longest_s is not None and longest_s <= self._reserved_s():
             return None
-        lead_s = min(LONGEST_LEAD_S, self.record.tariff.pulse_s / 2)
+        lead_s = min(LONGEST_LEAD_S, self.terms.tariff.pulse_s / 2)
         return max(0.0, self.reserved_left_s() - lead_s)
 
     def _started(self) -> float:
         return self.now if self._bridged is None else self._bridged
 
     def _reserved_s(self) -> int:
-        return self._reserved_pulses * self.record.tariff.pulse_s
+        return self._reserved_pulses * self.terms.tariff.pulse_s
 
     # The end.
 
@@ -169,5 +184,5 @@ class Progress:
 
     def _billed_limit_s(self, cause: HangupCause) -> int | None:
         if cause is HangupCause.MAX_DURATION:
-            return self.record.max_duration_s
+            return self.terms.max_duration_s
         return self._reserved_s() if cause is HangupCause.BALANCE_EXHAUSTED else None

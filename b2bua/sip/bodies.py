@@ -4,6 +4,7 @@ from typing import Final
 
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import MediaType
+from b2bua.sip.known_values import read_media_type
 
 MAX_PARTS: Final = 16
 """Parts looked at in one body."""
@@ -58,6 +59,6 @@ def _is_description(head: bytes) -> bool:
 
 def _media_type(text: str) -> MediaType | None:
     try:
-        return MediaType.parse(text)
+        return read_media_type(text)
     except SipError:
         return None

@@ -460,12 +460,14 @@ def build_response(
     reason: str | None = None,
     *,
     to_tag: str | None = None,
+    own: Iterable[Field] = (),
     headers: Iterable[Field] = (),
     body: bytes = b"",
     content_type: str | None = None,
 ) -> Response:
     """A response to a request, by section 8.2.6: Via, From, To, Call-ID and CSeq as they came.
 
+    `own` fields are ours, of canonical names, and not looked at any more; `headers`, behind them, are checked.
     `to_tag` is added when To has none and the status is not 100. Record-Route is copied into 101-299 of methods that
     make a dialog, Timestamp into a 100. Works on a broken request too: what is there is copied.
     """
@@ -481,7 +483,9 @@ def build_response(
         elif name == "Timestamp" and status == 100:
             fields.append(field)
     response = Response(status, reason, Headers.trusted(fields), body)
-    fields.extend([_checked_field(name, value) for name, value in headers])
+    fields.extend(own)
+    if headers:
+        fields.extend([_checked_field(name, value) for name, value in headers])
     if content_type is not None:
         fields.append(_checked_field("Content-Type", content_type))
     return response

@@ -100,13 +100,14 @@ def content_length(headers: Headers) -> int | None:
 
     Raises MalformedHeader for one that is no number, conflicts, or exceeds any message we would take.
     """
-    values = headers.get_fields("Content-Length")
-    if not values:
+    text = headers.get("Content-Length")
+    if text is None:
         return None
-    length = parse_number(values[0], MAX_MESSAGE_OCTETS)
+    length = parse_number(text, MAX_MESSAGE_OCTETS)
     if length is None:
         raise MalformedHeader("Malformed Content-Length", "Content-Length")
-    if len(values) > 1 and any(parse_number(value, MAX_MESSAGE_OCTETS) != length for value in values):
+    values = headers.get_fields("Content-Length") if headers.count("Content-Length") > 1 else ()
+    if any(parse_number(value, MAX_MESSAGE_OCTETS) != length for value in values):
         raise MalformedHeader("Conflicting Content-Length", "Content-Length")
     return length
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr
@@ -14,9 +14,11 @@ DEFAULT_PORT: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _CACHED_HOSTS: Final = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class TransportAddress:
-    """One end of a transport: `udp`, `tcp` or `tls`, an IP literal without brackets, and a port."""
+class TransportAddress(NamedTuple):
+    """One end of a transport: `udp`, `tcp` or `tls`, an IP literal without brackets, and a port.
+
+    A tuple, because tables are looked up by it several times a message, and a tuple's hash is quick.
+    """
 
     transport: str
     host: str
@@ -42,8 +44,8 @@ class LocalAddress:
     bound: TransportAddress
     advertised_host: str
     advertised_port: int
-    sent_by: str = field(init=False)
-    via_start: str = field(init=False)
+    sent_by: str = field(init=False, compare=False)
+    via_start: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         """Prepare the texts."""

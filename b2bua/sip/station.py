@@ -1,7 +1,7 @@
 """The tables and queues that the parts of one UserAgent share, and how its messages are built and sent."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -44,9 +44,9 @@ class Station:
     __slots__ = (
         "_allow_line",
         "_common_lines",
-        "_contacts",
         "_last_handle",
         "_locals",
+        "_own_fields",
         "accepting",
         "counters",
         "dialogs",
@@ -87,8 +87,8 @@ class Station:
         self._last_handle = 0
         self._locals = {local.bound: local for local in settings.locals}
         self._allow_line = f"Allow: {', '.join(settings.allow)}\r\n"
-        self._common_lines: dict[tuple[LocalAddress, tuple[str, ...]], str] = {}
-        self._contacts = {local: f"<{local.contact_uri(settings.contact_user)}>" for local in settings.locals}
+        self._common_lines: dict[tuple[TransportAddress, tuple[str, ...]], str] = {}
+        self._own_fields: dict[tuple[TransportAddress, tuple[str, ...]], Headers] = {}
 
     def _prepare_lines(self, local: LocalAddress, options: tuple[str, ...]) -> str:
         settings = self.settings
@@ -225,9 +225,9 @@ class Station:
     def common_lines(self, local: LocalAddress, *options: str) -> str:
         """Contact, User-Agent, Allow and Supported, as requests that make or refresh a dialog carry them; `options` are
         the tags of Supported beside those of the settings, of which there are few combinations."""
-        lines = self._common_lines.get((local, options))
+        lines = self._common_lines.get((local.bound, options))
         if lines is None:
-            lines = self._common_lines[local, options] = self._prepare_lines(local, options)
+            lines = self._common_lines[local.bound, options] = self._prepare_lines(local, options)
         return lines
 
     def send_request(self, request: SentRequest, errand: Errand, now: float) -> ClientTransaction:
@@ -364,18 +364,23 @@ class Station:
         tag = to_tag
         if tag is None:
             tag = transaction.usage.local_tag if transaction.usage is not None else self.tokens.hex(16)
-        fields = list(headers)
+        own: Headers = ()
         if 100 < status < 300 and request.method in _WITH_CONTACT:
-            contact = ("Contact", self._contacts[self.local_at(transaction.local)])
-            fields = [contact, *self._capabilities(transaction.usage), *fields]
-        return build_response(request, status, reason, to_tag=tag, headers=fields, body=body, content_type=content_type)
+            tags = self.settings.supported if transaction.usage is None else self.options_with(transaction.usage.policy)
+            own = self._own_fields.get((transaction.local, tags)) or self._prepare_fields(transaction.local, tags)
+        return build_response(
+            request, status, reason, to_tag=tag, own=own, headers=headers, body=body, content_type=content_type
+        )
 
-    def _capabilities(self, usage: Usage | None) -> Iterator[tuple[str, str]]:
-        """Allow, and Supported as far as the peer's policy goes (13.3.1.4, RFC 3311 section 4)."""
-        yield "Allow", ", ".join(self.settings.allow)
-        tags = self.settings.supported if usage is None else self.options_with(usage.policy)
+    def _prepare_fields(self, bound: TransportAddress, tags: tuple[str, ...]) -> Headers:
+        """Contact and Allow, and Supported as far as the peer's policy goes (13.3.1.4, RFC 3311 section 4)."""
+        local = self.local_at(bound)
+        contact = f"<{local.contact_uri(self.settings.contact_user)}>"
+        fields: Headers = (("Contact", contact), ("Allow", ", ".join(self.settings.allow)))
         if tags:
-            yield "Supported", ", ".join(tags)
+            fields = (*fields, ("Supported", ", ".join(tags)))
+        self._own_fields[local.bound, tags] = fields
+        return fields
 
     def options_with(self, policy: PeerPolicy) -> tuple[str, ...]:
         """The option tags that are served to a peer of this policy."""

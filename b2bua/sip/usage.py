@@ -48,7 +48,7 @@ class Errand:
     often it has been put off.
     """
 
-    __slots__ = ("answered", "asked_s", "dialog", "digest", "kind", "log", "number", "raises", "tries", "usage")
+    __slots__ = ("_log", "answered", "asked_s", "dialog", "digest", "kind", "number", "raises", "tries", "usage")
 
     def __init__(
         self,
@@ -63,11 +63,18 @@ class Errand:
         self.digest = digest
         self.dialog = dialog
         self.number = number
-        self.log = ChallengeLog()
+        self._log: ChallengeLog | None = None
         self.answered = False
         self.asked_s: int | None = None
         self.raises = 0
         self.tries = 0
+
+    @property
+    def log(self) -> ChallengeLog:
+        """What the request has been sent with so far, made when it is first asked for."""
+        if self._log is None:
+            self._log = ChallengeLog()
+        return self._log
 
 
 class OutgoingSetup:

@@ -30,7 +30,12 @@ QUEUE_LIMIT: Final = (
 
 
 class CallBooks(Protocol):
-    """Where a call's facts are written down: all of it in order, none of it waited for."""
+    """Where a call's facts are written down: all of it in order, none of it waited for. `keeps` False: nowhere."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether steps of the call are written down."""
+        ...
 
     def write(self, record: CallRecord, event: WebhookEvent) -> CallRecord:
         """Store the live row and the webhook event; returns the record with its new sequence number."""
@@ -194,6 +199,8 @@ class CallTask:
                 self.machine.note_media(leg, statistics.packets_lost, statistics.jitter_ms, statistics.mos)
 
     def _notify(self, effect: do.Notify) -> None:
+        if not self._books.keeps:
+            return
         record = self.machine.record
         if effect.status is not None:
             record = changed(record, status=effect.status)

@@ -6,7 +6,10 @@ from storage.records import CallRecord, WebhookEvent
 
 
 class NoBooks:
-    """Writes nothing. `path_of` gives a recording its place; its file is all that is left of such a call."""
+    """Writes nothing, so that nothing need be made up for it. `path_of` gives a recording its place; its file is all
+    that is left of such a call."""
+
+    keeps = False
 
     def __init__(self, path_of: Callable[[CallRecord], str]) -> None:
         self._path_of = path_of

@@ -15,6 +15,8 @@ from storage.units import UnitOfWork
 class Settlement:
     """Writes live rows, events, extensions and final settlements through the journal."""
 
+    keeps = True
+
     def __init__(self, journal: Journal, clock: Clock, tokens: Tokens, taken: Callable[[str], bool]) -> None:
         """`taken` tells whether a recording has, or is about to have, a relative path."""
         self._journal = journal

@@ -96,10 +96,10 @@ class SocketWire:
 class PythonPacketPath:
     """See `media.packet_path.interface.PacketPath`.
 
-    `clock` is monotonic seconds. `deliver` gets each event, through `poster`, on the thread that commands. `soon` runs a
-    callable on that thread when it is done with what it does now (`loop.call_soon`): the commands given until then wake
-    the packet thread once, and it does not contend for the interpreter meanwhile. No packet overtakes them. Without
-    `soon` each command wakes it.
+    `clock` is monotonic seconds. `deliver` gets each event, through `poster`, on the thread that commands. `soon` runs
+    a callable on that thread when it is done with what it does now (`loop.call_soon`): the commands given until then
+    wake the packet thread once, and it does not contend for the interpreter meanwhile. No packet overtakes them.
+    Without `soon` each command wakes it.
     """
 
     def __init__(
@@ -376,12 +376,12 @@ class PythonPacketPath:
     def _remove(self, stream: Stream, closed: Callable[[], None]) -> None:
         wire = stream.wire
         assert isinstance(wire, SocketWire)
-        for watched in (wire.rtp_socket, wire.control_socket):
-            for table in (self._rtp, self._srtp, self._rtcp):
-                if table.pop(watched.fileno(), None) is not None:
-                    self._epoll.unregister(watched.fileno())
+        number = wire.rtp_socket.fileno()
+        self._rtp.pop(number, None)
+        self._srtp.pop(number, None)
+        self._rtcp.pop(wire.control_socket.fileno(), None)
+        # It closes the sockets, and with its last descriptor each leaves the epoll by itself (epoll(7)).
         self._table.remove(stream, self._clock())
-        wire.close()
         self._ended.append(closed)
 
     def _read_leftovers(self, now: float) -> None:
