@@ -76,12 +76,15 @@ def receive_request(
 
 
 def _has_no_room(station: Station, request: Request, entry: tuple[Usage, Dialog] | None) -> bool:
-    """Whether a request gets no transaction. What ends a call is let in beyond the common limit, not beyond its own."""
-    if entry is not None and entry[0].open_transactions >= station.settings.limits.transactions_of_usage:
+    """Whether a request gets no transaction. What ends a call is let in beyond the common limit, and a few of it beyond
+    the call's own."""
+    ends_call = entry is not None and request.method == "BYE"
+    limits = station.settings.limits
+    of_usage = limits.transactions_of_usage + (limits.byes_of_usage if ends_call else 0)
+    if entry is not None and entry[0].open_transactions >= of_usage:
         return True
     if not station.is_full:
         return False
-    ends_call = entry is not None and request.method == "BYE"
     return not ends_call and (request.method != "CANCEL" or station.layer.cancelled_by(request) is None)
 
 

@@ -22,6 +22,7 @@ class UserAgentLimits:
     dialog; a reliable one is neither told nor acknowledged.
     `forks` per usage: a 2xx with one more To-tag is ignored. `pending_requests` per usage: one more is answered 503.
     `transactions_of_usage`: of one call, also answered 503; a reliable provisional that needs one more waits for it.
+    `byes_of_usage`: so many more are kept for its BYE, which is answered 503 only beyond them.
     `events` waiting to be taken: a request that would add one is answered 503; what must be told is always told.
     """
 
@@ -31,6 +32,7 @@ class UserAgentLimits:
     forks: int = 8
     pending_requests: int = 8
     transactions_of_usage: int = 64
+    byes_of_usage: int = 8
     events: int = 10_000
 
 

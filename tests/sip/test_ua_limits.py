@@ -2,7 +2,7 @@
 
 import pytest
 
-from b2bua.sip.events import IncomingInvite, IncomingRequest, NoResponse, RequestFailed, UsageEnded
+from b2bua.sip.events import ByeReceived, IncomingInvite, IncomingRequest, NoResponse, RequestFailed, UsageEnded
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest, UserAgentLimits, UserAgentSettings
@@ -90,6 +90,22 @@ def test_the_transactions_of_one_call_are_limited() -> None:
     assert answers.count([200]) == 63
     assert answers.count([503]) == 37
     assert bench.user_agent.table_sizes().transactions == 64
+
+
+def test_a_call_at_its_limit_can_still_be_ended() -> None:
+    """Digits in INFO, four a second for a quarter of a minute, fill it; the BYE behind them may not be refused."""
+    bench = Bench()
+    _, invite, _ = bench.answered_call()
+    for number in range(1, 101):
+        bench.receive(in_dialog_from_peer(invite, "OPTIONS", cseq=number, branch=f"z9hG4bKo{number}"))
+    byes = [
+        statuses(bench.receive(in_dialog_from_peer(invite, "BYE", cseq=number, branch=f"z9hG4bKb{number}")))
+        for number in range(101, 113)
+    ]
+    assert byes == [[200]] * 8 + [[503]] * 4
+    assert [type(event) for event in bench.events()] == [ByeReceived]
+    bench.advance(64)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
 def test_no_table_grows_with_the_number_of_calls() -> None:
