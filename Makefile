@@ -22,7 +22,7 @@ lint: setup
 
 test: lint
 	@.ci/sipp
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup -m "not interop" --cov --cov-report=term:skip-covered
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not interop" --cov --cov-report=term:skip-covered
 
 # Other people's phones and carriers' software, installed from Debian where missing: mostly waiting, so many at a time.
 interop: setup

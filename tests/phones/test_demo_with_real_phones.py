@@ -13,7 +13,6 @@ from b2bua.demo.children import ROOT
 pytestmark = [
     pytest.mark.phone,
     pytest.mark.sockets,
-    pytest.mark.xdist_group("phone"),
     pytest.mark.timeout(150),
 ]
 

@@ -124,9 +124,15 @@ def test_downgrades_are_refused() -> None:
 def test_uri_of_the_digest_is_the_request_s() -> None:
     guard = server()
     challenges = guard.challenges(1.0, "s")
-    assert guard.verify(request(credentials(challenges, uri="sip:other@h")), 1.0) is Verdict.REFUSED
-    assert guard.verify(request(credentials(challenges, uri="sip:917969002802@H")), 1.0) is Verdict.REFUSED
-    assert guard.verify(request(credentials(challenges, uri="not a uri")), 1.0) is Verdict.REFUSED
+    for uri in ("sip:other@h", "sip:other", "sip:917969002802@h:5062", "sips:917969002802@h", "not a uri", ""):
+        assert guard.verify(request(credentials(challenges, uri=uri)), 1.0) is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("uri", ["sip:917969002802@H", "sip:h", "sip:917969002802@h;x=1"])
+def test_uri_of_the_digest_may_be_written_otherwise_or_name_the_host_alone(uri: str) -> None:
+    guard = server()
+    challenges = guard.challenges(1.0, "s")
+    assert guard.verify(request(credentials(challenges, uri=uri)), 1.0) is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize(

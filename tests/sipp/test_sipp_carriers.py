@@ -19,7 +19,6 @@ from tests.support.sipp import Sipp, SippOutcome
 pytestmark = [
     pytest.mark.sipp,
     pytest.mark.sockets,
-    pytest.mark.xdist_group("sipp carriers"),
     pytest.mark.timeout(60),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.service_under_test import service_under_test, trunk
 from tests.support.sipp import Sipp
 
-pytestmark = [pytest.mark.sipp, pytest.mark.sockets, pytest.mark.xdist_group("sipp carriers"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.sipp, pytest.mark.sockets, pytest.mark.timeout(60)]
 
 ENDING_S = 15.0
 

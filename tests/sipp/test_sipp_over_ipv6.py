@@ -13,7 +13,6 @@ from tests.support.sipp import Sipp, SippOutcome
 pytestmark = [
     pytest.mark.sipp,
     pytest.mark.sockets,
-    pytest.mark.xdist_group("sipp over tcp"),
     pytest.mark.timeout(60),
     pytest.mark.parametrize("transport", ["udp", "tcp"]),
 ]

@@ -19,7 +19,6 @@ from tests.support.sipp_cases import CASES
 pytestmark = [
     pytest.mark.sipp,
     pytest.mark.sockets,
-    pytest.mark.xdist_group("sipp over tcp"),
     pytest.mark.timeout(120),
     pytest.mark.asyncio(loop_scope="module"),
 ]
@@ -41,6 +40,16 @@ PLAYED = {
     "407 to the BYE": "tn",
     "B loses ACKs": "t1",
     "A forks": "t1",
+    "A holds and resumes": "t1",
+    "B updates": "tn",
+    "A asks for an offer": "tn",
+    "B moves": "t1",
+    "A asks for fax": "t1",
+    "B without SDP": "t1",
+    "reliable 183 of B": "t1",
+    "B refreshes by UPDATE": "t1",
+    "B tries and no more": "tn",
+    "A plays and no more": "t1",
 }
 OVER_TCP = tuple((case, PLAYED[case.name]) for case in CASES if case.name in PLAYED)
 

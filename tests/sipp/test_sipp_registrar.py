@@ -12,7 +12,6 @@ from tests.support.sipp import Sipp
 pytestmark = [
     pytest.mark.sipp,
     pytest.mark.sockets,
-    pytest.mark.xdist_group("sipp"),
     pytest.mark.timeout(90),
 ]
 

@@ -18,7 +18,6 @@ from tests.support.sipp_cases import CASES
 pytestmark = [
     pytest.mark.sipp,
     pytest.mark.sockets,
-    pytest.mark.xdist_group("sipp"),
     pytest.mark.timeout(180),
     pytest.mark.asyncio(loop_scope="module"),
 ]

@@ -9,7 +9,6 @@ from tests.bench.load import LoadPlan, run_load
 
 @pytest.mark.sipp
 @pytest.mark.sockets
-@pytest.mark.xdist_group("sipp")
 @pytest.mark.timeout(120)
 async def test_hundred_calls_at_a_steady_rate(tmp_path: Path) -> None:
     report = await run_load(LoadPlan(rate=20, calls=100), tmp_path)
