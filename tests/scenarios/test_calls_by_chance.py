@@ -11,7 +11,7 @@ from tests.support.fault_course import ENDS, KINDS, Course
 
 # More seeds, to look longer: FAULT_SEEDS=1000, from FAULT_FIRST_SEED on.
 FIRST_SEED = int(os.environ.get("FAULT_FIRST_SEED", "0"))
-SEEDS = int(os.environ.get("FAULT_SEEDS", "25"))
+SEEDS = int(os.environ.get("FAULT_SEEDS", "20"))
 WAYS = tuple(end for end in ENDS if end in ("A hangs up", "over another trunk", "with PRACK", "kept alive"))
 
 

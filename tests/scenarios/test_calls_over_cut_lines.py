@@ -8,12 +8,16 @@ from tests.support.cut_cable import Cable
 from tests.support.fault_course import Course
 
 KINDS = ("placed", "callback", "routed")
+MOST_MESSAGES = 40
 MESSAGES = 12  # at least as many as a leg has when nothing is lost
+ONE_WAY = (("routed", "to"), ("routed", "from"))
 END = "A hangs up"
 
 
-async def _played(open_house: OpenHouse, kind: str, leg: str, at: int, **how: object) -> tuple[Course, Cable]:
-    course = await Course.open(open_house, kind, END, seed=f"cut {kind} {leg} {at}")
+async def _played(
+    open_house: OpenHouse, kind: str, leg: str, at: int, *, end: str = END, **how: object
+) -> tuple[Course, Cable]:
+    course = await Course.open(open_house, kind, end, seed=f"cut {kind} {leg} {at}")
     cable = Cable(course, leg, at, **how)  # type: ignore[arg-type]
     await course.play()
     await course.rest()
@@ -30,10 +34,9 @@ async def test_a_cut_line_takes_the_call_with_it(open_house: OpenHouse, kind: st
     await course.check(vanished=cable.phone)
 
 
-@pytest.mark.parametrize("direction", ["both", "to", "from"])
+@pytest.mark.parametrize(("kind", "direction"), [*((kind, "both") for kind in KINDS), *ONE_WAY])
 @pytest.mark.parametrize("at", range(MESSAGES))
 @pytest.mark.parametrize("leg", ["a", "b"])
-@pytest.mark.parametrize("kind", KINDS)
 async def test_a_line_that_heals_after_five_seconds_leaves_nobody_behind(
     open_house: OpenHouse, kind: str, leg: str, at: int, direction: str
 ) -> None:
@@ -45,6 +48,20 @@ async def test_a_line_that_heals_after_five_seconds_leaves_nobody_behind(
         )
     else:
         await course.check_came_about()
+
+
+@pytest.mark.parametrize("leg", ["a", "b"])
+@pytest.mark.parametrize(
+    "end", ["with PRACK", "held and resumed", "kept alive", "A gives up while B rings", "B is busy"]
+)
+async def test_every_course_may_be_cut_at_every_message(open_house: OpenHouse, end: str, leg: str) -> None:
+    for at in range(MOST_MESSAGES):
+        course, cable = await _played(open_house, "routed", leg, at, end=end)
+        course.house.phones_forget = False
+        if cable.cut_at is None:
+            return
+        await course.check(vanished=cable.phone)
+    raise AssertionError("the course has more messages than that")
 
 
 @pytest.mark.parametrize("leg", ["a", "b"])
