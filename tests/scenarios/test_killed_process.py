@@ -13,14 +13,45 @@ from b2bua.demo.workplace import choose_ports
 from b2bua.tokens import SystemTokens
 from tests.support.loopback_phone import LoopbackPhone
 from tests.support.rtp_probe import RtpProbe
-from tests.support.service_under_test import TERMINAL_EVENTS, service_under_test, trunk
+from tests.support.service_under_test import MASKED_NUMBER, TERMINAL_EVENTS, ServiceUnderTest, service_under_test, trunk
 
 TALK_S = 4.0
+NUMBER_A, NUMBER_B = "9876543210", "9123456789"
+DIALLED = "918045678901"
+
+
+async def begin(kind: str, service: ServiceUnderTest, phones: list[LoopbackPhone]) -> str:
+    """A call of this kind from the first phone to the second; returns its id once both talk."""
+    parties = [
+        f"sip:{number}@127.0.0.1:{phone.port}" for number, phone in zip((NUMBER_A, NUMBER_B), phones, strict=True)
+    ]
+    earlier = set()
+    if kind == "callback":
+        first, _ = await service.client.place(*parties, record=False)
+        earlier.add(str(first["call_sid"]))
+        await bridged(service, set())
+        phones[0].hang_up()
+        assert await service.ending(str(first["call_sid"]), 20) is not None
+    if kind == "placed":
+        await service.client.place(*parties)
+    else:
+        phones[0].call(NUMBER_A, MASKED_NUMBER if kind == "callback" else DIALLED, service.sip_port)
+    return await bridged(service, earlier)
+
+
+async def bridged(service: ServiceUnderTest, but: set[str]) -> str:
+    """The id of a call that is bridged, none of `but`."""
+    told = await service.webhooks.wait_for(
+        lambda webhook: webhook.call_sid not in but and webhook.event == "call.bridged", 20
+    )
+    assert told is not None, service.service.last_words()
+    return told.call_sid
 
 
 @pytest.mark.sockets
 @pytest.mark.timeout(120)
-async def test_a_bridged_call_survives_kill_minus_nine_in_the_books(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["placed", "callback", "routed"])
+async def test_a_bridged_call_survives_kill_minus_nine_in_the_books(tmp_path: Path, kind: str) -> None:
     ports = choose_ports(SystemTokens())
     async with AsyncExitStack() as stack:
         probes = [await RtpProbe.open() for _ in range(2)]
@@ -32,19 +63,16 @@ async def test_a_bridged_call_survives_kill_minus_nine_in_the_books(tmp_path: Pa
             stack.callback(phone.close)
             phones.append(phone)
         trunks = [trunk(name, phone.port) for name, phone in zip(("one", "two"), phones, strict=True)]
-        service = await stack.enter_async_context(service_under_test(tmp_path, trunks))
-        parties = [f"sip:9876543210@127.0.0.1:{phones[0].port}", f"sip:9123456789@127.0.0.1:{phones[1].port}"]
-        placed, _ = await service.client.place(*parties)
-        call_sid = str(placed["call_sid"])
-        bridged = await service.webhooks.wait_for(
-            lambda webhook: webhook.call_sid == call_sid and webhook.event == "call.bridged", 20
+        route = {"trunk": "one", "match": DIALLED, "to": f"sip:{{user}}@127.0.0.1:{phones[1].port}", "via": "two"}
+        service = await stack.enter_async_context(
+            service_under_test(tmp_path, trunks, routes=lambda org_id: [{**route, "org": org_id, "record": True}])
         )
-        assert bridged is not None
+        call_sid = await begin(kind, service, phones)
+        before = await service.client.get("/v1/masking/billing")
+        assert before["reserved"] == 1.5
         await asyncio.gather(
             *(probe.speak(phone.media_port, 700.0, TALK_S) for probe, phone in zip(probes, phones, strict=True))
         )
-        wallet = await service.client.get("/v1/masking/billing")
-        assert wallet["reserved"] == 1.5
 
         os.kill(service.service.pid, signal.SIGKILL)
         assert await service.service._process.wait() == -signal.SIGKILL  # `stop` would signal a process that is gone
@@ -67,7 +95,8 @@ async def test_a_bridged_call_survives_kill_minus_nine_in_the_books(tmp_path: Pa
         assert all(webhook.signed and webhook.signed_v2 for webhook in told)
 
         wallet = await service.client.get("/v1/masking/billing")
-        assert (wallet["balance"], wallet["reserved"]) == (100_000 - 1.5, 0)
+        assert isinstance(before["balance"], float | int)
+        assert (wallet["balance"], wallet["reserved"]) == (before["balance"] - 1.5, 0)
         recording = await service.client.get(f"/v1/masking/calls/{call_sid}/recording")
         assert recording["format"] == "mp3"
         wav = tmp_path / "var" / str(ending.data["recording_url"])

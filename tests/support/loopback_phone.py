@@ -1,10 +1,10 @@
-"""A phone on a real socket of loopback: it answers every call at once with an RTP port that the test gives."""
+"""A phone on a real socket of loopback: answers every call at once with an RTP port that the test gives, or calls."""
 
 import asyncio
 
-from b2bua.sip.events import ByeReceived, IncomingInvite, UserAgentEvent
+from b2bua.sip.events import Answered, ByeReceived, IncomingInvite, UserAgentEvent
 from b2bua.sip.routing import LocalAddress, TransportAddress
-from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.settings import OutgoingInvite, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
@@ -12,7 +12,7 @@ from b2bua.transport.udp import UdpTransport, open_udp
 
 
 class LoopbackPhone:
-    """See the module. `media_port`: where the far end of its call wants RTP, once it has been called."""
+    """See the module. `media_port`: where the far end of its newest call wants RTP, once that is told."""
 
     def __init__(self, port: int, rtp_port: int) -> None:
         self.port = port
@@ -35,6 +35,19 @@ class LoopbackPhone:
         """Listen."""
         self._transport = await open_udp("127.0.0.1", self.port, self._endpoint, asyncio.get_running_loop())
 
+    def call(self, caller: str, user: str, port: int) -> None:
+        """Call `user` at a port of loopback, as `caller`; `answered` is set once that is answered."""
+        self.answered.clear()
+        self._usage = self._endpoint.invite(
+            OutgoingInvite(
+                request_uri=f"sip:{user}@127.0.0.1:{port}",
+                from_uri=f"sip:{caller}@127.0.0.1:{self.port}",
+                to_uri=f"sip:{user}@127.0.0.1:{port}",
+                destination=TransportAddress("udp", "127.0.0.1", port),
+                body=self._sdp,
+            )
+        )
+
     def hang_up(self) -> None:
         """BYE."""
         self._endpoint.hang_up(self._usage)
@@ -47,10 +60,16 @@ class LoopbackPhone:
 
     def _on_event(self, event: UserAgentEvent) -> None:
         if isinstance(event, IncomingInvite):
-            audio = next(line for line in event.request.body.decode().splitlines() if line.startswith("m=audio "))
-            self.media_port = int(audio.split()[1])
+            self.media_port = _audio_port(event.request.body)
             self._endpoint.respond(event.transaction, 200, body=self._sdp, content_type="application/sdp")
             self._usage = event.usage
             self.answered.set()
+        elif isinstance(event, Answered):
+            self.media_port = _audio_port(event.body)
+            self.answered.set()
         elif isinstance(event, ByeReceived):
             self.hung_up.set()
+
+
+def _audio_port(sdp: bytes) -> int:
+    return int(next(line for line in sdp.decode().splitlines() if line.startswith("m=audio ")).split()[1])

@@ -41,6 +41,10 @@ class ManualClock:
         """Unix milliseconds, moved by the same steps."""
         return self._start_wall_ms + round((self._now - self._start_s) * 1000)
 
+    def step_wall(self, ms: int) -> None:
+        """Set the wall clock forward, or back, as an operator or NTP may; the monotonic one knows nothing of it."""
+        self._start_wall_ms += ms
+
     def call_at(self, when: float, callback: Callable[[], object], /) -> ManualHandle:
         """Run `callback` when the clock is moved to or past `when`."""
         handle = ManualHandle(when, callback)

@@ -84,9 +84,10 @@ async def service_under_test(
     media_ports: int = 400,
     rupees: int = 100_000,
     on_webhook: Callable[[Received], None] | None = None,
-    routes: Sequence[Mapping[str, object]] = (),
+    routes: Sequence[Mapping[str, object]] | Callable[[str], Sequence[Mapping[str, object]]] = (),
 ) -> AsyncIterator[ServiceUnderTest]:
-    """Start it on free ports with these trunks; `sections` are laid over the test's own settings."""
+    """Start it on free ports with these trunks; `sections` are laid over the test's own settings. `routes` may be made
+    of the customer's organisation, for those that bill it."""
     clock, tokens = SystemClock(), SystemTokens()
     async with AsyncExitStack() as stack:
         receiver = WebhookReceiver(Journal(on_webhook), clock, f"/hooks/{tokens.hex(16)}")
@@ -107,7 +108,11 @@ async def service_under_test(
         }
         for name, values in (sections or {}).items():
             settings[name] = {**settings.get(name, {}), **values}
-        config = await _configure(folder, settings, trunks, routes)
+        config = await _configure(folder, settings, trunks, () if callable(routes) else routes)
+        created = json.loads(await run_once(*product("org", "create", "Under test", "-c", str(config), "--json")))
+        org_id = str(created["org_id"])
+        if callable(routes):
+            await _configure(folder, settings, trunks, routes(org_id))
         under_test = ServiceUnderTest(
             folder=folder,
             config=config,
@@ -116,7 +121,7 @@ async def service_under_test(
             service=await Child.start(*product("serve", "-c", str(config)), log=folder / "service.log"),
             client=RestClient(f"http://127.0.0.1:{ports.api}", "", clock),
             webhooks=receiver.journal,
-            org_id="",
+            org_id=org_id,
         )
         stack.push_async_callback(under_test.service.stop)
         await _wait_until_ready(under_test)
@@ -133,8 +138,9 @@ async def _configure(
     trunks: Sequence[Mapping[str, object]],
     routes: Sequence[Mapping[str, object]],
 ) -> Path:
-    await run_once(*product("init", "--dir", str(folder)))
     file = folder / "maskbridge.toml"
+    if not file.exists():
+        await run_once(*product("init", "--dir", str(folder)))
     written: dict[str, object] = tomllib.loads(file.read_text("utf-8"))
     for name, values in settings.items():
         existing = written.get(name)
@@ -147,7 +153,6 @@ async def _configure(
 
 
 async def _found_customer(service: ServiceUnderTest, webhook_url: str, rupees: int) -> tuple[str, str]:
-    service.org_id = str((await service.command("org", "create", "Under test"))["org_id"])
     org = ("--org", service.org_id)
     made = await asyncio.gather(
         service.command("key", "create", *org),
