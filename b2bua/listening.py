@@ -121,7 +121,7 @@ class SipListeners:
         for transport in transports:
             counted.update(transport.counters())
         figures: dict[str, float] = {
-            f"sip_{_NOT_A_WORD.sub('_', name)}_total": count for name, count in counted.items()
+            f"sip_{_NOT_A_WORD.sub('_', name.lower())}_total": count for name, count in counted.items()
         }
         figures["sip_connections"] = sum(stream.connections for stream in self._streams)
         return figures
