@@ -1,14 +1,14 @@
 """What no key can be judged for alone: values that must fit each other."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
 
 from b2bua.config.implied import advice_on_listeners
 from b2bua.config.kinds import is_ip
-from b2bua.config.sections import CallsSection, Config, Route, SecretsSection, Trunk
+from b2bua.config.sections import CallsSection, Config, SecretsSection, Trunk
 
 T = TypeVar("T", bound=Hashable)
 
@@ -16,17 +16,18 @@ SHORTEST_KEY: Final = 16
 PORTS_PER_CALL: Final = 4
 
 
-def cross_check(config: Config, routes: Mapping[int, Route], trunk_names: set[str]) -> list[str]:
-    """Every mistake between the values of a configuration. `routes` are by position from 1; `trunk_names` are those
-    declared, also by an entry that is wrong."""
+def cross_check(config: Config, trunk_names: Sequence[str], references: Mapping[str, str]) -> list[str]:
+    """Every mistake between the values of a configuration. `trunk_names` are those declared, and `references` what
+    each key says that names one of them, also of entries that are wrong otherwise."""
     return [
         *_listeners(config),
         *_advertised(config),
         *_tls_pair("sip", config.sip.tls_certificate, config.sip.tls_key),
         *_tls_pair("api", config.api.tls_certificate, config.api.tls_key),
         *_secrets(config.secrets),
+        *_names(trunk_names),
         *_trunks(config.trunks),
-        *_routes(routes, trunk_names),
+        *_references(references, trunk_names),
     ]
 
 
@@ -110,9 +111,12 @@ def _secrets(secrets: SecretsSection) -> Iterator[str]:
             yield f"secrets.{name}: it is {length} characters long; expected at least {SHORTEST_KEY}, unguessable"
 
 
-def _trunks(trunks: tuple[Trunk, ...]) -> Iterator[str]:
-    for name in _repeated(trunk.name for trunk in trunks):
+def _names(trunk_names: Sequence[str]) -> Iterator[str]:
+    for name in _repeated(trunk_names):
         yield f"trunks[{name}].name: two trunks are named so; expected a name of its own for each"
+
+
+def _trunks(trunks: tuple[Trunk, ...]) -> Iterator[str]:
     for trunk in trunks:
         where = f"trunks[{trunk.name}]"
         for kind in ("auth", "challenge"):
@@ -146,13 +150,11 @@ def _profile(trunk: Trunk, where: str) -> Iterator[str]:
                 break
 
 
-def _routes(routes: Mapping[int, Route], names: set[str]) -> Iterator[str]:
-    known = ", ".join(sorted(names)) or "none is declared"
-    for index, route in routes.items():
-        if route.via not in names:
-            yield f'routes[#{index}].via: no trunk is named "{route.via}"; expected one of: {known}'
-        if route.trunk and route.trunk not in names:
-            yield f'routes[#{index}].trunk: no trunk is named "{route.trunk}"; expected one of: {known}'
+def _references(references: Mapping[str, str], trunk_names: Sequence[str]) -> Iterator[str]:
+    known = ", ".join(sorted(set(trunk_names))) or "none is declared"
+    for key, name in references.items():
+        if name not in trunk_names:
+            yield f'{key}: no trunk is named "{name}"; expected one of: {known}'
 
 
 def _repeated(values: Iterable[T]) -> list[T]:

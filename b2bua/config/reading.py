@@ -43,7 +43,7 @@ def read_config(document: dict[str, Any], path: Path, environ: Mapping[str, str]
     config = replace(config, storage=_absolute(config.storage, folder))
     # A key that is wrong stands in `config` with its default: what does not fit to that is not worth telling.
     reported = {_key_of(mistake) for mistake in reader.mistakes}
-    unfitting = cross_check(config, entries["routes"], _declared_trunks(document))
+    unfitting = cross_check(config, _declared_trunks(document), _trunk_references(document))
     reader.mistakes += [mistake for mistake in unfitting if _key_of(mistake) not in reported]
     if not reader.mistakes:
         return replace(config, warnings=(*config.warnings, *advice(config)))
@@ -183,10 +183,26 @@ def _key_of(mistake: str) -> str:
     return mistake.partition(": ")[0]
 
 
-def _declared_trunks(document: dict[str, Any]) -> set[str]:
-    trunks = document.get("trunks")
-    entries = trunks if isinstance(trunks, list) else []
-    return {name for entry in entries if isinstance(entry, dict) and isinstance(name := entry.get("name"), str)}
+def _declared_trunks(document: dict[str, Any]) -> list[str]:
+    names = [table.get("name") for table in _tables(document, "trunks").values()]
+    return [name for name in names if isinstance(name, str) and name.isprintable()]
+
+
+def _trunk_references(document: dict[str, Any]) -> dict[str, str]:
+    """What each key says that names a trunk; a route without `trunk` is for any."""
+    return {
+        f"routes[#{at}].{key}": name
+        for at, table in _tables(document, "routes").items()
+        for key in ("via", "trunk")
+        if isinstance(name := table.get(key), str) and (name or key == "via")
+    }
+
+
+def _tables(document: dict[str, Any], name: str) -> dict[int, dict[str, Any]]:
+    """The tables of a list as they were written, by their position from 1."""
+    entries = document.get(name)
+    written = entries if isinstance(entries, list) else []
+    return {at: table for at, table in enumerate(written, 1) if isinstance(table, dict)}
 
 
 def _variable(section: str, key: str) -> str:

@@ -75,6 +75,32 @@ def test_values_take_their_parsed_form() -> None:
     assert trunk.addresses == (ip_network("203.0.113.7/32"),)
 
 
+def test_what_entries_say_of_each_other_is_told_of_those_with_other_mistakes_too() -> None:
+    mistakes = mistakes_in(
+        """
+        [[trunks]]
+        name = "carrier"
+        uri = "sip:carrier.example"
+        [[trunks]]
+        name = "carrier"
+        uri = "http://carrier.example"
+        [[routes]]
+        match = "["
+        to = "sip:{user}@"
+        via = "nowhere"
+        trunk = "nobody"
+        """
+    )
+    assert [mistake.partition(": ")[0] for mistake in mistakes] == [
+        "trunks[carrier].uri",
+        "routes[#1].match",
+        "routes[#1].to",
+        "trunks[carrier].name",
+        "routes[#1].via",
+        "routes[#1].trunk",
+    ]
+
+
 def test_all_mistakes_come_at_once_each_with_its_key_and_what_is_expected() -> None:
     mistakes = mistakes_in(
         """
