@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from b2bua.demo.sound import level_db
 from tests.interop.baresip import Baresip
 from tests.interop.kamailio import Carrier
 from tests.interop.masked_call import NUMBER_A, NUMBER_B, TONE_A_HZ, TONE_B_HZ
@@ -58,6 +59,9 @@ async def test_either_party_calls_back_and_a_stranger_hears_that_it_may_not(
         await carrier.stop()
     assert a.heard(1).present_s(TONE_B_HZ) > 2
     assert b.heard(1).present_s(TONE_A_HZ) > 2
+    announced = stranger.heard()
+    assert announced.seconds > 1.5
+    assert level_db(announced.samples) > -40
     peers = [str(event.fields["peeruri"]) for event in a.events.entries if event.kind == "CALL_ESTABLISHED"]
     assert len(peers) == 2
     assert all(NUMBER_B not in peer for peer in peers)
