@@ -40,7 +40,7 @@ async def measure(concurrent: int, calls: int, folder: Path) -> LatencyReport:
     first = free_run(SystemTokens(), 2)
     phones = Phones((first, first + 1), hold_s)
     trunks = [trunk("leg-a", first), trunk("leg-b", first + 1)]
-    async with service_under_test(folder, trunks, media_ports=2_000, rupees=10 * calls + 1_000) as service:
+    async with service_under_test(folder, trunks, media_ports=800, rupees=10 * calls + 1_000) as service:
         phones.open()
         try:
             loop = asyncio.get_running_loop()

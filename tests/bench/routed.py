@@ -1,9 +1,12 @@
 """Routed calls at a steady rate: SIPp -> maskbridge -> SIPp, no REST, no database, media anchored.
 
     python -m tests.bench.routed --rate 100 --calls 6000
+    python -m tests.bench.routed --rate 100 --calls 3000 --profile
 
 Starts a service of its own on free ports. Prints calls a second, failures, retransmissions, the post-dial delay that
-the service adds, CPU and memory of the service; exits non-zero when a call failed.
+the service adds, CPU and memory of the service; exits non-zero when a call failed. With `--profile` also which room of
+the service the CPU goes to, sampled from outside by py-spy (see `tests.bench.rooms`), which costs CPU of its own: the
+other figures of that run are not to be compared.
 """
 
 import argparse
@@ -13,13 +16,15 @@ import socket
 import sys
 import tempfile
 from collections import Counter
-from contextlib import ExitStack, closing
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from b2bua.demo.workplace import free_run
 from b2bua.tokens import SystemTokens
 from tests.bench.load import Percentiles
+from tests.bench.rooms import profiler, sampled, shares
 from tests.support.service_under_test import ServiceUnderTest, service_under_test, trunk
 from tests.support.sipp import Sipp
 
@@ -29,16 +34,18 @@ _SETTLE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RoutedPlan:
-    """`calls` calls begun at `rate` a second; the caller hangs up `hold_ms` after the answer."""
+    """`calls` calls begun at `rate` a second; the caller hangs up `hold_ms` after the answer. `profile`: sample where
+    the CPU goes."""
 
     rate: int
     calls: int
     hold_ms: int = 500
+    profile: bool = False
 
     @property
     def media_ports(self) -> int:
         """Enough for the calls that live or whose ports rest at any moment."""
-        return min(max(400, int(self.rate * (self.hold_ms / 1000 + 4) * 4)), 16_000)
+        return min(max(400, int(self.rate * (self.hold_ms / 1000 + 2.5) * 4)), 16_000)
 
     @property
     def lifetime_s(self) -> int:
@@ -48,7 +55,10 @@ class RoutedPlan:
 
 @dataclass(slots=True)
 class RoutedReport:
-    """What came of it. `failures` has a line for each SIPp that did not go as planned."""
+    """What came of it. `failures` has a line for each SIPp that did not go as planned.
+
+    `kernel_share`: what of the CPU the kernel used for the service; `rooms`: percent of it by room, where sampled.
+    """
 
     plan: RoutedPlan
     took_s: float = 0.0
@@ -61,6 +71,8 @@ class RoutedReport:
     answer_ms: Percentiles = field(default_factory=lambda: Percentiles.of(()))
     bye_ms: Percentiles = field(default_factory=lambda: Percentiles.of(()))
     cpu_ms_per_call: float = 0.0
+    kernel_share: float = 0.0
+    rooms: Mapping[str, float] = field(default_factory=dict)
     resident_mib: list[float] = field(default_factory=list)
 
     def lines(self) -> list[str]:
@@ -73,8 +85,9 @@ class RoutedReport:
             f"180 in -> out       {self.ringing_ms}",
             f"200 in -> out       {self.answer_ms}",
             f"BYE in -> out       {self.bye_ms}",
-            f"CPU of the service  {self.cpu_ms_per_call:.2f} ms a call",
+            f"CPU of the service  {self.cpu_ms_per_call:.2f} ms a call, {self.kernel_share:.0%} of it in the kernel",
             f"memory              {' '.join(f'{mib:.1f}' for mib in self.resident_mib)} MiB",
+            *(f"{share:17.1f} %  {room}" for room, share in self.rooms.items()),
             *(f"failure             {failure}" for failure in self.failures[:20]),
         ]
 
@@ -106,22 +119,35 @@ async def _load(plan: RoutedPlan, folder: Path, service: ServiceUnderTest, first
         try:
             legs.append(await _start("answers", folder / "b", plan, first + 1, first + 3, common))
             report.resident_mib.append(service.resident_mib())
-            cpu_ms, began = service.cpu_ms(), loop.time()
-            legs.append(await _start("calls", folder / "a", plan, first, first + 2, [*common, *pace, target]))
-            for leg in reversed(legs):
-                outcome = await leg.finish(plan.lifetime_s)
-                if outcome.exit_status != 0:
-                    said = outcome.errors[:500]
-                    report.failures.append(f"SIPp {outcome.scenario} ended with {outcome.exit_status}: {said}")
-            report.took_s = loop.time() - began
-            await asyncio.sleep(_SETTLE_S)
-            report.cpu_ms_per_call = (service.cpu_ms() - cpu_ms) / plan.calls
+            async with AsyncExitStack() as watching:
+                if plan.profile:
+                    await watching.enter_async_context(sampled(service.service.pid, folder / "samples"))
+                cpu_ms, kernel_ms, began = service.cpu_ms(), service.kernel_ms(), loop.time()
+                legs.append(await _start("calls", folder / "a", plan, first, first + 2, [*common, *pace, target]))
+                for leg in reversed(legs):
+                    outcome = await leg.finish(plan.lifetime_s)
+                    if outcome.exit_status != 0:
+                        said = outcome.errors[:500]
+                        report.failures.append(f"SIPp {outcome.scenario} ended with {outcome.exit_status}: {said}")
+                report.took_s = loop.time() - began
+                await asyncio.sleep(_SETTLE_S)
+                used_ms = service.cpu_ms() - cpu_ms
+            report.cpu_ms_per_call = used_ms / plan.calls
+            report.kernel_share = (service.kernel_ms() - kernel_ms) / (used_ms or 1.0)
             report.resident_mib.append(service.resident_mib())
         finally:
             for leg in legs:
                 await leg.kill()
     _read_logs(folder, report)
+    if plan.profile:
+        report.rooms = shares((folder / "samples").read_text("utf-8").splitlines())
     return report
+
+
+def run(plan: RoutedPlan) -> RoutedReport:
+    """`run_routed` in a loop and a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="maskbridge-routed-") as folder:
+        return asyncio.run(run_routed(plan, Path(folder)))
 
 
 async def _start(
@@ -204,10 +230,15 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=100, help="calls a second")
     parser.add_argument("--calls", type=int, default=6000)
     parser.add_argument("--hold-ms", type=int, default=500, help="how long the caller talks before it hangs up")
+    parser.add_argument("--profile", action="store_true", help="sample which room the CPU goes to, with py-spy")
     options = parser.parse_args()
-    plan = RoutedPlan(options.rate, options.calls, options.hold_ms)
-    with tempfile.TemporaryDirectory(prefix="maskbridge-routed-") as folder:
-        report = asyncio.run(run_routed(plan, Path(folder)))
+    if options.profile:
+        try:
+            profiler()
+        except FileNotFoundError as missing:
+            print(missing)
+            return 1
+    report = run(RoutedPlan(options.rate, options.calls, options.hold_ms, options.profile))
     for line in report.lines():
         print(line)
     return 1 if report.failures or report.failed_calls else 0

@@ -55,8 +55,16 @@ class ServiceUnderTest:
 
     def cpu_ms(self) -> float:
         """The CPU time its process has used, children not counted."""
+        return sum(self._times_ms())
+
+    def kernel_ms(self) -> float:
+        """What of that was spent in the kernel, as its clock tick samples it."""
+        return self._times_ms()[1]
+
+    def _times_ms(self) -> tuple[float, float]:
         fields = Path(f"/proc/{self.service.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+        tick_ms = 1000 / os.sysconf("SC_CLK_TCK")
+        return int(fields[11]) * tick_ms, int(fields[12]) * tick_ms
 
     def resident_mib(self) -> float:
         """The memory its process holds."""
