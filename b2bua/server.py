@@ -265,6 +265,9 @@ def _media(process: Process, receivers: list[Callable[[MediaEvent], None]]) -> t
 
     with opening("media.address", config.media.address):
         _free_udp_port(config.media.address)
+    if config.media.address_ipv6:
+        with opening("media.address_ipv6", config.media.address_ipv6):
+            _free_udp_port(config.media.address_ipv6)
     root = config.storage.recordings
     recorder = Recorder(root, process.clock.monotonic, lambda event: post(partial(deliver, event)))
     recorder.open()
@@ -273,6 +276,8 @@ def _media(process: Process, receivers: list[Callable[[MediaEvent], None]]) -> t
         MediaSettings(
             address=config.media.address,
             advertise=config.media.advertise,
+            address_ipv6=config.media.address_ipv6,
+            advertise_ipv6=config.media.advertise_ipv6,
             ports=(config.media.ports.first, config.media.ports.last),
             port_rest_s=config.media.port_rest_s,
             timeout_early_s=config.media.rtp_timeout_early_s,

@@ -37,13 +37,16 @@ class TokenSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
-    """`address`: where RTP is received; `advertise`: what SDP says instead when it is not empty.
+    """`address`: where RTP is received; `advertise`: what SDP says instead when it is not empty. `address_ipv6` and
+    `advertise_ipv6`: the same for the legs of peers over IPv6; where the first is empty, `address` is for all legs.
 
     `ports`: first and last of the range. Timeouts: seconds without anything from a leg before `MediaLost`.
     """
 
     address: str
     advertise: str = ""
+    address_ipv6: str = ""
+    advertise_ipv6: str = ""
     ports: tuple[int, int] = (20_000, 29_999)
     port_rest_s: float = 30.0
     timeout_early_s: float = 30.0
@@ -55,6 +58,7 @@ class MediaSettings:
 class _OpenLeg:
     leg: MediaLeg
     stream: int
+    ports: Ports
     settled: bool = False
 
 
@@ -79,14 +83,8 @@ class MediaEngine:
         self._tokens = tokens
         self._on_event = on_event
         self._timeouts = Timeouts(settings.timeout_early_s, settings.timeout_s, settings.timeout_hold_s)
-        self._ports = Ports(
-            settings.address,
-            settings.ports[0],
-            settings.ports[1],
-            settings.port_rest_s,
-            clock,
-            start=tokens.integer(16),
-        )
+        self._ports = self._ports_on(settings.address, clock)
+        self._ports_ipv6 = self._ports_on(settings.address_ipv6, clock) if settings.address_ipv6 else None
         self._path: PacketPath = PythonPacketPath(clock, self._deliver, poster, soon=soon) if path is None else path
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player()
@@ -104,8 +102,9 @@ class MediaEngine:
         self._path.close()
 
     def ports_left(self) -> int:
-        """How many legs can be opened now."""
-        return self._ports.left()
+        """How many legs can be opened now, whatever their peers talk over."""
+        left = self._ports.left()
+        return left if self._ports_ipv6 is None else min(left, self._ports_ipv6.left())
 
     def open_leg(self, leg: str, profile: LegProfile) -> None:
         """Bind a port pair for a leg; PortsExhausted. ValueError when the leg is open."""
@@ -123,7 +122,10 @@ class MediaEngine:
             networks=profile.networks(),
             timeouts=self._timeouts,
         )
-        sockets = self._ports.open_pair()
+        ports, advertised = self._ports, self._advertised
+        if profile.ipv6 and self._ports_ipv6 is not None:
+            ports, advertised = self._ports_ipv6, self._settings.advertise_ipv6 or self._settings.address_ipv6
+        sockets = ports.open_pair()
         handed_over = False
         try:
             stream = self._path.open(plan, sockets)
@@ -132,10 +134,10 @@ class MediaEngine:
             if not handed_over:
                 sockets.rtp.close()
                 sockets.rtcp.close()
-                self._ports.release(sockets.port)
+                ports.release(sockets.port)
         keys = LegKeys(self._suites, self._new_key) if profile.srtp != OFF else None
-        media_leg = MediaLeg(leg, profile, self._advertised, sockets.port, tokens.integer(62), keys)
-        self._legs[leg] = _OpenLeg(media_leg, stream)
+        media_leg = MediaLeg(leg, profile, advertised, sockets.port, tokens.integer(62), keys)
+        self._legs[leg] = _OpenLeg(media_leg, stream, ports)
         self._opened += 1
 
     def offer(self, leg: str, prefer: str | None = None) -> bytes:
@@ -207,8 +209,8 @@ class MediaEngine:
         found = self._legs.pop(leg, None)
         if found is None:
             return _NOTHING
-        port = found.leg.port
-        figures = self._path.close_stream(found.stream, lambda: self._ports.release(port))
+        port, ports = found.leg.port, found.ports
+        figures = self._path.close_stream(found.stream, lambda: ports.release(port))
         return leg_statistics(figures, found.leg.codec)
 
     def counters(self) -> Mapping[str, float]:
@@ -216,9 +218,14 @@ class MediaEngine:
         return {
             "legs": len(self._legs),
             "legs_opened": self._opened,
-            "ports_left": self._ports.left(),
+            "ports_left": self.ports_left(),
             **self._path.counters(),
         }
+
+    def _ports_on(self, address: str, clock: Callable[[], float]) -> Ports:
+        settings = self._settings
+        first, last = settings.ports
+        return Ports(address, first, last, settings.port_rest_s, clock, start=self._tokens.integer(16))
 
     def _new_key(self, length: int) -> bytes:
         return bytes.fromhex(self._tokens.hex(2 * length))

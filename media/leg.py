@@ -42,8 +42,8 @@ class LegProfile:
     and send to who asks for nothing else), payload type of telephone-event.
 
     `nat`: its SDP address may not be where its RTP comes from, so the first is latched. `media_networks`: addresses or
-    networks its RTP may come from besides the SDP's address. `srtp`: "off", "optional" or "required". ValueError for
-    what cannot be.
+    networks its RTP may come from besides the SDP's address. `srtp`: "off", "optional" or "required". `ipv6`: its peer
+    is talked to over IPv6. ValueError for what cannot be.
     """
 
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
@@ -52,6 +52,7 @@ class LegProfile:
     nat: bool = False
     media_networks: tuple[str, ...] = ()
     srtp: str = OFF
+    ipv6: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.codecs if name not in BY_NAME]

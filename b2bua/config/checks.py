@@ -43,6 +43,7 @@ def advice(config: Config) -> Iterator[str]:
         )
     for trunk in config.trunks:
         yield from _advice_of(trunk, config.calls)
+        yield from _advice_on_media(trunk, config)
 
 
 def _advice_of(trunk: Trunk, calls: CallsSection) -> Iterator[str]:
@@ -64,6 +65,19 @@ def _advice_of(trunk: Trunk, calls: CallsSection) -> Iterator[str]:
         yield f'{where}.user_phone: it says nothing of tel: URIs, and uri_scheme is "tel"'
     if "id" in trunk.privacy.split(";") and not {"p-asserted-identity", "remote-party-id"} & set(trunk.identity):
         yield f"{where}.privacy: id hides an asserted identity, and identity asserts none"
+
+
+def _advice_on_media(trunk: Trunk, config: Config) -> Iterator[str]:
+    """Where a trunk can be called, and then has no media; that it cannot be called is told by the listeners'."""
+    host = (trunk.outbound_proxy or trunk.uri).host
+    if not is_ip(host) or not any((":" in at.host) == (":" in host) for at in config.sip.listen):
+        return
+    media = config.media
+    version, key, received_at = "IPv4", "address", media.address
+    if ":" in host:
+        version, key, received_at = "IPv6", "address_ipv6", media.address_ipv6 or media.address
+    if (":" in host) != (":" in received_at):
+        yield f"trunks[{trunk.name}].uri: its calls have no media: {host} is {version}, and media.{key} names none"
 
 
 def _listeners(config: Config) -> Iterator[str]:
@@ -90,8 +104,21 @@ def _listeners(config: Config) -> Iterator[str]:
 
 
 def _advertised(config: Config) -> Iterator[str]:
-    if not config.media.advertise and _is_wildcard(config.media.address):
+    media = config.media
+    if not media.advertise and _is_wildcard(media.address):
         yield "media.advertise: it is missing; expected this machine's address, because media.address is a wildcard"
+    if not media.advertise_ipv6 and media.address_ipv6 and _is_wildcard(media.address_ipv6):
+        yield (
+            "media.advertise_ipv6: it is missing; expected this machine's address, because media.address_ipv6 is a "
+            "wildcard"
+        )
+    if media.advertise_ipv6 and not media.address_ipv6:
+        yield "media.address_ipv6: it is missing; expected an address, because advertise_ipv6 is one of it"
+    if media.address_ipv6 and ":" in media.address:
+        yield (
+            f'media.address: "{media.address}" is an IPv6 address, and address_ipv6 is another; '
+            "expected an IPv4 address here, or none there"
+        )
 
 
 def _is_wildcard(host: str) -> bool:

@@ -36,6 +36,9 @@ tls_require_client_certificate = false
 # Where RTP is received, and the address put in SDP when it is another.
 address = "127.0.0.1"
 advertise = ""
+# The same for trunks that are reached over IPv6, where address is IPv4; "": address is for all.
+address_ipv6 = ""
+advertise_ipv6 = ""
 # Two ports for each leg of a call; a port rests this long before it is used again.
 ports = "20000-29999"
 port_rest_s = 30

@@ -267,12 +267,20 @@ def _read_ip(raw: object, place: Place) -> str:
     return value
 
 
+def _read_ipv6(raw: object, place: Place) -> str:
+    value = _read_ip(raw, place)
+    if ":" not in value:
+        raise Unfit(f"{shown(value)} is an IPv4 address")
+    return value
+
+
 def _or_empty(read: Callable[[object, Place], str]) -> Callable[[object, Place], str]:
     return lambda raw, place: "" if raw == "" else read(raw, place)
 
 
 IP: Final = Kind("text", "an IP address", _read_ip)
 IP_OR_EMPTY: Final = Kind("text", 'an IP address, or ""', _or_empty(_read_ip))
+IPV6_OR_EMPTY: Final = Kind("text", 'an IPv6 address, or ""', _or_empty(_read_ipv6))
 HOST_OR_EMPTY: Final = Kind(
     "text", 'an IP address or host name without a port, or ""', _or_empty(lambda raw, place: checked_host(as_text(raw)))
 )

@@ -14,6 +14,7 @@ from b2bua.config.kinds import (
     HTTP_URL,
     IP,
     IP_OR_EMPTY,
+    IPV6_OR_EMPTY,
     LISTEN,
     NETWORK,
     ORIGIN,
@@ -87,6 +88,8 @@ class MediaSection:
 
     address: Annotated[str, IP] = "127.0.0.1"
     advertise: Annotated[str, IP_OR_EMPTY] = ""
+    address_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
+    advertise_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
     ports: Annotated[PortRange, PORTS] = DEFAULT_PORTS
     port_rest_s: Annotated[float, seconds(0, 3600)] = 30
     rtp_timeout_early_s: Annotated[float, seconds(0.5, 3600)] = 30

@@ -68,7 +68,7 @@ class IncomingLeg:
         request = self._invite.request
         offer = session_description(request.headers.get("Content-Type"), request.body)
         try:
-            self._media.open_leg(self.media_name, self.trunk.media_profile)
+            self._media.open_leg(self.media_name, self.trunk.media_profile_at(self._invite.source))
             self._in_dialog.media_open = True
             if offer:
                 self._answer_body = self._media.answer_offer(self.media_name, offer)

@@ -120,7 +120,7 @@ class LegTask:
         self.note_trunk(attempt.trunk.name)
         self._destination = attempt.destination
         try:
-            self._open_media(attempt.trunk.media_profile)
+            self._open_media(attempt.trunk.media_profile_at(attempt.destination))
         except PortsExhausted:
             LOG.error("no media port is left: leg %s of call %s cannot be dialled", self.leg, self.media_name)
             return FailureKind.CAPACITY

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.config import TrunkUri
@@ -73,6 +73,11 @@ class Trunk:
             return None
         candidates = (each for each in self.destinations if each.transport == "tcp" and each.host == destination.host)
         return next(candidates, None)
+
+    def media_profile_at(self, peer: TransportAddress) -> LegProfile:
+        """How it wants the media of a leg whose SIP is with `peer`: over the same IP version. What the leg's own SDP
+        says would come too late, where we make the offer."""
+        return replace(self.media_profile, ipv6=True) if ":" in peer.host else self.media_profile
 
     @property
     def contact_user(self) -> str | None:

@@ -4,6 +4,9 @@ import pytest
 
 from tests.support.configurations import A_TRUNK, config_of
 
+ON_IPV6 = "[sip]\nlisten = ['udp://[::1]:5060']\n"
+IPV6_TRUNK = A_TRUNK.replace("sip:sip.carrier.example", "sip:[2001:db8::1]")
+
 
 @pytest.mark.parametrize(
     ("text", "key"),
@@ -14,6 +17,8 @@ from tests.support.configurations import A_TRUNK, config_of
         (A_TRUNK + "max_calls = 1", "max_calls"),
         (A_TRUNK + "uri_scheme = 'tel'\nuser_phone = true", "user_phone"),
         (A_TRUNK + "privacy = 'header;id'\nidentity = ['diversion']", "privacy"),
+        (ON_IPV6 + IPV6_TRUNK, "uri"),
+        (A_TRUNK + "outbound_proxy = '203.0.113.1:5060'\n[media]\naddress = '::1'", "uri"),
     ],
 )
 def test_what_does_not_go_together_is_told(text: str, key: str) -> None:
@@ -27,6 +32,8 @@ def test_what_does_not_go_together_is_told(text: str, key: str) -> None:
         A_TRUNK,
         A_TRUNK + "max_calls = 2\ncps = 1",
         A_TRUNK + "privacy = 'id'",
+        ON_IPV6 + IPV6_TRUNK + "[media]\naddress_ipv6 = '::1'",
+        ON_IPV6 + IPV6_TRUNK + "[media]\naddress = '::1'",
         A_TRUNK + "uri_scheme = 'tel'",
         A_TRUNK + "outbound_proxy = 'proxy.example'\noutbound_proxy_route = true",
     ],

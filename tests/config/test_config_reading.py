@@ -293,6 +293,10 @@ def test_a_trunks_uri_implies_port_and_transport(uri: str, port: int, transport:
         ("[secrets]\nmaster_key = 'swordfish'", "secrets.master_key"),
         ("[api]\ntls_certificate = '/dev/null/x'", "api.tls_certificate"),
         ("[media]\naddress = '::'", "media.advertise"),
+        ("[media]\naddress_ipv6 = '::'", "media.advertise_ipv6"),
+        ("[media]\naddress_ipv6 = '127.0.0.1'", "media.address_ipv6"),
+        ("[media]\nadvertise_ipv6 = '::1'", "media.address_ipv6"),
+        ("[media]\naddress = '::1'\naddress_ipv6 = '::1'", "media.address"),
     ],
 )
 def test_values_must_fit_each_other(text: str, key: str) -> None:

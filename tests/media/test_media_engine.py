@@ -48,19 +48,21 @@ class Recordings:
 class Phone:
     """A party: a UDP socket that sends RTP on the beat and keeps what it hears."""
 
-    def __init__(self, codec: int) -> None:
+    def __init__(self, codec: int, host: str = "127.0.0.1") -> None:
         self.codec = codec
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
+        self.host = host
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((host, 0))
         self.socket.setblocking(False)
         self.port = self.socket.getsockname()[1]
-        self.peer = ("127.0.0.1", 0)
+        self.peer = (host, 0)
         self.sequence = 0
         self.heard: list[RtpPacket] = []
 
     def answer(self) -> bytes:
+        at = f"IN IP6 {self.host}" if ":" in self.host else f"IN IP4 {self.host}"
         return (
-            f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+            f"v=0\r\no=- 1 1 {at}\r\ns=-\r\nc={at}\r\nt=0 0\r\n"
             f"m=audio {self.port} RTP/AVP {self.codec} 101\r\na=rtpmap:101 telephone-event/8000\r\n"
         ).encode()
 
@@ -91,12 +93,12 @@ class Bench:
         self._stack = stack
 
     def phone(self, leg: str, codec: int = 8, profile: LegProfile | None = None, answered: bool = True) -> Phone:
-        phone = Phone(codec)
-        self._stack.callback(phone.socket.close)
         self.engine.open_leg(leg, profile or LegProfile())
-        found = re.search(rb"m=audio (\d+) ", self.engine.offer(leg))
+        found = re.search(rb"c=IN IP[46] (\S+)(?s:.*)m=audio (\d+) ", self.engine.offer(leg))
         assert found is not None
-        phone.peer = ("127.0.0.1", int(found[1]))
+        phone = Phone(codec, found[1].decode())
+        self._stack.callback(phone.socket.close)
+        phone.peer = (phone.host, int(found[2]))
         if answered:
             self.engine.apply_answer(leg, phone.answer())
         return phone
@@ -127,7 +129,14 @@ async def bench() -> AsyncIterator[Bench]:
     with ExitStack() as stack:
         first = stack.enter_context(PortLease(16))
         engine = MediaEngine(
-            MediaSettings("127.0.0.1", ports=(first, first + 15), port_rest_s=0.2, timeout_s=0.5, timeout_early_s=0.4),
+            MediaSettings(
+                "127.0.0.1",
+                address_ipv6="::1",
+                ports=(first, first + 15),
+                port_rest_s=0.2,
+                timeout_s=0.5,
+                timeout_early_s=0.4,
+            ),
             SystemTokens(),
             loop.time,
             events.append,
@@ -158,6 +167,21 @@ async def test_two_parties_hear_each_other_and_nobody_else(bench: Bench) -> None
         assert b"S" * 160 not in {packet.payload for packet in b.heard}
         with pytest.raises(BlockingIOError):
             stranger.recv(100)
+
+
+async def test_parties_of_the_two_ip_versions_hear_each_other(bench: Bench) -> None:
+    old, new = bench.phone("c/a"), bench.phone("c/b", profile=LegProfile(ipv6=True))
+    assert (old.host, new.host) == ("127.0.0.1", "::1")
+    bench.engine.bridge("c/a", "c/b")
+    old.say(ALAW)
+    new.say(ALAW[::-1])
+    await until(lambda: bool(old.listen() and new.listen()))
+    assert [packet.payload for packet in new.heard] == [ALAW]
+    assert [packet.payload for packet in old.heard] == [ALAW[::-1]]
+    assert bench.engine.ports_left() == 7
+    bench.engine.close_leg("c/a")
+    bench.engine.close_leg("c/b")
+    await until(lambda: bench.engine.ports_left() == 8)
 
 
 async def test_trunk_case_13_ringback_early_media_bridge_without_a_seam(bench: Bench) -> None:

@@ -81,6 +81,51 @@ async def test_masked_call(tmp_path: Path, transport: str, lease_ports: Callable
     assert ending.event == "call.completed"
 
 
+async def test_call_from_a_trunk_of_the_other_version(
+    tmp_path: Path, transport: str, lease_ports: Callable[[int], int]
+) -> None:
+    """Each side has SIP and RTP of its own IP version, and reads nothing of the other."""
+    first = lease_ports(20)
+    suffix = "" if transport == "udp" else f";transport={transport}"
+    trunks = [
+        {**trunk("a", first + 1), "uri": f"sip:127.0.0.1:{first + 1}{suffix}"},
+        {**trunk("b", first + 2), "uri": f"sip:[{LOOPBACK}]:{first + 2}{suffix}"},
+    ]
+    route = {"trunk": "a", "match": DIALLED, "to": f"sip:{{user}}@[{LOOPBACK}]:{first + 2}", "via": "b"}
+    listen = [f"{transport}://[{LOOPBACK}]:{first}", f"{transport}://127.0.0.1:{first}"]
+    sections = {"sip": {"listen": listen}, "media": {"address_ipv6": LOOPBACK}}
+    async with service_under_test(tmp_path / "service", trunks, sections=sections, routes=[route]):
+        b = await play(tmp_path / "b", "answers", first + 2, transport)
+        _make(tmp_path / "a")
+        a = await Sipp.start(
+            "calls_and_hangs_up",
+            tmp_path / "a",
+            port=first + 1,
+            control_port=first + 11,
+            lifetime_s=20,
+            transport="u1" if transport == "udp" else "t1",
+            arguments=[
+                "-key",
+                "rtp_port",
+                "40000",
+                "-key",
+                "caller",
+                A,
+                "-d",
+                "500",
+                "-s",
+                DIALLED,
+                f"127.0.0.1:{first}",
+            ],
+        )
+        outcomes = await ended(a, b)
+    for outcome, version, other in zip(outcomes, ("IN IP4 127.0.0.1", "IN IP6 ::1"), ("::1", "127.0.0.1"), strict=True):
+        assert outcome.exit_status == 0, outcome.story()
+        heard = "".join(message.text for message in outcome.received)
+        assert version in heard
+        assert other not in heard
+
+
 async def test_routed_call(tmp_path: Path, transport: str, lease_ports: Callable[[int], int]) -> None:
     first = lease_ports(20)
     async with service_on(tmp_path, first, transport):
