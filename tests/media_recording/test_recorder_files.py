@@ -8,12 +8,13 @@ import subprocess
 import sys
 import threading
 import wave
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from media.codecs.g711 import ULAW_TO_LINEAR
-from media.events import RecordingFailed, RecordingFinished
+from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.recording.journal import Journal, part_of, place_of
 from media.recording.recorder import Recorder
 from media.recording.recovery import RecoveredRecording
@@ -31,7 +32,7 @@ class Bench:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.events: list[object] = []
+        self.events: list[MediaEvent] = []
         self.journal = Journal(root)
         self.journal.open()
         self.closer = RecordingCloser(self.journal, self.events.append)
@@ -42,16 +43,22 @@ class Bench:
         self.writer.begin(call_id, path, START, tap)
         return tap
 
+    def ended(self) -> list[RecordingFinished | RecordingFailed]:
+        """The events, none of which may be of another kind."""
+        ended = [event for event in self.events if isinstance(event, RecordingFinished | RecordingFailed)]
+        assert len(ended) == len(self.events)
+        return ended
+
     def unanswered(self) -> list[str]:
         return [entry.call_id for entry in self.journal.entries()]
 
 
 @pytest.fixture
-def bench(tmp_path):
+def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def speak(tap, channel, first, count, *, at=START):
+def speak(tap: QueueTap, channel: int, first: int, count: int, *, at: float = START) -> None:
     for index in range(first, first + count):
         tap.put(channel, at + index * 0.02, index * 160, 7 + channel, 0, bytes([channel + 1]) * 160)
 
@@ -62,7 +69,7 @@ def samples(path: Path) -> tuple[memoryview, memoryview]:
     return pcm[0::2], pcm[1::2]
 
 
-def test_a_recording_from_bridge_to_hang_up(bench):
+def test_a_recording_from_bridge_to_hang_up(bench: Bench) -> None:
     tap = bench.begin()
     speak(tap, 0, 0, 100)
     speak(tap, 1, 50, 50)
@@ -81,7 +88,7 @@ def test_a_recording_from_bridge_to_hang_up(bench):
     assert bench.writer.live == 0
 
 
-def test_trunk_case_16_the_file_is_valid_and_grows_every_second_while_the_call_lives(bench):
+def test_trunk_case_16_the_file_is_valid_and_grows_every_second_while_the_call_lives(bench: Bench) -> None:
     bench.begin()
     part = part_of(bench.root / WAV)
     lengths = []
@@ -92,7 +99,7 @@ def test_trunk_case_16_the_file_is_valid_and_grows_every_second_while_the_call_l
     assert len(set(lengths)) == 6
 
 
-def test_what_was_written_beyond_the_end_is_cut_off(bench):
+def test_what_was_written_beyond_the_end_is_cut_off(bench: Bench) -> None:
     bench.begin()
     bench.writer.turn(START + 5.0)
     bench.writer.finish("call-1", START + 2.0)
@@ -100,7 +107,7 @@ def test_what_was_written_beyond_the_end_is_cut_off(bench):
     assert len(samples(bench.root / WAV)[0]) == 16_000
 
 
-def test_trunk_case_16_a_full_queue_leaves_a_counted_gap_and_no_offset(bench):
+def test_trunk_case_16_a_full_queue_leaves_a_counted_gap_and_no_offset(bench: Bench) -> None:
     tap = bench.begin(limit=10)
     speak(tap, 0, 0, 15)
     bench.writer.turn(START + 0.3)
@@ -113,7 +120,7 @@ def test_trunk_case_16_a_full_queue_leaves_a_counted_gap_and_no_offset(bench):
     assert bench.writer.gap_frames == 5
 
 
-def test_a_closed_tap_takes_nothing_and_counts_nothing(bench):
+def test_a_closed_tap_takes_nothing_and_counts_nothing(bench: Bench) -> None:
     tap = bench.begin()
     bench.writer.finish("call-1", START + 1.0)
     speak(tap, 0, 0, 1000)
@@ -121,13 +128,13 @@ def test_a_closed_tap_takes_nothing_and_counts_nothing(bench):
     assert tap.gap_frames == 0
 
 
-def test_a_finish_of_no_recording_is_ignored(bench):
+def test_a_finish_of_no_recording_is_ignored(bench: Bench) -> None:
     bench.writer.finish("other", START)
     bench.writer.abandon("other")
     assert bench.events == []
 
 
-def test_an_abandoned_recording_leaves_nothing(bench):
+def test_an_abandoned_recording_leaves_nothing(bench: Bench) -> None:
     bench.begin()
     bench.writer.turn(START + 2)
     bench.writer.abandon("call-1")
@@ -137,16 +144,16 @@ def test_an_abandoned_recording_leaves_nothing(bench):
 
 
 @pytest.mark.parametrize("path", ["../x.wav", "/etc/x.wav", "a/../../x.wav", ".open/x.wav", "x.mp3", ""])
-def test_a_path_outside_the_folder_fails_the_recording_alone(bench, path):
+def test_a_path_outside_the_folder_fails_the_recording_alone(bench: Bench, path: str) -> None:
     bench.begin("bad", path)
     bench.begin()
     bench.writer.finish("call-1", START + 1)
     assert [type(event) for event in bench.events] == [RecordingFailed, RecordingFinished]
-    assert bench.events[0].call_id == "bad"
+    assert [event.call_id for event in bench.ended()] == ["bad", "call-1"]
 
 
 @pytest.mark.parametrize("occupy", [part_of, lambda place: place])
-def test_a_taken_name_fails_and_harms_nothing(bench, occupy):
+def test_a_taken_name_fails_and_harms_nothing(bench: Bench, occupy: Callable[[Path], Path]) -> None:
     occupied = occupy(bench.root / WAV)
     occupied.parent.mkdir(parents=True)
     occupied.write_bytes(b"kept")
@@ -158,35 +165,36 @@ def test_a_taken_name_fails_and_harms_nothing(bench, occupy):
     assert tap.take() == []
 
 
-def test_a_second_recording_of_the_same_call_fails_and_the_first_goes_on(bench):
+def test_a_second_recording_of_the_same_call_fails_and_the_first_goes_on(bench: Bench) -> None:
     bench.begin()
     bench.begin(path="2026/01/31/ffffffff.wav")
     bench.writer.finish("call-1", START + 1)
     assert [type(event) for event in bench.events] == [RecordingFailed, RecordingFinished]
 
 
-def test_a_call_id_that_is_no_name_fails(bench):
+def test_a_call_id_that_is_no_name_fails(bench: Bench) -> None:
     bench.begin("../call")
     assert [type(event) for event in bench.events] == [RecordingFailed]
 
 
 @pytest.mark.parametrize("moment", ["append", "truncate"])
-def test_a_full_disk_fails_one_recording_and_no_other(bench, monkeypatch, moment):
-    def refuse(wav, *_):
+def test_a_full_disk_fails_one_recording_and_no_other(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def refuse(wav: WavWriter, content: bytes | int) -> None:
         if wav is doomed:
             raise OSError(errno.ENOSPC, "No space left on device")
+        real(wav, content)
 
     bench.begin("doomed", "a.wav")
     doomed = bench.writer._live["doomed"].wav
     bench.begin()
-    real = WavWriter.append
-    monkeypatch.setattr(
-        WavWriter, moment, lambda wav, content: refuse(wav) or (moment == "append" and real(wav, content))
-    )
+    real: Callable[[WavWriter, bytes | int], None] = getattr(WavWriter, moment)
+    monkeypatch.setattr(WavWriter, moment, refuse)
     bench.writer.turn(START + 2)
     bench.writer.finish("doomed", START + 3)
     bench.writer.finish("call-1", START + 3)
-    assert [(type(event), event.call_id) for event in bench.events] == [
+    assert [(type(event), event.call_id) for event in bench.ended()] == [
         (RecordingFailed, "doomed"),
         (RecordingFinished, "call-1"),
     ]
@@ -194,12 +202,14 @@ def test_a_full_disk_fails_one_recording_and_no_other(bench, monkeypatch, moment
     assert not part_of(bench.root / "a.wav").exists()
 
 
-def test_a_disk_that_was_full_for_a_while_leaves_a_counted_gap(bench, monkeypatch, caplog):
+def test_a_disk_that_was_full_for_a_while_leaves_a_counted_gap(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     tap = bench.begin()
     full = [False]
     real = os.pwrite
 
-    def pwrite(descriptor, content, offset):
+    def pwrite(descriptor: int, content: bytes, offset: int) -> int:
         if full[0] and offset + len(content) > os.fstat(descriptor).st_size:
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(descriptor, content, offset)
@@ -221,12 +231,12 @@ def test_a_disk_that_was_full_for_a_while_leaves_a_counted_gap(bench, monkeypatc
     assert caplog.text.count("has a gap") == 1
 
 
-def test_a_disk_that_is_full_at_the_end_keeps_what_it_has(bench, monkeypatch):
+def test_a_disk_that_is_full_at_the_end_keeps_what_it_has(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     tap = bench.begin()
     speak(tap, 0, 0, 50)
     bench.writer.turn(START + 1.0)
 
-    def refuse(*_):
+    def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(WavWriter, "append", refuse)
@@ -243,8 +253,8 @@ def test_a_disk_that_is_full_at_the_end_keeps_what_it_has(bench, monkeypatch):
     assert not any(left[8000:])
 
 
-def test_a_disk_that_refuses_to_sync_fails_the_recording(bench, monkeypatch):
-    def refuse(_):
+def test_a_disk_that_refuses_to_sync_fails_the_recording(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
     bench.begin()
@@ -259,19 +269,19 @@ class Threads:
 
     def __init__(self, root: Path) -> None:
         self.now = START
-        self.events: queue.Queue[object] = queue.Queue()
+        self.events: queue.Queue[MediaEvent] = queue.Queue()
         self.recorder = Recorder(root, lambda: self.now, self.events.put)
         self.recorder.open()
 
 
 @pytest.fixture
-def threads(tmp_path):
+def threads(tmp_path: Path) -> Iterator[Threads]:
     running = Threads(tmp_path)
     yield running
     running.recorder.close()
 
 
-def test_the_threads_finish_what_was_started(threads, tmp_path):
+def test_the_threads_finish_what_was_started(threads: Threads, tmp_path: Path) -> None:
     tap = threads.recorder.start("call-1", WAV, START)
     speak(tap, 0, 0, 50)
     threads.recorder.finish("call-1", START + 1.0)
@@ -280,7 +290,7 @@ def test_the_threads_finish_what_was_started(threads, tmp_path):
     assert threads.recorder.counters()["recordings_finished"] == 1
 
 
-def test_closing_finishes_what_is_live(threads, tmp_path):
+def test_closing_finishes_what_is_live(threads: Threads, tmp_path: Path) -> None:
     threads.recorder.start("call-1", WAV, START)
     threads.now = START + 2.0
     threads.recorder.close()
@@ -288,7 +298,7 @@ def test_closing_finishes_what_is_live(threads, tmp_path):
     assert not any(thread.name.startswith("recording-") and thread.is_alive() for thread in threading.enumerate())
 
 
-def test_a_name_is_taken_from_the_start_on(threads):
+def test_a_name_is_taken_from_the_start_on(threads: Threads) -> None:
     recorder = threads.recorder
     assert not recorder.taken(WAV)
     recorder.start("call-1", WAV, START)
@@ -300,7 +310,7 @@ def test_a_name_is_taken_from_the_start_on(threads):
         recorder.taken("../x.wav")
 
 
-def test_a_finished_recording_is_found_again_until_it_is_acknowledged(threads, tmp_path):
+def test_a_finished_recording_is_found_again_until_it_is_acknowledged(threads: Threads, tmp_path: Path) -> None:
     recorder = threads.recorder
     for call_id, path in (("known", "a.wav"), ("unknown", WAV)):
         recorder.start(call_id, path, START)
@@ -333,7 +343,7 @@ while True:
 """
 
 
-def test_trunk_case_16_a_killed_process_leaves_a_recording_that_recovery_finishes(tmp_path):
+def test_trunk_case_16_a_killed_process_leaves_a_recording_that_recovery_finishes(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", ENDLESS_RECORDER, str(tmp_path), WAV],
         stdout=subprocess.PIPE,
@@ -353,14 +363,14 @@ def test_trunk_case_16_a_killed_process_leaves_a_recording_that_recovery_finishe
     assert not part_of(tmp_path / WAV).exists()
 
 
-def test_recovery_of_a_folder_never_used_finds_nothing(tmp_path):
+def test_recovery_of_a_folder_never_used_finds_nothing(tmp_path: Path) -> None:
     assert Recorder(tmp_path / "none", lambda: START, print).recover() == []
 
 
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", '{"call_id": "other", "path": "a.wav", "gap_frames": 0}', "x" * 5000]
 )
-def test_recovery_removes_what_is_no_entry(tmp_path, content):
+def test_recovery_removes_what_is_no_entry(tmp_path: Path, content: str) -> None:
     folder = tmp_path / ".open"
     folder.mkdir()
     (folder / "call-1.json").write_text(content)
@@ -368,7 +378,7 @@ def test_recovery_removes_what_is_no_entry(tmp_path, content):
     assert list(folder.iterdir()) == []
 
 
-def test_recovery_forgets_an_entry_without_a_file_and_one_that_leads_outside(bench):
+def test_recovery_forgets_an_entry_without_a_file_and_one_that_leads_outside(bench: Bench) -> None:
     entry = '{"call_id": "%s", "path": "%s", "gap_frames": 0}'
     (bench.root / ".open" / "gone.json").write_text(entry % ("gone", "a.wav"))
     (bench.root / ".open" / "out.json").write_text(entry % ("out", "../../etc/a.wav"))
@@ -376,7 +386,9 @@ def test_recovery_forgets_an_entry_without_a_file_and_one_that_leads_outside(ben
     assert bench.unanswered() == []
 
 
-def test_recovery_that_the_disk_refuses_is_left_for_the_next_start(bench, caplog):
+def test_recovery_that_the_disk_refuses_is_left_for_the_next_start(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     bench.begin()
     bench.writer.turn(START + 2)
     place = place_of(bench.root, WAV)

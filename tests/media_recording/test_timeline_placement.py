@@ -1,6 +1,7 @@
 """A recording true to time: where packets lie on the recording's clock."""
 
 from array import array
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -25,7 +26,7 @@ def payload(mark: int) -> bytes:
     return bytes([mark]) * FRAME
 
 
-def channel(pcm: bytes, side: int) -> array:
+def channel(pcm: bytes, side: int) -> "array[int]":
     """One side's samples of interleaved PCM."""
     samples = array("h")
     samples.frombytes(pcm)
@@ -37,7 +38,16 @@ def whole(timeline: Timeline, length_s: float) -> bytes:
     return b"".join(timeline.finish(START + length_s))
 
 
-def packets(timeline: Timeline, side: int, marks, *, first_at=0.0, timestamp=1000, ssrc=7, codec=PCMU) -> None:
+def packets(
+    timeline: Timeline,
+    side: int,
+    marks: Iterable[int],
+    *,
+    first_at: float = 0.0,
+    timestamp: int = 1000,
+    ssrc: int = 7,
+    codec: int = PCMU,
+) -> None:
     """One packet for each mark, 20 ms apart."""
     for index, mark in enumerate(marks):
         at = START + first_at + index * 0.02
@@ -45,7 +55,7 @@ def packets(timeline: Timeline, side: int, marks, *, first_at=0.0, timestamp=100
 
 
 @pytest.mark.parametrize(("codec", "table"), [(PCMU, ULAW_TO_LINEAR), (PCMA, ALAW_TO_LINEAR)])
-def test_every_code_becomes_its_linear_sample(codec, table):
+def test_every_code_becomes_its_linear_sample(codec: int, table: Sequence[int]) -> None:
     timeline = Timeline(START)
     timeline.put(RIGHT, START, 0, 1, codec, bytes(range(256)))
     pcm = whole(timeline, 256 / 8000)
@@ -53,7 +63,7 @@ def test_every_code_becomes_its_linear_sample(codec, table):
     assert not any(channel(pcm, LEFT))
 
 
-def test_both_sides_lie_at_their_own_arrival():
+def test_both_sides_lie_at_their_own_arrival() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1, 2, 3], first_at=0.0)
     packets(timeline, RIGHT, [4, 5], first_at=0.5, codec=PCMA)
@@ -66,7 +76,7 @@ def test_both_sides_lie_at_their_own_arrival():
     assert list(right[4000 : 4000 + 2 * FRAME]) == [ALAW_TO_LINEAR[mark] for mark in (4, 5) for _ in range(FRAME)]
 
 
-def test_trunk_case_16_a_lost_packet_is_silence_of_its_length():
+def test_trunk_case_16_a_lost_packet_is_silence_of_its_length() -> None:
     timeline = Timeline(START)
     for index in (0, 1, 3):
         timeline.put(LEFT, START + index * 0.02, index * FRAME, 7, PCMU, payload(index + 1))
@@ -75,7 +85,7 @@ def test_trunk_case_16_a_lost_packet_is_silence_of_its_length():
     assert left[3 * FRAME] == ULAW_TO_LINEAR[4]
 
 
-def test_silence_suppression_keeps_what_follows_in_its_place():
+def test_silence_suppression_keeps_what_follows_in_its_place() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1, 2])
     packets(timeline, LEFT, [3], first_at=3.0, timestamp=1000 + 24_000)
@@ -85,7 +95,7 @@ def test_silence_suppression_keeps_what_follows_in_its_place():
     assert timeline.reanchored == 0
 
 
-def test_jitter_does_not_move_a_packet():
+def test_jitter_does_not_move_a_packet() -> None:
     timeline = Timeline(START)
     for index, jitter_s in enumerate([0.0, 0.03, 0.011, 0.039, 0.0]):
         timeline.put(LEFT, START + index * 0.02 + jitter_s, index * FRAME, 7, PCMU, payload(index + 1))
@@ -93,7 +103,7 @@ def test_jitter_does_not_move_a_packet():
     assert list(left) == [ULAW_TO_LINEAR[mark] for mark in range(1, 6) for _ in range(FRAME)]
 
 
-def test_a_late_packet_still_lands_while_its_part_is_open():
+def test_a_late_packet_still_lands_while_its_part_is_open() -> None:
     timeline = Timeline(START)
     for index in (0, 2, 3, 4):
         timeline.put(LEFT, START + index * 0.02, index * FRAME, 7, PCMU, payload(index + 1))
@@ -103,7 +113,7 @@ def test_a_late_packet_still_lands_while_its_part_is_open():
     assert list(rest[80 : 80 + FRAME]) == [ULAW_TO_LINEAR[2]] * FRAME
 
 
-def test_a_packet_too_late_for_its_part_is_dropped_and_moves_nothing():
+def test_a_packet_too_late_for_its_part_is_dropped_and_moves_nothing() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] + [9] * 19)
     timeline.put(LEFT, START + 0.40, 1000 + 0 * FRAME, 7, PCMU, payload(2))
@@ -114,7 +124,7 @@ def test_a_packet_too_late_for_its_part_is_dropped_and_moves_nothing():
     assert timeline.reanchored == 0
 
 
-def test_a_duplicate_changes_nothing():
+def test_a_duplicate_changes_nothing() -> None:
     once, twice = Timeline(START), Timeline(START)
     packets(once, LEFT, [1, 2, 3])
     for index, mark in enumerate([1, 2, 3]):
@@ -123,14 +133,14 @@ def test_a_duplicate_changes_nothing():
     assert whole(once, 0.1) == whole(twice, 0.1)
 
 
-def test_the_timestamp_wraps_around():
+def test_the_timestamp_wraps_around() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, range(1, 11), timestamp=0xFFFFFFFF - 3 * FRAME)
     left = channel(whole(timeline, 0.2), LEFT)
     assert list(left) == [ULAW_TO_LINEAR[mark] for mark in range(1, 11) for _ in range(FRAME)]
 
 
-def test_trunk_case_16_a_new_source_starts_at_its_arrival():
+def test_trunk_case_16_a_new_source_starts_at_its_arrival() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1, 2])
     packets(timeline, LEFT, [3, 4], first_at=1.0, timestamp=99, ssrc=8)
@@ -139,7 +149,7 @@ def test_trunk_case_16_a_new_source_starts_at_its_arrival():
     assert not any(left[2 * FRAME : 8000])
 
 
-def test_packets_of_the_old_source_that_come_after_the_new_one_keep_their_place():
+def test_packets_of_the_old_source_that_come_after_the_new_one_keep_their_place() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1, 2])
     timeline.put(LEFT, START + 0.10, 99, 8, PCMU, payload(5))
@@ -152,7 +162,7 @@ def test_packets_of_the_old_source_that_come_after_the_new_one_keep_their_place(
 
 
 @pytest.mark.parametrize("jump", [0x1000_0000, 0x7000_0000, 0x9000_0000, 0xFFF0_0000, 40_000, 2**32 - 40_000])
-def test_a_timestamp_jump_anchors_to_arrival_again(jump):
+def test_a_timestamp_jump_anchors_to_arrival_again(jump: int) -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] * 25)
     packets(timeline, LEFT, [2] * 25, first_at=0.5, timestamp=(1000 + 25 * FRAME + jump) & 0xFFFFFFFF)
@@ -161,7 +171,7 @@ def test_a_timestamp_jump_anchors_to_arrival_again(jump):
     assert timeline.reanchored == 1
 
 
-def test_trunk_case_16_a_hold_that_stops_the_timestamps_is_silence_as_long_as_it_was():
+def test_trunk_case_16_a_hold_that_stops_the_timestamps_is_silence_as_long_as_it_was() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] * 10)
     packets(timeline, LEFT, [2] * 10, first_at=5.0, timestamp=1000 + 10 * FRAME)
@@ -170,7 +180,7 @@ def test_trunk_case_16_a_hold_that_stops_the_timestamps_is_silence_as_long_as_it
     assert list(left[40_000:41_600]) == [ULAW_TO_LINEAR[2]] * 1600
 
 
-def test_a_burst_after_a_stall_moves_nothing():
+def test_a_burst_after_a_stall_moves_nothing() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] * 10)
     for index in range(10, 40):
@@ -183,7 +193,7 @@ def test_a_burst_after_a_stall_moves_nothing():
     assert timeline.discarded > 0
 
 
-def test_a_first_packet_that_came_late_does_not_hold_the_others_back():
+def test_a_first_packet_that_came_late_does_not_hold_the_others_back() -> None:
     timeline = Timeline(START)
     timeline.put(LEFT, START + 0.1, 0, 7, PCMU, payload(1))
     packets(timeline, LEFT, [2] * 20, first_at=0.1, timestamp=FRAME * 5)
@@ -192,7 +202,7 @@ def test_a_first_packet_that_came_late_does_not_hold_the_others_back():
 
 
 @pytest.mark.parametrize("ppm", [50, -50])
-def test_trunk_case_16_two_hours_of_clock_drift_never_exceed_the_limit(ppm):
+def test_trunk_case_16_two_hours_of_clock_drift_never_exceed_the_limit(ppm: int) -> None:
     """A packet a second stands for the rest; one in ten minutes is marked and looked for where it came out."""
     timeline = Timeline(START)
     mark = ULAW_TO_LINEAR[2].to_bytes(2, "little", signed=True)
@@ -214,7 +224,7 @@ def test_trunk_case_16_two_hours_of_clock_drift_never_exceed_the_limit(ppm):
 
 
 @pytest.mark.parametrize("length_s", [0.0, 0.003, 0.5, 12.3456, 65.0])
-def test_trunk_case_16_the_length_is_the_talk_time_whatever_came(length_s):
+def test_trunk_case_16_the_length_is_the_talk_time_whatever_came(length_s: float) -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] * 5, first_at=-0.05)
     packets(timeline, RIGHT, [1] * 5, first_at=length_s - 0.03)
@@ -223,14 +233,14 @@ def test_trunk_case_16_the_length_is_the_talk_time_whatever_came(length_s):
     assert len(total) == round(length_s * 8000) * FRAME_BYTES
 
 
-def test_a_packet_across_the_start_keeps_only_its_end():
+def test_a_packet_across_the_start_keeps_only_its_end() -> None:
     timeline = Timeline(START)
     timeline.put(LEFT, START - 0.01, 0, 7, PCMU, bytes(range(FRAME)))
     left = channel(whole(timeline, 0.02), LEFT)
     assert list(left) == [ULAW_TO_LINEAR[code] for code in range(80, FRAME)] + [0] * 80
 
 
-def test_drained_parts_are_bounded_and_leave_the_reorder_window_open():
+def test_drained_parts_are_bounded_and_leave_the_reorder_window_open() -> None:
     timeline = Timeline(START)
     assert timeline.drain(START + REORDER_LIMIT / 8000) == b""
     assert len(timeline.drain(START + 3600)) == CHUNK_LIMIT * FRAME_BYTES
@@ -239,14 +249,14 @@ def test_drained_parts_are_bounded_and_leave_the_reorder_window_open():
 @pytest.mark.parametrize(
     ("arrival", "codec", "content"), [(3600.0, PCMU, payload(1)), (0.0, 96, payload(1)), (0.0, PCMU, b"")]
 )
-def test_what_cannot_be_placed_is_counted_and_takes_no_memory(arrival, codec, content):
+def test_what_cannot_be_placed_is_counted_and_takes_no_memory(arrival: float, codec: int, content: bytes) -> None:
     timeline = Timeline(START)
     timeline.put(LEFT, START + arrival, 0, 7, codec, content)
     assert timeline.discarded == 1
     assert not any(whole(timeline, 0.1))
 
 
-def test_sources_are_bounded_and_the_oldest_is_forgotten():
+def test_sources_are_bounded_and_the_oldest_is_forgotten() -> None:
     timeline = Timeline(START)
     timeline.put(LEFT, START, 0, 1, PCMU, payload(1))
     for ssrc in range(2, 2 + MOST_SOURCES):

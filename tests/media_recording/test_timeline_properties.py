@@ -12,6 +12,7 @@ START = 100.0
 FRAME = 160
 COUNT = 60
 
+Fate = tuple[int, float, float]
 FATE = st.tuples(
     st.integers(min_value=0, max_value=2),  # copies
     st.floats(min_value=0.0, max_value=0.04),  # delay of the first, s
@@ -19,7 +20,7 @@ FATE = st.tuples(
 )
 
 
-def arrivals(fates, timestamp):
+def arrivals(fates: list[Fate], timestamp: int) -> list[tuple[float, int, int]]:
     """(arrival, timestamp, mark) in order of arrival; the first packet comes undelayed."""
     heard = [(START, timestamp & 0xFFFFFFFF, 1)]
     for index, (copies, delay_s, more_s) in enumerate(fates, start=1):
@@ -37,7 +38,9 @@ def arrivals(fates, timestamp):
     side=st.integers(min_value=0, max_value=1),
     drain_every=st.integers(min_value=1, max_value=40),
 )
-def test_each_packet_that_came_lies_in_its_place_and_all_else_is_silence(fates, timestamp, side, drain_every):
+def test_each_packet_that_came_lies_in_its_place_and_all_else_is_silence(
+    fates: list[Fate], timestamp: int, side: int, drain_every: int
+) -> None:
     timeline = Timeline(START)
     pcm = bytearray()
     for number, (arrival, stamp, mark) in enumerate(arrivals(fates, timestamp)):
@@ -74,7 +77,9 @@ def test_each_packet_that_came_lies_in_its_place_and_all_else_is_silence(fates, 
     ),
     length_s=st.floats(min_value=0.0, max_value=3.0),
 )
-def test_whatever_is_put_the_length_is_the_talk_time(noise, length_s):
+def test_whatever_is_put_the_length_is_the_talk_time(
+    noise: list[tuple[int, float, int, int, int, bytes]], length_s: float
+) -> None:
     timeline = Timeline(START)
     for channel, after_s, timestamp, ssrc, codec, content in noise:
         timeline.put(channel, START + after_s, timestamp, ssrc, codec, content)

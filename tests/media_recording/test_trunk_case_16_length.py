@@ -27,7 +27,8 @@ class Talk:
         )
         self.ptimes_ms = ptimes_ms
         self.loss = loss
-        self.bed.table.bridge(*(party.stream for party in self.parties), self.bed.now)
+        first, second = self.parties
+        self.bed.table.bridge(first.stream, second.stream, self.bed.now)
         self.began = self.bed.now
         self.tap = QueueTap()
         self.timeline = Timeline(self.began)

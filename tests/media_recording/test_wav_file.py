@@ -31,7 +31,7 @@ def read(path: Path) -> tuple[int, int, int, bytes]:
         return reader.getnchannels(), reader.getsampwidth(), reader.getframerate(), reader.readframes(1 << 30)
 
 
-def test_it_is_valid_after_every_append(tmp_path):
+def test_it_is_valid_after_every_append(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     wav = WavWriter(path)
     assert read(path) == (2, 2, 8000, b"")
@@ -43,7 +43,7 @@ def test_it_is_valid_after_every_append(tmp_path):
     wav.close()
 
 
-def test_truncating_cuts_file_and_sizes(tmp_path):
+def test_truncating_cuts_file_and_sizes(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     wav = WavWriter(path)
     wav.append(bytes(400))
@@ -54,7 +54,7 @@ def test_truncating_cuts_file_and_sizes(tmp_path):
     assert path.stat().st_size == HEADER_BYTES + 100
 
 
-def test_an_existing_file_is_never_overwritten(tmp_path):
+def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(b"kept")
     with pytest.raises(FileExistsError):
@@ -62,7 +62,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path):
     assert path.read_bytes() == b"kept"
 
 
-def test_a_killed_writer_leaves_a_valid_file(tmp_path):
+def test_a_killed_writer_leaves_a_valid_file(tmp_path: Path) -> None:
     path = tmp_path / "x.wav"
     writer = subprocess.Popen(
         [sys.executable, "-c", ENDLESS_WRITER, str(path)],
@@ -84,7 +84,7 @@ def test_a_killed_writer_leaves_a_valid_file(tmp_path):
 
 
 @pytest.mark.parametrize("length", [0, 10, HEADER_BYTES, HEADER_BYTES + 3, HEADER_BYTES + 403])
-def test_repair_makes_sizes_of_what_is_there(tmp_path, length):
+def test_repair_makes_sizes_of_what_is_there(tmp_path: Path, length: int) -> None:
     path = tmp_path / "x.wav"
     path.write_bytes(bytes(length))
     pcm_bytes = repair_wav(path)
