@@ -1,5 +1,6 @@
 """Rows for tests of the store: one organisation, its calls, events and endpoints."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from storage.records import (
@@ -11,6 +12,7 @@ from storage.records import (
     WebhookEndpoint,
     WebhookEvent,
 )
+from storage.units import UnitOfWork
 
 ORG = "org-1"
 NUMBER = "917969002802"
@@ -92,3 +94,13 @@ def an_endpoint(
     webhook_id: str = "hook-1", *, org_id: str = ORG, events: frozenset[WebhookEvent] = frozenset(WebhookEvent)
 ) -> WebhookEndpoint:
     return WebhookEndpoint(webhook_id, org_id, "https://client.example/hook", ("secret",), events, 2_000)
+
+
+def saving(call: CallRecord) -> Callable[[UnitOfWork], None]:
+    """The unit of work that saves a live call."""
+    return lambda unit: unit.calls.save(call)
+
+
+def adding(event: OutboxEvent) -> Callable[[UnitOfWork], int]:
+    """The unit of work that puts an event into the outbox."""
+    return lambda unit: unit.outbox.add(event)

@@ -11,7 +11,7 @@ from storage.records import CallRecord, Delivery, OutboxEvent, WebhookEndpoint, 
 from storage.store import Store
 from tests.support.manual_clock import ManualClock
 from tests.support.seeded_tokens import SeededTokens
-from tests.support.stored import ORG, a_call, an_event, an_organisation
+from tests.support.stored import ORG, a_call, adding, an_event, an_organisation
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 WAIT_S = 10.0
@@ -96,7 +96,7 @@ class WebhookBench:
     async def tell(self, *events: OutboxEvent) -> None:
         """Commit events as the switch does, and wake."""
         for event in events:
-            await self.store.run(lambda unit, event=event: unit.outbox.add(event))
+            await self.store.run(adding(event))
         self.dispatcher.wake()
 
     async def tell_calls(self, *call_ids: str) -> None:
@@ -113,7 +113,7 @@ class WebhookBench:
         last = [row.attempts[-1] if row.attempts else None for row in reversed(rows)]
         states = [row.state.value for row in reversed(rows)]
         return [
-            (state, attempt and attempt.http_status, attempt and attempt.error)
+            (state, attempt.http_status if attempt else None, attempt.error if attempt else None)
             for state, attempt in zip(states, last, strict=True)
         ]
 

@@ -3,19 +3,26 @@
 import asyncio
 import json
 import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from typing import NoReturn, TypeVar
 
 import pytest
 from aiohttp import web
 
 from control_api.webhooks import dispatcher as dispatcher_module
 from control_api.webhooks.dispatcher import DispatcherSettings
+from control_api.webhooks.payloads import render_body
 from control_api.webhooks.sender import LARGEST_REPLY_BYTES
 from control_api.webhooks.signing import verify_body, verify_body_v2
 from storage.errors import StoreUnavailable
-from storage.records import WebhookEvent
+from storage.records import OutboxEvent, WebhookEvent
 from storage.store import Store
+from storage.units import UnitOfWork
 from tests.support.webhook_receiver import Receiver, WebhookBench, answering
+
+T = TypeVar("T")
+OpenBench = Callable[[DispatcherSettings], Awaitable[WebhookBench]]
 
 pytestmark = pytest.mark.sockets
 
@@ -25,7 +32,7 @@ SETTINGS = DispatcherSettings(
 
 
 @pytest.fixture
-async def receiver():
+async def receiver() -> AsyncIterator[Receiver]:
     server = Receiver()
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", server.handle)
@@ -39,11 +46,11 @@ async def receiver():
 
 
 @pytest.fixture
-async def open_bench(receiver):
-    benches = []
+async def open_bench(receiver: Receiver) -> AsyncIterator[OpenBench]:
+    benches: list[WebhookBench] = []
 
-    async def make(**settings):
-        benches.append(await WebhookBench.open(receiver, replace(SETTINGS, **settings)))
+    async def make(settings: DispatcherSettings) -> WebhookBench:
+        benches.append(await WebhookBench.open(receiver, settings))
         return benches[-1]
 
     yield make
@@ -52,17 +59,18 @@ async def open_bench(receiver):
 
 
 @pytest.fixture
-async def bench(open_bench):
-    opened = await open_bench()
+async def bench(open_bench: OpenBench) -> WebhookBench:
+    opened = await open_bench(SETTINGS)
     await opened.dispatcher.start()
     return opened
 
 
-async def never_answer(_):
+async def never_answer(_: web.Request) -> NoReturn:
     await asyncio.Event().wait()
+    raise AssertionError("an event that nobody sets")
 
 
-async def test_an_event_arrives_with_every_published_header(bench, receiver):
+async def test_an_event_arrives_with_every_published_header(bench: WebhookBench, receiver: Receiver) -> None:
     await bench.endpoint("/hook", secrets=("new", "old"))
     await bench.tell_calls("call-1")
     heard = await receiver.next()
@@ -84,13 +92,13 @@ async def test_an_event_arrives_with_every_published_header(bench, receiver):
     }
 
 
-async def test_recording_ready_carries_the_signed_url(bench, receiver):
+async def test_recording_ready_carries_the_signed_url(bench: WebhookBench, receiver: Receiver) -> None:
     await bench.endpoint("/hook")
     await bench.tell(bench.event("call-1", 1, WebhookEvent.RECORDING_READY))
     assert json.loads((await receiver.next()).body)["data"]["download_url"] == "https://host/call-1.mp3"
 
 
-async def test_each_endpoint_gets_every_event_under_its_own_secret(bench, receiver):
+async def test_each_endpoint_gets_every_event_under_its_own_secret(bench: WebhookBench, receiver: Receiver) -> None:
     await bench.endpoint("/one", secrets=("first",))
     await bench.endpoint("/two", secrets=("second",))
     await bench.tell_calls("call-1")
@@ -101,7 +109,7 @@ async def test_each_endpoint_gets_every_event_under_its_own_secret(bench, receiv
     assert verify_body(heard[1].body, heard[1].headers["X-Edesy-Signature"], "second")
 
 
-async def test_a_failure_is_tried_again_when_its_time_has_come(bench, receiver):
+async def test_a_failure_is_tried_again_when_its_time_has_come(bench: WebhookBench, receiver: Receiver) -> None:
     receiver.answers["/hook"] = answering(500, 503)
     await bench.endpoint("/hook")
     await bench.tell_calls("call-1")
@@ -121,7 +129,7 @@ async def test_a_failure_is_tried_again_when_its_time_has_come(bench, receiver):
     assert len({request.body for request in requests}) == 1
 
 
-async def test_retry_after_is_respected(bench, receiver):
+async def test_retry_after_is_respected(bench: WebhookBench, receiver: Receiver) -> None:
     receiver.answers["/hook"] = answering(503, headers={"Retry-After": "60"})
     await bench.endpoint("/hook")
     await bench.tell_calls("call-1")
@@ -133,7 +141,9 @@ async def test_retry_after_is_respected(bench, receiver):
     assert (await bench.next_heard()).headers["X-Edesy-Attempt"] == "2"
 
 
-async def test_after_eight_attempts_it_is_a_dead_letter_and_the_next_event_goes(bench, receiver):
+async def test_after_eight_attempts_it_is_a_dead_letter_and_the_next_event_goes(
+    bench: WebhookBench, receiver: Receiver
+) -> None:
     receiver.answers["/hook"] = answering(*[500] * 8)
     await bench.endpoint("/hook")
     await bench.tell(bench.event("call-1", 1), bench.event("call-1", 2, WebhookEvent.RINGING))
@@ -147,7 +157,7 @@ async def test_after_eight_attempts_it_is_a_dead_letter_and_the_next_event_goes(
     await bench.settled("/hook", "dead", "delivered")
 
 
-async def test_410_disables_the_endpoint(bench, receiver):
+async def test_410_disables_the_endpoint(bench: WebhookBench, receiver: Receiver) -> None:
     receiver.answers["/hook"] = answering(410)
     await bench.endpoint("/hook")
     await bench.endpoint("/other")
@@ -158,7 +168,7 @@ async def test_410_disables_the_endpoint(bench, receiver):
     assert len(await bench.log("/hook")) == 1
 
 
-async def test_a_redirect_is_a_failure_and_is_not_followed(bench, receiver):
+async def test_a_redirect_is_a_failure_and_is_not_followed(bench: WebhookBench, receiver: Receiver) -> None:
     receiver.answers["/hook"] = answering(307, headers={"Location": receiver.base + "/elsewhere"})
     await bench.endpoint("/hook")
     await bench.tell_calls("call-1")
@@ -167,7 +177,9 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(bench, receiver):
     assert receiver.heard.empty()
 
 
-async def test_the_events_of_a_call_arrive_in_order_while_calls_run_side_by_side(bench, receiver):
+async def test_the_events_of_a_call_arrive_in_order_while_calls_run_side_by_side(
+    bench: WebhookBench, receiver: Receiver
+) -> None:
     await bench.endpoint("/hook")
     kinds = [WebhookEvent.INITIATED, WebhookEvent.RINGING, WebhookEvent.ANSWERED, WebhookEvent.BRIDGED]
     calls = [f"call-{number}" for number in range(10)]
@@ -177,8 +189,8 @@ async def test_the_events_of_a_call_arrive_in_order_while_calls_run_side_by_side
         assert [body["sequence"] for body in heard if body["call_sid"] == call] == [1, 2, 3, 4]
 
 
-async def test_a_slow_endpoint_holds_up_no_other(open_bench, receiver):
-    bench = await open_bench(max_in_flight=12, max_in_flight_per_endpoint=8)
+async def test_a_slow_endpoint_holds_up_no_other(open_bench: OpenBench, receiver: Receiver) -> None:
+    bench = await open_bench(replace(SETTINGS, max_in_flight=12, max_in_flight_per_endpoint=8))
     receiver.answers["/slow"] = never_answer
     await bench.endpoint("/slow")
     await bench.endpoint("/well")
@@ -188,8 +200,8 @@ async def test_a_slow_endpoint_holds_up_no_other(open_bench, receiver):
     assert bench.dispatcher.counters()["webhooks_in_flight"] == 8
 
 
-async def test_no_complete_response_in_time_is_a_failure(open_bench, receiver):
-    bench = await open_bench(timeout_s=0.05)
+async def test_no_complete_response_in_time_is_a_failure(open_bench: OpenBench, receiver: Receiver) -> None:
+    bench = await open_bench(replace(SETTINGS, timeout_s=0.05))
     receiver.answers["/hook"] = never_answer
     await bench.endpoint("/hook")
     await bench.dispatcher.start()
@@ -197,14 +209,14 @@ async def test_no_complete_response_in_time_is_a_failure(open_bench, receiver):
     assert await bench.settled("/hook", "ready") == [("ready", None, "no response within 0.05 s")]
 
 
-async def test_a_status_counts_even_when_the_body_never_ends(open_bench, receiver):
-    async def dribble(request):
+async def test_a_status_counts_even_when_the_body_never_ends(open_bench: OpenBench, receiver: Receiver) -> None:
+    async def dribble(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b"x")
-        await asyncio.Event().wait()
+        return await never_answer(request)
 
-    bench = await open_bench(timeout_s=0.2)
+    bench = await open_bench(replace(SETTINGS, timeout_s=0.2))
     receiver.answers["/hook"] = dribble
     await bench.endpoint("/hook")
     await bench.dispatcher.start()
@@ -212,8 +224,10 @@ async def test_a_status_counts_even_when_the_body_never_ends(open_bench, receive
     assert await bench.settled("/hook", "delivered") == [("delivered", 200, None)]
 
 
-async def test_a_reply_is_read_to_a_limit_and_connections_are_used_again(bench, receiver):
-    async def flood(request):
+async def test_a_reply_is_read_to_a_limit_and_connections_are_used_again(
+    bench: WebhookBench, receiver: Receiver
+) -> None:
+    async def flood(request: web.Request) -> web.Response:
         return web.Response(body=bytes(100 * LARGEST_REPLY_BYTES))
 
     await bench.endpoint("/hook")
@@ -227,8 +241,8 @@ async def test_a_reply_is_read_to_a_limit_and_connections_are_used_again(bench, 
     await bench.settled("/hook", *["delivered"] * 6)
 
 
-async def test_a_private_target_is_refused_and_never_connected_to(open_bench, receiver):
-    bench = await open_bench(allow_private_targets=False)
+async def test_a_private_target_is_refused_and_never_connected_to(open_bench: OpenBench, receiver: Receiver) -> None:
+    bench = await open_bench(replace(SETTINGS, allow_private_targets=False))
     port = receiver.base.rpartition(":")[2]
     await bench.endpoint("/literal")
     await bench.endpoint("/named", url=f"http://localhost:{port}/named")
@@ -238,16 +252,21 @@ async def test_a_private_target_is_refused_and_never_connected_to(open_bench, re
     for path, reason in (("/literal", "not a public address"), ("/named", "no public address"), ("/short", "127.1")):
         ((state, status, error),) = await bench.settled(path, "ready")
         assert (state, status) == ("ready", None)
+        assert error is not None
         assert reason in error
     assert receiver.heard.empty()
 
 
-async def test_the_address_that_was_judged_is_the_one_connected_to(bench, receiver, monkeypatch):
+async def test_the_address_that_was_judged_is_the_one_connected_to(
+    bench: WebhookBench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """DNS rebinding: whatever the name resolves to a moment later is never asked for."""
     port = int(receiver.base.rpartition(":")[2])
     answers = iter(["127.0.0.1"])
 
-    def look_up(host, port, family=0, type=0, flags=0):
+    def look_up(
+        host: str, port: int, family: int = 0, type: int = 0, flags: int = 0
+    ) -> list[tuple[socket.AddressFamily, int, int, str, tuple[str, int]]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
@@ -258,13 +277,14 @@ async def test_the_address_that_was_judged_is_the_one_connected_to(bench, receiv
     assert next(answers, None) is None
 
 
-async def test_a_defect_in_one_attempt_stops_no_other(bench, receiver, monkeypatch, caplog):
-    real = dispatcher_module.render_body
+async def test_a_defect_in_one_attempt_stops_no_other(
+    bench: WebhookBench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
 
-    def render(event, *rest):
+    def render(event: OutboxEvent, *rest: str) -> bytes:
         if event.call_id == "call-1":
             raise RuntimeError("a defect")
-        return real(event, *rest)
+        return render_body(event, *rest)
 
     monkeypatch.setattr(dispatcher_module, "render_body", render)
     await bench.endpoint("/hook")
@@ -275,7 +295,7 @@ async def test_a_defect_in_one_attempt_stops_no_other(bench, receiver, monkeypat
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "nonsense", "http://[::1", "http://a.invalid/", "http://%zz/"])
-async def test_a_target_that_cannot_be_reached_or_read_is_a_failure(bench, url):
+async def test_a_target_that_cannot_be_reached_or_read_is_a_failure(bench: WebhookBench, url: str) -> None:
     await bench.endpoint("/hook", url=url)
     await bench.tell_calls("call-1")
     ((state, status, error),) = await bench.settled("/hook", "ready")
@@ -283,8 +303,10 @@ async def test_a_target_that_cannot_be_reached_or_read_is_a_failure(bench, url):
     assert error
 
 
-async def test_what_waited_while_the_process_was_down_is_delivered_at_start(open_bench, receiver):
-    bench = await open_bench()
+async def test_what_waited_while_the_process_was_down_is_delivered_at_start(
+    open_bench: OpenBench, receiver: Receiver
+) -> None:
+    bench = await open_bench(SETTINGS)
     await bench.endpoint("/hook")
     await bench.tell_calls("call-1", "call-2")
     assert len(await bench.claim()) == 2  # an earlier run took them and was killed
@@ -292,7 +314,9 @@ async def test_what_waited_while_the_process_was_down_is_delivered_at_start(open
     await bench.settled("/hook", "delivered", "delivered")
 
 
-async def test_closing_writes_down_what_came_and_leaves_the_rest_to_the_next_start(bench, receiver):
+async def test_closing_writes_down_what_came_and_leaves_the_rest_to_the_next_start(
+    bench: WebhookBench, receiver: Receiver
+) -> None:
     receiver.answers["/slow"] = never_answer
     await bench.endpoint("/slow")
     await bench.tell_calls("call-1")
@@ -303,16 +327,18 @@ async def test_closing_writes_down_what_came_and_leaves_the_rest_to_the_next_sta
     await bench.dispatcher.close()
 
 
-async def test_closing_before_starting_does_nothing(open_bench):
-    bench = await open_bench()
+async def test_closing_before_starting_does_nothing(open_bench: OpenBench) -> None:
+    bench = await open_bench(SETTINGS)
     await bench.dispatcher.close()
 
 
-async def test_outcomes_outlast_a_store_that_refuses_for_a_while(bench, receiver, monkeypatch, caplog):
+async def test_outcomes_outlast_a_store_that_refuses_for_a_while(
+    bench: WebhookBench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     refusals = iter([True, True])
     real = Store.run
 
-    async def run(store, work):
+    async def run(store: Store, work: Callable[[UnitOfWork], T]) -> T:
         if receiver.heard.empty() is False and next(refusals, False):
             raise StoreUnavailable("disk full")
         return await real(store, work)

@@ -1,6 +1,7 @@
 """The webhook contract: private, loopback and link-local targets are refused, after DNS resolution."""
 
 import socket
+from collections.abc import Sequence
 from ipaddress import ip_address
 
 import pytest
@@ -46,12 +47,12 @@ PUBLIC = ["8.8.8.8", "203.0.114.1", "172.32.0.1", "100.128.0.1", "2a00:1450::1",
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_what_is_not_public(address):
+def test_what_is_not_public(address: str) -> None:
     assert not is_public(ip_address(address))
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_what_is_public(address):
+def test_what_is_public(address: str) -> None:
     assert is_public(ip_address(address))
 
 
@@ -59,30 +60,35 @@ def test_what_is_public(address):
     "url",
     ["http://127.0.0.1/x", "https://[::1]:8443/", "http://[fe80::1%25eth0]/", "ftp://example.com/", "/x", "http:"],
 )
-def test_a_url_that_is_refused_without_a_look_up(url):
+def test_a_url_that_is_refused_without_a_look_up(url: str) -> None:
     with pytest.raises(TargetRefused):
         check_target(URL(url), allow_private=False)
 
 
-def test_names_and_public_literals_pass_on_to_the_look_up():
+def test_names_and_public_literals_pass_on_to_the_look_up() -> None:
     check_target(URL("https://client.example/hook"), allow_private=False)
     check_target(URL("https://8.8.8.8/hook"), allow_private=False)
 
 
-def test_allowing_private_targets_allows_no_other_scheme():
+def test_allowing_private_targets_allows_no_other_scheme() -> None:
     check_target(URL("http://127.0.0.1/x"), allow_private=True)
     with pytest.raises(TargetRefused):
         check_target(URL("file:///etc/passwd"), allow_private=True)
 
 
+# An entry of `socket.getaddrinfo`: family, kind, protocol, canonical name, socket address.
+Found = tuple[socket.AddressFamily, int, int, str, tuple[str, int]]
+
+
 class Names:
     """Stands in for the system's resolver: each name has its addresses, and the look-ups are counted."""
 
-    def __init__(self, **addresses):
+    def __init__(self, **addresses: Sequence[str]) -> None:
         self.addresses = addresses
-        self.looked_up = []
+        self.looked_up: list[str] = []
 
-    def __call__(self, host, port, family=0, type=0, flags=0):  # the system's own parameter names
+    # The system's own parameter names.
+    def __call__(self, host: str, port: int, family: int = 0, type: int = 0, flags: int = 0) -> list[Found]:
         self.looked_up.append(host)
         return [
             (socket.AF_INET6 if ":" in address else socket.AF_INET, type, 6, "", (address, port))
@@ -91,13 +97,13 @@ class Names:
 
 
 @pytest.fixture
-def names(monkeypatch):
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     known = Names(inside=["10.0.0.1", "fd00::1"], outside=["8.8.8.8"], both=["127.0.0.1", "8.8.8.8"])
     monkeypatch.setattr(socket, "getaddrinfo", known)
     return known
 
 
-async def resolved(host, *, allow_private=False):
+async def resolved(host: str, *, allow_private: bool = False) -> list[str]:
     resolver = TargetResolver(allow_private=allow_private)
     try:
         return [result["host"] for result in await resolver.resolve(host, 443, socket.AF_UNSPEC)]
@@ -105,16 +111,16 @@ async def resolved(host, *, allow_private=False):
         await resolver.close()
 
 
-async def test_a_name_of_private_addresses_is_refused(names):
+async def test_a_name_of_private_addresses_is_refused(names: Names) -> None:
     with pytest.raises(TargetRefused, match="inside has no public address"):
         await resolved("inside")
 
 
-async def test_only_the_public_addresses_of_a_name_are_connected_to(names):
+async def test_only_the_public_addresses_of_a_name_are_connected_to(names: Names) -> None:
     assert await resolved("both") == ["8.8.8.8"]
     assert await resolved("outside") == ["8.8.8.8"]
 
 
-async def test_private_addresses_pass_where_they_are_allowed(names):
+async def test_private_addresses_pass_where_they_are_allowed(names: Names) -> None:
     assert await resolved("inside", allow_private=True) == ["10.0.0.1", "fd00::1"]
     assert names.looked_up == ["inside"]
