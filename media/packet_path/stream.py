@@ -260,13 +260,15 @@ def _route(codec: int, taken: Taken | None) -> Route:
 
 class Stream:
     """One leg in the packet path. `watched_from`: silence is counted from here at the earliest; `partner`: the leg it
-    is bridged with, which may fall silent too while this one is on hold; `protection`: its SRTP, None for plain RTP."""
+    is bridged with, which may fall silent too while this one is on hold; `protection`: its SRTP, None for plain RTP;
+    `ground`: the tone that it hears again when early media stop, None where there is none."""
 
     __slots__ = (
         "_kept_protection",
         "bridged",
         "control",
         "ever_started",
+        "ground",
         "inbound",
         "leg",
         "lost",
@@ -294,6 +296,7 @@ class Stream:
         self.partner: Stream | None = None
         self.on_hold = False
         self.ever_started = False
+        self.ground: Tone | None = None
         self.lost = False
         self.watched_from = 0.0
 

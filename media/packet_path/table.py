@@ -20,6 +20,8 @@ _TURN_S: Final = SWEEP_S / _PARTS
 
 # A bridged leg whose source is quiet for this long is sent silence, so that it does not starve.
 _STARVED_S: Final = 0.3
+# Early media that are quiet for this long have stopped; a pause of an announcement, its silence not sent, is shorter.
+_STOPPED_S: Final = 3.0
 
 
 class StreamTable:
@@ -55,11 +57,14 @@ class StreamTable:
             stream.control.schedule(now)
 
     def play(self, stream: Stream, plan: PlaybackPlan, now: float) -> None:
-        """Play a tone to a leg in place of the one being played."""
+        """Play a tone to a leg in place of the one being played. An endless one that gives way to early media comes
+        back when they stop, until another is played or this one is stopped."""
+        stream.ground = None if plan.overrides or not plan.tone.endless else plan.tone
         self.pacer.start(stream, plan.tone, plan.overrides, now)
 
     def stop_playing(self, stream: Stream) -> None:
         """Stop a leg's tone."""
+        stream.ground = None
         self.pacer.stop(stream)
 
     def join(self, source: Stream, sink: Stream) -> None:
@@ -70,7 +75,7 @@ class StreamTable:
         """Relay both ways; tones stop, and silence counts from now by the bridge's timeout."""
         for source, sink in ((first, second), (second, first)):
             self.join(source, sink)
-            self.pacer.stop(sink)
+            self.stop_playing(sink)
             _part(source)
             source.bridged = True
             source.partner = sink
@@ -154,11 +159,12 @@ class StreamTable:
 
     def _feed(self, stream: Stream, now: float) -> None:
         out = stream.outbound
-        if not stream.bridged or not out.may_send or out.playback is not None:
+        if not out.may_send or out.playback is not None:
             return
+        tone, patience_s = (self._silence, _STARVED_S) if stream.bridged else (stream.ground, _STOPPED_S)
         since = stream.watched_from if out.sent_at is None else max(out.sent_at, stream.watched_from)
-        if now - since > _STARVED_S:
-            self.pacer.start(stream, self._silence, False, now)
+        if tone is not None and now - since > patience_s:
+            self.pacer.start(stream, tone, False, now)
 
     def _report(self, stream: Stream, now: float) -> None:
         stream.control.schedule(now)
