@@ -149,14 +149,17 @@ def tell_no_response(station: Station, usage: Usage, event: NoResponse) -> None:
         station.tell(event)
 
 
-def abandon(station: Station, usage: Usage, _item: object, now: float) -> None:
-    """Nothing at all came back in time: told, and no more retransmissions. What still comes is cancelled or ended."""
+def abandon(station: Station, usage: Usage, _item: object, _now: float) -> None:
+    """Nothing at all came back in time, which is told. The INVITE is sent on for a while (17.1.1.2): a peer that has
+    got one, and whose responses were lost, answers the next, and only then may it be cancelled (9.1); no phone rings on
+    for a call that has failed. What still comes is cancelled or ended."""
     tell_no_response(station, usage, NoResponse(usage.number, "no_answer"))
-    stop_retransmitting(station, usage, _item, now)
 
 
 def stop_retransmitting(station: Station, usage: Usage, _item: object, now: float) -> None:
-    """Let the INVITE's transaction be silent."""
+    """Let an INVITE that nothing came back to be silent. Its user has gone on to another peer, and this one, should it
+    be there again, is not to ring a phone that rings already; or it is so late that a phone which rings for the first
+    time could not be cancelled any more before timer B. What still comes is cancelled or ended as before."""
     if usage.setup is not None:
         station.layer.give_up(usage.setup.transaction, now)
 

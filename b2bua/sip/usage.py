@@ -32,6 +32,7 @@ SDP: Final = "application/sdp"
 
 # Timers of ours beside the lettered ones.
 NO_ANSWER: Final = "no answer"  # nothing at all came back to our INVITE
+LAST_TRY: Final = "last try"  # 32*T1 after an INVITE that nothing came back to
 CANCEL_WAIT: Final = "cancel wait"  # 64*T1 after the CANCEL, and again after its 200 (9.1)
 RESEND_2XX: Final = "resend 2xx"  # 13.3.1.4: T1, doubling to T2
 NO_ACK: Final = "no ack"  # 13.3.1.4: 64*T1 after the 2xx

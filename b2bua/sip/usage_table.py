@@ -24,12 +24,13 @@ from b2bua.sip.outgoing_calls import (
     reject,
     report_no_response,
     restart_cancel_wait,
+    stop_retransmitting,
     surface_provisional,
 )
 from b2bua.sip.session_refresh import expire, refresh
 from b2bua.sip.station import OVER, Station
 from b2bua.sip.timers import DURATION_S, T1_S, TIMER_C
-from b2bua.sip.usage import CANCEL_WAIT, NEXT_TRY, NO_ANSWER, REFRESH, SESSION_END, Usage
+from b2bua.sip.usage import CANCEL_WAIT, LAST_TRY, NEXT_TRY, NO_ANSWER, REFRESH, SESSION_END, Usage
 
 Action = Callable[[Station, Usage, object, float], None]
 Table = dict[tuple[str, str], tuple[Action, str]]
@@ -85,6 +86,8 @@ USAGE: Final[Table] = {
     (ABANDONED, GOT_ANSWER): (end_unwanted, ENDING),
     (ABANDONED, GOT_FAILURE): (nothing, OVER),
     (ABANDONED, SETUP_FAILED): (nothing, OVER),
+    (ABANDONED, LAST_TRY): (stop_retransmitting, ABANDONED),
+    (ABANDONED, HANG_UP): (stop_retransmitting, ABANDONED),
     (PROGRESSING, GOT_PROVISIONAL): (surface_provisional, PROGRESSING),
     (PROGRESSING, GOT_ANSWER): (answer, CONFIRMED),
     (PROGRESSING, GOT_FAILURE): (reject, OVER),
@@ -135,7 +138,7 @@ _BY_AGREEMENT: Final = frozenset({REFRESH, SESSION_END, NEXT_TRY})
 LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
     CALLING: (NO_ANSWER,),
     HELD: (NO_ANSWER,),
-    ABANDONED: (),
+    ABANDONED: (LAST_TRY,),
     PROGRESSING: (TIMER_C,),
     CANCELLING: (CANCEL_WAIT,),
     OFFERED: (),
@@ -183,6 +186,7 @@ def _arm(station: Station, usage: Usage, now: float) -> None:
 def _duration_s(usage: Usage, timer: str) -> float | None:
     if timer in _BY_AGREEMENT:
         return None
-    if timer == NO_ANSWER:
-        return None if usage.setup is None else usage.setup.plan.no_answer_timeout_s
+    if timer in (NO_ANSWER, LAST_TRY):
+        patience_s = None if usage.setup is None else usage.setup.plan.no_answer_timeout_s
+        return patience_s if timer == NO_ANSWER or patience_s is None else max(0.0, 32 * T1_S - patience_s)
     return DURATION_S[TIMER_C] if timer == TIMER_C else 64 * T1_S

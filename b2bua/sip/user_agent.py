@@ -291,8 +291,9 @@ class UserAgent:
     def hang_up(self, usage: int, now: float, reason: str | None = None, status: int = 480) -> None:
         """End a usage whatever its state; nothing when it is over.
 
-        Before any response: the CANCEL is held until a provisional comes. After one: CANCEL. Confirmed: BYE. An
-        incoming call not yet answered: `status`, a final failure. `reason` is a whole Reason value (RFC 3326), such as
+        Before any response: the CANCEL is held until a provisional comes; after NoResponse("no_answer") the INVITE is
+        not sent again either. After one: CANCEL. Confirmed: BYE. An incoming call not yet answered: `status`, a final
+        failure. `reason` is a whole Reason value (RFC 3326), such as
         `Q.850;cause=16`. Raises SipError for one that cannot be written.
         """
         found = self._station.usages.get(usage)

@@ -186,12 +186,17 @@ class LegTask:
         self._in_dialog.media_open = True
 
     def _failed(self, kind: FailureKind, status: int | None = None, reason: str | None = None) -> None:
-        """An attempt has failed: make the next one where this failure says nothing of the callee, or tell of it."""
-        self._usage = None
+        """An attempt has failed: make the next one where this failure says nothing of the callee, or tell of it.
+
+        One that nothing came back to is not sent again once another is made.
+        """
+        failed, self._usage = self._usage, None
         step = onward(kind, status, self._rang)
         if not self._unwanted:
             self.trunk.failures[_cause_class(kind, status)] += 1
             if step is not Onward.NOWHERE and self._go_on(step, str(status or kind)):
+                if failed is not None:
+                    self._endpoint.hang_up(failed)
                 return
         self.post(happened.LegFailed(self.leg, kind, status, self._rang, reason))
 

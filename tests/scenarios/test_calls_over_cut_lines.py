@@ -50,6 +50,14 @@ async def test_a_line_that_heals_after_five_seconds_leaves_nobody_behind(
         await course.check_came_about()
 
 
+@pytest.mark.parametrize("end", ["A gives up while B rings", "B does not answer"])
+async def test_no_phone_rings_on_for_a_call_that_was_given_up(open_house: OpenHouse, end: str) -> None:
+    """B has the INVITE, and all of its responses are lost until the call has failed (RFC 3261 9.1, 17.1.1.2)."""
+    course, _ = await _played(open_house, "routed", "b", 1, end=end, heals_after_s=5.0)
+    assert course.house.bob.was_cancelled
+    await course.check()
+
+
 @pytest.mark.parametrize("leg", ["a", "b"])
 @pytest.mark.parametrize(
     "end", ["with PRACK", "held and resumed", "kept alive", "A gives up while B rings", "B is busy"]

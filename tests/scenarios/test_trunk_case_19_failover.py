@@ -122,6 +122,17 @@ async def test_trunk_case_19_a_name_that_does_not_resolve_is_left_at_once(two: H
     two.bob.hang_up()
 
 
+async def test_trunk_case_19_an_attempt_without_an_answer_is_not_sent_again_while_another_rings(two: House) -> None:
+    two.carrier.status = 0
+    two.alice.on_invite = rings()
+    call = await two.place()
+    await two.run(30.0)
+    at_first = [message for message in two.carrier.received if message.method == "INVITE"]
+    assert len(at_first) == 4, "at 0, 0.5, 1.5 and 3.5 s, and none after the next trunk's at 4 s"
+    await two.switch.hang_up(call.org_id, call.call_id)
+    await two.ended(call)
+
+
 @pytest.mark.parametrize("late", [100, 180, 183, 200])
 async def test_trunk_case_19_what_a_dead_attempt_still_says_is_dropped(two: House, late: int) -> None:
     two.carrier.status = 0

@@ -138,9 +138,33 @@ def test_an_attempt_without_any_answer_is_given_up_in_time() -> None:
     sent = bench.advance(4)
     assert [when for when, _ in sent] == [0.5, 1.5, 3.5]
     assert bench.events() == [NoResponse(usage, "no_answer")]
-    assert bench.advance(40) == []
+    assert [when for when, _ in bench.advance(40)] == [3.5, 11.5], "see below"
     assert bench.events() == [UsageEnded(usage)]
     assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+@pytest.mark.parametrize("hung_up", [False, True])
+def test_a_peer_whose_responses_were_lost_is_cancelled_when_one_comes_through(hung_up: bool) -> None:
+    """17.1.1.2, 9.1: it rings, and only its answer to an INVITE sent once more lets us cancel it."""
+    bench = Bench()
+    usage, invite = bench.call(no_answer_timeout_s=4.0)
+    if hung_up:
+        hang_up(bench, usage)
+    bench.advance(4)
+    assert [event.cause for event in bench.events() if isinstance(event, NoResponse)] == ["no_answer"]
+    assert requests([message for _, message in bench.advance(4)]) == ["INVITE"]
+    assert requests(bench.receive(answer_to(invite, 180, to_tag="peer"))) == ["CANCEL"]
+    assert bench.advance(0.1) == []
+
+
+def test_an_attempt_that_others_follow_is_not_sent_again() -> None:
+    """Its peer, back again, would ring a phone that rings by another way already."""
+    bench = Bench()
+    usage, invite = bench.call(no_answer_timeout_s=4.0)
+    bench.advance(4)
+    hang_up(bench, usage)
+    assert bench.advance(20) == []
+    assert requests(bench.receive(answer_to(invite, 180, to_tag="peer"))) == ["CANCEL"]
 
 
 def test_any_response_stops_the_no_answer_timer() -> None:
