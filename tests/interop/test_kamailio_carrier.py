@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.interop.baresip import Baresip
-from tests.interop.certificates import Authority
 from tests.interop.kamailio import PASSWORD, REALM, USERNAME, Carrier
 from tests.interop.masked_call import NUMBER_A, NUMBER_B, TONE_A_HZ, TONE_B_HZ, carried_call
+from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -68,8 +68,8 @@ async def test_call_through_a_carrier_over_a_stream(
 ) -> None:
     a = await Baresip.start(tmp_path / "a", NUMBER_A, TONE_A_HZ)
     b = await Baresip.start(tmp_path / "b", NUMBER_B, TONE_B_HZ)
-    authority = Authority(tmp_path / "certificates")
-    theirs, ours = authority.issue("carrier"), authority.issue("masking")
+    authority = Authority(tmp_path)
+    theirs, ours = authority.issue("localhost"), authority.issue("localhost")
     carrier = await Carrier.start(
         tmp_path / "carrier",
         {NUMBER_A: a.sip_port, NUMBER_B: b.sip_port},
@@ -83,7 +83,7 @@ async def test_call_through_a_carrier_over_a_stream(
             "listen": [f"udp://127.0.0.1:{listen}", f"tcp://127.0.0.1:{listen}", f"tls://127.0.0.1:{listen + 1}"],
             "tls_certificate": str(ours.certificate),
             "tls_key": str(ours.key),
-            "tls_ca": str(authority.path),
+            "tls_ca": str(authority.file),
         }
     }
     port = carrier.tls_port if transport == "tls" else carrier.sip_port

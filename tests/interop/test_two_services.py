@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.interop.baresip import Baresip
-from tests.interop.certificates import Authority
 from tests.interop.masked_call import NUMBER_A, NUMBER_B, TONE_A_HZ, TONE_B_HZ, carried_call
+from tests.support.certificates import Authority
 from tests.support.service_under_test import service_under_test, trunk
 
 pytestmark = pytest.mark.timeout(150)
@@ -19,7 +19,7 @@ USER, PASSWORD = "masking", "not-a-secret"
 async def test_call_over_tls_with_srtp_digest_reliable_responses_and_session_timers(
     tmp_path: Path, lease_ports: Callable[[int], int]
 ) -> None:
-    authority = Authority(tmp_path / "certificates")
+    authority = Authority(tmp_path)
     far, near = (authority.issue("127.0.0.1") for _ in range(2))
     far_port, near_port = lease_ports(2), lease_ports(2)
     a = await Baresip.start(tmp_path / "a", NUMBER_A, TONE_A_HZ, seconds=100)
@@ -40,7 +40,7 @@ async def test_call_over_tls_with_srtp_digest_reliable_responses_and_session_tim
                         "listen": [f"udp://127.0.0.1:{far_port}", f"tls://127.0.0.1:{far_port}"],
                         "tls_certificate": str(far.certificate),
                         "tls_key": str(far.key),
-                        "tls_ca": str(authority.path),
+                        "tls_ca": str(authority.file),
                         "tls_require_client_certificate": True,
                     }
                 },
@@ -59,7 +59,7 @@ async def test_call_over_tls_with_srtp_digest_reliable_responses_and_session_tim
                         "listen": [f"tls://127.0.0.1:{near_port}"],
                         "tls_certificate": str(near.certificate),
                         "tls_key": str(near.key),
-                        "tls_ca": str(authority.path),
+                        "tls_ca": str(authority.file),
                     }
                 },
             ) as call,

@@ -33,7 +33,9 @@ class Authority:
         self._serial = 0
         self.file = folder / f"{name}.pem"
         constraint = x509.BasicConstraints(ca=True, path_length=0)
-        certificate = self._builder(self._name, self._key, 30).add_extension(constraint, critical=True)
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        builder = self._builder(self._name, self._key, 30).add_extension(constraint, critical=True)
+        certificate = builder.add_extension(usage, critical=True)
         self.file.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
     def issue(self, *names: str, days: int = 30) -> CertificateFiles:
@@ -66,6 +68,9 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(min(now, end) - timedelta(days=1))
             .not_valid_after(end)
+            # Both are asked for by Python 3.13 and later (RFC 5280 4.2.1.1, 4.2.1.2).
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
 
