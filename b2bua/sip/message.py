@@ -93,7 +93,9 @@ class Headers:
                     index[key] = [value]
             self._index = index
         values = index.get(name)
-        return index.get(field_key(name)) if values is None else values
+        if values is not None or KNOWN_SPELLINGS.get(name) == name:
+            return values
+        return index.get(field_key(name))
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name."""
@@ -274,12 +276,20 @@ class Message:
     @property
     def from_tag(self) -> str | None:
         """From's tag."""
-        return self.from_.tag
+        return self._tag("From;tag", self.from_)
 
     @property
     def to_tag(self) -> str | None:
         """To's tag."""
-        return self.to.tag
+        return self._tag("To;tag", self.to)
+
+    def _tag(self, key: str, address: NameAddr) -> str | None:
+        """The tag of From or To, which every table is looked up by, kept under `key` like the address itself."""
+        kept = self.headers._typed
+        if key not in kept:
+            kept[key] = address.tag
+        tag: str | None = kept[key]
+        return tag
 
     @property
     def call_id(self) -> str:

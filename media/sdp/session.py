@@ -13,7 +13,7 @@ MEDIA_MAX: Final = 32
 FORMATS_MAX: Final = 64
 _CACHED_ADDRESSES: Final = 1_024
 _CACHED_ATTRIBUTES: Final = 1_024
-_ATTRIBUTE_CACHED_MAX: Final = 64  # characters
+_LINE_CACHED_MAX: Final = 64  # characters
 
 SENDRECV: Final = "sendrecv"
 SENDONLY: Final = "sendonly"
@@ -118,7 +118,7 @@ def parse_description(body: bytes) -> SessionDescription:
         raise MalformedSdp(f"the SDP has more than {LINES_MAX} lines")
     reading = _Reading()
     for line in lines:
-        if line.strip(" \t\0"):
+        if line[:2] == "a=" or line.strip(" \t\0"):
             reading.line(line)
     return reading.finished()
 
@@ -136,9 +136,13 @@ class _Reading:
         self._media_attributes: list[tuple[str, str | None]] = []
 
     def line(self, line: str) -> None:
+        self._seen += 1
+        # What has a key in it is not remembered, and nothing that is likely to come once only.
+        if self._seen > 1 and line[:2] == "a=" and len(line) <= _LINE_CACHED_MAX and "crypto" not in line.lower():
+            self._attribute(_known_attribute(line[2:]))
+            return
         line = line.lstrip()
         kind, equals, value = line[:1], line[1:2], line[2:].strip()
-        self._seen += 1
         if equals != "=":
             raise MalformedSdp(f"line {self._seen} of the SDP is not of the form type=value")
         if self._seen == 1 and (kind, value) != ("v", "0"):
@@ -148,12 +152,12 @@ class _Reading:
         elif kind == "c":
             self._connection(value)
         elif kind == "a":
-            # What has a key in it is not remembered, and nothing that is likely to come once only.
-            often = len(value) <= _ATTRIBUTE_CACHED_MAX and "crypto" not in value.lower()
-            attribute = (_known_attribute if often else _parse_attribute)(value)
-            (self._media_attributes if self._media else self._attributes).append(attribute)
+            self._attribute(_parse_attribute(value))
         elif kind == "o":
             self._origin = _parse_origin(value)
+
+    def _attribute(self, attribute: tuple[str, str | None]) -> None:
+        (self._media_attributes if self._media else self._attributes).append(attribute)
 
     def _connection(self, value: str) -> None:
         fields = value.split()
@@ -194,7 +198,7 @@ class _Reading:
 
 
 def _parse_attribute(value: str) -> tuple[str, str | None]:
-    name, colon, text = value.partition(":")
+    name, colon, text = value.strip().partition(":")
     return name.strip().lower(), text.strip() if colon else None
 
 
