@@ -22,6 +22,7 @@ from typing import Any, Final
 import imageio_ffmpeg
 
 NICENESS: Final = 19
+UMASK: Final = 0o027  # ffmpeg makes its file readable for all but for this
 PIECE_S: Final = 30
 BLOCK_MS: Final = 500
 SPEECH_DBFS: Final = -45.0  # blocks below it are silence and say nothing about a party's level
@@ -156,6 +157,7 @@ def answer(exporter: Exporter, line: str) -> dict[str, object]:
 def main() -> None:
     """Serve until stdin ends."""
     os.nice(NICENESS)
+    os.umask(UMASK)
     exporter = Exporter()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(answer(exporter, line)) + "\n")

@@ -102,6 +102,12 @@ async def test_each_party_is_on_its_side_at_matched_levels(pool: Mp3Pool, wav: P
     assert pool.made == 1
 
 
+async def test_nobody_but_its_owner_and_group_may_read_it(pool: Mp3Pool, wav: Path, tmp_path: Path) -> None:
+    mp3 = tmp_path / "a.mp3"
+    await pool.export(wav, mp3)
+    assert mp3.stat().st_mode & 0o777 == 0o640
+
+
 async def test_twenty_minutes_take_no_more_memory_than_three_seconds(pool: Mp3Pool, wav: Path, tmp_path: Path) -> None:
     await pool.export(wav, tmp_path / "short.mp3")
     short = pool.peak_memory_kib
