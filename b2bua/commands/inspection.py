@@ -64,8 +64,8 @@ async def trunks(_options: argparse.Namespace, config: Config, output: Output) -
     output.rows(
         rows,
         (
-            *("name", "uri", "state", "reason", "destinations", "live_calls", "waiting", "placed", "failed"),
-            *("round_trip_ms", "last_options_at", "seen_at"),
+            *("name", "uri", "state", "reason", "destinations", "live_calls", "max_calls", "cps", "waiting", "placed"),
+            *("failed", "round_trip_ms", "last_options_at", "seen_at"),
         ),
     )
     return 0

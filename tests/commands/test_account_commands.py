@@ -196,6 +196,10 @@ def test_calls_trunks_and_numbers_as_a_running_server_left_them(desk: Any) -> No
     assert [spare[figure] for figure in figures] == [0, 0, 0, 0, 0]
     assert (carrier["seen_at"], carrier["max_calls"], carrier["cps"]) == ("1970-01-01T00:01:00Z", 30, 5)
     assert (spare["state"], spare["seen_at"]) == ("unknown", None)
+    _, text, _ = desk.type("trunks")
+    heading, shown, *_ = (line.split() for line in text.splitlines())
+    assert shown[heading.index("uri")] == "sip:192.0.2.77:5060"
+    assert {"live_calls", "max_calls", "cps", "waiting"} <= set(heading)
 
     numbers = desk.json("number", "list")["data"]
     assert numbers == [
