@@ -31,6 +31,7 @@ ENDS = {  # each end: (status, hang-up cause, hang-up party) where the network l
     "B hangs up": ("completed", "normal", "b"),
     "hung up over the API": ("completed", "api_hangup", "system"),
     "A gives up while B rings": ("failed", "a_hangup_before_bridge", "a"),
+    "hung up over the API while B rings": ("failed", "api_hangup", "system"),
     "B is busy": ("failed", "b_busy", "b"),
     "B does not answer": ("failed", "b_no_answer", "system"),
     "over another trunk": ("completed", "normal", "a"),
@@ -38,7 +39,12 @@ ENDS = {  # each end: (status, hang-up cause, hang-up party) where the network l
     "held and resumed": ("completed", "normal", "a"),
     "with PRACK": ("completed", "normal", "b"),
 }
-FINALS = {"A gives up while B rings": 487, "B is busy": 486, "B does not answer": 480}  # what a caller is told
+FINALS = {
+    "A gives up while B rings": 487,
+    "hung up over the API while B rings": 480,
+    "B is busy": 486,
+    "B does not answer": 480,
+}  # what a caller is told
 
 LINES = {
     "1 % lost": Conditions(loss=0.01),
@@ -118,6 +124,7 @@ class Course:
         alice.on_invite = answers(1.0)
         bob.on_invite = {
             "A gives up while B rings": rings(),
+            "hung up over the API while B rings": rings(),
             "B is busy": rejects(486, after_s=1.0, ringing=True),
             "B does not answer": rings(),
         }.get(self.end, answers(2.0, early=self.end == "with PRACK"))
@@ -163,6 +170,8 @@ class Course:
         await house.run(2.0)
         if self.end == "A gives up while B rings":
             self.hang_up(house.alice)
+        elif self.end == "hung up over the API while B rings":
+            await self._hang_up_over_api()
 
     async def _play_talk(self) -> None:
         house = self.house
@@ -193,10 +202,13 @@ class Course:
 
     async def _end_talk(self) -> None:
         if self.end == "hung up over the API":
-            if not self.is_over and self.record is not None:
-                await self.house.switch.hang_up(self.record.org_id, self.record.call_id)
+            await self._hang_up_over_api()
         else:
             self.hang_up(self.house.bob if ENDS[self.end][2] == "b" else self.house.alice)
+
+    async def _hang_up_over_api(self) -> None:
+        if not self.is_over and self.record is not None:
+            await self.house.switch.hang_up(self.record.org_id, self.record.call_id)
 
     def hang_up(self, phone: Phone) -> None:
         """Let a phone that has a call hang up."""
@@ -290,7 +302,7 @@ class Course:
         else:
             assert connected == [False, False]
             assert alice.rejected.status == FINALS[self.end]
-        if self.end in ("A gives up while B rings", "B does not answer"):
+        if self.end in ("A gives up while B rings", "hung up over the API while B rings", "B does not answer"):
             assert bob.was_cancelled
         if self.end == "held and resumed":
             for phone in (alice, bob):
