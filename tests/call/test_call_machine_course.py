@@ -418,7 +418,7 @@ def test_an_extension_that_nobody_answers_ends_the_call_with_the_paid_time() -> 
 
 
 @pytest.mark.parametrize("jump_ms", [-3_600_000, 3_600_000])
-def test_a_jump_of_the_wall_clock_changes_neither_length_nor_price(jump_ms: int) -> None:
+def test_trunk_case_17_a_jump_of_the_wall_clock_changes_neither_length_nor_price(jump_ms: int) -> None:
     walk = bridged()
     answered_at = walk.machine.record.answered_at
     assert answered_at is not None

@@ -70,7 +70,7 @@ def test_the_tone_is_at_its_frequency_and_nowhere_else(cadence: Cadence, codec: 
     ],
     ids=lambda value: value.name if isinstance(value, Cadence) else "",
 )
-def test_the_cadence(cadence: Cadence, expected: list[tuple[bool, int]]) -> None:
+def test_trunk_case_24_the_cadence(cadence: Cadence, expected: list[tuple[bool, int]]) -> None:
     assert runs(sounding(samples_of(cadence))) == expected
 
 

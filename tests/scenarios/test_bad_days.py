@@ -147,7 +147,7 @@ async def test_trunk_case_23_a_bye_that_is_never_answered_is_cleaned_up_after_32
     assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("completed", "normal", "a")
 
 
-async def test_a_lost_bye_is_saved_by_the_media_timeout(house: House) -> None:
+async def test_near_miss_a_lost_bye_is_saved_by_the_media_timeout(house: House) -> None:
     call = await house.bridged()
     house.phones_forget = False
     house.bob.fall_silent()

@@ -48,7 +48,7 @@ async def test_a_gives_a_final_response(house: House, status: int, cause: str, _
 
 @pytest.mark.parametrize(("status", "_of_a", "cause"), ROWS)
 @pytest.mark.parametrize("ringing", [False, True])
-async def test_b_gives_a_final_response_and_a_hears_of_it(
+async def test_trunk_case_24_b_gives_a_final_response_and_a_hears_of_it(
     house: House, status: int, _of_a: str, cause: str, ringing: bool
 ) -> None:
     house.alice.on_invite = answers(1.0)
@@ -116,7 +116,7 @@ async def test_b_s_trunk_has_no_address_any_more(house: House) -> None:
 
 
 @pytest.mark.parametrize("behaviour", [rings(), rings(183, sdp=True), nothing])
-async def test_a_does_not_answer_in_time(house: House, behaviour: object) -> None:
+async def test_trunk_case_24_a_does_not_answer_in_time(house: House, behaviour: object) -> None:
     house.alice.on_invite = behaviour  # type: ignore[assignment]
     call = await house.place(ring_timeout_s=20)
     cdr = await house.ended(call)
@@ -131,7 +131,7 @@ async def test_a_does_not_answer_in_time(house: House, behaviour: object) -> Non
 
 
 @pytest.mark.parametrize("behaviour", [rings(), rings(183, sdp=True), nothing])
-async def test_b_does_not_answer_in_time(house: House, behaviour: object) -> None:
+async def test_trunk_case_24_b_does_not_answer_in_time(house: House, behaviour: object) -> None:
     house.alice.on_invite = answers(1.0)
     house.bob.on_invite = behaviour  # type: ignore[assignment]
     call = await house.place(ring_timeout_s=20)

@@ -11,7 +11,7 @@ from tests.support.scripted_phone import Phone, answers, nothing, rejects, rings
 
 
 @pytest.mark.parametrize("ringing", [True, False])
-async def test_a_hangs_up_while_b_rings(house: House, ringing: bool) -> None:
+async def test_trunk_case_24_a_hangs_up_while_b_rings(house: House, ringing: bool) -> None:
     house.alice.on_invite = answers(1.0)
     house.bob.on_invite = rings() if ringing else nothing
     call = await house.place()
@@ -68,7 +68,7 @@ class CrossingPhone:
 @pytest.mark.parametrize("cancel_status", [200, 481])
 @pytest.mark.parametrize("answers_first", [True, False])
 @pytest.mark.parametrize("sdp", [True, False])
-async def test_the_200_that_crosses_the_cancel_is_acknowledged_and_ended(
+async def test_trunk_case_01_the_200_that_crosses_the_cancel_is_acknowledged_and_ended(
     house: House, cancel_status: int, answers_first: bool, sdp: bool
 ) -> None:
     CrossingPhone(house.bob, cancel_status, answers_first, sdp)
@@ -86,7 +86,7 @@ async def test_the_200_that_crosses_the_cancel_is_acknowledged_and_ended(
     assert house.recorder.paths == {}
 
 
-async def test_the_200_that_crosses_the_cancel_of_a_ring_timeout(house: House) -> None:
+async def test_trunk_case_01_the_200_that_crosses_the_cancel_of_a_ring_timeout(house: House) -> None:
     CrossingPhone(house.bob, 481, answers_first=True)
     house.alice.on_invite = answers(1.0)
     call = await house.place(ring_timeout_s=10)
@@ -95,7 +95,7 @@ async def test_the_200_that_crosses_the_cancel_of_a_ring_timeout(house: House) -
     assert house.bob.methods() == ["INVITE", "CANCEL", "ACK", "BYE"]
 
 
-async def test_a_hangs_up_before_b_has_said_anything_so_the_cancel_waits(house: House) -> None:
+async def test_trunk_case_02_a_hangs_up_before_b_has_said_anything_so_the_cancel_waits(house: House) -> None:
     house.alice.on_invite = answers(1.0)
     silent = house.bob
     silent.raw = lambda message, source: None

@@ -44,7 +44,7 @@ async def test_early_media_that_stops_ends_the_call_before_the_bridge(house: Hou
     assert house.bob.was_cancelled
 
 
-async def test_b_s_early_media_reaches_a_in_place_of_the_ringback(house: House) -> None:
+async def test_trunk_case_24_b_s_early_media_reaches_a_in_place_of_the_ringback(house: House) -> None:
     house.alice.on_invite = answers(1.0)
     house.bob.on_invite = rings(183, sdp=True)
     call = await house.place(ring_timeout_s=30)
@@ -150,7 +150,7 @@ async def test_early_media_that_cannot_be_used_is_only_ringing(house: House) -> 
     assert (cdr.status, cdr.legs[1].ringing_at is not None) == ("completed", True)
 
 
-async def test_a_200_without_sdp_takes_the_one_of_its_own_183(house: House) -> None:
+async def test_trunk_case_04_a_200_without_sdp_takes_the_one_of_its_own_183(house: House) -> None:
     house.alice.on_invite = answers(1.0)
 
     def behave(phone: Phone, _event: object) -> None:
@@ -270,7 +270,7 @@ async def test_trunk_case_07_an_offerless_re_invite_gets_our_full_offer_and_its_
     assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("completed", "normal", "b")
 
 
-async def test_early_media_from_several_to_tags_and_the_200_of_one(house: House) -> None:
+async def test_trunk_case_04_early_media_from_several_to_tags_and_the_200_of_one(house: House) -> None:
     call, bob = await raw_call(house)
     bob.respond(183, "one", port=42000)
     await house.run(0.5)
@@ -297,7 +297,7 @@ async def test_early_media_from_several_to_tags_and_the_200_of_one(house: House)
     assert bob.tags("BYE") == ["one"]
 
 
-async def test_the_answer_without_sdp_of_another_fork_than_the_early_media_s(house: House) -> None:
+async def test_trunk_case_04_the_answer_without_sdp_of_another_fork_than_the_early_media_s(house: House) -> None:
     call, bob = await raw_call(house)
     bob.respond(183, "one", port=42000)
     await house.run(0.5)
@@ -308,7 +308,9 @@ async def test_the_answer_without_sdp_of_another_fork_than_the_early_media_s(hou
     assert bob.tags("BYE") == ["two"]
 
 
-async def test_a_200_without_sdp_takes_the_one_of_its_own_dialog_though_a_later_fork_spoke(house: House) -> None:
+async def test_trunk_case_04_a_200_without_sdp_takes_the_one_of_its_own_dialog_though_a_later_fork_spoke(
+    house: House,
+) -> None:
     call, bob = await raw_call(house)
     bob.respond(183, "one", port=42000)
     await house.run(0.5)

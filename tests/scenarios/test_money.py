@@ -27,7 +27,7 @@ PULSE = 150
         (94, 120, 300),
     ],
 )
-async def test_the_price_is_by_whole_pulses_of_the_rounded_talk(
+async def test_trunk_case_17_the_price_is_by_whole_pulses_of_the_rounded_talk(
     house: House, talk_s: float, billed_s: int, price: int
 ) -> None:
     house.alice.on_invite = house.bob.on_invite = answers(1.0)

@@ -23,7 +23,7 @@ async def _after_crash(open_house: Any, house: House, orphans: tuple[RecoveredRe
     ("talk_s", "least_s", "most_s", "price"),
     [(0.0, 0, 0, 150), (30.0, 27, 30, 150), (58.0, 54, 58, 150), (70.0, 66, 70, 300)],
 )
-async def test_a_bridged_call_is_completed_and_charged_to_the_last_sign_of_life(
+async def test_trunk_case_17_a_bridged_call_is_completed_and_charged_to_the_last_sign_of_life(
     open_house: Any, talk_s: float, least_s: int, most_s: int, price: int
 ) -> None:
     house = await open_house()

@@ -262,7 +262,7 @@ async def test_the_second_signal_ends_it_at_once(relay: House, behaviour: Any) -
     assert (await relay.relayed(call)).hangup_cause == "system_restart"
 
 
-async def test_a_repeated_invite_makes_no_second_call(relay: House) -> None:
+async def test_near_miss_a_repeated_invite_makes_no_second_call(relay: House) -> None:
     relay.bob.on_invite = rings()
     call = await relay.arrive(DIALLED)
     invite = next(carried.content for carried in relay.network.carried if carried.first_line.startswith("INVITE"))

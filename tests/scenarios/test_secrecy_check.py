@@ -20,7 +20,7 @@ from tests.support.scripted_phone import ALICE, BOB, Persona, answers
         f"Via: SIP/2.0/UDP 192.0.2.1:{ALICE.sip.port}",
     ],
 )
-async def test_a_leak_is_found(house: House, leak: str) -> None:
+async def test_trunk_case_20_a_leak_is_found(house: House, leak: str) -> None:
     house.bob.received.append(request_from_peer("INFO", headers=f"X-Planted: {leak}"))
     with pytest.raises(AssertionError, match="was told"):
         house.check_secrecy()
@@ -52,7 +52,7 @@ async def test_a_number_in_the_log_is_found(house: House) -> None:
     house.log.lines.clear()
 
 
-async def test_each_party_gets_a_source_of_ours_in_rtp_and_rtcp(house: House) -> None:
+async def test_trunk_case_20_each_party_gets_a_source_of_ours_in_rtp_and_rtcp(house: House) -> None:
     call = await house.bridged()
     await house.run(20.0)
     house.bob.hang_up()

@@ -191,7 +191,7 @@ async def test_a_plain_answer_where_srtp_is_required_is_b_s_failure(open_house: 
     assert house.bob.received_rtp == []
 
 
-async def test_an_srtp_answer_to_a_plain_offer_is_b_s_failure(open_house: Any) -> None:
+async def test_near_miss_an_srtp_answer_to_a_plain_offer_is_b_s_failure(open_house: Any) -> None:
     house = await house_of(open_house)
     srtp = PhoneSrtp(house.bob)
     srtp.tag = 1

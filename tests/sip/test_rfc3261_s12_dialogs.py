@@ -24,7 +24,7 @@ def answered(bench: Bench, headers: str = "", contact: str = "<sip:gw@203.0.113.
     return usage, invite
 
 
-def test_loose_routes_are_reversed_and_the_target_stays_the_request_uri() -> None:
+def test_near_miss_loose_routes_are_reversed_and_the_target_stays_the_request_uri() -> None:
     bench = Bench()
     usage, _ = answered(bench, "Record-Route: <sip:203.0.113.2;lr>, <sip:203.0.113.1:5070;lr>")
     bye, destination = hang_up(bench, usage)
@@ -33,7 +33,7 @@ def test_loose_routes_are_reversed_and_the_target_stays_the_request_uri() -> Non
     assert destination == TransportAddress("udp", "203.0.113.1", 5070)
 
 
-def test_a_strict_route_becomes_the_request_uri_and_the_target_goes_last() -> None:
+def test_near_miss_a_strict_route_becomes_the_request_uri_and_the_target_goes_last() -> None:
     bench = Bench()
     usage, _ = answered(bench, "Record-Route: <sip:203.0.113.2;lr>\nRecord-Route: <sip:203.0.113.1>")
     bye, destination = hang_up(bench, usage)
@@ -67,6 +67,21 @@ def test_the_uas_keeps_the_route_set_in_order() -> None:
     assert (bye.from_tag, bye.to_tag) == (ok.to_tag, "peer")
 
 
+def test_near_miss_a_strict_route_of_a_call_of_the_peers() -> None:
+    """Section 12.2.1.1: the first route without lr takes the request URI, whoever called."""
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE", headers="Record-Route: <sip:203.0.113.1>, <sip:203.0.113.2;lr>"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))
+    bye, destination = hang_up(bench, event.usage)
+    assert bye.request_uri == "sip:203.0.113.1"
+    assert bye.headers.get_all("Route") == ["<sip:203.0.113.2;lr>", "<sip:gw@203.0.113.10:5060>"]
+    assert destination == TransportAddress("udp", "203.0.113.1", 5060)
+
+
 def test_the_2xx_replaces_the_route_set_of_the_provisional() -> None:
     bench = Bench()
     usage, invite = bench.call()
@@ -91,7 +106,7 @@ def test_a_contact_with_another_port_is_followed() -> None:
     assert hang_up(bench, usage)[1].port == 5099
 
 
-def test_contact_changes_in_a_reinvite() -> None:
+def test_near_miss_contact_changes_in_a_reinvite() -> None:
     bench = Bench()
     usage, invite = answered(bench)
     bench.receive(in_dialog_from_peer(invite, "INVITE", body="v=0", headers="Contact: <sip:moved@203.0.113.10:5080>"))
@@ -116,7 +131,7 @@ def test_a_refused_reinvite_changes_no_target() -> None:
     assert bye.request_uri == "sip:gw@203.0.113.10:5060"
 
 
-def test_a_cseq_lower_than_the_last_gets_500() -> None:
+def test_near_miss_a_cseq_lower_than_the_last_gets_500() -> None:
     bench = Bench()
     _, invite = answered(bench)
     bench.receive(in_dialog_from_peer(invite, "OPTIONS", cseq=10, branch="z9hG4bKa"))

@@ -164,7 +164,7 @@ def test_forks_have_a_limit() -> None:
     assert bench.user_agent.counters["forks refused"] == 23
 
 
-def test_18x_and_200_without_a_to_tag() -> None:
+def test_near_miss_18x_and_200_without_a_to_tag() -> None:
     bench = Bench()
     usage, invite = bench.call()
     bench.receive(answer_to(invite, 180))

@@ -27,17 +27,17 @@ def refused(octets: bytes) -> MalformedMessage:
     return caught.value
 
 
-def test_datagram_body_is_cut_at_content_length() -> None:
+def test_near_miss_content_length_too_short_on_udp_cuts_the_body() -> None:
     assert parse_message(sized(b"abcdef", 3)).body == b"abc"
     assert parse_message(sized(b"abcdef", " 0006 ")).body == b"abcdef"
 
 
-def test_datagram_without_content_length_is_body_to_its_end() -> None:
+def test_near_miss_content_length_missing_on_udp() -> None:
     assert parse_message(HEAD + b"\r\nabc\r\n").body == b"abc\r\n"
 
 
 @pytest.mark.parametrize("length", [4, 65_536, 10**30, -1, "", "x", "3 3", "3;x", "+3", "\u0663", "3.0"])
-def test_datagram_with_a_wrong_length_is_refused(length: object) -> None:
+def test_near_miss_content_length_too_long_on_udp_is_refused(length: object) -> None:
     error = refused(sized(b"abc", length))
     assert error.status == 400
     assert error.answerable
@@ -108,7 +108,7 @@ def test_acks_are_never_answered() -> None:
     assert not error.answerable
 
 
-def test_folding() -> None:
+def test_near_miss_folded_headers() -> None:
     message = parse_message(HEAD + b"Subject:\r\n  a\r\n\tb\r\n c\r\nTo: x\r\n\r\n")
     assert message.headers.get("Subject") == "a b c"
     assert message.headers.get("To") == "x"
@@ -210,6 +210,35 @@ def test_stream_that_cannot_be_cut_is_broken_for_good(octets: bytes) -> None:
     assert framer.broken
     assert framer.feed(sized(b"ok")) == []
     assert framer.idle
+
+
+def test_near_miss_content_length_missing_on_tcp_breaks_the_stream() -> None:
+    """Section 18.3: on a stream nothing else says where the body ends."""
+    framer = StreamFramer()
+    [error] = framer.feed(HEAD + b"\r\nabc" + sized(b"ok"))
+    assert isinstance(error, MalformedMessage)
+    assert (error.status, error.answerable, framer.broken) == (400, True, True)
+
+
+def test_near_miss_content_length_too_long_on_tcp_waits_for_the_rest() -> None:
+    """What follows is the body's until it is whole; a stream that stays in its middle is the connection's to time."""
+    framer = StreamFramer()
+    assert framer.feed(sized(b"abc", 10)) == []
+    assert not framer.idle
+    [message] = framer.feed(b"defghij" + sized(b"ok")[:5])
+    assert isinstance(message, Request)
+    assert message.body == b"abcdefghij"
+    assert not framer.broken
+
+
+def test_near_miss_content_length_too_short_on_tcp_leaves_a_rest_that_is_no_message() -> None:
+    framer = StreamFramer()
+    message, error = framer.feed(sized(b"abcdef\r\n\r\n", 3) + sized(b"ok"))
+    assert isinstance(message, Request)
+    assert message.body == b"abc"
+    assert isinstance(error, MalformedMessage)
+    assert not error.answerable
+    assert framer.broken
 
 
 @given(st.lists(st.binary(max_size=60), max_size=20))

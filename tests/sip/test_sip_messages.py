@@ -36,7 +36,7 @@ def invite() -> Request:
     return message
 
 
-def test_several_fields_and_several_values_on_a_line_are_the_same() -> None:
+def test_near_miss_several_values_on_one_line_are_as_several_fields() -> None:
     message = invite()
     assert [via.host for via in message.vias] == ["a", "b", "c"]
     assert message.via.host == "a"

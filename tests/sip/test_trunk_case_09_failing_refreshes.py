@@ -176,7 +176,7 @@ def test_trunk_case_09_a_call_that_ends_takes_its_timers_along(theirs: bool) -> 
     assert bench.advance(1000) == []
 
 
-def test_a_lost_bye_is_saved_by_the_session_timer() -> None:
+def test_near_miss_a_lost_bye_is_saved_by_the_session_timer() -> None:
     bench = Bench()
     usage, _ = called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
     # The peer hung up long ago; its BYE never came. It knows nothing of the dialog any more.

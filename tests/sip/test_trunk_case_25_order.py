@@ -51,7 +51,7 @@ def test_trunk_case_25_a_late_provisional_after_a_failure_does_nothing() -> None
 
 
 @pytest.mark.parametrize("status", [None, 180, 200, 486])
-def test_a_repeated_invite_makes_no_second_call(status: int | None) -> None:
+def test_near_miss_a_repeated_invite_makes_no_second_call(status: int | None) -> None:
     bench = Bench()
     invite = request_from_peer("INVITE", body="v=0")
     [last] = bench.receive(invite)

@@ -38,7 +38,7 @@ async def test_messages_are_cut_wherever_the_octets_are_split(host: str) -> None
 
 
 @on_both_loops
-async def test_many_pipelined_messages_come_in_order_a_chunk_at_a_time() -> None:
+async def test_trunk_case_25_many_pipelined_messages_come_in_order_a_chunk_at_a_time() -> None:
     async with stream_bed() as bed:
         peer = await bed.connect()
         content = b"".join(options(number) for number in range(1, 1001))

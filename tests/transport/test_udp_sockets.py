@@ -45,7 +45,7 @@ class Probe:
 
 @on_both_loops
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-async def test_datagrams_arrive_in_order_with_their_source(host: str) -> None:
+async def test_trunk_case_25_datagrams_arrive_in_order_with_their_source(host: str) -> None:
     loop = asyncio.get_running_loop()
     probe = Probe()
     one, other = await open_udp(host, 0, probe, loop), await open_udp(host, 0, probe, loop)
@@ -137,7 +137,9 @@ class FullSocket:
 
 
 @on_both_loops
-async def test_a_full_socket_keeps_the_order_and_drops_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_trunk_case_25_a_full_socket_keeps_the_order_and_drops_beyond_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(udp, "QUEUE_LIMIT", 5)
     loop = asyncio.get_running_loop()
     full = FullSocket(bind_udp("127.0.0.1", 0))
