@@ -50,7 +50,53 @@ PLAYED = {
     "B refreshes by UPDATE": "t1",
     "B tries and no more": "tn",
     "A plays and no more": "t1",
+    "the BYE of A crosses ours": "t1",
+    "the BYE of B crosses ours": "tn",
+    "200 of A crosses our CANCEL": "t1",
+    "B forks": "t1",
+    "A loses ACKs": "t1",
+    "A repeats itself": "tn",
+    "401 from A": "tn",
+    "401 from B, SHA-256": "t1",
+    "407 from A, SHA-256": "t1",
+    "A refreshes by re-INVITE": "t1",
+    "B refreshes by re-INVITE": "tn",
+    "A refreshes by UPDATE": "tn",
+    "A asks for longer sessions": "t1",
+    "B asks for longer sessions": "tn",
+    "B holds and resumes": "tn",
+    "A updates": "t1",
+    "B asks for an offer": "t1",
+    "A moves": "tn",
+    "B asks for fax": "tn",
+    "reliable 183 of A": "tn",
+    "early media of A": "tn",
+    "A without SDP": "tn",
+    "A with broken SDP": "t1",
+    "B with broken SDP": "tn",
+    "B with SRTP unasked": "t1",
+    "A redirects": "t1",
+    "B redirects": "tn",
+    "A asks to be left alone": "tn",
+    "B asks to be left alone": "t1",
+    "A tries and no more": "t1",
+    "B plays and no more": "tn",
+    "A without 180": "t1",
+    "A does not answer": "tn",
+    "A fails": "t1",
+    "B rejects": "tn",
+    "B unavailable": "t1",
+    "A unknown": "tn",
+    "B rings and times out": "t1",
+    "A times out": "tn",
+    "hung up over REST while B rings": "t1",
+    "hung up over REST while A rings": "tn",
+    "SRTP of B, optional": "t1",
+    "SRTP of A, required": "tn",
+    "A busy everywhere": "t1",
+    "B busy everywhere": "tn",
 }
+AT_ONCE = 24
 OVER_TCP = tuple((case, PLAYED[case.name]) for case in CASES if case.name in PLAYED)
 
 
@@ -82,9 +128,13 @@ async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     request.addfinalizer(lease.close)
     first = lease.first
     spare = first + 4 * len(OVER_TCP)
-    legs = [port for start in range(first, spare, 4) for port in (start, start + 1)]
-    profile = {"auth_username": USERNAME, "auth_password": PASSWORD}
-    trunks = [trunk(f"leg-{port}", port, **profile) for port in (*legs, spare)]
+    credentials = {"auth_username": USERNAME, "auth_password": PASSWORD}
+    trunks = [
+        trunk(f"leg-{port}", port, srtp=srtp, session_timer_s=case.session_timer_s, **credentials)
+        for index, (case, _) in enumerate(OVER_TCP)
+        for port, srtp in ((first + 4 * index, case.srtp_a), (first + 4 * index + 1, case.srtp_b))
+    ]
+    trunks.append(trunk(f"leg-{spare}", spare, **credentials))
     for each in trunks:
         each["uri"] = f"{each['uri']};transport=tcp"
     trunks[-1]["options_interval_s"] = 1
@@ -92,7 +142,13 @@ async def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     sections = {"sip": {"listen": [f"tcp://127.0.0.1:{listener}"]}}
     async with service_under_test(folder / "service", trunks, sections=sections) as service:
         bench = TcpBench(service, first, listener, folder)
-        await asyncio.gather(*(bench.play(index, case, transport) for index, (case, transport) in enumerate(OVER_TCP)))
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def play(index: int, case: Case, transport: str) -> None:
+            async with places:
+                await bench.play(index, case, transport)
+
+        await asyncio.gather(*(play(index, case, transport) for index, (case, transport) in enumerate(OVER_TCP)))
         yield bench
 
 
