@@ -9,9 +9,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from storage.records import CallFilter, CallRecord, DeliveryOutcome, WebhookEvent
+from storage.records import CallFilter, CallRecord, Delivery, DeliveryOutcome, WebhookEvent
 from storage.store import Store
-from storage.units import UnitOfWork
+from storage.units import Reader, UnitOfWork
 from tests.support.stored import NUMBER, ORG, a_call, an_endpoint, an_event, an_organisation, completed
 
 READS = 500
@@ -46,6 +46,19 @@ def settle(call: CallRecord) -> Callable[[UnitOfWork], None]:
     return work
 
 
+def finish(delivery: Delivery) -> Callable[[UnitOfWork], bool]:
+    outcome = DeliveryOutcome(delivery.delivery_id, delivery.attempt, 10**6, True, None, 200)
+    return lambda unit: unit.outbox.finish(outcome)
+
+
+def ask(call: CallRecord) -> Callable[[Reader], CallRecord | None]:
+    return lambda reader: reader.call(ORG, call.call_id)
+
+
+def beat(at: int) -> Callable[[UnitOfWork], None]:
+    return lambda unit: unit.calls.heartbeat(at)
+
+
 async def cpu_us(works: Iterable[Awaitable[Any]], count: int) -> float:
     """CPU microseconds of the whole process for each of `count` works done together."""
     started = time.process_time()
@@ -58,16 +71,7 @@ async def deliver(store: Store, count: int) -> float:
     started = time.process_time()
     for _ in range(-(-count // 64)):
         claimed = await store.run(lambda unit: unit.outbox.claim_due(10**6, 64, per_endpoint=64))
-        await asyncio.gather(
-            *(
-                store.run(
-                    lambda unit, delivery=delivery: unit.outbox.finish(
-                        DeliveryOutcome(delivery.delivery_id, delivery.attempt, 10**6, True, None, 200)
-                    )
-                )
-                for delivery in claimed
-            )
-        )
+        await asyncio.gather(*(store.run(finish(delivery)) for delivery in claimed))
     return (time.process_time() - started) / count * 1e6
 
 
@@ -89,9 +93,7 @@ async def measure_file(url: str, calls: int) -> dict[str, float]:
         (store.read(lambda reader: reader.calls(ORG, CallFilter(), 1, 20)) for _ in range(50)), 50
     )
     asked = records[:READS]
-    figures["call_us"] = await cpu_us(
-        (store.read(lambda reader, call=call: reader.call(ORG, call.call_id)) for call in asked), len(asked)
-    )
+    figures["call_us"] = await cpu_us((store.read(ask(call)) for call in asked), len(asked))
     batches = store.counters()
     figures["units_per_commit"] = batches["units_run"] / batches["units_batches"]
     await store.close()
@@ -102,7 +104,7 @@ async def alone(store: Store, count: int) -> float:
     """CPU microseconds of a small unit that has its commit to itself, the crossing to the thread included."""
     started = time.process_time()
     for at in range(count):
-        await store.run(lambda unit, at=at: unit.calls.heartbeat(at))
+        await store.run(beat(at))
     return (time.process_time() - started) / count * 1e6
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -5,9 +6,14 @@ import pytest
 from storage.errors import IllegalState, UnknownRecord
 from storage.records import ApiKey, Organisation, Scope, Tariff, TrunkSighting, WebhookEvent
 from storage.store import Store
+from storage.units import UnitOfWork
 from tests.support.stored import ORG, an_endpoint, an_organisation
 
 KEY = ApiKey("key-1", ORG, "shop", "a" * 64, "vp_12345678", frozenset(Scope), 5)
+
+
+def using(key_id: str, at: int) -> Callable[[UnitOfWork], bool]:
+    return lambda unit: unit.accounts.touch_key(key_id, at)
 
 
 async def test_an_organisation_keeps_its_terms(store: Store) -> None:
@@ -30,7 +36,12 @@ async def test_a_key_is_found_by_its_hash_alone(funded: Store) -> None:
         allowed_networks=("10.0.0.0/8", "2001:db8::/32"),
         rate_limit_per_minute=7,
     )
-    await funded.run(lambda unit: (unit.accounts.add_key(KEY), unit.accounts.add_key(odd)))
+
+    def both(unit: UnitOfWork) -> None:
+        unit.accounts.add_key(KEY)
+        unit.accounts.add_key(odd)
+
+    await funded.run(both)
     assert await funded.read(lambda reader: reader.key_by_sha256("b" * 64)) == odd
     assert await funded.read(lambda reader: reader.key_by_sha256("c" * 64)) is None
     assert await funded.read(lambda reader: reader.keys(ORG)) == [odd, KEY]
@@ -61,7 +72,7 @@ async def test_the_first_revocation_stands(funded: Store) -> None:
 async def test_use_is_noted_once_a_minute(funded: Store) -> None:
     await funded.run(lambda unit: unit.accounts.add_key(KEY))
     times = (1_000, 60_999, 61_000, 61_001, 121_000)
-    noted = [await funded.run(lambda unit, at=at: unit.accounts.touch_key("key-1", at)) for at in times]
+    noted = [await funded.run(using("key-1", at)) for at in times]
     assert noted == [True, False, True, False, True]
     (found,) = await funded.read(lambda reader: reader.keys(ORG))
     assert found.last_used_at == 121_000
@@ -72,7 +83,12 @@ async def test_an_endpoint_keeps_its_filter_and_secrets(funded: Store) -> None:
         an_endpoint("hook-2", events=frozenset({WebhookEvent.COMPLETED, WebhookEvent.FAILED})), secrets=("new", "old")
     )
     silent = an_endpoint("hook-3", events=frozenset())
-    await funded.run(lambda unit: (unit.accounts.add_endpoint(picky), unit.accounts.add_endpoint(silent)))
+
+    def both(unit: UnitOfWork) -> None:
+        unit.accounts.add_endpoint(picky)
+        unit.accounts.add_endpoint(silent)
+
+    await funded.run(both)
     assert await funded.read(lambda reader: reader.endpoints(ORG)) == [an_endpoint(), picky, silent]
     await funded.run(lambda unit: unit.accounts.set_endpoint_secrets("hook-2", ("newest",)))
     found = await funded.read(lambda reader: reader.endpoint(ORG, "hook-2"))

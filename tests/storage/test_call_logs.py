@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,17 +11,29 @@ from storage.records import CallFilter, CallRecord, CallStatus
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.sqlite_rows import bare_database
-from tests.support.stored import ORG, PARTY_A, PARTY_B, a_call, an_organisation, completed, failed
+from tests.support.stored import ORG, PARTY_A, PARTY_B, a_call, an_organisation, completed, failed, saving
 
 EVERYTHING = CallFilter()
+
+
+def filing(record: CallRecord) -> Callable[[UnitOfWork], bool]:
+    return lambda unit: unit.cdrs.add(record)
+
+
+def pairing(party_a: str, party_b: str, at: int) -> Callable[[UnitOfWork], tuple[str, str]]:
+    return lambda unit: unit.numbers.choose(ORG, party_a, party_b, [("t", "n")], at)
+
+
+async def found(store: Store, call_id: str) -> CallRecord | None:
+    return await store.read(lambda reader: reader.call(ORG, call_id))
 
 
 async def save(store: Store, *records: CallRecord) -> None:
     for record in records:
         if record.status in {CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER}:
-            await store.run(lambda unit, record=record: unit.cdrs.add(record))
+            await store.run(filing(record))
         else:
-            await store.run(lambda unit, record=record: unit.calls.save(record))
+            await store.run(saving(record))
 
 
 async def page(
@@ -89,7 +102,7 @@ async def test_another_organisations_calls_are_not_there(funded: Store) -> None:
     for wanted in (EVERYTHING, CallFilter(party=PARTY_A), CallFilter(reference="r")):
         assert await page(funded, wanted) == ([], 0)
     for call_id in ("live", "done", "missing"):
-        assert await funded.read(lambda reader, call_id=call_id: reader.call(ORG, call_id)) is None
+        assert await found(funded, call_id) is None
     live = await funded.read(lambda reader: reader.call("org-2", "live"))
     assert live == a_call("live", org_id="org-2")
     assert await funded.read(lambda reader: reader.events(ORG, "live")) == []
@@ -110,6 +123,7 @@ async def test_the_operator_sees_live_calls_before_those_that_ended_last(funded:
     assert [record.call_id for record in await funded.read(lambda reader: reader.newest_calls(1))] == ["l2"]
 
 
+Row = tuple[str, int, str | None, tuple[str, str], str]  # kind, time, reference, parties, organisation
 CALLS = st.lists(
     st.tuples(
         st.sampled_from(["live", "completed", "failed"]),
@@ -145,7 +159,7 @@ def meets(record: CallRecord, wanted: CallFilter) -> bool:
 @settings(max_examples=120, deadline=None)
 @given(CALLS, FILTERS, st.integers(1, 4), st.integers(1, 5))
 def test_a_page_is_what_sorting_and_slicing_gives(
-    rows: list[tuple], wanted: CallFilter, number: int, per_page: int
+    rows: list[Row], wanted: CallFilter, number: int, per_page: int
 ) -> None:
     records = []
     with bare_database() as connection:
@@ -192,9 +206,7 @@ async def test_totals_of_a_period_both_ends_included(funded: Store) -> None:
         a_call("x2", org_id="org-2", created_at=200),
     )
     for at, parties in ((100, (PARTY_A, PARTY_B)), (250, (PARTY_B, PARTY_A)), (400, (PARTY_A, "another"))):
-        await funded.run(
-            lambda unit, at=at, parties=parties: unit.numbers.choose(ORG, *parties, [("t", "n")], at),
-        )
+        await funded.run(pairing(*parties, at))
 
     async def stats(start: int | None, end: int | None) -> tuple[int, ...]:
         found = await funded.read(lambda reader: reader.stats(ORG, start, end))

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from storage.records import CallStatus
 from storage.store import Store
-from tests.support.stored import ORG, a_call, an_organisation, completed, failed
+from tests.support.stored import ORG, a_call, an_organisation, completed, failed, saving
 
 
 async def test_a_call_is_written_and_rewritten(funded: Store) -> None:
@@ -28,7 +28,7 @@ async def test_live_calls_are_counted_and_listed_oldest_first(funded: Store) -> 
     await funded.run(lambda unit: unit.accounts.create_organisation(an_organisation("org-2")))
     for number, org_id in enumerate([ORG, "org-2", ORG]):
         call = a_call(f"call-{number}", org_id=org_id, created_at=50 - number)
-        await funded.run(lambda unit, call=call: unit.calls.save(call))
+        await funded.run(saving(call))
     assert await funded.run(lambda unit: (unit.calls.count_live(), unit.calls.count_live(ORG))) == (3, 2)
     assert [call.call_id for call in await funded.read(lambda reader: reader.live_calls())] == [
         "call-2",

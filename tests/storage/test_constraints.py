@@ -8,7 +8,7 @@ import pytest
 
 from storage.codec import call_row
 from storage.queries import Queries, load_statements
-from storage.records import CallStatus, WebhookEvent
+from storage.records import CallRecord, CallStatus, WebhookEvent
 from storage.units import UnitOfWork
 from tests.support.sqlite_rows import bare_database
 from tests.support.stored import ORG, PARTY_A, a_call, an_endpoint, an_event, an_organisation, completed, failed
@@ -154,7 +154,7 @@ def test_a_live_call_has_no_terminal_status(database: sqlite3.Connection, unit: 
         replace(failed(a_call("call-2")), org_id="nobody"),
     ],
 )
-def test_a_cdr_is_whole_and_of_one_piece(database: sqlite3.Connection, unit: UnitOfWork, record) -> None:
+def test_a_cdr_is_whole_and_of_one_piece(database: sqlite3.Connection, unit: UnitOfWork, record: CallRecord) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         unit.cdrs.add(record)
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import resource
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 async def limit_pages(store: Store, spare: int | None) -> None:
     """Let the database grow by `spare` pages more; None: as it likes."""
 
-    def pragma(connection) -> None:
+    def pragma(connection: sqlite3.Connection) -> None:
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         limit = 2**30 if spare is None else pages + spare
         connection.execute(f"PRAGMA max_page_count = {limit}")
@@ -32,8 +34,12 @@ def bulky(unit: UnitOfWork) -> None:
         unit.outbox.add(an_event(a_call(f"bulk-{number}")))
 
 
-def telling(call_id: str):
-    return lambda unit: (unit.calls.save(a_call(call_id)), unit.outbox.add(an_event(a_call(call_id))))
+def telling(call_id: str) -> Callable[[UnitOfWork], None]:
+    def work(unit: UnitOfWork) -> None:
+        unit.calls.save(a_call(call_id))
+        unit.outbox.add(an_event(a_call(call_id)))
+
+    return work
 
 
 @pytest.mark.parametrize("where", ["memory", "file"])

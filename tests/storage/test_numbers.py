@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -108,6 +109,7 @@ async def test_the_same_parties_of_another_organisation_are_another_pair(funded:
     assert other == TWO
 
 
+Step = tuple[Literal["pair"], str, str, set[str]] | tuple[Literal["call"], str, str] | tuple[Literal["end"], str]
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("pair"), st.sampled_from("abcd"), st.sampled_from("wxyz"), st.sets(st.sampled_from("123"))),
@@ -120,7 +122,7 @@ STEPS = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(STEPS)
-def test_use_is_always_what_counting_the_rows_gives(steps: list[tuple]) -> None:
+def test_use_is_always_what_counting_the_rows_gives(steps: list[Step]) -> None:
     with bare_database() as connection:
         unit = UnitOfWork(Queries(connection, load_statements()))
         unit.accounts.create_organisation(an_organisation())

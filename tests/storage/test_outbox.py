@@ -5,7 +5,8 @@ import pytest
 from storage.errors import IllegalState, UnknownRecord
 from storage.records import CallRecord, Delivery, DeliveryOutcome, DeliveryState, WebhookEvent
 from storage.store import Store
-from tests.support.stored import ORG, a_call, an_endpoint, an_event, an_organisation, completed
+from storage.units import UnitOfWork
+from tests.support.stored import ORG, a_call, adding, an_endpoint, an_event, an_organisation, completed
 
 STEPS = (WebhookEvent.INITIATED, WebhookEvent.RINGING, WebhookEvent.ANSWERED, WebhookEvent.BRIDGED)
 
@@ -13,7 +14,7 @@ STEPS = (WebhookEvent.INITIATED, WebhookEvent.RINGING, WebhookEvent.ANSWERED, We
 async def tell(store: Store, call: CallRecord, *sequences: int, at: int = 100) -> None:
     for sequence in sequences:
         event = an_event(call, sequence, STEPS[(sequence - 1) % 4], at=at)
-        await store.run(lambda unit, event=event: unit.outbox.add(event))
+        await store.run(adding(event))
 
 
 async def claim(store: Store, now: int, limit: int = 100, **limits: int) -> list[Delivery]:
@@ -21,9 +22,28 @@ async def claim(store: Store, now: int, limit: int = 100, **limits: int) -> list
 
 
 async def finish(
-    store: Store, delivery: Delivery, at: int, *, delivered: bool = True, again_at: int | None = None, **more
+    store: Store,
+    delivery: Delivery,
+    at: int,
+    *,
+    delivered: bool = True,
+    again_at: int | None = None,
+    http_status: int | None = None,
+    error: str | None = None,
+    duration_ms: int = 0,
+    disable_endpoint: bool = False,
 ) -> bool:
-    outcome = DeliveryOutcome(delivery.delivery_id, delivery.attempt, at, delivered, again_at, **more)
+    outcome = DeliveryOutcome(
+        delivery.delivery_id,
+        delivery.attempt,
+        at,
+        delivered,
+        again_at,
+        http_status,
+        error,
+        duration_ms,
+        disable_endpoint,
+    )
     return await store.run(lambda unit: unit.outbox.finish(outcome))
 
 
@@ -35,8 +55,14 @@ def told(deliveries: list[Delivery]) -> list[tuple[str, str, int, int]]:
     return sorted((d.endpoint.webhook_id, d.event.call_id, d.event.sequence, d.attempt) for d in deliveries)
 
 
-async def add_endpoint(store: Store, webhook_id: str, **more) -> None:
-    await store.run(lambda unit: unit.accounts.add_endpoint(an_endpoint(webhook_id, **more)))
+async def replay(store: Store, delivery: Delivery, at: int) -> None:
+    await store.run(lambda unit: unit.outbox.replay(delivery.delivery_id, at))
+
+
+async def add_endpoint(
+    store: Store, webhook_id: str, *, org_id: str = ORG, events: frozenset[WebhookEvent] = frozenset(WebhookEvent)
+) -> None:
+    await store.run(lambda unit: unit.accounts.add_endpoint(an_endpoint(webhook_id, org_id=org_id, events=events)))
 
 
 async def test_an_event_goes_to_each_endpoint_that_wants_it(funded: Store) -> None:
@@ -70,7 +96,7 @@ async def test_an_event_nobody_wants_is_kept_all_the_same(store: Store) -> None:
 
 
 async def test_an_event_leaves_in_the_unit_of_its_fact_or_not_at_all(funded: Store) -> None:
-    def half(unit) -> None:
+    def half(unit: UnitOfWork) -> None:
         unit.calls.save(a_call())
         unit.outbox.add(an_event(a_call()))
         unit.outbox.add(an_event(a_call()))
@@ -255,7 +281,7 @@ async def test_a_replay_waits_behind_an_earlier_one_that_is_ready(funded: Store)
         ended += claimed
         await finish(funded, claimed[0], 100)
     for delivery in ended:
-        await funded.run(lambda unit, delivery=delivery: unit.outbox.replay(delivery.delivery_id, 200))
+        await replay(funded, delivery, 200)
     for sequence in (1, 2):
         (delivery,) = await claim(funded, 200)
         assert delivery.event.sequence == sequence

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -5,10 +6,23 @@ import pytest
 from storage.errors import IllegalState, UnknownRecord
 from storage.records import IdempotentReply, Recording
 from storage.store import Store
+from storage.units import UnitOfWork
 from tests.support.stored import ORG, an_organisation
 
 RECORDING = Recording("call-1", ORG, "2024/01/02/abcdef01.wav", None, 94_000, 3, 100)
 REPLY = IdempotentReply(ORG, "key", "f" * 64, "call-1", "req-1", 100)
+
+
+def keeping(recording: Recording) -> Callable[[UnitOfWork], bool]:
+    return lambda unit: unit.recordings.add(recording)
+
+
+def replying(reply: IdempotentReply) -> Callable[[UnitOfWork], None]:
+    return lambda unit: unit.idempotency.put(reply)
+
+
+def asking(idempotency_key: str) -> Callable[[UnitOfWork], IdempotentReply | None]:
+    return lambda unit: unit.idempotency.get(ORG, idempotency_key)
 
 
 async def test_a_recording_is_noted_once(funded: Store) -> None:
@@ -34,7 +48,7 @@ async def test_a_recording_of_another_organisation_is_not_there(funded: Store) -
 async def test_recordings_wait_for_their_mp3_oldest_first(funded: Store) -> None:
     for number in (3, 1, 2):
         row = replace(RECORDING, call_id=f"call-{number}", wav_path=f"{number}.wav", created_at=number)
-        await funded.run(lambda unit, row=row: unit.recordings.add(row))
+        await funded.run(keeping(row))
     waiting = await funded.read(lambda reader: reader.recordings_without_mp3(2))
     assert [row.call_id for row in waiting] == ["call-1", "call-2"]
     await funded.run(lambda unit: unit.recordings.set_mp3("call-1", "1.mp3"))
@@ -74,9 +88,9 @@ async def test_a_reply_is_given_again_to_its_organisation_only(funded: Store) ->
 async def test_replies_expire_oldest_first_a_bounded_number_at_once(funded: Store) -> None:
     for at in (30, 10, 20, 40):
         reply = replace(REPLY, idempotency_key=f"key-{at}", created_at=at)
-        await funded.run(lambda unit, reply=reply: unit.idempotency.put(reply))
+        await funded.run(replying(reply))
     assert await funded.run(lambda unit: unit.idempotency.expire(40, limit=2)) == 2
-    left = [await funded.run(lambda unit, at=at: unit.idempotency.get(ORG, f"key-{at}")) for at in (10, 20, 30, 40)]
+    left = [await funded.run(asking(f"key-{at}")) for at in (10, 20, 30, 40)]
     assert [reply.created_at if reply else None for reply in left] == [None, None, 30, 40]
     assert await funded.run(lambda unit: unit.idempotency.expire(40)) == 1
     assert await funded.run(lambda unit: unit.idempotency.expire(40)) == 0

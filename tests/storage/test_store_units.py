@@ -3,18 +3,20 @@
 import asyncio
 import sqlite3
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from storage.errors import DatabaseUnusable, IllegalState, StoreUnavailable, UnknownRecord
+from storage.records import Wallet
 from storage.sqlite import Lane, run_units
 from storage.store import MAX_WAITING_UNITS, UNITS_PER_COMMIT, Store, database_path
 from storage.units import UnitOfWork
 from tests.support.stored import ORG, a_call, an_event, an_organisation
 
 
-def creating(org_id: str):
+def creating(org_id: str) -> Callable[[UnitOfWork], None]:
     return lambda unit: unit.accounts.create_organisation(an_organisation(org_id))
 
 
@@ -52,7 +54,7 @@ async def test_a_refused_constraint_is_an_illegal_state_and_undoes_its_unit(stor
 async def test_works_run_in_the_order_of_submission_whatever_fails(store: Store) -> None:
     seen: list[int] = []
 
-    def noting(number: int):
+    def noting(number: int) -> Callable[[UnitOfWork], None]:
         def work(unit: UnitOfWork) -> None:
             seen.append(number)
             if number % 7 == 0:
@@ -133,6 +135,7 @@ async def test_a_failing_read_harms_no_other(store: Store) -> None:
         return_exceptions=True,
     )
     assert isinstance(outcomes[0], UnknownRecord)
+    assert isinstance(outcomes[1], Wallet)
     assert outcomes[1].balance_paise == 0
 
 
@@ -212,9 +215,13 @@ async def test_many_may_create_the_same_database_at_once(url: str) -> None:
 
 
 async def test_what_was_committed_is_there_when_opened_again(url: str) -> None:
+    def both(unit: UnitOfWork) -> None:
+        unit.calls.save(a_call())
+        unit.outbox.add(an_event(a_call()))
+
     store = await Store.open(url)
     await store.run(creating(ORG))
-    await store.run(lambda unit: (unit.calls.save(a_call()), unit.outbox.add(an_event(a_call()))))
+    await store.run(both)
     await store.close()
     again = await Store.open(url)
     assert await again.read(lambda reader: reader.live_calls()) == [a_call()]
