@@ -72,7 +72,7 @@ class MediaEngine:
         clock: Callable[[], float],
         on_event: Callable[[MediaEvent], None],
         recorder: BridgeRecorder | None,
-        poster: Callable[[Callable[[], None]], None],
+        poster: Callable[[Callable[[], None]], object],
         path: PacketPath | None = None,
         soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:

@@ -106,7 +106,7 @@ class PythonPacketPath:
         self,
         clock: Callable[[], float],
         deliver: Callable[[MediaEvent], None],
-        poster: Callable[[Callable[[], None]], None],
+        poster: Callable[[Callable[[], None]], object],
         commands_max: int = COMMANDS_MAX,
         soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:

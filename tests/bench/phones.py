@@ -241,7 +241,7 @@ def _bound(port: int) -> socket.socket:
 
 def _arrivals(listener: socket.socket) -> list[tuple[bytes, Address, float]]:
     """What has come, each with the kernel's time."""
-    found = []
+    found: list[tuple[bytes, Address, float]] = []
     while True:
         try:
             content, ancillary, _, source = listener.recvmsg(65_535, 64)

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import IO
 
 from b2bua.tokens import SystemTokens
-from media.engine import LegProfile, MediaEngine, MediaSettings
+from media.engine import MediaEngine, MediaSettings
+from media.leg import LegProfile
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parent.parent

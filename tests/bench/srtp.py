@@ -74,7 +74,7 @@ def _party(bed: RelayBed, leg: str, suite: Suite | None) -> Party:
     return party
 
 
-def _nowhere(_target: Address, _exclusive: bool) -> Send:
+def _nowhere(target: Address, exclusive: bool) -> Send:
     def send(_packet: Packet) -> None:
         """It is not sent."""
 

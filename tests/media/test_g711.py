@@ -39,7 +39,7 @@ def test_every_code_survives_decoding_and_encoding() -> None:
 
 
 @pytest.mark.parametrize("law", [(linear_to_alaw, alaw_to_linear), (linear_to_ulaw, ulaw_to_linear)])
-def test_quantisation_error_is_within_half_a_step(law: tuple) -> None:
+def test_quantisation_error_is_within_half_a_step(law: tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]) -> None:
     encode, decode = law
     samples = list(range(-32768, 32768, 7))
     for sample, back in zip(samples, decode(encode(samples)), strict=True):

@@ -12,9 +12,10 @@ import pytest
 
 from b2bua.tokens import SystemTokens
 from media.codecs.g711 import ALAW_TO_ULAW
-from media.engine import LegProfile, MediaEngine, MediaSettings
+from media.engine import MediaEngine, MediaSettings
 from media.errors import MediaOverloaded, PortsExhausted, UnknownLeg, UnusableSdp
 from media.events import DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished
+from media.leg import LegProfile
 from media.packet_path.python_path import PythonPacketPath
 from media.rtp.dtmf import event_payloads
 from media.rtp.packet import RtpPacket, parse_packet

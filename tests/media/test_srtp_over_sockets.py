@@ -9,8 +9,9 @@ from contextlib import ExitStack
 import pytest
 
 from b2bua.tokens import SystemTokens
-from media.engine import LegProfile, MediaEngine, MediaSettings
+from media.engine import MediaEngine, MediaSettings
 from media.events import MediaEvent, MediaStarted
+from media.leg import LegProfile
 from media.rtp.packet import RtpPacket, parse_packet
 from media.rtp.rtcp import Report, ReportBlock, build_report
 from media.rtp.srtp import AES_CM_128_HMAC_SHA1_80
