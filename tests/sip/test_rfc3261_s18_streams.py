@@ -76,10 +76,10 @@ def as_response(outgoing: Outgoing) -> Response:
     return message
 
 
-def invite_from_peer(contact: str, **changes: str) -> bytes:
-    return request_from_peer("INVITE", headers=f"Contact: <{contact}>", body=OFFER.decode(), **changes).replace(
-        b"SIP/2.0/UDP", b"SIP/2.0/TCP"
-    )
+def invite_from_peer(contact: str, call_id: str = "peer-call-1", branch: str = "z9hG4bKpeer1") -> bytes:
+    headers = f"Contact: <{contact}>"
+    invite = request_from_peer("INVITE", call_id=call_id, branch=branch, headers=headers, body=OFFER.decode())
+    return invite.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP")
 
 
 @pytest.mark.parametrize(

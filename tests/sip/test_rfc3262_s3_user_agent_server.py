@@ -107,7 +107,7 @@ def test_it_is_sent_again_from_t1_doubling_without_a_limit_and_the_call_refused_
     sent = arrival.bench.advance(33)
     assert [at for at, message in sent if message == ringing] == RESENT_AT
     refused = [(at, message.status) for at, message in sent if message != ringing and isinstance(message, Response)]
-    assert refused[0] == (32, 504)
+    assert refused[0] == (32.0, 504)
     assert arrival.events() == [IncomingCancelled(arrival.usage, "no_prack")]
     arrival.end()
 

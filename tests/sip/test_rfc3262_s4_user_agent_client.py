@@ -93,22 +93,22 @@ def test_the_contact_of_a_later_reliable_1xx_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "response",
+    ("headers", "to_tag"),
     [
-        {"headers": "RSeq: 1"},
-        {"headers": "Require: 100rel"},
-        {"headers": "Require: 100rel\nRSeq: 0"},
-        {"headers": "Require: 100rel\nRSeq: soon"},
-        {"headers": "Require: 100rel\nRSeq: 4294967296"},
-        {"headers": "Require: @@@\nRSeq: 1"},
-        {"headers": "Require: 100rel\nRSeq: 1", "to_tag": None},
+        ("RSeq: 1", "peer"),
+        ("Require: 100rel", "peer"),
+        ("Require: 100rel\nRSeq: 0", "peer"),
+        ("Require: 100rel\nRSeq: soon", "peer"),
+        ("Require: 100rel\nRSeq: 4294967296", "peer"),
+        ("Require: @@@\nRSeq: 1", "peer"),
+        ("Require: 100rel\nRSeq: 1", None),
     ],
 )
-def test_any_other_provisional_is_an_unreliable_one(response: dict[str, str]) -> None:
+def test_any_other_provisional_is_an_unreliable_one(headers: str, to_tag: str | None) -> None:
     bench = Bench()
     _, invite = bench.call()
     for _ in range(2):
-        assert bench.receive(answer_to(invite, 180, **{"to_tag": "peer", **response})) == []  # type: ignore[arg-type]
+        assert bench.receive(answer_to(invite, 180, to_tag=to_tag, headers=headers)) == []
     assert [event.reliable for event in bench.events() if isinstance(event, Provisional)] == [False, False]
 
 

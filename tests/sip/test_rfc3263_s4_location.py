@@ -158,12 +158,12 @@ def test_a_port_or_address_asks_neither_naptr_nor_srv() -> None:
     ],
 )
 def test_services_that_are_not_ours_are_discarded(record: Record) -> None:
-    zone = {**EXAMPLE, ("example.com", "NAPTR"): [record, *EXAMPLE["example.com", "NAPTR"]]}
+    zone: Zone = {**EXAMPLE, ("example.com", "NAPTR"): [record, *EXAMPLE["example.com", "NAPTR"]]}
     assert walk("sip:example.com", zone) == walk("sip:example.com")
 
 
 def test_preference_decides_between_equal_orders_and_case_means_nothing() -> None:
-    zone = {
+    zone: Zone = {
         **EXAMPLE,
         ("example.com", "NAPTR"): [
             Naptr(1, 20, "S", "sip+d2t", "_SIP._tcp.example.com."),
@@ -177,7 +177,7 @@ def test_preference_decides_between_equal_orders_and_case_means_nothing() -> Non
 
 
 def test_lower_priority_is_tried_first_however_light() -> None:
-    zone = {
+    zone: Zone = {
         ("_sip._udp.h.example", "SRV"): [Srv(20, 60_000, 5060, "b.h.example"), Srv(10, 0, 5060, "a.h.example")],
         ("a.h.example", "A"): ["192.0.2.1"],
         ("b.h.example", "A"): ["192.0.2.2"],
@@ -212,7 +212,7 @@ def test_all_of_weight_zero_are_tried() -> None:
 
 
 def test_a_service_that_is_decidedly_not_offered_has_no_fallback() -> None:
-    zone = {("_sip._udp.h.example", "SRV"): [Srv(0, 0, 0, "")], ("h.example", "A"): ["192.0.2.1"]}
+    zone: Zone = {("_sip._udp.h.example", "SRV"): [Srv(0, 0, 0, "")], ("h.example", "A"): ["192.0.2.1"]}
     assert walk("sip:h.example", zone, (UDP,))[0] == []
 
 
@@ -223,13 +223,13 @@ def test_a_service_that_is_decidedly_not_offered_has_no_fallback() -> None:
     "address", ["0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "not an address", "192.0.2.1\r\n", ""]
 )
 def test_addresses_that_are_no_host_s_are_not_called(address: str) -> None:
-    zone = {("h.example", "A"): [address, "192.0.2.1"]}
+    zone: Zone = {("h.example", "A"): [address, "192.0.2.1"]}
     assert walk("sip:h.example:5060", zone, (UDP,))[0] == ["udp:192.0.2.1:5060"]
 
 
 @pytest.mark.parametrize("target", ["", ".", "a..b", "a b.example", "x" * 64 + ".example", "y." * 200, "h\x00.example"])
 def test_srv_targets_that_are_no_names_are_not_asked_for(target: str) -> None:
-    zone = {
+    zone: Zone = {
         ("_sip._udp.h.example", "SRV"): [Srv(0, 0, 5060, target), Srv(1, 0, 5060, "ok.example")],
         ("ok.example", "A"): ["192.0.2.1"],
     }
@@ -240,12 +240,12 @@ def test_srv_targets_that_are_no_names_are_not_asked_for(target: str) -> None:
 
 @pytest.mark.parametrize("port", [0, -1, 65_536])
 def test_ports_that_are_none_are_not_called(port: int) -> None:
-    zone = {("_sip._udp.h.example", "SRV"): [Srv(0, 0, port, "h.example")], ("h.example", "A"): ["192.0.2.1"]}
+    zone: Zone = {("_sip._udp.h.example", "SRV"): [Srv(0, 0, port, "h.example")], ("h.example", "A"): ["192.0.2.1"]}
     assert walk("sip:h.example", zone, (UDP,))[0] == []
 
 
 def test_a_record_that_names_itself_comes_to_an_end() -> None:
-    zone = {
+    zone: Zone = {
         ("h.example", "NAPTR"): [Naptr(1, 1, "s", "SIP+D2U", "h.example")],
         ("h.example", "SRV"): [Srv(0, 0, 5060, "h.example")],
     }
@@ -269,7 +269,7 @@ def test_floods_of_records_are_cut_to_the_limits() -> None:
 
 
 def test_no_destination_comes_twice() -> None:
-    zone = {
+    zone: Zone = {
         ("_sip._udp.h.example", "SRV"): [Srv(0, 0, 5060, "a.example"), Srv(1, 0, 5060, "b.example")],
         ("a.example", "A"): ["192.0.2.1", "192.0.2.1"],
         ("b.example", "A"): ["192.0.2.1"],
