@@ -68,9 +68,9 @@ def test_a_call_from_its_arrival_to_the_settlement() -> None:
     assert walk.machine.state is State.CONNECTING
     assert walk.machine.record.started_at == CREATED_AT + 1000
     assert walk.after(1, LegProgressed(Leg.B, 199)) == (ReportProgress(199),)
-    assert walk.machine.record.status is CallStatus.INITIATED
+    assert walk.status() is CallStatus.INITIATED
     assert walk.after(1, LegRinging(Leg.B, 180)) == (ReportProgress(180), Notify(WebhookEvent.RINGING))
-    assert walk.machine.record.status is CallStatus.RINGING
+    assert walk.status() is CallStatus.RINGING
     assert walk.after(1, LegRinging(Leg.B, 182)) == (ReportProgress(182),)
     assert walk.after(1, LegEarlyMedia(Leg.B, 183)) == (RelayEarlyMedia(), ReportProgress(183, with_media=True))
     assert walk.after(1, LegEarlyMedia(Leg.B, 183)) == (ReportProgress(183, with_media=True),)
@@ -83,7 +83,7 @@ def test_a_call_from_its_arrival_to_the_settlement() -> None:
         SetDeadline(Deadline.EXTEND_RESERVATION, 50.0),
         ClearDeadline(Deadline.RING_B),
     )
-    assert walk.machine.record.status is CallStatus.IN_PROGRESS
+    assert walk.status() is CallStatus.IN_PROGRESS
     assert walk.after(20, LegHungUp(Leg.A)) == (
         HangUp(Leg.B, HangupCause.NORMAL),
         StopRecording(),

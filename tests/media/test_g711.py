@@ -1,5 +1,7 @@
 """ITU-T G.711: both laws by table."""
 
+from collections.abc import Callable, Iterable
+
 import pytest
 
 from media.codecs.g711 import (
@@ -14,6 +16,9 @@ from media.codecs.g711 import (
     linear_to_ulaw,
     ulaw_to_linear,
 )
+
+# Encoder and decoder.
+Law = tuple[Callable[[Iterable[int]], bytes], Callable[[bytes], list[int]]]
 
 
 # Codes and values of the recommendation's tables 1a and 2a, scaled to 16 bits.
@@ -39,7 +44,7 @@ def test_every_code_survives_decoding_and_encoding() -> None:
 
 
 @pytest.mark.parametrize("law", [(linear_to_alaw, alaw_to_linear), (linear_to_ulaw, ulaw_to_linear)])
-def test_quantisation_error_is_within_half_a_step(law: tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]) -> None:
+def test_quantisation_error_is_within_half_a_step(law: Law) -> None:
     encode, decode = law
     samples = list(range(-32768, 32768, 7))
     for sample, back in zip(samples, decode(encode(samples)), strict=True):

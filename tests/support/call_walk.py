@@ -73,6 +73,10 @@ class Walk:
     wall_ms: int = CREATED_AT + 1000
     effects: list[Effect] = field(default_factory=list)
 
+    def status(self) -> CallStatus:
+        """The record's status now."""
+        return self.machine.record.status
+
     def after(self, seconds: float, event: CallEvent) -> tuple[Effect, ...]:
         """What the machine says to an event so much later."""
         self.now += seconds

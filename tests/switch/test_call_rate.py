@@ -77,6 +77,7 @@ def test_who_leaves_the_line_lets_those_behind_move_on() -> None:
     pacing.leave(peer, turns["b"])  # harmless
     clock.advance(5.0)
     assert gone == [("c", 1001.0), ("d", 1002.0)]
+    assert turns["d"] is not None
     pacing.leave(peer, turns["d"])
     assert peer.rate.waiting == 0
 

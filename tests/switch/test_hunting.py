@@ -37,7 +37,7 @@ def test_places_are_counted_exactly_whatever_happens(seed: int) -> None:
     booked = bool(chance.integer(1))
     first.promise(legs=1, calls=int(booked))
     hunt = Hunt(trunks, first, MASKED if chance.integer(2) else None, clock.monotonic, booked=booked)
-    made = []
+    made: list[tuple[str, TransportAddress]] = []
     while chance.integer(4):
         attempt = hunt.next(STEPS[chance.integer(1)] if made else Onward.NEXT)
         held = [(trunk.live_calls, trunk.promised) for trunk in trunks]
