@@ -252,7 +252,9 @@ async def test_thirty_calls_after_another_leave_nothing_behind(house: House) -> 
 
 async def test_each_counter_of_the_user_agent_has_a_name_of_its_own(house: House) -> None:
     """What was told apart by capitals alone, `ACKs of nothing`, lost them and its name."""
-    house.user_agent.counters.update({"BYEs unanswered": 2, "PRACKs unanswered": 3, "malformed, unanswered": 4})
+    house.user_agent._station.counters.update(
+        {"BYEs unanswered": 2, "PRACKs unanswered": 3, "malformed, unanswered": 4}
+    )
     figures = house.switch.counters()
     assert figures["sip_byes_unanswered_total"] == 2
     assert figures["sip_pracks_unanswered_total"] == 3

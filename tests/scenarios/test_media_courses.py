@@ -376,7 +376,7 @@ async def test_trunk_case_15_ports_are_kept_for_the_second_legs_of_calls_that_st
         await house.place()
     house.bob.on_invite = answers(1.0)
     for call in placed:
-        await house.until(lambda call=call: house.state(call) == "bridged")  # type: ignore[misc]
+        await house.until(lambda call=call: house.state(call) == "bridged")
     for call in placed:
         await house.switch.hang_up(call.org_id, call.call_id)
         await house.over(call)

@@ -1,5 +1,6 @@
 """What B's side says on the way to its answer reaches A as it came: its status, with a session of our own."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ async def test_a_provisional_response_is_passed_on_with_its_status(relay: House,
 async def test_they_come_in_order_and_as_often_as_b_says_them(relay: House) -> None:
     def behave(phone: Phone, event: IncomingInvite) -> None:
         for after_s, status in enumerate((181, 182, 180, 180, 183)):
-            phone.clock.call_later(after_s, lambda status=status: phone.respond(status, to=event))
+            phone.clock.call_later(after_s, partial(phone.respond, status, to=event))
         phone.clock.call_later(6.0, lambda: phone.answer(to=event))
 
     relay.bob.on_invite = behave

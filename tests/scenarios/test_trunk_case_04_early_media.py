@@ -11,9 +11,12 @@ from tests.support.raw_dialog import RawBob, raw_call
 def ears(house: House, *ports: int) -> dict[int, list[bytes]]:
     """What arrives at these ports of Bob's."""
     heard: dict[int, list[bytes]] = {port: [] for port in ports}
+
+    def hear(content: bytes, _source: TransportAddress, to: TransportAddress) -> None:
+        heard[to.port].append(content)
+
     for port in ports:
-        at = TransportAddress("udp", house.bob.persona.media_host, port)
-        house.media_network.attach(at, lambda content, _source, _to, port=port: heard[port].append(content))
+        house.media_network.attach(TransportAddress("udp", house.bob.persona.media_host, port), hear)
     return heard
 
 

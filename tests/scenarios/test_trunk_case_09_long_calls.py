@@ -121,6 +121,7 @@ async def test_trunk_case_09_a_dead_peer_s_call_ends_at_the_right_second_and_is_
     cdr = await house.ended(call)
     assert cdr.status == "completed"
     assert cdr.duration_s == pytest.approx(ends_after_s, abs=1)
+    assert cdr.duration_s is not None
     assert cdr.price_paise == 150 * (2 if cdr.duration_s > 60 else 1)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from b2bua.call.errors import CapacityExhausted
+from b2bua.sip.events import IncomingInvite
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch.hunting import MOST_ATTEMPTS
 from tests.support.house import CARRIER, MASKED, House
-from tests.support.scripted_phone import ALICE, answers, rejects, rings
+from tests.support.scripted_phone import ALICE, Phone, answers, rejects, rings
 
 OTHER = "917969002803"
 SECOND, THIRD = "203.0.113.2", "203.0.113.3"
@@ -77,10 +78,11 @@ async def test_trunk_case_19_what_speaks_of_the_callee_stops(two: House, status:
 @pytest.mark.parametrize("status", [408, 500, 503])
 @pytest.mark.parametrize("ringing", [180, 183])
 async def test_trunk_case_19_after_a_18x_nobody_else_is_tried(two: House, status: int, ringing: int) -> None:
-    two.alice.on_invite = lambda phone, event: (
-        phone.respond(ringing),
-        phone.clock.call_later(1.0, lambda: phone.respond(status, to=event)),
-    )
+    def ring_and_refuse(phone: Phone, event: IncomingInvite) -> None:
+        phone.respond(ringing)
+        phone.clock.call_later(1.0, lambda: phone.respond(status, to=event))
+
+    two.alice.on_invite = ring_and_refuse
     cdr = await two.ended(await two.place())
     assert cdr.legs[0].sip_status == status
     assert two.carrier_at(SECOND).received == []
@@ -112,10 +114,12 @@ async def test_trunk_case_19_a_name_that_does_not_resolve_is_left_at_once(two: H
     two.alice.hang_up()
     await two.ended(call)
     task = two.switch
-    two.alice.on_invite = lambda phone, event: (
-        setattr(two.trunk("first"), "destinations", ()),
-        answers(1.0)(phone, event),
-    )
+
+    def answer_nameless(phone: Phone, event: IncomingInvite) -> None:
+        two.trunk("first").destinations = ()
+        answers(1.0)(phone, event)
+
+    two.alice.on_invite = answer_nameless
     call = await two.bridged()
     assert [leg.trunk for leg in task._calls[call.call_id].machine.record.legs] == ["first", "second"]
     assert (took(two, "first"), took(two, "second")) == ((1, 0), (1, 0))

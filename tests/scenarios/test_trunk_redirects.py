@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from b2bua.sip.events import IncomingInvite
 from b2bua.switch.hunting import MOST_REDIRECTS
 from tests.support.house import CARRIER, ONE_TRUNK, House
-from tests.support.scripted_phone import ALICE, BOB, rejects
+from tests.support.scripted_phone import ALICE, BOB, Phone, rejects
 
 OTHER_HOST = "203.0.113.2"
 FOLLOW = ONE_TRUNK.replace("203.0.113.0/24", "203.0.113.2/32") + 'redirects = "follow"\n'
@@ -116,7 +117,7 @@ async def test_the_depth_is_bounded(house: House) -> None:
     class Endless(str):
         """Another number each time it is written."""
 
-        def split(self, *_arguments: Any) -> list[str]:  # type: ignore[override]
+        def split(self, *_arguments: Any) -> list[str]:
             numbers.append(len(numbers))
             return [contact(f"<sip:+9198450123{len(numbers):02d}@{CARRIER.host}>")]
 
@@ -129,10 +130,13 @@ async def test_the_depth_is_bounded(house: House) -> None:
 
 async def test_after_a_18x_it_is_a_failure(house: House) -> None:
     house.carrier.status = None
-    house.alice.on_invite = lambda phone, event: (
-        phone.respond(180),
-        phone.endpoint.respond(event.transaction, 302, headers=(("Contact", f"<sip:+91{ALICE.number}@{OTHER_HOST}>"),)),
-    )
+    elsewhere = ("Contact", f"<sip:+91{ALICE.number}@{OTHER_HOST}>")
+
+    def ring_and_send_away(phone: Phone, event: IncomingInvite) -> None:
+        phone.respond(180)
+        phone.endpoint.respond(event.transaction, 302, headers=(elsewhere,))
+
+    house.alice.on_invite = ring_and_send_away
     cdr = await house.ended(await house.place())
     assert cdr.legs[0].sip_status == 302
     assert house.carrier_at(OTHER_HOST).received == []
