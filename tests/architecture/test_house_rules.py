@@ -118,8 +118,9 @@ def test_every_public_class_and_function_says_what_it_is() -> None:
     silent = []
     for path in product_files():
         for node in tree_of(path).body:
-            public = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            if public and not node.name.startswith("_") and ast.get_docstring(node) is None:
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            if not node.name.startswith("_") and ast.get_docstring(node) is None:
                 silent.append(f"{named(path)}:{node.name}")
         if path.read_text("utf-8").strip() and ast.get_docstring(tree_of(path)) is None:
             silent.append(named(path))

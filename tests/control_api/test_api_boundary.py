@@ -141,7 +141,7 @@ async def test_the_rate_limit(world: ApiWorld) -> None:
 
 
 async def test_order_of_checks(world: ApiWorld) -> None:
-    bad = {"json": {}}
+    bad: dict[str, dict[str, object]] = {"json": {}}
     key = await world.add_key("9", rate_limit_per_minute=1, scopes=frozenset({Scope.CALLS_READ}))
     assert (await world.send("POST", CALLS, key=None, **bad)).status == 401
     assert (await world.send("POST", CALLS, key=key, **bad)).status == 403

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +108,7 @@ async def playing(
         yield service, sipp, ports
 
 
-async def take_tls_off(context: ssl.SSLContext, ports: Ports) -> Callable[[], object]:
+async def take_tls_off(context: ssl.SSLContext, ports: Ports) -> Callable[[], Awaitable[None]]:
     """Serve TLS and hand its bytes to SIPp, which knows no TLS; the way to stop it."""
     pumps: set[asyncio.Task[None]] = set()
 

@@ -30,7 +30,10 @@ async def service_on(folder: Path, first: int, transport: str) -> AsyncIterator[
         for name, port in (("a", first + 1), ("b", first + 2))
     ]
     route = {"trunk": "a", "match": DIALLED, "to": f"sip:{{user}}@[{LOOPBACK}]:{first + 2}", "via": "b"}
-    sections = {"sip": {"listen": [f"{transport}://[{LOOPBACK}]:{first}"]}, "media": {"address": LOOPBACK}}
+    sections: dict[str, dict[str, object]] = {
+        "sip": {"listen": [f"{transport}://[{LOOPBACK}]:{first}"]},
+        "media": {"address": LOOPBACK},
+    }
     async with service_under_test(folder / "service", trunks, sections=sections, routes=[route]) as service:
         yield service
 
@@ -93,7 +96,7 @@ async def test_call_from_a_trunk_of_the_other_version(
     ]
     route = {"trunk": "a", "match": DIALLED, "to": f"sip:{{user}}@[{LOOPBACK}]:{first + 2}", "via": "b"}
     listen = [f"{transport}://[{LOOPBACK}]:{first}", f"{transport}://127.0.0.1:{first}"]
-    sections = {"sip": {"listen": listen}, "media": {"address_ipv6": LOOPBACK}}
+    sections: dict[str, dict[str, object]] = {"sip": {"listen": listen}, "media": {"address_ipv6": LOOPBACK}}
     async with service_under_test(tmp_path / "service", trunks, sections=sections, routes=[route]):
         b = await play(tmp_path / "b", "answers", first + 2, transport)
         _make(tmp_path / "a")

@@ -27,8 +27,10 @@ class LiveCall:
 
     async def place(self, **extra: object) -> str:
         """Place a call and wait until it is bridged; its id."""
-        parties = [f"sip:{number}@127.0.0.1:{phone.port}" for number, phone in zip(NUMBERS, self.phones, strict=True)]
-        placed, _ = await self.service.client.place(*parties, **extra)
+        party_a, party_b = (
+            f"sip:{number}@127.0.0.1:{phone.port}" for number, phone in zip(NUMBERS, self.phones, strict=True)
+        )
+        placed, _ = await self.service.client.place(party_a, party_b, **extra)
         self.call_sid = str(placed["call_sid"])
         bridged = await self.service.webhooks.wait_for(
             lambda webhook: webhook.call_sid == self.call_sid and webhook.event == "call.bridged", 20

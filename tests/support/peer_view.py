@@ -52,11 +52,9 @@ def views_of(phone: Phone, network: LossyNetwork) -> list[PeerView]:
 
 def overlap_s(first: PeerView, second: PeerView) -> float:
     """How long both were connected."""
-    starts = (first.connected_at, second.connected_at)
-    ends = (first.over_at, second.over_at)
-    if None in starts or None in ends:
+    if first.connected_at is None or second.connected_at is None or first.over_at is None or second.over_at is None:
         return 0.0
-    return max(0.0, min(ends) - max(starts))  # type: ignore[type-var]  # none of them is None
+    return max(0.0, min(first.over_at, second.over_at) - max(first.connected_at, second.connected_at))
 
 
 def _in_order(messages: Iterable[tuple[float, bytes]]) -> Iterable[tuple[float, Request | Response]]:
