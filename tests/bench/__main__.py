@@ -19,9 +19,9 @@ from tests.bench.load import LoadPlan, LoadReport, run_load
 from tests.bench.yardstick import python_loop_ms
 
 RATE = 50.0
-CALLS = 2_500
+CALLS = 2_000
 HOLD_MS = 250  # the phones send no RTP: what a relayed packet costs stands in a table of its own
-ROUTED = ((1, 15), (50, 1_000), (100, 2_000))  # calls a second, and how many
+ROUTED = ((1, 12), (50, 800), (100, 1_500))  # calls a second, and how many
 
 Row = tuple[str, ...]
 
@@ -36,7 +36,7 @@ def main() -> int:
         return 1
     part = 10 if options.quick else 1
     say(f"Python {platform.python_version()} on {platform.machine()}")
-    relayed_packets(seconds=8.0 / part)
+    relayed_packets(seconds=6.0 / part)
     sealed_packets(20_000 // part)
     messages(4_000 // part)
     storage(1_000 // part)
