@@ -103,6 +103,7 @@ async def test_near_miss_a_placed_call_of_phones_that_write_otherwise(house: Hou
     house.alice.hang_up()
     cdr = await house.ended(call)
     assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("completed", "normal", "a")
+    assert house.bob.requests("BYE")[0].request_uri.startswith("sip:bobby@"), "its Contact was read"
     assert all(wire.sent > 3 for wire in wires)
 
 
@@ -118,6 +119,7 @@ async def test_near_miss_a_routed_call_of_phones_that_write_otherwise(relay: Hou
     assert len(relay.bob.heard()) > 5
     relay.bob.hang_up()
     assert (await relay.relayed(call)).hangup_party == "b"
+    assert relay.alice.requests("BYE")[0].request_uri.startswith("sip:alice@"), "its Contact was read"
     assert all(wire.sent > 1 for wire in wires)
 
 
