@@ -135,7 +135,7 @@ class MediaLeg:
 
     def apply_answer(self, sdp: bytes) -> RemotePlan:
         """Take the answer to our offer; UnusableSdp."""
-        remote, accepted = read_answer(parse_description(sdp), self._local, self.profile.srtp)
+        remote, accepted = read_answer(parse_description(sdp), self._local, self.profile.srtp, self._position)
         self._check_family(remote)
         return self._settle(sdp, remote, self._local, remote.formats[0].codec, accepted)
 

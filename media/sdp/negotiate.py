@@ -143,19 +143,29 @@ def _described(
     return tuple(listed), tuple(attributes)
 
 
-def read_answer(description: SessionDescription, local: Local, srtp: str = OFF) -> tuple[Remote, CryptoLine | None]:
+def read_answer(
+    description: SessionDescription, local: Local, srtp: str = OFF, position: int = 0
+) -> tuple[Remote, CryptoLine | None]:
     """The answer to an offer of ours, and the a=crypto line of ours that it accepts; UnusableSdp when audio was
-    refused, has no codec of the offer, or is encrypted otherwise than was offered.
+    refused, has no codec of the offer, or is encrypted otherwise than was offered. `position`: where our audio stood
+    among the sections of the offer.
 
     Whether SRTP was chosen is told by the answer's a=crypto line, in whichever profile it stands: an offer in RTP/AVP
     may be answered with it (RFC 8643 section 3.1), and one in RTP/SAVP only with it.
     """
-    audio = next((media for media in description.media if media.kind == "audio"), None)
+    audio = _answered_audio(description, position)
     if audio is None or audio.port == 0:
         raise UnusableSdp("the SDP answer refuses audio")
     ours, theirs = _answered_crypto(audio, local, srtp)
     remote = _read_audio(description, audio, tuple(entry.codec for entry in local.formats), local.ptime_ms)
     return remote if theirs is None else replace(remote, crypto=theirs), ours
+
+
+def _answered_audio(description: SessionDescription, position: int) -> Media | None:
+    """The section in the place of ours (RFC 3264 section 6); the first of audio from who leaves out what was refused
+    before."""
+    in_place = description.media[position : position + 1]
+    return next((media for media in (*in_place, *description.media) if media.kind == "audio"), None)
 
 
 def _answered_crypto(audio: Media, local: Local, srtp: str) -> tuple[CryptoLine | None, CryptoLine | None]:

@@ -122,3 +122,23 @@ def test_a_huge_description_is_read_up_to_its_limits_and_no_further() -> None:
         answered(HEAD, "m=audio 4000 RTP/AVP 8", *filler, *filler)
     with pytest.raises(UnusableSdp, match="longer than"):
         answered(HEAD, "m=audio 4000 RTP/AVP 8", "a=x:" + "y" * 66_000)
+
+
+@pytest.mark.parametrize(
+    ("media", "taken"),
+    [
+        ("m=audio 0 RTP/SAVP 8|m=audio 6000 RTP/AVP 8", True),
+        ("m=audio 5998 RTP/AVP 8|m=audio 6000 RTP/AVP 8", True),
+        ("m=audio 6000 RTP/AVP 8", True),  # the streams that were refused are left out, against section 6
+        ("m=audio 5998 RTP/AVP 8|m=audio 0 RTP/AVP 8", False),
+    ],
+)
+def test_the_answer_to_our_stream_is_the_one_in_its_place(media: str, taken: bool) -> None:
+    _, leg = answered(HEAD, "m=audio 4000 RTP/SAVP 8|m=audio 4002 RTP/AVP 8")
+    assert sections(leg.offer(None).decode().split("\r\n")) == ["m=audio 0 RTP/SAVP 8", "m=audio 20000 RTP/AVP 8 0 101"]
+    answer = "".join(f"{line}\r\n" for line in f"{HEAD}|{media}".split("|")).encode()
+    if taken:
+        assert leg.apply_answer(answer).remote == ("198.51.100.7", 6000)
+    else:
+        with pytest.raises(UnusableSdp):
+            leg.apply_answer(answer)
