@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from b2bua.sip.usage import Usage
 
 QUEUE_LIMIT: Final = 8
-"""Responses to one INVITE that wait for the PRACK of the one before; one more is dropped and counted."""
+"""Responses to one INVITE that wait for the PRACK of the one before; one more is dropped and counted, the one before it
+in its stead where it has the session description."""
 
 # Timers.
 RESEND_1XX: Final = "resend 1xx"  # T1, doubling without a limit
@@ -160,8 +161,10 @@ def _queue(station: Station, announcing: Announcing, response: Response | None, 
         return
     if len(announcing.queue) >= QUEUE_LIMIT:
         station.counters["reliable provisionals dropped"] += 1
-    else:
-        announcing.queue.append(response)
+        if not describes(response):  # there is one alone, and no other response says what is in it
+            return
+        announcing.queue.pop()
+    announcing.queue.append(response)
 
 
 def _send_again(station: Station, announcing: Announcing, _response: Response | None, now: float) -> None:

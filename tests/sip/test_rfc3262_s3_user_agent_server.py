@@ -223,6 +223,21 @@ def test_the_queue_has_a_limit() -> None:
     assert following == r.QUEUE_LIMIT
 
 
+def test_a_session_description_finds_its_place_in_a_full_queue() -> None:
+    arrival = Arrival("Require: 100rel")
+    ringing = only(arrival.respond(180))
+    for _ in range(r.QUEUE_LIMIT):
+        arrival.respond(182)
+    assert arrival.respond(183, OFFER) == []
+    assert arrival.respond(182) == []
+    assert arrival.bench.user_agent.counters["reliable provisionals dropped"] == 2
+    assert arrival.respond(200, OFFER) == []
+    _, progress = arrival.prack(ringing)
+    assert isinstance(progress, Response)
+    assert (progress.status, progress.body) == (183, OFFER)
+    assert statuses(arrival.prack(progress)) == [200, 200]
+
+
 # The final response.
 
 
