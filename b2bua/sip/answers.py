@@ -98,6 +98,9 @@ def _reinvite_answered(station: Station, transaction: ClientTransaction, respons
     if response.status < 300:
         key = (transaction.request.cseq, response.to_tag or "")
         if key not in usage.acks:
+            if sum(cseq == key[0] for cseq, _ in usage.acks) >= station.settings.limits.forks:
+                station.counters["forks refused"] += 1
+                return
             dialog.refresh_target(response)
             usage.acks[key] = station.ack_of_2xx(dialog, transaction.request)
         station.outgoing.append(usage.acks[key])

@@ -20,7 +20,8 @@ class UserAgentLimits:
     `transactions`: a request that comes is answered 503 without a transaction; an invite ends with NoResponse("limit").
     `usages`: likewise. `early_dialogs` per usage: a provisional with one more To-tag is told, but makes no
     dialog; a reliable one is neither told nor acknowledged.
-    `forks` per usage: a 2xx with one more To-tag is ignored. `pending_requests` per usage: one more is answered 503.
+    `forks` per usage, and per re-INVITE of ours: a 2xx with one more To-tag is ignored. `pending_requests` per usage:
+    one more is answered 503.
     `transactions_of_usage`: of one call, also answered 503; a reliable provisional that needs one more waits for it.
     `byes_of_usage`: so many more are kept for its BYE, which is answered 503 only beyond them.
     `events` waiting to be taken: a request that would add one is answered 503; what must be told is always told.

@@ -9,6 +9,7 @@ from b2bua.sip.settings import OutgoingRequest, UserAgentLimits, UserAgentSettin
 from b2bua.sip.user_agent import UserAgent
 from tests.support.agents import (
     NOTHING_HELD,
+    OFFER,
     PEER,
     Bench,
     answer_to,
@@ -106,6 +107,21 @@ def test_a_call_at_its_limit_can_still_be_ended() -> None:
     assert [type(event) for event in bench.events()] == [ByeReceived]
     bench.advance(64)
     assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_the_2xx_of_one_reinvite_are_limited() -> None:
+    """Each To-tag has an ACK that is kept half a minute long, and one tag alone belongs to the dialog."""
+    bench = Bench(UserAgentLimits(forks=3))
+    usage, _, _ = bench.answered_call()
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type="application/sdp")
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    answers = []
+    for number in range(10):
+        ours.headers.replace_first_value("To", f"<sip:+919812345678@203.0.113.10>;tag=other{number}")
+        answers.append(bench.receive(answer_to(ours, 200)))
+    assert [len(each) for each in answers] == [1] * 3 + [0] * 7
+    assert bench.user_agent.counters["forks refused"] == 7
 
 
 def test_no_table_grows_with_the_number_of_calls() -> None:
