@@ -18,6 +18,8 @@ from b2bua.sip.status import reason_phrase
 
 _SCHEMES: Final = ("sip", "sips", "tel")
 _WITHOUT_REQUIRE: Final = frozenset({"ACK", "CANCEL"})
+# Nothing hangs on what is in a BYE, and its sender is out of the call whatever the answer (section 15.1.1).
+_WITH_ANY_BODY: Final = _WITHOUT_REQUIRE | {"BYE"}
 _SDP: Final = "application/sdp"
 _NO_ENCODING: Final = frozenset({"", "identity"})
 
@@ -47,7 +49,8 @@ def screen_request(
     416 for a request URI of a scheme not in `schemes`.
     420 with Unsupported for an option tag in Require not in `supported_options`; never for ACK and CANCEL.
     415 for a body whose type is not in `accepted_types` or whose encoding is not identity, unless Content-Disposition
-    says that it is optional. A multipart body is taken for the session description in it (RFC 5621).
+    says that it is optional; never for ACK, CANCEL and BYE. A multipart body is taken for the session
+    description in it (RFC 5621).
     406 for an INVITE or OPTIONS whose Accept leaves no type we could answer with.
     400 when a header that these read is malformed.
     """
@@ -84,7 +87,7 @@ def _screen_require(request: Request, supported: Collection[str]) -> Rejection |
 
 
 def _screen_body(request: Request, accepted: Collection[str]) -> Rejection | None:
-    if not request.body or request.method in _WITHOUT_REQUIRE or _is_optional(request):
+    if not request.body or request.method in _WITH_ANY_BODY or _is_optional(request):
         return None
     if not _is_accepted(request, accepted):
         return Rejection(415, reason_phrase(415), (("Accept", ", ".join(accepted)),))

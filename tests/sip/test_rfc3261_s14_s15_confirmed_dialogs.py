@@ -230,6 +230,15 @@ def test_their_bye_is_answered_and_told_with_its_reason() -> None:
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
+@pytest.mark.parametrize("headers", ["Content-Type: application/isup;version=itu-t92+", "Content-Encoding: gzip"])
+def test_trunk_case_23_a_bye_is_taken_whatever_its_body(headers: str) -> None:
+    """Its sender is out of the call as soon as it has sent it (15.1.1): refused, the call would run on for us alone."""
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "BYE", headers=headers, body="\x0c\x02"))) == [200]
+    assert bench.events() == [ByeReceived(usage, None)]
+
+
 def test_trunk_case_23_bye_before_the_ack_of_our_200() -> None:
     bench = Bench()
     bench.receive(request_from_peer("INVITE"))
