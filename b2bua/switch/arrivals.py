@@ -181,9 +181,11 @@ class Arrivals:
         now = means.clock.monotonic()
         target = target_of(route, escape_user(arrival.dialled))
         only = _destination(target, via)
-        if not (via.usable(now) if only is None else via.up) or not via.has_room(now, 1):
+        legs = 2 if via is arrival.trunk else 1  # the caller's has no place yet
+        if not (via.usable(now) if only is None else via.up) or not via.has_room(now, legs):
             raise CapacityExhausted("The trunk of a route is down or full.")
         shown = _shown(route, arrival, via)
+        headers = compose_routed(target, shown, via.config)
         call_id = means.tokens.uuid()
         caller = self._accept(arrival, call_id)
         if caller is None:
@@ -191,7 +193,6 @@ class Arrivals:
         via.promise(legs=1)
         hunt = Hunt(means.trunks, via, None, means.clock.monotonic, booked=True, only=only)
         relayed = Relayed(arrival.max_forwards - 1, tells_text=route.caller == "pass")
-        headers = compose_routed(target, shown, via.config)
         called = self._called_leg(call_id, hunt, lambda _trunk: headers, relayed)
         at = means.clock.wall_ms()
         if not route.org:
@@ -300,7 +301,8 @@ class Arrivals:
     # Legs and admission
 
     def _accept(self, arrival: Arrival, call_id: str) -> IncomingLeg | None:
-        """The caller's leg with its place on the trunk and its media; None where it has been refused."""
+        """The caller's leg with its place on the trunk and its media; None where it has been refused. Whatever happens,
+        a leg that is not returned keeps nothing."""
         means = self._means
         if not arrival.trunk.arrive():
             raise CapacityExhausted("The trunk is full.")
@@ -312,12 +314,14 @@ class Arrivals:
             media=means.media,
             usages=means.usages,
         )
-        status = leg.open()
-        if status is None:
-            return leg
-        self.refused += 1
-        leg.refuse(status, LATER[1] if status == 503 else ())
-        return None
+        status: int | None = FAILED[0]
+        try:
+            status = leg.open()
+        finally:
+            if status is not None:
+                self.refused += 1
+                leg.refuse(status, LATER[1] if status == 503 else ())
+        return leg if status is None else None
 
     def _called_leg(
         self, call_id: str, hunt: Hunt, headers_for: Callable[[Trunk], LegHeaders], relayed: Relayed

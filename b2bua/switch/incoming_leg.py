@@ -16,7 +16,7 @@ from b2bua.switch.in_dialog import InDialog
 from b2bua.switch.trunk import Trunk
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
-from media.errors import MalformedSdp, PortsExhausted, UnusableSdp
+from media.errors import MalformedSdp, MediaOverloaded, PortsExhausted, UnusableSdp
 from media.statistics import LegStatistics
 
 LOG: Final = logging.getLogger(__name__)
@@ -81,6 +81,9 @@ class IncomingLeg:
         except UnusableSdp as error:
             LOG.info("leg %s: its offer is refused: %s", self.media_name, error)
             return 488
+        except MediaOverloaded as error:
+            LOG.error("leg %s is refused: %s", self.media_name, error)
+            return 503
         return None
 
     def report_progress(self, status: int, with_media: bool) -> None:

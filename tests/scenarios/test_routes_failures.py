@@ -1,10 +1,13 @@
 """How B's failures, our own and broken requests of A's end a routed call: each with the status that A can act on."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from b2bua.sip.events import IncomingInvite
+from media.engine import MediaEngine
+from media.errors import MediaOverloaded
 from tests.support.agents import request_from_peer
 from tests.support.house import OURS, House
 from tests.support.routes import BILLED, DIALLED, EAST, PASSED, RELAYED, WEST, peer, route
@@ -173,6 +176,31 @@ async def test_the_trunk_of_the_route_is_down_or_full(open_house: Any) -> None:
     house.trunks.held_off(house.trunk("east"), 60.0)
     house.alice.events.clear()
     assert (await house.refused(DIALLED)).status == 503
+
+
+async def test_a_call_that_goes_out_by_the_trunk_it_came_by_takes_two_places_there(open_house: Any) -> None:
+    house: House = await open_house(trunks=peer("west", ALICE, more="max_calls = 1") + route(via="west"))
+    assert (await house.refused(DIALLED)).status == 503
+    assert [(trunk.live_calls, trunk.promised) for trunk in house.trunks] == [(0, 0)]
+
+
+@pytest.mark.parametrize("verb", ["open_leg", "answer_offer"])
+@pytest.mark.parametrize(
+    ("error", "status"), [(MediaOverloaded("too much"), 503), (ZeroDivisionError("a defect"), 500)]
+)
+async def test_media_that_fail_while_a_call_is_taken_keep_no_place(
+    relay: House, monkeypatch: pytest.MonkeyPatch, verb: str, error: Exception, status: int
+) -> None:
+    def fails(self: MediaEngine, *arguments: object, **named: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MediaEngine, verb, fails)
+        with suppress(ZeroDivisionError):  # goes on to the event loop, which logs it
+            await relay.refused(DIALLED)
+        await relay.until(lambda: "Rejected" in relay.alice.kinds())
+    assert relay.alice.rejected.status == status
+    assert [(trunk.live_calls, trunk.promised) for trunk in relay.trunks] == [(0, 0), (0, 0)]
 
 
 async def test_the_limit_of_calls_is_reached(open_house: Any) -> None:
