@@ -276,6 +276,8 @@ class DigestClient:
             of_header = [key for key in self._domains if key[0] == header]
             if nonce and len(of_header) == 1:
                 old = self._domains[of_header[0]].challenge
+                if nonce == old.param("nonce"):  # the 2xx has come again
+                    continue
                 params = tuple([("nonce", nonce) if name == "nonce" else (name, value) for name, value in old.params])
                 self._remember(of_header[0], AuthValue(old.scheme, params))
 

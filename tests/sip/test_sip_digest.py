@@ -290,6 +290,19 @@ def test_realms_remembered_are_limited() -> None:
     assert [AuthValue.parse(value).param("realm") for _, value in fields] == [str(n) for n in range(3, MAX_REALMS + 3)]
 
 
+def test_a_repeated_success_does_not_begin_its_next_nonce_anew() -> None:
+    """A 2xx comes again while its ACK is lost; a count that was used before would be taken for a replay."""
+    client, log = DigestClient(MUFASA, Counter()), ChallengeLog()
+    client.answer(refused(401, 'Digest realm="r", nonce="6", qop="auth"'), log, "INVITE", "sip:b@h")
+    ok = Response(200, None, [("Authentication-Info", 'nextnonce="7"')])
+    used = []
+    for _ in range(2):
+        client.accepted(ok)
+        [(_, value)] = client.fields(ChallengeLog(), "INVITE", "sip:b@h")
+        used.append((AuthValue.parse(value).param("nonce"), AuthValue.parse(value).param("nc")))
+    assert used == [("7", "00000001"), ("7", "00000002")]
+
+
 def test_next_nonce_of_a_success() -> None:
     client, log = DigestClient(MUFASA, Counter()), ChallengeLog()
     client.answer(refused(401, 'Digest realm="r", nonce="1", qop="auth"'), log, "INVITE", "sip:b@h")
