@@ -8,6 +8,8 @@ import pytest
 from tests.scenarios.conftest import OpenHouse
 from tests.support.fault_course import Course
 
+pytestmark = pytest.mark.no_cover  # it goes where other tests go, many times over
+
 KINDS = ("placed", "callback", "routed")
 MESSAGES = 14  # of both legs together
 END = "A hangs up"

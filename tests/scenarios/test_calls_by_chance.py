@@ -9,6 +9,8 @@ from tests.scenarios.conftest import OpenHouse
 from tests.support.call_chances import Chances
 from tests.support.fault_course import ENDS, KINDS, Course
 
+pytestmark = pytest.mark.no_cover  # it goes where other tests go, many times over
+
 # More seeds, to look longer: FAULT_SEEDS=1000, from FAULT_FIRST_SEED on.
 FIRST_SEED = int(os.environ.get("FAULT_FIRST_SEED", "0"))
 SEEDS = int(os.environ.get("FAULT_SEEDS", "20"))

@@ -10,6 +10,8 @@ import pytest
 from tests.scenarios.conftest import OpenHouse
 from tests.support.fault_course import ENDS, KINDS, LINES, Course
 
+pytestmark = pytest.mark.no_cover  # it goes where other tests go, many times over
+
 BILLED = tuple(kind for kind in KINDS if kind != "relayed")  # a relayed call is a routed one without the books
 # More seeds, to look longer: FAULT_SEEDS=20.
 SEEDS = range(int(os.environ.get("FAULT_SEEDS", "1")))

@@ -7,6 +7,8 @@ from tests.scenarios.conftest import OpenHouse
 from tests.support.cut_cable import Cable
 from tests.support.fault_course import Course
 
+pytestmark = pytest.mark.no_cover  # it goes where other tests go, many times over
+
 KINDS = ("placed", "callback", "routed")
 MOST_MESSAGES = 40
 MESSAGES = 12  # at least as many as a leg has when nothing is lost
