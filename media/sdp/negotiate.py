@@ -44,7 +44,7 @@ _REVERSED: Final = {SENDRECV: SENDRECV, SENDONLY: RECVONLY, RECVONLY: SENDONLY, 
 _WORD_MAX: Final = 32
 # Profiles and peers are few and say the same each time: what follows from that alone is remembered.
 _CACHED: Final = 512
-_RTPMAPS_CACHED_MAX: Final = 16
+_WORDS_CACHED_MAX: Final = 32  # payload types and what they are called; a longer list is not remembered
 
 
 class Format(NamedTuple):
@@ -264,7 +264,8 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
     if address is None:
         raise UnusableSdp("the SDP has no c= line for its audio")
     rtpmaps = tuple([value for name, value in media.attributes if name == "rtpmap" and value is not None])
-    often = len(rtpmaps) <= _RTPMAPS_CACHED_MAX and max(map(len, rtpmaps), default=0) <= _WORD_MAX
+    words = (*rtpmaps, *media.formats)
+    often = len(words) <= _WORDS_CACHED_MAX and max(map(len, words), default=0) <= _WORD_MAX
     formats, dtmf, noise = (_known_formats_of if often else _formats_of)(media.formats, rtpmaps, codecs)
     if not formats:
         raise UnusableSdp("the SDP has no codec in common with ours (" + ", ".join(codecs) + ")")
