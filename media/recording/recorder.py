@@ -13,7 +13,7 @@ from typing import Final
 from media.events import MediaEvent
 from media.recording.journal import Journal, part_of, place_of
 from media.recording.recovery import RecoveredRecording, recover
-from media.recording.tap import QUEUE_PACKETS, QueueTap
+from media.recording.tap import QUEUE_PACKETS, QueueTap, RecorderTap
 from media.recording.writer import LiveRecording, RecordingCloser, RecordingWriter
 
 TURN_S: Final = 0.2
@@ -30,9 +30,14 @@ class Recorder:
         on_event: Callable[[MediaEvent], None],
         *,
         queue_packets: int = QUEUE_PACKETS,
+        new_tap: Callable[[int], RecorderTap] = QueueTap,
     ) -> None:
-        """`clock` gives monotonic seconds; `on_event` is called from the recorder's own threads and must not block."""
+        """`clock` gives monotonic seconds; `on_event` is called from the recorder's own threads and must not block.
+
+        `new_tap` makes the tap of one recording, for `queue_packets` packets: one that the packet path can fill.
+        """
         self._root = root
+        self._new_tap = new_tap
         self._clock = clock
         self._queue_packets = queue_packets
         self._journal = Journal(root)
@@ -70,9 +75,9 @@ class Recorder:
         place = place_of(self._root, path)
         return path in self._paths.values() or place.exists() or part_of(place).exists()
 
-    def start(self, call_id: str, path: str, started_at: float) -> QueueTap:
+    def start(self, call_id: str, path: str, started_at: float) -> RecorderTap:
         """Record from monotonic second `started_at` into `path`, relative and ending in .wav."""
-        tap = QueueTap(self._queue_packets)
+        tap = self._new_tap(self._queue_packets)
         self._paths[call_id] = path
         self._commands.put(lambda: self._writer.begin(call_id, path, started_at, tap))
         return tap

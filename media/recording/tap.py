@@ -1,11 +1,34 @@
 """The bounded queue between the packet path and the recorder."""
 
 from collections import deque
-from typing import Final
+from typing import Final, Protocol
+
+from media.packet_path.tap import Tap
 
 QUEUE_PACKETS: Final = 512  # for each recording: 5 s of both legs at 20 ms
 
 TappedPacket = tuple[int, float, int, int, int, bytes]
+
+
+class LiveTap(Protocol):
+    """What the recorder's writer needs of a tap; how packets come into it is the packet path's affair."""
+
+    @property
+    def gap_frames(self) -> int:
+        """Packets lost since the beginning because the tap was full."""
+        ...
+
+    def take(self) -> list[TappedPacket]:
+        """What is there now, oldest first. Called in the writer's thread."""
+        ...
+
+    def close(self) -> None:
+        """Take no more packets, and count none as lost."""
+        ...
+
+
+class RecorderTap(Tap, LiveTap, Protocol):
+    """Both ends of a tap: what the packet path asks of it and what the writer does."""
 
 
 class QueueTap:

@@ -10,7 +10,7 @@ from typing import Final
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.recording.journal import Journal, JournalEntry, part_of, place_of
 from media.recording.recovery import complete, duration_of
-from media.recording.tap import QueueTap
+from media.recording.tap import LiveTap
 from media.recording.timeline import CHANNELS, FRAME_BYTES, Timeline
 from media.recording.wav import WavWriter
 
@@ -28,7 +28,7 @@ class LiveRecording:
     call_id: str
     path: str
     place: Path
-    tap: QueueTap
+    tap: LiveTap
     timeline: Timeline
     wav: WavWriter
     write_at: float
@@ -91,7 +91,7 @@ class RecordingWriter:
         """Recordings being written."""
         return len(self._live)
 
-    def begin(self, call_id: str, path: str, started_at: float, tap: QueueTap) -> None:
+    def begin(self, call_id: str, path: str, started_at: float, tap: LiveTap) -> None:
         """Make the file; `RecordingFailed` when it cannot be made."""
         try:
             if call_id in self._live:

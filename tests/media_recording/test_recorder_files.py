@@ -15,10 +15,11 @@ import pytest
 
 from media.codecs.g711 import ULAW_TO_LINEAR
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
+from media.packet_path.tap import Tap
 from media.recording.journal import Journal, part_of, place_of
 from media.recording.recorder import Recorder
 from media.recording.recovery import RecoveredRecording
-from media.recording.tap import QueueTap
+from media.recording.tap import QueueTap, TappedPacket
 from media.recording.wav import WavWriter
 from media.recording.writer import RecordingCloser, RecordingWriter
 
@@ -58,7 +59,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def speak(tap: QueueTap, channel: int, first: int, count: int, *, at: float = START) -> None:
+def speak(tap: Tap, channel: int, first: int, count: int, *, at: float = START) -> None:
     for index in range(first, first + count):
         tap.put(channel, at + index * 0.02, index * 160, 7 + channel, 0, bytes([channel + 1]) * 160)
 
@@ -288,6 +289,39 @@ def test_the_threads_finish_what_was_started(threads: Threads, tmp_path: Path) -
     assert threads.events.get(timeout=10) == RecordingFinished("call-1", WAV, 1000, 0)
     assert set(samples(tmp_path / WAV)[0]) == {ULAW_TO_LINEAR[1]}
     assert threads.recorder.counters()["recordings_finished"] == 1
+
+
+class OnePacketTap:
+    """A tap that has one packet from the beginning, and as many gaps as packets it may hold."""
+
+    def __init__(self, limit: int) -> None:
+        self.gap_frames = limit
+        self.closed = False
+        self._packets: list[TappedPacket] = []
+        self.put(0, START, 0, 7, 0, bytes([1]) * 160)
+
+    def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
+        self._packets.append((channel, arrival, rtp_timestamp, ssrc, codec, payload))
+
+    def take(self) -> list[TappedPacket]:
+        taken, self._packets = self._packets, []
+        return taken
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_the_packets_come_from_taps_of_the_kind_that_the_recorder_is_given(tmp_path: Path) -> None:
+    events: queue.Queue[MediaEvent] = queue.Queue()
+    recorder = Recorder(tmp_path, lambda: START, events.put, queue_packets=3, new_tap=OnePacketTap)
+    recorder.open()
+    tap = recorder.start("call-1", WAV, START)
+    recorder.finish("call-1", START + 0.02)
+    recorder.close()
+    assert events.get_nowait() == RecordingFinished("call-1", WAV, 20, 3)
+    assert set(samples(tmp_path / WAV)[0]) == {ULAW_TO_LINEAR[1]}
+    assert isinstance(tap, OnePacketTap)
+    assert tap.closed
 
 
 def test_closing_finishes_what_is_live(threads: Threads, tmp_path: Path) -> None:
