@@ -18,6 +18,10 @@ class LiveTap(Protocol):
         """Packets lost since the beginning because the tap was full."""
         ...
 
+    def gap_frames_of(self, channel: int) -> int:
+        """How many of them were of one channel, 0 or 1."""
+        ...
+
     def take(self) -> list[TappedPacket]:
         """What is there now, oldest first. Called in the writer's thread."""
         ...
@@ -34,12 +38,21 @@ class RecorderTap(Tap, LiveTap, Protocol):
 class QueueTap:
     """Where the packet path leaves the packets of one recorded call: one thread puts, another takes."""
 
-    __slots__ = ("_limit", "_packets", "gap_frames")
+    __slots__ = ("_gap_frames", "_limit", "_packets")
 
     def __init__(self, limit: int = QUEUE_PACKETS) -> None:
         self._limit = limit
         self._packets: deque[TappedPacket] = deque()
-        self.gap_frames = 0  # packets dropped because the queue was full
+        self._gap_frames = [0, 0]
+
+    @property
+    def gap_frames(self) -> int:
+        """Packets dropped because the queue was full."""
+        return sum(self._gap_frames)
+
+    def gap_frames_of(self, channel: int) -> int:
+        """How many of them were of one channel."""
+        return self._gap_frames[channel]
 
     def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
         """Leave a packet; never blocks. `channel` 0 is A, 1 is B; `arrival` in monotonic seconds; `codec` 0 or 8.
@@ -50,7 +63,7 @@ class QueueTap:
         if len(packets) < self._limit:
             packets.append((channel, arrival, rtp_timestamp, ssrc, codec, payload))
         elif self._limit:
-            self.gap_frames += 1
+            self._gap_frames[channel] += 1
 
     def take(self) -> list[TappedPacket]:
         """What is there now, oldest first."""

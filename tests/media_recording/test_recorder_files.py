@@ -295,10 +295,17 @@ class OnePacketTap:
     """A tap that has one packet from the beginning, and as many gaps as packets it may hold."""
 
     def __init__(self, limit: int) -> None:
-        self.gap_frames = limit
+        self.limit = limit
         self.closed = False
         self._packets: list[TappedPacket] = []
         self.put(0, START, 0, 7, 0, bytes([1]) * 160)
+
+    @property
+    def gap_frames(self) -> int:
+        return self.gap_frames_of(0) + self.gap_frames_of(1)
+
+    def gap_frames_of(self, channel: int) -> int:
+        return self.limit if channel else 0
 
     def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
         self._packets.append((channel, arrival, rtp_timestamp, ssrc, codec, payload))
@@ -322,6 +329,14 @@ def test_the_packets_come_from_taps_of_the_kind_that_the_recorder_is_given(tmp_p
     assert set(samples(tmp_path / WAV)[0]) == {ULAW_TO_LINEAR[1]}
     assert isinstance(tap, OnePacketTap)
     assert tap.closed
+
+
+def test_a_full_queue_counts_what_each_channel_lost() -> None:
+    tap = QueueTap(3)
+    speak(tap, 0, 0, 5)
+    speak(tap, 1, 0, 4)
+    assert [tap.gap_frames_of(channel) for channel in (0, 1)] == [2, 4]
+    assert tap.gap_frames == 6
 
 
 def test_closing_finishes_what_is_live(threads: Threads, tmp_path: Path) -> None:
