@@ -183,6 +183,10 @@ class MediaEngine:
         """Stop the leg's tone; harmless when there is none."""
         self._path.stop_playing(self._find(leg).stream)
 
+    def send_digit(self, leg: str, digit: str, duration_ms: int) -> None:
+        """Send a leg a digit in place of the audio; see `PacketPath.send_digit`."""
+        self._path.send_digit(self._find(leg).stream, digit, duration_ms)
+
     def relay_early(self, source: str, sink: str) -> None:
         """Let `sink` hear `source`, from its first packet on; until then the sink keeps its tone."""
         self._path.relay(self._find(source).stream, self._find(sink).stream)

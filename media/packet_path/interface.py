@@ -139,6 +139,12 @@ class PacketPath(Protocol):
         """Stop the tone."""
         ...
 
+    def send_digit(self, stream: int, digit: str, duration_ms: int) -> None:
+        """Send a leg one of "0123456789*#ABCD" (ValueError for others) in place of relayed audio and tones, each after
+        those before it: as one telephone-event (RFC 4733) where the leg takes them, in the audio where it does not.
+        Below 60 ms it lasts 60 ms, above 8 s that long; digits beyond 32 that wait are dropped and counted."""
+        ...
+
     def relay(self, source: int, sink: int) -> None:
         """One way, from the source's next packet on; the sink's tone gives way to the first."""
         ...

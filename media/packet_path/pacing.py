@@ -10,7 +10,7 @@ from media.codecs.table import CLOCK_RATE_HZ
 from media.events import MediaEvent, PlaybackFinished
 from media.packet_path.relay import clock_step
 from media.packet_path.stream import UNROUTED, Outbound, Playback, Stream
-from media.rtp.packet import VERSION_2
+from media.rtp.packet import MARKER, VERSION_2
 from media.tones import Tone
 
 # After a stall at most so many frames are sent at once; those before them are left out.
@@ -75,7 +75,9 @@ class Pacer:
             return False
         if playback.timestamp is None:
             playback.timestamp = out.timestamp + clock_step(out, playback.due)
-        if out.may_send and out.payload_type != UNROUTED:
+        if out.digits is not None:
+            playback.marker = MARKER
+        elif out.may_send and out.payload_type != UNROUTED:
             self._send(out, playback, tone.frame(out.codec, playback.position, samples))
         playback.position += samples
         playback.timestamp += samples
@@ -86,7 +88,7 @@ class Pacer:
     def _skip(playback: Playback, samples: int) -> None:
         playback.position += samples
         playback.due += samples / CLOCK_RATE_HZ
-        playback.marker = 0x80
+        playback.marker = MARKER
         if playback.timestamp is not None:
             playback.timestamp += samples
 

@@ -23,6 +23,7 @@ from media.packet_path.sockets import dissolve
 from media.packet_path.stream import Packet, Send, Stream
 from media.packet_path.table import StreamTable
 from media.packet_path.tap import Tap
+from media.rtp.dtmf import DIGITS
 
 # Commands that wait for the packet thread. Only a thread that has died leaves so many.
 COMMANDS_MAX: Final = 65_536
@@ -185,6 +186,12 @@ class PythonPacketPath:
     def stop_playing(self, stream: int) -> None:
         """Stop the tone."""
         self._command(self._table.stop_playing, self._find(stream))
+
+    def send_digit(self, stream: int, digit: str, duration_ms: int) -> None:
+        """Send a leg a digit in place of the audio."""
+        if len(digit) != 1 or digit not in DIGITS:
+            raise ValueError(f"no key is called {digit!r}")
+        self._command(self._send_digit, self._find(stream), digit, duration_ms)
 
     def relay(self, source: int, sink: int) -> None:
         """Relay one way."""
@@ -369,6 +376,9 @@ class PythonPacketPath:
 
     def _play(self, stream: Stream, plan: PlaybackPlan) -> None:
         self._table.play(stream, plan, self._clock())
+
+    def _send_digit(self, stream: Stream, digit: str, duration_ms: int) -> None:
+        self._table.send_digit(stream, digit, duration_ms, self._clock())
 
     def _bridge(self, first: Stream, second: Stream) -> None:
         self._table.bridge(first, second, self._clock())

@@ -43,8 +43,12 @@ def clock_step(out: Outbound, now: float) -> int:
 class Relay:
     """Takes each packet in `buffer`, rewrites it there and sends it from there."""
 
-    def __init__(self, post: Callable[[MediaEvent], None]) -> None:
+    def __init__(
+        self, post: Callable[[MediaEvent], None], send_digit: Callable[[Outbound, str, int, float], None]
+    ) -> None:
+        """`send_digit` lets a leg that takes no telephone-event hear a digit of that many milliseconds."""
         self._post = post
+        self._send_digit = send_digit
         self.buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self.buffer)
         self.relayed = 0
@@ -252,10 +256,11 @@ class Relay:
 
     @staticmethod
     def _barred(inbound: Inbound, out: Outbound) -> bool:
-        """Hold and tones: whether the packet must not be relayed now. A tone that does not override gives way."""
+        """Hold, digits of ours and tones: whether the packet must not be relayed now. A tone that does not override
+        gives way."""
         if not out.may_send:
             out.held += 1
-        elif out.playback is not None and out.playback.overrides:
+        elif out.digits is not None or (out.playback is not None and out.playback.overrides):
             out.overridden += 1
         else:
             out.playback = None
@@ -424,7 +429,7 @@ class Relay:
             self._close_gap(inbound, ahead)
             return
         for pressed in inbound.watch.packet(ssrc, timestamp, self._view[start:end], now):
-            self.report(stream, pressed)
+            self.report(stream, pressed, now)
         out = inbound.sink
         if out is None:
             return
@@ -454,11 +459,8 @@ class Relay:
 
     def _event_passes(self, inbound: Inbound, out: Outbound, sequence: int, ahead: int) -> bool:
         if out.barred:
-            if not out.may_send:
-                out.held += 1
-                if out.follows(inbound):
-                    out.source = None
-                return False
+            if not out.may_send or out.digits is not None:
+                return not self._barred(inbound, out)
             if out.playback is not None and not out.playback.overrides:
                 out.playback = None
                 out.update_bar()
@@ -480,6 +482,9 @@ class Relay:
             out.timestamp = placed
             out.sent_at = now
 
-    def report(self, stream: Stream, pressed: PressedDigit) -> None:
-        """Tell of a key press."""
+    def report(self, stream: Stream, pressed: PressedDigit, now: float) -> None:
+        """Tell of a key press; a sink that takes no events hears it, now that its length is known."""
         self._post(DigitPressed(stream.leg, pressed.digit, pressed.duration_ms))
+        out = stream.inbound.sink
+        if out is not None and out.dtmf_payload_type is None:
+            self._send_digit(out, pressed.digit, pressed.duration_ms, now)

@@ -1,5 +1,6 @@
 """The table the packet path works on: each leg's incoming and outgoing half, and what joins them."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
@@ -81,6 +82,27 @@ class Playback:
         self.timestamp: int | None = None
 
 
+class DigitRun:
+    """Digits on their way to one leg: the one being sent, and those `waiting` with their lengths in ms.
+
+    `position` counts samples from the digit's beginning, below 0 in the pause before it; `length` is its own. `ends`:
+    end packets of the event still to come. `timestamp`: the event's, or the next one in the audio; None before it is
+    known. `due`: the next packet's deadline.
+    """
+
+    __slots__ = ("digit", "due", "ends", "in_band", "length", "position", "timestamp", "waiting")
+
+    def __init__(self, waiting: deque[tuple[str, int]], due: float) -> None:
+        self.waiting = waiting
+        self.due = due
+        self.digit = ""
+        self.in_band = False
+        self.length = 0
+        self.position = 0
+        self.ends = 0
+        self.timestamp: int | None = None
+
+
 class Outbound:
     """What is sent to a leg: one SSRC with one run of sequence numbers and timestamps, whoever the source is.
 
@@ -88,13 +110,15 @@ class Outbound:
     `sent_at`. While `source` is the inbound half being relayed, the shifts turn its numbers into ours; None makes the
     next packet align anew. Where it is `repacketiser`, the packets of the repacketiser's source are cut to
     `frame_samples` and numbered as they are sent. `floor`: late packets that would become this number or one before it
-    are too late. `barred`: something (hold, a tone) must be looked at before
-    relaying.
+    are too late. `digits`: those of ours being sent. `barred`: something (hold, a tone, a digit) must be looked at
+    before relaying.
     """
 
     __slots__ = (
         "barred",
         "codec",
+        "digits",
+        "digits_refused",
         "dtmf_payload_type",
         "event_key",
         "event_timestamp",
@@ -142,6 +166,8 @@ class Outbound:
         self.may_send = False
         self.barred = True
         self.playback: Playback | None = None
+        self.digits: DigitRun | None = None
+        self.digits_refused = 0
         self.send: Send = send_nowhere
         self.packets = 0
         self.octets = 0
@@ -150,8 +176,8 @@ class Outbound:
         self.overridden = 0
 
     def update_bar(self) -> None:
-        """To be called whenever `may_send` or `playback` has changed."""
-        self.barred = not self.may_send or self.playback is not None
+        """To be called whenever `may_send`, `playback` or `digits` has changed."""
+        self.barred = not self.may_send or self.playback is not None or self.digits is not None
 
     def follows(self, inbound: "Inbound") -> bool:
         """Whether that half's numbers are being turned into ours, its packets repacketised or not."""
@@ -368,5 +394,6 @@ class Stream:
             "replayed": 0 if srtp is None else srtp.replayed,
             "held": out.held,
             "overridden": out.overridden,
+            "digits": out.digits_refused,
             "send_failed": out.send_failed,
         }

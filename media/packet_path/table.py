@@ -5,6 +5,7 @@ from typing import Final
 
 from media.codecs.table import CLOCK_RATE_HZ
 from media.events import MediaEvent, MediaLost
+from media.packet_path.digits import DigitSender
 from media.packet_path.interface import PlaybackPlan, RemotePlan
 from media.packet_path.pacing import Pacer
 from media.packet_path.relay import Relay
@@ -30,7 +31,8 @@ class StreamTable:
     def __init__(self, post: Callable[[MediaEvent], None]) -> None:
         self._post = post
         self._silence = silence()
-        self.relay = Relay(post)
+        self.digits = DigitSender()
+        self.relay = Relay(post, self.digits.send)
         self.pacer = Pacer(post)
         self._parts: tuple[dict[int, Stream], ...] = tuple({} for _ in range(_PARTS))
         self._part = 0
@@ -66,6 +68,10 @@ class StreamTable:
         """Stop a leg's tone."""
         stream.ground = None
         self.pacer.stop(stream)
+
+    def send_digit(self, stream: Stream, digit: str, duration_ms: int, now: float) -> None:
+        """Send a leg a digit in place of the audio, behind those on their way to it."""
+        self.digits.send(stream.outbound, digit, duration_ms, now)
 
     def join(self, source: Stream, sink: Stream) -> None:
         """Relay one way; the sink's tone, unless it overrides, gives way to the first packet."""
@@ -103,6 +109,7 @@ class StreamTable:
         stream.inbound.join(None)
         stream.inbound.tap = None
         out.playback = None
+        out.digits = None
         out.source = None
         out.send = send_nowhere
         stream.wire.close()
@@ -110,6 +117,7 @@ class StreamTable:
     def advance(self, now: float) -> None:
         """Do everything whose time has come."""
         self.pacer.advance(now)
+        self.digits.advance(now)
         if self._streams and now >= self._sweep_due:
             self._sweep_due = max(self._sweep_due + _TURN_S, now)
             self._part = (self._part + 1) % _PARTS
@@ -119,7 +127,9 @@ class StreamTable:
     @property
     def next_due(self) -> float | None:
         """When `advance` has something to do; None while there is nothing."""
-        due = self.pacer.next_due
+        due, digit_due = self.pacer.next_due, self.digits.next_due
+        if digit_due is not None:
+            due = digit_due if due is None else min(due, digit_due)
         if not self._streams:
             return due
         return self._sweep_due if due is None else min(due, self._sweep_due)
@@ -132,7 +142,7 @@ class StreamTable:
 
     def _look_after(self, stream: Stream, now: float) -> None:
         for pressed in stream.inbound.watch.sweep(now):
-            self.relay.report(stream, pressed)
+            self.relay.report(stream, pressed, now)
         self._watch_silence(stream, now)
         repacketiser = stream.outbound.repacketiser
         if repacketiser is not None and now - repacketiser.put_at > STALE_S:
@@ -159,7 +169,7 @@ class StreamTable:
 
     def _feed(self, stream: Stream, now: float) -> None:
         out = stream.outbound
-        if not out.may_send or out.playback is not None:
+        if not out.may_send or out.playback is not None or out.digits is not None:
             return
         tone, patience_s = (self._silence, _STARVED_S) if stream.bridged else (stream.ground, _STOPPED_S)
         since = stream.watched_from if out.sent_at is None else max(out.sent_at, stream.watched_from)

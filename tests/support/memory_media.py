@@ -118,6 +118,11 @@ class MemoryPath:
         """Stop the tone."""
         self._table.stop_playing(self._find(stream))
 
+    def send_digit(self, stream: int, digit: str, duration_ms: int) -> None:
+        """Send a digit."""
+        self._table.send_digit(self._find(stream), digit, duration_ms, self._clock.time())
+        self._arm()
+
     def relay(self, source: int, sink: int) -> None:
         """One way."""
         self._table.join(self._find(source), self._find(sink))

@@ -132,6 +132,9 @@ class RelayBed:
     def play(self, party: Party, tone: Tone, *, overrides: bool = False) -> None:
         self.table.play(party.stream, PlaybackPlan(tone, overrides), self.now)
 
+    def send_digit(self, party: Party, digit: str, duration_ms: int) -> None:
+        self.table.send_digit(party.stream, digit, duration_ms, self.now)
+
     def run(self, seconds: float, step_s: float = 0.005) -> None:
         """Move the clock, doing what falls due on the way."""
         end = self.now + seconds

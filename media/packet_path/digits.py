@@ -1,0 +1,151 @@
+"""Digits of ours on the clock: sent as telephone-event (RFC 4733), in the audio to legs that take none."""
+
+import heapq
+import struct
+from collections import deque
+from itertools import count
+from typing import Final
+
+from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ
+from media.digit_tones import digit_tones
+from media.packet_path.relay import clock_step
+from media.packet_path.stream import UNROUTED, DigitRun, Outbound
+from media.rtp.dtmf import DIGITS, END_REPEATS, EventPayload
+from media.rtp.packet import MARKER, VERSION_2
+
+# Digits of one leg that wait for their turn; those beyond are left out and counted.
+DIGITS_WAITING_MAX: Final = 32
+# Shorter presses are made this long, so that receivers take them (ITU-T Q.24); longer ones are cut.
+SHORTEST_MS: Final = 60
+LONGEST_MS: Final = 8000
+# Between two digits; a whole number of packets, this long at least.
+PAUSE_MS: Final = 60
+# The level that an event tells, in -dBm0: that of the tones in the audio.
+_VOLUME: Final = 8
+# After a longer stall than this many packets the digit goes on from now, instead of in a burst.
+_CATCH_UP_PACKETS: Final = 3
+_GRID_S: Final = 0.005
+
+_header: Final = struct.Struct("!BBHII").pack
+
+
+class DigitSender:
+    """Sends digits to legs, each leg's one after the other. Relayed audio and tones are left out meanwhile."""
+
+    def __init__(self) -> None:
+        self._tones = digit_tones()
+        self._deadlines: list[tuple[float, int, Outbound, DigitRun]] = []
+        self._order = count()
+
+    @property
+    def next_due(self) -> float | None:
+        """When `advance` has something to do."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def send(self, out: Outbound, digit: str, duration_ms: int, now: float) -> None:
+        """Send a digit once those before it are sent."""
+        length_ms = min(max(duration_ms, SHORTEST_MS), LONGEST_MS)
+        if out.digits is not None:
+            if len(out.digits.waiting) < DIGITS_WAITING_MAX:
+                out.digits.waiting.append((digit, length_ms))
+            else:
+                out.digits_refused += 1
+            return
+        due = (now // _GRID_S + 1) * _GRID_S
+        run = DigitRun(deque([(digit, length_ms)]), due)
+        self._next(out, run, pause_ms=0)
+        out.digits = run
+        out.update_bar()
+        heapq.heappush(self._deadlines, (due, next(self._order), out, run))
+
+    def advance(self, now: float) -> None:
+        """Send every packet that is due."""
+        deadlines = self._deadlines
+        while deadlines and deadlines[0][0] <= now:
+            _, order, out, run = deadlines[0]
+            if out.digits is run and self._step(out, run, now):
+                heapq.heapreplace(deadlines, (run.due, order, out, run))
+            else:
+                heapq.heappop(deadlines)
+
+    def _step(self, out: Outbound, run: DigitRun, now: float) -> bool:
+        """Send the packet that is due; False when no digit is left."""
+        if _is_over(run):
+            if not run.waiting:
+                out.digits = None
+                out.update_bar()
+                return False
+            self._next(out, run, PAUSE_MS)
+        samples = out.frame_samples
+        if (now - run.due) * CLOCK_RATE_HZ >= _CATCH_UP_PACKETS * samples:
+            run.due = now
+            if run.in_band:
+                run.timestamp = None
+        if run.in_band:
+            self._send_tone(out, run, samples)
+        elif run.position >= 0:
+            self._send_event(out, run, samples)
+        run.position += samples
+        run.due += samples / CLOCK_RATE_HZ
+        return True
+
+    @staticmethod
+    def _next(out: Outbound, run: DigitRun, pause_ms: int) -> None:
+        """Begin the digit that has waited longest, a pause before it."""
+        samples = out.frame_samples
+        run.digit, length_ms = run.waiting.popleft()
+        run.in_band = out.dtmf_payload_type is None
+        run.length = length_ms * CLOCK_RATE_HZ // 1000
+        run.position = -samples * -(-pause_ms * CLOCK_RATE_HZ // (1000 * samples))
+        run.ends = END_REPEATS
+        run.timestamp = None
+
+    def _send_tone(self, out: Outbound, run: DigitRun, samples: int) -> None:
+        if out.payload_type == UNROUTED:
+            return
+        if run.position >= 0:
+            frame = self._tones[run.digit].frame(out.codec, run.position, samples)
+        else:
+            frame = bytes([BY_NUMBER[out.codec].silence]) * samples
+        timestamp, marker = run.timestamp, 0
+        if timestamp is None:
+            timestamp, marker = out.timestamp + clock_step(out, run.due), MARKER
+        run.timestamp = timestamp + samples
+        _send(out, marker | out.payload_type, timestamp, frame, run.due)
+
+    @staticmethod
+    def _send_event(out: Outbound, run: DigitRun, samples: int) -> None:
+        """One packet of the event: growing while it lasts, then the end, thrice (RFC 4733 section 2.5.1)."""
+        duration = run.position + samples
+        ended = duration >= run.length
+        if ended:
+            duration = run.length
+            run.ends -= 1
+        if out.dtmf_payload_type is None:
+            return
+        marker, sent_at = 0, out.sent_at
+        if run.timestamp is None:
+            run.timestamp, marker, sent_at = out.timestamp + clock_step(out, run.due), MARKER, run.due
+        payload = EventPayload(DIGITS.index(run.digit), ended, _VOLUME, duration).render()
+        _send(out, marker | out.dtmf_payload_type, run.timestamp, payload, sent_at)
+
+
+def _is_over(run: DigitRun) -> bool:
+    return run.position >= run.length if run.in_band else not run.ends
+
+
+def _send(out: Outbound, second: int, timestamp: int, payload: bytes, sent_at: float | None) -> None:
+    """Send a packet that stands for `timestamp`, which our clock showed at `sent_at`."""
+    if not out.may_send:
+        return
+    out.source = None
+    out.sequence = (out.sequence + 1) & 0xFFFF
+    out.timestamp = timestamp & 0xFFFFFFFF
+    out.sent_at = sent_at
+    try:
+        out.send(_header(VERSION_2, second, out.sequence, out.timestamp, out.ssrc) + payload)
+    except OSError:
+        out.send_failed += 1
+        return
+    out.packets += 1
+    out.octets += len(payload)
