@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from media.errors import UnknownLeg
+from media.errors import MediaError
 from media.packet_path.interface import PacketPath
 from media.packet_path.tap import Tap
 
@@ -20,6 +20,10 @@ class BridgeRecorder(Protocol):
         """End it; the result comes as an event."""
         ...
 
+    def abandon(self, call_id: str) -> None:
+        """Stop it and keep nothing; no event follows."""
+        ...
+
 
 class RecordedBridges:
     """Starts and stops the copying of both directions of a bridge: the first stream on channel 0."""
@@ -31,13 +35,20 @@ class RecordedBridges:
         self._live: dict[str, tuple[int, int]] = {}
 
     def start(self, call_id: str, path: str, streams: tuple[int, int]) -> None:
-        """Record from now; nothing happens without a recorder or when the call is being recorded."""
+        """Record from now; nothing happens without a recorder or when the call is being recorded. MediaError: no
+        recording has been begun."""
         if self._recorder is None or call_id in self._live:
             return
         tap = self._recorder.start(call_id, path, self._clock())
         self._live[call_id] = streams
-        for channel, stream in enumerate(streams):
-            self._path.set_tap(stream, channel, tap)
+        try:
+            for channel, stream in enumerate(streams):
+                self._path.set_tap(stream, channel, tap)
+        except MediaError:
+            del self._live[call_id]
+            self._take_taps_off(streams)
+            self._recorder.abandon(call_id)
+            raise
 
     def stop(self, call_id: str) -> None:
         """End the recording at this instant; harmless when there is none. What is still on its way is kept."""
@@ -45,11 +56,16 @@ class RecordedBridges:
         if streams is None or self._recorder is None:
             return
         recorder, ended_at = self._recorder, self._clock()
-        for channel, stream in enumerate(streams):
-            # A stream that has been closed copies nothing any more.
-            with suppress(UnknownLeg):
-                self._path.set_tap(stream, channel, None)
+        self._take_taps_off(streams)
         try:
             self._path.after(lambda: recorder.finish(call_id, ended_at))
-        except UnknownLeg:
+        except MediaError:
+            # The path is closed or overloaded: what is still on its way is not waited for.
             recorder.finish(call_id, ended_at)
+
+    def _take_taps_off(self, streams: tuple[int, int]) -> None:
+        for channel, stream in enumerate(streams):
+            # A stream that has been closed copies nothing any more; where the path is overloaded, the recorder takes
+            # no more after its end.
+            with suppress(MediaError):
+                self._path.set_tap(stream, channel, None)

@@ -145,23 +145,29 @@ class MediaEngine:
         return self._find(leg).leg.offer(prefer)
 
     def apply_answer(self, leg: str, sdp: bytes, early: bool = False) -> Negotiated:
-        """Take the SDP answer of a provisional (`early`) or final response; UnusableSdp leaves what was before.
+        """Take the SDP answer of a provisional (`early`) or final response; UnusableSdp and MediaOverloaded leave what
+        was before.
 
         The answer of the final response replaces an early one; an early one that comes after it changes nothing.
         """
         found = self._find(leg)
         if early and found.settled and found.leg.negotiated is not None:
             return found.leg.negotiated
-        self._path.set_remote(found.stream, found.leg.apply_answer(sdp))
+        following = found.leg.twin()
+        self._path.set_remote(found.stream, following.apply_answer(sdp))
+        found.leg = following
         found.settled = found.settled or not early
         assert found.leg.negotiated is not None
         return found.leg.negotiated
 
     def answer_offer(self, leg: str, sdp: bytes) -> bytes:
-        """Answer the far end's offer (RFC 3264), hold included; UnusableSdp leaves what was before."""
+        """Answer the far end's offer (RFC 3264), hold included; UnusableSdp and MediaOverloaded leave what was
+        before."""
         found = self._find(leg)
-        answer, plan = found.leg.answer_offer(sdp)
+        following = found.leg.twin()
+        answer, plan = following.answer_offer(sdp)
         self._path.set_remote(found.stream, plan)
+        found.leg = following
         found.settled = True
         return answer
 

@@ -1,6 +1,7 @@
 """One media leg as the control plane sees it: its profile, its offer/answer state, what follows for the packet path."""
 
 import ipaddress
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -115,6 +116,13 @@ class MediaLeg:
         self._position = 0
         self._remote_sdp: bytes | None = None
         self.negotiated: Negotiated | None = None
+
+    def twin(self) -> "MediaLeg":
+        """A leg that stands where this one does: what is settled on one is nothing to the other."""
+        twin = copy(self)
+        if self._keys is not None:
+            twin._keys = self._keys.twin()
+        return twin
 
     @property
     def codec(self) -> str | None:

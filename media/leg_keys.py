@@ -20,6 +20,12 @@ class LegKeys:
         self._masters: dict[Suite, bytes] = {}
         self._in_use: Suite | None = None
 
+    def twin(self) -> "LegKeys":
+        """The same keys, apart from these from now on."""
+        twin = LegKeys(self.suites, self._new_key)
+        twin._masters, twin._in_use = dict(self._masters), self._in_use
+        return twin
+
     def offered(self) -> tuple[CryptoLine, ...]:
         """The lines of an offer, in the order of preference; the suite in use is among them."""
         suites = (suite for suite in self.suites if suite in OFFERED or suite == self._in_use)

@@ -9,6 +9,7 @@ from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.events import CallEvent, LegHungUp, LegLost
 from b2bua.switch.incoming_leg import IncomingLeg
 from media.engine import MediaEngine
+from media.errors import MediaError
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -48,7 +49,11 @@ class Announcements:
         self._playing[name] = _Announcement(leg, limit)
         leg.post = partial(self._happened, name)
         leg.report_progress(183, with_media=True)
-        self._media.play(name, PROMPT)
+        try:
+            self._media.play(name, PROMPT)
+        except MediaError as error:
+            LOG.error("leg %s: an announcement cannot be played: %s", name, error)
+            self.finished(name)
 
     def finished(self, media_name: str) -> None:
         """What was played to a leg is over; nothing where it is no announcement."""

@@ -3,13 +3,18 @@
 import logging
 from typing import Final
 
+from b2bua.call.hangup import q850_reason
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
-from media.errors import UnusableSdp
+from media.errors import MediaError, UnusableSdp
 
 LOG: Final = logging.getLogger(__name__)
+
+UNUSABLE_ANSWER: Final = q850_reason(65)
+NOT_TAKEN: Final = q850_reason(41)  # nothing is wrong with the answer: our media do not keep up
+RETRY_AFTER_S: Final = 2
 
 _SDP_TYPE: Final = "application/sdp"
 _NEGOTIATING: Final = ("INVITE", "UPDATE", "PRACK")
@@ -54,23 +59,32 @@ class InDialog:
             LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
             self._endpoint.respond(transaction, 488)
             return False
+        except MediaError as error:
+            # Not 503, which some take for the whole of us; this says no more than: not now (RFC 3261 14.2, 21.5.1).
+            LOG.error("leg %s: a changed offer cannot be answered now: %s", self.media_name, error)
+            self._endpoint.respond(transaction, 500, headers=(("Retry-After", str(RETRY_AFTER_S)),))
+            return False
         self._endpoint.respond(transaction, 200, body=answer, content_type=_SDP_TYPE)
         return True
 
-    def take_answer(self, body: bytes, content_type: str | None) -> bool:
-        """Take the answer to an offer that our 200 made, as an ACK brings it; False where it cannot be used.
+    def take_answer(self, body: bytes, content_type: str | None) -> str | None:
+        """Take the answer to an offer that our 200 made, as an ACK brings it. Returns the Reason to hang up with where
+        it cannot be taken, None where all is well.
 
         The body of another ACK is no answer to anything (RFC 3261 13.2.1), and is passed over.
         """
         if not self.media_open or not self.offer_open:
-            return True
+            return None
         self.offer_open = False
         try:
             self._media.apply_answer(self.media_name, session_description(content_type, body))
         except UnusableSdp as error:
             LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
-            return False
-        return True
+            return UNUSABLE_ANSWER
+        except MediaError as error:
+            LOG.error("leg %s: the answer in an ACK cannot be taken: %s", self.media_name, error)
+            return NOT_TAKEN
+        return None
 
     def take_refreshed(self, body: bytes, content_type: str | None) -> None:
         """Take the answer to a re-INVITE of ours that only refreshed the session: the peer's media may have moved.
@@ -82,5 +96,5 @@ class InDialog:
             return
         try:
             self._media.apply_answer(self.media_name, answer)
-        except UnusableSdp as error:
+        except MediaError as error:
             LOG.warning("leg %s: the answer to a session refresh cannot be used: %s", self.media_name, error)

@@ -21,8 +21,6 @@ from media.statistics import LegStatistics
 
 LOG: Final = logging.getLogger(__name__)
 
-BROKEN_ANSWER: Final = 'Q.850;cause=65;text="Bearer capability not implemented"'
-
 
 class IncomingLeg:
     """Answers one INVITE, follows its dialog, and hangs it up. `post` takes what the call should know.
@@ -170,8 +168,9 @@ class IncomingLeg:
 
     def _ack_received(self, event: sip.AckReceived) -> None:
         """The answer to an offer of ours, in the ACK of our 200 or the PRACK of a provisional response."""
-        if not self._in_dialog.take_answer(event.body, event.content_type) and self.codec is None:
-            self.hang_up(BROKEN_ANSWER)
+        problem = self._in_dialog.take_answer(event.body, event.content_type)
+        if problem is not None and self.codec is None:
+            self.hang_up(problem)
             self.post(happened.LegLost(self.leg))
         elif self._in_dialog.media_open:
             self.codec = self._media.codec(self.media_name)

@@ -24,7 +24,7 @@ from b2bua.sip.settings import OutgoingInvite
 from b2bua.switch.call_leg import SipUser, nobody
 from b2bua.switch.call_rate import Pacing, Turn
 from b2bua.switch.hunting import Attempt, Hunt
-from b2bua.switch.in_dialog import InDialog
+from b2bua.switch.in_dialog import NOT_TAKEN, UNUSABLE_ANSWER, InDialog
 from b2bua.switch.reasons import told_reason
 from b2bua.switch.redirection import redirections
 from b2bua.switch.trunk import Trunk
@@ -292,7 +292,7 @@ class LegTask:
         if answer and self._profile is not None and self.trunk.config.early_media == "relay":
             try:
                 self.codec = self._media.apply_answer(self.media_name, answer, early=True).codec
-            except UnusableSdp as error:
+            except MediaError as error:
                 LOG.info("leg %s: early media is not usable: %s", self.media_name, error)
             else:
                 self.post(happened.LegEarlyMedia(self.leg, event.status))
@@ -311,11 +311,17 @@ class LegTask:
             self.codec = self._agree(answer, event.response.to_tag or "")
         except UnusableSdp as error:
             LOG.warning("leg %s: answered with an SDP that cannot be used: %s", self.media_name, error)
-            self.hang_up('Q.850;cause=65;text="Bearer capability not implemented"')
-            self.trunk.failures[_cause_class(FailureKind.MEDIA, None)] += 1
-            self.post(happened.LegFailed(self.leg, FailureKind.MEDIA, event.status, self._rang))
-            return
-        self.post(happened.LegAnswered(self.leg, event.status, self.codec))
+            self._answered_in_vain(FailureKind.MEDIA, event.status, UNUSABLE_ANSWER)
+        except MediaError as error:
+            LOG.error("leg %s: its answer cannot be taken: %s", self.media_name, error)
+            self._answered_in_vain(FailureKind.CAPACITY, event.status, NOT_TAKEN)
+        else:
+            self.post(happened.LegAnswered(self.leg, event.status, self.codec))
+
+    def _answered_in_vain(self, kind: FailureKind, status: int, reason: str) -> None:
+        self.hang_up(reason)
+        self.trunk.failures[_cause_class(kind, None)] += 1
+        self.post(happened.LegFailed(self.leg, kind, status, self._rang))
 
     def _agree(self, answer: bytes, tag: str) -> str:
         """Take the answer of a 2xx, or without one that of its own early dialog, unless what was agreed there has been

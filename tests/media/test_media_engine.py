@@ -42,6 +42,9 @@ class Recordings:
     def finish(self, call_id: str, ended_at: float) -> None:
         self.finished.append((call_id, len(self.packets)))
 
+    def abandon(self, call_id: str) -> None:
+        self.started = [each for each in self.started if each[0] != call_id]
+
     def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
         self.packets.append((channel, codec, payload))
 

@@ -203,6 +203,7 @@ class MemoryRecorder:
         self.started_at: dict[str, float] = {}
         self.lengths_s: dict[str, float] = {}
         self.acknowledged: list[str] = []
+        self.abandoned: list[str] = []
         self.closes_after_s = 0.05
         self.failure: str | None = None
 
@@ -222,6 +223,10 @@ class MemoryRecorder:
         if self.failure is not None:
             event = RecordingFailed(call_id, self.paths[call_id], self.failure)
         self._clock.call_later(self.closes_after_s, lambda: self._on_event(event))
+
+    def abandon(self, call_id: str) -> None:
+        """Keep nothing of it; no event follows."""
+        self.abandoned.append(call_id)
 
     def taken(self, path: str) -> bool:
         """Whether a recording has this path."""
