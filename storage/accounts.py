@@ -68,8 +68,14 @@ class Accounts:
                 organisation.gstin,
                 organisation.state,
                 organisation.rate_limit_per_minute,
+                organisation.retention_days,
             ),
         )
+
+    def set_retention(self, org_id: str, retention_days: int | None) -> None:
+        """Keep a customer's recordings so many days; 0 for ever, None as configured. UnknownRecord, IllegalState."""
+        parameters = {"org_id": org_id, "retention_days": retention_days}
+        self._changed("accounts.set_retention", parameters, f"no organisation {org_id}")
 
     def organisation(self, org_id: str) -> Organisation:
         """One customer. UnknownRecord."""

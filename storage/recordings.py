@@ -1,8 +1,13 @@
 """Recordings and remembered replies."""
 
 from storage.errors import UnknownRecord
-from storage.queries import Queries
-from storage.records import IdempotentReply, Recording
+from storage.queries import Parameters, Queries, Row
+from storage.records import IdempotentReply, PurgedBy, Recording
+
+
+def _recording_of(row: Row) -> Recording:
+    *facts, purged_by, files_left = row
+    return Recording(*(*facts, None if purged_by is None else PurgedBy(purged_by), bool(files_left)))
 
 
 class Recordings:
@@ -24,35 +29,66 @@ class Recordings:
             recording.gap_frames,
             recording.created_at,
             recording.purged_at,
+            recording.sealed_key,
+            recording.purged_by,
+            recording.files_left,
         )
         return self._queries.run("recordings.add", row) == 1
 
     def get(self, call_id: str) -> Recording | None:
         """A call's recording, a purged one too."""
         row = self._queries.one("recordings.recording", (call_id,))
-        return None if row is None else Recording(*row)
+        return None if row is None else _recording_of(row)
 
     def set_mp3(self, call_id: str, mp3_path: str) -> None:
         """Note where its MP3 lies. UnknownRecord: no such recording, or it was purged."""
         if self._queries.run("recordings.set_mp3", {"call_id": call_id, "mp3_path": mp3_path}) == 0:
             raise UnknownRecord(f"no recording of call {call_id}")
 
-    def purge(self, call_id: str, at: int) -> None:
-        """Note that its files are gone; done before, the first time stands. UnknownRecord."""
-        if self._queries.run("recordings.purge", {"call_id": call_id, "at": at}) == 0:
+    def purge(self, call_id: str, at: int, by: PurgedBy) -> bool:
+        """It may be heard no more: its key is forgotten and its files are to be deleted. UnknownRecord.
+
+        False where that was done before: the first time stands.
+        """
+        parameters = {"call_id": call_id, "at": at, "by": by}
+        if self._queries.run("recordings.purge", parameters) == 1:
+            return True
+        if self.get(call_id) is None:
             raise UnknownRecord(f"no recording of call {call_id}")
+        return False
+
+    def files_gone(self, call_id: str) -> None:
+        """Note that nothing of a purged recording is left."""
+        self._queries.run("recordings.files_gone", (call_id,))
+
+    def replace_key(self, call_id: str, replaced: str, sealed_key: str) -> bool:
+        """Put a key sealed anew in place of one; False where that is not what there is."""
+        parameters = {"call_id": call_id, "replaced": replaced, "sealed_key": sealed_key}
+        return self._queries.run("recordings.replace_key", parameters) == 1
 
     def without_mp3(self, limit: int) -> list[Recording]:
         """Recordings whose MP3 is still to be made, oldest first."""
-        return [Recording(*row) for row in self._queries.all("recordings.without_mp3", (limit,))]
+        return self._all("recordings.without_mp3", (limit,))
 
-    def kept_before(self, before: int, limit: int) -> list[Recording]:
-        """Recordings made before a time and not purged, oldest first."""
-        return [Recording(*row) for row in self._queries.all("recordings.kept_before", (before, limit))]
+    def overdue(self, now: int, default_days: int, limit: int) -> list[Recording]:
+        """Recordings kept for longer than their organisation's `retention_days`, or `default_days` where it has none;
+        0 is for ever."""
+        return self._all("recordings.overdue", {"now": now, "default_days": default_days, "limit": limit})
+
+    def with_files_left(self, after: str, limit: int) -> list[Recording]:
+        """Purged recordings whose files may still be there, in the order of the call ids that follow `after`."""
+        return self._all("recordings.with_files_left", (after, limit))
+
+    def kept(self, after: str, limit: int) -> list[Recording]:
+        """Recordings that are not purged, in the order of the call ids that follow `after`."""
+        return self._all("recordings.kept", (after, limit))
 
     def path_taken(self, wav_path: str) -> bool:
         """Whether a recording lies, or lay, under this path."""
         return self._queries.one("recordings.path_taken", (wav_path,)) is not None
+
+    def _all(self, statement: str, parameters: Parameters) -> list[Recording]:
+        return [_recording_of(row) for row in self._queries.all(statement, parameters)]
 
 
 class Idempotency:

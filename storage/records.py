@@ -1,6 +1,6 @@
 """Frozen rows as the rest of the product sees them. `*_at` is UTC in Unix milliseconds; money is integer paise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
@@ -39,6 +39,7 @@ class Scope(StrEnum):
     CALLS_WRITE = "calls:write"
     CALLS_READ = "calls:read"
     RECORDINGS_READ = "recordings:read"
+    RECORDINGS_WRITE = "recordings:write"
     BILLING_READ = "billing:read"
 
 
@@ -55,7 +56,8 @@ class Tariff:
 class Organisation:
     """A customer of the operator: owner of keys, wallet, endpoints and calls.
 
-    `rate_limit_per_minute` holds for each of its keys that has none of its own; None: as configured.
+    `rate_limit_per_minute` holds for each of its keys that has none of its own; None: as configured. So many days its
+    recordings are kept: 0 for ever; None: as configured.
     """
 
     org_id: str
@@ -65,6 +67,7 @@ class Organisation:
     gstin: str | None = None
     state: str | None = None
     rate_limit_per_minute: int | None = None
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +186,21 @@ def changed(record: R, **changes: Any) -> R:
     return copied
 
 
+class PurgedBy(StrEnum):
+    """Who had a recording purged: its time was over, its organisation asked over the API, the operator did."""
+
+    RETENTION = "retention"
+    CLIENT = "client"
+    OPERATOR = "operator"
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A finished recording. `mp3_path` is relative to the recordings folder, None until it is made."""
+    """A finished recording. `mp3_path` is relative to the recordings folder, None until it is made.
+
+    `sealed_key` is the key of its files under a master key; None: they are plain, or it is purged. `files_left`: it is
+    purged, and its files may still be there.
+    """
 
     call_id: str
     org_id: str
@@ -195,6 +210,9 @@ class Recording:
     gap_frames: int
     created_at: int
     purged_at: int | None = None
+    sealed_key: str | None = field(default=None, repr=False)
+    purged_by: PurgedBy | None = None
+    files_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

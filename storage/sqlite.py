@@ -92,6 +92,7 @@ async def open_connection(location: str, *, read_only: bool) -> WorkerConnection
                 "foreign_keys = ON",
                 "recursive_triggers = ON",  # or REPLACE would slip past the triggers that forbid a DELETE
                 "synchronous = FULL",
+                "secure_delete = ON",  # what is deleted, the key of an erased recording above all, is overwritten
                 "temp_store = MEMORY",
                 f"cache_size = -{CACHE_KIB}",
                 f"wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}",

@@ -112,6 +112,22 @@ class Reader:
         """Recordings whose MP3 is still to be made, oldest first."""
         return self._unit.recordings.without_mp3(limit)
 
+    def any_recording(self, call_id: str) -> Recording | None:
+        """The recording of a call of whichever organisation: for the operator, never for a client."""
+        return self._unit.recordings.get(call_id)
+
+    def recordings_overdue(self, now: int, default_days: int, limit: int) -> list[Recording]:
+        """Recordings kept for longer than their organisation wants; `default_days` where it has no wish."""
+        return self._unit.recordings.overdue(now, default_days, limit)
+
+    def recordings_with_files_left(self, after: str, limit: int) -> list[Recording]:
+        """Purged recordings whose files may still be there, in the order of the call ids that follow `after`."""
+        return self._unit.recordings.with_files_left(after, limit)
+
+    def recordings_kept(self, after: str, limit: int) -> list[Recording]:
+        """Recordings that are not purged, in the order of the call ids that follow `after`."""
+        return self._unit.recordings.kept(after, limit)
+
     def organisation(self, org_id: str) -> Organisation:
         """One organisation. UnknownRecord."""
         return self._unit.accounts.organisation(org_id)

@@ -1,15 +1,21 @@
 -- add_organisation: a new customer; its empty wallet comes with it
 INSERT INTO organisations
-      (org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+      (org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
+       retention_days)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- organisation: one customer
-SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute
+SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
+       retention_days
 FROM organisations WHERE org_id = ?;
 
 -- organisations: all customers, oldest first
-SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute
+SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
+       retention_days
 FROM organisations ORDER BY created_at, org_id;
+
+-- set_retention: how long its recordings are kept
+UPDATE organisations SET retention_days = :retention_days WHERE org_id = :org_id;
 
 -- add_key: a new API key
 INSERT INTO api_keys (key_id, org_id, name, key_sha256, prefix, scopes, created_at, expires_at, revoked_at,

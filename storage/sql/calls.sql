@@ -55,14 +55,20 @@ INSERT INTO cdrs
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (call_id) DO NOTHING;
 
--- cdr: one finished call
+-- cdr: one finished call; the path of a purged recording is told no more
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
-       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs
+       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = cdrs.call_id AND r.purged_at IS NOT NULL)
+            THEN NULL ELSE recording_path END,
+       sequence, legs
 FROM cdrs WHERE call_id = ?;
 
 -- newest_cdrs: the calls that ended last, of all organisations
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
-       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs
+       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = cdrs.call_id AND r.purged_at IS NOT NULL)
+            THEN NULL ELSE recording_path END,
+       sequence, legs
 FROM cdrs ORDER BY rowid DESC LIMIT ?;

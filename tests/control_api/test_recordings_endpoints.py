@@ -12,6 +12,7 @@ from control_api.downloads import Downloads, OpenFile, open_below
 from control_api.errors import NotReady
 from control_api.routes import recordings
 from control_api.signed_urls import signed_recording_url
+from storage.records import PurgedBy
 from tests.support.api_world import CALLS, OTHER_KEY, SIGNING_KEY, ApiReply, ApiWorld, api_world
 
 MP3 = bytes(range(256)) * 1_200
@@ -167,7 +168,8 @@ async def test_an_expired_url_is_410_and_a_tampered_one_stays_403(world: ApiWorl
 async def test_a_purged_recording_is_404(world: ApiWorld) -> None:
     call_id = await recorded(world)
     path = await signed(world, call_id)
-    await world.store.run(lambda unit: unit.recordings.purge(call_id, world.clock.wall_ms()))
+    at = world.clock.wall_ms()
+    await world.store.run(lambda unit: unit.recordings.purge(call_id, at, PurgedBy.CLIENT))
     reply = await fetch(world, path)
     assert (reply.status, reply.json["error"]["code"]) == (404, "not_found")
 

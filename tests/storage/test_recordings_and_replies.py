@@ -1,13 +1,15 @@
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from storage.errors import IllegalState, UnknownRecord
-from storage.records import IdempotentReply, Recording
+from storage.records import CallFilter, IdempotentReply, PurgedBy, Recording
 from storage.store import Store
 from storage.units import UnitOfWork
-from tests.support.stored import ORG, an_organisation
+from tests.support.stored import ORG, a_call, an_organisation, completed
 
 RECORDING = Recording("call-1", ORG, "2024/01/02/abcdef01.wav", None, 94_000, 3, 100)
 REPLY = IdempotentReply(ORG, "key", "f" * 64, "call-1", "req-1", 100)
@@ -56,23 +58,131 @@ async def test_recordings_wait_for_their_mp3_oldest_first(funded: Store) -> None
     assert [row.call_id for row in waiting] == ["call-2", "call-3"]
 
 
-async def test_a_purged_recording_stays_known_but_has_no_files(funded: Store) -> None:
-    await funded.run(lambda unit: unit.recordings.add(RECORDING))
-    assert len(await funded.run(lambda unit: unit.recordings.kept_before(101, 9))) == 1
-    assert await funded.run(lambda unit: unit.recordings.kept_before(100, 9)) == []
-    await funded.run(lambda unit: unit.recordings.purge("call-1", 500))
-    await funded.run(lambda unit: unit.recordings.purge("call-1", 600))
-    found = await funded.read(lambda reader: reader.recording(ORG, "call-1"))
-    assert found == replace(RECORDING, purged_at=500)
-    assert await funded.run(lambda unit: unit.recordings.kept_before(101, 9)) == []
+def purging(call_id: str, at: int, by: PurgedBy = PurgedBy.CLIENT) -> Callable[[UnitOfWork], bool]:
+    return lambda unit: unit.recordings.purge(call_id, at, by)
+
+
+async def test_a_purged_recording_stays_known_without_its_key(funded: Store) -> None:
+    sealed = replace(RECORDING, sealed_key="v1.key")
+    await funded.run(lambda unit: unit.recordings.add(sealed))
+    assert await funded.read(lambda reader: reader.recording(ORG, "call-1")) == sealed
+    assert await funded.run(purging("call-1", 500))
+    assert not await funded.run(purging("call-1", 600, PurgedBy.OPERATOR))
+    purged = replace(RECORDING, purged_at=500, purged_by=PurgedBy.CLIENT, files_left=True)
+    assert await funded.read(lambda reader: reader.recording(ORG, "call-1")) == purged
     assert await funded.read(lambda reader: reader.recordings_without_mp3(9)) == []
+    assert await funded.read(lambda reader: reader.recordings_kept("", 9)) == []
     for work in (
         lambda unit: unit.recordings.set_mp3("call-1", "x.mp3"),
         lambda unit: unit.recordings.set_mp3("call-9", "x.mp3"),
-        lambda unit: unit.recordings.purge("call-9", 1),
+        purging("call-9", 1),
     ):
         with pytest.raises(UnknownRecord):
             await funded.run(work)
+
+
+async def test_the_files_of_a_purged_recording_are_looked_for_until_they_are_gone(funded: Store) -> None:
+    for number in (3, 1, 2):
+        row = replace(RECORDING, call_id=f"call-{number}", wav_path=f"{number}.wav")
+        await funded.run(keeping(row))
+    await funded.run(lambda unit: unit.recordings.files_gone("call-1"))  # not purged: nothing to be noted
+    for number in (1, 3):
+        await funded.run(purging(f"call-{number}", 500))
+    left = await funded.read(lambda reader: reader.recordings_with_files_left("", 9))
+    assert [row.call_id for row in left] == ["call-1", "call-3"]
+    left = await funded.read(lambda reader: reader.recordings_with_files_left("call-1", 9))
+    assert [row.call_id for row in left] == ["call-3"]
+    await funded.run(lambda unit: unit.recordings.files_gone("call-3"))
+    left = await funded.read(lambda reader: reader.recordings_with_files_left("", 9))
+    assert [row.call_id for row in left] == ["call-1"]
+    kept = await funded.read(lambda reader: reader.recordings_kept("", 9))
+    assert [row.call_id for row in kept] == ["call-2"]
+
+
+async def test_a_key_is_replaced_where_it_is_the_one_that_was_read(funded: Store) -> None:
+    await funded.run(keeping(replace(RECORDING, sealed_key="old")))
+    assert not await funded.run(lambda unit: unit.recordings.replace_key("call-1", "other", "new"))
+    assert await funded.run(lambda unit: unit.recordings.replace_key("call-1", "old", "new"))
+    found = await funded.read(lambda reader: reader.any_recording("call-1"))
+    assert found == replace(RECORDING, sealed_key="new")
+
+
+async def test_recordings_are_overdue_by_their_organisations_days(funded: Store) -> None:
+    day = 86_400_000
+    terms = {"org-30": 30, "org-ever": 0, "org-default": None}
+    for org_id, days in terms.items():
+        await funded.run(partial(_customer, org_id, days))
+        for age in (8, 29, 31):
+            row = replace(
+                RECORDING,
+                call_id=f"{org_id}/{age}",
+                org_id=org_id,
+                wav_path=f"{org_id}-{age}.wav",
+                created_at=(100 - age) * day,
+            )
+            await funded.run(keeping(row))
+
+    async def overdue(default_days: int, limit: int = 99) -> set[str]:
+        found = await funded.read(lambda reader: reader.recordings_overdue(100 * day, default_days, limit))
+        return {row.call_id for row in found}
+
+    assert await overdue(0) == {"org-30/31"}
+    assert await overdue(8) == {"org-30/31", "org-default/29", "org-default/31"}
+    assert len(await overdue(7, limit=2)) == 2
+    await funded.run(lambda unit: unit.accounts.set_retention("org-30", None))
+    assert await overdue(0) == set()
+    await funded.run(purging("org-default/31", 1, PurgedBy.RETENTION))
+    assert await overdue(30) == {"org-30/31"}
+
+
+def _customer(org_id: str, retention_days: int | None, unit: UnitOfWork) -> None:
+    unit.accounts.create_organisation(replace(an_organisation(org_id), retention_days=retention_days))
+
+
+async def test_days_of_retention_have_a_range(funded: Store) -> None:
+    for days in (-1, 36_501):
+        with pytest.raises(IllegalState):
+            await funded.run(partial(_keep_for, days))
+    with pytest.raises(UnknownRecord):
+        await funded.run(lambda unit: unit.accounts.set_retention("org-9", 1))
+
+
+def _keep_for(days: int, unit: UnitOfWork) -> None:
+    unit.accounts.set_retention(ORG, days)
+
+
+async def test_the_call_of_a_purged_recording_names_its_file_no_more(funded: Store) -> None:
+    cdr = completed(a_call("call-1"))
+    assert cdr.recording_path is not None
+    await funded.run(lambda unit: unit.cdrs.add(cdr))
+    await funded.run(keeping(RECORDING))
+    assert await funded.read(lambda reader: reader.call(ORG, "call-1")) == cdr
+    await funded.run(purging("call-1", 1))
+    found = await funded.read(lambda reader: reader.call(ORG, "call-1"))
+    assert found == replace(cdr, recording_path=None)
+    assert await funded.read(lambda reader: reader.newest_calls(1)) == [found]
+    listed, _total = await funded.read(lambda reader: reader.calls(ORG, CallFilter(), 1, 10))
+    assert listed == [found]
+
+
+async def test_nothing_of_a_purged_recordings_key_stays_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "house.db"
+    secrets = [f"v1.{number}." + str(number) * 80 for number in range(9)]
+    store = await Store.open(f"sqlite:///{path}")
+    await store.run(lambda unit: unit.accounts.create_organisation(an_organisation(ORG)))
+    for number, secret in enumerate(secrets):
+        row = replace(RECORDING, call_id=f"call-{number}", wav_path=f"{number}.wav", sealed_key=secret)
+        await store.run(keeping(row))
+    await store.close()
+    assert all(secret.encode() in _bytes_in(tmp_path) for secret in secrets)
+    store = await Store.open(f"sqlite:///{path}")
+    await store.run(purging("call-4", 1))
+    await store.close()
+    assert [number for number in range(9) if secrets[number][:40].encode() not in _bytes_in(tmp_path)] == [4]
+
+
+def _bytes_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
 async def test_a_reply_is_given_again_to_its_organisation_only(funded: Store) -> None:

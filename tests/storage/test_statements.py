@@ -29,8 +29,9 @@ GROWING = {
     "webhook_filters",
 }
 
-# Asked by people, or at start: these may look at everything there is, or at a bounded set. (The plan of adding an
-# organisation shows scans for foreign keys, which SQLite skips while no violation is pending: there never is one.)
+# Asked by people, at start or every few minutes: these may look at everything there is, or at a bounded set. (The plan
+# of adding an organisation shows scans for foreign keys, which SQLite skips while no violation is pending: there never
+# is one.)
 READS_ALL = {
     "accounts.add_organisation",
     "accounts.organisations",
@@ -39,6 +40,7 @@ READS_ALL = {
     "calls.newest_cdrs",
     "ledger.mismatches",
     "numbers.use_of_all",
+    "recordings.overdue",
 }
 
 # A scan of one of these is a scan of what is under way only.
@@ -47,7 +49,7 @@ PARTIAL_INDEXES = {
     "deliveries_leased",
     "deliveries_waiting",
     "recordings_without_mp3",
-    "recordings_kept",
+    "recordings_with_files_left",
 }
 
 
@@ -106,6 +108,9 @@ def test_the_check_for_scans_sees_one(database: sqlite3.Connection) -> None:
         ("outbox.lease", "INDEX deliveries_ready (webhook_id=? AND due_at<?)"),
         ("outbox.ready_endpoints", "INDEX deliveries_ready (webhook_id>?)"),
         ("outbox.promote", "INDEX deliveries_waiting (webhook_id=? AND call_id=?)"),
+        ("recordings.overdue", "INDEX recordings_of_organisation (org_id=? AND created_at<?)"),
+        ("recordings.with_files_left", "INDEX recordings_with_files_left (call_id>?)"),
+        ("recordings.kept", "PRIMARY KEY (call_id>?)"),
         ("ledger.reservation", "INDEX transfers_by_call (call_id=?)"),
         ("numbers.pair", "PRIMARY KEY (org_id=? AND party_low=? AND party_high=?)"),
         ("numbers.pairings_low", "INDEX masking_sessions_by_low (number=? AND party_low=?)"),
