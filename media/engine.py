@@ -179,6 +179,11 @@ class MediaEngine:
         """The name of the codec that the leg's last offer and answer settled, None before the first."""
         return self._find(leg).leg.codec
 
+    def takes_events(self, leg: str) -> bool:
+        """Whether the leg's last offer and answer settled a payload type for telephone-event."""
+        negotiated = self._find(leg).leg.negotiated
+        return negotiated is not None and negotiated.dtmf_payload_type is not None
+
     def play(self, leg: str, tone: str) -> None:
         """Let a leg hear "ringback", "busy", "congestion", "unreachable", "balance_warning" or the announcement
         "unknown_caller" (ValueError for others) in place of what is being played to it. Those but ringback end by

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from b2bua.call.digits import HOLD_S
 from b2bua.call.effects import (
     Answer,
     Bridge,
@@ -16,6 +17,7 @@ from b2bua.call.effects import (
     PlayTone,
     RelayEarlyMedia,
     ReportProgress,
+    SendDigit,
     SetDeadline,
     Settle,
     StartRecording,
@@ -24,6 +26,9 @@ from b2bua.call.effects import (
 from b2bua.call.events import (
     CallEvent,
     Deadline,
+    DeadlinePassed,
+    DigitPressed,
+    DigitWay,
     FailureKind,
     LegAnswered,
     LegEarlyMedia,
@@ -44,6 +49,7 @@ Action = Callable[[Progress, CallEvent], Effects]
 FAILURE_TONE_S: Final = 4.0
 ENDING_LIMIT_S: Final = 5.0
 ENDING_DEADLINE: Final = SetDeadline(Deadline.ENDING, ENDING_LIMIT_S)
+_DIGIT_DEADLINES: Final = {Leg.A: Deadline.DIGITS_A, Leg.B: Deadline.DIGITS_B}
 
 
 def ignore(call: Progress, event: CallEvent) -> Effects:
@@ -233,6 +239,27 @@ def b_lost_in_talk(call: Progress, event: CallEvent) -> Effects:
     """B's dialog died while both talked; nobody ended the call on purpose."""
     call.down(Leg.B)
     return _end(call, HangupCause.NETWORK_ERROR)
+
+
+def pass_digit(call: Progress, event: CallEvent) -> Effects:
+    """A party pressed a key: the other hears it. An event has been relayed already."""
+    assert isinstance(event, DigitPressed)
+    presses = call.presses[event.leg]
+    waiting = bool(presses.held)
+    if presses.take(event):
+        if event.way is DigitWay.EVENT:
+            return (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting else ()
+        return (SendDigit(event.leg.other, event.digit, event.duration_ms),)
+    if presses.held and not waiting:
+        return (SetDeadline(_DIGIT_DEADLINES[event.leg], event.duration_ms / 1000 + HOLD_S),)
+    return ()
+
+
+def pass_held_digits(call: Progress, event: CallEvent) -> Effects:
+    """No event repeated what INFO told: it counts."""
+    assert isinstance(event, DeadlinePassed)
+    leg = Leg.A if event.deadline is Deadline.DIGITS_A else Leg.B
+    return tuple(SendDigit(leg.other, press.digit, press.duration_ms) for press in call.presses[leg].release())
 
 
 def extend(call: Progress, event: CallEvent) -> Effects:

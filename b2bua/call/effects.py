@@ -66,6 +66,15 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
+class SendDigit:
+    """Send a connected leg a key press of the other party, in place of the audio for its length."""
+
+    leg: Leg
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecording:
     """Record both legs from now."""
 
@@ -137,6 +146,7 @@ Effect = (
     | PlayTone
     | RelayEarlyMedia
     | Bridge
+    | SendDigit
     | StartRecording
     | StopRecording
     | HangUp

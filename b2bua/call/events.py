@@ -16,6 +16,15 @@ class Deadline(StrEnum):
     BALANCE_END = "balance_end"
     FAILURE_TONE = "failure_tone"
     ENDING = "ending"
+    DIGITS_A = "digits_a"
+    DIGITS_B = "digits_b"
+
+
+class DigitWay(StrEnum):
+    """How a key press reached us."""
+
+    EVENT = "event"  # telephone-event (RFC 4733); the packet path has passed it on
+    INFO = "info"  # SIP INFO
 
 
 class FailureKind(StrEnum):
@@ -107,6 +116,17 @@ class MediaSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """A key press of the leg's party is over. `events_agreed`: the leg takes telephone-event."""
+
+    leg: Leg
+    digit: str
+    duration_ms: int
+    way: DigitWay
+    events_agreed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """A deadline set by `SetDeadline` has come."""
 
@@ -154,6 +174,7 @@ CallEvent = (
     | LegHungUp
     | LegLost
     | MediaSilent
+    | DigitPressed
     | DeadlinePassed
     | ReservationExtended
     | ReservationRefused

@@ -9,6 +9,7 @@ from b2bua.call.events import (
     CallEvent,
     Deadline,
     DeadlinePassed,
+    DigitPressed,
     HangupRequested,
     LegAnswered,
     LegEarlyMedia,
@@ -36,6 +37,7 @@ ABOUT_A_LEG: Final = (
     LegHungUp,
     LegLost,
     MediaSilent,
+    DigitPressed,
 )
 
 
@@ -75,6 +77,10 @@ class Input(StrEnum):
     B_LOST = "b_lost"
     A_SILENT = "a_silent"
     B_SILENT = "b_silent"
+    A_PRESSES = "a_presses"
+    B_PRESSES = "b_presses"
+    A_DIGITS_DUE = "a_digits_due"
+    B_DIGITS_DUE = "b_digits_due"
     RING_A_OVER = "ring_a_over"
     RING_B_OVER = "ring_b_over"
     MAX_DURATION_OVER = "max_duration_over"
@@ -109,6 +115,10 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
     (LegLost, Leg.B): Input.B_LOST,
     (MediaSilent, Leg.A): Input.A_SILENT,
     (MediaSilent, Leg.B): Input.B_SILENT,
+    (DigitPressed, Leg.A): Input.A_PRESSES,
+    (DigitPressed, Leg.B): Input.B_PRESSES,
+    (DeadlinePassed, Deadline.DIGITS_A): Input.A_DIGITS_DUE,
+    (DeadlinePassed, Deadline.DIGITS_B): Input.B_DIGITS_DUE,
     (DeadlinePassed, Deadline.RING_A): Input.RING_A_OVER,
     (DeadlinePassed, Deadline.RING_B): Input.RING_B_OVER,
     (DeadlinePassed, Deadline.MAX_DURATION): Input.MAX_DURATION_OVER,

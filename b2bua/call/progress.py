@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from b2bua.call.digits import Presses
 from b2bua.call.effects import CloseMedia, Effect, FinalResponse, HangUp, StopRecording
 from b2bua.call.hangup import CLEARINGS
 from b2bua.call.model import HangupCause, HangupParty, Leg
@@ -25,6 +26,7 @@ class Progress:
         "b_cause",
         "early_media_relayed",
         "now",
+        "presses",
         "wall_ms",
     )
 
@@ -36,6 +38,7 @@ class Progress:
         self.now = 0.0
         self.b_cause: HangupCause | None = None  # B's failure, while A is told of it
         self.early_media_relayed = False
+        self.presses: dict[Leg, Presses] = {Leg.A: Presses(), Leg.B: Presses()}
         self._up: tuple[Leg, ...] = ()
         self._waits = False  # A has called us, and has no final response yet
         self._bridged: float | None = None

@@ -47,6 +47,7 @@ def screen_request(
     In order, each unless it is fine:
     405 for a method not in `served_methods`, `unregistered_method_status` for one that nobody registered; with Allow.
     416 for a request URI of a scheme not in `schemes`.
+    469 with an empty Recv-Info for an INFO of any Info Package: none is served (RFC 6086 section 4.2.2).
     420 with Unsupported for an option tag in Require not in `supported_options`; never for ACK and CANCEL.
     415 for a body whose type is not in `accepted_types` or whose encoding is not identity, unless Content-Disposition
     says that it is optional; never for ACK, CANCEL and BYE. A multipart body is taken for the session
@@ -59,6 +60,7 @@ def screen_request(
             _screen_method(request, served_methods, unregistered_method_status)
             or _screen_scheme(request, schemes)
             or _screen_require(request, supported_options)
+            or _screen_package(request)
             or _screen_body(request, accepted_types)
             or _screen_accept(request, accepted_types)
         )
@@ -84,6 +86,12 @@ def _screen_require(request: Request, supported: Collection[str]) -> Rejection |
     if not unsupported:
         return None
     return Rejection(420, reason_phrase(420), (("Unsupported", ", ".join(unsupported)),))
+
+
+def _screen_package(request: Request) -> Rejection | None:
+    if request.method != "INFO" or "Info-Package" not in request.headers:
+        return None
+    return Rejection(469, reason_phrase(469), (("Recv-Info", ""),))
 
 
 def _screen_body(request: Request, accepted: Collection[str]) -> Rejection | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from b2bua.sip.digest import Credentials
+from b2bua.sip.info_digits import RELAY_TYPE, SIGNAL_TYPE
 from b2bua.sip.routing import LocalAddress, TransportAddress
 from b2bua.sip.sent_request import MAX_FORWARDS
 
@@ -53,7 +54,7 @@ class UserAgentSettings:
     allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK")
     supported: tuple[str, ...] = ("timer",)
     accept: tuple[str, ...] = ("application/sdp",)
-    info_types: tuple[str, ...] = ("application/dtmf-relay", "application/dtmf")
+    info_types: tuple[str, ...] = (RELAY_TYPE, SIGNAL_TYPE)
     retry_after_s: int = 10
     limits: UserAgentLimits = field(default_factory=UserAgentLimits)
 

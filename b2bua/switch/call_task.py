@@ -171,6 +171,9 @@ class CallTask:
     def _bridge(self, _effect: do.Bridge) -> None:
         self._media.bridge(self.legs[Leg.A].media_name, self.legs[Leg.B].media_name)
 
+    def _send_digit(self, effect: do.SendDigit) -> None:
+        self._media.send_digit(self.legs[effect.leg].media_name, effect.digit, effect.duration_ms)
+
     def _start_recording(self, _effect: do.StartRecording) -> None:
         path = self._books.recording_path(self.machine.record)
         self._media.record(self.legs[Leg.A].media_name, self.legs[Leg.B].media_name, self.call_id, path)
@@ -246,6 +249,7 @@ _PERFORM: Final[Mapping[type, Callable[..., None]]] = {
     do.PlayTone: CallTask._play_tone,
     do.RelayEarlyMedia: CallTask._relay_early_media,
     do.Bridge: CallTask._bridge,
+    do.SendDigit: CallTask._send_digit,
     do.StartRecording: CallTask._start_recording,
     do.StopRecording: CallTask._stop_recording,
     do.HangUp: CallTask._hang_up,

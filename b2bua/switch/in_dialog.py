@@ -1,11 +1,14 @@
 """What a leg's peer asks for within its dialog. A changed session is answered on that leg alone (RFC 3261 14)."""
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from b2bua.call.hangup import q850_reason
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
+from b2bua.sip.errors import SipError
+from b2bua.sip.info_digits import InfoDigit, read_digit
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import MediaError, UnusableSdp
@@ -23,15 +26,19 @@ _NEGOTIATING: Final = ("INVITE", "UPDATE", "PRACK")
 class InDialog:
     """Answers a leg's peer. `media_open`: whether the media leg `media_name` is there to negotiate for.
 
-    `offer_open`: a 200 of ours made an offer, which its ACK has to answer.
+    `offer_open`: a 200 of ours made an offer, which its ACK has to answer. `pressed` is told of each digit in an INFO,
+    and whether the leg has agreed to telephone-event.
     """
 
-    def __init__(self, media_name: str, endpoint: SipEndpoint, media: MediaEngine) -> None:
+    def __init__(
+        self, media_name: str, endpoint: SipEndpoint, media: MediaEngine, pressed: Callable[[InfoDigit, bool], None]
+    ) -> None:
         self.media_name = media_name
         self.media_open = False
         self.offer_open = False
         self._endpoint = endpoint
         self._media = media
+        self._pressed = pressed
 
     def answer(self, event: sip.IncomingRequest) -> bool:
         """Answer a request: an offer by an answer, a re-INVITE without one by our full offer, anything else by 200.
@@ -40,7 +47,9 @@ class InDialog:
         """
         method = event.request.method
         offer = session_description(event.request.headers.get("Content-Type"), event.request.body)
-        if method not in _NEGOTIATING:
+        if method == "INFO":
+            self._take_info(event)
+        elif method not in _NEGOTIATING:
             self._endpoint.respond(event.transaction, 200)
         elif not self.media_open:
             self._endpoint.respond(event.transaction, 481)
@@ -51,6 +60,20 @@ class InDialog:
         else:
             return self._answer_offer(event.transaction, offer)
         return False
+
+    def _take_info(self, event: sip.IncomingRequest) -> None:
+        """An INFO has no body, or one of the types that are taken: digits."""
+        request = event.request
+        digit = None
+        try:
+            if request.body and request.content_type is not None:
+                digit = read_digit(request.content_type.essence, request.body)
+        except SipError as error:
+            self._endpoint.respond(event.transaction, error.status, reason=error.reason)
+            return
+        self._endpoint.respond(event.transaction, 200)
+        if digit is not None and self.media_open:
+            self._pressed(digit, self._media.takes_events(self.media_name))
 
     def _answer_offer(self, transaction: int, offer: bytes) -> bool:
         try:

@@ -9,6 +9,7 @@ from b2bua.call.events import CallEvent
 from b2bua.call.model import Leg
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
+from b2bua.sip.info_digits import InfoDigit
 from b2bua.sip.reliable_provisionals import goes_reliably, is_required
 from b2bua.sip.settings import HeaderLines
 from b2bua.switch.call_leg import SipUser, nobody
@@ -50,7 +51,7 @@ class IncomingLeg:
         self._media = media
         self._usages = usages
         self._usage: int | None = event.usage
-        self._in_dialog = InDialog(self.media_name, endpoint, media)
+        self._in_dialog = InDialog(self.media_name, endpoint, media, self._pressed)
         self._answer_body = b""  # our answer to the INVITE's offer; b"" where it made none
         self._offered = False  # our offer has gone out
         self._occupies = True
@@ -174,6 +175,11 @@ class IncomingLeg:
             self.post(happened.LegLost(self.leg))
         elif self._in_dialog.media_open:
             self.codec = self._media.codec(self.media_name)
+
+    def _pressed(self, digit: InfoDigit, events_agreed: bool) -> None:
+        self.post(
+            happened.DigitPressed(self.leg, digit.digit, digit.duration_ms, happened.DigitWay.INFO, events_agreed)
+        )
 
     def _refreshed(self, event: sip.SessionRefreshed) -> None:
         self._in_dialog.take_refreshed(event.body, event.content_type)

@@ -17,6 +17,7 @@ from b2bua.sip.bodies import session_description
 from b2bua.sip.digest import Credentials
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.headers import RetryAfter
+from b2bua.sip.info_digits import InfoDigit
 from b2bua.sip.message import Response
 from b2bua.sip.routing import TransportAddress, bracketed
 from b2bua.sip.sent_request import MAX_FORWARDS
@@ -88,7 +89,7 @@ class LegTask:
         self._turn: Turn | None = None  # what the next INVITE waits for, where the trunk's call rate makes it wait
         self._usages = usages
         self._relayed = relayed
-        self._in_dialog = InDialog(self.media_name, endpoint, media)
+        self._in_dialog = InDialog(self.media_name, endpoint, media, self._pressed)
         self._usage: int | None = None
         self._destination: TransportAddress | None = None
         self._request_uri = ""  # what the newest attempt calls
@@ -366,6 +367,11 @@ class LegTask:
 
     def _ack_received(self, event: sip.AckReceived) -> None:
         self._in_dialog.take_answer(event.body, event.content_type)
+
+    def _pressed(self, digit: InfoDigit, events_agreed: bool) -> None:
+        self.post(
+            happened.DigitPressed(self.leg, digit.digit, digit.duration_ms, happened.DigitWay.INFO, events_agreed)
+        )
 
     def _refreshed(self, event: sip.SessionRefreshed) -> None:
         self._in_dialog.take_refreshed(event.body, event.content_type)

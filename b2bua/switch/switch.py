@@ -9,7 +9,7 @@ from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, InvalidParties
-from b2bua.call.events import HangupRequested, MediaSilent, SystemStopping
+from b2bua.call.events import DigitPressed, DigitWay, HangupRequested, MediaSilent, SystemStopping
 from b2bua.call.identity import LegHeaders, compose
 from b2bua.call.machine import CallMachine
 from b2bua.call.masking import Party, parse_party, same_party
@@ -252,6 +252,11 @@ class Switch:
                 task = self._calls.get(call_id)
                 if task is not None:
                     task.post(MediaSilent(Leg(leg)))
+            case media_events.DigitPressed():
+                call_id, _, leg = event.leg.partition("/")
+                task = self._calls.get(call_id)
+                if task is not None:
+                    task.post(DigitPressed(Leg(leg), event.digit, event.duration_ms, DigitWay.EVENT))
             case media_events.PlaybackFinished():
                 if self._arrivals is not None:
                     self._arrivals.playback_finished(event.leg)

@@ -8,6 +8,8 @@ from b2bua.call.events import (
     CallEvent,
     Deadline,
     DeadlinePassed,
+    DigitPressed,
+    DigitWay,
     FailureKind,
     HangupRequested,
     LegAnswered,
@@ -59,6 +61,7 @@ def every_event() -> list[CallEvent]:
             LegAnswered(leg, 200, "PCMA"),
         ]
         events += [LegFailed(leg, FailureKind.RESPONSE, 486, True), LegHungUp(leg), LegLost(leg), MediaSilent(leg)]
+        events += [DigitPressed(leg, "5", 160, DigitWay.INFO)]
     events += [Started(), Arrived(), ReservationExtended(), ReservationRefused()]
     events += [HangupRequested(), RecordingStopped(), SystemFailed(), SystemStopping()]
     return events

@@ -21,6 +21,7 @@ from b2bua.sip.routing import LocalAddress, TransportAddress
 from b2bua.sip.settings import OutgoingInvite, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.transport.endpoint import SipEndpoint
+from media.rtp.dtmf import event_payloads
 from media.rtp.packet import RtpPacket, parse_packet
 from media.rtp.rtcp import Report, SenderInformation, build_cname, build_report, ntp_timestamp
 from tests.support.lossy_network import LossyNetwork
@@ -313,6 +314,20 @@ class Phone:
             self._media_network.carry(content, self._rtp, far)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + 160) & 0xFFFFFFFF
+
+    def press(self, digit: str, duration_ms: int = 100) -> None:
+        """Press a key: all packets of one telephone-event now, in every call."""
+        for payload in event_payloads(digit, duration_ms):
+            packet = RtpPacket(101, self._sequence, self._timestamp, self.persona.ssrc, payload, False)
+            for far in self.remote_media():
+                self._media_network.carry(self.seal_rtp(packet.render()), self._rtp, far)
+            self._sequence = (self._sequence + 1) & 0xFFFF
+        self._timestamp = (self._timestamp + duration_ms * 8 + 160) & 0xFFFFFFFF
+
+    def tell_digit(self, body: str, content_type: str = "application/dtmf-relay") -> None:
+        """An INFO with such a body, in its newest call."""
+        assert self.usage is not None
+        self.endpoint.request_in_dialog(self.usage, "INFO", body=body.encode(), content_type=content_type)
 
     def _say(self) -> None:
         if self._speaking is None:

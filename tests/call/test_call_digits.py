@@ -1,0 +1,108 @@
+"""One press counts once, whichever way it comes, and reaches the other party."""
+
+import pytest
+
+from b2bua.call.digits import HELD_MAX, HOLD_S, Presses
+from b2bua.call.effects import ClearDeadline, SendDigit, SetDeadline
+from b2bua.call.events import Arrived, Deadline, DeadlinePassed, DigitPressed, DigitWay, LegAnswered, LegHungUp, Started
+from b2bua.call.inputs import State
+from b2bua.call.machine import CallMachine
+from b2bua.call.model import Leg
+from tests.support.call_walk import Walk, a_call
+
+DEADLINES = {Leg.A: Deadline.DIGITS_A, Leg.B: Deadline.DIGITS_B}
+
+
+def event(digit: str, leg: Leg = Leg.A) -> DigitPressed:
+    """One that the packet path has told of, and relayed."""
+    return DigitPressed(leg, digit, 100, DigitWay.EVENT)
+
+
+def info(digit: str, leg: Leg = Leg.A, *, events_agreed: bool = False, duration_ms: int = 160) -> DigitPressed:
+    return DigitPressed(leg, digit, duration_ms, DigitWay.INFO, events_agreed)
+
+
+def talking() -> Walk:
+    walk = Walk(CallMachine(a_call()))
+    walk.at_once(Started(), LegAnswered(Leg.A, 200, "PCMA"), LegAnswered(Leg.B, 200, "PCMA"))
+    assert walk.machine.state is State.BRIDGED
+    return walk
+
+
+@pytest.mark.parametrize("leg", Leg)
+def test_an_info_of_a_leg_without_events_is_sent_on_at_once(leg: Leg) -> None:
+    walk = talking()
+    assert walk.at_once(info("5", leg)) == (SendDigit(leg.other, "5", 160),)
+    assert walk.at_once(info("5", leg, duration_ms=80)) == (SendDigit(leg.other, "5", 80),)
+
+
+def test_an_event_has_been_relayed_already() -> None:
+    assert talking().at_once(event("5")) == ()
+
+
+@pytest.mark.parametrize("leg", Leg)
+def test_an_info_that_an_event_may_repeat_waits_and_counts_when_none_comes(leg: Leg) -> None:
+    walk = talking()
+    assert walk.at_once(info("1", leg, events_agreed=True)) == (SetDeadline(DEADLINES[leg], 0.16 + HOLD_S),)
+    assert walk.after(0.3, info("2", leg, events_agreed=True)) == ()
+    assert walk.after(0.4, DeadlinePassed(DEADLINES[leg])) == (
+        SendDigit(leg.other, "1", 160),
+        SendDigit(leg.other, "2", 160),
+    )
+    # From now on it is known that this phone sends INFO alone.
+    assert walk.at_once(info("3", leg, events_agreed=True)) == (SendDigit(leg.other, "3", 160),)
+
+
+def test_a_phone_that_sends_both_ways_is_heard_once() -> None:
+    walk = talking()
+    walk.at_once(info("1", events_agreed=True))
+    assert walk.after(0.2, event("1")) == (ClearDeadline(Deadline.DIGITS_A),)
+    for digit in "123":
+        assert walk.after(0.5, info(digit, events_agreed=True)) == ()
+        assert walk.after(0.1, event(digit)) == ()
+    assert not any(isinstance(effect, SendDigit) for effect in walk.effects)
+
+
+def test_the_event_may_come_first() -> None:
+    walk = talking()
+    assert walk.at_once(event("1")) == ()
+    assert walk.at_once(info("1", events_agreed=True)) == ()
+
+
+def test_the_two_legs_do_not_share_what_is_known_of_their_phones() -> None:
+    walk = talking()
+    walk.at_once(event("1", Leg.A))
+    assert walk.at_once(info("1", Leg.B)) == (SendDigit(Leg.A, "1", 160),)
+
+
+def test_infos_count_again_where_the_session_has_no_events_any_more() -> None:
+    walk = talking()
+    walk.at_once(event("1"))
+    assert walk.at_once(info("2")) == (SendDigit(Leg.B, "2", 160),)
+
+
+def test_held_presses_are_limited() -> None:
+    presses = Presses()
+    for _ in range(HELD_MAX + 5):
+        assert not presses.take(info("1", events_agreed=True))
+    assert len(presses.release()) == HELD_MAX
+    assert presses.held == []
+
+
+def test_before_and_after_the_talk_digits_go_nowhere() -> None:
+    walk = Walk(CallMachine(a_call()))
+    walk.at_once(Started())
+    assert walk.at_once(info("1")) == ()
+    walk.at_once(LegAnswered(Leg.A, 200, "PCMA"))
+    assert walk.at_once(info("1")) == walk.at_once(info("1", Leg.B)) == ()
+    walk.at_once(LegAnswered(Leg.B, 200, "PCMA"))
+    walk.at_once(info("1", events_agreed=True))
+    assert ClearDeadline(Deadline.DIGITS_A) in walk.at_once(LegHungUp(Leg.A))
+    assert walk.at_once(info("1"), DeadlinePassed(Deadline.DIGITS_A)) == ()
+
+
+def test_a_caller_that_waits_may_press_keys_too() -> None:
+    walk = Walk(CallMachine(a_call(direction="inbound")))
+    walk.at_once(Arrived())
+    assert walk.at_once(info("1")) == ()
+    assert walk.machine.impossible_inputs == 0
