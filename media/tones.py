@@ -5,7 +5,7 @@ Frequencies and cadences are India's in ITU-T E.180 Supplement 2; level about -1
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from media.codecs.g711 import linear_to_alaw, linear_to_ulaw
@@ -17,6 +17,8 @@ _PEAK: Final = 7218
 _RAMP_SAMPLES: Final = 40
 # Whole packets of every length from 10 to 60 ms.
 _SILENCE_SAMPLES: Final = 4800
+# 20 ms: a packet of a tone in codecs whose octets are no samples.
+PACKET_SAMPLES: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ CADENCES: Final = (RINGBACK, BUSY, CONGESTION, UNREACHABLE, BALANCE_WARNING)
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """A tone ready to be sent: per codec number one pass of it, a byte for each sample."""
+    """A tone ready to be sent, one pass of it per codec number: `encoded` with an octet for each sample of 8 kHz,
+    `packets` of 20 ms for the codecs whose octets are no samples."""
 
     name: str
     encoded: dict[int, bytes]
     endless: bool
+    packets: dict[int, tuple[bytes, ...]] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -51,18 +55,33 @@ class Tone:
         return len(self.encoded[PCMA])
 
     def frame(self, codec: int, position: int, samples: int) -> bytes:
-        """`samples` bytes from sample `position` on, which for an endless tone may be in any pass; silence follows the
-        end of any other. Empty where the tone is not encoded for the codec."""
+        """The payload for `samples` from sample `position` on, both of 8 kHz, which for an endless tone may be in any
+        pass; silence follows the end of any other. Empty where the tone is not encoded for the codec. Of a codec that
+        has packets it is the one that `position` lies in."""
         encoded = self.encoded.get(codec)
         if encoded is None:
-            return b""
+            return self._packet(self.packets.get(codec, ()), position)
         if self.endless:
             position %= len(encoded)
         frame = encoded[position : position + samples]
         missing = samples - len(frame)
         if not missing:
             return frame
-        return frame + (encoded[:missing] if self.endless else bytes([BY_NUMBER[codec].silence]) * missing)
+        return frame + (encoded[:missing] if self.endless else bytes([BY_NUMBER[codec].silence or 0]) * missing)
+
+    def _packet(self, packets: tuple[bytes, ...], position: int) -> bytes:
+        index = position // PACKET_SAMPLES
+        if self.endless and packets:
+            index %= len(packets)
+        return packets[index] if index < len(packets) else b""
+
+
+def frame_ticks(codec: int, ptime_ticks: int) -> int:
+    """How much of the RTP clock each packet of a tone takes, where a leg's packet time is `ptime_ticks`."""
+    spoken = BY_NUMBER.get(codec)
+    if spoken is None or spoken.octets_are_ticks:
+        return ptime_ticks
+    return PACKET_SAMPLES * spoken.clock_rate_hz // CLOCK_RATE_HZ
 
 
 def _burst(frequency_hz: int, samples: int) -> list[int]:
@@ -101,4 +120,5 @@ def prepare(cadence: Cadence) -> Tone:
 
 def silence() -> Tone:
     """An endless tone that nobody hears: what a leg gets when its source has gone quiet."""
-    return Tone("silence", {codec.number: bytes([codec.silence]) * _SILENCE_SAMPLES for codec in CODECS}, endless=True)
+    encoded = {c.number: bytes([c.silence]) * _SILENCE_SAMPLES for c in CODECS if c.silence is not None}
+    return Tone("silence", encoded, endless=True)

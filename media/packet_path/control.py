@@ -26,7 +26,10 @@ _LCG_STEP: Final = 1013904223
 
 
 class ControlChannel:
-    """Report timing and contents of one leg. Its NTP times are of the monotonic clock, which section 4 allows."""
+    """Report timing and contents of one leg. Its NTP times are of the monotonic clock, which section 4 allows.
+
+    `clock_rate_hz`: what the timestamps that we send count.
+    """
 
     __slots__ = (
         "_cname",
@@ -35,6 +38,7 @@ class ControlChannel:
         "_far_report_ntp",
         "_packets_reported",
         "_ssrc",
+        "clock_rate_hz",
         "due",
         "far_jitter_ms",
         "far_lost",
@@ -45,6 +49,7 @@ class ControlChannel:
     )
 
     def __init__(self, ssrc: int, cname: str) -> None:
+        self.clock_rate_hz = CLOCK_RATE_HZ
         self._ssrc = ssrc
         self._cname = cname
         self._dice = ssrc
@@ -82,7 +87,7 @@ class ControlChannel:
         for block in report.blocks:
             if block.ssrc == self._ssrc:
                 self.far_lost = max(block.lost, 0)
-                self.far_jitter_ms = block.jitter * 1000 / CLOCK_RATE_HZ
+                self.far_jitter_ms = block.jitter * 1000 / self.clock_rate_hz
                 measured = round_trip_ms(ntp_timestamp(now), block)
                 if measured is not None:
                     self.round_trip_ms = measured

@@ -6,12 +6,13 @@ from collections import deque
 from itertools import count
 from typing import Final
 
-from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ
+from media.codecs.table import CLOCK_RATE_HZ
 from media.digit_tones import digit_tones
 from media.packet_path.relay import clock_step
 from media.packet_path.stream import UNROUTED, DigitRun, Outbound
-from media.rtp.dtmf import DIGITS, END_REPEATS, EventPayload
+from media.rtp.dtmf import DIGITS, DURATION_MAX, END_REPEATS, EventPayload
 from media.rtp.packet import MARKER, VERSION_2
+from media.tones import frame_ticks, silence
 
 # Digits of one leg that wait for their turn; those beyond are left out and counted.
 DIGITS_WAITING_MAX: Final = 32
@@ -34,6 +35,7 @@ class DigitSender:
 
     def __init__(self) -> None:
         self._tones = digit_tones()
+        self._silence = silence()
         self._deadlines: list[tuple[float, int, Outbound, DigitRun]] = []
         self._order = count()
 
@@ -76,7 +78,7 @@ class DigitSender:
                 out.update_bar()
                 return False
             self._next(out, run, PAUSE_MS)
-        samples = out.frame_samples
+        samples = _samples(out, run)
         if (now - run.due) * CLOCK_RATE_HZ >= _CATCH_UP_PACKETS * samples:
             run.due = now
             if run.in_band:
@@ -92,9 +94,9 @@ class DigitSender:
     @staticmethod
     def _next(out: Outbound, run: DigitRun, pause_ms: int) -> None:
         """Begin the digit that has waited longest, a pause before it."""
-        samples = out.frame_samples
         run.digit, length_ms = run.waiting.popleft()
         run.in_band = out.dtmf_payload_type is None
+        samples = _samples(out, run)
         run.length = length_ms * CLOCK_RATE_HZ // 1000
         run.position = -samples * -(-pause_ms * CLOCK_RATE_HZ // (1000 * samples))
         run.ends = END_REPEATS
@@ -103,14 +105,12 @@ class DigitSender:
     def _send_tone(self, out: Outbound, run: DigitRun, samples: int) -> None:
         if out.payload_type == UNROUTED:
             return
-        if run.position >= 0:
-            frame = self._tones[run.digit].frame(out.codec, run.position, samples)
-        else:
-            frame = bytes([BY_NUMBER[out.codec].silence]) * samples
+        tone = self._tones[run.digit] if run.position >= 0 else self._silence
+        frame = tone.frame(out.codec, max(run.position, 0), samples)
         timestamp, marker = run.timestamp, 0
         if timestamp is None:
             timestamp, marker = out.timestamp + clock_step(out, run.due), MARKER
-        run.timestamp = timestamp + samples
+        run.timestamp = timestamp + samples * out.clock_rate_hz // CLOCK_RATE_HZ
         _send(out, marker | out.payload_type, timestamp, frame, run.due)
 
     @staticmethod
@@ -126,8 +126,15 @@ class DigitSender:
         marker, sent_at = 0, out.sent_at
         if run.timestamp is None:
             run.timestamp, marker, sent_at = out.timestamp + clock_step(out, run.due), MARKER, run.due
-        payload = EventPayload(DIGITS.index(run.digit), ended, _VOLUME, duration).render()
+        units = min(duration * out.dtmf_clock_rate_hz // CLOCK_RATE_HZ, DURATION_MAX)
+        payload = EventPayload(DIGITS.index(run.digit), ended, _VOLUME, units).render()
         _send(out, marker | out.dtmf_payload_type, run.timestamp, payload, sent_at)
+
+
+def _samples(out: Outbound, run: DigitRun) -> int:
+    """How much a packet carries, in 8 kHz samples."""
+    ticks = frame_ticks(out.codec, out.frame_samples) if run.in_band else out.frame_samples
+    return ticks * CLOCK_RATE_HZ // out.clock_rate_hz
 
 
 def _is_over(run: DigitRun) -> bool:

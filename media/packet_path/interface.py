@@ -4,10 +4,13 @@ Every implementation is held to the same tests. Commands return at once and take
 """
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ
+from media.packet_path.converter import Converter
+from media.packet_path.repacketiser import Frame
 from media.packet_path.tap import Tap
 from media.rtp.srtp import Suite
 from media.tones import Tone
@@ -58,7 +61,8 @@ class RemotePlan:
     incoming payload types to codec numbers, `TELEPHONE_EVENT` among them. `renewed`: the remote's SDP is not the one
     before, so NAT latching is armed again. `may_receive` False: the direction says that nothing comes from the leg, so
     what does is not passed on. `keying` None: plain RTP. `noise_payload_type`: what comfort noise is sent under, None
-    where the leg takes none. `ptime_ms`: how much audio each packet to the leg carries.
+    where the leg takes none. `ptime_ms`: how much audio each packet to the leg carries. `dtmf_clock_rate_hz`:
+    what the durations of the telephone-events sent to it count.
     """
 
     remote: Address | None
@@ -74,6 +78,13 @@ class RemotePlan:
     keying: Keying | None = None
     noise_payload_type: int | None = None
     ptime_ms: int = 20
+    dtmf_clock_rate_hz: int = CLOCK_RATE_HZ
+
+    @property
+    def clock_rate_hz(self) -> int:
+        """What the RTP timestamps sent to the leg count."""
+        codec = BY_NUMBER.get(self.codec)
+        return CLOCK_RATE_HZ if codec is None else codec.clock_rate_hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +123,8 @@ class SocketPair:
 
 
 class PacketPath(Protocol):
-    """Relays, plays and counts in a thread of its own. `stream` is what `open` returned. All of it is called on one
-    thread, the event loop's, and never waits for the packet thread."""
+    """Relays, plays and counts in a thread of its own. `stream` is what `open` returned. All of it but `send_audio`
+    is called on one thread, the event loop's, and never waits for the packet thread."""
 
     def start(self) -> None:
         """Begin to work; commands given earlier wait until then."""
@@ -155,6 +166,19 @@ class PacketPath(Protocol):
 
     def set_tap(self, stream: int, channel: int, tap: Tap | None) -> None:
         """Copy the stream's incoming audio to a recorder, or stop doing so."""
+        ...
+
+    def set_converter(self, source: int, converter: Converter | None) -> None:
+        """Hand the stream's audio to a converter where no byte table makes it the sink's codec, or to none."""
+        ...
+
+    def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
+        """Send what the source's converter made of its audio, as relayed audio is sent. May be called on any thread,
+        and is harmless for streams that are closed or not joined any more, and when `codec` is the sink's no more.
+
+        `frames`: the RTP timestamps are on one continuous timeline of the converter's own, in the clock of the sink's
+        codec; each carries a whole packet.
+        """
         ...
 
     def close_stream(self, stream: int, closed: Callable[[], None]) -> StreamFigures:

@@ -11,7 +11,7 @@ from media.events import MediaEvent, PlaybackFinished
 from media.packet_path.relay import clock_step
 from media.packet_path.stream import UNROUTED, Outbound, Playback, Stream
 from media.rtp.packet import MARKER, VERSION_2
-from media.tones import Tone
+from media.tones import Tone, frame_ticks
 
 # After a stall at most so many frames are sent at once; those before them are left out.
 CATCH_UP_FRAMES: Final = 3
@@ -65,10 +65,11 @@ class Pacer:
     def _play(self, stream: Stream, playback: Playback, now: float) -> bool:
         """Send the frame that is due; False when the tone is over."""
         out, tone = stream.outbound, playback.tone
-        samples = out.frame_samples
+        ticks = frame_ticks(out.codec, out.frame_samples)
+        samples = ticks * CLOCK_RATE_HZ // out.clock_rate_hz
         behind = int((now - playback.due) * CLOCK_RATE_HZ / samples)
         if behind >= CATCH_UP_FRAMES:
-            self._skip(playback, (behind - CATCH_UP_FRAMES + 1) * samples)
+            self._skip(playback, behind - CATCH_UP_FRAMES + 1, samples, ticks)
         if not tone.endless and playback.position >= tone.samples:
             self.stop(stream)
             self._post(PlaybackFinished(stream.leg, tone.name))
@@ -80,17 +81,17 @@ class Pacer:
         elif out.may_send and out.payload_type != UNROUTED:
             self._send(out, playback, tone.frame(out.codec, playback.position, samples))
         playback.position += samples
-        playback.timestamp += samples
+        playback.timestamp += ticks
         playback.due += samples / CLOCK_RATE_HZ
         return True
 
     @staticmethod
-    def _skip(playback: Playback, samples: int) -> None:
-        playback.position += samples
-        playback.due += samples / CLOCK_RATE_HZ
+    def _skip(playback: Playback, frames: int, samples: int, ticks: int) -> None:
+        playback.position += frames * samples
+        playback.due += frames * samples / CLOCK_RATE_HZ
         playback.marker = MARKER
         if playback.timestamp is not None:
-            playback.timestamp += samples
+            playback.timestamp += frames * ticks
 
     def _send(self, out: Outbound, playback: Playback, frame: bytes) -> None:
         assert playback.timestamp is not None

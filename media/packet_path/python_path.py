@@ -5,12 +5,13 @@ import select
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
 from media.errors import MediaOverloaded, UnknownLeg
 from media.events import MediaEvent
+from media.packet_path.converter import Converter
 from media.packet_path.interface import (
     Address,
     PlaybackPlan,
@@ -19,6 +20,7 @@ from media.packet_path.interface import (
     StreamFigures,
     StreamPlan,
 )
+from media.packet_path.repacketiser import Frame
 from media.packet_path.sockets import dissolve
 from media.packet_path.stream import Packet, Send, Stream
 from media.packet_path.table import StreamTable
@@ -137,6 +139,7 @@ class PythonPacketPath:
         self._closed = False
         self._thread: threading.Thread | None = None
         self._undelivered = 0
+        self._audio_dropped = 0
         self._receive_errors = 0
 
     def start(self) -> None:
@@ -205,6 +208,21 @@ class PythonPacketPath:
         """Copy a stream's incoming audio to a recorder, or stop doing so."""
         self._command(self._table.set_tap, self._find(stream), channel, tap)
 
+    def set_converter(self, source: int, converter: Converter | None) -> None:
+        """Hand a stream's audio to a converter where the sink's codec needs that, or to none."""
+        self._command(self._table.set_converter, self._find(source), converter)
+
+    def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
+        """Send what a source's converter has made. On any thread: it wakes the packet thread by itself."""
+        to, by = self._streams.get(sink), self._streams.get(source)
+        if to is None or by is None or self._closed:
+            return
+        if len(self._commands) >= self._commands_max:
+            self._audio_dropped += len(frames)
+            return
+        self._commands.append((self._send_audio, (to, by, codec, frames)))
+        self._wake()
+
     def close_stream(self, stream: int, closed: Callable[[], None]) -> StreamFigures:
         """Close a stream; `closed` is called back once its sockets are."""
         found = self._find(stream)
@@ -233,6 +251,7 @@ class PythonPacketPath:
             "tone_frames": self._table.pacer.played,
             "receive_errors": self._receive_errors,
             "events_undelivered": self._undelivered,
+            "audio_dropped": self._audio_dropped,
             "commands_waiting": len(self._commands),
             "running": float(self._thread is not None and self._thread.is_alive()),
         }
@@ -379,6 +398,9 @@ class PythonPacketPath:
 
     def _send_digit(self, stream: Stream, digit: str, duration_ms: int) -> None:
         self._table.send_digit(stream, digit, duration_ms, self._clock())
+
+    def _send_audio(self, sink: Stream, source: Stream, codec: int, frames: Sequence[Frame]) -> None:
+        self._table.send_audio(sink, source, codec, frames, self._clock())
 
     def _bridge(self, first: Stream, second: Stream) -> None:
         self._table.bridge(first, second, self._clock())

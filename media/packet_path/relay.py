@@ -4,12 +4,12 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE
+from media.codecs.table import BY_NUMBER, COMFORT_NOISE
 from media.events import DigitPressed, MediaEvent, MediaStarted
 from media.packet_path.interface import Address
 from media.packet_path.repacketiser import Frame, Repacketiser
 from media.packet_path.stream import UNROUTED, Inbound, Outbound, Packet, Route, Stream
-from media.rtp.dtmf import EVENT_BYTES, PressedDigit
+from media.rtp.dtmf import EVENT_BYTES, PressedDigit, scale_duration
 from media.rtp.packet import HEADER, HEADER_BYTES, MARKER, VERSION_2, payload_bounds
 from media.rtp.rtcp import FIRST_PACKET_TYPE, LAST_PACKET_TYPE
 
@@ -17,13 +17,11 @@ from media.rtp.rtcp import FIRST_PACKET_TYPE, LAST_PACKET_TYPE
 BUFFER_BYTES: Final = 4096
 
 # A source may run this far ahead of or behind the clock; beyond it our timestamps follow the clock instead.
-_DRIFT_S: Final = 2.0
+DRIFT_S: Final = 2.0
 # With the marker it says itself that a new talk spurt begins, so less is believed.
 _SPURT_DRIFT_S: Final = 0.2
 # In-order audio that is one packet time further on is not looked at any closer, but for a pause longer than this.
 _PLAIN_GAP_S: Final = 0.25
-# Steps of the transit time beyond this are jumps of a timestamp, not jitter.
-_JITTER_STEP_MAX: Final = float(CLOCK_RATE_HZ)
 
 _LONG_AGO: Final = float("-inf")
 _RESTART: Final = 0x10000
@@ -37,7 +35,7 @@ def clock_step(out: Outbound, now: float) -> int:
     """How far the timestamp of the next packet is from the newest sent, by the clock: one frame at least."""
     if out.sent_at is None:
         return 0
-    return max(round((now - out.sent_at) * CLOCK_RATE_HZ), out.frame_samples)
+    return max(round((now - out.sent_at) * out.clock_rate_hz), out.frame_samples)
 
 
 class Relay:
@@ -98,12 +96,13 @@ class Relay:
             else:
                 self._event(stream, route, second & MARKER, sequence, timestamp, ssrc, start, end, ahead, now)
             return
-        transit = now * CLOCK_RATE_HZ - timestamp
+        transit = now * route.clock_rate_hz - timestamp
         step = transit - reception.transit
         reception.transit = transit
         if step < 0.0:
             step = -step
-        if step < _JITTER_STEP_MAX:
+        # A step of a second and more is a jump of a timestamp, not jitter.
+        if step < route.clock_rate_hz:
             reception.jitter += (step - reception.jitter) * 0.0625
         advance = (timestamp - inbound.timestamp) & 0xFFFFFFFF
         gap = now - inbound.audio_at
@@ -114,15 +113,19 @@ class Relay:
         if tap is not None:
             tap.put(inbound.tap_channel, now, timestamp, ssrc, route.codec, bytes(self._view[start:end]))
         out = inbound.sink
-        if out is None or (out.barred and self._barred(inbound, out)):
+        if out is None or (out.barred and self.barred(inbound, out)):
             return
         marker = second & MARKER
+        if route.converted:
+            inbound.convert(now, ssrc, sequence, timestamp, marker, route.codec, bytes(self._view[start:end]))
+            return
         if ahead != 1 or out.source is not inbound or advance != out.frame_samples or gap > _PLAIN_GAP_S:
             marker = self._align(inbound, out, marker, sequence, timestamp, ahead, advance, gap, now)
             if marker == _DROP:
                 return
             if (
                 ahead > 0
+                and out.cuts
                 and (end - start != out.frame_samples or out.source is not inbound)
                 and self._repacketise(inbound, out, route, marker, sequence, timestamp, start, end, now)
             ):
@@ -255,7 +258,7 @@ class Relay:
             out.floor = out.sequence
 
     @staticmethod
-    def _barred(inbound: Inbound, out: Outbound) -> bool:
+    def barred(inbound: Inbound, out: Outbound) -> bool:
         """Hold, digits of ours and tones: whether the packet must not be relayed now. A tone that does not override
         gives way."""
         if not out.may_send:
@@ -266,7 +269,7 @@ class Relay:
             out.playback = None
             out.update_bar()
             return False
-        if out.follows(inbound):
+        if out.follows(inbound) or out.source is inbound.conversion:
             out.source = None
         return True
 
@@ -286,8 +289,8 @@ class Relay:
         if ahead < 0:
             return marker if self._in_time(inbound, out, sequence) else _DROP
         if ahead != _RESTART and advance < 0x80000000 and out.follows(inbound):
-            drift = abs(advance / CLOCK_RATE_HZ - gap)
-            if drift <= (_SPURT_DRIFT_S if marker else _DRIFT_S):
+            drift = abs(advance / out.clock_rate_hz - gap)
+            if drift <= (_SPURT_DRIFT_S if marker else DRIFT_S):
                 return marker
         self._switch(inbound, out, sequence, timestamp, (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF)
         return MARKER
@@ -316,7 +319,9 @@ class Relay:
         one has the right length: it is to be relayed as it is."""
         repacketiser = out.repacketiser
         if repacketiser is None:
-            repacketiser = out.repacketiser = Repacketiser(inbound, out.frame_samples, BY_NUMBER[out.codec].silence)
+            repacketiser = out.repacketiser = Repacketiser(
+                inbound, out.frame_samples, BY_NUMBER[out.codec].silence or 0
+            )
         out_timestamp = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
         if out.source is not repacketiser:
             repacketiser.clear(inbound)
@@ -327,16 +332,17 @@ class Relay:
         payload = bytes(self._view[start:end])
         if route.table is not None:
             payload = payload.translate(route.table)
-        self._send_frames(out, repacketiser.put(out_timestamp, marker, payload, now), now)
+        self.send_frames(out, repacketiser.put(out_timestamp, marker, payload, now), now)
         return True
 
     def flush(self, out: Outbound, now: float) -> None:
         """Send what waits to be repacketised: its source has gone on to something else, or nowhere."""
         repacketiser = out.repacketiser
         if repacketiser is not None and out.source is repacketiser:
-            self._send_frames(out, repacketiser.flush(), now)
+            self.send_frames(out, repacketiser.flush(), now)
 
-    def _send_frames(self, out: Outbound, frames: list[Frame], now: float) -> None:
+    def send_frames(self, out: Outbound, frames: list[Frame], now: float) -> None:
+        """Send whole frames, numbered as they are sent."""
         for timestamp, marker, payload in frames:
             out.sequence = (out.sequence + 1) & 0xFFFF
             out.timestamp = timestamp
@@ -373,11 +379,13 @@ class Relay:
         out = inbound.sink
         if out is None:
             return
+        if inbound.conversion is not None:
+            inbound.convert(now, inbound.reception.ssrc, sequence, timestamp, 0, route.codec, b"")
         if route.payload_type == UNROUTED or ahead < 0:
             inbound.unmapped += 1
             self._close_gap(inbound, ahead)
             return
-        if out.barred and self._barred(inbound, out):
+        if out.barred and self.barred(inbound, out):
             return
         advance = (timestamp - inbound.timestamp) & 0xFFFFFFFF
         self._align(inbound, out, 0, sequence, timestamp, ahead, advance, now - inbound.audio_at, now)
@@ -428,24 +436,25 @@ class Relay:
             inbound.malformed += 1
             self._close_gap(inbound, ahead)
             return
-        for pressed in inbound.watch.packet(ssrc, timestamp, self._view[start:end], now):
+        for pressed in inbound.watch.packet(ssrc, timestamp, self._view[start:end], now, route.clock_rate_hz):
             self.report(stream, pressed, now)
         out = inbound.sink
         if out is None:
             return
+        if inbound.conversion is not None:
+            inbound.convert(now, ssrc, sequence, timestamp, 0, route.codec, b"")
         if route.payload_type == UNROUTED:
             inbound.unmapped += 1
             self._close_gap(inbound, ahead)
             return
         if not self._event_passes(inbound, out, sequence, ahead):
             return
-        if self._follow_on(inbound, out, sequence, timestamp, ahead, now):
-            # An event's timestamp may lie well in the past: audio after it finds its own place by the clock.
-            inbound.audio_at = _LONG_AGO
-        self._place_event(out, ssrc, timestamp, now)
-        out_sequence = (sequence + out.sequence_shift) & 0xFFFF
-        if ahead > 0:
-            out.sequence = out_sequence
+        if route.clock_rate_hz != route.event_clock_rate_hz:
+            scale_duration(self.buffer, start, route.clock_rate_hz, route.event_clock_rate_hz)
+        if inbound.conversion is not None and out.source is not inbound:
+            out_sequence = self._number_among_converted(out, timestamp, ssrc, now)
+        else:
+            out_sequence = self._number_event(inbound, out, sequence, timestamp, ssrc, ahead, now)
         _pack(
             self.buffer,
             start - 12,
@@ -457,10 +466,33 @@ class Relay:
         )
         self._send(out, self._view[start - 12 : end])
 
+    def _number_event(
+        self, inbound: Inbound, out: Outbound, sequence: int, timestamp: int, ssrc: int, ahead: int, now: float
+    ) -> int:
+        """Give an event's packet its sequence number, and the event its timestamp."""
+        if self._follow_on(inbound, out, sequence, timestamp, ahead, now):
+            # An event's timestamp may lie well in the past: audio after it finds its own place by the clock.
+            inbound.audio_at = _LONG_AGO
+        self._place_event(out, ssrc, timestamp, now)
+        out_sequence = (sequence + out.sequence_shift) & 0xFFFF
+        if ahead > 0:
+            out.sequence = out_sequence
+        return out_sequence
+
+    @staticmethod
+    def _number_among_converted(out: Outbound, timestamp: int, ssrc: int, now: float) -> int:
+        """The same where the source's audio is converted: by the clock, on top of that audio, whose own timestamps go
+        on as if the event were not there."""
+        if out.event_key != (ssrc, timestamp):
+            out.event_key = (ssrc, timestamp)
+            out.event_timestamp = (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF
+        out.sequence = (out.sequence + 1) & 0xFFFF
+        return out.sequence
+
     def _event_passes(self, inbound: Inbound, out: Outbound, sequence: int, ahead: int) -> bool:
         if out.barred:
             if not out.may_send or out.digits is not None:
-                return not self._barred(inbound, out)
+                return not self.barred(inbound, out)
             if out.playback is not None and not out.playback.overrides:
                 out.playback = None
                 out.update_bar()
@@ -474,7 +506,7 @@ class Relay:
         placed = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
         by_clock = (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF
         away = (placed - by_clock + 0x80000000 & 0xFFFFFFFF) - 0x80000000
-        if abs(away) > _DRIFT_S * CLOCK_RATE_HZ:
+        if abs(away) > DRIFT_S * out.clock_rate_hz:
             placed = by_clock
         out.event_key = (ssrc, timestamp)
         out.event_timestamp = placed

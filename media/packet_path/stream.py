@@ -5,8 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
 
-from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE, TELEPHONE_EVENT, TRANSLATIONS
+from media.codecs.table import (
+    BY_NUMBER,
+    CLOCK_RATE_HZ,
+    COMFORT_NOISE,
+    EVENT_CLOCK_RATES_HZ,
+    TRANSLATIONS,
+    needs_conversion,
+)
 from media.packet_path.control import ControlChannel
+from media.packet_path.converter import Conversion
 from media.packet_path.gate import Gate
 from media.packet_path.interface import Address, RemotePlan, StreamFigures, StreamPlan
 from media.packet_path.protection import Protection
@@ -49,27 +57,36 @@ def send_nowhere(packet: Packet) -> None:
 
 class Route:
     """What becomes of one incoming payload type: `codec` is what it is, `payload_type` what it is sent on as (UNROUTED:
-    it is not), `table` translates the payload where the codecs differ."""
+    it is not), `table` translates the payload where the codecs differ. `converted`: no table does, so that it goes to
+    the source's converter. `clock_rate_hz`: what its timestamps and an event's durations count; `event_clock_rate_hz`:
+    what the durations of the sink's events count."""
 
-    __slots__ = ("codec", "is_audio", "payload_type", "table")
+    __slots__ = ("clock_rate_hz", "codec", "converted", "event_clock_rate_hz", "is_audio", "payload_type", "table")
 
-    def __init__(self, codec: int, payload_type: int, table: bytes | None) -> None:
+    def __init__(
+        self, codec: int, payload_type: int, table: bytes | None = None, event_clock_rate_hz: int = CLOCK_RATE_HZ
+    ) -> None:
+        audio = BY_NUMBER.get(codec)
         self.codec = codec
-        self.is_audio = codec in BY_NUMBER
+        self.is_audio = audio is not None
         self.payload_type = payload_type
         self.table = table
+        self.converted = False
+        self.clock_rate_hz = EVENT_CLOCK_RATES_HZ.get(codec, CLOCK_RATE_HZ) if audio is None else audio.clock_rate_hz
+        self.event_clock_rate_hz = event_clock_rate_hz
 
 
 Routes = Sequence[Route | None]
 """By incoming payload type; shared by all streams of the same formats, and never changed."""
 NO_ROUTES: Final[Routes] = (None,) * PAYLOAD_TYPES
-Taken = tuple[int, int, int | None, int | None]
-"""What a sink sends: its codec, and its payload types for that, for telephone-event and for comfort noise."""
+Taken = tuple[int, int, int | None, int | None, int]
+"""What a sink sends: its codec, its payload types for that, for telephone-event and for comfort noise, and what the
+durations of its telephone-events count."""
 
 
 class Playback:
-    """A tone on its way to one leg, at sample `position`. `due` is the next frame's deadline, `timestamp` its RTP
-    timestamp."""
+    """A tone on its way to one leg, at its 8 kHz sample `position`. `due` is the next frame's deadline, `timestamp` its
+    RTP timestamp."""
 
     __slots__ = ("due", "marker", "overrides", "position", "timestamp", "tone")
 
@@ -85,9 +102,9 @@ class Playback:
 class DigitRun:
     """Digits on their way to one leg: the one being sent, and those `waiting` with their lengths in ms.
 
-    `position` counts samples from the digit's beginning, below 0 in the pause before it; `length` is its own. `ends`:
-    end packets of the event still to come. `timestamp`: the event's, or the next one in the audio; None before it is
-    known. `due`: the next packet's deadline.
+    `position` counts 8 kHz samples from the digit's beginning, below 0 in the pause before it; `length` is its own.
+    `ends`: end packets of the event still to come. `timestamp`: the event's, or the next one in the audio; None before
+    it is known. `due`: the next packet's deadline.
     """
 
     __slots__ = ("digit", "due", "ends", "in_band", "length", "position", "timestamp", "waiting")
@@ -109,16 +126,21 @@ class Outbound:
     `sources` are the inbound halves that it is the sink of. `sequence` and `timestamp` are the newest sent, at
     `sent_at`. While `source` is the inbound half being relayed, the shifts turn its numbers into ours; None makes the
     next packet align anew. Where it is `repacketiser`, the packets of the repacketiser's source are cut to
-    `frame_samples` and numbered as they are sent. `floor`: late packets that would become this number or one before it
-    are too late. `digits`: those of ours being sent. `barred`: something (hold, a tone, a digit) must be looked at
-    before relaying.
+    `frame_samples` and numbered as they are sent; where it is a source's `Conversion`, what the converter made is
+    numbered as it is sent, and one shift places its timestamps. `frame_samples` counts ticks of `clock_rate_hz`, as
+    timestamps do. `cuts`: the codec's audio can be repacketised. `floor`: late packets that would become this number or
+    one before it are too late. `digits`: those of ours being sent. `barred`: something (hold, a tone,
+    a digit) must be looked at before relaying.
     """
 
     __slots__ = (
         "barred",
+        "clock_rate_hz",
         "codec",
+        "cuts",
         "digits",
         "digits_refused",
+        "dtmf_clock_rate_hz",
         "dtmf_payload_type",
         "event_key",
         "event_timestamp",
@@ -150,10 +172,12 @@ class Outbound:
         self.sequence = plan.sequence
         self.timestamp = plan.timestamp
         self.sent_at: float | None = None
-        self.source: Inbound | Repacketiser | None = None
+        self.source: Inbound | Repacketiser | Conversion | None = None
         self.sources: list[Inbound] = []
         self.repacketiser: Repacketiser | None = None
         self.frame_samples = _FRAME_SAMPLES
+        self.clock_rate_hz = CLOCK_RATE_HZ
+        self.cuts = True
         self.sequence_shift = 0
         self.timestamp_shift = 0
         self.floor = plan.sequence
@@ -162,6 +186,7 @@ class Outbound:
         self.codec = UNROUTED
         self.payload_type = UNROUTED
         self.dtmf_payload_type: int | None = None
+        self.dtmf_clock_rate_hz = CLOCK_RATE_HZ
         self.noise_payload_type: int | None = None
         self.may_send = False
         self.barred = True
@@ -188,22 +213,30 @@ class Outbound:
 
     def set_format(self, plan: RemotePlan) -> None:
         """Take over codec, payload types and packet time; what waits to be repacketised is of the old ones."""
-        frame_samples = plan.ptime_ms * CLOCK_RATE_HZ // 1000
+        frame_samples = plan.ptime_ms * plan.clock_rate_hz // 1000
         if self.repacketiser is not None and (plan.codec, frame_samples) != (self.codec, self.frame_samples):
             if self.source is self.repacketiser:
                 self.source = None
             self.repacketiser = None
+        if plan.clock_rate_hz != self.clock_rate_hz:
+            self.source = None
+        codec = BY_NUMBER.get(plan.codec)
         self.codec, self.payload_type = plan.codec, plan.payload_type
+        self.clock_rate_hz = plan.clock_rate_hz
+        self.cuts = codec is not None and codec.silence is not None
         self.dtmf_payload_type = plan.dtmf_payload_type
+        self.dtmf_clock_rate_hz = plan.dtmf_clock_rate_hz
         self.noise_payload_type = plan.noise_payload_type
         self.frame_samples = frame_samples
 
 
 class Inbound:
-    """What a leg sends. `timestamp` and `audio_at` are of its newest audio packet."""
+    """What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. `conversion`: what becomes of its
+    audio that no byte table makes the sink's codec; None: it is dropped."""
 
     __slots__ = (
         "audio_at",
+        "conversion",
         "gate",
         "heard_at",
         "late",
@@ -232,6 +265,7 @@ class Inbound:
         self.may_receive = True
         self.routes = NO_ROUTES
         self.sink: Outbound | None = None
+        self.conversion: Conversion | None = None
         self.tap: Tap | None = None
         self.tap_channel = 0
         self.started = False
@@ -254,6 +288,15 @@ class Inbound:
         self.sink = sink
         self.update_routes()
 
+    def convert(
+        self, arrival: float, ssrc: int, sequence: int, timestamp: int, marker: int, codec: int, payload: bytes
+    ) -> None:
+        """Hand a packet to the converter; where there is none, drop it."""
+        if self.conversion is None:
+            self.unmapped += 1
+        else:
+            self.conversion.converter.put(arrival, ssrc, sequence, timestamp, marker, codec, payload)
+
     def update_routes(self) -> None:
         """To be called whenever `receives`, `may_receive` or the sink's payload types have changed."""
         receives, sink = self.receives if self.may_receive else (), self.sink
@@ -262,7 +305,13 @@ class Inbound:
         elif sink is None:
             self.routes = _routes(receives, None)
         else:
-            taken = sink.codec, sink.payload_type, sink.dtmf_payload_type, sink.noise_payload_type
+            taken = (
+                sink.codec,
+                sink.payload_type,
+                sink.dtmf_payload_type,
+                sink.noise_payload_type,
+                sink.dtmf_clock_rate_hz,
+            )
             self.routes = _routes(receives, taken)
 
 
@@ -276,12 +325,14 @@ def _routes(receives: tuple[tuple[int, int], ...], taken: Taken | None) -> Route
 
 def _route(codec: int, taken: Taken | None) -> Route:
     if taken is None:
-        return Route(codec, UNROUTED, None)
-    sink_codec, audio, dtmf, noise = taken
-    if codec in (TELEPHONE_EVENT, COMFORT_NOISE):
-        taken_as = dtmf if codec == TELEPHONE_EVENT else noise
-        return Route(codec, UNROUTED if taken_as is None else taken_as, None)
-    return Route(codec, audio, TRANSLATIONS.get((codec, sink_codec)))
+        return Route(codec, UNROUTED)
+    sink_codec, audio, dtmf, noise, dtmf_clock_rate_hz = taken
+    if codec not in BY_NUMBER:
+        taken_as = noise if codec == COMFORT_NOISE else dtmf
+        return Route(codec, UNROUTED if taken_as is None else taken_as, None, dtmf_clock_rate_hz)
+    route = Route(codec, audio, TRANSLATIONS.get((codec, sink_codec)))
+    route.converted = needs_conversion(codec, sink_codec)
+    return route
 
 
 class Stream:
@@ -338,6 +389,7 @@ class Stream:
         if plan.control is not None:
             self.control.target = plan.control
         out.set_format(plan)
+        self.control.clock_rate_hz = self.inbound.reception.clock_rate_hz = plan.clock_rate_hz
         out.may_send = plan.may_send
         out.update_bar()
         if plan.on_hold != self.on_hold:

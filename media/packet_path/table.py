@@ -1,15 +1,16 @@
 """The whole packet path but sockets, thread and clock: the table of streams, and the commands that edit it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from media.codecs.table import CLOCK_RATE_HZ
 from media.events import MediaEvent, MediaLost
+from media.packet_path.conversion import ConvertedAudio
+from media.packet_path.converter import Conversion, Converter
 from media.packet_path.digits import DigitSender
 from media.packet_path.interface import PlaybackPlan, RemotePlan
 from media.packet_path.pacing import Pacer
 from media.packet_path.relay import Relay
-from media.packet_path.repacketiser import STALE_S
+from media.packet_path.repacketiser import STALE_S, Frame
 from media.packet_path.stream import Outbound, Stream, send_nowhere
 from media.packet_path.tap import Tap
 from media.tones import silence
@@ -33,6 +34,7 @@ class StreamTable:
         self._silence = silence()
         self.digits = DigitSender()
         self.relay = Relay(post, self.digits.send)
+        self._converted = ConvertedAudio(self.relay)
         self.pacer = Pacer(post)
         self._parts: tuple[dict[int, Stream], ...] = tuple({} for _ in range(_PARTS))
         self._part = 0
@@ -92,6 +94,14 @@ class StreamTable:
         stream.inbound.tap_channel = channel
         stream.inbound.tap = tap
 
+    def set_converter(self, source: Stream, converter: Converter | None) -> None:
+        """Hand a leg's audio to a converter where the sink's codec needs that; None: drop it."""
+        source.inbound.conversion = None if converter is None else Conversion(converter)
+
+    def send_audio(self, sink: Stream, source: Stream, codec: int, frames: Sequence[Frame], now: float) -> None:
+        """Send what a source's converter has made."""
+        self._converted.send(source.inbound, sink.outbound, codec, frames, now)
+
     def remove(self, stream: Stream, now: float) -> None:
         """Say farewell in RTCP, unlink the stream from the others and close its wire."""
         if self._parts[stream.number % _PARTS].pop(stream.number, None) is None:
@@ -108,6 +118,7 @@ class StreamTable:
             )
         stream.inbound.join(None)
         stream.inbound.tap = None
+        stream.inbound.conversion = None
         out.playback = None
         out.digits = None
         out.source = None
@@ -197,4 +208,4 @@ def _timestamp_of(out: Outbound, now: float) -> int:
     """Our RTP clock's reading of `now`."""
     if out.sent_at is None:
         return out.timestamp
-    return (out.timestamp + round((now - out.sent_at) * CLOCK_RATE_HZ)) & 0xFFFFFFFF
+    return (out.timestamp + round((now - out.sent_at) * out.clock_rate_hz)) & 0xFFFFFFFF

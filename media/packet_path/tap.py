@@ -9,6 +9,7 @@ class Tap(Protocol):
     def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
         """Take one packet's payload. Called in the packet path's thread: never blocks, drops and counts at its limit.
 
-        `channel` 0 or 1; `arrival` in monotonic seconds; `codec` 0 (PCMU) or 8 (PCMA).
+        `channel` 0 or 1; `arrival` in monotonic seconds; `codec`: its number in `media.codecs.table`, whose clock the
+        timestamp counts.
         """
         ...

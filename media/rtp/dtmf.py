@@ -11,10 +11,12 @@ EVENT_BYTES: Final = 4
 END_REPEATS: Final = 3
 
 _EVENT: Final = struct.Struct("!BBH")
+_DURATION: Final = struct.Struct("!H")
+_DURATION_AT: Final = 2
 _END: Final = 0x80
 _VOLUME_MASK: Final = 0x3F
 # A segment of a long event ends here and the next begins (section 2.5.1.3).
-_DURATION_MAX: Final = 0xFFFF
+DURATION_MAX: Final = 0xFFFF
 # Without an end packet an event is over when nothing of it came for this long.
 _LOST_END_S: Final = 0.3
 # Reports a leg may make between two sweeps of the clock; keys are pressed by people.
@@ -59,10 +61,17 @@ def event_payloads(digit: str, duration_ms: int, interval_ms: int = 20, volume: 
     """
     event = DIGITS.index(digit)
     units_per_ms = CLOCK_RATE_HZ // 1000
-    total = min(duration_ms * units_per_ms, _DURATION_MAX)
+    total = min(duration_ms * units_per_ms, DURATION_MAX)
     growing = range(interval_ms * units_per_ms, total, interval_ms * units_per_ms)
     end = EventPayload(event, True, volume, total).render()
     return (*(EventPayload(event, False, volume, grown).render() for grown in growing), *([end] * END_REPEATS))
+
+
+def scale_duration(payload: bytearray, start: int, from_hz: int, to_hz: int) -> None:
+    """Turn the duration of the event that begins at `start` into units of another clock; where it would be more than
+    the field holds, it is the most that it holds."""
+    (duration,) = _DURATION.unpack_from(payload, start + _DURATION_AT)
+    _DURATION.pack_into(payload, start + _DURATION_AT, min(duration * to_hz // from_hz, DURATION_MAX))
 
 
 class DigitWatch:
@@ -72,10 +81,22 @@ class DigitWatch:
     another, or when nothing of it came for 0.3 s. Segments of a long event are one press.
     """
 
-    __slots__ = ("_before_ms", "_duration", "_event", "_heard_at", "_last", "_open", "_reports", "_ssrc", "_timestamp")
+    __slots__ = (
+        "_before_ms",
+        "_clock_rate_hz",
+        "_duration",
+        "_event",
+        "_heard_at",
+        "_last",
+        "_open",
+        "_reports",
+        "_ssrc",
+        "_timestamp",
+    )
 
     def __init__(self) -> None:
         self._open = False
+        self._clock_rate_hz = CLOCK_RATE_HZ
         self._ssrc = 0
         self._timestamp = 0
         self._event = 0
@@ -92,9 +113,15 @@ class DigitWatch:
         return self._open
 
     def packet(
-        self, ssrc: int, timestamp: int, payload: bytes | bytearray | memoryview, now: float
+        self,
+        ssrc: int,
+        timestamp: int,
+        payload: bytes | bytearray | memoryview,
+        now: float,
+        clock_rate_hz: int = CLOCK_RATE_HZ,
     ) -> tuple[PressedDigit, ...]:
-        """Take one telephone-event packet; returns the presses it ended (none, one, or two)."""
+        """Take one telephone-event packet; returns the presses it ended (none, one, or two). `clock_rate_hz`: what its
+        durations count."""
         event = parse_event(payload)
         if event is None or event.event >= len(DIGITS) or (ssrc, timestamp, event.event) == self._last:
             return ()
@@ -104,6 +131,7 @@ class DigitWatch:
         if not self._continues(ssrc, timestamp, event.event):
             ended = self._close()
             self._begin(ssrc, timestamp, event.event)
+            self._clock_rate_hz = clock_rate_hz
         self._duration = max(self._duration, event.duration)
         self._heard_at = now
         return ended + self._close() if event.end else ended
@@ -125,9 +153,9 @@ class DigitWatch:
         if timestamp == self._timestamp:
             return True
         # The next segment starts where the one of full length ended.
-        if (timestamp - self._timestamp) & 0xFFFFFFFF != _DURATION_MAX:
+        if (timestamp - self._timestamp) & 0xFFFFFFFF != DURATION_MAX:
             return False
-        self._before_ms += _DURATION_MAX * 1000 // CLOCK_RATE_HZ
+        self._before_ms += DURATION_MAX * 1000 // self._clock_rate_hz
         self._timestamp = timestamp
         self._duration = 0
         return True
@@ -146,4 +174,4 @@ class DigitWatch:
         self._reports += 1
         if self._reports > _REPORTS_PER_SWEEP:
             return ()
-        return (PressedDigit(DIGITS[self._event], self._before_ms + self._duration * 1000 // CLOCK_RATE_HZ),)
+        return (PressedDigit(DIGITS[self._event], self._before_ms + self._duration * 1000 // self._clock_rate_hz),)

@@ -31,8 +31,9 @@ class Reception:
     """Sequence and jitter bookkeeping of one incoming direction, through changes of SSRC.
 
     The packet path updates the attributes itself where packets come in order; `restart` and `arrived` are the rare
-    cases. `jitter` is in timestamp units. The extended numbers that were passed over are remembered, the newest
-    `MAX_MISORDER` of them: a late packet is one of these, anything else that is late has been here before.
+    cases. `jitter` is in timestamp units, of which `clock_rate_hz` are a second. The extended numbers that were
+    passed over are remembered, the newest `MAX_MISORDER` of them: a late packet is one of these, anything else that is
+    late has been here before.
     """
 
     __slots__ = (
@@ -42,6 +43,7 @@ class Reception:
         "_reported_expected",
         "_reported_received",
         "base",
+        "clock_rate_hz",
         "cycles",
         "highest",
         "jitter",
@@ -52,6 +54,7 @@ class Reception:
     )
 
     def __init__(self) -> None:
+        self.clock_rate_hz = CLOCK_RATE_HZ
         self.started = False
         self.ssrc = 0
         self.base = 0
@@ -140,7 +143,7 @@ class Reception:
         """The totals as they are now."""
         received = self._before_received + self.received
         expected = self._before_expected + self._expected()
-        return ReceptionFigures(received, max(expected - received, 0), self.jitter * 1000 / CLOCK_RATE_HZ)
+        return ReceptionFigures(received, max(expected - received, 0), self.jitter * 1000 / self.clock_rate_hz)
 
 
 def mean_opinion_score(lost: int, expected: int, jitter_ms: float, round_trip_ms: float | None) -> float:

@@ -1,13 +1,15 @@
 """Media without sockets and threads: the real stream table on a manual clock, its packets on a network in memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from b2bua.alarm import Alarm
 from b2bua.sip.routing import TransportAddress
 from media.errors import UnknownLeg
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
+from media.packet_path.converter import Converter
 from media.packet_path.interface import Address, PlaybackPlan, RemotePlan, SocketPair, StreamFigures, StreamPlan
+from media.packet_path.repacketiser import Frame
 from media.packet_path.stream import Packet, Send, Stream
 from media.packet_path.table import StreamTable
 from media.packet_path.tap import Tap
@@ -135,6 +137,16 @@ class MemoryPath:
     def set_tap(self, stream: int, channel: int, tap: Tap | None) -> None:
         """Copy incoming audio."""
         self._table.set_tap(self._find(stream), channel, tap)
+
+    def set_converter(self, source: int, converter: Converter | None) -> None:
+        """Hand its audio to a converter."""
+        self._table.set_converter(self._find(source), converter)
+
+    def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
+        """What the converter made."""
+        if sink in self._streams and source in self._streams:
+            self._table.send_audio(self._streams[sink], self._streams[source], codec, frames, self._clock.time())
+            self._arm()
 
     def close_stream(self, stream: int, closed: Callable[[], None]) -> StreamFigures:
         """Close it; `closed` comes from the clock."""

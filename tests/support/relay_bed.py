@@ -4,7 +4,16 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
-from media.codecs.table import COMFORT_NOISE, PCMA, PCMU, TELEPHONE_EVENT
+from media.codecs.table import (
+    BY_NUMBER,
+    CLOCK_RATE_HZ,
+    COMFORT_NOISE,
+    OPUS,
+    PCMA,
+    PCMU,
+    TELEPHONE_EVENT,
+    TELEPHONE_EVENT_48000,
+)
 from media.events import MediaEvent
 from media.packet_path.interface import Address, PlaybackPlan, RemotePlan, StreamPlan, Timeouts
 from media.packet_path.stream import Packet, Send, Stream
@@ -14,6 +23,7 @@ from media.tones import Tone
 
 TIMEOUTS = Timeouts(early_s=30.0, bridged_s=45.0, hold_s=300.0)
 FRAME_S = 0.02
+OPUS_PAYLOAD_TYPE = 107
 
 
 @dataclass
@@ -163,6 +173,10 @@ def remote_plan(
     ptime_ms: int = 20,
 ) -> RemotePlan:
     receives: tuple[tuple[int, int], ...] = ((PCMA, PCMA), (PCMU, PCMU), (101, TELEPHONE_EVENT))
+    if codec not in (PCMA, PCMU):
+        payload_type = OPUS_PAYLOAD_TYPE if codec == OPUS else codec
+        event = TELEPHONE_EVENT_48000 if codec == OPUS else TELEPHONE_EVENT
+        receives = ((payload_type, codec), (PCMA, PCMA), (101, event))
     if noise is not None:
         receives = (*receives, (noise, COMFORT_NOISE))
     control = None if remote is None else (remote[0], remote[1] + 1)
@@ -170,7 +184,7 @@ def remote_plan(
         remote,
         control,
         codec,
-        codec,
+        OPUS_PAYLOAD_TYPE if codec == OPUS else codec,
         dtmf,
         receives,
         may_send,
@@ -179,6 +193,7 @@ def remote_plan(
         may_receive,
         noise_payload_type=noise,
         ptime_ms=ptime_ms,
+        dtmf_clock_rate_hz=BY_NUMBER[codec].clock_rate_hz if codec in BY_NUMBER else CLOCK_RATE_HZ,
     )
 
 

@@ -1,0 +1,292 @@
+"""Audio that is decoded and encoded anew on its way: what the relay hands out, and how it sends what comes back."""
+
+import pytest
+
+from media.codecs.table import G722, OPUS, PCMA, PCMU, TELEPHONE_EVENT, TELEPHONE_EVENT_48000
+from media.events import DigitPressed
+from media.packet_path.repacketiser import Frame
+from media.rtp.dtmf import event_payloads, parse_event
+from media.rtp.packet import RtpPacket
+from media.tones import RINGBACK, encode, prepare
+from tests.support.relay_bed import (
+    FRAME_S,
+    OPUS_PAYLOAD_TYPE,
+    Party,
+    RelayBed,
+    assert_continuous,
+    assert_timestamps_grow,
+)
+
+OPUS_FRAME = 960
+G711_FRAME = 160
+SENDER_REPORT = 200
+PAYLOAD = b"\x78" * 60
+
+
+class KeptPackets:
+    """A converter that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.packets: list[tuple[float, int, int, int, int, int, bytes]] = []
+
+    def put(
+        self, arrival: float, ssrc: int, sequence: int, timestamp: int, marker: int, codec: int, payload: bytes
+    ) -> None:
+        self.packets.append((arrival, ssrc, sequence, timestamp, marker, codec, payload))
+
+    def sequences(self, codec: int) -> list[int]:
+        return [packet[2] for packet in self.packets if packet[5] == codec]
+
+
+def opus_and_alaw() -> tuple[RelayBed, Party, Party, KeptPackets, KeptPackets]:
+    """A speaks Opus, B G.711; both directions have a converter."""
+    bed = RelayBed()
+    a, b = bed.party("a", codec=OPUS), bed.party("b", codec=PCMA)
+    to_b, to_a = KeptPackets(), KeptPackets()
+    bed.table.set_converter(a.stream, to_b)
+    bed.table.set_converter(b.stream, to_a)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    return bed, a, b, to_b, to_a
+
+
+def say_opus(party: Party, payload: bytes = PAYLOAD, *, marker: bool = False) -> None:
+    """The next packet of 20 ms."""
+    party.give(RtpPacket(OPUS_PAYLOAD_TYPE, party.sequence, party.timestamp, party.ssrc, payload, marker))
+    party.sequence = (party.sequence + 1) & 0xFFFF
+    party.timestamp = (party.timestamp + OPUS_FRAME) & 0xFFFFFFFF
+
+
+def to_alaw(bed: RelayBed, a: Party, b: Party, *frames: Frame) -> None:
+    bed.table.send_audio(b.stream, a.stream, PCMA, frames, bed.now)
+
+
+def frames(first: int, count: int, ticks: int = G711_FRAME) -> list[Frame]:
+    return [(first + index * ticks, 0, bytes([index]) * 160) for index in range(count)]
+
+
+def test_audio_of_another_codec_goes_to_the_converter_with_its_numbers() -> None:
+    bed, a, b, to_b, _ = opus_and_alaw()
+    say_opus(a, marker=True)
+    bed.run(FRAME_S)
+    say_opus(a)
+    assert to_b.packets == [
+        (1000.0, a.ssrc, 100, 16000, 0x80, OPUS, PAYLOAD),
+        (1000.02, a.ssrc, 101, 16000 + OPUS_FRAME, 0, OPUS, PAYLOAD),
+    ]
+    assert b.heard() == []
+
+
+def test_a_late_packet_goes_to_the_converter_and_a_repetition_does_not() -> None:
+    _, a, _, to_b, _ = opus_and_alaw()
+    for sequence in (100, 102, 101, 102, 101):
+        a.give(RtpPacket(OPUS_PAYLOAD_TYPE, sequence, 16000 + (sequence - 100) * 960, a.ssrc, PAYLOAD, False))
+    assert to_b.sequences(OPUS) == [100, 102, 101]
+
+
+def test_without_a_converter_it_is_dropped_and_counted() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    bed.table.set_converter(a.stream, None)
+    say_opus(a)
+    assert a.stream.dropped()["unmapped"] == 1
+    assert b.heard() == []
+
+
+def test_what_the_sink_takes_is_relayed_and_not_converted() -> None:
+    bed, a, b, to_b, _ = opus_and_alaw()
+    bed.talk(a, packets=3)
+    assert to_b.packets == []
+    assert [packet.payload_type for packet in b.heard()] == [PCMA] * 3
+
+
+@pytest.mark.parametrize(("codec", "ticks", "size"), [(OPUS, 960, 57), (G722, 160, 160)])
+def test_the_same_codec_is_relayed_untouched_whatever_the_packet_time(codec: int, ticks: int, size: int) -> None:
+    bed = RelayBed()
+    a, b = bed.party("a", codec=codec), bed.party("b", codec=codec, ptime_ms=40)
+    converter = KeptPackets()
+    bed.table.set_converter(a.stream, converter)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    payload_type = OPUS_PAYLOAD_TYPE if codec == OPUS else codec
+    for index in range(5):
+        a.give(RtpPacket(payload_type, 100 + index, 16000 + ticks * index, a.ssrc, bytes([index]) * size, False))
+        bed.run(FRAME_S)
+    heard = b.heard()
+    assert [packet.payload for packet in heard] == [bytes([index]) * size for index in range(5)]
+    assert [packet.timestamp - heard[0].timestamp & 0xFFFFFFFF for packet in heard] == [ticks * n for n in range(5)]
+    assert_continuous(heard)
+    assert converter.packets == []
+
+
+def test_converted_frames_are_numbered_as_they_are_sent_and_placed_on_one_shift() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    to_alaw(bed, a, b, *frames(5_000_000, 2))
+    bed.run(0.06)
+    to_alaw(bed, a, b, (5_000_000 + 5 * G711_FRAME, 0, b"\xd5" * 160))
+    heard = b.heard()
+    assert_continuous(heard)
+    assert [packet.timestamp - heard[0].timestamp & 0xFFFFFFFF for packet in heard] == [0, 160, 800]
+    assert [packet.marker for packet in heard] == [True, False, False]
+    assert {packet.payload_type for packet in heard} == {PCMA}
+    assert heard[1].payload == b"\x01" * 160
+
+
+def test_frames_for_opus_are_placed_on_its_own_clock() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    bed.table.send_audio(a.stream, b.stream, OPUS, frames(100, 3, OPUS_FRAME), bed.now)
+    heard = a.heard()
+    assert [packet.timestamp - heard[0].timestamp & 0xFFFFFFFF for packet in heard] == [0, 960, 1920]
+    assert {packet.payload_type for packet in heard} == {OPUS_PAYLOAD_TYPE}
+    bed.run(0.1)
+    bed.table.set_converter(b.stream, KeptPackets())
+    bed.table.send_audio(a.stream, b.stream, OPUS, frames(7, 1, OPUS_FRAME), bed.now)
+    (anew,) = a.heard()
+    assert anew.timestamp - heard[-1].timestamp & 0xFFFFFFFF == 4800
+
+
+def test_frames_of_a_codec_or_a_pair_that_is_no_more_are_not_sent() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    c = bed.party("c")
+    bed.table.send_audio(b.stream, a.stream, PCMU, frames(0, 1), bed.now)
+    bed.table.send_audio(c.stream, a.stream, PCMA, frames(0, 1), bed.now)
+    bed.table.set_converter(a.stream, None)
+    to_alaw(bed, a, b, *frames(0, 1))
+    assert b.heard() == c.heard() == []
+
+
+def test_a_timeline_that_goes_back_is_aligned_anew() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    to_alaw(bed, a, b, *frames(80_000, 2))
+    bed.run(FRAME_S)
+    to_alaw(bed, a, b, *frames(400, 2))
+    heard = b.heard()
+    assert_continuous(heard)
+    assert_timestamps_grow(heard)
+    assert [packet.marker for packet in heard] == [True, False, True, False]
+
+
+def test_hold_keeps_converted_audio_out_and_it_goes_on_by_the_clock() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    to_alaw(bed, a, b, *frames(0, 1))
+    bed.connect(b, may_send=False, on_hold=True, renewed=False)
+    bed.run(1.0)
+    to_alaw(bed, a, b, *frames(160, 1))
+    assert b.stream.dropped()["held"] == 1
+    bed.connect(b, renewed=False)
+    to_alaw(bed, a, b, *frames(320, 1))
+    first, resumed = b.heard()
+    assert resumed.sequence == (first.sequence + 1) & 0xFFFF
+    assert resumed.timestamp - first.timestamp & 0xFFFFFFFF == 8000
+    assert resumed.marker
+
+
+def test_a_tone_gives_way_to_converted_audio_or_keeps_it_out() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    bed.play(b, prepare(RINGBACK))
+    bed.run(0.1)
+    say_opus(a)
+    to_alaw(bed, a, b, *frames(0, 2))
+    heard = b.heard()
+    assert_continuous(heard)
+    assert_timestamps_grow(heard)
+    assert heard[-1].payload == b"\x01" * 160
+    bed.play(b, encode("warning", [1000] * 800, endless=False), overrides=True)
+    to_alaw(bed, a, b, *frames(320, 1))
+    bed.run(0.05)
+    assert b"\x00" * 160 not in {packet.payload for packet in b.heard()}
+    assert b.stream.dropped()["overridden"] == 1
+
+
+def test_an_event_of_48000_hz_reaches_a_party_of_8000_hz_with_its_length() -> None:
+    bed, a, b, to_b, _ = opus_and_alaw()
+    to_alaw(bed, a, b, *frames(0, 1))
+    bed.run(FRAME_S)
+    for payload in event_payloads("5", 100):
+        event = parse_event(payload)
+        assert event is not None
+        longer = payload[:2] + (event.duration * 6).to_bytes(2, "big")
+        a.send_event(longer, 99_000)
+        bed.run(FRAME_S)
+    audio, *events = b.heard()
+    assert_continuous([audio, *events])
+    parsed = [parse_event(packet.payload) for packet in events]
+    assert [event.duration for event in parsed if event is not None] == [160, 320, 480, 640, 800, 800, 800]
+    assert {packet.timestamp for packet in events} == {audio.timestamp + 160 & 0xFFFFFFFF}
+    assert DigitPressed("a", "5", 100) in bed.events
+    assert to_b.sequences(TELEPHONE_EVENT_48000) == list(range(100, 107))
+
+
+def test_an_event_of_8000_hz_reaches_opus_in_its_clock() -> None:
+    bed, a, b, _, to_a = opus_and_alaw()
+    bed.table.send_audio(a.stream, b.stream, OPUS, frames(0, 1, OPUS_FRAME), bed.now)
+    bed.run(FRAME_S)
+    payloads = event_payloads("#", 60)
+    for payload in payloads:
+        b.send_event(payload, 32000)
+    audio, *events = a.heard()
+    parsed = [parse_event(packet.payload) for packet in events]
+    assert [event.duration for event in parsed if event is not None] == [960, 1920, 2880, 2880, 2880]
+    assert {packet.timestamp for packet in events} == {audio.timestamp + OPUS_FRAME & 0xFFFFFFFF}
+    assert to_a.sequences(TELEPHONE_EVENT) == list(range(200, 200 + len(payloads)))
+
+
+def test_the_longest_event_keeps_the_longest_duration_there_is() -> None:
+    _, a, b, _, _ = opus_and_alaw()
+    b.send_event(event_payloads("1", 4000)[-1], 32000)
+    (heard,) = a.heard()
+    event = parse_event(heard.payload)
+    assert event is not None
+    assert event.duration == 0xFFFF
+
+
+def test_converted_audio_goes_on_undisturbed_behind_an_event() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    to_alaw(bed, a, b, *frames(0, 2))
+    a.send_event(event_payloads("5", 40)[0], 99_000)
+    bed.run(FRAME_S)
+    to_alaw(bed, a, b, *frames(320, 1))
+    first, second, event, third = b.heard()
+    assert_continuous([first, second, event, third])
+    assert third.timestamp - first.timestamp & 0xFFFFFFFF == 320
+    assert not third.marker
+
+
+def test_comfort_noise_tells_the_converter_its_number() -> None:
+    bed = RelayBed()
+    a, b = bed.party("a", noise=13), bed.party("b", codec=OPUS)
+    converter = KeptPackets()
+    bed.table.set_converter(a.stream, converter)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    a.send(b"\x40", 13)
+    assert [packet[2:] for packet in converter.packets] == [(100, 16000, 0, 13, b"")]
+    assert b.heard() == []
+
+
+def test_opus_and_g711_of_one_source_take_turns_on_one_run_of_numbers() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    to_alaw(bed, a, b, *frames(0, 2))
+    bed.run(0.04)
+    bed.talk(a, packets=2)
+    to_alaw(bed, a, b, *frames(640, 2))
+    heard = b.heard()
+    assert_continuous(heard)
+    assert_timestamps_grow(heard)
+    assert [packet.marker for packet in heard] == [True, False, True, False, True, False]
+
+
+def test_jitter_is_measured_in_the_clock_of_the_codec() -> None:
+    bed, a, _, _, _ = opus_and_alaw()
+    for index in range(400):
+        say_opus(a)
+        bed.run(0.015 if index % 2 else 0.025)
+    assert a.stream.figures().jitter_ms == pytest.approx(5.0, abs=0.3)
+
+
+def test_reports_tell_the_time_in_the_clock_of_the_codec() -> None:
+    bed, a, b, _, _ = opus_and_alaw()
+    for index in range(1000):
+        bed.table.send_audio(a.stream, b.stream, OPUS, frames(index * OPUS_FRAME, 1, OPUS_FRAME), bed.now)
+        bed.run(FRAME_S)
+    first, *_, last = [packet for packet, _ in a.wire.control if packet[1] == SENDER_REPORT]
+    seconds = (int.from_bytes(last[8:16], "big") - int.from_bytes(first[8:16], "big")) / 2**32
+    ticks = int.from_bytes(last[16:20], "big") - int.from_bytes(first[16:20], "big") & 0xFFFFFFFF
+    assert seconds > 5
+    assert ticks == pytest.approx(48_000 * seconds, abs=2)
