@@ -171,11 +171,12 @@ class StreamTransport:
         self._start(self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:
-        """Open it within its time, or fail what waits for it."""
-        why = ""
+        """Open it within its time, or fail what waits for it, whatever hinders it."""
+        why = "defect"
         try:
             async with asyncio.timeout(self._limits.connect_s):
                 await self._reach(connection)
+            why = ""
         except TimeoutError:
             why = "timeout"
         except ssl.SSLCertVerificationError as error:
@@ -188,9 +189,13 @@ class StreamTransport:
             why = f"network: {error.strerror or 'closed in the handshake'}"
         except OSError as error:
             why = f"network: {error.strerror or error}"
-        if why:
-            self._leave(connection)
-            self._failed(connection, why)
+        except asyncio.CancelledError:
+            why = ""  # `close` sees to what is left
+            raise
+        finally:
+            if why:
+                self._leave(connection)
+                self._failed(connection, why)
 
     async def _reach(self, connection: Connection) -> None:
         remote = connection.remote
@@ -379,7 +384,12 @@ class StreamTransport:
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _LOGGER.error("%s: a connection could not be made: a defect", self._local, exc_info=error)
 
     # The end.
 

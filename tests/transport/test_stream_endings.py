@@ -5,8 +5,10 @@ import socket
 
 import pytest
 
+from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import StreamLimits
 from b2bua.transport.stream import StreamTransport, bind_stream
+from b2bua.transport.tls import PeerIdentity
 from tests.support.both_loops import on_both_loops
 from tests.support.stream_bed import BarePeer, Keeper, bare_listener, options, stream_bed
 
@@ -136,3 +138,37 @@ async def test_without_descriptors_it_waits_a_second_and_takes_the_connection_th
         await bed_keeper.until(lambda: bed_keeper.numbers() == [1])
         await transport.close()
         await peer.end()
+
+
+# What nobody has thought of.
+
+
+class OddIdentity:
+    """Fails once as a connection is opened, as no socket does."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = error
+
+    def __call__(self, _address: TransportAddress) -> PeerIdentity | None:
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        return None
+
+
+@on_both_loops
+@pytest.mark.parametrize("error", [ValueError("server_hostname cannot be empty"), ZeroDivisionError("a defect")])
+async def test_an_attempt_that_fails_oddly_fails_like_any_other(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bare_listener() as far, stream_bed(identify=OddIdentity(error)) as bed:
+        bed.transport.send(options(1), far.address)
+        await bed.keeper.until(lambda: bool(bed.keeper.failed))
+        assert bed.keeper.failed == [far.address]
+        assert bed.transport.connections == 0
+        assert bed.transport.counters()["connections failed: defect"] == 1
+        bed.transport.send(options(2), far.address)
+        peer = await far.next()
+        assert await peer.read(len(options(2))) == options(2), "the next message opens a connection anew"
+    told = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert told == [error], "a defect is told of once"
