@@ -1,6 +1,7 @@
 """OPTIONS to the trunks: when each is asked, and what the answers say of it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -15,6 +16,15 @@ from b2bua.transport.endpoint import SipEndpoint
 MOST_PROBED: Final = 8  # destinations of a trunk that get OPTIONS: as many as one call may try
 
 
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """An OPTIONS that is open. Several of one destination may be, where the interval is short."""
+
+    trunk: Trunk
+    destination: TransportAddress
+    sent_at: float
+
+
 class Probing:
     """Sends each trunk its OPTIONS on the configured interval, the trunks spread over it, and tells them the answers.
 
@@ -26,7 +36,7 @@ class Probing:
         self._trunks = trunks
         self._scheduler = scheduler
         self._endpoint = endpoint
-        self._open: dict[int, tuple[Trunk, TransportAddress]] = {}
+        self._open: dict[int, _Probe] = {}
         self._alarms: dict[Trunk, Alarm] = {
             trunk: Alarm(scheduler, partial(self._due, trunk))
             for trunk in trunks
@@ -47,23 +57,22 @@ class Probing:
         """A request of the user agent has its final response; one that is no OPTIONS of here is nothing."""
         probe = self._open.pop(request, None)
         if probe is not None:
-            trunk, destination = probe
-            self._trunks.probe_answered(trunk, response.status, self._scheduler.time(), destination)
+            round_trip_s = self._scheduler.time() - probe.sent_at
+            self._trunks.probe_answered(probe.trunk, response.status, round_trip_s, probe.destination)
 
     def failed(self, request: int, cause: str) -> None:
         """A request of the user agent has come to nothing; one that is no OPTIONS of here is nothing."""
         probe = self._open.pop(request, None)
         if probe is not None:
-            trunk, destination = probe
-            self._trunks.probe_failed(trunk, cause, destination)
+            self._trunks.probe_failed(probe.trunk, cause, probe.destination)
 
     def _due(self, trunk: Trunk) -> None:
-        trunk.probe_sent_at = self._scheduler.time()
-        self._alarms[trunk].set(trunk.probe_sent_at + trunk.config.options_interval_s)
+        now = self._scheduler.time()
+        self._alarms[trunk].set(now + trunk.config.options_interval_s)
         if not trunk.destinations:
             self._trunks.probe_failed(trunk, "its name does not resolve")
         for destination in trunk.destinations[:MOST_PROBED]:
-            self._open[self._ask(trunk, destination)] = trunk, destination
+            self._open[self._ask(trunk, destination)] = _Probe(trunk, destination, now)
 
     def _ask(self, trunk: Trunk, destination: TransportAddress) -> int:
         target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"

@@ -48,7 +48,6 @@ class Trunk:
     last_options_at: int | None = None
     last_options_status: int | None = None
     round_trip_ms: float | None = None
-    probe_sent_at: float = 0.0
     not_before: float = 0.0
 
     def __post_init__(self) -> None:

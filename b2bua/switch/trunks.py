@@ -156,16 +156,16 @@ class Trunks:
         self._peers.clear()
 
     def probe_answered(
-        self, trunk: Trunk, status: int, now: float, destination: TransportAddress | None = None
+        self, trunk: Trunk, status: int, round_trip_s: float, destination: TransportAddress | None = None
     ) -> None:
-        """An OPTIONS to a destination, the first where none is named, got a final response: any of them but 408 and
-        503 shows a live peer."""
+        """An OPTIONS to a destination, the first where none is named, got a final response so long after it was sent:
+        any of them but 408 and 503 shows a live peer."""
         where = destination or trunk.destination
         if status in DOWN_STATUSES:
             self._probed(trunk, where, status, None)
             self._not_answering(trunk, where, f"OPTIONS answered {status}", for_sure=True)
             return
-        self._probed(trunk, where, status, round((now - trunk.probe_sent_at) * 1000, 1))
+        self._probed(trunk, where, status, round(round_trip_s * 1000, 1))
         self._answered_at(trunk, where)
         self._mark(trunk, up=True, reason=f"OPTIONS answered {status}")
 

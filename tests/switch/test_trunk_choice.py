@@ -156,14 +156,14 @@ def test_two_unanswered_probes_take_a_trunk_down_and_one_answer_brings_it_back()
     trunks.probe_failed(trunk, "timeout")
     assert trunks.choose(1) is None
     assert trunks.states()[0].reason == "OPTIONS unanswered (timeout)"
-    trunks.probe_answered(trunk, 405, 1000.0)
+    trunks.probe_answered(trunk, 405, 0.02)
     assert trunks.choose(1) is trunk
 
 
 def test_a_503_to_options_takes_a_trunk_down() -> None:
     trunks = trunks_of(trunk_text("a"))
     (trunk,) = trunks
-    trunks.probe_answered(trunk, 503, 1000.0)
+    trunks.probe_answered(trunk, 503, 0.02)
     assert trunks.choose(1) is None
 
 
@@ -174,14 +174,14 @@ def test_a_silent_destination_is_passed_over_and_the_trunk_is_down_with_the_last
     trunks.resolved(trunk, [one, two])
     for _ in range(2):
         trunks.probe_failed(trunk, "timeout", one)
-        trunks.probe_answered(trunk, 200, 1000.0, two)
+        trunks.probe_answered(trunk, 200, 0.02, two)
     assert trunk.open_destinations(1000.0) == [two]
     assert (trunk.usable(1000.0), trunks.states()[0].last_options_status) == (True, 200)
     assert (trunks.states()[0].destinations, trunks.states()[0].open_destinations) == (2, 1)
-    trunks.probe_answered(trunk, 503, 1000.0, two)
+    trunks.probe_answered(trunk, 503, 0.02, two)
     assert trunks.states()[0].reason == "OPTIONS answered 503"
     assert (trunk.usable(1000.0), trunks.states()[0].open_destinations) == (False, 0)
-    trunks.probe_answered(trunk, 200, 1000.0, one)
+    trunks.probe_answered(trunk, 200, 0.02, one)
     assert trunk.open_destinations(1000.0) == [one]
     assert trunk.usable(1000.0)
 
@@ -228,7 +228,7 @@ def test_an_answered_options_ends_the_back_off() -> None:
     for _ in range(3):
         trunks.unanswered(trunk, udp("192.0.2.1"), "transport")
     assert trunks.choose(1) is None
-    trunks.probe_answered(trunk, 200, clock.monotonic())
+    trunks.probe_answered(trunk, 200, 0.02)
     assert trunks.choose(1) is trunk
 
 

@@ -1,0 +1,38 @@
+"""OPTIONS to trunks, of which several may be open at once."""
+
+from functools import partial
+
+from b2bua.sip.parser import parse_message
+from b2bua.sip.routing import TransportAddress
+from tests.scenarios.conftest import OpenHouse
+from tests.support.agents import answer_to
+from tests.support.house import CARRIER, ONE_TRUNK, OURS, House
+
+
+class SlowGateway:
+    """A gateway that answers each OPTIONS after so many seconds."""
+
+    def __init__(self, house: House, address: TransportAddress, after_s: float) -> None:
+        self.house = house
+        self.after_s = after_s
+        self.asked: set[str] = set()
+        self._wire = house.network.attach(address, self._arrived)
+
+    def _arrived(self, content: bytes, _source: TransportAddress, _local: TransportAddress) -> None:
+        request = parse_message(content)
+        if request.call_id not in self.asked:
+            self.asked.add(request.call_id)
+            answer = answer_to(request, 200, to_tag="gw")  # type: ignore[arg-type]  # it is a request
+            self.house.clock.call_later(self.after_s, partial(self._wire.send, answer, OURS))
+
+
+async def test_the_round_trip_is_that_of_the_probe_that_was_answered(open_house: OpenHouse) -> None:
+    house = await open_house(trunks=ONE_TRUNK.replace("options_interval_s = 0", "options_interval_s = 5"))
+    second = TransportAddress("udp", "203.0.113.2", 5060)
+    house.trunk().destinations = (CARRIER, second)
+    slow, fast = SlowGateway(house, CARRIER, 7.0), SlowGateway(house, second, 0.0)
+    await house.until(lambda: house.switch.trunk_states()[0].last_options_status == 200)
+    await house.run(7.5)
+    assert len(slow.asked) == len(fast.asked) == 2, "they overlap"
+    assert house.switch.trunk_states()[0].round_trip_ms == 7000.0
+    house.switch.stop()
