@@ -33,6 +33,7 @@ class Announcements:
         self._media = media
         self._scheduler = scheduler
         self._playing: dict[str, _Announcement] = {}
+        self._over = False
 
     def __len__(self) -> int:
         """How many are being played."""
@@ -40,7 +41,7 @@ class Announcements:
 
     def begin(self, leg: IncomingLeg) -> None:
         """Let a caller hear why, and refuse it then; at once where it cannot hear anything before the answer."""
-        if leg.over or not leg.has_offer or len(self._playing) >= MOST_AT_ONCE:
+        if self._over or leg.over or not leg.has_offer or len(self._playing) >= MOST_AT_ONCE:
             self._refuse(leg)
             return
         name = leg.media_name
@@ -63,7 +64,8 @@ class Announcements:
             self._refuse(playing.leg)
 
     def end_all(self) -> None:
-        """Refuse everyone now."""
+        """Refuse everyone now, and at once whoever comes after: no calls are taken any more."""
+        self._over = True
         for name in tuple(self._playing):
             self.finished(name)
 

@@ -84,3 +84,16 @@ async def test_a_drain_waits_for_no_announcement(house: House) -> None:
 async def test_what_is_no_number_of_ours_is_not_found(house: House, dialled: str) -> None:
     answer = await house.refused(dialled)
     assert (answer.status, answer.headers.get("Reason")) == (404, 'Q.850;cause=1;text="Unallocated number"')
+
+
+async def test_an_admission_that_ends_in_a_drain_begins_no_announcement(house: House) -> None:
+    house.alice.call(MASKED, house.user_agent_address)
+    house.clock.advance(0.0)
+    assert house.switch._being_admitted() == 1
+    empty: list[float] = []
+    began = house.clock.time()
+    house.switch.drain(lambda: empty.append(house.clock.time()))
+    await house.until(lambda: "Rejected" in house.alice.kinds())
+    assert house.clock.time() == began, "nothing is played first"
+    assert house.alice.statuses() == [403]
+    assert empty == [began]
