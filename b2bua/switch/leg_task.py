@@ -100,6 +100,7 @@ class LegTask:
         self._early_answers: dict[str, bytes] = {}  # the SDP of each early dialog, by its To-tag
         self._changed: str | None = None  # the To-tag of the early dialog whose session an UPDATE has changed since
         self._profile: LegProfile | None = None  # what the media leg is open with
+        self._offered = False  # to somebody, by the INVITE
 
     @property
     def trunk(self) -> Trunk:
@@ -172,12 +173,15 @@ class LegTask:
             )
         )
         self._usages[self._usage] = self
+        self._offered = True
         trunk.invites += 1
 
     def _open_media(self, profile: LegProfile) -> None:
-        """Open the media leg, or open it anew where the next trunk wants its media otherwise than the last."""
-        if self._profile == profile:
+        """Open the media leg, anew where an INVITE has gone out with the one that is open: whoever got that knows its
+        keys and may send to its port, and is not who is asked now."""
+        if self._profile == profile and not self._offered:
             return
+        self._offered = False
         if self._profile is not None:
             self._profile = None
             self._in_dialog.media_open = False
@@ -296,6 +300,7 @@ class LegTask:
             except MediaError as error:
                 LOG.info("leg %s: early media is not usable: %s", self.media_name, error)
             else:
+                self._rang = True  # what A has heard is taken back for nobody else
                 self.post(happened.LegEarlyMedia(self.leg, event.status))
                 return
         rings = 180 <= event.status <= 189

@@ -391,3 +391,37 @@ async def test_trunk_case_19_every_destination_is_asked_with_options(open_house:
     await house.over(await house.place())
     assert third.received == []
     house.switch.stop()
+
+
+@pytest.mark.parametrize("more", ['srtp = "optional"', ""])
+async def test_trunk_case_19_each_attempt_has_keys_ports_and_a_session_of_its_own(open_house: Any, more: str) -> None:
+    """Whoever was asked before knows the keys that it was offered, and may send to the port."""
+    both = trunk("first", CARRIER.host, 1, more=more) + trunk("second", SECOND, 2, more=more)
+    house: House = await open_house(trunks=both)
+    house.trunk("first").destinations = (CARRIER, TransportAddress("udp", THIRD, 5060))
+    asked = [house.carrier, house.carrier_at(THIRD), house.carrier_at(SECOND)]
+    for each in asked:
+        each.status = 500
+    await house.over(await house.place())
+    bodies = [each.invites[0].body.decode() for each in asked]
+    for word in ("o=", "m=audio", *(["a=crypto"] if more else [])):
+        lines = [line for body in bodies for line in body.splitlines() if line.startswith(word)]
+        assert len(lines) == len(set(lines)) >= 3, f"{word} is the same for two of them"
+    ports = {line.split()[1] for body in bodies for line in body.splitlines() if line.startswith("m=audio")}
+    assert len(ports) == 3
+
+
+async def test_trunk_case_19_once_early_media_are_heard_nobody_else_is_asked(open_house: Any) -> None:
+    """By whichever provisional response they come."""
+    house: House = await open_house(trunks=TWO)
+    second = house.carrier_at(SECOND)
+    house.alice.on_invite = answers(1.0)
+
+    def announces(phone: Phone, event: IncomingInvite) -> None:
+        phone.respond(170, phone.persona.sdp())
+        phone.clock.call_later(3.0, lambda: phone.respond(503, to=event))
+
+    house.bob.on_invite = announces
+    cdr = await house.ended(await house.place())
+    assert (cdr.status, cdr.legs[1].sip_status) == ("failed", 503)
+    assert second.invites == []
