@@ -18,6 +18,7 @@ from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners, opening
+from b2bua.prompts import configured_prompts
 from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
@@ -44,6 +45,7 @@ from media.engine import MediaEngine, MediaSettings
 from media.events import MediaEvent
 from media.recording.mp3 import Mp3Pool
 from media.recording.recorder import Recorder
+from media.tones import Tone
 from storage.errors import StorageError
 from storage.records import CallRecord, TrunkSighting
 from storage.store import Store, database_path
@@ -195,7 +197,8 @@ async def _build(process: Process, announce: Announce) -> Switch:
     stack.push_async_callback(journal.close)
 
     media_events: list[Callable[[MediaEvent], None]] = []
-    recorder, media = _media(process, media_events)
+    prompts = await process.loop.run_in_executor(None, configured_prompts, config)
+    recorder, media = _media(process, media_events, prompts)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes))
     locating = Locating(
@@ -253,7 +256,9 @@ def _sign_url(process: Process, call: CallRecord) -> str:
     return signed_recording_url(process.signing_key, process.config.api.public_url, call.call_id, expires_at_s)
 
 
-def _media(process: Process, receivers: list[Callable[[MediaEvent], None]]) -> tuple[Recorder, MediaEngine]:
+def _media(
+    process: Process, receivers: list[Callable[[MediaEvent], None]], prompts: Sequence[Tone]
+) -> tuple[Recorder, MediaEngine]:
     """The recorder and the media engine, started; their events reach `receivers` on the event loop."""
     config = process.config
 
@@ -292,6 +297,7 @@ def _media(process: Process, receivers: list[Callable[[MediaEvent], None]]) -> t
         recorder,
         post,
         soon=process.loop.call_soon,
+        prompts=prompts,
     )
     media.start()
     process.stack.callback(media.close)

@@ -3,7 +3,7 @@
 Everything here runs on the event loop's thread and returns at once; packets are the packet path's business.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -19,6 +19,7 @@ from media.player import Player
 from media.ports import Ports
 from media.sdp.negotiate import OFF
 from media.statistics import LegStatistics, leg_statistics
+from media.tones import Tone
 
 _NOTHING: Final = LegStatistics()
 
@@ -75,9 +76,11 @@ class MediaEngine:
         poster: Callable[[Callable[[], None]], object],
         path: PacketPath | None = None,
         soon: Callable[[Callable[[], None]], object] | None = None,
+        prompts: Iterable[Tone] = (),
     ) -> None:
         """`clock`: monotonic seconds. `poster`: runs a callable on the loop's thread, from any thread
-        (`loop.call_soon_threadsafe`). `on_event` is called there. `soon`: see `PythonPacketPath`."""
+        (`loop.call_soon_threadsafe`). `on_event` is called there. `soon`: see `PythonPacketPath`.
+        `prompts` take the place of the tones that they are called like."""
         self._settings = settings
         self._advertised = settings.advertise or settings.address
         self._tokens = tokens
@@ -87,7 +90,7 @@ class MediaEngine:
         self._ports_ipv6 = self._ports_on(settings.address_ipv6, clock) if settings.address_ipv6 else None
         self._path: PacketPath = PythonPacketPath(clock, self._deliver, poster, soon=soon) if path is None else path
         self._recordings = RecordedBridges(self._path, recorder, clock)
-        self._player = Player()
+        self._player = Player(prompts)
         self._suites = available_suites()
         self._legs: dict[str, _OpenLeg] = {}
         self._opened = 0

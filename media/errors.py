@@ -28,3 +28,7 @@ class UnknownLeg(MediaError):
 
 class MediaOverloaded(MediaError):
     """The packet path has more commands waiting than it may have."""
+
+
+class PromptUnusable(MediaError):
+    """A prompt's file that cannot be played: missing, no WAV, too long, silent; the text says which."""

@@ -8,6 +8,7 @@ from b2bua.clock import SystemClock
 from b2bua.commands.output import Output
 from b2bua.config import Config, ListenAddress, effectless, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners
+from b2bua.prompts import configured_prompts
 from b2bua.sip import events as sip
 from b2bua.sip.location import Way
 from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed
@@ -33,6 +34,7 @@ class Probe:
 
 async def check(_options: argparse.Namespace, config: Config, output: Output) -> int:
     """`check`: a wrong configuration never gets here; a trunk that does not answer is reported and no error."""
+    await asyncio.to_thread(configured_prompts, config)
     notes = [*config.warnings, *effectless(config)]
     for note in notes:
         output.line(f"note: {note}")

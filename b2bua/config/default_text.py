@@ -93,6 +93,16 @@ timeout_s = 10
 url_signing_key = "file:@URL_SIGNING_KEY@"
 master_key = "file:@MASTER_KEY@"
 
+[prompts]
+# What parties hear in place of tones: "", the path of a WAV file of up to 60 s, or "bundled:NAME" with one of
+# hold_tone, recording_consent, unknown_caller. A file of any rate is converted and levelled at the start.
+# To A while B is called, over and over; "": ringback.
+wait = ""
+# To both when the balance runs out, 10 s at most; "": three beeps.
+balance_warning = ""
+# To somebody who calls a masked number and is nobody's party.
+unknown_caller = "bundled:unknown_caller"
+
 # A trunk is the way to the telephone network. Without one the API runs and every call is refused. Name, uri and the
 # numbers that the carrier gave you are enough for most; what is commented out shows the defaults. Profiles for the
 # usual kinds of carrier: maskbridge profile list

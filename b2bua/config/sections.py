@@ -52,6 +52,7 @@ PRIVACY: Final = text(
 ROUTE_TARGET: Final = text(
     '"sip:{user}@host:port"', r"sip:(?:\{user\}|[A-Za-z0-9+_.-]+)@(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 )
+PROMPT: Final = text('"bundled:NAME", the path of a WAV file, or ""', longest=4096)
 USER_AGENT: Final = text("1 to 64 printable ASCII characters", r"[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?")
 
 
@@ -150,6 +151,15 @@ class SecretsSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromptsSection:
+    """[prompts]. "": the product's own tone; "bundled:NAME", or the path of a WAV file."""
+
+    wait: Annotated[str, PROMPT] = ""
+    balance_warning: Annotated[str, PROMPT] = ""
+    unknown_caller: Annotated[str, PROMPT] = "bundled:unknown_caller"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trunk:
     """[[trunks]]: a SIP peer with its profile. A number format of "" is `number_format`."""
 
@@ -223,6 +233,7 @@ class Config:
     calls: CallsSection
     webhooks: WebhooksSection
     secrets: SecretsSection
+    prompts: PromptsSection = PromptsSection()
     trunks: tuple[Trunk, ...] = ()
     routes: tuple[Route, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -236,5 +247,6 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "calls": CallsSection,
     "webhooks": WebhooksSection,
     "secrets": SecretsSection,
+    "prompts": PromptsSection,
 }
 LISTS: Final[Mapping[str, type[Any]]] = {"trunks": Trunk, "routes": Route}
