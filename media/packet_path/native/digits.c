@@ -1,0 +1,88 @@
+#include "digits.h"
+
+#include "rtp.h"
+
+#define LOST_END_S 0.3
+
+enum {
+    END = 0x80,
+    /* A segment of a long event ends here and the next begins (section 2.5.1.3). */
+    DURATION_MAX = 0xFFFF,
+    /* Reports a leg may make between two sweeps of the clock; keys are pressed by people. */
+    REPORTS_PER_SWEEP = 32,
+};
+
+static int finish(mb_digits *watch, mb_press *ended)
+{
+    if (!watch->open)
+        return 0;
+    watch->open = false;
+    watch->has_last = true;
+    watch->last_ssrc = watch->ssrc;
+    watch->last_timestamp = watch->timestamp;
+    watch->last_event = watch->event;
+    if (++watch->reports > REPORTS_PER_SWEEP)
+        return 0;
+    ended->event = watch->event;
+    ended->duration_ms = watch->before_ms + (uint32_t)watch->duration * 1000 / MB_CLOCK_HZ;
+    return 1;
+}
+
+static bool is_older(const mb_digits *watch, uint32_t ssrc, uint32_t timestamp)
+{
+    if (!watch->open && !watch->has_last)
+        return false;
+    uint32_t newest_ssrc = watch->open ? watch->ssrc : watch->last_ssrc;
+    uint32_t newest = watch->open ? watch->timestamp : watch->last_timestamp;
+    return newest_ssrc == ssrc && timestamp - newest > 0x80000000u;
+}
+
+static bool continues(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, uint8_t event)
+{
+    if (!watch->open || ssrc != watch->ssrc || event != watch->event)
+        return false;
+    if (timestamp == watch->timestamp)
+        return true;
+    /* The next segment starts where the one of full length ended. */
+    if (timestamp - watch->timestamp != DURATION_MAX)
+        return false;
+    watch->before_ms += DURATION_MAX * 1000 / MB_CLOCK_HZ;
+    watch->timestamp = timestamp;
+    watch->duration = 0;
+    return true;
+}
+
+int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const uint8_t *payload, size_t size, double now,
+                     mb_press ended[2])
+{
+    int count = 0;
+    if (size < MB_EVENT_BYTES || payload[0] >= MB_DIGIT_KINDS)
+        return 0;
+    uint8_t event = payload[0];
+    uint16_t duration = mb_get16(payload + 2);
+    if (watch->has_last && ssrc == watch->last_ssrc && timestamp == watch->last_timestamp && event == watch->last_event)
+        return 0;
+    if (is_older(watch, ssrc, timestamp))
+        return 0;
+    if (!continues(watch, ssrc, timestamp, event)) {
+        count += finish(watch, &ended[count]);
+        watch->open = true;
+        watch->ssrc = ssrc;
+        watch->timestamp = timestamp;
+        watch->event = event;
+        watch->duration = 0;
+        watch->before_ms = 0;
+    }
+    if (duration > watch->duration)
+        watch->duration = duration;
+    watch->heard_at = now;
+    if (payload[1] & END)
+        count += finish(watch, &ended[count]);
+    return count;
+}
+
+int mb_digits_sweep(mb_digits *watch, double now, mb_press *ended)
+{
+    watch->reports = 0;
+    return watch->open && now - watch->heard_at > LOST_END_S ? finish(watch, ended) : 0;
+}

@@ -1,0 +1,92 @@
+#include "reception.h"
+
+enum {
+    /* A.1: how far a sequence number may jump ahead, or lag, before it is a restart of the source. */
+    DROPOUT_MAX = 3000,
+    MISORDER_MAX = 100,
+    /* Packets from before the first that was heard of a source; so many may still come after it. */
+    EARLY = 16,
+    REMEMBERED = 128,
+};
+
+static void miss(mb_reception *reception, int64_t number)
+{
+    reception->missing[((uint64_t)number & 127) / 64] |= 1ULL << ((uint64_t)number & 63);
+}
+
+static bool is_missing(const mb_reception *reception, int64_t number)
+{
+    return reception->missing[((uint64_t)number & 127) / 64] >> ((uint64_t)number & 63) & 1;
+}
+
+void mb_reception_restart(mb_reception *reception, uint32_t ssrc, uint16_t sequence)
+{
+    if (reception->started) {
+        reception->before_expected += mb_reception_expected(reception);
+        reception->before_received += reception->received;
+    }
+    reception->started = true;
+    reception->ssrc = ssrc;
+    reception->base = sequence;
+    reception->highest = sequence;
+    reception->cycles = 0;
+    reception->received = 1;
+    reception->transit = 0.0;
+    reception->missing[0] = reception->missing[1] = 0;
+    for (int64_t number = sequence - EARLY; number < sequence; number++)
+        miss(reception, number);
+    reception->reported_expected = 0;
+    reception->reported_received = 0;
+}
+
+static void pass_over(mb_reception *reception, int32_t ahead)
+{
+    int64_t newest = mb_reception_newest(reception);
+    int64_t number = newest - (ahead < REMEMBERED ? ahead : REMEMBERED);
+    while (++number < newest)
+        miss(reception, number);
+}
+
+static int32_t late(mb_reception *reception, int32_t behind)
+{
+    int64_t number = mb_reception_newest(reception) + behind;
+    if (!is_missing(reception, number))
+        return 0;
+    mb_reception_heard(reception, number);
+    reception->received++;
+    if (number < reception->base)
+        reception->base = number;
+    return behind;
+}
+
+int32_t mb_reception_arrived(mb_reception *reception, uint16_t sequence)
+{
+    int32_t ahead = (uint16_t)(sequence - reception->highest);
+    if (ahead > 0x10000 - MISORDER_MAX)
+        return late(reception, ahead - 0x10000);
+    if (ahead > DROPOUT_MAX)
+        return MB_ANEW;
+    if (ahead) {
+        if (sequence < reception->highest)
+            reception->cycles += 0x10000;
+        reception->highest = sequence;
+        reception->received++;
+        if (ahead > 1)
+            pass_over(reception, ahead);
+        mb_reception_heard(reception, mb_reception_newest(reception));
+    }
+    return ahead;
+}
+
+uint8_t mb_reception_fraction(mb_reception *reception)
+{
+    int64_t expected = mb_reception_expected(reception), received = reception->received;
+    int64_t due = expected - reception->reported_expected;
+    int64_t lost = due - (received - reception->reported_received);
+    reception->reported_expected = expected;
+    reception->reported_received = received;
+    if (due <= 0 || lost <= 0)
+        return 0;
+    int64_t fraction = lost * 256 / due;
+    return (uint8_t)(fraction < 255 ? fraction : 255);
+}

@@ -1,0 +1,513 @@
+#include "relay.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "pacing.h"
+#include "repacketiser.h"
+
+/* A source may run this far ahead of or behind the clock; beyond it our timestamps follow the clock instead. */
+#define DRIFT_S 2.0
+/* With the marker it says itself that a new talk spurt begins, so less is believed. */
+#define SPURT_DRIFT_S 0.2
+/* In-order audio that is one packet time further on is not looked at any closer, but for a pause longer than this. */
+#define PLAIN_GAP_S 0.25
+
+enum { RESTART = 0x10000, DROP = -1 };
+
+/* A packet of a source, where it lies in the buffer, and how far it is ahead of the newest before it. */
+typedef struct {
+    uint8_t *buffer;
+    size_t start, end;
+    unsigned marker;
+    uint16_t sequence;
+    uint32_t timestamp, ssrc;
+    int32_t ahead;
+    mb_route route;
+    double now;
+} arrival;
+
+int64_t mb_clock_step(const mb_outbound *out, double now)
+{
+    if (!out->sent_before)
+        return 0;
+    int64_t step = (int64_t)nearbyint((now - out->sent_at) * MB_CLOCK_HZ);
+    return step > out->frame_samples ? step : out->frame_samples;
+}
+
+void mb_relay_report(mb_table *table, const mb_stream *stream, const mb_press *press)
+{
+    mb_event event = {.kind = MB_DIGIT_PRESSED, .stream = stream->number, .press = *press};
+    table->post(table->post_context, &event);
+}
+
+void mb_relay_aim(mb_stream *stream)
+{
+    mb_gate *gate = &stream->inbound.gate;
+    if (gate->target.family) {
+        stream->wire->aim(stream, &gate->target, mb_gate_exclusive(gate));
+        stream->outbound.aimed = true;
+    }
+}
+
+static bool admits(mb_stream *stream, const mb_address *source, double now)
+{
+    mb_gate *gate = &stream->inbound.gate;
+    bool was_latched = gate->latched, admitted = mb_gate_admits(gate, source, now);
+    if (gate->latched && !was_latched)
+        mb_relay_aim(stream);
+    if (!admitted)
+        stream->inbound.strangers++;
+    return admitted;
+}
+
+static void not_rtp(mb_stream *stream, const mb_address *source)
+{
+    mb_inbound *inbound = &stream->inbound;
+    if (!source || (inbound->gate.target.family && mb_same_address(source, &inbound->gate.target)))
+        inbound->malformed++;
+    else
+        inbound->strangers++;
+}
+
+/* Multiplexing was not offered, but what comes is read. It never latches. */
+static void control_among_rtp(mb_stream *stream, const uint8_t *packet, size_t size, const mb_address *source,
+                              double now)
+{
+    mb_gate *gate = &stream->inbound.gate;
+    bool known = !source || (gate->target.family && mb_same_address(&gate->target, source) &&
+                             (mb_gate_exclusive(gate) || gate->latched));
+    if (!known)
+        stream->inbound.strangers++;
+    else if (mb_control_receive(&stream->control, packet, size, now))
+        stream->inbound.heard_at = now;
+}
+
+/* Anything but the next packet of the same source: how far it is ahead, RESTART for a new beginning. */
+static int32_t unexpected(mb_reception *reception, uint32_t ssrc, uint16_t sequence)
+{
+    if (reception->started && ssrc == reception->ssrc) {
+        int32_t ahead = mb_reception_arrived(reception, sequence);
+        if (ahead != MB_ANEW)
+            return ahead;
+    }
+    mb_reception_restart(reception, ssrc, sequence);
+    return RESTART;
+}
+
+static void started(mb_table *table, mb_stream *stream, double now)
+{
+    mb_event event = {.kind = MB_MEDIA_STARTED, .stream = stream->number, .seconds = now};
+    stream->inbound.started = true;
+    stream->ever_started = true;
+    table->post(table->post_context, &event);
+}
+
+static void close_gap(mb_inbound *inbound, int32_t ahead)
+{
+    mb_outbound *out = inbound->sink;
+    if (!out || ahead < 0 || !mb_outbound_follows(out, inbound))
+        return;
+    if (ahead == RESTART)
+        out->source = NULL;
+    else if (out->source == inbound) {
+        out->sequence_shift--;
+        out->floor = out->sequence;
+    }
+}
+
+/* A repetition, an empty packet, a payload type that nobody negotiated, or anything from a leg whose direction says that
+ * it sends nothing: not passed on, and no gap for it. */
+static void not_relayed(mb_inbound *inbound, int32_t ahead)
+{
+    if (ahead == 0) {
+        inbound->repeated++;
+        return;
+    }
+    if (inbound->may_receive)
+        inbound->unmapped++;
+    else
+        inbound->unwanted++;
+    close_gap(inbound, ahead);
+}
+
+/* Hold and tones: whether the packet must not be relayed now. A tone that does not override gives way. */
+static bool is_barred(mb_table *table, mb_inbound *inbound, mb_outbound *out)
+{
+    if (!out->may_send)
+        out->held++;
+    else if (out->playback.tone && out->playback.overrides)
+        out->overridden++;
+    else {
+        mb_pacer_stop(table, mb_stream_of(out));
+        return false;
+    }
+    if (mb_outbound_follows(out, inbound))
+        out->source = NULL;
+    return true;
+}
+
+/* From here on the source's numbers continue ours: the next sequence number, the timestamp of now. */
+static void take_over(mb_inbound *inbound, mb_outbound *out, const arrival *in, uint32_t out_timestamp)
+{
+    out->source = inbound;
+    out->floor = out->sequence;
+    out->sequence_shift = (uint16_t)(out->sequence + 1 - in->sequence);
+    out->timestamp_shift = out_timestamp - in->timestamp;
+}
+
+static uint32_t by_clock(const mb_outbound *out, double now)
+{
+    return out->timestamp + (uint32_t)mb_clock_step(out, now);
+}
+
+/* Whether a late packet's number is still its own, not one given to something else before a switch. */
+static bool in_time(mb_inbound *inbound, const mb_outbound *out, uint16_t sequence)
+{
+    uint16_t place = (uint16_t)(sequence + out->sequence_shift - out->floor);
+    if (out->source == inbound && place > 0 && place < 0x8000)
+        return true;
+    inbound->late++;
+    return false;
+}
+
+/* Look at audio that is not plainly the next of its source: the marker to send it with, or DROP. */
+static int align(mb_inbound *inbound, mb_outbound *out, const arrival *in, unsigned marker, uint32_t advance, double gap)
+{
+    if (in->ahead < 0)
+        return in_time(inbound, out, in->sequence) ? (int)marker : DROP;
+    if (in->ahead != RESTART && advance < 0x80000000u && mb_outbound_follows(out, inbound)) {
+        double drift = fabs((double)advance / MB_CLOCK_HZ - gap);
+        if (drift <= (marker ? SPURT_DRIFT_S : DRIFT_S))
+            return (int)marker;
+    }
+    take_over(inbound, out, in, by_clock(out, in->now));
+    return MB_RTP_MARKER;
+}
+
+/* Where frames of a repacketiser go. */
+typedef struct {
+    mb_table *table;
+    mb_outbound *out;
+    double now;
+} frame_way;
+
+static void send_frame(void *context, const mb_frame *frame)
+{
+    const frame_way *way = context;
+    mb_outbound *out = way->out;
+    uint8_t packet[MB_RTP_HEADER + MB_FRAME_SAMPLES_MAX];
+    out->sequence++;
+    out->timestamp = frame->timestamp;
+    out->sent_at = way->now;
+    out->sent_before = true;
+    mb_put_rtp(packet, frame->marker | (unsigned)out->payload_type, out->sequence, frame->timestamp, out->ssrc);
+    memcpy(packet + MB_RTP_HEADER, frame->payload, frame->size);
+    if (mb_stream_send(mb_stream_of(out), packet, MB_RTP_HEADER + frame->size))
+        way->table->relayed++;
+}
+
+void mb_relay_flush(mb_table *table, mb_outbound *out, double now)
+{
+    frame_way way = {table, out, now};
+    if (out->repacketiser.made && out->source == &out->repacketiser)
+        mb_repacketiser_flush(&out->repacketiser, send_frame, &way);
+}
+
+/* The payload in the sink's codec, in its place. */
+static void translate(const mb_table *table, const mb_outbound *out, const arrival *in)
+{
+    if (in->route.codec == out->codec)
+        return;
+    const uint8_t *by = in->route.codec == MB_PCMA && out->codec == MB_PCMU   ? table->alaw_to_ulaw
+                        : in->route.codec == MB_PCMU && out->codec == MB_PCMA ? table->ulaw_to_alaw
+                                                                              : NULL;
+    for (size_t at = in->start; by && at < in->end; at++)
+        in->buffer[at] = by[in->buffer[at]];
+}
+
+/* Send audio whose packets have another length than the sink's, cut to that; false when nothing waits and this one has
+ * the right length: it is to be relayed as it is. */
+static bool repacketise(mb_table *table, mb_inbound *inbound, mb_outbound *out, const arrival *in, unsigned marker)
+{
+    mb_repacketiser *repacketiser = &out->repacketiser;
+    if (!repacketiser->made)
+        mb_repacketiser_make(repacketiser, inbound, out->frame_samples, out->codec == MB_PCMU ? 0xFF : 0xD5);
+    uint32_t out_timestamp = in->timestamp + out->timestamp_shift;
+    if (out->source != repacketiser) {
+        mb_repacketiser_clear(repacketiser, inbound);
+        out->source = repacketiser;
+    } else if (in->end - in->start == out->frame_samples && !repacketiser->pending_size) {
+        take_over(inbound, out, in, out_timestamp);
+        return false;
+    }
+    translate(table, out, in);
+    frame_way way = {table, out, in->now};
+    mb_repacketiser_put(repacketiser, out_timestamp, (uint8_t)marker, in->buffer + in->start, in->end - in->start, in->now,
+                        send_frame, &way);
+    return true;
+}
+
+/* Before anything but audio is relayed: what waits goes first, and the source's numbers become ours one by one again.
+ * Whether that took the clock, for want of a timestamp to go on from. */
+static bool follow_on(mb_table *table, mb_inbound *inbound, mb_outbound *out, const arrival *in, int32_t ahead)
+{
+    if (ahead != RESTART && mb_outbound_follows(out, inbound)) {
+        if (out->source != inbound) {
+            mb_relay_flush(table, out, in->now);
+            take_over(inbound, out, in, in->timestamp + out->timestamp_shift);
+        }
+        return false;
+    }
+    take_over(inbound, out, in, by_clock(out, in->now));
+    return true;
+}
+
+static void send_on(mb_table *table, mb_outbound *out, const arrival *in, unsigned marker, uint16_t sequence,
+                    uint32_t timestamp)
+{
+    uint8_t *packet = in->buffer + in->start - MB_RTP_HEADER;
+    mb_put_rtp(packet, marker | (unsigned)in->route.payload_type, sequence, timestamp, out->ssrc);
+    if (mb_stream_send(mb_stream_of(out), packet, in->end - in->start + MB_RTP_HEADER))
+        table->relayed++;
+}
+
+/* Relay comfort noise (RFC 3389) to a leg that takes it; for any other it is a pause of the source's. */
+static void relay_noise(mb_table *table, mb_inbound *inbound, const arrival *in)
+{
+    mb_outbound *out = inbound->sink;
+    if (!out)
+        return;
+    if (in->route.payload_type == MB_UNROUTED || in->ahead < 0) {
+        inbound->unmapped++;
+        close_gap(inbound, in->ahead);
+        return;
+    }
+    if (out->barred && is_barred(table, inbound, out))
+        return;
+    align(inbound, out, in, 0, in->timestamp - inbound->timestamp, in->now - inbound->audio_at);
+    follow_on(table, inbound, out, in, 1);
+    inbound->timestamp = in->timestamp;
+    inbound->audio_at = in->now;
+    out->sequence = (uint16_t)(in->sequence + out->sequence_shift);
+    out->timestamp = in->timestamp + out->timestamp_shift;
+    out->sent_at = in->now;
+    out->sent_before = true;
+    send_on(table, out, in, 0, out->sequence, out->timestamp);
+}
+
+static bool event_passes(mb_table *table, mb_inbound *inbound, mb_outbound *out, const arrival *in)
+{
+    if (out->barred) {
+        if (!out->may_send) {
+            out->held++;
+            if (mb_outbound_follows(out, inbound))
+                out->source = NULL;
+            return false;
+        }
+        if (out->playback.tone && !out->playback.overrides)
+            mb_pacer_stop(table, mb_stream_of(out));
+    }
+    return in->ahead > 0 || in_time(inbound, out, in->sequence);
+}
+
+/* Give a new event its timestamp, and keep it for all its packets whatever is switched meanwhile. */
+static void place_event(mb_outbound *out, const arrival *in)
+{
+    if (out->has_event && out->event_ssrc == in->ssrc && out->event_source_timestamp == in->timestamp)
+        return;
+    uint32_t placed = in->timestamp + out->timestamp_shift, clock = by_clock(out, in->now);
+    if (fabs((double)(int32_t)(placed - clock)) > DRIFT_S * MB_CLOCK_HZ)
+        placed = clock;
+    out->has_event = true;
+    out->event_ssrc = in->ssrc;
+    out->event_source_timestamp = in->timestamp;
+    out->event_timestamp = placed;
+    if (placed - out->timestamp < 0x80000000u) {
+        out->timestamp = placed;
+        out->sent_at = in->now;
+        out->sent_before = true;
+    }
+}
+
+/* Report the digit, and relay the telephone-event with one timestamp of ours for the whole event. */
+static void relay_event(mb_table *table, mb_stream *stream, const arrival *in)
+{
+    mb_inbound *inbound = &stream->inbound;
+    mb_press presses[2];
+    if (in->end - in->start < MB_EVENT_BYTES) {
+        inbound->malformed++;
+        close_gap(inbound, in->ahead);
+        return;
+    }
+    int pressed = mb_digits_packet(&inbound->watch, in->ssrc, in->timestamp, in->buffer + in->start, in->end - in->start,
+                                   in->now, presses);
+    for (int at = 0; at < pressed; at++)
+        mb_relay_report(table, stream, &presses[at]);
+    mb_outbound *out = inbound->sink;
+    if (!out)
+        return;
+    if (in->route.payload_type == MB_UNROUTED) {
+        inbound->unmapped++;
+        close_gap(inbound, in->ahead);
+        return;
+    }
+    if (!event_passes(table, inbound, out, in))
+        return;
+    if (follow_on(table, inbound, out, in, in->ahead))
+        /* An event's timestamp may lie well in the past: audio after it finds its own place by the clock. */
+        inbound->audio_at = -INFINITY;
+    place_event(out, in);
+    uint16_t sequence = (uint16_t)(in->sequence + out->sequence_shift);
+    if (in->ahead > 0)
+        out->sequence = sequence;
+    send_on(table, out, in, in->marker, sequence, out->event_timestamp);
+}
+
+/* Steps of the transit time beyond a second are jumps of a timestamp, not jitter. */
+static void measure_jitter(mb_reception *reception, uint32_t timestamp, double now)
+{
+    double transit = now * MB_CLOCK_HZ - timestamp, step = fabs(transit - reception->transit);
+    reception->transit = transit;
+    if (step < MB_CLOCK_HZ)
+        reception->jitter += (step - reception->jitter) * 0.0625;
+}
+
+static void tap(const mb_inbound *inbound, const arrival *in)
+{
+    mb_packet copied = {
+        .arrival = in->now,
+        .timestamp = in->timestamp,
+        .ssrc = in->ssrc,
+        .sequence = in->sequence,
+        .size = (uint16_t)(in->end - in->start),
+        .codec = in->route.codec,
+        .marker = (uint8_t)in->marker,
+    };
+    mb_ring_put(inbound->tap, &copied, in->buffer + in->start);
+}
+
+static void relay_audio(mb_table *table, mb_inbound *inbound, const arrival *in)
+{
+    uint32_t advance = in->timestamp - inbound->timestamp;
+    double gap = in->now - inbound->audio_at;
+    measure_jitter(&inbound->reception, in->timestamp, in->now);
+    if (in->ahead > 0) {
+        inbound->timestamp = in->timestamp;
+        inbound->audio_at = in->now;
+    }
+    if (inbound->tap)
+        tap(inbound, in);
+    mb_outbound *out = inbound->sink;
+    if (!out || (out->barred && is_barred(table, inbound, out)))
+        return;
+    unsigned marker = in->marker;
+    if (in->ahead != 1 || out->source != inbound || advance != out->frame_samples || gap > PLAIN_GAP_S) {
+        int aligned = align(inbound, out, in, marker, advance, gap);
+        if (aligned == DROP)
+            return;
+        marker = (unsigned)aligned;
+        if (in->ahead > 0 && (in->end - in->start != out->frame_samples || out->source != inbound) &&
+            repacketise(table, inbound, out, in, marker))
+            return;
+    }
+    uint16_t sequence = (uint16_t)(in->sequence + out->sequence_shift);
+    uint32_t timestamp = in->timestamp + out->timestamp_shift;
+    if (in->ahead > 0) {
+        out->sequence = sequence;
+        out->timestamp = timestamp;
+        out->sent_at = in->now;
+        out->sent_before = true;
+    }
+    translate(table, out, in);
+    send_on(table, out, in, marker, sequence, timestamp);
+}
+
+static void relay_rtp(mb_table *table, mb_stream *stream, uint8_t *buffer, size_t size, const mb_address *source,
+                      double now)
+{
+    mb_inbound *inbound = &stream->inbound;
+    mb_reception *reception = &inbound->reception;
+    arrival in = {.buffer = buffer, .start = MB_RTP_HEADER, .end = size, .ahead = 1, .now = now};
+    if (size < MB_RTP_HEADER || size >= MB_DATAGRAM_MAX) {
+        not_rtp(stream, source);
+        return;
+    }
+    if (buffer[1] >= MB_RTCP_FIRST && buffer[1] <= MB_RTCP_LAST) {
+        control_among_rtp(stream, buffer, size, source, now);
+        return;
+    }
+    if (buffer[0] != MB_RTP_VERSION_2 && !mb_payload_bounds(buffer, size, &in.start, &in.end)) {
+        not_rtp(stream, source);
+        return;
+    }
+    if (source && !admits(stream, source, now))
+        return;
+    in.marker = buffer[1] & MB_RTP_MARKER;
+    in.sequence = mb_get16(buffer + 2);
+    in.timestamp = mb_get32(buffer + 4);
+    in.ssrc = mb_get32(buffer + 8);
+    if (reception->started && in.ssrc == reception->ssrc && (uint16_t)(in.sequence - reception->highest) == 1)
+        mb_reception_next(reception, in.sequence);
+    else
+        in.ahead = unexpected(reception, in.ssrc, in.sequence);
+    inbound->heard_at = now;
+    if (!inbound->started)
+        started(table, stream, now);
+    in.route = inbound->routes[buffer[1] & 0x7F];
+    if (in.route.codec == MB_UNROUTED || in.start == in.end || !in.ahead)
+        not_relayed(inbound, in.ahead);
+    else if (mb_is_audio(in.route.codec))
+        relay_audio(table, inbound, &in);
+    else if (in.route.codec == MB_COMFORT_NOISE)
+        relay_noise(table, inbound, &in);
+    else
+        relay_event(table, stream, &in);
+}
+
+/* What does not prove itself does nothing but be counted: it latches no address and resets no timeout. A stranger's is
+ * not tried. */
+static size_t open_sealed(mb_stream *stream, uint8_t *buffer, size_t size, const mb_address *source, double now)
+{
+    if (source && !mb_gate_would_admit(&stream->inbound.gate, source, now)) {
+        stream->inbound.strangers++;
+        return 0;
+    }
+    if (!stream->protection)
+        return 0;
+    bool multiplexed = size > 1 && buffer[1] >= MB_RTCP_FIRST && buffer[1] <= MB_RTCP_LAST;
+    return multiplexed ? mb_open_rtcp(stream->protection, buffer, size) : mb_open_rtp(stream->protection, buffer, size);
+}
+
+void mb_relay_datagram(mb_table *table, mb_stream *stream, uint8_t *buffer, size_t size, const mb_address *source,
+                       double now)
+{
+    if (stream->secured) {
+        size = open_sealed(stream, buffer, size, source, now);
+        if (!size)
+            return;
+    }
+    relay_rtp(table, stream, buffer, size, source, now);
+}
+
+void mb_relay_control(mb_table *table, mb_stream *stream, uint8_t *buffer, size_t size, const mb_address *source,
+                      double now)
+{
+    (void)table;
+    mb_control *control = &stream->control;
+    mb_gate *gate = &stream->inbound.gate;
+    if (!mb_gate_admits_control(gate, source, &control->target)) {
+        control->strangers++;
+        return;
+    }
+    if (stream->secured) {
+        size = stream->protection ? mb_open_rtcp(stream->protection, buffer, size) : 0;
+        if (!size)
+            return;
+    }
+    if (mb_control_receive(control, buffer, size, now)) {
+        stream->inbound.heard_at = now;
+        if (gate->latched)
+            control->target = *source;
+    }
+}

@@ -1,0 +1,128 @@
+#include "sockets.h"
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static socklen_t to_kernel(const mb_address *address, struct sockaddr_storage *out)
+{
+    memset(out, 0, sizeof *out);
+    if (address->family == 4) {
+        struct sockaddr_in *ipv4 = (struct sockaddr_in *)out;
+        ipv4->sin_family = AF_INET;
+        ipv4->sin_port = htons(address->port);
+        memcpy(&ipv4->sin_addr, address->host, 4);
+        return sizeof *ipv4;
+    }
+    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)out;
+    ipv6->sin6_family = AF_INET6;
+    ipv6->sin6_port = htons(address->port);
+    ipv6->sin6_scope_id = address->scope;
+    memcpy(&ipv6->sin6_addr, address->host, 16);
+    return sizeof *ipv6;
+}
+
+static void from_kernel(const struct sockaddr_storage *in, mb_address *address)
+{
+    memset(address, 0, sizeof *address);
+    if (in->ss_family == AF_INET) {
+        const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)in;
+        address->family = 4;
+        address->port = ntohs(ipv4->sin_port);
+        memcpy(address->host, &ipv4->sin_addr, 4);
+    } else if (in->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)in;
+        address->family = 6;
+        address->port = ntohs(ipv6->sin6_port);
+        address->scope = ipv6->sin6_scope_id;
+        memcpy(address->host, &ipv6->sin6_addr, 16);
+    }
+}
+
+ssize_t mb_receive(int descriptor, uint8_t *buffer, mb_address *source)
+{
+    if (!source)
+        return recv(descriptor, buffer, MB_DATAGRAM_MAX, MSG_DONTWAIT);
+    struct sockaddr_storage from;
+    socklen_t size = sizeof from;
+    from.ss_family = AF_UNSPEC;
+    ssize_t received = recvfrom(descriptor, buffer, MB_DATAGRAM_MAX, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
+    if (received >= 0)
+        from_kernel(&from, source);
+    return received;
+}
+
+/* connect(2): "Connectionless sockets may dissolve the association by connecting to an address with the sa_family member
+ * of sockaddr set to AF_UNSPEC"; it stays bound. */
+static void dissolve(mb_sockets *sockets)
+{
+    struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    if (sockets->connected)
+        (void)connect(sockets->rtp, &nobody, sizeof nobody);
+    sockets->connected = false;
+}
+
+static void aim(mb_stream *stream, const mb_address *target, bool exclusive)
+{
+    mb_sockets *sockets = stream->wire_context;
+    if (exclusive && sockets->connected && mb_same_address(&sockets->connected_to, target))
+        return;
+    sockets->checked = false;
+    dissolve(sockets);
+    sockets->target_size = to_kernel(target, &sockets->target);
+    if (!exclusive || connect(sockets->rtp, (struct sockaddr *)&sockets->target, sockets->target_size))
+        return;
+    sockets->connected = true;
+    sockets->connected_to = *target;
+    if (!sockets->fresh) {
+        sockets->fresh = true;
+        sockets->next_fresh = *sockets->fresh_list;
+        *sockets->fresh_list = sockets;
+    }
+}
+
+static bool send_rtp(mb_stream *stream, const uint8_t *packet, size_t size)
+{
+    mb_sockets *sockets = stream->wire_context;
+    if (sockets->connected)
+        return send(sockets->rtp, packet, size, MSG_DONTWAIT) >= 0;
+    return sendto(sockets->rtp, packet, size, MSG_DONTWAIT, (struct sockaddr *)&sockets->target, sockets->target_size) >=
+           0;
+}
+
+/* What cannot be sent is not missed. */
+static void send_control(mb_stream *stream, const uint8_t *packet, size_t size, const mb_address *target)
+{
+    mb_sockets *sockets = stream->wire_context;
+    struct sockaddr_storage to;
+    socklen_t to_size = to_kernel(target, &to);
+    (void)sendto(sockets->rtcp, packet, size, MSG_DONTWAIT, (struct sockaddr *)&to, to_size);
+}
+
+static void leave_fresh(mb_sockets *sockets)
+{
+    mb_sockets **at = sockets->fresh_list;
+    while (*at && *at != sockets)
+        at = &(*at)->next_fresh;
+    if (*at)
+        *at = sockets->next_fresh;
+    sockets->fresh = false;
+}
+
+static void close_pair(mb_stream *stream)
+{
+    mb_sockets *sockets = stream->wire_context;
+    if (sockets->rtp < 0)
+        return;
+    leave_fresh(sockets);
+    /* Another process may have inherited the descriptors: closing them alone might leave them in the epoll. */
+    (void)epoll_ctl(sockets->epoll, EPOLL_CTL_DEL, sockets->rtp, NULL);
+    (void)epoll_ctl(sockets->epoll, EPOLL_CTL_DEL, sockets->rtcp, NULL);
+    close(sockets->rtp);
+    close(sockets->rtcp);
+    sockets->rtp = sockets->rtcp = -1;
+    sockets->connected = sockets->checked = false;
+}
+
+const mb_wire mb_socket_wire = {aim, send_rtp, send_control, close_pair};

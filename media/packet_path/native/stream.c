@@ -1,0 +1,190 @@
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *wire_context)
+{
+    if (plan->cname_size > MB_CNAME_MAX)
+        return NULL;
+    mb_stream *stream = calloc(1, sizeof *stream);
+    if (!stream)
+        return NULL;
+    stream->number = plan->number;
+    stream->wire = wire;
+    stream->wire_context = wire_context;
+    stream->timeouts = plan->timeouts;
+    mb_inbound *inbound = &stream->inbound;
+    inbound->gate.nat = plan->nat;
+    if (plan->network_count) {
+        inbound->gate.networks = calloc(plan->network_count, sizeof *plan->networks);
+        if (!inbound->gate.networks) {
+            free(stream);
+            return NULL;
+        }
+        memcpy(inbound->gate.networks, plan->networks, plan->network_count * sizeof *plan->networks);
+        inbound->gate.network_count = plan->network_count;
+    }
+    inbound->may_receive = true;
+    mb_inbound_update_routes(inbound);
+    mb_outbound *out = &stream->outbound;
+    out->ssrc = plan->ssrc;
+    out->sequence = out->floor = plan->sequence;
+    out->timestamp = plan->timestamp;
+    out->frame_samples = MB_CLOCK_HZ / 50;
+    out->codec = out->payload_type = out->dtmf_payload_type = out->noise_payload_type = MB_UNROUTED;
+    out->barred = true;
+    stream->control.ssrc = stream->control.dice = plan->ssrc;
+    memcpy(stream->control.cname, plan->cname, plan->cname_size);
+    stream->control.cname_size = (uint8_t)plan->cname_size;
+    return stream;
+}
+
+void mb_stream_free(mb_stream *stream)
+{
+    if (!stream)
+        return;
+    mb_tone_release(stream->outbound.playback.tone);
+    mb_tone_release(stream->ground);
+    mb_ring_release(stream->inbound.tap);
+    mb_protection_free(stream->protection);
+    free(stream->inbound.gate.networks);
+    free(stream);
+}
+
+static void rekey(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp)
+{
+    stream->secured = false;
+    if (!plan->secured)
+        return;
+    if (!stream->protection)
+        stream->protection = mb_protection_new(srtp);
+    if (stream->protection)
+        mb_protection_rekey(stream->protection, &plan->keying, &stream->inbound.reception);
+    /* Without memory for its keys it stays silent: never plain. */
+    stream->secured = true;
+}
+
+/* Take over codec, payload types and packet time; what waits to be repacketised is of the old ones. */
+static void set_format(mb_outbound *out, const mb_remote_plan *plan)
+{
+    if (out->repacketiser.made && (plan->codec != out->codec || plan->frame_samples != out->frame_samples)) {
+        if (out->source == &out->repacketiser)
+            out->source = NULL;
+        out->repacketiser.made = false;
+    }
+    out->codec = plan->codec;
+    out->payload_type = plan->payload_type;
+    out->dtmf_payload_type = plan->dtmf_payload_type;
+    out->noise_payload_type = plan->noise_payload_type;
+    out->frame_samples = plan->frame_samples < MB_FRAME_SAMPLES_MAX ? plan->frame_samples : MB_FRAME_SAMPLES_MAX;
+}
+
+void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp, double now)
+{
+    mb_inbound *inbound = &stream->inbound;
+    rekey(stream, plan, srtp);
+    mb_gate_set_remote(&inbound->gate, &plan->remote, plan->renewed, now);
+    memcpy(inbound->receives, plan->receives, sizeof plan->receives);
+    inbound->receives_count = plan->receives_count;
+    inbound->may_receive = plan->may_receive;
+    if (plan->renewed && plan->remote.family)
+        inbound->started = false;
+    if (plan->control.family)
+        stream->control.target = plan->control;
+    set_format(&stream->outbound, plan);
+    stream->outbound.may_send = plan->may_send;
+    mb_outbound_update_bar(&stream->outbound);
+    if (plan->on_hold != stream->on_hold) {
+        stream->on_hold = plan->on_hold;
+        stream->watched_from = now;
+        if (stream->partner)
+            stream->partner->watched_from = now;
+    }
+}
+
+bool mb_stream_held(const mb_stream *stream)
+{
+    return stream->on_hold || (stream->partner && stream->partner->on_hold);
+}
+
+void mb_stream_send_control(mb_stream *stream, const uint8_t *packet, size_t size)
+{
+    _Alignas(8) uint8_t sealed[MB_CONTROL_MAX + MB_SRTCP_TRAILER];
+    if (stream->secured) {
+        if (!stream->protection || size > MB_CONTROL_MAX)
+            return;
+        memcpy(sealed, packet, size);
+        size = mb_seal_rtcp(stream->protection, sealed, size);
+        if (!size)
+            return;
+        packet = sealed;
+    }
+    stream->wire->send_control(stream, packet, size, &stream->control.target);
+}
+
+bool mb_stream_send(mb_stream *stream, const uint8_t *packet, size_t size)
+{
+    mb_outbound *out = &stream->outbound;
+    _Alignas(8) uint8_t sealed[MB_SRTP_PACKET_MAX];
+    size_t wire_size = size;
+    bool sent = out->aimed;
+    if (sent && stream->secured) {
+        sent = stream->protection && size <= MB_SRTP_PACKET_MAX - MB_SRTP_TRAILER;
+        if (sent) {
+            memcpy(sealed, packet, size);
+            wire_size = mb_seal_rtp(stream->protection, sealed, size);
+            packet = sealed;
+            sent = wire_size != 0;
+        }
+    }
+    if (!sent || !stream->wire->send(stream, packet, wire_size)) {
+        out->send_failed++;
+        return false;
+    }
+    out->packets++;
+    out->octets += (int64_t)size - MB_RTP_HEADER;
+    return true;
+}
+
+void mb_inbound_join(mb_inbound *inbound, mb_outbound *sink)
+{
+    if (inbound->sink) {
+        if (inbound->earlier_source)
+            inbound->earlier_source->next_source = inbound->next_source;
+        else
+            inbound->sink->sources = inbound->next_source;
+        if (inbound->next_source)
+            inbound->next_source->earlier_source = inbound->earlier_source;
+    }
+    inbound->sink = sink;
+    inbound->earlier_source = inbound->next_source = NULL;
+    if (sink) {
+        inbound->next_source = sink->sources;
+        if (sink->sources)
+            sink->sources->earlier_source = inbound;
+        sink->sources = inbound;
+    }
+    mb_inbound_update_routes(inbound);
+}
+
+static int16_t taken_as(const mb_outbound *sink, int codec)
+{
+    if (!sink)
+        return MB_UNROUTED;
+    if (codec == MB_TELEPHONE_EVENT)
+        return sink->dtmf_payload_type;
+    return codec == MB_COMFORT_NOISE ? sink->noise_payload_type : sink->payload_type;
+}
+
+void mb_inbound_update_routes(mb_inbound *inbound)
+{
+    for (size_t at = 0; at < MB_PAYLOAD_TYPES; at++)
+        inbound->routes[at] = (mb_route){MB_UNROUTED, MB_UNROUTED};
+    if (!inbound->may_receive)
+        return;
+    for (size_t at = 0; at < inbound->receives_count; at++) {
+        const mb_receives *entry = &inbound->receives[at];
+        inbound->routes[entry->payload_type & 0x7F] = (mb_route){entry->codec, taken_as(inbound->sink, entry->codec)};
+    }
+}

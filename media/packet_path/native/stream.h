@@ -1,0 +1,211 @@
+/* The table the packet path works on: each leg's incoming and outgoing half, and what joins them. */
+#ifndef MB_STREAM_H
+#define MB_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "digits.h"
+#include "gate.h"
+#include "protection.h"
+#include "reception.h"
+#include "ring.h"
+#include "rtp.h"
+#include "tone.h"
+
+enum {
+    MB_UNROUTED = -1,
+    MB_PAYLOAD_TYPES = 128,
+    MB_PCMU = 0,
+    MB_PCMA = 8,
+    MB_COMFORT_NOISE = 13,
+    MB_TELEPHONE_EVENT = 128,
+    /* 60 ms. */
+    MB_FRAME_SAMPLES_MAX = 480,
+};
+
+typedef struct mb_stream mb_stream;
+typedef struct mb_inbound mb_inbound;
+typedef struct mb_table mb_table;
+
+/* What becomes of one incoming payload type: `codec` is what it is, MB_UNROUTED for one that nobody negotiated;
+ * `payload_type` is what it is sent on as, MB_UNROUTED where it is not. */
+typedef struct {
+    int16_t codec, payload_type;
+} mb_route;
+
+typedef struct {
+    uint8_t payload_type;
+    int16_t codec;
+} mb_receives;
+
+/* Collects one source's audio and gives it out in frames of one length. `source` is only ever compared. */
+typedef struct {
+    const mb_inbound *source;
+    bool made, anew;
+    uint8_t marker, silence;
+    uint32_t timestamp;
+    size_t frame_samples, pending_size;
+    double put_at;
+    uint8_t pending[MB_FRAME_SAMPLES_MAX];
+} mb_repacketiser;
+
+/* A tone on its way to one leg, at sample `position`. `due` is the next frame's deadline, `timestamp` its RTP timestamp.
+ * `heap_at` is its place among the deadlines. */
+typedef struct {
+    mb_tone *tone; /* NULL: none is played */
+    bool overrides, has_timestamp;
+    uint8_t marker;
+    uint32_t timestamp;
+    uint64_t position, order;
+    double due;
+    size_t heap_at;
+} mb_playback;
+
+/* What is sent to a leg: one SSRC with one run of sequence numbers and timestamps, whoever the source is.
+ *
+ * `sequence` and `timestamp` are the newest sent, at `sent_at`. While `source` is the inbound half being relayed, or the
+ * repacketiser, the shifts turn its numbers into ours; NULL makes the next packet align anew. `floor`: late packets that
+ * would become this number or one before it are too late. `barred`: something (hold, a tone) must be looked at before
+ * relaying. `sources`: the inbound halves that it is the sink of. */
+typedef struct {
+    uint32_t ssrc;
+    uint16_t sequence, floor, sequence_shift;
+    uint32_t timestamp, timestamp_shift;
+    bool sent_before, may_send, barred, aimed, has_event;
+    double sent_at;
+    const void *source;
+    mb_inbound *sources;
+    mb_repacketiser repacketiser;
+    uint32_t frame_samples;
+    uint32_t event_ssrc, event_source_timestamp, event_timestamp;
+    int16_t codec, payload_type, dtmf_payload_type, noise_payload_type;
+    mb_playback playback;
+    int64_t packets, octets;
+    uint64_t send_failed, held, overridden;
+} mb_outbound;
+
+/* What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. */
+struct mb_inbound {
+    mb_gate gate;
+    mb_reception reception;
+    mb_digits watch;
+    mb_route routes[MB_PAYLOAD_TYPES];
+    mb_receives receives[MB_PAYLOAD_TYPES];
+    size_t receives_count;
+    bool may_receive, started;
+    uint8_t tap_channel;
+    mb_outbound *sink;
+    mb_inbound *next_source, *earlier_source; /* among the sink's */
+    mb_ring *tap;
+    double heard_at, audio_at;
+    uint32_t timestamp;
+    uint64_t strangers, malformed, unmapped, unwanted, repeated, late;
+};
+
+/* Seconds without RTP, comfort noise or RTCP before media count as lost. */
+typedef struct {
+    double early_s, bridged_s, hold_s;
+} mb_timeouts;
+
+/* A stream's sockets as the relay sees them. */
+typedef struct {
+    /* From now on send RTP to `target`; `exclusive`: nobody else is listened to, the kernel may filter. */
+    void (*aim)(mb_stream *stream, const mb_address *target, bool exclusive);
+    bool (*send)(mb_stream *stream, const uint8_t *packet, size_t size);
+    void (*send_control)(mb_stream *stream, const uint8_t *packet, size_t size, const mb_address *target);
+    void (*close)(mb_stream *stream);
+} mb_wire;
+
+/* One leg. `watched_from`: silence is counted from here at the earliest; `partner`: the leg it is bridged with, which
+ * may fall silent too while this one is on hold; `protection`: its SRTP, kept while `secured` is false: no packet number
+ * may come twice; `ground`: the endless tone that it hears again when early media stop. */
+struct mb_stream {
+    uint64_t number;
+    mb_table *table;
+    const mb_wire *wire;
+    void *wire_context;
+    mb_timeouts timeouts;
+    mb_inbound inbound;
+    mb_outbound outbound;
+    mb_control control;
+    mb_protection *protection;
+    bool secured, bridged, on_hold, ever_started, lost, listed;
+    mb_stream *partner;
+    mb_tone *ground;
+    double watched_from;
+    mb_stream *next, *earlier; /* among those that are looked after in the same turn */
+};
+
+/* A leg's stream as it is opened. `networks` are copied. */
+typedef struct {
+    uint64_t number;
+    uint32_t ssrc, timestamp;
+    uint16_t sequence;
+    const char *cname;
+    size_t cname_size;
+    bool nat;
+    const mb_network *networks;
+    size_t network_count;
+    mb_timeouts timeouts;
+} mb_stream_plan;
+
+/* What an SDP exchange settled for a leg. Addresses of no family: none. `keying` NULL: plain RTP. */
+typedef struct {
+    mb_address remote, control;
+    int16_t codec, payload_type, dtmf_payload_type, noise_payload_type;
+    mb_receives receives[MB_PAYLOAD_TYPES];
+    size_t receives_count;
+    bool may_send, may_receive, on_hold, renewed, secured;
+    uint32_t frame_samples;
+    mb_keying keying;
+} mb_remote_plan;
+
+/* A stream that takes and sends nothing yet; NULL without memory. */
+mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *wire_context);
+
+/* Give back what it holds; it is in no table any more. */
+void mb_stream_free(mb_stream *stream);
+
+/* Apply what an SDP exchange settled to both halves; the relay aims and routes afterwards. */
+void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp, double now);
+
+/* Whether this leg or the one it is bridged with is on hold: silence of either is no fault then. */
+bool mb_stream_held(const mb_stream *stream);
+
+/* Send a compound RTCP packet of at most MB_CONTROL_MAX to the leg, as SRTCP where it has SRTP. */
+void mb_stream_send_control(mb_stream *stream, const uint8_t *packet, size_t size);
+
+/* Send a packet of the leg's: false, and counted, when it could not be. */
+bool mb_stream_send(mb_stream *stream, const uint8_t *packet, size_t size);
+
+/* Send on to `sink` from now on, NULL for nowhere. */
+void mb_inbound_join(mb_inbound *inbound, mb_outbound *sink);
+
+/* To be called whenever what is received or the sink's payload types have changed. */
+void mb_inbound_update_routes(mb_inbound *inbound);
+
+static inline void mb_outbound_update_bar(mb_outbound *out)
+{
+    out->barred = !out->may_send || out->playback.tone;
+}
+
+/* Whether that half's numbers are being turned into ours, its packets repacketised or not. */
+static inline bool mb_outbound_follows(const mb_outbound *out, const mb_inbound *inbound)
+{
+    return out->source == inbound || (out->source == &out->repacketiser && out->repacketiser.source == inbound);
+}
+
+static inline mb_stream *mb_stream_of(mb_outbound *out)
+{
+    return (mb_stream *)((char *)out - offsetof(mb_stream, outbound));
+}
+
+static inline bool mb_is_audio(int codec)
+{
+    return codec == MB_PCMA || codec == MB_PCMU;
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* All streams of one packet thread: commands that edit them, packets, and what falls due. It owns no socket, thread or
+ * clock: `now` is monotonic seconds and never goes back. */
+#ifndef MB_TABLE_H
+#define MB_TABLE_H
+
+#include "stream.h"
+
+enum { MB_PARTS = 10 };
+
+typedef enum { MB_MEDIA_STARTED, MB_DIGIT_PRESSED, MB_MEDIA_LOST, MB_PLAYBACK_FINISHED } mb_event_kind;
+
+/* What happened to a stream. `seconds`: the arrival of MEDIA_STARTED, the silence of MEDIA_LOST. */
+typedef struct {
+    mb_event_kind kind;
+    uint64_t stream;
+    double seconds;
+    mb_press press;
+    char tone[MB_TONE_NAME_MAX];
+} mb_event;
+
+struct mb_table {
+    void (*post)(void *context, const mb_event *event);
+    void *post_context;
+    const mb_srtp *srtp; /* NULL: no SRTP */
+    mb_tone *silence;
+    const uint8_t *alaw_to_ulaw, *ulaw_to_alaw;
+    mb_stream *first[MB_PARTS], *last[MB_PARTS];
+    size_t streams, streams_max;
+    int part;
+    double sweep_due;
+    mb_stream **deadlines; /* a heap of those that play, the next due first */
+    size_t playing;
+    uint64_t orders;
+    uint64_t relayed, played;
+};
+
+/* Room for `streams_max` streams. `silence`, an endless tone, and the translations of 256 bytes stay the caller's. False
+ * without memory. */
+bool mb_table_init(mb_table *table, size_t streams_max, mb_tone *silence, const uint8_t *alaw_to_ulaw,
+                   const uint8_t *ulaw_to_alaw, const mb_srtp *srtp);
+
+/* Give back its room; streams that are in it are not touched. */
+void mb_table_clear(mb_table *table);
+
+/* Take a stream in; false when the table is full. */
+bool mb_table_add(mb_table *table, mb_stream *stream, double now);
+
+/* Apply what an SDP exchange settled; what `plan` holds of keys is taken over. */
+void mb_table_set_remote(mb_table *table, mb_stream *stream, mb_remote_plan *plan, double now);
+
+/* Play a tone in place of the one being played. One that overrides replaces relayed audio; an endless one that does not
+ * comes back when early media stop, until another is played or this one is stopped. */
+void mb_table_play(mb_table *table, mb_stream *stream, mb_tone *tone, bool overrides, double now);
+
+void mb_table_stop_playing(mb_table *table, mb_stream *stream);
+
+/* Relay one way; the sink's tone, unless it overrides, gives way to the first packet. */
+void mb_table_join(mb_table *table, mb_stream *source, mb_stream *sink);
+
+/* Relay both ways; tones stop, and silence counts from now by the bridge's timeout. */
+void mb_table_bridge(mb_table *table, mb_stream *first, mb_stream *second, double now);
+
+/* Copy a leg's incoming audio to a ring, NULL for no longer. */
+void mb_table_set_tap(mb_table *table, mb_stream *stream, uint8_t channel, mb_ring *tap);
+
+/* Say farewell in RTCP, unlink the stream from the others and close its wire. */
+void mb_table_remove(mb_table *table, mb_stream *stream, double now);
+
+/* Do everything whose time has come. */
+void mb_table_advance(mb_table *table, double now);
+
+/* When `mb_table_advance` has something to do: false while there is nothing. */
+bool mb_table_next_due(const mb_table *table, double *due);
+
+#endif

@@ -1,0 +1,88 @@
+/* One packet thread: an epoll over its streams' sockets, a queue of commands in, a queue of events out.
+ *
+ * All functions are for one other thread, which edits the table by commands; none waits for the packet thread but
+ * `mb_worker_stop`. */
+#ifndef MB_WORKER_H
+#define MB_WORKER_H
+
+#include "table.h"
+
+typedef struct mb_worker mb_worker;
+
+typedef enum {
+    MB_ADD,
+    MB_SET_REMOTE,
+    MB_PLAY,
+    MB_STOP_PLAYING,
+    MB_JOIN,
+    MB_BRIDGE,
+    MB_SET_TAP,
+    MB_REMOVE,
+    MB_NOTHING, /* of use only for being told that it was carried out */
+} mb_command_kind;
+
+/* What a command carries is its own until it is carried out: the plan is freed, of tone and ring an owner is released.
+ * `tells`: the other thread wants to know when it has been carried out. */
+typedef struct {
+    mb_command_kind kind;
+    mb_stream *stream, *other;
+    mb_remote_plan *plan;
+    mb_tone *tone;
+    mb_ring *ring;
+    uint8_t channel;
+    bool overrides, tells;
+} mb_command;
+
+/* What a worker needs from outside, all of which outlives it. */
+typedef struct {
+    size_t streams_max, commands_max;
+    mb_tone *silence;
+    const uint8_t *alaw_to_ulaw, *ulaw_to_alaw;
+    const mb_srtp *srtp;
+} mb_worker_plan;
+
+/* Totals since the start. */
+typedef struct {
+    uint64_t relayed, played, receive_errors, events_lost;
+} mb_worker_figures;
+
+/* NULL, with errno, without memory or descriptors. */
+mb_worker *mb_worker_new(const mb_worker_plan *plan);
+
+/* Start the thread: 0 or an errno. */
+int mb_worker_start(mb_worker *worker);
+
+/* Stop the thread for the turn it is in, carry out what commands are left, close every stream's sockets. */
+void mb_worker_stop(mb_worker *worker);
+
+/* Give back everything; it is stopped. */
+void mb_worker_free(mb_worker *worker);
+
+/* A stream over bound, non-blocking sockets, which are its own from now on, or NULL with errno (the sockets are then the
+ * caller's). It takes and sends nothing before it was added and its first remote was set. It is to be discarded once the
+ * command that removes it has been carried out, or the worker is stopped. */
+mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, int rtp, int rtcp);
+
+void mb_worker_discard(mb_stream *stream);
+
+/* Queue a command; its number, from 1 on, or 0 when the queue is full: what it carries is then still the caller's.
+ * MB_REMOVE is never refused: there are no more of these than streams, and they free what is scarce. */
+uint64_t mb_worker_push(mb_worker *worker, const mb_command *command);
+
+/* Have commands carried out now rather than with the next packet. */
+void mb_worker_wake(mb_worker *worker);
+
+/* Readable when there are events or commands that tell have been carried out. */
+int mb_worker_told_fd(const mb_worker *worker);
+
+/* To be called before events are taken: the number of the newest command carried out, with everything before it. */
+uint64_t mb_worker_carried_out(mb_worker *worker);
+
+/* The oldest event; false when there is none. */
+bool mb_worker_event(mb_worker *worker, mb_event *event);
+
+size_t mb_worker_waiting(const mb_worker *worker);
+bool mb_worker_running(const mb_worker *worker);
+mb_worker_figures mb_worker_counted(const mb_worker *worker);
+
+#endif
