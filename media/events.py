@@ -1,6 +1,6 @@
 """What the media engine tells: frozen values through one callable, on the event loop's thread."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,16 @@ class PlaybackFinished:
 
 @dataclass(frozen=True, slots=True)
 class RecordingFinished:
-    """A recording's WAV is complete under its final name. `gap_frames` of 20 ms never reached it."""
+    """A recording's WAV is complete under its final name. `gap_frames` of 20 ms never reached it.
+
+    `sealed_key` opens it, under a master key; None: it is plain.
+    """
 
     call_id: str
     wav_path: str
     duration_ms: int
     gap_frames: int
+    sealed_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

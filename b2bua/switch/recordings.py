@@ -14,7 +14,9 @@ from typing import Final
 from b2bua.clock import Clock
 from b2bua.switch.journal import Journal
 from b2bua.switch.settlement import Settlement
+from media.recording.master_keys import KeyUnavailable, MasterKeys
 from media.recording.mp3 import Mp3Error, Mp3Pool, Mp3Tags
+from media.recording.sealing import Seal, SealError
 from storage.errors import StorageError
 from storage.records import Recording, WebhookEvent, changed
 from storage.store import Store
@@ -47,9 +49,14 @@ class Recordings:
         root: Path,
         clock: Clock,
         acknowledge: Callable[[str], None],
+        leave: Callable[[str], None] | None = None,
+        keys: MasterKeys | None = None,
     ) -> None:
-        """`acknowledge` is told the call id of each recording that needs no finding at the next start."""
-        self.acknowledge = acknowledge
+        """`acknowledge` is told the call id of each recording that needs no finding at the next start, and `leave` that
+        of one that is nobody's. `keys` open those that are sealed."""
+        self.leave = leave or acknowledge
+        self._acknowledge = acknowledge
+        self._keys = keys
         self._store = store
         self._journal = journal
         self._settlement = settlement
@@ -81,12 +88,22 @@ class Recordings:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def finished(self, call_id: str, org_id: str, wav_path: str, duration_ms: int, gap_frames: int) -> None:
-        """A WAV is whole: write it down and export it."""
-        recording = Recording(call_id, org_id, wav_path, None, duration_ms, gap_frames, self._clock.wall_ms())
+    def finished(
+        self,
+        call_id: str,
+        org_id: str,
+        wav_path: str,
+        duration_ms: int,
+        gap_frames: int,
+        sealed_key: str | None = None,
+    ) -> None:
+        """A WAV is whole: write it down, with its key where it is sealed, and export it."""
+        recording = Recording(
+            call_id, org_id, wav_path, None, duration_ms, gap_frames, self._clock.wall_ms(), sealed_key=sealed_key
+        )
 
         def noted(_result: object) -> None:
-            self.acknowledge(call_id)
+            self._acknowledge(call_id)
             self._enqueue(recording)
 
         self._journal.add(lambda unit: unit.recordings.add(recording), noted)
@@ -123,8 +140,9 @@ class Recordings:
         mp3_path = str(Path(recording.wav_path).with_suffix(".mp3"))
         tags = Mp3Tags(f"Call {recording.call_id}", recording.created_at)
         try:
-            await self._pool.export(self._root / recording.wav_path, self._root / mp3_path, tags)
-        except Mp3Error as error:
+            seal = seal_of(recording, self._keys)
+            await self._pool.export(self._root / recording.wav_path, self._root / mp3_path, tags, seal)
+        except (Mp3Error, SealError) as error:
             self.failed += 1
             earlier = self._resting.get(recording.call_id)
             rest_s = SWEEP_S if earlier is None else min(earlier.rest_s * 2, LONGEST_REST_S)
@@ -148,6 +166,15 @@ class Recordings:
 
     def _announced(self, recording: Recording) -> None:
         self._busy.discard(recording.call_id)
+
+
+def seal_of(recording: Recording, keys: MasterKeys | None) -> Seal | None:
+    """What opens the files of a recording, None where they are plain. KeyUnavailable."""
+    if recording.sealed_key is None:
+        return None
+    if keys is None:
+        raise KeyUnavailable("it is sealed, and no master key is given")
+    return keys.seal_of(recording.call_id, recording.sealed_key)
 
 
 def _without_mp3(reader: Reader) -> list[Recording]:

@@ -31,9 +31,11 @@ async def recover(
         call = await store.read(partial(_any_call, orphan.call_id))
         if call is None:
             LOG.warning("recording %s belongs to no call; it stays where it is", orphan.path)
-            recordings.acknowledge(orphan.call_id)
+            recordings.leave(orphan.call_id)
             continue
-        recordings.finished(call.call_id, call.org_id, orphan.path, orphan.duration_ms, orphan.gap_frames)
+        recordings.finished(
+            call.call_id, call.org_id, orphan.path, orphan.duration_ms, orphan.gap_frames, orphan.sealed_key
+        )
     if live:
         LOG.warning("%d calls were open when the last run ended; they are settled as system_restart", len(live))
     return len(live)

@@ -429,9 +429,16 @@ class Switch:
         if finished is not None:
             org_id, recordings = task.machine.record.org_id, self._rooms.recordings
             if org_id:
-                recordings.finished(call_id, org_id, finished.wav_path, finished.duration_ms, finished.gap_frames)
+                recordings.finished(
+                    call_id,
+                    org_id,
+                    finished.wav_path,
+                    finished.duration_ms,
+                    finished.gap_frames,
+                    finished.sealed_key,
+                )
             else:
-                recordings.acknowledge(call_id)  # nobody's: its file is all there is of it
+                recordings.leave(call_id)  # nobody's: its file is all there is of it
         task.recording_stopped()
 
     def _tell_if_empty(self) -> None:

@@ -5,11 +5,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 PART_SUFFIX: Final = ".part"
+KEY_SUFFIX: Final = ".key"
 
 _FOLDER: Final = ".open"
 _SUFFIX: Final = ".json"
@@ -19,11 +20,19 @@ _LARGEST_ENTRY_BYTES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A recording by its call. `path` is relative to the recordings folder; `gap_frames` is known once it is closed."""
+    """A recording by its call. `path` is relative to the recordings folder; `gap_frames` is known once it is closed.
+
+    `sealed_key` opens its file, under a master key; None: it is plain. Until the database has it, it is here.
+    """
 
     call_id: str
     path: str
     gap_frames: int = 0
+    sealed_key: str | None = field(default=None, repr=False)
+
+    def as_json(self) -> str:
+        """As it stands in a file."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
 
 
 def place_of(root: Path, path: str) -> Path:
@@ -39,12 +48,18 @@ def part_of(place: Path) -> Path:
     return place.with_name(place.name + PART_SUFFIX)
 
 
+def key_of(place: Path) -> Path:
+    """Where the key of a sealed WAV lies that the database knows nothing of."""
+    return place.with_name(place.name + KEY_SUFFIX)
+
+
 class Journal:
     """The entries under one recordings folder. Methods may raise OSError."""
 
-    __slots__ = ("_folder",)
+    __slots__ = ("_folder", "_root")
 
     def __init__(self, root: Path) -> None:
+        self._root = root
         self._folder = root / _FOLDER
 
     def open(self) -> None:
@@ -58,12 +73,20 @@ class Journal:
         place = self._folder / (entry.call_id + _SUFFIX)
         draft = place.with_suffix(".draft")
         try:
-            draft.write_text(json.dumps({"call_id": entry.call_id, "path": entry.path, "gap_frames": entry.gap_frames}))
+            draft.write_text(entry.as_json())
             os.replace(draft, place)
         except OSError:
             with suppress(OSError):
                 draft.unlink()
             raise
+
+    def keep_key(self, call_id: str) -> None:
+        """Put the key of a sealed recording beside it: nobody else will have it. ValueError for a path outside."""
+        entry = _parse(self._folder / (call_id + _SUFFIX)) if _CALL_ID.fullmatch(call_id) else None
+        if entry is not None and entry.sealed_key is not None:
+            key = key_of(place_of(self._root, entry.path))
+            with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640), "w") as file:
+                file.write(entry.as_json())
 
     def remove(self, call_id: str) -> None:
         """Forget a call; harmless when it is not there."""
@@ -84,12 +107,21 @@ class Journal:
 
 
 def _parse(place: Path) -> JournalEntry | None:
-    if place.suffix != _SUFFIX or place.stat().st_size > _LARGEST_ENTRY_BYTES:
+    if place.suffix != _SUFFIX:
         return None
+    entry = read_entry(place)
+    return entry if entry is not None and entry.call_id == place.stem else None
+
+
+def read_entry(place: Path) -> JournalEntry | None:
+    """The entry in a file, None where that has none. OSError."""
+    with place.open("rb") as file:
+        content = file.read(_LARGEST_ENTRY_BYTES + 1)
     try:
-        match json.loads(place.read_bytes()):
-            case {"call_id": str(call_id), "path": str(path), "gap_frames": int(gap_frames)} if call_id == place.stem:
-                return JournalEntry(call_id, path, gap_frames)
+        match json.loads(content) if len(content) <= _LARGEST_ENTRY_BYTES else None:
+            case {"call_id": str(call_id), "path": str(path), "gap_frames": int(gap_frames), **more}:
+                sealed_key = more.get("sealed_key")
+                return JournalEntry(call_id, path, gap_frames, sealed_key if isinstance(sealed_key, str) else None)
     except ValueError:
         return None
     return None

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from media.recording.sealing import Seal
+
 WAITING_JOBS: Final = 1000
 TIMEOUT_S: Final = 900.0
 ATTEMPTS: Final = 2
@@ -58,6 +60,7 @@ class Mp3Job:
     wav: Path
     mp3: Path
     tags: Mp3Tags
+    seal: Seal | None = None
 
     def line(self, part: Path) -> bytes:
         """As a worker reads it, with the name to write under until it is whole."""
@@ -69,6 +72,8 @@ class Mp3Job:
             "title": self.tags.title,
             "date": "" if date_ms is None else datetime.fromtimestamp(date_ms / 1000, UTC).date().isoformat(),
         }
+        if self.seal is not None:  # over the pipe alone: neither arguments nor environment are private
+            fields |= {"recording_id": self.seal.recording_id, "key": self.seal.key.hex()}
         return json.dumps(fields).encode() + b"\n"
 
 
@@ -166,8 +171,11 @@ class Mp3Pool:
         """Jobs that wait for a worker."""
         return max(0, self._unfinished - self._limit)
 
-    async def export(self, wav: Path, mp3: Path, tags: Mp3Tags = Mp3Tags()) -> None:
-        """Make `mp3` of a dual channel `wav`, levels matched, A left and B right. Raises an Mp3Error."""
+    async def export(self, wav: Path, mp3: Path, tags: Mp3Tags = Mp3Tags(), seal: Seal | None = None) -> None:
+        """Make `mp3` of a dual channel `wav`, levels matched, A left and B right. Raises an Mp3Error.
+
+        With a `seal` both are sealed files, and what is between them is in memory alone.
+        """
         if self._closed:
             raise Mp3PoolClosed("the pool is closed")
         if self._unfinished >= self._limit + self._waiting_limit:
@@ -175,7 +183,7 @@ class Mp3Pool:
         self._unfinished += 1
         try:
             async with self._slots:
-                await self._make(Mp3Job(wav, mp3, tags))
+                await self._make(Mp3Job(wav, mp3, tags, seal))
         except Mp3Error:
             self.failed += 1
             raise

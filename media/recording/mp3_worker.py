@@ -1,6 +1,7 @@
 """The process that makes MP3s: `python -m media.recording.mp3_worker`, jobs on stdin, replies on stdout, a line each.
 
-A job is a JSON object with `wav`, `part`, `mp3` (paths), `title` and `date`; a reply is `{"peak_memory_kib": n}` or
+A job is a JSON object with `wav`, `part`, `mp3` (paths), `title` and `date`, and for sealed files `recording_id` and
+`key` (hexadecimal); a reply is `{"peak_memory_kib": n}` or
 `{"error": text}`. The file goes through pydub in pieces of half a minute, twice: once to measure, once to encode.
 """
 
@@ -20,6 +21,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import imageio_ffmpeg
+
+from media.recording.mp3_sealing import Mp3Target, WavSource, mp3_target
+from media.recording.sealing import Seal, SealError
 
 NICENESS: Final = 19
 UMASK: Final = 0o027  # ffmpeg makes its file readable for all but for this
@@ -90,20 +94,22 @@ class Exporter:
     def __post_init__(self) -> None:
         self.audio_segment = import_audio_segment(self.ffmpeg)
 
-    def export(self, wav: Path, part: Path, mp3: Path, title: str, date: str) -> None:
-        """Write `part` from `wav` and give it the name `mp3`. OSError, EOFError or wave.Error where it cannot."""
+    def export(self, wav: WavSource, part: Path, mp3: Path, title: str, date: str) -> None:
+        """Write `part` from `wav` and give it the name `mp3`. OSError, EOFError, SealError or wave.Error where it
+        cannot."""
         levels = [ChannelLevel(), ChannelLevel()]
         for piece in self._pieces(wav):
             for level, mono in zip(levels, piece.split_to_mono(), strict=True):
                 level.measure(mono)
         mp3.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        self._encode(wav, matching_gains(levels), part, title, date)
+        with mp3_target(part, wav.seal) as target:
+            self._encode(wav, matching_gains(levels), target, title, date)
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(mp3)
 
-    def _pieces(self, wav: Path) -> Iterator[Any]:
-        with wave.open(str(wav), "rb") as reader:
+    def _pieces(self, wav: WavSource) -> Iterator[Any]:
+        with wav.open() as reader:
             if reader.getnchannels() != 2 or reader.getsampwidth() != 2:
                 raise wave.Error("not a dual channel recording of 16 bit")
             rate = reader.getframerate()
@@ -113,15 +119,16 @@ class Exporter:
             while pcm := reader.readframes(rate * PIECE_S):
                 yield self.audio_segment(data=pcm, **shape)
 
-    def _encode(self, wav: Path, gains: list[float], part: Path, title: str, date: str) -> None:
-        with wave.open(str(wav), "rb") as reader:
+    def _encode(self, wav: WavSource, gains: list[float], target: Mp3Target, title: str, date: str) -> None:
+        with wav.open() as reader:
             rate = reader.getframerate()
         source = ("-f", "s16le", "-ar", str(rate), "-ac", "2", "-i", "pipe:0")
         tags = ("-id3v2_version", "3", "-metadata", f"title={title}", "-metadata", f"date={date}")
         command = [self.ffmpeg, "-hide_banner", "-loglevel", "error", *source, *_ENCODING, *tags]
         with tempfile.TemporaryFile() as complaints:
             encoder = subprocess.Popen(
-                [*command, "-f", "mp3", "-y", str(part)],
+                [*command, "-f", "mp3", "-y", target.name],
+                pass_fds=target.descriptors,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=complaints,
@@ -148,8 +155,10 @@ def answer(exporter: Exporter, line: str) -> dict[str, object]:
     """Do the job of one line; the reply to it."""
     try:
         job = json.loads(line)
-        exporter.export(Path(job["wav"]), Path(job["part"]), Path(job["mp3"]), job["title"], job["date"])
-    except (OSError, EOFError, ValueError, KeyError, wave.Error) as error:
+        seal = Seal(job["recording_id"], bytes.fromhex(job["key"])) if "key" in job else None
+        wav = WavSource(Path(job["wav"]), seal)
+        exporter.export(wav, Path(job["part"]), Path(job["mp3"]), job["title"], job["date"])
+    except (OSError, EOFError, ValueError, KeyError, SealError, wave.Error) as error:
         return {"error": f"{type(error).__name__}: {error}"[:LONGEST_ERROR]}
     return {"peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
 

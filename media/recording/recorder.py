@@ -12,6 +12,7 @@ from typing import Final
 
 from media.events import MediaEvent
 from media.recording.journal import Journal, part_of, place_of
+from media.recording.master_keys import MasterKeys
 from media.recording.recovery import RecoveredRecording, recover
 from media.recording.tap import QUEUE_PACKETS, QueueTap, RecorderTap
 from media.recording.writer import LiveRecording, RecordingCloser, RecordingWriter
@@ -31,20 +32,24 @@ class Recorder:
         *,
         queue_packets: int = QUEUE_PACKETS,
         new_tap: Callable[[int], RecorderTap] = QueueTap,
+        keys: MasterKeys | None = None,
+        sealed: bool = False,
     ) -> None:
         """`clock` gives monotonic seconds; `on_event` is called from the recorder's own threads and must not block.
 
         `new_tap` makes the tap of one recording, for `queue_packets` packets: one that the packet path can fill.
+        `keys` finish what is sealed already; `sealed`: new recordings are sealed with them.
         """
         self._root = root
         self._new_tap = new_tap
         self._clock = clock
         self._queue_packets = queue_packets
+        self._keys = keys
         self._journal = Journal(root)
         self._written: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._closer = RecordingCloser(self._journal, on_event)
-        self._writer = RecordingWriter(root, self._journal, on_event, self._hand_over)
+        self._writer = RecordingWriter(root, self._journal, on_event, self._hand_over, keys if sealed else None)
         self._writer_thread = threading.Thread(target=self._write, name="recording-writer", daemon=True)
         self._closer_thread = threading.Thread(target=self._close_written, name="recording-closer", daemon=True)
         self._paths: dict[str, str] = {}
@@ -61,14 +66,15 @@ class Recorder:
         A recording is found here, and after every later restart, until it is acknowledged. OSError when the folder
         cannot be read.
         """
-        return recover(self._root, self._journal)
+        return recover(self._root, self._journal, self._keys)
 
     def acknowledge(self, call_id: str) -> None:
         """The recording of this call, finished or recovered, is known to the database: report it no more."""
-        if self._closer_thread.is_alive():
-            self._written.put(lambda: self._closer.acknowledge(call_id))
-        else:
-            self._closer.acknowledge(call_id)
+        self._soon(lambda: self._closer.acknowledge(call_id))
+
+    def leave(self, call_id: str) -> None:
+        """The recording of this call is nobody's: report it no more, and leave its key beside it."""
+        self._soon(lambda: self._closer.leave(call_id))
 
     def taken(self, path: str) -> bool:
         """Whether another recording has, or is about to have, this relative path; ValueError for a path outside."""
@@ -108,6 +114,12 @@ class Recorder:
             "recording_gap_frames": self._writer.gap_frames,
             "recording_discarded_packets": self._writer.discarded_packets,
         }
+
+    def _soon(self, work: Callable[[], None]) -> None:
+        if self._closer_thread.is_alive():
+            self._written.put(work)
+        else:
+            work()
 
     def _hand_over(self, live: LiveRecording) -> None:
         self._written.put(lambda: self._closer.close(live))

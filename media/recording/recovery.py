@@ -2,10 +2,13 @@
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from media.recording.journal import Journal, JournalEntry, part_of, place_of
+from media.recording.master_keys import KeyUnavailable, MasterKeys
+from media.recording.sealed_wav import pcm_bytes_of, repair_sealed_wav
+from media.recording.sealing import Seal, SealError
 from media.recording.timeline import FRAME_BYTES, SAMPLE_RATE_HZ
 from media.recording.wav import HEADER_BYTES, repair_wav, sync_folder
 
@@ -16,13 +19,15 @@ _log = logging.getLogger(__name__)
 class RecoveredRecording:
     """A recording that an earlier run of the process made and nobody has acknowledged; its WAV is complete now.
 
-    `path` is relative to the recordings folder; `duration_ms` reaches to at most 1.5 s before the crash.
+    `path` is relative to the recordings folder; `duration_ms` reaches to at most 1.5 s before the crash. `sealed_key`
+    opens it, under a master key; None: it is plain.
     """
 
     call_id: str
     path: str
     duration_ms: int
     gap_frames: int
+    sealed_key: str | None = field(default=None, repr=False)
 
 
 def duration_of(pcm_bytes: int) -> int:
@@ -38,32 +43,42 @@ def complete(part: Path, place: Path) -> None:
     sync_folder(place.parent)
 
 
-def recover(root: Path, journal: Journal) -> list[RecoveredRecording]:
-    """Finish every journalled recording. One that cannot be finished now is logged and left for the next start."""
+def recover(root: Path, journal: Journal, keys: MasterKeys | None = None) -> list[RecoveredRecording]:
+    """Finish every journalled recording; sealed ones need `keys`. One that cannot be finished now is logged and left
+    for the next start."""
     recovered = []
     for entry in journal.entries():
         try:
-            found = _recover_one(root, entry)
+            found = _recover_one(root, entry, keys)
             if found is None:
                 journal.remove(entry.call_id)
             else:
                 recovered.append(found)
-        except OSError as error:
-            _log.warning("recording of call %s could not be recovered: %s", entry.call_id, error)
+        except (OSError, SealError) as error:
+            _log.warning("recording %s of call %s could not be recovered: %s", entry.path, entry.call_id, error)
     return recovered
 
 
-def _recover_one(root: Path, entry: JournalEntry) -> RecoveredRecording | None:
+def _recover_one(root: Path, entry: JournalEntry, keys: MasterKeys | None) -> RecoveredRecording | None:
     try:
         place = place_of(root, entry.path)
     except ValueError:
         return None
+    seal = _seal_of(entry, keys)
     part = part_of(place)
     if part.exists():
-        pcm_bytes = repair_wav(part)
+        pcm_bytes = repair_wav(part) if seal is None else repair_sealed_wav(part, seal)
         complete(part, place)
     elif place.exists():
-        pcm_bytes = place.stat().st_size - HEADER_BYTES
+        pcm_bytes = place.stat().st_size - HEADER_BYTES if seal is None else pcm_bytes_of(place, seal)
     else:
         return None
-    return RecoveredRecording(entry.call_id, entry.path, duration_of(pcm_bytes), entry.gap_frames)
+    return RecoveredRecording(entry.call_id, entry.path, duration_of(pcm_bytes), entry.gap_frames, entry.sealed_key)
+
+
+def _seal_of(entry: JournalEntry, keys: MasterKeys | None) -> Seal | None:
+    if entry.sealed_key is None:
+        return None
+    if keys is None:
+        raise KeyUnavailable("it is sealed, and no master key is given")
+    return keys.seal_of(entry.call_id, entry.sealed_key)

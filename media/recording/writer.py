@@ -9,7 +9,9 @@ from typing import Final
 
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.recording.journal import Journal, JournalEntry, part_of, place_of
+from media.recording.master_keys import MasterKeys
 from media.recording.recovery import complete, duration_of
+from media.recording.sealed_wav import SealedWavWriter
 from media.recording.tap import LiveTap
 from media.recording.timeline import CHANNELS, FRAME_BYTES, Timeline
 from media.recording.wav import WavWriter
@@ -30,8 +32,9 @@ class LiveRecording:
     place: Path
     tap: LiveTap
     timeline: Timeline
-    wav: WavWriter
+    wav: WavWriter | SealedWavWriter
     write_at: float
+    sealed_key: str | None = None
     written: bool = False
     refused: OSError | None = None
     refused_frames: int = 0
@@ -75,12 +78,15 @@ class RecordingWriter:
         journal: Journal,
         on_event: Callable[[MediaEvent], None],
         hand_over: Callable[[LiveRecording], None],
+        sealing: MasterKeys | None = None,
     ) -> None:
-        """`hand_over` takes a recording that is written whole, still to be synced, closed and named."""
+        """`hand_over` takes a recording that is written whole, still to be synced, closed and named. `sealing`: the
+        keys to seal recordings with; None: they are plain."""
         self._root = root
         self._journal = journal
         self._on_event = on_event
         self._hand_over = hand_over
+        self._sealing = sealing
         self._live: dict[str, LiveRecording] = {}
         self.failed = 0
         self.gap_frames = 0
@@ -97,21 +103,26 @@ class RecordingWriter:
             if call_id in self._live:
                 raise ValueError("this call is being recorded already")
             place = place_of(self._root, path)
-            wav = self._create(place, JournalEntry(call_id, path))
+            wav, sealed_key = self._create(place, call_id, path)
         except (OSError, ValueError) as error:
             tap.close()
             self._fail(call_id, path, error)
             return
         live = LiveRecording(call_id, path, place, tap, Timeline(started_at), wav, started_at + WRITE_INTERVAL_S)
+        live.sealed_key = sealed_key
         self._live[call_id] = live
 
-    def _create(self, place: Path, entry: JournalEntry) -> WavWriter:
+    def _create(self, place: Path, call_id: str, path: str) -> tuple[WavWriter | SealedWavWriter, str | None]:
+        """The file, and its key where it is sealed: that is written down before there is anything it opens."""
         place.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         if place.exists():
-            raise FileExistsError(f"{entry.path} exists")
+            raise FileExistsError(f"{path} exists")
+        seal, sealed_key = (None, None) if self._sealing is None else self._sealing.new_seal(call_id)
+        entry = JournalEntry(call_id, path, sealed_key=sealed_key)
         self._journal.write(entry)
+        part = part_of(place)
         try:
-            return WavWriter(part_of(place))
+            return WavWriter(part) if seal is None else SealedWavWriter(part, seal), sealed_key
         except OSError:
             self._journal.remove(entry.call_id)
             raise
@@ -194,7 +205,7 @@ class RecordingCloser:
             if gap_frames:
                 # Only a start after a crash reads it: that it cannot be noted now is no reason to lose the recording.
                 with suppress(OSError):
-                    self._journal.write(JournalEntry(live.call_id, live.path, gap_frames))
+                    self._journal.write(JournalEntry(live.call_id, live.path, gap_frames, live.sealed_key))
             live.wav.sync()
             complete(live.part, live.place)
         except OSError as error:
@@ -204,11 +215,18 @@ class RecordingCloser:
             return
         live.wav.close()
         self.finished += 1
-        self._on_event(RecordingFinished(live.call_id, live.path, duration_of(live.wav.pcm_bytes), gap_frames))
+        duration_ms = duration_of(live.wav.pcm_bytes)
+        self._on_event(RecordingFinished(live.call_id, live.path, duration_ms, gap_frames, live.sealed_key))
 
     def acknowledge(self, call_id: str) -> None:
         """Forget a recording that somebody else now knows of; where the disk refuses, `recover` reports it again."""
         with suppress(OSError):
+            self._journal.remove(call_id)
+
+    def leave(self, call_id: str) -> None:
+        """Forget a recording that is nobody's: the key of a sealed one comes to lie beside it. As `acknowledge`."""
+        with suppress(OSError, ValueError):
+            self._journal.keep_key(call_id)
             self._journal.remove(call_id)
 
 

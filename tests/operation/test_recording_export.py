@@ -33,7 +33,7 @@ class Disk:
             raise StoreUnavailable("database is locked")
         return [] if self.exported.is_set() else [WAITING]
 
-    async def export(self, _wav: Path, _mp3: Path, _tags: object) -> None:
+    async def export(self, _wav: Path, _mp3: Path, _tags: object, _seal: object) -> None:
         self.tries += 1
         if self.full:
             raise Mp3Error("No space left on device")

@@ -255,6 +255,6 @@ class MemoryPool:
     def __init__(self) -> None:
         self.exported: list[str] = []
 
-    async def export(self, wav: object, mp3: object, tags: object) -> None:
+    async def export(self, wav: object, mp3: object, tags: object, seal: object) -> None:
         """Note it."""
         self.exported.append(str(mp3))
