@@ -32,3 +32,7 @@ class MediaOverloaded(MediaError):
 
 class PromptUnusable(MediaError):
     """A prompt's file that cannot be played: missing, no WAV, too long, silent; the text says which."""
+
+
+class UndecodableAudio(MediaError):
+    """A payload that is not what its payload type says."""

@@ -1,0 +1,219 @@
+"""Where converted audio lies in time: loss, disorder, pauses, drift, new beginnings, and what waits."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+import pytest
+
+from media.codecs.linear import SAMPLE_BYTES, from_alaw, loudness
+from media.codecs.opus import NO_WISHES, OpusWishes
+from media.codecs.speech import new_decoder, new_encoder
+from media.codecs.table import COMFORT_NOISE, G722, OPUS, PCMA, PCMU, TELEPHONE_EVENT
+from media.packet_path.repacketiser import Frame
+from media.transcoding.conversion import NOISE_S, STALE_S, Conversion, Target
+from media.transcoding.packets import HELD_MAX, HELD_S, Packet, PacketQueue
+from tests.support.spectrum import levels_db, sine
+
+NARROW_HZ = 8000
+FRAME = 160
+OPUS_FRAME = 960
+QUIET = b"\xd5" * FRAME
+
+
+def alaw(index: int, *, skew: int = 0, payload: bytes | None = None, ssrc: int = 7) -> Packet:
+    """The packet of one 20 ms: a tone without end, its timestamp `skew` ahead."""
+    if payload is None:
+        payload = new_encoder(PCMA, NARROW_HZ, NO_WISHES).encode(sine(500, NARROW_HZ, FRAME))
+    return Packet(index * 0.02, ssrc, index & 0xFFFF, index * FRAME + skew & 0xFFFFFFFF, 0, PCMA, payload)
+
+
+def opus_packets(count: int, frequency_hz: int = 500, *, fec: bool = False) -> list[Packet]:
+    encoder = new_encoder(OPUS, NARROW_HZ, OpusWishes(fec=fec))
+    samples = sine(frequency_hz, NARROW_HZ, count * FRAME)
+    size = FRAME * SAMPLE_BYTES
+    return [
+        Packet(index * 0.02, 7, index, index * OPUS_FRAME, 0, OPUS, encoder.encode(samples[index * size :][:size]))
+        for index in range(count)
+    ]
+
+
+def through(conversion: Conversion, packets: Iterable[Packet]) -> list[Frame]:
+    return [frame for packet in packets for frame in conversion.put(packet)]
+
+
+def timestamps(frames: Sequence[Frame]) -> list[int]:
+    return [timestamp for timestamp, _, _ in frames]
+
+
+def test_order_is_restored_without_waiting_longer_than_for_the_missing_one() -> None:
+    conversion = Conversion(Target(PCMA))
+    first, second, third, fourth = opus_packets(4)
+    assert len(conversion.put(first)) == 1
+    assert conversion.put(third) == []
+    dues = [conversion.due]
+    assert len(conversion.put(second)) == 2
+    dues.append(conversion.due)
+    assert dues == [third.arrival + HELD_S, None]
+    assert timestamps(conversion.put(fourth)) == [3 * FRAME]
+    assert conversion.lost == 0
+
+
+def test_a_missing_packet_is_given_up_when_enough_later_ones_are_there() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(6)
+    through(conversion, packets[:2])
+    assert through(conversion, packets[3 : 3 + HELD_MAX - 1]) == []
+    frames = conversion.put(packets[3 + HELD_MAX - 1])
+    assert timestamps(frames) == [FRAME * index for index in range(2, 3 + HELD_MAX)]
+    assert conversion.lost == 1
+    assert conversion.put(packets[2]) == []
+    assert conversion.late == 1
+
+
+def test_a_missing_packet_is_given_up_when_its_time_has_come() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(3)
+    conversion.put(packets[0])
+    conversion.put(packets[2])
+    assert conversion.advance(packets[2].arrival + HELD_S / 2) == []
+    assert timestamps(conversion.advance(packets[2].arrival + HELD_S)) == [FRAME, 2 * FRAME]
+
+
+@pytest.mark.parametrize(("codec", "sink"), [(PCMU, G722), (G722, PCMA)])
+def test_lost_audio_is_made_up_from_what_was_heard(codec: int, sink: int) -> None:
+    conversion = Conversion(Target(sink))
+    encoder = new_encoder(codec, NARROW_HZ, NO_WISHES)
+    samples = sine(400, NARROW_HZ, 30 * FRAME)
+    packets = [
+        Packet(i * 0.02, 7, i, i * FRAME, 0, codec, encoder.encode(samples[i * FRAME * 2 :][: FRAME * 2]))
+        for i in range(30)
+        if i != 20
+    ]
+    frames = through(conversion, packets)
+    decoder = new_decoder(sink, NARROW_HZ)
+    decoded = [decoder.decode(payload) for _, _, payload in frames]
+    assert len(frames) == 30
+    tone_db, rest_db = levels_db(decoded[20], 400, NARROW_HZ)
+    assert tone_db > -3
+    assert rest_db < -10
+
+
+def test_opus_takes_a_lost_packet_from_the_copy_in_the_next() -> None:
+    packets = opus_packets(40, 440, fec=True)
+    frames = through(Conversion(Target(PCMA)), [packet for packet in packets if packet.sequence != 30])
+    assert len(frames) == 40
+    assert loudness(from_alaw(frames[30][2])) > 3000
+
+
+def test_more_is_not_made_up_than_sounds_like_anything() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(60)
+    frames = through(conversion, [*packets[:20], *packets[50:]])
+    placed = timestamps(frames)
+    assert placed[:25] == [FRAME * index for index in range(25)]
+    assert placed[25:] == [FRAME * index for index in range(50, 60)]
+
+
+def test_a_pause_of_the_source_is_a_pause_and_not_a_loss() -> None:
+    conversion = Conversion(Target(OPUS))
+    frames = through(conversion, [alaw(0), alaw(1)._replace(timestamp=FRAME), alaw(2)._replace(timestamp=20 * FRAME)])
+    assert timestamps(frames) == [0, OPUS_FRAME, 20 * OPUS_FRAME]
+    assert conversion.lost == 0
+
+
+@pytest.mark.parametrize("codec", [TELEPHONE_EVENT, COMFORT_NOISE])
+def test_what_is_no_audio_is_no_gap(codec: int) -> None:
+    conversion = Conversion(Target(OPUS))
+    through(conversion, [alaw(0)])
+    for index in range(1, 9):
+        assert conversion.put(alaw(index)._replace(codec=codec, payload=b"")) == []
+    frames = conversion.put(alaw(9))
+    assert timestamps(frames) == [9 * OPUS_FRAME]
+    assert conversion.lost == 0
+
+
+def test_a_frame_that_was_begun_goes_out_when_its_source_is_quiet() -> None:
+    conversion = Conversion(Target(OPUS, 40))
+    assert conversion.put(alaw(0)) == []
+    assert conversion.due == STALE_S
+    assert conversion.advance(STALE_S / 2) == []
+    assert timestamps(conversion.advance(STALE_S)) == [0]
+    assert conversion.due is None
+
+
+def test_the_marker_of_a_talk_spurt_stays_on_its_first_frame() -> None:
+    conversion = Conversion(Target(OPUS))
+    frames = through(conversion, [alaw(0)._replace(marker=0x80), alaw(1), alaw(9)._replace(sequence=2, marker=0x80)])
+    assert [marker for _, marker, _ in frames] == [0x80, 0, 0x80]
+
+
+def test_a_new_source_goes_on_by_the_clock() -> None:
+    conversion = Conversion(Target(OPUS))
+    frames = through(conversion, [alaw(0), alaw(1), alaw(12, skew=900_000, ssrc=8), alaw(13, skew=900_000, ssrc=8)])
+    assert timestamps(frames) == [0, OPUS_FRAME, 12 * OPUS_FRAME + OPUS_FRAME, 13 * OPUS_FRAME + OPUS_FRAME]
+
+
+def test_a_source_that_changes_its_codec_goes_on() -> None:
+    conversion = Conversion(Target(G722))
+    encoder = new_encoder(OPUS, 16_000, NO_WISHES)
+    wide = [
+        Packet(0.04 + i * 0.02, 7, 2 + i, 5000 + i * OPUS_FRAME, 0, OPUS, encoder.encode(sine(500, 16_000, 320)))
+        for i in range(3)
+    ]
+    frames = through(conversion, [alaw(0), alaw(1), *wide, alaw(5)])
+    steps = [after - before for before, after in itertools.pairwise(timestamps(frames))]
+    assert len(frames) == 6
+    assert min(steps) >= FRAME
+    assert {len(payload) for _, _, payload in frames} == {FRAME}
+
+
+@pytest.mark.parametrize("step", [159, 161, 158, 163])
+@pytest.mark.parametrize("payload", [None, QUIET], ids=["talking", "quiet"])
+def test_timestamps_and_audio_that_drift_apart_are_kept_together(step: int, payload: bytes | None) -> None:
+    conversion = Conversion(Target(OPUS))
+    packets = [alaw(i, payload=payload)._replace(timestamp=i * step) for i in range(2000)]
+    frames = through(conversion, packets)
+    placed = timestamps(frames)
+    assert all(after > before for before, after in itertools.pairwise(placed))
+    assert abs(packets[-1].timestamp * 6 - placed[-1]) <= 6 * (5 if payload is None else 2) * FRAME
+    assert conversion.lost == 0
+
+
+def test_timestamps_wrap_around() -> None:
+    conversion = Conversion(Target(OPUS))
+    start = 2**32 - 3 * FRAME
+    frames = through(conversion, [alaw(i)._replace(timestamp=start + i * FRAME & 0xFFFFFFFF) for i in range(6)])
+    assert timestamps(frames) == [OPUS_FRAME * i for i in range(6)]
+
+
+def test_the_background_noise_of_opus_goes_on_while_it_pauses() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(5)
+    through(conversion, packets[:4])
+    pausing = packets[4]._replace(payload=packets[4].payload[:1])
+    assert timestamps(conversion.put(pausing)) == [4 * FRAME]
+    assert conversion.due == pytest.approx(pausing.arrival + 0.02)
+    noise = conversion.advance(pausing.arrival + 0.2)
+    assert timestamps(noise) == [FRAME * index for index in range(5, 15)]
+    conversion.advance(pausing.arrival + NOISE_S + 1)
+    assert conversion.due is None
+
+
+def test_what_is_no_opus_is_counted_and_does_no_harm() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(4)
+    frames = through(conversion, [packets[0], packets[1]._replace(payload=b"\xff\xff\xff"), *packets[2:]])
+    assert conversion.undecodable == 1
+    assert timestamps(frames) == [0, FRAME, 2 * FRAME, 3 * FRAME]
+    assert conversion.lost == 1
+
+
+def test_a_full_queue_drops_and_counts_and_every_packet_wakes() -> None:
+    woken: list[None] = []
+    queue = PacketQueue(lambda: woken.append(None), 2)
+    for index in range(3):
+        queue.put(*alaw(index))
+    assert queue.dropped == 1
+    assert len(woken) == 2
+    assert [packet.sequence for packet in queue.take()] == [0, 1]
+    assert queue.take() == []
