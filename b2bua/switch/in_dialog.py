@@ -22,33 +22,32 @@ RETRY_AFTER_S: Final = 2
 _SDP_TYPE: Final = "application/sdp"
 _NEGOTIATING: Final = ("INVITE", "UPDATE", "PRACK")
 
+Pressed = Callable[[InfoDigit, bool], None]
+
 
 class InDialog:
     """Answers a leg's peer. `media_open`: whether the media leg `media_name` is there to negotiate for.
 
-    `offer_open`: a 200 of ours made an offer, which its ACK has to answer. `pressed` is told of each digit in an INFO,
-    and whether the leg has agreed to telephone-event.
+    `offer_open`: a 200 of ours made an offer, which its ACK has to answer.
     """
 
-    def __init__(
-        self, media_name: str, endpoint: SipEndpoint, media: MediaEngine, pressed: Callable[[InfoDigit, bool], None]
-    ) -> None:
+    def __init__(self, media_name: str, endpoint: SipEndpoint, media: MediaEngine) -> None:
         self.media_name = media_name
         self.media_open = False
         self.offer_open = False
         self._endpoint = endpoint
         self._media = media
-        self._pressed = pressed
 
-    def answer(self, event: sip.IncomingRequest) -> bool:
+    def answer(self, event: sip.IncomingRequest, pressed: Pressed) -> bool:
         """Answer a request: an offer by an answer, a re-INVITE without one by our full offer, anything else by 200.
 
-        Whether an offer was answered, so that what the session was before counts no more.
+        Whether an offer was answered, so that what the session was before counts no more. `pressed` is told of a digit
+        in an INFO, and whether the leg has agreed to telephone-event; it is not kept, so that no leg refers to itself.
         """
         method = event.request.method
         offer = session_description(event.request.headers.get("Content-Type"), event.request.body)
         if method == "INFO":
-            self._take_info(event)
+            self._take_info(event, pressed)
         elif method not in _NEGOTIATING:
             self._endpoint.respond(event.transaction, 200)
         elif not self.media_open:
@@ -61,7 +60,7 @@ class InDialog:
             return self._answer_offer(event.transaction, offer)
         return False
 
-    def _take_info(self, event: sip.IncomingRequest) -> None:
+    def _take_info(self, event: sip.IncomingRequest, pressed: Pressed) -> None:
         """An INFO has no body, or one of the types that are taken: digits."""
         request = event.request
         digit = None
@@ -73,7 +72,7 @@ class InDialog:
             return
         self._endpoint.respond(event.transaction, 200)
         if digit is not None and self.media_open:
-            self._pressed(digit, self._media.takes_events(self.media_name))
+            pressed(digit, self._media.takes_events(self.media_name))
 
     def _answer_offer(self, transaction: int, offer: bytes) -> bool:
         try:

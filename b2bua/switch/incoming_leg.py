@@ -51,7 +51,7 @@ class IncomingLeg:
         self._media = media
         self._usages = usages
         self._usage: int | None = event.usage
-        self._in_dialog = InDialog(self.media_name, endpoint, media, self._pressed)
+        self._in_dialog = InDialog(self.media_name, endpoint, media)
         self._answer_body = b""  # our answer to the INVITE's offer; b"" where it made none
         self._offered = False  # our offer has gone out
         self._occupies = True
@@ -165,7 +165,7 @@ class IncomingLeg:
         self.post(happened.LegLost(self.leg))
 
     def _request(self, event: sip.IncomingRequest) -> None:
-        self._in_dialog.answer(event)
+        self._in_dialog.answer(event, self._pressed)
 
     def _ack_received(self, event: sip.AckReceived) -> None:
         """The answer to an offer of ours, in the ACK of our 200 or the PRACK of a provisional response."""

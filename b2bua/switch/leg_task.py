@@ -89,7 +89,7 @@ class LegTask:
         self._turn: Turn | None = None  # what the next INVITE waits for, where the trunk's call rate makes it wait
         self._usages = usages
         self._relayed = relayed
-        self._in_dialog = InDialog(self.media_name, endpoint, media, self._pressed)
+        self._in_dialog = InDialog(self.media_name, endpoint, media)
         self._usage: int | None = None
         self._destination: TransportAddress | None = None
         self._request_uri = ""  # what the newest attempt calls
@@ -367,7 +367,7 @@ class LegTask:
         self.part()
 
     def _request(self, event: sip.IncomingRequest) -> None:
-        if self._in_dialog.answer(event):
+        if self._in_dialog.answer(event, self._pressed):
             self._changed = event.request.from_tag
 
     def _ack_received(self, event: sip.AckReceived) -> None:
