@@ -19,3 +19,9 @@ _TABLES: Final = {PCMU: _split(ULAW_TO_LINEAR), PCMA: _split(ALAW_TO_LINEAR)}
 def byte_tables(payload_type: int) -> tuple[bytes, bytes] | None:
     """For `bytes.translate`: G.711 code to the low and to the high byte of its sample; None for any other codec."""
     return _TABLES.get(payload_type)
+
+
+def linear_of(payload: bytes, payload_type: int) -> list[int]:
+    """The samples of a G.711 payload."""
+    table = ULAW_TO_LINEAR if payload_type == PCMU else ALAW_TO_LINEAR
+    return [table[code] for code in payload]

@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 class RecoveredRecording:
     """A recording that an earlier run of the process made and nobody has acknowledged; its WAV is complete now.
 
-    `path` is relative to the recordings folder; `duration_ms` reaches to at most 1.5 s before the crash. `sealed_key`
-    opens it, under a master key; None: it is plain.
+    `path` is relative to the recordings folder; `duration_ms` reaches to at most 1.5 s before the crash, 3.5 s where a
+    party had just begun to send. `sealed_key` opens it, under a master key; None: it is plain.
     """
 
     call_id: str
