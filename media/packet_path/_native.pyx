@@ -30,6 +30,8 @@ cdef extern from "native/ring.h" nogil:
     void mb_ring_release(mb_ring *ring)
     bint mb_ring_take(mb_ring *ring, mb_packet *packet, const uint8_t **payload)
     void mb_ring_close(mb_ring *ring)
+    void mb_ring_tell(mb_ring *ring, int descriptor)
+    void mb_ring_listen(mb_ring *ring)
     uint64_t mb_ring_dropped(const mb_ring *ring)
 
 
@@ -39,6 +41,7 @@ cdef extern from "native/tone.h" nogil:
         pass
     mb_tone *mb_tone_new(const char *name, size_t samples, bint endless)
     bint mb_tone_encode(mb_tone *tone, int codec, uint8_t silence, const uint8_t *bytes)
+    bint mb_tone_packets(mb_tone *tone, int codec, size_t count, const uint16_t *sizes, const uint8_t *bytes)
     mb_tone *mb_tone_share(mb_tone *tone)
     void mb_tone_release(mb_tone *tone)
 
@@ -87,6 +90,7 @@ cdef extern from "native/table.h" nogil:
         bint started
         int64_t received, before_received, before_expected
         double jitter
+        uint32_t clock_hz
     int64_t mb_reception_expected(const mb_reception *reception)
     int64_t mb_reception_newest(const mb_reception *reception)
     ctypedef struct mb_receives:
@@ -103,7 +107,7 @@ cdef extern from "native/table.h" nogil:
     ctypedef struct mb_outbound:
         uint32_t ssrc
         int64_t packets, octets
-        uint64_t send_failed, held, overridden
+        uint64_t send_failed, held, overridden, digits_refused
     ctypedef struct mb_inbound:
         mb_gate gate
         mb_reception reception
@@ -142,7 +146,7 @@ cdef extern from "native/table.h" nogil:
         mb_receives receives[128]
         size_t receives_count
         bint may_send, may_receive, on_hold, renewed, secured
-        uint32_t frame_samples
+        uint32_t frame_samples, dtmf_clock_hz
         mb_keying keying
     mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *wire_context)
     void mb_stream_free(mb_stream *stream)
@@ -159,8 +163,26 @@ cdef extern from "native/table.h" nogil:
         void *post_context
         uint64_t relayed, played
         size_t streams
-    bint mb_table_init(mb_table *table, size_t streams_max, mb_tone *silence, const uint8_t *alaw_to_ulaw,
-                       const uint8_t *ulaw_to_alaw, const mb_srtp *srtp)
+    ctypedef struct mb_table_plan:
+        size_t streams_max
+        mb_tone *silence
+        mb_tone *digit_tones[16]
+        const uint8_t *alaw_to_ulaw
+        const uint8_t *ulaw_to_alaw
+        const mb_srtp *srtp
+    ctypedef struct mb_made:
+        uint32_t timestamp
+        uint16_t size
+        uint8_t marker
+    ctypedef struct mb_converted:
+        int16_t codec
+        size_t count
+        const mb_made *packets
+        const uint8_t *bytes
+    bint mb_table_init(mb_table *table, const mb_table_plan *plan)
+    void mb_table_send_digit(mb_table *table, mb_stream *stream, uint8_t event, uint32_t duration_ms, double now)
+    void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter)
+    void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now)
     void mb_table_clear(mb_table *table)
     bint mb_table_add(mb_table *table, mb_stream *stream, double now)
     void mb_table_set_remote(mb_table *table, mb_stream *stream, mb_remote_plan *plan, double now)
@@ -186,7 +208,8 @@ cdef extern from "native/worker.h" nogil:
     ctypedef struct mb_worker:
         pass
     ctypedef enum mb_command_kind:
-        MB_ADD, MB_SET_REMOTE, MB_PLAY, MB_STOP_PLAYING, MB_JOIN, MB_BRIDGE, MB_SET_TAP, MB_REMOVE, MB_NOTHING
+        MB_ADD, MB_SET_REMOTE, MB_PLAY, MB_STOP_PLAYING, MB_JOIN, MB_BRIDGE, MB_SET_TAP, MB_SET_CONVERTER, MB_SEND_DIGIT,
+        MB_SEND_AUDIO, MB_REMOVE, MB_NOTHING
     ctypedef struct mb_command:
         mb_command_kind kind
         mb_stream *stream
@@ -194,14 +217,13 @@ cdef extern from "native/worker.h" nogil:
         mb_remote_plan *plan
         mb_tone *tone
         mb_ring *ring
-        uint8_t channel
+        mb_converted *audio
+        uint32_t duration_ms
+        uint8_t channel, event
         bint overrides, tells
     ctypedef struct mb_worker_plan:
-        size_t streams_max, commands_max
-        mb_tone *silence
-        const uint8_t *alaw_to_ulaw
-        const uint8_t *ulaw_to_alaw
-        const mb_srtp *srtp
+        mb_table_plan table
+        size_t commands_max
     ctypedef struct mb_worker_figures:
         uint64_t relayed, played, receive_errors, events_lost
     mb_worker *mb_worker_new(const mb_worker_plan *plan)
@@ -257,7 +279,8 @@ cdef class Tone:
     cdef mb_tone *tone
     cdef readonly str name
 
-    def __cinit__(self, str name, size_t samples, bint endless, encoded):
+    def __cinit__(self, str name, size_t samples, bint endless, encoded, packets=()):
+        """`packets` gives (codec number, packets of 20 ms) for codecs whose octets are no samples."""
         as_bytes = name.encode()
         if len(as_bytes) >= MB_TONE_NAME_MAX:
             raise ValueError(f"the name of a tone is too long: {name}")
@@ -270,9 +293,81 @@ cdef class Tone:
                 raise ValueError(f"the tone {name} is not as long in every codec")
             if not mb_tone_encode(self.tone, codec, silence, one_pass):
                 raise ValueError(f"the tone {name} has too many codecs")
+        for codec, one_pass in packets:
+            self._add_packets(codec, one_pass)
 
     def __dealloc__(self):
         mb_tone_release(self.tone)
+
+    cdef _add_packets(self, int codec, packets):
+        together = b"".join(packets)
+        sizes = <uint16_t *>calloc(max(len(packets), 1), sizeof(uint16_t))
+        if not sizes:
+            raise MemoryError
+        for at, packet in enumerate(packets):
+            sizes[at] = len(packet)
+        added = mb_tone_packets(self.tone, codec, len(packets), sizes, together)
+        free(sizes)
+        if not added:
+            raise ValueError(f"the tone {self.name} has too many codecs, or no packets")
+
+
+cdef class Converter:
+    """A bounded queue of one source's packets that are to be decoded and encoded anew. `told_fd`, an eventfd, is written
+    to when there is something to take."""
+
+    cdef mb_ring *ring
+
+    def __cinit__(self, int packets, int told_fd):
+        self.ring = mb_ring_new(packets, packets * 256)
+        if not self.ring:
+            raise MemoryError
+        mb_ring_tell(self.ring, told_fd)
+
+    def __dealloc__(self):
+        mb_ring_release(self.ring)
+
+    def take(self):
+        """What is there now, oldest first: (arrival, SSRC, sequence, RTP timestamp, marker, codec, payload)."""
+        cdef mb_packet packet
+        cdef const uint8_t *payload
+        packets = []
+        mb_ring_listen(self.ring)
+        while mb_ring_take(self.ring, &packet, &payload):
+            packets.append((packet.arrival, packet.ssrc, packet.sequence, packet.timestamp, packet.marker, packet.codec,
+                            payload[:packet.size]))
+        return packets
+
+    @property
+    def dropped(self):
+        """Packets dropped because the queue was full."""
+        return mb_ring_dropped(self.ring)
+
+
+cdef class Surroundings:
+    """What a table of streams needs from outside: an endless silence, the sixteen keys' endless tones in the order of
+    "0123456789*#ABCD", translations of 256 bytes, libsrtp's functions or None."""
+
+    cdef Tone silence
+    cdef tuple digit_tones
+    cdef bytes alaw_to_ulaw, ulaw_to_alaw
+    cdef Srtp srtp
+
+    def __init__(self, Tone silence not None, digit_tones, bytes alaw_to_ulaw, bytes ulaw_to_alaw, Srtp srtp):
+        self.silence, self.digit_tones, self.srtp = silence, tuple(digit_tones), srtp
+        self.alaw_to_ulaw, self.ulaw_to_alaw = alaw_to_ulaw, ulaw_to_alaw
+        if len(alaw_to_ulaw) != 256 or len(ulaw_to_alaw) != 256 or len(self.digit_tones) != 16:
+            raise ValueError("a translation has 256 bytes, and there are sixteen keys")
+
+    cdef mb_table_plan plan(self, size_t streams_max):
+        cdef mb_table_plan plan
+        plan.streams_max = streams_max
+        plan.silence = self.silence.tone
+        for at in range(16):
+            plan.digit_tones[at] = (<Tone>self.digit_tones[at]).tone
+        plan.alaw_to_ulaw, plan.ulaw_to_alaw = self.alaw_to_ulaw, self.ulaw_to_alaw
+        plan.srtp = NULL if self.srtp is None else &self.srtp.functions
+        return plan
 
 
 cdef class Tap:
@@ -309,6 +404,10 @@ cdef class Tap:
     def gap_frames(self):
         """Packets dropped because the queue was full."""
         return mb_ring_dropped(self.rings[0]) + mb_ring_dropped(self.rings[1])
+
+    def gap_frames_of(self, int channel):
+        """How many of them were of one channel."""
+        return mb_ring_dropped(self.rings[channel & 1])
 
     def close(self):
         """Take no more packets, and count none as lost."""
@@ -415,8 +514,9 @@ cdef int fill_remote_plan(mb_remote_plan *out, plan, keys) except -1:
     out.may_receive = plan.may_receive
     out.on_hold = plan.on_hold
     out.renewed = plan.renewed
-    out.frame_samples = plan.ptime_ms * 8
-    if not 0 < out.frame_samples <= <uint32_t>MB_FRAME_SAMPLES_MAX:
+    out.frame_samples = plan.ptime_ms * plan.clock_rate_hz // 1000
+    out.dtmf_clock_hz = plan.dtmf_clock_rate_hz
+    if not 0 < plan.ptime_ms * 8 <= MB_FRAME_SAMPLES_MAX:
         raise ValueError("the packet time is out of range")
     if keys is not None:
         out.secured = True
@@ -436,6 +536,25 @@ cdef mb_remote_plan *new_remote_plan(plan, keys) except NULL:
     return out
 
 
+cdef mb_converted *new_converted(int codec, frames) except NULL:
+    """One block of memory: the head, the packets' descriptions, their bytes."""
+    cdef mb_converted *made
+    cdef mb_made *packets
+    cdef uint8_t *at
+    size = sizeof(mb_converted) + len(frames) * sizeof(mb_made) + sum(len(payload) for _, _, payload in frames)
+    made = <mb_converted *>calloc(1, size)
+    if not made:
+        raise MemoryError
+    packets = <mb_made *>(made + 1)
+    at = <uint8_t *>(packets + <size_t>len(frames))
+    made.codec, made.count, made.packets, made.bytes = codec, len(frames), packets, at
+    for index, (timestamp, marker, payload) in enumerate(frames):
+        packets[index].timestamp, packets[index].marker, packets[index].size = timestamp, marker, len(payload)
+        memcpy(at, <const uint8_t *>payload, len(payload))
+        at += len(payload)
+    return made
+
+
 cdef tuple figures_of(const mb_stream *stream):
     cdef const mb_reception *reception = &stream.inbound.reception
     cdef const mb_control *control = &stream.control
@@ -446,7 +565,7 @@ cdef tuple figures_of(const mb_stream *stream):
         stream.outbound.octets,
         received,
         max(expected - received, 0),
-        reception.jitter * 1000 / 8000,
+        reception.jitter * 1000 / reception.clock_hz,
         control.round_trip_ms if control.has_round_trip else None,
         control.far_lost if control.has_far else None,
         control.far_jitter_ms if control.has_far else None,
@@ -462,6 +581,7 @@ cdef tuple figures_of(const mb_stream *stream):
             "held": stream.outbound.held,
             "overridden": stream.outbound.overridden,
             "send_failed": stream.outbound.send_failed,
+            "digits": stream.outbound.digits_refused,
         },
     )
 
@@ -487,21 +607,13 @@ cdef class Worker:
     """One packet thread. Commands give their number; MediaOverloaded when the queue is full."""
 
     cdef mb_worker *worker
-    cdef Tone silence
-    cdef Srtp srtp
-    cdef bytes alaw_to_ulaw, ulaw_to_alaw
+    cdef Surroundings outside
 
-    def __cinit__(self, size_t streams_max, size_t commands_max, Tone silence not None, bytes alaw_to_ulaw,
-                  bytes ulaw_to_alaw, Srtp srtp):
+    def __cinit__(self, size_t streams_max, size_t commands_max, Surroundings outside not None):
         cdef mb_worker_plan plan
-        if len(alaw_to_ulaw) != 256 or len(ulaw_to_alaw) != 256:
-            raise ValueError("a translation has 256 bytes")
-        self.silence, self.srtp = silence, srtp
-        self.alaw_to_ulaw, self.ulaw_to_alaw = alaw_to_ulaw, ulaw_to_alaw
-        plan.streams_max, plan.commands_max = streams_max, commands_max
-        plan.silence = silence.tone
-        plan.alaw_to_ulaw, plan.ulaw_to_alaw = self.alaw_to_ulaw, self.ulaw_to_alaw
-        plan.srtp = NULL if srtp is None else &srtp.functions
+        self.outside = outside
+        plan.table = outside.plan(streams_max)
+        plan.commands_max = commands_max
         self.worker = mb_worker_new(&plan)
         if not self.worker:
             raise OSError(errno.ENOMEM, "the packet thread cannot be made")
@@ -556,7 +668,7 @@ cdef class Worker:
         pushed = mb_worker_push(self.worker, &command)
         if not pushed:
             if keys is not None:
-                mb_keying_drop(&self.srtp.functions, &command.plan.keying)
+                mb_keying_drop(&self.outside.srtp.functions, &command.plan.keying)
             free(command.plan)
         return self._queued(pushed)
 
@@ -584,6 +696,40 @@ cdef class Worker:
         pushed = mb_worker_push(self.worker, &command)
         if not pushed:
             mb_ring_release(command.ring)
+        return self._queued(pushed)
+
+    def set_converter(self, WorkerStream source not None, Converter converter):
+        """Hand a stream's audio to a converter where the sink's codec needs that, or to none."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_SET_CONVERTER
+        command.stream = source.stream
+        command.ring = NULL if converter is None else mb_ring_share(converter.ring)
+        pushed = mb_worker_push(self.worker, &command)
+        if not pushed:
+            mb_ring_release(command.ring)
+        return self._queued(pushed)
+
+    def send_digit(self, WorkerStream stream not None, uint8_t event, uint32_t duration_ms):
+        """Send a leg a digit in place of the audio."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_SEND_DIGIT
+        command.stream = stream.stream
+        command.event = event
+        command.duration_ms = duration_ms
+        return self._queued(mb_worker_push(self.worker, &command))
+
+    def send_audio(self, WorkerStream sink not None, WorkerStream source not None, int codec, frames):
+        """Send what a source's converter has made: (timestamp, marker, payload) each."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_SEND_AUDIO
+        command.stream, command.other = sink.stream, source.stream
+        command.audio = new_converted(codec, frames)
+        pushed = mb_worker_push(self.worker, &command)
+        if not pushed:
+            free(command.audio)
         return self._queued(pushed)
 
     def stop_playing(self, WorkerStream stream not None):
@@ -746,20 +892,17 @@ cdef class Table:
     """
 
     cdef mb_table table
-    cdef Tone silence
-    cdef Srtp srtp
-    cdef bytes alaw_to_ulaw, ulaw_to_alaw
+    cdef mb_table_plan plan
+    cdef Surroundings outside
     cdef readonly object post
     cdef list streams
     cdef uint8_t buffer[4096]
 
-    def __cinit__(self, post, size_t streams_max, Tone silence not None, bytes alaw_to_ulaw, bytes ulaw_to_alaw,
-                  Srtp srtp):
-        self.post, self.silence, self.srtp = post, silence, srtp
-        self.alaw_to_ulaw, self.ulaw_to_alaw = alaw_to_ulaw, ulaw_to_alaw
+    def __cinit__(self, post, size_t streams_max, Surroundings outside not None):
+        self.post, self.outside = post, outside
         self.streams = []
-        if not mb_table_init(&self.table, streams_max, silence.tone, self.alaw_to_ulaw, self.ulaw_to_alaw,
-                             NULL if srtp is None else &srtp.functions):
+        self.plan = outside.plan(streams_max)
+        if not mb_table_init(&self.table, &self.plan):
             raise MemoryError
         self.table.post = table_post
         self.table.post_context = <void *>self
@@ -803,6 +946,20 @@ cdef class Table:
     def bridge(self, TableStream first not None, TableStream second not None, double now):
         """Relay both ways."""
         mb_table_bridge(&self.table, first.stream, second.stream, now)
+
+    def send_digit(self, TableStream stream not None, uint8_t event, uint32_t duration_ms, double now):
+        """Send a leg a digit in place of the audio."""
+        mb_table_send_digit(&self.table, stream.stream, event, duration_ms, now)
+
+    def set_converter(self, TableStream source not None, Converter converter):
+        """Hand a leg's audio to a converter, None: drop it."""
+        mb_table_set_converter(&self.table, source.stream, NULL if converter is None else converter.ring)
+
+    def send_audio(self, TableStream sink not None, TableStream source not None, int codec, frames, double now):
+        """Send what a source's converter has made."""
+        cdef mb_converted *made = new_converted(codec, frames)
+        mb_table_send_audio(&self.table, sink.stream, source.stream, made, now)
+        free(made)
 
     def set_tap(self, TableStream stream not None, int channel, Tap tap):
         """Copy a leg's incoming audio to a channel of a tap, or stop doing so."""

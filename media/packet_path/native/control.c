@@ -64,7 +64,7 @@ static void take_block(mb_control *control, const uint8_t *block, double now)
         lost -= 0x1000000;
     control->has_far = true;
     control->far_lost = lost > 0 ? lost : 0;
-    control->far_jitter_ms = (double)((uint64_t)mb_get32(block + 12) * 1000) / MB_CLOCK_HZ;
+    control->far_jitter_ms = (double)((uint64_t)mb_get32(block + 12) * 1000) / control->clock_hz;
     double ms;
     if (round_trip(mb_get32(block + 16), mb_get32(block + 20), now, &ms)) {
         control->has_round_trip = true;

@@ -15,9 +15,9 @@ enum {
     MB_CONTROL_MAX = 28 + 24 + 4 + 4 + 2 + MB_CNAME_MAX + 4 + 8,
 };
 
-/* Report timing and contents of one leg. Its NTP times are of the monotonic clock, which section 4 allows. */
+/* Report timing and contents of one leg; `clock_hz`: what the timestamps that we send count. Its NTP times are of the monotonic clock, which section 4 allows. */
 typedef struct {
-    uint32_t ssrc, dice;
+    uint32_t ssrc, dice, clock_hz;
     char cname[MB_CNAME_MAX];
     uint8_t cname_size;
     mb_address target;

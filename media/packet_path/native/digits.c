@@ -24,7 +24,7 @@ static int finish(mb_digits *watch, mb_press *ended)
     if (++watch->reports > REPORTS_PER_SWEEP)
         return 0;
     ended->event = watch->event;
-    ended->duration_ms = watch->before_ms + (uint32_t)watch->duration * 1000 / MB_CLOCK_HZ;
+    ended->duration_ms = watch->before_ms + (uint32_t)watch->duration * 1000 / watch->clock_hz;
     return 1;
 }
 
@@ -46,14 +46,14 @@ static bool continues(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, uint8
     /* The next segment starts where the one of full length ended. */
     if (timestamp - watch->timestamp != DURATION_MAX)
         return false;
-    watch->before_ms += DURATION_MAX * 1000 / MB_CLOCK_HZ;
+    watch->before_ms += DURATION_MAX * 1000 / watch->clock_hz;
     watch->timestamp = timestamp;
     watch->duration = 0;
     return true;
 }
 
-int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const uint8_t *payload, size_t size, double now,
-                     mb_press ended[2])
+int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const uint8_t *payload, size_t size,
+                     uint32_t clock_hz, double now, mb_press ended[2])
 {
     int count = 0;
     if (size < MB_EVENT_BYTES || payload[0] >= MB_DIGIT_KINDS)
@@ -72,6 +72,7 @@ int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const 
         watch->event = event;
         watch->duration = 0;
         watch->before_ms = 0;
+        watch->clock_hz = clock_hz;
     }
     if (duration > watch->duration)
         watch->duration = duration;

@@ -20,14 +20,15 @@ typedef struct {
     uint8_t event, last_event;
     uint32_t ssrc, timestamp, last_ssrc, last_timestamp;
     uint16_t duration;
+    uint32_t clock_hz;
     uint32_t before_ms;
     double heard_at;
     int reports;
 } mb_digits;
 
-/* Take one telephone-event payload; the presses that it ended, at most two, are put into `ended`. */
-int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const uint8_t *payload, size_t size, double now,
-                     mb_press ended[2]);
+/* Take one telephone-event payload, whose durations count `clock_hz`; the presses that it ended, at most two, are put into `ended`. */
+int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const uint8_t *payload, size_t size,
+                     uint32_t clock_hz, double now, mb_press ended[2]);
 
 /* To be called a few times a second: 1 and the press whose end packets were lost, else 0. */
 int mb_digits_sweep(mb_digits *watch, double now, mb_press *ended);

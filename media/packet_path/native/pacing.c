@@ -11,49 +11,18 @@
 /* After a stall at most so many frames are sent at once; those before them are left out. */
 enum { CATCH_UP_FRAMES = 3 };
 
-static bool is_earlier(const mb_stream *one, const mb_stream *other)
+static mb_stream *stream_of(mb_deadline *deadline)
 {
-    const mb_playback *first = &one->outbound.playback, *second = &other->outbound.playback;
-    return first->due < second->due || (first->due == second->due && first->order < second->order);
+    return (mb_stream *)(void *)((char *)deadline - offsetof(mb_stream, outbound.playback.deadline));
 }
 
-static void place(mb_table *table, size_t at, mb_stream *stream)
+double mb_grid(double now)
 {
-    table->deadlines[at] = stream;
-    stream->outbound.playback.heap_at = at;
-}
-
-static void sift_up(mb_table *table, size_t at)
-{
-    mb_stream *stream = table->deadlines[at];
-    while (at && is_earlier(stream, table->deadlines[(at - 1) / 2])) {
-        place(table, at, table->deadlines[(at - 1) / 2]);
-        at = (at - 1) / 2;
-    }
-    place(table, at, stream);
-}
-
-static void sift_down(mb_table *table, size_t at)
-{
-    mb_stream *stream = table->deadlines[at];
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child + 1 < table->playing && is_earlier(table->deadlines[child + 1], table->deadlines[child]))
-            child++;
-        if (child >= table->playing || !is_earlier(table->deadlines[child], stream))
-            break;
-        place(table, at, table->deadlines[child]);
-        at = child;
-    }
-    place(table, at, stream);
-}
-
-/* Python's floor division of floats, to which the grid owes its deadlines. */
-static double floor_divide(double value, double by)
-{
-    double rest = fmod(value, by), quotient = (value - rest) / by;
-    double whole = floor(quotient);
-    return quotient - whole > 0.5 ? whole + 1.0 : whole;
+    /* As Python divides floats, to which its twin's deadlines owe their places. */
+    double rest = fmod(now, GRID_S), quotient = (now - rest) / GRID_S, whole = floor(quotient);
+    if (quotient - whole > 0.5)
+        whole += 1.0;
+    return (whole + 1) * GRID_S;
 }
 
 void mb_pacer_start(mb_table *table, mb_stream *stream, mb_tone *tone, bool overrides, double now)
@@ -65,10 +34,8 @@ void mb_pacer_start(mb_table *table, mb_stream *stream, mb_tone *tone, bool over
     playback->tone = tone;
     playback->overrides = overrides;
     playback->marker = MB_RTP_MARKER;
-    playback->due = (floor_divide(now, GRID_S) + 1) * GRID_S;
-    playback->order = table->orders++;
-    table->deadlines[table->playing++] = stream;
-    sift_up(table, table->playing - 1);
+    playback->deadline.due = mb_grid(now);
+    mb_heap_add(&table->playing, &playback->deadline);
     mb_outbound_update_bar(&stream->outbound);
 }
 
@@ -76,37 +43,32 @@ void mb_pacer_stop(mb_table *table, mb_stream *stream)
 {
     mb_playback *playback = &stream->outbound.playback;
     if (playback->tone) {
-        size_t at = playback->heap_at;
-        mb_stream *moved = table->deadlines[--table->playing];
-        if (moved != stream) {
-            table->deadlines[at] = moved;
-            sift_up(table, at);
-            sift_down(table, moved->outbound.playback.heap_at);
-        }
+        mb_heap_remove(&table->playing, &playback->deadline);
         mb_tone_release(playback->tone);
         playback->tone = NULL;
     }
     mb_outbound_update_bar(&stream->outbound);
 }
 
-static void skip(mb_playback *playback, uint64_t samples)
+static void skip(mb_playback *playback, uint64_t frames, uint32_t samples, uint32_t ticks)
 {
-    playback->position += samples;
-    playback->due += (double)samples / MB_CLOCK_HZ;
+    playback->position += frames * samples;
+    playback->deadline.due += (double)(frames * samples) / MB_SAMPLES_HZ;
     playback->marker = MB_RTP_MARKER;
-    playback->timestamp += (uint32_t)samples;
+    playback->timestamp += (uint32_t)frames * ticks;
 }
 
-static void send_frame(mb_table *table, mb_stream *stream)
+static void send_frame(mb_table *table, mb_stream *stream, uint32_t samples)
 {
     mb_outbound *out = &stream->outbound;
     mb_playback *playback = &out->playback;
-    uint8_t packet[MB_RTP_HEADER + MB_FRAME_SAMPLES_MAX];
-    size_t size = mb_tone_frame(playback->tone, out->codec, playback->position, out->frame_samples, packet + MB_RTP_HEADER);
+    uint8_t packet[MB_RTP_HEADER + MB_PAYLOAD_MAX];
+    size_t size = mb_tone_frame(playback->tone, out->codec, playback->position, samples, packet + MB_RTP_HEADER,
+                                MB_PAYLOAD_MAX);
     out->source = NULL;
     out->sequence++;
     out->timestamp = playback->timestamp;
-    out->sent_at = playback->due;
+    out->sent_at = playback->deadline.due;
     out->sent_before = true;
     mb_put_rtp(packet, playback->marker | (unsigned)out->payload_type, out->sequence, out->timestamp, out->ssrc);
     playback->marker = 0;
@@ -127,28 +89,31 @@ static void play(mb_table *table, mb_stream *stream, double now)
 {
     mb_outbound *out = &stream->outbound;
     mb_playback *playback = &out->playback;
-    uint32_t samples = out->frame_samples;
-    int64_t behind = (int64_t)((now - playback->due) * MB_CLOCK_HZ / samples);
+    uint32_t ticks = mb_frame_ticks(out->codec, out->frame_samples);
+    uint32_t samples = (uint32_t)((uint64_t)ticks * MB_SAMPLES_HZ / out->clock_hz);
+    int64_t behind = (int64_t)((now - playback->deadline.due) * MB_SAMPLES_HZ / samples);
     if (behind >= CATCH_UP_FRAMES)
-        skip(playback, (uint64_t)(behind - CATCH_UP_FRAMES + 1) * samples);
+        skip(playback, (uint64_t)(behind - CATCH_UP_FRAMES + 1), samples, ticks);
     if (mb_tone_over(playback->tone, playback->position)) {
         finish(table, stream);
         return;
     }
     if (!playback->has_timestamp) {
         playback->has_timestamp = true;
-        playback->timestamp = out->timestamp + (uint32_t)mb_clock_step(out, playback->due);
+        playback->timestamp = out->timestamp + (uint32_t)mb_clock_step(out, playback->deadline.due);
     }
-    if (out->may_send && out->payload_type != MB_UNROUTED)
-        send_frame(table, stream);
+    if (out->digits.sending)
+        playback->marker = MB_RTP_MARKER;
+    else if (out->may_send && out->payload_type != MB_UNROUTED)
+        send_frame(table, stream, samples);
     playback->position += samples;
-    playback->timestamp += samples;
-    playback->due += (double)samples / MB_CLOCK_HZ;
-    sift_down(table, playback->heap_at);
+    playback->timestamp += ticks;
+    playback->deadline.due += (double)samples / MB_SAMPLES_HZ;
+    mb_heap_postponed(&table->playing, &playback->deadline);
 }
 
 void mb_pacer_advance(mb_table *table, double now)
 {
-    while (table->playing && table->deadlines[0]->outbound.playback.due <= now)
-        play(table, table->deadlines[0], now);
+    for (mb_deadline *first; (first = mb_heap_first(&table->playing)) && first->due <= now;)
+        play(table, stream_of(first), now);
 }

@@ -10,6 +10,9 @@ void mb_pacer_start(mb_table *table, mb_stream *stream, mb_tone *tone, bool over
 /* Stop the tone, without telling of its end. */
 void mb_pacer_stop(mb_table *table, mb_stream *stream);
 
+/* The next point of the grid that tones and digits begin on. */
+double mb_grid(double now);
+
 /* Send every frame that is due. */
 void mb_pacer_advance(mb_table *table, double now);
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* `jitter` is in timestamp units. `missing`: of the newest 128 extended sequence numbers, those passed over: a late
+/* `jitter` is in timestamp units, of which `clock_hz` are a second. `missing`: of the newest 128 extended sequence numbers, those passed over: a late
  * packet is one of these, anything else that is late has been here before. */
 typedef struct {
     bool started;
@@ -14,6 +14,7 @@ typedef struct {
     int64_t base, cycles, received;
     uint16_t highest;
     double jitter, transit;
+    uint32_t clock_hz;
     uint64_t missing[2];
     int64_t before_expected, before_received;
     int64_t reported_expected, reported_received;

@@ -3,11 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "digit_sender.h"
 #include "pacing.h"
 #include "repacketiser.h"
 
-/* A source may run this far ahead of or behind the clock; beyond it our timestamps follow the clock instead. */
-#define DRIFT_S 2.0
 /* With the marker it says itself that a new talk spurt begins, so less is believed. */
 #define SPURT_DRIFT_S 0.2
 /* In-order audio that is one packet time further on is not looked at any closer, but for a pause longer than this. */
@@ -31,14 +30,17 @@ int64_t mb_clock_step(const mb_outbound *out, double now)
 {
     if (!out->sent_before)
         return 0;
-    int64_t step = (int64_t)nearbyint((now - out->sent_at) * MB_CLOCK_HZ);
+    int64_t step = (int64_t)nearbyint((now - out->sent_at) * out->clock_hz);
     return step > out->frame_samples ? step : out->frame_samples;
 }
 
-void mb_relay_report(mb_table *table, const mb_stream *stream, const mb_press *press)
+void mb_relay_report(mb_table *table, const mb_stream *stream, const mb_press *press, double now)
 {
     mb_event event = {.kind = MB_DIGIT_PRESSED, .stream = stream->number, .press = *press};
     table->post(table->post_context, &event);
+    mb_outbound *out = stream->inbound.sink;
+    if (out && out->dtmf_payload_type == MB_UNROUTED)
+        mb_digit_sender_send(table, out, press->event, press->duration_ms, now);
 }
 
 void mb_relay_aim(mb_stream *stream)
@@ -131,18 +133,17 @@ static void not_relayed(mb_inbound *inbound, int32_t ahead)
     close_gap(inbound, ahead);
 }
 
-/* Hold and tones: whether the packet must not be relayed now. A tone that does not override gives way. */
-static bool is_barred(mb_table *table, mb_inbound *inbound, mb_outbound *out)
+bool mb_relay_barred(mb_table *table, mb_inbound *inbound, mb_outbound *out)
 {
     if (!out->may_send)
         out->held++;
-    else if (out->playback.tone && out->playback.overrides)
+    else if (out->digits.sending || (out->playback.tone && out->playback.overrides))
         out->overridden++;
     else {
         mb_pacer_stop(table, mb_stream_of(out));
         return false;
     }
-    if (mb_outbound_follows(out, inbound))
+    if (mb_outbound_follows(out, inbound) || out->source == &inbound->conversion)
         out->source = NULL;
     return true;
 }
@@ -177,8 +178,8 @@ static int align(mb_inbound *inbound, mb_outbound *out, const arrival *in, unsig
     if (in->ahead < 0)
         return in_time(inbound, out, in->sequence) ? (int)marker : DROP;
     if (in->ahead != RESTART && advance < 0x80000000u && mb_outbound_follows(out, inbound)) {
-        double drift = fabs((double)advance / MB_CLOCK_HZ - gap);
-        if (drift <= (marker ? SPURT_DRIFT_S : DRIFT_S))
+        double drift = fabs((double)advance / out->clock_hz - gap);
+        if (drift <= (marker ? SPURT_DRIFT_S : MB_DRIFT_S))
             return (int)marker;
     }
     take_over(inbound, out, in, by_clock(out, in->now));
@@ -232,7 +233,8 @@ static bool repacketise(mb_table *table, mb_inbound *inbound, mb_outbound *out, 
 {
     mb_repacketiser *repacketiser = &out->repacketiser;
     if (!repacketiser->made)
-        mb_repacketiser_make(repacketiser, inbound, out->frame_samples, out->codec == MB_PCMU ? 0xFF : 0xD5);
+        mb_repacketiser_make(repacketiser, inbound, out->frame_samples,
+                               out->codec == MB_PCMU ? 0xFF : 0xD5);
     uint32_t out_timestamp = in->timestamp + out->timestamp_shift;
     if (out->source != repacketiser) {
         mb_repacketiser_clear(repacketiser, inbound);
@@ -272,18 +274,40 @@ static void send_on(mb_table *table, mb_outbound *out, const arrival *in, unsign
         table->relayed++;
 }
 
+static void copy(mb_ring *ring, const arrival *in, unsigned marker, size_t size)
+{
+    mb_packet copied = {
+        .arrival = in->now,
+        .timestamp = in->timestamp,
+        .ssrc = in->ssrc,
+        .sequence = in->sequence,
+        .size = (uint16_t)size,
+        .codec = in->route.codec,
+        .marker = (uint8_t)marker,
+    };
+    mb_ring_put(ring, &copied, in->buffer + in->start);
+}
+
+/* Hand a packet to the converter; of one that is no audio the numbers alone, so that it does not look lost. */
+static void convert(const mb_inbound *inbound, const arrival *in, bool numbers_alone)
+{
+    copy(inbound->conversion.converter, in, numbers_alone ? 0 : in->marker, numbers_alone ? 0 : in->end - in->start);
+}
+
 /* Relay comfort noise (RFC 3389) to a leg that takes it; for any other it is a pause of the source's. */
 static void relay_noise(mb_table *table, mb_inbound *inbound, const arrival *in)
 {
     mb_outbound *out = inbound->sink;
     if (!out)
         return;
+    if (inbound->conversion.converter)
+        convert(inbound, in, true);
     if (in->route.payload_type == MB_UNROUTED || in->ahead < 0) {
         inbound->unmapped++;
         close_gap(inbound, in->ahead);
         return;
     }
-    if (out->barred && is_barred(table, inbound, out))
+    if (out->barred && mb_relay_barred(table, inbound, out))
         return;
     align(inbound, out, in, 0, in->timestamp - inbound->timestamp, in->now - inbound->audio_at);
     follow_on(table, inbound, out, in, 1);
@@ -299,12 +323,8 @@ static void relay_noise(mb_table *table, mb_inbound *inbound, const arrival *in)
 static bool event_passes(mb_table *table, mb_inbound *inbound, mb_outbound *out, const arrival *in)
 {
     if (out->barred) {
-        if (!out->may_send) {
-            out->held++;
-            if (mb_outbound_follows(out, inbound))
-                out->source = NULL;
-            return false;
-        }
+        if (!out->may_send || out->digits.sending)
+            return !mb_relay_barred(table, inbound, out);
         if (out->playback.tone && !out->playback.overrides)
             mb_pacer_stop(table, mb_stream_of(out));
     }
@@ -317,7 +337,7 @@ static void place_event(mb_outbound *out, const arrival *in)
     if (out->has_event && out->event_ssrc == in->ssrc && out->event_source_timestamp == in->timestamp)
         return;
     uint32_t placed = in->timestamp + out->timestamp_shift, clock = by_clock(out, in->now);
-    if (fabs((double)(int32_t)(placed - clock)) > DRIFT_S * MB_CLOCK_HZ)
+    if (fabs((double)(int32_t)(placed - clock)) > MB_DRIFT_S * out->clock_hz)
         placed = clock;
     out->has_event = true;
     out->event_ssrc = in->ssrc;
@@ -330,6 +350,39 @@ static void place_event(mb_outbound *out, const arrival *in)
     }
 }
 
+/* Give an event's packet its sequence number, and the event its timestamp. */
+static uint16_t number_event(mb_table *table, mb_inbound *inbound, mb_outbound *out, const arrival *in)
+{
+    if (follow_on(table, inbound, out, in, in->ahead))
+        /* An event's timestamp may lie well in the past: audio after it finds its own place by the clock. */
+        inbound->audio_at = -INFINITY;
+    place_event(out, in);
+    uint16_t sequence = (uint16_t)(in->sequence + out->sequence_shift);
+    if (in->ahead > 0)
+        out->sequence = sequence;
+    return sequence;
+}
+
+/* The same where the source's audio is converted: by the clock, on top of that audio, whose own timestamps go on as if the
+ * event were not there. */
+static uint16_t number_among_converted(mb_outbound *out, const arrival *in)
+{
+    if (!out->has_event || out->event_ssrc != in->ssrc || out->event_source_timestamp != in->timestamp) {
+        out->has_event = true;
+        out->event_ssrc = in->ssrc;
+        out->event_source_timestamp = in->timestamp;
+        out->event_timestamp = by_clock(out, in->now);
+    }
+    return ++out->sequence;
+}
+
+/* Turn the duration of an event into units of another clock, at most what the field holds. */
+static void scale_duration(uint8_t *event, uint32_t from_hz, uint32_t to_hz)
+{
+    uint64_t scaled = (uint64_t)mb_get16(event + 2) * to_hz / from_hz;
+    mb_put16(event + 2, (uint16_t)(scaled < 0xFFFF ? scaled : 0xFFFF));
+}
+
 /* Report the digit, and relay the telephone-event with one timestamp of ours for the whole event. */
 static void relay_event(mb_table *table, mb_stream *stream, const arrival *in)
 {
@@ -340,13 +393,16 @@ static void relay_event(mb_table *table, mb_stream *stream, const arrival *in)
         close_gap(inbound, in->ahead);
         return;
     }
+    uint32_t clock_hz = mb_clock_hz(in->route.codec);
     int pressed = mb_digits_packet(&inbound->watch, in->ssrc, in->timestamp, in->buffer + in->start, in->end - in->start,
-                                   in->now, presses);
+                                   clock_hz, in->now, presses);
     for (int at = 0; at < pressed; at++)
-        mb_relay_report(table, stream, &presses[at]);
+        mb_relay_report(table, stream, &presses[at], in->now);
     mb_outbound *out = inbound->sink;
     if (!out)
         return;
+    if (inbound->conversion.converter)
+        convert(inbound, in, true);
     if (in->route.payload_type == MB_UNROUTED) {
         inbound->unmapped++;
         close_gap(inbound, in->ahead);
@@ -354,60 +410,50 @@ static void relay_event(mb_table *table, mb_stream *stream, const arrival *in)
     }
     if (!event_passes(table, inbound, out, in))
         return;
-    if (follow_on(table, inbound, out, in, in->ahead))
-        /* An event's timestamp may lie well in the past: audio after it finds its own place by the clock. */
-        inbound->audio_at = -INFINITY;
-    place_event(out, in);
-    uint16_t sequence = (uint16_t)(in->sequence + out->sequence_shift);
-    if (in->ahead > 0)
-        out->sequence = sequence;
+    if (clock_hz != out->dtmf_clock_hz)
+        scale_duration(in->buffer + in->start, clock_hz, out->dtmf_clock_hz);
+    bool among_converted = inbound->conversion.converter && out->source != inbound;
+    uint16_t sequence = among_converted ? number_among_converted(out, in) : number_event(table, inbound, out, in);
     send_on(table, out, in, in->marker, sequence, out->event_timestamp);
 }
 
-/* Steps of the transit time beyond a second are jumps of a timestamp, not jitter. */
-static void measure_jitter(mb_reception *reception, uint32_t timestamp, double now)
+/* Steps of the transit time of a second and more are jumps of a timestamp, not jitter. */
+static void measure_jitter(mb_reception *reception, uint32_t timestamp, uint32_t clock_hz, double now)
 {
-    double transit = now * MB_CLOCK_HZ - timestamp, step = fabs(transit - reception->transit);
+    double transit = now * clock_hz - timestamp, step = fabs(transit - reception->transit);
     reception->transit = transit;
-    if (step < MB_CLOCK_HZ)
+    if (step < clock_hz)
         reception->jitter += (step - reception->jitter) * 0.0625;
-}
-
-static void tap(const mb_inbound *inbound, const arrival *in)
-{
-    mb_packet copied = {
-        .arrival = in->now,
-        .timestamp = in->timestamp,
-        .ssrc = in->ssrc,
-        .sequence = in->sequence,
-        .size = (uint16_t)(in->end - in->start),
-        .codec = in->route.codec,
-        .marker = (uint8_t)in->marker,
-    };
-    mb_ring_put(inbound->tap, &copied, in->buffer + in->start);
 }
 
 static void relay_audio(mb_table *table, mb_inbound *inbound, const arrival *in)
 {
     uint32_t advance = in->timestamp - inbound->timestamp;
     double gap = in->now - inbound->audio_at;
-    measure_jitter(&inbound->reception, in->timestamp, in->now);
+    measure_jitter(&inbound->reception, in->timestamp, mb_clock_hz(in->route.codec), in->now);
     if (in->ahead > 0) {
         inbound->timestamp = in->timestamp;
         inbound->audio_at = in->now;
     }
     if (inbound->tap)
-        tap(inbound, in);
+        copy(inbound->tap, in, in->marker, in->end - in->start);
     mb_outbound *out = inbound->sink;
-    if (!out || (out->barred && is_barred(table, inbound, out)))
+    if (!out || (out->barred && mb_relay_barred(table, inbound, out)))
         return;
+    if (in->route.converted) {
+        if (inbound->conversion.converter)
+            convert(inbound, in, false);
+        else
+            inbound->unmapped++;
+        return;
+    }
     unsigned marker = in->marker;
     if (in->ahead != 1 || out->source != inbound || advance != out->frame_samples || gap > PLAIN_GAP_S) {
         int aligned = align(inbound, out, in, marker, advance, gap);
         if (aligned == DROP)
             return;
         marker = (unsigned)aligned;
-        if (in->ahead > 0 && (in->end - in->start != out->frame_samples || out->source != inbound) &&
+        if (in->ahead > 0 && out->cuts && (in->end - in->start != out->frame_samples || out->source != inbound) &&
             repacketise(table, inbound, out, in, marker))
             return;
     }
@@ -509,5 +555,44 @@ void mb_relay_control(mb_table *table, mb_stream *stream, uint8_t *buffer, size_
         stream->inbound.heard_at = now;
         if (gate->latched)
             control->target = *source;
+    }
+}
+
+/* Whether a timestamp goes back, or is too far from the clock. */
+static bool is_astray(const mb_outbound *out, uint32_t timestamp, double now)
+{
+    uint32_t advance = timestamp - out->timestamp;
+    return !out->sent_before || advance >= 0x80000000u ||
+           fabs((double)advance / out->clock_hz - (now - out->sent_at)) > MB_DRIFT_S;
+}
+
+/* The first of a run continues our numbers by the clock; the converter's timeline places the others. A run ends where
+ * anything else was sent, or nothing might be, and where that timeline goes astray. */
+void mb_relay_converted(mb_table *table, mb_inbound *inbound, mb_outbound *out, const mb_converted *made, double now)
+{
+    const uint8_t *payload = made->bytes;
+    uint8_t packet[MB_RTP_HEADER + MB_PAYLOAD_MAX];
+    if (!inbound->conversion.converter || inbound->sink != out || made->codec != out->codec)
+        return;
+    for (size_t at = 0; at < made->count; payload += made->packets[at++].size) {
+        const mb_made *one = &made->packets[at];
+        if (one->size > MB_PAYLOAD_MAX || (out->barred && mb_relay_barred(table, inbound, out)))
+            continue;
+        uint32_t placed = one->timestamp + out->timestamp_shift;
+        unsigned marker = one->marker;
+        if (out->source != &inbound->conversion || is_astray(out, placed, now)) {
+            placed = by_clock(out, now);
+            out->source = &inbound->conversion;
+            out->timestamp_shift = placed - one->timestamp;
+            marker = MB_RTP_MARKER;
+        }
+        out->sequence++;
+        out->timestamp = placed;
+        out->sent_at = now;
+        out->sent_before = true;
+        mb_put_rtp(packet, marker | (unsigned)out->payload_type, out->sequence, placed, out->ssrc);
+        memcpy(packet + MB_RTP_HEADER, payload, one->size);
+        if (mb_stream_send(mb_stream_of(out), packet, MB_RTP_HEADER + one->size))
+            table->relayed++;
     }
 }

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LINE = 64, ALIGNMENT = 8 };
 
@@ -13,9 +14,10 @@ struct mb_ring {
     uint32_t packets_max;
     size_t bytes, mask;
     uint8_t *room;
+    int told_fd; /* -1: nobody is told */
     _Alignas(LINE) atomic_size_t head;
     atomic_uint_least64_t put, dropped;
-    atomic_bool closed;
+    atomic_bool closed, told;
     _Alignas(LINE) atomic_size_t tail;
     atomic_uint_least64_t taken;
     size_t reading; /* where the next take begins: what was taken last is let go then */
@@ -37,6 +39,7 @@ mb_ring *mb_ring_new(uint32_t packets, size_t bytes)
         ring->bytes *= 2;
     ring->mask = ring->bytes - 1;
     ring->packets_max = packets;
+    ring->told_fd = -1;
     ring->room = malloc(ring->bytes);
     if (!ring->room) {
         free(ring);
@@ -59,6 +62,16 @@ void mb_ring_release(mb_ring *ring)
         free(ring->room);
         free(ring);
     }
+}
+
+void mb_ring_tell(mb_ring *ring, int descriptor)
+{
+    ring->told_fd = descriptor;
+}
+
+void mb_ring_listen(mb_ring *ring)
+{
+    atomic_store(&ring->told, false);
 }
 
 static void drop(mb_ring *ring)
@@ -92,6 +105,10 @@ void mb_ring_put(mb_ring *ring, const mb_packet *packet, const uint8_t *payload)
     memcpy(ring->room + at + sizeof *packet, payload, packet->size);
     atomic_store_explicit(&ring->put, put + 1, memory_order_relaxed);
     atomic_store_explicit(&ring->head, head + skipped + needed, memory_order_release);
+    if (ring->told_fd >= 0 && !atomic_exchange(&ring->told, true)) {
+        uint64_t one = 1;
+        (void)!write(ring->told_fd, &one, sizeof one);
+    }
 }
 
 bool mb_ring_take(mb_ring *ring, mb_packet *packet, const uint8_t **payload)

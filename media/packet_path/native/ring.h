@@ -24,6 +24,12 @@ mb_ring *mb_ring_new(uint32_t packets, size_t bytes);
 mb_ring *mb_ring_share(mb_ring *ring);
 void mb_ring_release(mb_ring *ring);
 
+/* Have an eventfd written to when there is something to take after `mb_ring_listen`; before it is shared. */
+void mb_ring_tell(mb_ring *ring, int descriptor);
+
+/* To be called before taking: what is put from now on is told of. */
+void mb_ring_listen(mb_ring *ring);
+
 /* Leave a packet and its payload. A full ring drops and counts it; a closed one drops it. */
 void mb_ring_put(mb_ring *ring, const mb_packet *packet, const uint8_t *payload);
 

@@ -15,7 +15,6 @@ enum {
     MB_RTCP_LAST = 223,
     /* Longest datagram that is looked at; a longer one is cut by the kernel and dropped. */
     MB_DATAGRAM_MAX = 4096,
-    MB_CLOCK_HZ = 8000,
 };
 
 static inline uint16_t mb_get16(const uint8_t *at)

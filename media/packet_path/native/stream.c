@@ -31,9 +31,12 @@ mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *
     out->ssrc = plan->ssrc;
     out->sequence = out->floor = plan->sequence;
     out->timestamp = plan->timestamp;
-    out->frame_samples = MB_CLOCK_HZ / 50;
+    out->clock_hz = out->dtmf_clock_hz = MB_SAMPLES_HZ;
+    out->frame_samples = MB_SAMPLES_HZ / 50;
+    out->cuts = true;
     out->codec = out->payload_type = out->dtmf_payload_type = out->noise_payload_type = MB_UNROUTED;
     out->barred = true;
+    stream->control.clock_hz = stream->inbound.reception.clock_hz = MB_SAMPLES_HZ;
     stream->control.ssrc = stream->control.dice = plan->ssrc;
     memcpy(stream->control.cname, plan->cname, plan->cname_size);
     stream->control.cname_size = (uint8_t)plan->cname_size;
@@ -47,6 +50,7 @@ void mb_stream_free(mb_stream *stream)
     mb_tone_release(stream->outbound.playback.tone);
     mb_tone_release(stream->ground);
     mb_ring_release(stream->inbound.tap);
+    mb_ring_release(stream->inbound.conversion.converter);
     mb_protection_free(stream->protection);
     free(stream->inbound.gate.networks);
     free(stream);
@@ -73,11 +77,16 @@ static void set_format(mb_outbound *out, const mb_remote_plan *plan)
             out->source = NULL;
         out->repacketiser.made = false;
     }
+    if (mb_clock_hz(plan->codec) != out->clock_hz)
+        out->source = NULL;
     out->codec = plan->codec;
+    out->clock_hz = mb_clock_hz(plan->codec);
+    out->cuts = mb_is_g711(plan->codec);
+    out->dtmf_clock_hz = plan->dtmf_clock_hz;
     out->payload_type = plan->payload_type;
     out->dtmf_payload_type = plan->dtmf_payload_type;
     out->noise_payload_type = plan->noise_payload_type;
-    out->frame_samples = plan->frame_samples < MB_FRAME_SAMPLES_MAX ? plan->frame_samples : MB_FRAME_SAMPLES_MAX;
+    out->frame_samples = plan->frame_samples;
 }
 
 void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp, double now)
@@ -90,6 +99,7 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
     inbound->may_receive = plan->may_receive;
     if (plan->renewed && plan->remote.family)
         inbound->started = false;
+    stream->control.clock_hz = inbound->reception.clock_hz = mb_clock_hz(plan->codec);
     if (plan->control.family)
         stream->control.target = plan->control;
     set_format(&stream->outbound, plan);
@@ -172,19 +182,23 @@ static int16_t taken_as(const mb_outbound *sink, int codec)
 {
     if (!sink)
         return MB_UNROUTED;
-    if (codec == MB_TELEPHONE_EVENT)
-        return sink->dtmf_payload_type;
-    return codec == MB_COMFORT_NOISE ? sink->noise_payload_type : sink->payload_type;
+    if (mb_is_audio(codec))
+        return sink->payload_type;
+    return codec == MB_COMFORT_NOISE ? sink->noise_payload_type : sink->dtmf_payload_type;
 }
 
 void mb_inbound_update_routes(mb_inbound *inbound)
 {
     for (size_t at = 0; at < MB_PAYLOAD_TYPES; at++)
-        inbound->routes[at] = (mb_route){MB_UNROUTED, MB_UNROUTED};
+        inbound->routes[at] = (mb_route){MB_UNROUTED, MB_UNROUTED, false};
     if (!inbound->may_receive)
         return;
     for (size_t at = 0; at < inbound->receives_count; at++) {
         const mb_receives *entry = &inbound->receives[at];
-        inbound->routes[entry->payload_type & 0x7F] = (mb_route){entry->codec, taken_as(inbound->sink, entry->codec)};
+        inbound->routes[entry->payload_type & 0x7F] = (mb_route){
+            entry->codec,
+            taken_as(inbound->sink, entry->codec),
+            inbound->sink && mb_needs_conversion(entry->codec, inbound->sink->codec),
+        };
     }
 }

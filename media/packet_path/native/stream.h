@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "codec.h"
 #include "control.h"
 #include "digits.h"
 #include "gate.h"
+#include "heap.h"
 #include "protection.h"
 #include "reception.h"
 #include "ring.h"
@@ -16,14 +18,13 @@
 #include "tone.h"
 
 enum {
-    MB_UNROUTED = -1,
     MB_PAYLOAD_TYPES = 128,
-    MB_PCMU = 0,
-    MB_PCMA = 8,
-    MB_COMFORT_NOISE = 13,
-    MB_TELEPHONE_EVENT = 128,
-    /* 60 ms. */
+    /* 60 ms of a codec whose octets are ticks of its clock. */
     MB_FRAME_SAMPLES_MAX = 480,
+    /* Longest payload that we make. */
+    MB_PAYLOAD_MAX = 1400,
+    /* Digits of one leg that wait for their turn; those beyond are left out and counted. */
+    MB_DIGITS_WAITING_MAX = 32,
 };
 
 typedef struct mb_stream mb_stream;
@@ -31,9 +32,11 @@ typedef struct mb_inbound mb_inbound;
 typedef struct mb_table mb_table;
 
 /* What becomes of one incoming payload type: `codec` is what it is, MB_UNROUTED for one that nobody negotiated;
- * `payload_type` is what it is sent on as, MB_UNROUTED where it is not. */
+ * `payload_type` is what it is sent on as, MB_UNROUTED where it is not. `converted`: no table makes it the sink's codec, so
+ * that it goes to the source's converter. */
 typedef struct {
     int16_t codec, payload_type;
+    bool converted;
 } mb_route;
 
 typedef struct {
@@ -52,39 +55,64 @@ typedef struct {
     uint8_t pending[MB_FRAME_SAMPLES_MAX];
 } mb_repacketiser;
 
-/* A tone on its way to one leg, at sample `position`. `due` is the next frame's deadline, `timestamp` its RTP timestamp.
- * `heap_at` is its place among the deadlines. */
+/* A tone on its way to one leg, at its 8 kHz sample `position`. `timestamp` is the next frame's. */
 typedef struct {
+    mb_deadline deadline;
     mb_tone *tone; /* NULL: none is played */
     bool overrides, has_timestamp;
     uint8_t marker;
     uint32_t timestamp;
-    uint64_t position, order;
-    double due;
-    size_t heap_at;
+    uint64_t position;
 } mb_playback;
+
+typedef struct {
+    uint8_t event; /* index into "0123456789*#ABCD" */
+    uint32_t length_ms;
+} mb_waiting_digit;
+
+/* Digits on their way to one leg: the one being sent, and those waiting.
+ *
+ * `position` counts 8 kHz samples from the digit's beginning, below 0 in the pause before it; `length` is its own.
+ * `ends`: end packets of the event still to come. `timestamp`: the event's, or the next one in the audio. */
+typedef struct {
+    mb_deadline deadline;
+    bool sending, in_band, has_timestamp;
+    uint8_t event;
+    int ends;
+    int64_t length, position;
+    uint32_t timestamp;
+    mb_waiting_digit waiting[MB_DIGITS_WAITING_MAX];
+    size_t waiting_first, waiting_count;
+} mb_digit_run;
+
+/* A source's audio as its converter gives it back: for the outbound half a source of its own. */
+typedef struct {
+    mb_ring *converter; /* NULL: what needs one is dropped */
+} mb_conversion;
 
 /* What is sent to a leg: one SSRC with one run of sequence numbers and timestamps, whoever the source is.
  *
  * `sequence` and `timestamp` are the newest sent, at `sent_at`. While `source` is the inbound half being relayed, or the
  * repacketiser, the shifts turn its numbers into ours; NULL makes the next packet align anew. `floor`: late packets that
- * would become this number or one before it are too late. `barred`: something (hold, a tone) must be looked at before
+ * would become this number or one before it are too late. `frame_samples` counts ticks of `clock_hz`, as timestamps do.
+ * `cuts`: the codec's audio can be repacketised. `barred`: something (hold, a tone, a digit) must be looked at before
  * relaying. `sources`: the inbound halves that it is the sink of. */
 typedef struct {
     uint32_t ssrc;
     uint16_t sequence, floor, sequence_shift;
     uint32_t timestamp, timestamp_shift;
-    bool sent_before, may_send, barred, aimed, has_event;
+    bool sent_before, may_send, barred, aimed, has_event, cuts;
     double sent_at;
     const void *source;
     mb_inbound *sources;
     mb_repacketiser repacketiser;
-    uint32_t frame_samples;
+    uint32_t frame_samples, clock_hz, dtmf_clock_hz;
     uint32_t event_ssrc, event_source_timestamp, event_timestamp;
     int16_t codec, payload_type, dtmf_payload_type, noise_payload_type;
     mb_playback playback;
+    mb_digit_run digits;
     int64_t packets, octets;
-    uint64_t send_failed, held, overridden;
+    uint64_t send_failed, held, overridden, digits_refused;
 } mb_outbound;
 
 /* What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. */
@@ -100,6 +128,7 @@ struct mb_inbound {
     mb_outbound *sink;
     mb_inbound *next_source, *earlier_source; /* among the sink's */
     mb_ring *tap;
+    mb_conversion conversion;
     double heard_at, audio_at;
     uint32_t timestamp;
     uint64_t strangers, malformed, unmapped, unwanted, repeated, late;
@@ -159,7 +188,7 @@ typedef struct {
     mb_receives receives[MB_PAYLOAD_TYPES];
     size_t receives_count;
     bool may_send, may_receive, on_hold, renewed, secured;
-    uint32_t frame_samples;
+    uint32_t frame_samples, dtmf_clock_hz;
     mb_keying keying;
 } mb_remote_plan;
 
@@ -189,7 +218,7 @@ void mb_inbound_update_routes(mb_inbound *inbound);
 
 static inline void mb_outbound_update_bar(mb_outbound *out)
 {
-    out->barred = !out->may_send || out->playback.tone;
+    out->barred = !out->may_send || out->playback.tone || out->digits.sending;
 }
 
 /* Whether that half's numbers are being turned into ours, its packets repacketised or not. */
@@ -201,11 +230,6 @@ static inline bool mb_outbound_follows(const mb_outbound *out, const mb_inbound 
 static inline mb_stream *mb_stream_of(mb_outbound *out)
 {
     return (mb_stream *)((char *)out - offsetof(mb_stream, outbound));
-}
-
-static inline bool mb_is_audio(int codec)
-{
-    return codec == MB_PCMA || codec == MB_PCMU;
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "digit_sender.h"
 #include "pacing.h"
 #include "relay.h"
 #include "repacketiser.h"
@@ -16,23 +17,23 @@
 /* Early media that are quiet for this long have stopped; a pause of an announcement, its silence not sent, is shorter. */
 #define STOPPED_S 3.0
 
-bool mb_table_init(mb_table *table, size_t streams_max, mb_tone *silence, const uint8_t *alaw_to_ulaw,
-                   const uint8_t *ulaw_to_alaw, const mb_srtp *srtp)
+bool mb_table_init(mb_table *table, const mb_table_plan *plan)
 {
     memset(table, 0, sizeof *table);
-    table->streams_max = streams_max;
-    table->deadlines = calloc(streams_max ? streams_max : 1, sizeof *table->deadlines);
-    table->silence = silence;
-    table->alaw_to_ulaw = alaw_to_ulaw;
-    table->ulaw_to_alaw = ulaw_to_alaw;
-    table->srtp = srtp;
-    return table->deadlines;
+    table->streams_max = plan->streams_max;
+    table->silence = plan->silence;
+    table->digit_tones = plan->digit_tones;
+    table->alaw_to_ulaw = plan->alaw_to_ulaw;
+    table->ulaw_to_alaw = plan->ulaw_to_alaw;
+    table->srtp = plan->srtp;
+    bool has_tones = mb_heap_init(&table->playing, plan->streams_max);
+    return mb_heap_init(&table->sending_digits, plan->streams_max) && has_tones;
 }
 
 void mb_table_clear(mb_table *table)
 {
-    free(table->deadlines);
-    table->deadlines = NULL;
+    mb_heap_clear(&table->playing);
+    mb_heap_clear(&table->sending_digits);
 }
 
 bool mb_table_add(mb_table *table, mb_stream *stream, double now)
@@ -151,12 +152,36 @@ void mb_table_set_tap(mb_table *table, mb_stream *stream, uint8_t channel, mb_ri
     stream->inbound.tap_channel = channel;
 }
 
+void mb_table_send_digit(mb_table *table, mb_stream *stream, uint8_t event, uint32_t duration_ms, double now)
+{
+    if (stream->listed && event < MB_DIGIT_KINDS)
+        mb_digit_sender_send(table, &stream->outbound, event, duration_ms, now);
+}
+
+void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter)
+{
+    (void)table;
+    mb_inbound *inbound = &source->inbound;
+    mb_ring_share(converter);
+    mb_ring_release(inbound->conversion.converter);
+    inbound->conversion.converter = converter;
+    /* Another converter has a timeline of its own. */
+    if (inbound->sink && inbound->sink->source == &inbound->conversion)
+        inbound->sink->source = NULL;
+}
+
+void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now)
+{
+    if (sink->listed && source->listed)
+        mb_relay_converted(table, &source->inbound, &sink->outbound, made, now);
+}
+
 /* Our RTP clock's reading of `now`. */
 static uint32_t timestamp_of(const mb_outbound *out, double now)
 {
     if (!out->sent_before)
         return out->timestamp;
-    return out->timestamp + (uint32_t)(int64_t)nearbyint((now - out->sent_at) * MB_CLOCK_HZ);
+    return out->timestamp + (uint32_t)(int64_t)nearbyint((now - out->sent_at) * out->clock_hz);
 }
 
 static void report(mb_stream *stream, bool farewell, double now)
@@ -180,6 +205,8 @@ void mb_table_remove(mb_table *table, mb_stream *stream, double now)
         report(stream, true, now);
     mb_inbound_join(&stream->inbound, NULL);
     mb_table_set_tap(table, stream, 0, NULL);
+    mb_table_set_converter(table, stream, NULL);
+    mb_digit_sender_stop(table, &stream->outbound);
     mb_table_stop_playing(table, stream);
     stream->outbound.source = NULL;
     stream->outbound.aimed = false;
@@ -209,7 +236,7 @@ static void watch_silence(mb_table *table, mb_stream *stream, double now)
 static void feed(mb_table *table, mb_stream *stream, double now)
 {
     mb_outbound *out = &stream->outbound;
-    if (!out->may_send || out->playback.tone)
+    if (!out->may_send || out->playback.tone || out->digits.sending)
         return;
     mb_tone *tone = stream->bridged ? table->silence : stream->ground;
     double since = stream->watched_from;
@@ -223,7 +250,7 @@ static void look_after(mb_table *table, mb_stream *stream, double now)
 {
     mb_press pressed;
     if (mb_digits_sweep(&stream->inbound.watch, now, &pressed))
-        mb_relay_report(table, stream, &pressed);
+        mb_relay_report(table, stream, &pressed, now);
     watch_silence(table, stream, now);
     if (stream->outbound.repacketiser.made && now - stream->outbound.repacketiser.put_at > MB_STALE_S)
         mb_relay_flush(table, &stream->outbound, now);
@@ -238,6 +265,7 @@ static void look_after(mb_table *table, mb_stream *stream, double now)
 void mb_table_advance(mb_table *table, double now)
 {
     mb_pacer_advance(table, now);
+    mb_digit_sender_advance(table, now);
     if (!table->streams || now < table->sweep_due)
         return;
     table->sweep_due = table->sweep_due + TURN_S > now ? table->sweep_due + TURN_S : now;
@@ -248,9 +276,14 @@ void mb_table_advance(mb_table *table, double now)
 
 bool mb_table_next_due(const mb_table *table, double *due)
 {
-    if (table->playing)
-        *due = table->deadlines[0]->outbound.playback.due;
-    if (table->streams && (!table->playing || table->sweep_due < *due))
+    const mb_deadline *first[] = {mb_heap_first(&table->playing), mb_heap_first(&table->sending_digits)};
+    bool any = table->streams > 0;
+    if (any)
         *due = table->sweep_due;
-    return table->playing || table->streams;
+    for (int at = 0; at < 2; at++)
+        if (first[at] && (!any || first[at]->due < *due)) {
+            *due = first[at]->due;
+            any = true;
+        }
+    return any;
 }

@@ -18,26 +18,47 @@ typedef struct {
     char tone[MB_TONE_NAME_MAX];
 } mb_event;
 
+/* Packets that a converter has made, one behind the other. */
+typedef struct {
+    uint32_t timestamp;
+    uint16_t size;
+    uint8_t marker;
+} mb_made;
+
+typedef struct {
+    int16_t codec;
+    size_t count;
+    const mb_made *packets;
+    const uint8_t *bytes;
+} mb_converted;
+
 struct mb_table {
     void (*post)(void *context, const mb_event *event);
     void *post_context;
     const mb_srtp *srtp; /* NULL: no SRTP */
     mb_tone *silence;
+    mb_tone *const *digit_tones; /* of the sixteen keys, endless */
     const uint8_t *alaw_to_ulaw, *ulaw_to_alaw;
     mb_stream *first[MB_PARTS], *last[MB_PARTS];
     size_t streams, streams_max;
     int part;
     double sweep_due;
-    mb_stream **deadlines; /* a heap of those that play, the next due first */
-    size_t playing;
-    uint64_t orders;
+    mb_heap playing, sending_digits;
     uint64_t relayed, played;
 };
 
-/* Room for `streams_max` streams. `silence`, an endless tone, and the translations of 256 bytes stay the caller's. False
- * without memory. */
-bool mb_table_init(mb_table *table, size_t streams_max, mb_tone *silence, const uint8_t *alaw_to_ulaw,
-                   const uint8_t *ulaw_to_alaw, const mb_srtp *srtp);
+/* What a table needs from outside, all of which outlives it: an endless silence, the sixteen keys' endless tones,
+ * translations of 256 bytes. */
+typedef struct {
+    size_t streams_max;
+    mb_tone *silence;
+    mb_tone *digit_tones[MB_DIGIT_KINDS];
+    const uint8_t *alaw_to_ulaw, *ulaw_to_alaw;
+    const mb_srtp *srtp;
+} mb_table_plan;
+
+/* False without memory. */
+bool mb_table_init(mb_table *table, const mb_table_plan *plan);
 
 /* Give back its room; streams that are in it are not touched. */
 void mb_table_clear(mb_table *table);
@@ -62,6 +83,17 @@ void mb_table_bridge(mb_table *table, mb_stream *first, mb_stream *second, doubl
 
 /* Copy a leg's incoming audio to a ring, NULL for no longer. */
 void mb_table_set_tap(mb_table *table, mb_stream *stream, uint8_t channel, mb_ring *tap);
+
+/* Send a leg a digit in place of the audio, behind those on their way to it: as a telephone-event (RFC 4733) where it
+ * takes them, in the audio where it does not. */
+void mb_table_send_digit(mb_table *table, mb_stream *stream, uint8_t event, uint32_t duration_ms, double now);
+
+/* Hand a leg's audio to a converter where the sink's codec needs that; NULL: drop it. */
+void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter);
+
+/* Send what a source's converter has made, whole packets in the sink's codec with timestamps of one timeline, unless
+ * source, sink or codec has changed since. */
+void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now);
 
 /* Say farewell in RTCP, unlink the stream from the others and close its wire. */
 void mb_table_remove(mb_table *table, mb_stream *stream, double now);

@@ -28,6 +28,7 @@ enum {
 /* Positions count on and never go back; the place of one is its rest by the size of the room. */
 struct mb_worker {
     mb_table table;
+    mb_table_plan outside;
     int epoll, wake, told;
     pthread_t thread;
     bool started, stopped;
@@ -80,14 +81,13 @@ mb_worker *mb_worker_new(const mb_worker_plan *plan)
         return NULL;
     memset(worker, 0, size);
     worker->commands_max = plan->commands_max;
-    worker->commands_room = plan->commands_max + plan->streams_max + 1;
+    worker->commands_room = plan->commands_max + plan->table.streams_max + 1;
     worker->commands = calloc(worker->commands_room, sizeof *worker->commands);
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
     worker->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     worker->told = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    worker->table.post = post;
-    bool has_table = mb_table_init(&worker->table, plan->streams_max, plan->silence, plan->alaw_to_ulaw,
-                                   plan->ulaw_to_alaw, plan->srtp);
+    worker->outside = plan->table;
+    bool has_table = mb_table_init(&worker->table, &worker->outside);
     worker->table.post = post;
     worker->table.post_context = worker;
     if (has_table && worker->commands && worker->epoll >= 0 && worker->wake >= 0 && worker->told >= 0 &&
@@ -195,6 +195,18 @@ static void carry_out(mb_worker *worker, const mb_command *command, double now)
         if (command->stream->listed)
             mb_table_set_tap(table, command->stream, command->channel, command->ring);
         mb_ring_release(command->ring);
+        break;
+    case MB_SET_CONVERTER:
+        if (command->stream->listed)
+            mb_table_set_converter(table, command->stream, command->ring);
+        mb_ring_release(command->ring);
+        break;
+    case MB_SEND_DIGIT:
+        mb_table_send_digit(table, command->stream, command->event, command->duration_ms, now);
+        break;
+    case MB_SEND_AUDIO:
+        mb_table_send_audio(table, command->stream, command->other, command->audio, now);
+        free(command->audio);
         break;
     case MB_REMOVE:
         mb_table_remove(table, command->stream, now);

@@ -17,11 +17,15 @@ typedef enum {
     MB_JOIN,
     MB_BRIDGE,
     MB_SET_TAP,
+    MB_SET_CONVERTER,
+    MB_SEND_DIGIT,
+    MB_SEND_AUDIO,
     MB_REMOVE,
     MB_NOTHING, /* of use only for being told that it was carried out */
 } mb_command_kind;
 
 /* What a command carries is its own until it is carried out: the plan is freed, of tone and ring an owner is released.
+ * `audio`, one block of memory with all that it points to, is freed.
  * `tells`: the other thread wants to know when it has been carried out. */
 typedef struct {
     mb_command_kind kind;
@@ -29,16 +33,16 @@ typedef struct {
     mb_remote_plan *plan;
     mb_tone *tone;
     mb_ring *ring;
-    uint8_t channel;
+    mb_converted *audio;
+    uint32_t duration_ms;
+    uint8_t channel, event;
     bool overrides, tells;
 } mb_command;
 
 /* What a worker needs from outside, all of which outlives it. */
 typedef struct {
-    size_t streams_max, commands_max;
-    mb_tone *silence;
-    const uint8_t *alaw_to_ulaw, *ulaw_to_alaw;
-    const mb_srtp *srtp;
+    mb_table_plan table;
+    size_t commands_max;
 } mb_worker_plan;
 
 /* Totals since the start. */
