@@ -167,7 +167,7 @@ async def test_two_parties_hear_each_other_and_nobody_else(bench: Bench) -> None
         stranger.bind(("127.0.0.1", 0))
         stranger.sendto(RtpPacket(8, 1, 160, 666, b"S" * 160).render(), a.peer)
         a.say(ALAW)
-        await until(lambda: len(b.listen()) == 2)
+        await until(lambda: len(b.listen()) >= 2)
         assert b"S" * 160 not in {packet.payload for packet in b.heard}
         with pytest.raises(BlockingIOError):
             stranger.recv(100)
@@ -230,14 +230,14 @@ async def test_a_call_that_arrives_hears_early_media_before_its_ack(bench: Bench
         engine.relay_early("c/b", "c/a")
         engine.apply_answer("c/b", b.answer(), early=True)
         b.say(b"\x55" * 160)
-        await until(lambda: len(a.listen()) == 1)
+        await until(lambda: len(a.listen()) >= 1)
         a.say(b"\x44" * 160)
         await until(lambda: engine.statistics("c/a").packets_received == 1)
         assert b.listen() == []
         engine.apply_answer("c/b", b.answer())
         engine.bridge("c/a", "c/b")
         a.say(b"\x44" * 160)
-        await until(lambda: len(b.listen()) == 1)
+        await until(lambda: len(b.listen()) >= 1)
     finally:
         a.socket.close()
 
@@ -250,7 +250,7 @@ async def test_a_call_that_arrives_without_an_offer_is_made_one_and_answers_in_i
         engine.answer("c/a")
     assert engine.apply_answer("c/a", a.answer()).codec == "PCMA"
     b.say(ALAW)
-    await until(lambda: len(a.listen()) == 1)
+    await until(lambda: len(a.listen()) >= 1)
 
 
 async def test_trunk_case_15_a_leg_that_the_packet_path_refuses_gives_its_ports_back(
@@ -296,7 +296,7 @@ async def test_trunk_case_11_digits_are_reported_once_and_relayed(bench: Bench) 
     bench.engine.bridge("c/a", "c/b")
     for payload in event_payloads("#", 60):
         a.say(payload, 101, timestamp=1600)
-    await until(lambda: len(b.listen()) == 5)
+    await until(lambda: len(b.listen()) >= 5)
     assert len({packet.timestamp for packet in b.heard}) == 1
     await until(lambda: any(isinstance(event, DigitPressed) for event in bench.events))
     assert [event for event in bench.events if isinstance(event, DigitPressed)] == [DigitPressed("c/a", "#", 60)]
@@ -316,7 +316,7 @@ async def test_trunk_case_14_nat_is_latched_once_and_armed_again_by_new_sdp(benc
         for number in range(3):
             real.sendto(RtpPacket(8, number, 160 * number, 1, b"R" * 160).render(), a.peer)
             thief.sendto(RtpPacket(8, 99, 160, 2, b"T" * 160).render(), a.peer)
-        await until(lambda: len(b.listen()) == 3)
+        await until(lambda: len(b.listen()) >= 3)
         b.say(ALAW)
         await until(lambda: _received(real))
         thief.sendto(RtpPacket(8, 100, 160, 2, b"T" * 160).render(), a.peer)
@@ -366,7 +366,7 @@ async def test_trunk_case_07_hold_by_reinvite(bench: Bench) -> None:
     a, b = bench.phone("c/a"), bench.phone("c/b")
     bench.engine.bridge("c/a", "c/b")
     b.say(ALAW)
-    await until(lambda: len(a.listen()) == 1)
+    await until(lambda: len(a.listen()) >= 1)
     assert b"a=recvonly" in bench.engine.answer_offer("c/a", a.answer() + b"a=sendonly\r\n")
     b.say(ALAW)
     await until(lambda: bench.engine.statistics("c/a").dropped["held"] == 1)
@@ -374,7 +374,7 @@ async def test_trunk_case_07_hold_by_reinvite(bench: Bench) -> None:
         bench.engine.answer_offer("c/a", b"v=0\r\nm=image 9 udptl t38\r\n")
     assert b"a=sendrecv" in bench.engine.answer_offer("c/a", a.answer())
     b.say(ALAW)
-    await until(lambda: len(a.listen()) == 2)
+    await until(lambda: len(a.listen()) >= 2)
 
 
 async def test_recording_copies_both_directions_until_it_is_stopped(bench: Bench) -> None:
@@ -390,7 +390,7 @@ async def test_recording_copies_both_directions_until_it_is_stopped(bench: Bench
     bench.engine.stop_recording("call")
     bench.engine.stop_recording("call")
     a.say(b"A" * 160)
-    await until(lambda: len(b.listen()) == 2)
+    await until(lambda: len(b.listen()) >= 2)
     await until(lambda: bench.recordings.finished == [("call", 2)])
     assert len(bench.recordings.packets) == 2
 
@@ -413,7 +413,7 @@ async def test_statistics_of_a_leg(bench: Bench) -> None:
             a.sequence += 1
         a.say(ALAW)
         await asyncio.sleep(0.01)
-    await until(lambda: len(b.listen()) == 10)
+    await until(lambda: len(b.listen()) >= 10)
     of_a, of_b = bench.engine.statistics("c/a"), bench.engine.statistics("c/b")
     assert (of_a.packets_received, of_a.packets_lost, of_a.codec) == (10, 1, "PCMA")
     assert of_a.mos is not None

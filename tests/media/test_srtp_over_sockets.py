@@ -126,7 +126,7 @@ async def test_one_leg_with_srtp_and_one_without(
     a.socket.sendto(RtpPacket(8, 1, 1, 4711, b"in clear" * 20).render(), a.peer)
     for _ in range(5):
         a.say()
-    await until(lambda: len(b.listen()) == 5)
+    await until(lambda: len(b.listen()) >= 5)
     assert {packet.payload for packet in b.heard} == {SPEECH}
     for _ in range(5):
         b.say(SPEECH[::-1])
