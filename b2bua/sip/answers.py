@@ -63,8 +63,10 @@ def _setup_answered(station: Station, transaction: ClientTransaction, response: 
 
 
 def _setup_failed(station: Station, transaction: ClientTransaction, cause: FailureCause, now: float) -> None:
-    if transaction.errand.usage is not None:
-        take(station, transaction.errand.usage, SETUP_FAILED, cause, now)
+    usage = transaction.errand.usage
+    if usage is None or usage.setup is None or usage.setup.transaction is not transaction:
+        return  # of an INVITE that another has followed, with credentials
+    take(station, usage, SETUP_FAILED, cause, now)
 
 
 def _cancel_answered(station: Station, transaction: ClientTransaction, response: Response, now: float) -> None:

@@ -156,6 +156,13 @@ def abandon(station: Station, usage: Usage, _item: object, _now: float) -> None:
     tell_no_response(station, usage, NoResponse(usage.number, "no_answer"))
 
 
+def abandon_undelivered(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """The network did not deliver it, or a connection broke: that is told, and the INVITE is not sent again. An earlier
+    copy of it may have arrived all the same, so what still comes is cancelled or ended (17.1.1.2 would forget it)."""
+    tell_no_response(station, usage, NoResponse(usage.number, "transport"))
+    stop_retransmitting(station, usage, None, now)
+
+
 def stop_retransmitting(station: Station, usage: Usage, _item: object, now: float) -> None:
     """Let an INVITE that nothing came back to be silent. Its user has gone on to another peer, and this one, should it
     be there again, is not to ring a phone that rings already; or it is so late that a phone which rings for the first

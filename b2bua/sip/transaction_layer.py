@@ -1,5 +1,6 @@
 """The table of transactions: which one a message belongs to (RFC 3261 17.1.3, 17.2.3), and what it sends."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,7 @@ ToUser = PassUp | Failed | None
 """What a step leaves for the transaction's user."""
 
 _NO_SENT_BY: Final = ""
+_REQUEST_HEAD: Final = re.compile(rb"([A-Z]{1,32}) [^\r\n]*\r\nVia: [^\r\n]*?;branch=([^\s;,]{1,128})[\r;,]")
 
 
 def client_key(branch: str, method: str) -> Key:
@@ -161,6 +163,14 @@ class TransactionLayer:
     def receive_response(self, transaction: ClientTransaction, response: Response, now: float) -> ToUser:
         """Let a response reach its transaction."""
         return self._step(transaction, RECEIVED_BY_CLASS[response.status // 100], response, now)
+
+    def client_quoted(self, content: bytes) -> ClientTransaction | None:
+        """The client transaction whose request `content` is, or begins: it must go as far as the branch of its Via."""
+        found = _REQUEST_HEAD.match(content)
+        if found is None:
+            return None
+        method, branch = found[1].decode("ascii", "replace"), found[2].decode("ascii", "replace")
+        return self._clients.get(client_key(branch, method))
 
     def clients_to(self, destination: TransportAddress) -> tuple[ClientTransaction, ...]:
         """The client transactions whose requests go to that address."""

@@ -11,6 +11,7 @@ from b2bua.sip.in_dialog import close_early, end_quietly, lose_gone, lose_silent
 from b2bua.sip.incoming_calls import bye_before_answer, cancelled, refuse, unacknowledged, unattended
 from b2bua.sip.outgoing_calls import (
     abandon,
+    abandon_undelivered,
     acknowledge_again,
     acknowledge_unwanted,
     answer,
@@ -55,6 +56,7 @@ GOT_ANSWER: Final = "got 2xx"
 GOT_FAILURE: Final = "got 3xx-6xx"
 CHALLENGED: Final = "challenged"
 SETUP_FAILED: Final = "setup failed"
+UNDELIVERED: Final = "undelivered"
 CANCEL_ANSWERED: Final = "cancel answered"
 HANG_UP: Final = "hang up"
 GOT_BYE: Final = "got BYE"
@@ -76,12 +78,14 @@ USAGE: Final[Table] = {
     (CALLING, CHALLENGED): (call_again, CALLING),
     (CALLING, SETUP_FAILED): (report_no_response, OVER),
     (CALLING, NO_ANSWER): (abandon, ABANDONED),
+    (CALLING, UNDELIVERED): (abandon_undelivered, ABANDONED),
     (CALLING, HANG_UP): (nothing, HELD),
     (HELD, GOT_PROVISIONAL): (cancel_as_heard, CANCELLING),
     (HELD, GOT_ANSWER): (end_unwanted, ENDING),
     (HELD, GOT_FAILURE): (reject, OVER),
     (HELD, SETUP_FAILED): (report_no_response, OVER),
     (HELD, NO_ANSWER): (abandon, ABANDONED),
+    (HELD, UNDELIVERED): (abandon_undelivered, ABANDONED),
     (ABANDONED, GOT_PROVISIONAL): (cancel_as_heard, CANCELLING),
     (ABANDONED, GOT_ANSWER): (end_unwanted, ENDING),
     (ABANDONED, GOT_FAILURE): (nothing, OVER),

@@ -36,7 +36,7 @@ from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 from b2bua.sip.uri import Uri
 from b2bua.sip.usage import NO_ACK, SETUP, STANDALONE, Answering, Errand, OutgoingSetup, Usage
-from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, enter, take
+from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, UNDELIVERED, enter, take
 from b2bua.tokens import Tokens
 
 __all__ = [
@@ -178,10 +178,34 @@ class UserAgent:
             self._station.counters["malformed, unanswered"] += 1
 
     def transport_failed(self, destination: TransportAddress, now: float) -> None:
-        """The network says that nothing reaches `destination`: what waits for its answer fails."""
+        """A connection to `destination` could not be opened, or broke: what waits for its answer fails."""
+        for transaction in self._station.layer.clients_to(destination):
+            self._fail(transaction, now)
+
+    def undelivered(self, content: bytes, destination: TransportAddress, now: float) -> None:
+        """The network says that a datagram to `destination` was not delivered; `content` is what it quotes of it.
+
+        18.4 has an ICMP error tell the transport's user of a failure. Anybody can send one: it counts for the request
+        whose branch it quotes, which only who has seen that knows, and says nothing of others. An INVITE that begins a
+        call is not sent again, which lets its user go on at once; what still comes of it is cancelled or ended. A
+        request in a dialog is left to its timers: it is sent again, the dialog may well stand, and nobody waits to try
+        another peer.
+        """
         station = self._station
-        for transaction in station.layer.clients_to(destination):
-            dispatch(station, transaction, station.layer.fail(transaction, now), now)
+        transaction = station.layer.client_quoted(content)
+        if transaction is None or transaction.destination != destination:
+            station.counters["network errors about nothing open"] += 1
+        elif transaction.errand.kind in (SETUP, STANDALONE):
+            self._fail(transaction, now)
+        else:
+            station.counters["network errors within dialogs"] += 1
+
+    def _fail(self, transaction: ClientTransaction, now: float) -> None:
+        usage = transaction.errand.usage
+        if usage is not None and usage.setup is not None and usage.setup.transaction is transaction:
+            take(self._station, usage, UNDELIVERED, None, now)
+        else:
+            dispatch(self._station, transaction, self._station.layer.fail(transaction, now), now)
 
     def handle_timers(self, now: float) -> None:
         """Let everything happen that is due at `now`."""

@@ -109,9 +109,15 @@ class SipEndpoint:
             self._pump()
 
     def transport_failed(self, destination: TransportAddress) -> None:
-        """The network reports that nothing reaches `destination`."""
+        """A connection to `destination` could not be opened, or broke."""
         self._counters["transport failures"] += 1
         self._user_agent.transport_failed(destination, self._scheduler.time())
+        self._pump()
+
+    def undelivered(self, content: bytes, destination: TransportAddress) -> None:
+        """The network reports that a datagram did not reach `destination`; `content` is what it quotes of it."""
+        self._counters["transport failures"] += 1
+        self._user_agent.undelivered(content, destination, self._scheduler.time())
         self._pump()
 
     # Verbs: those of the UserAgent, now.

@@ -26,6 +26,7 @@ _KNOWN_ADDRESSES: Final = 4_096
 _IP_RECVERR: Final = 11
 _IPV6_RECVERR: Final = 25
 _MSG_ERRQUEUE: Final = 0x2000
+_QUOTED_OCTETS: Final = 2_048  # RFC 1812 4.3.2.3: 576 in all of an IPv4 datagram; RFC 4443 2.4: 1280 of an IPv6 one
 _SO_SNDBUFFORCE: Final = 32
 _SO_RCVBUFFORCE: Final = 33
 _EXTENDED_ERROR: Final = struct.Struct("=IBBBBII")  # struct sock_extended_err of linux/errqueue.h
@@ -53,8 +54,8 @@ class Receiver(Protocol):
         """A datagram has come from `source` to the listener `local`."""
         ...
 
-    def transport_failed(self, destination: TransportAddress) -> None:
-        """What was sent to `destination` cannot reach it."""
+    def undelivered(self, content: bytes, destination: TransportAddress) -> None:
+        """A datagram did not reach `destination`; `content` is it, or what an ICMP error quotes of it."""
         ...
 
 
@@ -158,7 +159,7 @@ class UdpTransport:
                     continue
                 self._counters["send errors"] += 1
                 if error.errno not in (errno.ENOBUFS, errno.ENOMEM):
-                    self._loop.call_soon(self._report_failure, destination)
+                    self._loop.call_soon(self._report_failure, content, destination)
             return True
         return True
 
@@ -188,20 +189,21 @@ class UdpTransport:
         self._epoll.modify(self._socket.fileno(), select.EPOLLIN)
 
     def _drain_errors(self) -> bool:
-        """Read the error queue, where Linux says which destination an ICMP error was about; whether there was any."""
+        """Read the error queue, where Linux says which destination and datagram an ICMP error was about; whether there
+        was any."""
         for done in range(READ_BATCH):
             try:
-                _, ancillary, _, address = self._socket.recvmsg(0, 512, _MSG_ERRQUEUE)
+                quoted, ancillary, _, address = self._socket.recvmsg(_QUOTED_OCTETS, 512, _MSG_ERRQUEUE)
             except OSError:
                 return done > 0
             self._counters["network errors"] += 1
             if address and any(_is_unreachable(content) for _, _, content in ancillary):
-                self._loop.call_soon(self._report_failure, self._address(address))
+                self._loop.call_soon(self._report_failure, quoted, self._address(address))
         return True
 
-    def _report_failure(self, destination: TransportAddress) -> None:
+    def _report_failure(self, content: bytes, destination: TransportAddress) -> None:
         if not self._closed:
-            self._receiver.transport_failed(destination)
+            self._receiver.undelivered(content, destination)
 
     def _address(self, address: SocketAddress) -> TransportAddress:
         known = self._known.get(address)

@@ -219,7 +219,7 @@ def test_a_transport_failure_before_any_response_is_told_at_once() -> None:
     bench.user_agent.transport_failed(TransportAddress("udp", "198.51.100.1", 5060), bench.now)
     assert bench.events() == []
     bench.user_agent.transport_failed(PEER, bench.now)
-    assert bench.events() == [NoResponse(usage, "transport"), UsageEnded(usage)]
+    assert bench.events() == [NoResponse(usage, "transport")]
     bench.user_agent.hang_up(other, bench.now)
     assert requests(bench.take_sent()) == ["CANCEL"]
 

@@ -17,6 +17,7 @@ INPUTS = (
     u.GOT_FAILURE,
     u.CHALLENGED,
     u.SETUP_FAILED,
+    u.UNDELIVERED,
     u.CANCEL_ANSWERED,
     u.HANG_UP,
     u.GOT_BYE,

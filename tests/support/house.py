@@ -297,9 +297,9 @@ class House:
     def _committed(self) -> None:
         self.commits += 1
 
-    def _unreachable(self, source: TransportAddress, destination: TransportAddress) -> None:
+    def _unreachable(self, content: bytes, source: TransportAddress, destination: TransportAddress) -> None:
         if source == OURS:
-            self.endpoint.transport_failed(destination)
+            self.endpoint.undelivered(content, destination)
 
     # Time
 

@@ -52,7 +52,8 @@ class LossyNetwork:
     """Connects receivers by address.
 
     `pattern`: for each datagram in turn the copies delivered (0 loses it); after its end the conditions decide.
-    `unreachable`: called with (source, destination) when nobody has the destination's address, as ICMP would tell.
+    `unreachable`: called with (content, source, destination) when nobody has the destination's address, as ICMP would
+    tell.
     `gate`: asked first about each datagram, with (content, source, destination): False loses it.
     """
 
@@ -69,7 +70,7 @@ class LossyNetwork:
         self.conditions = conditions
         self.carried: list[Carried] = []
         self.lost = 0
-        self.unreachable: Callable[[TransportAddress, TransportAddress], object] | None = None
+        self.unreachable: Callable[[bytes, TransportAddress, TransportAddress], object] | None = None
         self.gate: Callable[[bytes, TransportAddress, TransportAddress], bool] | None = None
         self._chance = SeededTokens(seed)
         self._pattern: Iterator[int] = iter(pattern)
@@ -118,4 +119,4 @@ class LossyNetwork:
         if receive is not None:
             receive(content, source, destination)
         elif self.unreachable is not None:
-            self.unreachable(source, destination)
+            self.unreachable(content, source, destination)

@@ -157,7 +157,14 @@ def test_a_transport_failure_reaches_the_call() -> None:
     fixture = Fixture()
     usage = fixture.endpoint.invite(plan_to())
     fixture.endpoint.transport_failed(PEER)
-    assert fixture.events == [NoResponse(usage, "transport"), UsageEnded(usage)]
+    assert fixture.events == [NoResponse(usage, "transport")]
+
+
+def test_a_datagram_that_was_not_delivered_reaches_its_call_alone() -> None:
+    fixture = Fixture()
+    usage, _ = fixture.endpoint.invite(plan_to()), fixture.endpoint.invite(plan_to())
+    fixture.endpoint.undelivered(fixture.probe.sent[0][0], PEER)
+    assert fixture.events == [NoResponse(usage, "transport")]
 
 
 def test_what_has_no_transport_is_counted() -> None:

@@ -21,6 +21,7 @@ class Probe:
     def __init__(self) -> None:
         self.received_: list[tuple[bytes, TransportAddress, TransportAddress]] = []
         self.failed: list[TransportAddress] = []
+        self.quoted: list[bytes] = []
         self.attached: list[UdpTransport] = []
         self.changed = asyncio.Event()
 
@@ -28,8 +29,9 @@ class Probe:
         self.received_.append((content, source, local))
         self.changed.set()
 
-    def transport_failed(self, destination: TransportAddress) -> None:
+    def undelivered(self, content: bytes, destination: TransportAddress) -> None:
         self.failed.append(destination)
+        self.quoted.append(content)
         self.changed.set()
 
     def attach(self, transport: UdpTransport) -> None:
@@ -86,6 +88,7 @@ async def test_an_icmp_error_names_its_destination_and_the_socket_goes_on(host: 
         transport.send(b"to nobody", dead)
         await probe.until(lambda: dead in probe.failed)
         assert set(probe.failed) == {dead}
+        assert set(probe.quoted) == {b"to nobody"}
         probe.received_.clear()
         peer.send(b"still there?", transport.local)
         transport.send(b"yes", peer.local)
@@ -173,7 +176,7 @@ async def test_a_refused_send_is_counted_and_told_unless_it_is_a_lack_of_memory(
     transport.send(b"x", somewhere)
     assert probe.failed == []
     await asyncio.sleep(0)
-    assert probe.failed == ([somewhere] if tells else [])
+    assert (probe.failed, probe.quoted) == (([somewhere], [b"x"]) if tells else ([], []))
     assert transport.counters()["send errors"] == 1
     transport.close()
 
