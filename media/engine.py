@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from media.bridge import BridgeRecorder, RecordedBridges
+from media.conversions import JoinedStreams
 from media.errors import UnknownLeg
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
-from media.packet_path.interface import PacketPath, StreamPlan, Timeouts
+from media.packet_path.interface import PacketPath, RemotePlan, StreamPlan, Timeouts
 from media.packet_path.protection import available_suites
 from media.packet_path.python_path import PythonPacketPath
 from media.player import Player
@@ -20,6 +21,7 @@ from media.ports import Ports
 from media.sdp.negotiate import OFF
 from media.statistics import LegStatistics, leg_statistics
 from media.tones import Tone
+from media.transcoding.transcoder import Transcoder
 
 _NOTHING: Final = LegStatistics()
 
@@ -77,10 +79,12 @@ class MediaEngine:
         path: PacketPath | None = None,
         soon: Callable[[Callable[[], None]], object] | None = None,
         prompts: Iterable[Tone] = (),
+        transcoder: Transcoder | None = None,
     ) -> None:
         """`clock`: monotonic seconds. `poster`: runs a callable on the loop's thread, from any thread
         (`loop.call_soon_threadsafe`). `on_event` is called there. `soon`: see `PythonPacketPath`.
-        `prompts` take the place of the tones that they are called like."""
+        `prompts` take the place of the tones that they are called like. `transcoder`: one that has no thread of its
+        own."""
         self._settings = settings
         self._advertised = settings.advertise or settings.address
         self._tokens = tokens
@@ -89,6 +93,8 @@ class MediaEngine:
         self._ports = self._ports_on(settings.address, clock)
         self._ports_ipv6 = self._ports_on(settings.address_ipv6, clock) if settings.address_ipv6 else None
         self._path: PacketPath = PythonPacketPath(clock, self._deliver, poster, soon=soon) if path is None else path
+        self._transcoder = Transcoder(clock, self._path.send_audio) if transcoder is None else transcoder
+        self._joined = JoinedStreams(self._path, self._transcoder, threaded=transcoder is None)
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player(prompts)
         self._suites = available_suites()
@@ -102,6 +108,7 @@ class MediaEngine:
     def close(self) -> None:
         """Stop the thread and close every leg's sockets; waits for the packets in hand. Harmless when closed."""
         self._legs.clear()
+        self._transcoder.close()
         self._path.close()
 
     def ports_left(self) -> int:
@@ -157,8 +164,8 @@ class MediaEngine:
         if early and found.settled and found.leg.negotiated is not None:
             return found.leg.negotiated
         following = found.leg.twin()
-        self._path.set_remote(found.stream, following.apply_answer(sdp))
-        found.leg = following
+        plan = following.apply_answer(sdp)
+        self._settle(found, following, plan)
         found.settled = found.settled or not early
         assert found.leg.negotiated is not None
         return found.leg.negotiated
@@ -169,10 +176,15 @@ class MediaEngine:
         found = self._find(leg)
         following = found.leg.twin()
         answer, plan = following.answer_offer(sdp)
-        self._path.set_remote(found.stream, plan)
-        found.leg = following
+        self._settle(found, following, plan)
         found.settled = True
         return answer
+
+    def _settle(self, found: _OpenLeg, following: MediaLeg, plan: RemotePlan) -> None:
+        self._path.set_remote(found.stream, plan)
+        found.leg = following
+        assert following.negotiated is not None
+        self._joined.settled(found.stream, following.negotiated)
 
     def answer(self, leg: str) -> bytes:
         """The last answer given on a leg once more, for a response that repeats it; ValueError when there is none."""
@@ -203,11 +215,16 @@ class MediaEngine:
 
     def relay_early(self, source: str, sink: str) -> None:
         """Let `sink` hear `source`, from its first packet on; until then the sink keeps its tone."""
-        self._path.relay(self._find(source).stream, self._find(sink).stream)
+        from_stream, to_stream = self._find(source).stream, self._find(sink).stream
+        self._joined.join(from_stream, to_stream)
+        self._path.relay(from_stream, to_stream)
 
     def bridge(self, a: str, b: str) -> None:
         """Join two legs both ways; their tones stop."""
-        self._path.bridge(self._find(a).stream, self._find(b).stream)
+        first, second = self._find(a).stream, self._find(b).stream
+        self._joined.join(first, second)
+        self._joined.join(second, first)
+        self._path.bridge(first, second)
 
     def record(self, a: str, b: str, call_id: str, path: str) -> None:
         """Record both legs from now, `a` on the left channel, into the relative `path`; nothing without a recorder."""
@@ -227,6 +244,7 @@ class MediaEngine:
         found = self._legs.pop(leg, None)
         if found is None:
             return _NOTHING
+        self._joined.closed(found.stream)
         port, ports = found.leg.port, found.ports
         figures = self._path.close_stream(found.stream, lambda: ports.release(port))
         return leg_statistics(figures, found.leg.codec)
@@ -238,6 +256,7 @@ class MediaEngine:
             "legs_opened": self._opened,
             "ports_left": self.ports_left(),
             **self._path.counters(),
+            **self._transcoder.counters(),
         }
 
     def _ports_on(self, address: str, clock: Callable[[], float]) -> Ports:

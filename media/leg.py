@@ -1,12 +1,14 @@
 """One media leg as the control plane sees it: its profile, its offer/answer state, what follows for the packet path."""
 
 import ipaddress
+from collections.abc import Set as AbstractSet
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from media.codecs.table import BY_NAME, COMFORT_NOISE, TELEPHONE_EVENT
+from media.codecs.opus import NO_WISHES, OpusWishes
+from media.codecs.table import BY_NAME, CLOCK_RATE_HZ, COMFORT_NOISE, OPUS, TELEPHONE_EVENT, TELEPHONE_EVENT_48000
 from media.errors import UnusableSdp
 from media.leg_keys import LegKeys
 from media.packet_path.interface import Address, Keying, RemotePlan
@@ -30,17 +32,18 @@ from media.sdp.negotiate import (
 from media.sdp.session import Media, Origin, parse_description, render_description
 
 DYNAMIC_PAYLOAD_TYPES: Final = range(96, 128)
-PTIMES_MS: Final = (10, 20, 30, 40)
+PTIMES_MS: Final = (10, 20, 30, 40, 50, 60)
 
 _VERSION_START: Final = 1
 _DTMF: Final = "telephone-event"
+_OPUS_DTMF: Final = "telephone-event/48000"
 _CACHED_TABLES: Final = 256  # of payload types: they follow from the profiles and from what peers always say
 
 
 @dataclass(frozen=True, slots=True)
 class LegProfile:
-    """How a trunk wants its media: codecs in order of preference, packet time (10, 20, 30 or 40 ms: what we ask for,
-    and send to who asks for nothing else), payload type of telephone-event.
+    """How a trunk wants its media: codecs in order of preference, packet time (10 to 60 ms in steps of 10: what we
+    ask for, and send to who asks for nothing else), payload type of telephone-event.
 
     `nat`: its SDP address may not be where its RTP comes from, so the first is latched. `media_networks`: addresses or
     networks its RTP may come from besides the SDP's address. `srtp`: "off", "optional" or "required". `ipv6`: its peer
@@ -75,7 +78,8 @@ class LegProfile:
 @dataclass(frozen=True, slots=True)
 class Negotiated:
     """What an SDP answer settled, from our side. `remote` None: the far end is on hold without an address. `ptime_ms`:
-    how much audio we send it in a packet."""
+    how much audio we send it in a packet. `wishes`: what it asks of who sends it Opus. `codecs`: all that
+    it may send."""
 
     codec: str
     payload_type: int
@@ -83,6 +87,8 @@ class Negotiated:
     remote: Address | None
     direction: str
     ptime_ms: int
+    wishes: OpusWishes = NO_WISHES
+    codecs: tuple[str, ...] = ()
 
 
 class MediaLeg:
@@ -164,6 +170,8 @@ class MediaLeg:
         self._numbers = {entry.codec: entry.payload_type for entry in local.formats}
         if local.dtmf_payload_type is not None:
             self._numbers[_DTMF] = local.dtmf_payload_type
+        if local.opus_dtmf_payload_type is not None:
+            self._numbers[_OPUS_DTMF] = local.opus_dtmf_payload_type
         plan = self._settle(sdp, remote, local, local.formats[0].codec, answering)
         self._answer = self._render(answer_sections(description, position, local))
         return self._answer, plan
@@ -182,9 +190,22 @@ class MediaLeg:
         dtmf = self._numbers.get(_DTMF, profile.dtmf_payload_type)
         taken = {entry.payload_type for entry in formats}
         if dtmf in taken:
-            dtmf = next(number for number in DYNAMIC_PAYLOAD_TYPES if number not in taken)
+            dtmf = _free(taken)
+        opus_dtmf = None
+        if any(BY_NAME[entry.codec].number == OPUS for entry in formats):
+            opus_dtmf = self._numbers.get(_OPUS_DTMF)
+            if opus_dtmf is None or opus_dtmf in {*taken, dtmf}:
+                opus_dtmf = _free({*taken, dtmf})
         crypto = () if self._keys is None else self._keys.offered()
-        return Local(self.port, formats, dtmf, profile.ptime_ms, protocol=self._protocol, crypto=crypto)
+        return Local(
+            self.port,
+            formats,
+            dtmf,
+            profile.ptime_ms,
+            protocol=self._protocol,
+            crypto=crypto,
+            opus_dtmf_payload_type=opus_dtmf,
+        )
 
     def _check_family(self, remote: Remote) -> None:
         if remote.address is not None and (":" in remote.address) != (":" in self._address):
@@ -196,9 +217,18 @@ class MediaLeg:
         payload_type = next(entry.payload_type for entry in remote.formats if entry.codec == codec)
         target = None if remote.address is None else (remote.address, remote.port)
         control = None if remote.control_address is None else (remote.control_address, remote.control_port)
+        dtmf, dtmf_clock_rate_hz = remote.dtmf_beside(codec)
         self.negotiated = Negotiated(
-            codec, payload_type, remote.dtmf_payload_type, target, remote.direction, remote.ptime_ms
+            codec,
+            payload_type,
+            dtmf,
+            target,
+            remote.direction,
+            remote.ptime_ms,
+            remote.wishes,
+            tuple(entry.codec for entry in remote.formats),
         )
+        narrow = BY_NAME[codec].clock_rate_hz == CLOCK_RATE_HZ
         if self._keys is not None:
             self._keys.settled(ours)
         keying = None
@@ -209,10 +239,11 @@ class MediaLeg:
             control=control,
             codec=BY_NAME[codec].number,
             payload_type=payload_type,
-            dtmf_payload_type=remote.dtmf_payload_type,
+            dtmf_payload_type=dtmf,
             receives=_receives(
                 local.formats + remote.formats,
                 (local.dtmf_payload_type, remote.dtmf_payload_type),
+                (local.opus_dtmf_payload_type, remote.opus_dtmf_payload_type),
                 local.noise_payload_type,
             ),
             may_send=remote.may_send,
@@ -221,8 +252,9 @@ class MediaLeg:
             may_receive=remote.may_receive,
             keying=keying,
             # It is never offered, so an answer cannot bring it in.
-            noise_payload_type=None if local.noise_payload_type is None else remote.noise_payload_type,
+            noise_payload_type=None if local.noise_payload_type is None or not narrow else remote.noise_payload_type,
             ptime_ms=remote.ptime_ms,
+            dtmf_clock_rate_hz=dtmf_clock_rate_hz,
         )
 
     def _render(self, sections: tuple[Media, ...]) -> bytes:
@@ -234,18 +266,28 @@ class MediaLeg:
         return render_description(origin, self._address, sections)
 
 
+def _free(taken: AbstractSet[int | None]) -> int:
+    """The first dynamic payload type that is not taken."""
+    return next(number for number in DYNAMIC_PAYLOAD_TYPES if number not in taken)
+
+
 @lru_cache(maxsize=_CACHED_TABLES)
 def _receives(
-    formats: tuple[Format, ...], dtmf_payload_types: tuple[int | None, ...], noise_payload_type: int | None
+    formats: tuple[Format, ...],
+    dtmf_payload_types: tuple[int | None, ...],
+    opus_dtmf_payload_types: tuple[int | None, ...],
+    noise_payload_type: int | None,
 ) -> tuple[tuple[int, int], ...]:
     """Payload types we take: those of our own description, and where they are free the far end's own numbers, which
     some send under although they should not. Ours stand first."""
     taken: dict[int, int] = {}
     for entry in formats:
         taken.setdefault(entry.payload_type, BY_NAME[entry.codec].number)
-    for payload_type in dtmf_payload_types:
-        if payload_type is not None:
-            taken.setdefault(payload_type, TELEPHONE_EVENT)
+    events = ((opus_dtmf_payload_types, TELEPHONE_EVENT_48000), (dtmf_payload_types, TELEPHONE_EVENT))
+    for payload_types, event in events:
+        for payload_type in payload_types:
+            if payload_type is not None:
+                taken.setdefault(payload_type, event)
     if noise_payload_type is not None:
         taken.setdefault(noise_payload_type, COMFORT_NOISE)
     return tuple(taken.items())

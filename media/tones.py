@@ -4,19 +4,26 @@ Frequencies and cadences are India's in ITU-T E.180 Supplement 2; level about -1
 """
 
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from media.codecs.g711 import linear_to_alaw, linear_to_ulaw
-from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, CODECS, PCMA, PCMU
+from media.codecs.g722 import G722Encoder
+from media.codecs.linear import SAMPLE_BYTES
+from media.codecs.opus import NO_WISHES, OpusEncoder
+from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, G722, OPUS, PCMA, PCMU
 
 # 0 dBm0 is 3.14 dB under a full-scale sine in A-law, so -10 dBm0 peaks at 32767 * 10 ** (-13.14 / 20).
 _PEAK: Final = 7218
+_CACHED: Final = 32
 # Edges this long keep the switching of a tone from clicking.
 _RAMP_SAMPLES: Final = 40
 # Whole packets of every length from 10 to 60 ms.
 _SILENCE_SAMPLES: Final = 4800
+_LEAD_IN_BYTES: Final = 3200  # 200 ms
 # 20 ms: a packet of a tone in codecs whose octets are no samples.
 PACKET_SAMPLES: Final = 160
 
@@ -67,7 +74,7 @@ class Tone:
         missing = samples - len(frame)
         if not missing:
             return frame
-        return frame + (encoded[:missing] if self.endless else bytes([BY_NUMBER[codec].silence or 0]) * missing)
+        return frame + (encoded[:missing] if self.endless else bytes([BY_NUMBER[codec].silence]) * missing)
 
     def _packet(self, packets: tuple[bytes, ...], position: int) -> bytes:
         index = position // PACKET_SAMPLES
@@ -110,15 +117,31 @@ def _samples(cadence: Cadence) -> list[int]:
 
 def encode(name: str, samples: Sequence[int], *, endless: bool) -> Tone:
     """Samples of -32768..32767 at 8 kHz, encoded for every codec."""
-    return Tone(name, {PCMA: linear_to_alaw(samples), PCMU: linear_to_ulaw(samples)}, endless)
+    linear = array("h", samples).tobytes()
+    encoded = {PCMA: linear_to_alaw(samples), PCMU: linear_to_ulaw(samples), G722: _in_g722(linear, endless=endless)}
+    return Tone(name, encoded, endless, {OPUS: _in_opus(linear)})
 
 
+def _in_g722(linear: bytes, *, endless: bool) -> bytes:
+    """An octet for each sample; the encoder comes to the first as it leaves the last, or comes out of silence."""
+    encoder = G722Encoder(CLOCK_RATE_HZ)
+    encoder.encode(linear[-_LEAD_IN_BYTES:] if endless else bytes(_LEAD_IN_BYTES))
+    return encoder.encode(linear)
+
+
+def _in_opus(linear: bytes) -> tuple[bytes, ...]:
+    size = PACKET_SAMPLES * SAMPLE_BYTES
+    encoder = OpusEncoder(CLOCK_RATE_HZ, NO_WISHES)
+    return tuple(encoder.encode(linear[at : at + size].ljust(size, b"\0")) for at in range(0, len(linear), size))
+
+
+@lru_cache(maxsize=_CACHED)
 def prepare(cadence: Cadence) -> Tone:
     """A cadence, encoded for every codec."""
     return encode(cadence.name, _samples(cadence), endless=cadence.length_ms is None)
 
 
+@lru_cache(maxsize=1)
 def silence() -> Tone:
     """An endless tone that nobody hears: what a leg gets when its source has gone quiet."""
-    encoded = {c.number: bytes([c.silence]) * _SILENCE_SAMPLES for c in CODECS if c.silence is not None}
-    return Tone("silence", encoded, endless=True)
+    return encode("silence", [0] * _SILENCE_SAMPLES, endless=True)

@@ -7,8 +7,6 @@ from typing import Final
 from G722 import G722
 
 BITRATE: Final = 64_000
-# What an encoder says that hears nothing.
-SILENCE: Final = 0xFA
 
 
 class G722Encoder:

@@ -10,6 +10,8 @@ OPUS_CLOCK_RATE_HZ: Final = 48_000
 PCMU: Final = 0
 PCMA: Final = 8
 G722: Final = 9
+# What a G.722 encoder says that hears nothing.
+G722_SILENCE: Final = 0xFA
 # RFC 3389; no audio codec, but a packet with a level and a spectrum in place of silence.
 COMFORT_NOISE: Final = 13
 # From here on no RFC 3551 numbers: what formats are called inside the packet path whose payload types are negotiated.
@@ -23,23 +25,29 @@ class Codec:
     """An audio codec of one channel; `number` is its static payload type and its name in the packet path.
 
     `clock_rate_hz` is that of its RTP timestamps, whatever its audio has: 8000 for G.722 (RFC 3551 section 4.5.2),
-    48000 for Opus (RFC 7587 section 4.1). `silence`: the code of a silent sample where each octet is one, so that audio
-    can be cut and filled up anywhere; None for other codecs. `octets_are_ticks`: each octet is one tick of the RTP
-    clock.
+    48000 for Opus (RFC 7587 section 4.1). `silence`: what an octet of silence is, 0 for Opus, which has none. `cuts`:
+    each octet is a sample, so that audio can be cut and filled up anywhere. `octets_are_ticks`: each octet is one tick
+    of the RTP clock.
     """
 
     name: str
     number: int
-    silence: int | None
+    silence: int
     clock_rate_hz: int = CLOCK_RATE_HZ
+    cuts: bool = False
     octets_are_ticks: bool = True
+
+    @property
+    def encoding(self) -> str:
+        """What a=rtpmap says of it. Opus is always called two channels (RFC 7587 section 7)."""
+        return f"{self.name}/{self.clock_rate_hz}" + ("/2" if self.number == OPUS else "")
 
 
 CODECS: Final = (
-    Codec("PCMA", PCMA, ALAW_SILENCE),
-    Codec("PCMU", PCMU, ULAW_SILENCE),
-    Codec("G722", G722, None),
-    Codec("opus", OPUS, None, OPUS_CLOCK_RATE_HZ, octets_are_ticks=False),
+    Codec("PCMA", PCMA, ALAW_SILENCE, cuts=True),
+    Codec("PCMU", PCMU, ULAW_SILENCE, cuts=True),
+    Codec("G722", G722, G722_SILENCE),
+    Codec("opus", OPUS, 0, OPUS_CLOCK_RATE_HZ, octets_are_ticks=False),
 )
 BY_NAME: Final = {codec.name: codec for codec in CODECS}
 BY_NUMBER: Final = {codec.number: codec for codec in CODECS}

@@ -319,9 +319,7 @@ class Relay:
         one has the right length: it is to be relayed as it is."""
         repacketiser = out.repacketiser
         if repacketiser is None:
-            repacketiser = out.repacketiser = Repacketiser(
-                inbound, out.frame_samples, BY_NUMBER[out.codec].silence or 0
-            )
+            repacketiser = out.repacketiser = Repacketiser(inbound, out.frame_samples, BY_NUMBER[out.codec].silence)
         out_timestamp = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
         if out.source is not repacketiser:
             repacketiser.clear(inbound)

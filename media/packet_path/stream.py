@@ -223,7 +223,7 @@ class Outbound:
         codec = BY_NUMBER.get(plan.codec)
         self.codec, self.payload_type = plan.codec, plan.payload_type
         self.clock_rate_hz = plan.clock_rate_hz
-        self.cuts = codec is not None and codec.silence is not None
+        self.cuts = codec is not None and codec.cuts
         self.dtmf_payload_type = plan.dtmf_payload_type
         self.dtmf_clock_rate_hz = plan.dtmf_clock_rate_hz
         self.noise_payload_type = plan.noise_payload_type

@@ -21,6 +21,7 @@ import math
 import sys
 import wave
 from array import array
+from functools import lru_cache
 from importlib import resources
 from typing import Final
 
@@ -40,6 +41,7 @@ _HOLD_S: Final = 5.0
 _NOTE_PEAK: Final = 4000
 _RISE_S: Final = 0.01
 _DECAY_S: Final = 0.15
+_CACHED: Final = 16
 
 
 def bundled_samples(name: str) -> Samples:
@@ -56,6 +58,7 @@ def bundled_samples(name: str) -> Samples:
     return samples
 
 
+@lru_cache(maxsize=_CACHED)
 def load(name: str) -> Tone:
     """A prompt, encoded for every codec; errors as `bundled_samples`."""
     return encode(name, bundled_samples(name), endless=False)

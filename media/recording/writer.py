@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from media.recording.sealed_wav import SealedWavWriter
 from media.recording.tap import LiveTap
 from media.recording.timeline import CHANNELS, FRAME_BYTES, Timeline
 from media.recording.wav import WavWriter
+from media.transcoding.recorded import RecordedAudio
 
 WRITE_INTERVAL_S: Final = 1.0
 GAP_FRAME: Final = 160  # samples of a channel in 20 ms
@@ -34,6 +35,7 @@ class LiveRecording:
     timeline: Timeline
     wav: WavWriter | SealedWavWriter
     write_at: float
+    audio: RecordedAudio = field(default_factory=RecordedAudio)
     sealed_key: str | None = None
     written: bool = False
     refused: OSError | None = None
@@ -168,7 +170,7 @@ class RecordingWriter:
     def _place_queued(self, live: LiveRecording) -> None:
         put = live.timeline.put
         for packet in live.tap.take():
-            put(*packet)
+            put(*live.audio.as_g711(packet))
 
     def _drop(self, live: LiveRecording, error: OSError) -> None:
         self._remove_files(live)

@@ -1,10 +1,13 @@
-"""Offer and answer (RFC 3264) for one audio stream of G.711 and telephone-event: pure functions over descriptions."""
+"""Offer and answer (RFC 3264) for one audio stream and its telephone-events: pure functions over descriptions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from media.codecs.table import BY_NAME, BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE
+from media.codecs.opus import NO_WISHES, OpusWishes
+from media.codecs.table import BY_NAME, BY_NUMBER, CLOCK_RATE_HZ, CODECS, COMFORT_NOISE, OPUS, OPUS_CLOCK_RATE_HZ
 from media.errors import UnusableSdp
 from media.rtp.srtp import Suite
 from media.sdp.crypto import CryptoLine, accepted_line, crypto_attributes, has_crypto, usable_lines
@@ -27,8 +30,21 @@ PTIME_MS_MAX: Final = 60
 PTIME_STEP_MS: Final = 10
 
 _PTIME_READ_MS_MAX: Final = 1000
+_BITRATE_READ_MAX: Final = 510_000  # RFC 7587 section 6.1
 _COMFORT_NOISE: Final = "CN"
+_EVENTS: Final = "telephone-event"
+_OPUS: Final = BY_NUMBER[OPUS].name
+# The payload type that our offers give Opus, from the dynamic ones.
+OPUS_PAYLOAD_TYPE: Final = 107
+# In-band FEC is made use of; nothing else is asked for (RFC 7587 section 6.1).
+_OPUS_PARAMETERS: Final = "useinbandfec=1"
 _STATIC_NAMES: Final = {COMFORT_NOISE: _COMFORT_NOISE, **{number: codec.name for number, codec in BY_NUMBER.items()}}
+# What a=rtpmap may call a format, in upper case, and what it is called here.
+_ENCODINGS: Final = {
+    f"{_COMFORT_NOISE}/{CLOCK_RATE_HZ}": _COMFORT_NOISE,
+    **{f"{_EVENTS.upper()}/{rate_hz}": f"{_EVENTS}/{rate_hz}" for rate_hz in (CLOCK_RATE_HZ, OPUS_CLOCK_RATE_HZ)},
+    **{f"{codec.name.upper()}/{codec.clock_rate_hz}": codec.name for codec in CODECS},
+}
 
 # What a trunk's profile says of SRTP.
 OFF: Final = "off"
@@ -61,7 +77,8 @@ class Remote:
     `formats` are those of its codecs that we may use, in its order. `address` None: it put itself on hold with an
     unspecified address. `direction` is seen from our side: sendonly means that only we send. `ptime_ms`: how much audio
     it wants in a packet. `crypto`: the line that has the key it sends with; None for plain RTP. `noise_payload_type`:
-    what it calls comfort noise (RFC 3389).
+    what it calls comfort noise (RFC 3389). `dtmf_payload_type` is telephone-event at 8000 Hz, `opus_dtmf_payload_type`
+    that at 48000 Hz, which belongs to Opus. `wishes`: what it asks of who sends it Opus.
     """
 
     address: str | None
@@ -75,6 +92,15 @@ class Remote:
     protocol: str = AVP
     crypto: CryptoLine | None = None
     noise_payload_type: int | None = None
+    opus_dtmf_payload_type: int | None = None
+    wishes: OpusWishes = NO_WISHES
+
+    def dtmf_beside(self, codec: str) -> tuple[int | None, int]:
+        """The payload type of its telephone-events beside a codec, and what their durations count: the codec's clock
+        (RFC 4733 section 2.1); 8000 Hz from who has Opus and no events for it."""
+        if codec == _OPUS and self.opus_dtmf_payload_type is not None:
+            return self.opus_dtmf_payload_type, OPUS_CLOCK_RATE_HZ
+        return self.dtmf_payload_type, CLOCK_RATE_HZ
 
     @property
     def may_send(self) -> bool:
@@ -107,35 +133,40 @@ class Local:
     protocol: str = AVP
     crypto: tuple[CryptoLine, ...] = ()
     noise_payload_type: int | None = None
+    opus_dtmf_payload_type: int | None = None
 
 
 @lru_cache(maxsize=_CACHED)
 def offered_formats(codecs: tuple[str, ...], prefer: str | None) -> tuple[Format, ...]:
     """The formats of an offer: the profile's order with `prefer` moved to the front when the profile has it."""
     ordered = sorted(codecs, key=lambda name: name != prefer)
-    return tuple(Format(name, BY_NAME[name].number) for name in ordered)
+    return tuple(Format(name, OPUS_PAYLOAD_TYPE if name == _OPUS else BY_NAME[name].number) for name in ordered)
 
 
 def audio_section(local: Local) -> Media:
     """Our m=audio section, in an offer or an answer."""
-    listed, described = _described(local.formats, local.dtmf_payload_type, local.noise_payload_type, local.ptime_ms)
+    events = ((local.opus_dtmf_payload_type, OPUS_CLOCK_RATE_HZ), (local.dtmf_payload_type, CLOCK_RATE_HZ))
+    listed, described = _described(local.formats, events, local.noise_payload_type, local.ptime_ms)
     attributes = (*described, *crypto_attributes(local.crypto), (local.direction, None))
     return Media("audio", local.port, local.protocol, listed, attributes=attributes)
 
 
 @lru_cache(maxsize=_CACHED)
 def _described(
-    formats: tuple[Format, ...], dtmf: int | None, noise: int | None, ptime_ms: int
+    formats: tuple[Format, ...], events: tuple[tuple[int | None, int], ...], noise: int | None, ptime_ms: int
 ) -> tuple[tuple[str, ...], Attributes]:
     """The formats of an m= line, and the attributes that say what they are."""
-    attributes: list[tuple[str, str | None]] = [
-        ("rtpmap", f"{entry.payload_type} {entry.codec}/{CLOCK_RATE_HZ}") for entry in formats
-    ]
+    attributes: list[tuple[str, str | None]] = []
+    for entry in formats:
+        attributes.append(("rtpmap", f"{entry.payload_type} {BY_NAME[entry.codec].encoding}"))
+        if entry.codec == _OPUS:
+            attributes.append(("fmtp", f"{entry.payload_type} {_OPUS_PARAMETERS}"))
     listed = [str(entry.payload_type) for entry in formats]
-    if dtmf is not None:
-        listed.append(str(dtmf))
-        attributes.append(("rtpmap", f"{dtmf} telephone-event/{CLOCK_RATE_HZ}"))
-        attributes.append(("fmtp", f"{dtmf} 0-15"))
+    for dtmf, rate_hz in events:
+        if dtmf is not None:
+            listed.append(str(dtmf))
+            attributes.append(("rtpmap", f"{dtmf} {_EVENTS}/{rate_hz}"))
+            attributes.append(("fmtp", f"{dtmf} 0-15"))
     if noise is not None:
         listed.append(str(noise))
         attributes.append(("rtpmap", f"{noise} {_COMFORT_NOISE}/{CLOCK_RATE_HZ}"))
@@ -236,6 +267,7 @@ def answer_local(remote: Remote, current: str | None, codecs: tuple[str, ...], p
         direction,
         remote.protocol,
         noise_payload_type=remote.noise_payload_type,
+        opus_dtmf_payload_type=remote.opus_dtmf_payload_type,
     )
 
 
@@ -266,9 +298,10 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
     rtpmaps = tuple([value for name, value in media.attributes if name == "rtpmap" and value is not None])
     words = (*rtpmaps, *media.formats)
     often = len(words) <= _WORDS_CACHED_MAX and max(map(len, words), default=0) <= _WORD_MAX
-    formats, dtmf, noise = (_known_formats_of if often else _formats_of)(media.formats, rtpmaps, codecs)
+    formats, others = (_known_formats_of if often else _formats_of)(media.formats, rtpmaps, codecs)
     if not formats:
         raise UnusableSdp("the SDP has no codec in common with ours (" + ", ".join(codecs) + ")")
+    has_opus = any(entry.codec == _OPUS for entry in formats)
     held = is_unspecified(address)
     control_address, control_port = _control(media, address)
     return Remote(
@@ -277,36 +310,51 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
         None if held else control_address,
         control_port,
         formats,
-        dtmf,
+        others.get(f"{_EVENTS}/{CLOCK_RATE_HZ}"),
         _REVERSED[description.direction_of(media)],
         _ptime(media, ptime_ms),
         media.protocol,
-        noise_payload_type=noise,
+        noise_payload_type=others.get(_COMFORT_NOISE),
+        opus_dtmf_payload_type=others.get(f"{_EVENTS}/{OPUS_CLOCK_RATE_HZ}") if has_opus else None,
+        wishes=_wishes(media, formats),
     )
+
+
+def _wishes(media: Media, formats: tuple[Format, ...]) -> OpusWishes:
+    """What a=fmtp says of its Opus, where it has that; what cannot be read says nothing."""
+    number = next((str(entry.payload_type) for entry in formats if entry.codec == _OPUS), None)
+    if number is None:
+        return NO_WISHES
+    texts = [value for name, value in media.attributes if name == "fmtp" and value is not None]
+    text = next((value for value in texts if value.partition(" ")[0] == number), "")
+    said = {}
+    for parameter in text.partition(" ")[2].split(";"):
+        name, _, value = parameter.partition("=")
+        said[name.strip().lower()] = value.strip()
+    bitrate = parse_number(said.get("maxaveragebitrate", ""), _BITRATE_READ_MAX)
+    return OpusWishes(said.get("useinbandfec") == "1", said.get("cbr") == "1", bitrate)
 
 
 def _formats_of(
     listed: tuple[str, ...], rtpmaps: tuple[str, ...], codecs: tuple[str, ...]
-) -> tuple[tuple[Format, ...], int | None, int | None]:
-    """Of the listed payload types those of `codecs`, in order, and those of telephone-event and comfort noise."""
+) -> tuple[tuple[Format, ...], Mapping[str, int]]:
+    """Of the listed payload types those of `codecs`, in order, and those of telephone-event and comfort noise by what
+    they are called here."""
     formats: dict[str, Format] = {}
-    dtmf: int | None = None
-    noise: int | None = None
+    others: dict[str, int] = {}
     for number, name in _payload_types(listed, rtpmaps).items():
-        if name in codecs and name not in formats:
+        if name not in BY_NAME:
+            others.setdefault(name, number)
+        elif name in codecs and name not in formats:
             formats[name] = Format(name, number)
-        elif name == "TELEPHONE-EVENT" and dtmf is None:
-            dtmf = number
-        elif name == _COMFORT_NOISE and noise is None:
-            noise = number
-    return tuple(formats.values()), dtmf, noise
+    return tuple(formats.values()), MappingProxyType(others)
 
 
 _known_formats_of = lru_cache(maxsize=_CACHED)(_formats_of)
 
 
 def _payload_types(formats: tuple[str, ...], rtpmaps: tuple[str, ...]) -> dict[int, str]:
-    """Payload type -> upper-case encoding name for the listed types, of 8000 Hz and one channel, in order."""
+    """Payload type -> what it is called here for the listed types that are known, in order."""
     mapped: dict[int, str | None] = {}
     for value in rtpmaps:
         number_text, _, encoding = value.partition(" ")
@@ -327,9 +375,9 @@ def _payload_types(formats: tuple[str, ...], rtpmaps: tuple[str, ...]) -> dict[i
 def _encoding_name(encoding: str) -> str | None:
     name, _, rest = encoding.strip().partition("/")
     clock_rate, _, channels = rest.partition("/")
-    if clock_rate.strip() != str(CLOCK_RATE_HZ) or channels.strip() not in ("", "1"):
-        return None
-    return name.strip().upper()
+    known = _ENCODINGS.get(f"{name.strip().upper()}/{clock_rate.strip()}")
+    most = "2" if known == _OPUS else "1"
+    return known if channels.strip() in ("", "1", most) else None
 
 
 def _control(media: Media, address: str) -> tuple[str, int]:

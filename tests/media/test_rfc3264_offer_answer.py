@@ -82,7 +82,7 @@ class TestOffer:
             {"dtmf_payload_type": 128},
             {"ptime_ms": 0},
             {"ptime_ms": 25},
-            {"ptime_ms": 60},
+            {"ptime_ms": 70},
         ],
     )
     def test_impossible_profiles_are_refused(self, profile: dict[str, object]) -> None:

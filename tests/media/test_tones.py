@@ -81,7 +81,7 @@ def test_frames_are_whole_and_the_level_is_10_dbm0_down(cadence: Cadence, sample
     for codec, encoded in tone.encoded.items():
         cut = [tone.frame(codec, at, samples) for at in range(0, 2 * tone.samples, samples)]
         assert {len(frame) for frame in cut} == {samples}
-        followed_by = encoded if tone.endless else bytes([BY_NUMBER[codec].silence or 0]) * tone.samples
+        followed_by = encoded if tone.endless else bytes([BY_NUMBER[codec].silence]) * tone.samples
         assert b"".join(cut)[: 2 * tone.samples] == encoded + followed_by
     assert tone.frame(COMFORT_NOISE, 0, samples) == b""
     assert tone.endless == (cadence is RINGBACK)

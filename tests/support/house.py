@@ -30,6 +30,7 @@ from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine, MediaSettings
 from media.recording.mp3 import Mp3Pool
 from media.recording.recovery import RecoveredRecording
+from media.transcoding.transcoder import Transcoder
 from storage.errors import StoreUnavailable
 from storage.records import CallRecord, Organisation, OutboxEvent, Tariff, Wallet, WebhookEndpoint, WebhookEvent
 from storage.store import Store
@@ -288,11 +289,15 @@ class House:
             recorder,
             lambda work: cast(None, self.clock.call_soon(work)),
             path,
+            transcoder=Transcoder(self.clock.monotonic, path.send_audio, self._convert_soon),
         )
         engine._ports = MemoryPorts(
             section.address, section.ports.first, section.ports.last, section.port_rest_s, self.clock.monotonic
         )
         return engine, recorder
+
+    def _convert_soon(self) -> None:
+        self.clock.call_soon(lambda: cast(None, self.media._transcoder.turn(self.clock.monotonic())))
 
     def _committed(self) -> None:
         self.commits += 1

@@ -77,7 +77,7 @@ class Persona:
     def sdp(self, *payload_types: int, direction: str = "sendrecv", version: int = 1, port: int | None = None) -> bytes:
         """A description of its own, with a word of its own in every field that a description has."""
         wanted = payload_types or (PCMA,)
-        names = {PCMA: "PCMA/8000", PCMU: "PCMU/8000"}
+        names = {PCMA: "PCMA/8000", PCMU: "PCMU/8000", 9: "G722/8000", 107: "opus/48000/2"}
         lines = [
             "v=0",
             f"o={self.word} 77700{self.media_port} {version} IN IP4 {self.media_host}",
@@ -306,12 +306,16 @@ class Phone:
         """Send no more."""
         self._speaking = None
 
-    def say_once(self, payload_type: int = PCMA, payload: bytes = SILENCE) -> None:
-        """One RTP packet, in every call."""
-        packet = RtpPacket(payload_type, self._sequence, self._timestamp, self.persona.ssrc, payload, False)
+    def say_packet(self, packet: RtpPacket) -> None:
+        """This RTP packet, in every call."""
         content = self.seal_rtp(packet.render())
         for far in self.remote_media():
             self._media_network.carry(content, self._rtp, far)
+
+    def say_once(self, payload_type: int = PCMA, payload: bytes = SILENCE) -> None:
+        """One RTP packet, in every call."""
+        packet = RtpPacket(payload_type, self._sequence, self._timestamp, self.persona.ssrc, payload, False)
+        self.say_packet(packet)
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + 160) & 0xFFFFFFFF
 

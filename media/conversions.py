@@ -1,0 +1,68 @@
+"""Which legs are joined, and which of their directions have to be converted from one codec into another."""
+
+from media.codecs.table import BY_NAME, needs_conversion
+from media.leg import Negotiated
+from media.packet_path.interface import PacketPath
+from media.transcoding.conversion import Target
+from media.transcoding.transcoder import Transcoder
+
+
+class JoinedStreams:
+    """Begins and ends conversions as streams are joined, negotiate and close. The transcoder's thread is started with
+    the first of them, so that a service of plain G.711 has none."""
+
+    def __init__(self, path: PacketPath, transcoder: Transcoder, *, threaded: bool = True) -> None:
+        """`threaded` False: somebody else calls the transcoder's turns."""
+        self._path = path
+        self._transcoder = transcoder
+        self._threaded = threaded
+        self._spoken: dict[int, Negotiated] = {}
+        self._sinks: dict[int, int] = {}
+        self._converted: dict[int, tuple[int, Target]] = {}
+
+    def settled(self, stream: int, negotiated: Negotiated) -> None:
+        """An SDP exchange has settled this for a stream."""
+        self._spoken[stream] = negotiated
+        for source in {stream, *(source for source, sink in self._sinks.items() if sink == stream)}:
+            self._look_at(source)
+
+    def join(self, source: int, sink: int) -> None:
+        """What the source sends goes to this sink from now on."""
+        self._sinks[source] = sink
+        self._look_at(source)
+
+    def closed(self, stream: int) -> None:
+        """A stream is no more."""
+        self._spoken.pop(stream, None)
+        for source in [source for source, sink in self._sinks.items() if stream in (source, sink)]:
+            del self._sinks[source]
+            self._end(source)
+
+    def _look_at(self, source: int) -> None:
+        target = self._target_of(source)
+        if target is None:
+            if self._end(source):
+                self._path.set_converter(source, None)
+            return
+        wanted = self._sinks[source], target
+        if self._converted.get(source) == wanted:
+            return
+        if self._threaded:
+            self._transcoder.start()
+        self._path.set_converter(source, self._transcoder.begin(source, *wanted))
+        self._converted[source] = wanted
+
+    def _target_of(self, source: int) -> Target | None:
+        """What the source's audio has to be made into; None where nothing has to be done."""
+        sink = self._sinks.get(source)
+        spoken, taken = self._spoken.get(source), None if sink is None else self._spoken.get(sink)
+        if spoken is None or taken is None:
+            return None
+        codec = BY_NAME[taken.codec].number
+        if not any(needs_conversion(BY_NAME[sent].number, codec) for sent in spoken.codecs):
+            return None
+        return Target(codec, taken.ptime_ms, taken.wishes)
+
+    def _end(self, source: int) -> bool:
+        self._transcoder.end(source)
+        return self._converted.pop(source, None) is not None

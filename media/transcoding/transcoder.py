@@ -1,0 +1,146 @@
+"""The thread that converts: woken by packets, it decodes, encodes and gives back what the packet path is to send."""
+
+import os
+import select
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from media.packet_path.repacketiser import Frame
+from media.transcoding.conversion import Conversion, Target
+from media.transcoding.packets import PacketQueue
+
+_JOIN_TIMEOUT_S: Final = 10.0
+
+SendAudio = Callable[[int, int, int, Sequence[Frame]], None]
+"""`PacketPath.send_audio`: sink, source, codec, frames."""
+
+
+class _Running:
+    """One conversion with what leads to it and from it."""
+
+    __slots__ = ("conversion", "queue", "sink", "source")
+
+    def __init__(self, source: int, sink: int, target: Target, wake: Callable[[], None]) -> None:
+        self.source = source
+        self.sink = sink
+        self.conversion = Conversion(target)
+        self.queue = PacketQueue(wake)
+
+
+class Transcoder:
+    """All conversions, by the stream they take their packets from. `clock` is monotonic seconds.
+
+    Its verbs are called on one thread; the work is done in `turn`, which is called by a thread of its own from `start`
+    on. `wake` is how packets call it: the thread's by default.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], send_audio: SendAudio, wake: Callable[[], None] | None = None
+    ) -> None:
+        self._clock = clock
+        self._send_audio = send_audio
+        self._wake = self._wake_thread if wake is None else wake
+        self._running: dict[int, _Running] = {}
+        self._ended = {"lost": 0, "late": 0, "undecodable": 0, "dropped": 0}
+        self._frames = 0
+        self._woken = False
+        self._stopping = False
+        self._wake_fd = -1
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; done at once when it runs."""
+        if self._thread is None:
+            self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._thread = threading.Thread(target=self._run, name="transcoder", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop the thread; waits for the turn it is in. Harmless when it never ran."""
+        if self._thread is None:
+            return
+        self._stopping = True
+        self._wake_thread()
+        self._thread.join(_JOIN_TIMEOUT_S)
+        self._running = {}
+        self._thread = None
+        os.close(self._wake_fd)
+        self._wake_fd = -1
+
+    def begin(self, source: int, sink: int, target: Target) -> PacketQueue:
+        """Convert what the source sends for a sink, in place of any conversion of that source; where its packets go."""
+        self.end(source)
+        running = _Running(source, sink, target, self._wake)
+        # Replaced, not changed: the other thread may be going through it.
+        self._running = {**self._running, source: running}
+        return running.queue
+
+    def end(self, source: int) -> None:
+        """Stop converting what a source sends; harmless where nothing is."""
+        running = self._running.get(source)
+        if running is None:
+            return
+        self._running = {number: other for number, other in self._running.items() if number != source}
+        for name, count in _counts(running).items():
+            self._ended[name] += count
+
+    def turn(self, now: float) -> float | None:
+        """Convert what is there; when to come again at the latest, None for not before a packet does."""
+        due: float | None = None
+        for running in self._running.values():
+            conversion = running.conversion
+            for packet in running.queue.take():
+                self._send(running, conversion.put(packet))
+            its_due = conversion.due
+            if its_due is not None and its_due <= now:
+                self._send(running, conversion.advance(now))
+                its_due = conversion.due
+            if its_due is not None and (due is None or its_due < due):
+                due = its_due
+        return due
+
+    def counters(self) -> Mapping[str, float]:
+        """Totals since the start, and how many conversions there are."""
+        totals = dict(self._ended)
+        for running in self._running.values():
+            for name, count in _counts(running).items():
+                totals[name] += count
+        return {
+            "conversions": len(self._running),
+            "converted_frames": self._frames,
+            **{f"conversion_packets_{name}": count for name, count in totals.items()},
+        }
+
+    def _send(self, running: _Running, frames: list[Frame]) -> None:
+        if frames:
+            self._frames += len(frames)
+            self._send_audio(running.sink, running.source, running.conversion.target.codec, frames)
+
+    def _wake_thread(self) -> None:
+        if not self._woken and self._wake_fd >= 0:
+            self._woken = True
+            os.eventfd_write(self._wake_fd, 1)
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._wake_fd, select.POLLIN)
+        due: float | None = None
+        while not self._stopping:
+            poll.poll(None if due is None else max(due - self._clock(), 0.0) * 1000)
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._wake_fd)
+            # Cleared before the queues are looked at, so that no packet is left without a wake-up.
+            self._woken = False
+            due = self.turn(self._clock())
+
+
+def _counts(running: _Running) -> dict[str, int]:
+    conversion = running.conversion
+    return {
+        "lost": conversion.lost,
+        "late": conversion.late,
+        "undecodable": conversion.undecodable,
+        "dropped": running.queue.dropped,
+    }
