@@ -27,7 +27,9 @@ from b2bua.switch.admission import IDEMPOTENCY_MS
 from b2bua.switch.journal import Journal
 from b2bua.switch.locating import Locating, ways_of
 from b2bua.switch.recordings import Recordings
+from b2bua.switch.recordings_at_rest import RecordingsAtRest, master_keys_of
 from b2bua.switch.recovery import recover
+from b2bua.switch.retention import Retention
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.switch import Rooms, Switch
 from b2bua.switch.trunks import Trunks
@@ -43,6 +45,7 @@ from control_api.tls import server_context
 from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
 from media.engine import MediaEngine, MediaSettings
 from media.events import MediaEvent
+from media.recording.master_keys import MasterKeys
 from media.recording.mp3 import Mp3Pool
 from media.recording.recorder import Recorder
 from media.tones import Tone
@@ -99,6 +102,7 @@ class Process:
     tokens: Tokens
     store: Store
     signing_key: bytes
+    master_keys: MasterKeys | None = None
     journal: Journal | None = None
     dispatcher: Dispatcher | None = None
 
@@ -117,7 +121,9 @@ async def serve(config: Config, announce: Announce) -> None:
         store = await Store.open(config.storage.url)
         stack.push_async_callback(store.close)
         tokens = SystemTokens()
-        process = Process(config, stack, loop, SystemClock(), tokens, store, _signing_key(config, tokens))
+        process = Process(
+            config, stack, loop, SystemClock(), tokens, store, _signing_key(config, tokens), master_keys_of(config)
+        )
         switch = await _build(process, announce)
         _spare_the_collector()
         await stop.drain.wait()
@@ -208,6 +214,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     stack.push_async_callback(locating.close)
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
     recordings = await _recordings(process, journal, settlement, recorder)
+    at_rest = RecordingsAtRest(process.store, config.storage.recordings, process.master_keys, process.clock)
     switch = Switch(
         config,
         Rooms(
@@ -229,8 +236,10 @@ async def _build(process: Process, announce: Announce) -> Switch:
     stack.callback(switch.stop)
     _in_background(process, _keep_seen(process, switch, journal))
     _in_background(process, _keep_house(process, journal))
-    figures = (dispatcher.counters, listeners.figures, partial(_recorder_figures, recorder))
-    port = await _listen_api(process, switch, figures)
+    retention = Retention(process.store, at_rest, process.clock, config.storage.retention_days, recordings.is_exporting)
+    _in_background(process, retention.run())
+    figures = (dispatcher.counters, listeners.figures, partial(_recorder_figures, recorder), retention.figures)
+    port = await _listen_api(process, switch, at_rest, figures)
     announce(listeners.names, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
 
@@ -276,7 +285,13 @@ def _media(
         with opening("media.address_ipv6", config.media.address_ipv6):
             _free_udp_port(config.media.address_ipv6)
     root = config.storage.recordings
-    recorder = Recorder(root, process.clock.monotonic, lambda event: post(partial(deliver, event)))
+    recorder = Recorder(
+        root,
+        process.clock.monotonic,
+        lambda event: post(partial(deliver, event)),
+        keys=process.master_keys,
+        sealed=config.storage.encrypt,
+    )
     recorder.open()
     process.stack.push_async_callback(_off_loop, recorder.close)
     media = MediaEngine(
@@ -308,7 +323,15 @@ async def _recordings(process: Process, journal: Journal, settlement: Settlement
     pool = Mp3Pool()
     process.stack.push_async_callback(pool.close)
     recordings = Recordings(
-        process.store, journal, settlement, pool, process.config.storage.recordings, process.clock, recorder.acknowledge
+        process.store,
+        journal,
+        settlement,
+        pool,
+        process.config.storage.recordings,
+        process.clock,
+        recorder.acknowledge,
+        recorder.leave,
+        process.master_keys,
     )
     recordings.start(workers=2)
     process.stack.push_async_callback(recordings.close)
@@ -341,7 +364,9 @@ def _recorder_figures(recorder: Recorder) -> Mapping[str, float]:
     return {"recordings_live": live} | {f"recorder_{name}_total": number for name, number in numbers.items()}
 
 
-async def _listen_api(process: Process, switch: Switch, figures: Sequence[Figures]) -> int:
+async def _listen_api(
+    process: Process, switch: Switch, recordings: RecordingsAtRest, figures: Sequence[Figures]
+) -> int:
     config = process.config
     api = config.api
     app = create_app(
@@ -357,6 +382,7 @@ async def _listen_api(process: Process, switch: Switch, figures: Sequence[Figure
             version=__version__,
         ),
         switch=switch,
+        recordings=recordings,
         store=process.store,
         clock=process.clock,
         tokens=process.tokens,

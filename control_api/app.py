@@ -16,13 +16,14 @@ from control_api.boundary import Boundary
 from control_api.docs_page import render_docs
 from control_api.downloads import Downloads
 from control_api.exchange import Api, Documents, Route
-from control_api.facade import SwitchFacade
+from control_api.facade import RecordingsFacade, SwitchFacade
 from control_api.http_protocol import HttpProtocol
 from control_api.metrics import ApiMetrics, Figures
 from control_api.openapi import build_openapi
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
-from control_api.routes import billing, call_logs, calls, documents, health, recordings, stats
+from control_api.routes import billing, call_logs, calls, documents, health, stats
+from control_api.routes import recordings as recording_routes
 from control_api.settings import ApiSettings
 from storage.store import Store
 
@@ -31,7 +32,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *call_logs.ROUTES,
     *stats.ROUTES,
     *billing.ROUTES,
-    *recordings.ROUTES,
+    *recording_routes.ROUTES,
     *health.ROUTES,
     *documents.ROUTES,
 )
@@ -47,6 +48,7 @@ def create_app(
     *,
     settings: ApiSettings,
     switch: SwitchFacade,
+    recordings: RecordingsFacade,
     store: Store,
     clock: Clock,
     tokens: Tokens,
@@ -55,7 +57,7 @@ def create_app(
     """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's."""
     document = build_openapi(settings.public_url, settings.version)
     documents = Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
-    api = Api(settings, switch, store, clock, tokens, ApiMetrics(switch, figures), Downloads(), documents)
+    api = Api(settings, switch, store, clock, tokens, ApiMetrics(switch, figures), Downloads(), documents, recordings)
     boundary = Boundary(
         api, KeyRing(store, clock), RateLimiter(settings.rate_limit_per_minute), Proxies(settings.trusted_proxies)
     )

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
+from b2bua.call.errors import RecordingUnreadable
 from control_api.byte_ranges import ByteRange
 from control_api.errors import NotFound, NotReady
 
@@ -23,13 +24,21 @@ SEND_TIMEOUT_S: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file that is open for reading, as it was when it was opened."""
+    """A file that is open for reading, as it was when it was opened.
+
+    `read_at` gives so many bytes from an offset on (blocking); `length` is of what it gives.
+    """
 
     descriptor: int
     length: int
     etag: str
     last_modified: str
     modified_at_s: int
+    read_at: Callable[[int, int], bytes]
+
+    def part(self, offset: int, end: int) -> bytes:
+        """What is sent next of the bytes from `offset` to `end`, the latter included (blocking)."""
+        return self.read_at(offset, min(CHUNK_BYTES, end + 1 - offset))
 
 
 class Downloads:
@@ -73,21 +82,26 @@ def open_below(root: Path, relative: str) -> OpenFile:
         etag=f'"{facts.st_mtime_ns:x}-{facts.st_size:x}"',
         last_modified=formatdate(modified_at_s, usegmt=True),
         modified_at_s=modified_at_s,
+        read_at=lambda offset, size: os.pread(descriptor, size, offset),
     )
 
 
-async def send_part(response: web.StreamResponse, file: OpenFile, part: ByteRange) -> None:
-    """Write a part of the file to a prepared response. Raises ConnectionResetError when it cannot be completed."""
+async def send_part(response: web.StreamResponse, file: OpenFile, part: ByteRange, first: bytes) -> None:
+    """Write a part of the file, the `first` of which has been read, to a prepared response.
+
+    Raises ConnectionResetError when it cannot be completed.
+    """
     offset = part.start
+    chunk = first
     try:
         while offset <= part.end:
-            wanted = min(CHUNK_BYTES, part.end + 1 - offset)
-            chunk = await asyncio.to_thread(os.pread, file.descriptor, wanted, offset)
+            chunk = chunk or await asyncio.to_thread(file.part, offset, part.end)
             if not chunk:
                 raise ConnectionResetError("the file became shorter")
             offset += len(chunk)
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await response.write(chunk)
+            chunk = b""
         await response.write_eof()
-    except (TimeoutError, OSError) as error:
+    except (TimeoutError, OSError, RecordingUnreadable) as error:
         raise ConnectionResetError("a download was broken off") from error

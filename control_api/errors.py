@@ -7,9 +7,12 @@ from b2bua.call.errors import (
     BalanceInsufficient,
     CallAlreadyEnded,
     CallNotFound,
+    CallStillLive,
     CapacityExhausted,
     IdempotencyConflict,
     InvalidParties,
+    RecordingNotFound,
+    RecordingUnreadable,
 )
 from storage.errors import StoreUnavailable
 
@@ -104,14 +107,17 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     Forbidden: (403, "forbidden"),
     CallNotFound: (404, "not_found"),
     NotFound: (404, "not_found"),
+    RecordingNotFound: (404, "not_found"),
     MethodNotAllowed: (405, "method_not_allowed"),
     CallAlreadyEnded: (409, "conflict"),
+    CallStillLive: (409, "conflict"),
     IdempotencyConflict: (409, "conflict"),
     Gone: (410, "gone"),
     PayloadTooLarge: (413, "payload_too_large"),
     UnsupportedMediaType: (415, "unsupported_media_type"),
     RangeNotSatisfiable: (416, "invalid_request"),
     RateLimited: (429, "rate_limited"),
+    RecordingUnreadable: (500, "internal_error"),
     CapacityExhausted: (503, "no_capacity"),
     NotReady: (503, "no_capacity"),
     StoreUnavailable: (503, "no_capacity"),
@@ -121,6 +127,9 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
 _SENTENCES: Final[dict[type[Exception], str]] = {
     CallNotFound: "No such call.",
     CallAlreadyEnded: "The call has already ended.",
+    CallStillLive: "The call is still live. Its recording can be erased once it has ended.",
+    RecordingNotFound: "No recording of this call is available.",
+    RecordingUnreadable: "The recording cannot be read.",
     IdempotencyConflict: "The Idempotency-Key was already used with another body.",
     StoreUnavailable: "The service is busy. Please try again.",
 }

@@ -9,7 +9,7 @@ from multidict import CIMultiDict
 from b2bua.clock import Clock
 from b2bua.tokens import Tokens
 from control_api.downloads import Downloads
-from control_api.facade import SwitchFacade
+from control_api.facade import RecordingsFacade, SwitchFacade
 from control_api.metrics import ApiMetrics
 from control_api.settings import ApiSettings
 from storage.records import ApiKey, Scope
@@ -36,6 +36,7 @@ class Api:
     metrics: ApiMetrics
     downloads: Downloads
     documents: Documents
+    recordings: RecordingsFacade
 
 
 @dataclass(slots=True)

@@ -4,6 +4,32 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from storage.records import Recording
+
+
+class UnsealedFile(Protocol):
+    """A sealed file that is open for reading."""
+
+    @property
+    def length(self) -> int:
+        """Bytes of its plaintext."""
+        ...
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """So much of its plaintext, as far as there is some (blocking). Raises RecordingUnreadable, OSError."""
+        ...
+
+
+class RecordingsFacade(Protocol):
+    """The recordings at rest as the API sees them; `b2bua.switch.recordings_at_rest.RecordingsAtRest` satisfies it."""
+
+    def unseal_mp3(self, recording: Recording, descriptor: int) -> UnsealedFile:
+        """The sealed MP3 behind a descriptor, which stays the caller's (blocking). Raises RecordingUnreadable."""
+        ...
+
+    async def erase(self, org_id: str, call_id: str) -> None:
+        """Purge the recording of a call. Raises CallNotFound, CallStillLive, RecordingNotFound."""
+        ...
 
 
 class SwitchFacade(Protocol):

@@ -200,11 +200,11 @@ def _success(operation: Operation, examples: dict[str, object]) -> dict[str, Any
         content["schema"] = {"$ref": _REF + operation.reply.__name__}
     if operation.example is not None:
         content["example"] = examples[operation.example]
-    return {
+    described: dict[str, Any] = {
         "description": operation.summary,
         "headers": _headers(operation.status, limited=operation.scope is not None),
-        "content": {operation.media_type: content},
     }
+    return described if operation.status == 204 else described | {"content": {operation.media_type: content}}
 
 
 def _headers(status: int, *, limited: bool = False) -> dict[str, Any]:

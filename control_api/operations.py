@@ -105,6 +105,19 @@ OPERATIONS: Final = (
         example="recording",
     ),
     Operation(
+        "DELETE",
+        "/v1/masking/calls/{call_sid}/recording",
+        "eraseRecording",
+        "Recordings",
+        "Erase a recording",
+        "Deletes the WAV and the MP3, and where they are sealed the key with which any copy of them could be read. "
+        "There is no way back. The call stays, and its `recording_url` becomes null. 409 while the call is live.",
+        None,
+        status=204,
+        scope=Scope.RECORDINGS_WRITE,
+        errors=(_NOT_FOUND, (409, "conflict"), _NOT_NOW),
+    ),
+    Operation(
         "GET",
         "/v1/public/recordings/masking/{file}",
         "fetchRecording",

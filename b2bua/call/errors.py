@@ -36,5 +36,17 @@ class CallNotFound(CallError):
     """No such call of this organisation."""
 
 
+class CallStillLive(CallError):
+    """The call lives, and its recording is being written."""
+
+
+class RecordingNotFound(CallError):
+    """The call has no recording, or none any more."""
+
+
+class RecordingUnreadable(CallError):
+    """The recording is there and cannot be read: its key is missing, or its file is not as it was written."""
+
+
 class CallAlreadyEnded(CallError):
     """The call has already ended."""

@@ -13,6 +13,7 @@ from b2bua.config.sections import CallsSection, Config, SecretsSection, Trunk
 T = TypeVar("T", bound=Hashable)
 
 SHORTEST_KEY: Final = 16
+SHORTEST_MASTER_KEY: Final = 32  # for sealing: it is no password that is stretched, but a key as init writes it
 PORTS_PER_CALL: Final = 4
 
 
@@ -25,6 +26,7 @@ def cross_check(config: Config, trunk_names: Sequence[str], references: Mapping[
         *_tls_pair("sip", config.sip.tls_certificate, config.sip.tls_key),
         *_tls_pair("api", config.api.tls_certificate, config.api.tls_key),
         *_secrets(config.secrets),
+        *_master_keys(config),
         *_names(trunk_names),
         *_trunks(config.trunks),
         *_references(references, trunk_names),
@@ -136,6 +138,19 @@ def _secrets(secrets: SecretsSection) -> Iterator[str]:
         length = len(getattr(secrets, name))
         if 0 < length < SHORTEST_KEY:
             yield f"secrets.{name}: it is {length} characters long; expected at least {SHORTEST_KEY}, unguessable"
+
+
+def _master_keys(config: Config) -> Iterator[str]:
+    """The keys that recordings are sealed with, where they are."""
+    secrets = config.secrets
+    if config.storage.encrypt and len(secrets.master_key) < SHORTEST_MASTER_KEY:
+        what = f"it has {len(secrets.master_key)} characters" if secrets.master_key else "it is missing"
+        yield (
+            f"secrets.master_key: {what}; expected at least {SHORTEST_MASTER_KEY} random characters, as "
+            "`maskbridge init` writes them, because storage.encrypt is set"
+        )
+    if secrets.former_master_keys and not secrets.master_key:
+        yield "secrets.master_key: it is missing; expected one, because former_master_keys has others"
 
 
 def _names(trunk_names: Sequence[str]) -> Iterator[str]:

@@ -65,8 +65,11 @@ trusted_proxies = []
 [storage]
 url = "sqlite:///var/maskbridge.db"
 recordings = "var/recordings"
-# Recordings at rest, with the master key.
+# Whether recordings are sealed from now on: AES-256-GCM, each with a key of its own, which the database keeps under
+# the master key. What is sealed already stays readable either way.
 encrypt = false
+# How many days recordings are kept, for organisations without a term of their own (maskbridge org set); 0: for ever.
+retention_days = 0
 
 [calls]
 # For each leg.
@@ -89,9 +92,12 @@ allow_private_targets = false
 timeout_s = 10
 
 [secrets]
-# Made by `maskbridge init`; whoever has them can sign recording URLs and read what is encrypted. Keep a copy.
+# Made by `maskbridge init`; whoever has them can sign recording URLs and, with the database, read what is sealed. Keep
+# a copy: without its master key no sealed recording can be read.
 url_signing_key = "file:@URL_SIGNING_KEY@"
 master_key = "file:@MASTER_KEY@"
+# Master keys that were replaced: they open what was sealed with them, until `maskbridge recording rekey` has been run.
+former_master_keys = []
 
 [prompts]
 # What parties hear in place of tones: "", the path of a WAV file of up to 60 s, or "bundled:NAME" with one of

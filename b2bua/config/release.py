@@ -1,6 +1,6 @@
 """Keys that are accepted and checked though what they ask for is not in this release."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final
 
@@ -16,13 +16,13 @@ class NotYet:
     missing: str
 
 
-NOT_YET: Final = (NotYet("storage", "encrypt", "encryption of recordings"),)
+NOT_YET: Final[tuple[NotYet, ...]] = ()
 
 
-def effectless(config: Config) -> list[str]:
+def effectless(config: Config, without_effect: Sequence[NotYet] = NOT_YET) -> list[str]:
     """A sentence for each key that is set to something which has no effect in this release."""
     found: list[str] = []
-    for not_yet in NOT_YET:
+    for not_yet in without_effect:
         found += _of_key(config, not_yet)
     return found
 

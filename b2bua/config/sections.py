@@ -119,6 +119,7 @@ class StorageSection:
     url: Annotated[str, text('"sqlite:///path"', r"sqlite:///[^?#]+", 4096)] = "sqlite:///var/maskbridge.db"
     recordings: Annotated[Path, FOLDER] = Path("var/recordings")
     encrypt: Annotated[bool, YES_NO] = False
+    retention_days: Annotated[int, whole(0, 36_500)] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +145,11 @@ class WebhooksSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretsSection:
-    """[secrets]. "": not set."""
+    """[secrets]. "": not set. Former master keys still open what was sealed with them."""
 
     url_signing_key: Annotated[str, SECRET] = field(default="", repr=False)
     master_key: Annotated[str, SECRET] = field(default="", repr=False)
+    former_master_keys: Annotated[tuple[str, ...], several(SECRET)] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,17 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from b2bua.clock import Clock
 from b2bua.switch.journal import Journal
+from b2bua.switch.recordings_at_rest import seal_of
 from b2bua.switch.settlement import Settlement
-from media.recording.master_keys import KeyUnavailable, MasterKeys
+from media.recording.master_keys import MasterKeys
 from media.recording.mp3 import Mp3Error, Mp3Pool, Mp3Tags
-from media.recording.sealing import Seal, SealError
+from media.recording.sealing import SealError
 from storage.errors import StorageError
 from storage.records import Recording, WebhookEvent, changed
 from storage.store import Store
@@ -75,6 +77,10 @@ class Recordings:
     def queue_length(self) -> int:
         """Recordings waiting in memory or being exported."""
         return len(self._queue) + len(self._busy)
+
+    def is_exporting(self, call_id: str) -> bool:
+        """Whether an MP3 of this call is being made, or is about to be."""
+        return call_id in self._busy
 
     def start(self, workers: int) -> None:
         """Begin exporting, also what an earlier run left."""
@@ -143,16 +149,33 @@ class Recordings:
             seal = seal_of(recording, self._keys)
             await self._pool.export(self._root / recording.wav_path, self._root / mp3_path, tags, seal)
         except (Mp3Error, SealError) as error:
+            if await self._is_purged(recording):
+                self._resting.pop(recording.call_id, None)
+                self._busy.discard(recording.call_id)
+                return
             self.failed += 1
             earlier = self._resting.get(recording.call_id)
             rest_s = SWEEP_S if earlier is None else min(earlier.rest_s * 2, LONGEST_REST_S)
             self._resting[recording.call_id] = _Rest(rest_s, self._clock.monotonic() + rest_s)
-            LOG.error("the recording of call %s could not be made into MP3: %s", recording.call_id, error)
+            LOG.error(
+                "the recording %s of call %s could not be made into MP3: %s",
+                recording.wav_path,
+                recording.call_id,
+                error,
+            )
             self._busy.discard(recording.call_id)
             return
         self.exported += 1
         self._resting.pop(recording.call_id, None)
         self._journal.add(lambda unit: self._ready(unit, recording, mp3_path), lambda _r: self._announced(recording))
+
+    async def _is_purged(self, recording: Recording) -> bool:
+        """Whether there is nothing to be made of it any more."""
+        try:
+            noted = await self._store.read(partial(_noted, recording.call_id))
+        except StorageError:
+            return False
+        return noted is not None and noted.purged_at is not None
 
     def _ready(self, unit: UnitOfWork, recording: Recording, mp3_path: str) -> None:
         """Note the MP3 and tell of it after the call's terminal event; an unsettled call is left to the sweep."""
@@ -168,13 +191,8 @@ class Recordings:
         self._busy.discard(recording.call_id)
 
 
-def seal_of(recording: Recording, keys: MasterKeys | None) -> Seal | None:
-    """What opens the files of a recording, None where they are plain. KeyUnavailable."""
-    if recording.sealed_key is None:
-        return None
-    if keys is None:
-        raise KeyUnavailable("it is sealed, and no master key is given")
-    return keys.seal_of(recording.call_id, recording.sealed_key)
+def _noted(call_id: str, reader: Reader) -> Recording | None:
+    return reader.any_recording(call_id)
 
 
 def _without_mp3(reader: Reader) -> list[Recording]:

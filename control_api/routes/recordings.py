@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -51,9 +52,18 @@ async def stream_recording(api: Api, exchange: Exchange) -> web.StreamResponse:
     with api.downloads.place():
         file = await asyncio.to_thread(open_below, api.settings.recordings, recording.mp3_path)
         try:
+            if recording.sealed_key is not None:
+                unsealed = await asyncio.to_thread(api.recordings.unseal_mp3, recording, file.descriptor)
+                file = replace(file, length=unsealed.length, read_at=unsealed.read_at)
             return await _send(exchange, file, call_id)
         finally:
             os.close(file.descriptor)
+
+
+async def erase_recording(api: Api, exchange: Exchange) -> web.StreamResponse:
+    """Purge the recording: it can be had no more, and its files are deleted."""
+    await api.recordings.erase(exchange.org_id, call_id_of(exchange))
+    return web.Response(status=204, headers=exchange.headers)
 
 
 async def _send(exchange: Exchange, file: OpenFile, call_id: str) -> web.StreamResponse:
@@ -74,9 +84,13 @@ async def _send(exchange: Exchange, file: OpenFile, call_id: str) -> web.StreamR
     response = web.StreamResponse(status=200 if part is None else 206, headers=headers)
     part = part or ByteRange(0, file.length - 1)
     response.content_length = part.length
+    if request.method == "HEAD":
+        await response.prepare(request)
+        return response
+    # Read before anything is said: what cannot be read is an error then, and not a download that breaks off.
+    first = await asyncio.to_thread(file.part, part.start, part.end)
     await response.prepare(request)
-    if request.method != "HEAD":
-        await send_part(response, file, part)
+    await send_part(response, file, part, first)
     return response
 
 
@@ -91,5 +105,6 @@ def _client_has_it(request: web.Request, file: OpenFile) -> bool:
 
 ROUTES: Final = (
     Route("GET", "/v1/masking/calls/{call_sid}/recording", show_recording, Scope.RECORDINGS_READ),
+    Route("DELETE", "/v1/masking/calls/{call_sid}/recording", erase_recording, Scope.RECORDINGS_WRITE),
     Route("GET", PUBLIC_RECORDINGS_PATH + "{file}", stream_recording),
 )

@@ -475,3 +475,27 @@ def test_keys_of_srtp_that_are_sent_in_clear_are_told(text: str, told: bool) -> 
     """RFC 4568 section 7: SDES is as safe as the signalling that carries it."""
     warnings = [warning for warning in config_of(text).warnings if warning.startswith("trunks[carrier].srtp: ")]
     assert len(warnings) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("[storage]\nencrypt = true", "secrets.master_key: it is missing; expected at least 32"),
+        ("[storage]\nencrypt = true\n[secrets]\nmaster_key = 'sixteen characters'", "secrets.master_key: it has 18"),
+        ("[secrets]\nformer_master_keys = ['" + "o" * 32 + "']", "secrets.master_key: it is missing; expected one"),
+        ("[storage]\nretention_days = -1", "storage.retention_days: -1 is out of range"),
+    ],
+)
+def test_sealing_wants_its_keys(text: str, begins: str) -> None:
+    (mistake,) = mistakes_in(text)
+    assert mistake.startswith(begins)
+
+
+def test_former_master_keys_are_read_as_secrets_are(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("o" * 64)
+    (tmp_path / "old").chmod(0o600)
+    text = "[storage]\nencrypt = true\n[secrets]\nmaster_key = '" + "n" * 64 + "'\nformer_master_keys = ['file:old']"
+    config = config_of(text, path=tmp_path / "maskbridge.toml")
+    assert config.secrets.former_master_keys == ("o" * 64,)
+    assert "oooo" not in repr(config)
+    assert "nnnn" not in repr(config)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from b2bua.certificates import CertificateUnusable
+from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from control_api import http_protocol, request_body
 from control_api.app import create_app, start_api
 from control_api.boundary import Boundary
@@ -45,6 +46,7 @@ class Running:
         app = create_app(
             settings=ApiSettings("http://calls.example", b"key", Path("/nonexistent")),
             switch=FakeSwitch(self._store, clock, tokens),
+            recordings=RecordingsAtRest(self._store, Path("/nonexistent"), None, clock),
             store=self._store,
             clock=clock,
             tokens=tokens,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,12 +27,19 @@ class Disk:
         self.full = True
         self.tries = 0
         self.exported = asyncio.Event()
+        self.noted = WAITING
 
-    async def read(self, _work: Callable[[Any], Any]) -> list[Recording]:
+    async def read(self, work: Callable[[Any], Any]) -> Any:
+        return work(self)
+
+    def recordings_without_mp3(self, _limit: int) -> list[Recording]:
         self.looks += 1
         if self.looks <= self.unreadable:
             raise StoreUnavailable("database is locked")
         return [] if self.exported.is_set() else [WAITING]
+
+    def any_recording(self, _call_id: str) -> Recording:
+        return self.noted
 
     async def export(self, _wav: Path, _mp3: Path, _tags: object, _seal: object) -> None:
         self.tries += 1
@@ -90,5 +98,17 @@ async def test_a_database_that_cannot_be_read_for_a_while_does_not_end_the_searc
         async with asyncio.timeout(10):
             await disk.exported.wait()
         assert disk.looks > 3
+    finally:
+        await recordings.close()
+
+
+async def test_what_was_purged_meanwhile_is_given_up_quietly(disk: Disk) -> None:
+    disk.noted = replace(WAITING, purged_at=5)
+    clock = ManualClock()
+    recordings = _recordings(disk, clock)
+    try:
+        await _looks(disk, 5)
+        assert disk.tries > 1, "there is no rest for what the database would not name again"
+        assert (recordings.exported, recordings.failed) == (0, 0)
     finally:
         await recordings.close()

@@ -13,9 +13,11 @@ from jsonschema import Draft202012Validator
 
 from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from control_api.app import ROUTES, create_app
 from control_api.openapi import build_openapi
 from control_api.settings import ApiSettings
+from media.recording.master_keys import MasterKeys
 from storage.records import (
     TERMINAL_STATUSES,
     ApiKey,
@@ -35,6 +37,7 @@ OTHER_ORG = "org-two"
 KEY = "vp_" + "0123456789abcdef" * 4
 OTHER_KEY = "vp_" + "fedcba9876543210" * 4
 SIGNING_KEY = b"a key for tests"
+MASTER_KEYS = MasterKeys("m" * 64)
 BODY = {"party_a": "9876543210", "party_b": "9876543211"}
 CALLS = "/v1/masking/calls"
 
@@ -274,7 +277,12 @@ async def api_world(recordings: Path = Path("/nonexistent"), **settings: Any) ->
             "rate_limit_per_minute": 10_000,
         }
         app = create_app(
-            settings=ApiSettings(**(values | settings)), switch=switch, store=store, clock=clock, tokens=tokens
+            settings=ApiSettings(**(values | settings)),
+            switch=switch,
+            recordings=RecordingsAtRest(store, recordings, MASTER_KEYS, clock),
+            store=store,
+            clock=clock,
+            tokens=tokens,
         )
         async with TestClient(TestServer(app)) as client:
             yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"))
