@@ -75,11 +75,12 @@ async def org_list(_options: argparse.Namespace, config: Config, output: Output)
                 "name": org.name,
                 "gstin": org.gstin,
                 "state": org.state,
+                "retention_days": org.retention_days,
                 "created_at": moment(org.created_at),
             }
             for org in organisations
         ],
-        ("org_id", "name", "created_at"),
+        ("org_id", "name", "retention_days", "created_at"),
     )
     return 0
 

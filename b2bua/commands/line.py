@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
-from b2bua.commands import accounts, checking, inspection, operation, profiles, upkeep
+from b2bua.commands import accounts, checking, inspection, operation, profiles, recordings, upkeep
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import ConfigInvalid, load_config
 from storage.errors import StorageError
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _operation(commands)
     _accounts(commands)
+    _recordings(commands)
     _inspection(commands)
     _profiles(commands)
     return parser
@@ -130,6 +131,14 @@ def _accounts(commands: Commands) -> None:
     create.add_argument("--state")
     create.add_argument("--rate-limit", type=int, metavar="N", help="requests a minute for each of its keys")
     _command(org, "list", accounts.org_list, "list organisations")
+    change = _command(org, "set", upkeep.org_set, "change what is kept for an organisation")
+    change.add_argument("org_id", metavar="ORG_ID")
+    change.add_argument(
+        "--retention-days",
+        required=True,
+        metavar="N",
+        help="how long its recordings are kept; 0: for ever; default: as storage.retention_days says",
+    )
 
     key = _group(commands, "key", "API keys")
     create = _command(key, "create", accounts.key_create, "create an API key; it is shown once")
@@ -171,6 +180,23 @@ def _accounts(commands: Commands) -> None:
     deliveries.add_argument("--dead", action="store_true", help="only those that were given up")
     replay = _command(webhook, "replay", upkeep.webhook_replay, "send an event to its endpoint once more")
     replay.add_argument("delivery_id", type=int, metavar="DELIVERY_ID")
+
+
+def _recordings(commands: Commands) -> None:
+    recording = _group(commands, "recording", "finished recordings")
+    export = _command(recording, "export", recordings.export, "copy a recording out in plain, sealed or not")
+    export.add_argument("call_id", metavar="CALL_SID")
+    export.add_argument("file", metavar="FILE", help="ending in .wav or .mp3; must not exist")
+    verify = _command(recording, "verify", recordings.verify, "read recordings from end to end and name what is wrong")
+    verify.add_argument("call_ids", nargs="*", metavar="CALL_SID", help="default: all")
+    erase = _command(recording, "erase", recordings.erase, "delete a recording; the call stays")
+    erase.add_argument("call_id", metavar="CALL_SID")
+    _command(
+        recording,
+        "rekey",
+        recordings.rekey,
+        "seal all keys with secrets.master_key, so that former ones can go",
+    )
 
 
 def _inspection(commands: Commands) -> None:

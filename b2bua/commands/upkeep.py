@@ -17,6 +17,26 @@ from storage.units import UnitOfWork
 
 LONGEST_GRACE_H: Final = 24 * 365
 SHOWN_DELIVERIES: Final = 50
+LONGEST_RETENTION_DAYS: Final = 36_500
+
+
+async def org_set(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`org set ORG_ID --retention-days N`: how long its recordings are kept."""
+    days = _retention(options.retention_days)
+    try:
+        await written(config, lambda unit: unit.accounts.set_retention(options.org_id, days))
+    except UnknownRecord:
+        raise CommandFailed(f"there is no organisation {options.org_id}") from None
+    output.one({"org_id": options.org_id, "retention_days": days})
+    return 0
+
+
+def _retention(text: str) -> int | None:
+    if text == "default":
+        return None
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) <= LONGEST_RETENTION_DAYS):
+        raise CommandFailed(f"--retention-days takes 0 (for ever) to {LONGEST_RETENTION_DAYS}, or default")
+    return int(text)
 
 
 async def key_rotate(options: argparse.Namespace, config: Config, output: Output) -> int:

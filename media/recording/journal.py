@@ -84,9 +84,7 @@ class Journal:
         """Put the key of a sealed recording beside it: nobody else will have it. ValueError for a path outside."""
         entry = _parse(self._folder / (call_id + _SUFFIX)) if _CALL_ID.fullmatch(call_id) else None
         if entry is not None and entry.sealed_key is not None:
-            key = key_of(place_of(self._root, entry.path))
-            with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640), "w") as file:
-                file.write(entry.as_json())
+            write_key(key_of(place_of(self._root, entry.path)), entry)
 
     def remove(self, call_id: str) -> None:
         """Forget a call; harmless when it is not there."""
@@ -104,6 +102,25 @@ class Journal:
                 place.unlink(missing_ok=True)
             else:
                 yield entry
+
+
+def standing_entries(root: Path) -> Iterator[JournalEntry]:
+    """The entries under a recordings folder as they stand, beside a recorder that goes on writing them. OSError."""
+    for place in sorted((root / _FOLDER).glob(f"*{_SUFFIX}")):
+        with suppress(FileNotFoundError):
+            entry = _parse(place)
+            if entry is not None:
+                yield entry
+
+
+def write_key(place: Path, entry: JournalEntry) -> None:
+    """Put an entry and its sealed key into a file of its own, whole or not at all. OSError."""
+    draft = place.with_name(place.name + ".draft")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640), "w") as file:
+        file.write(entry.as_json())
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, place)
 
 
 def _parse(place: Path) -> JournalEntry | None:

@@ -65,7 +65,11 @@ class MasterKeys:
     def renewed(self, recording_id: str, sealed_key: str) -> str:
         """The same key sealed with the newest master key; as it is where it is so already. KeyUnavailable."""
         seal = self.seal_of(recording_id, sealed_key)
-        return sealed_key if sealed_key.split(".")[1] == self.newest_id else self._sealed(seal)
+        return sealed_key if self.is_newest(sealed_key) else self._sealed(seal)
+
+    def is_newest(self, sealed_key: str) -> bool:
+        """Whether it says that it is sealed with the newest master key."""
+        return sealed_key.split(".")[1:2] == [self.newest_id]
 
     def _sealed(self, seal: Seal) -> str:
         nonce = self._entropy(_NONCE_BYTES)
