@@ -16,7 +16,7 @@ from media.rtp.packet import RtpPacket
 from media.tones import RINGBACK, Tone, prepare, silence
 from tests.support.relay_bed import TIMEOUTS, KeptWire, Party, RelayBed, remote_plan
 
-# It is there where the extension has been built.
+# Where there is a compiler it has been built; tests/architecture sees to that.
 native: Any = pytest.importorskip("media.packet_path._native")
 
 STRANGER: Address = ("203.0.113.9", 5)

@@ -1,0 +1,217 @@
+# Included by _native.pyx: a packet thread.
+
+cdef class WorkerStream:
+    """A stream in a packet thread's table; None but its worker touches it."""
+
+    cdef mb_stream *stream
+    cdef readonly uint64_t number
+
+    def figures(self):
+        """The fields of StreamFigures in their order."""
+        return figures_of(open_stream(self))
+
+
+cdef mb_stream *open_stream(WorkerStream stream) except NULL:
+    if not stream.stream:
+        raise ValueError("the stream has been discarded")
+    return stream.stream
+
+
+cdef class Worker:
+    """One packet thread. Commands give their number; MediaOverloaded when the queue is full."""
+
+    cdef mb_worker *worker
+    cdef Surroundings outside
+
+    def __cinit__(self, size_t streams_max, size_t commands_max, Surroundings outside not None):
+        cdef mb_worker_plan plan
+        self.outside = outside
+        plan.table = outside.plan(streams_max)
+        plan.commands_max = commands_max
+        self.worker = mb_worker_new(&plan)
+        if not self.worker:
+            raise OSError(errno.ENOMEM, "the packet thread cannot be made")
+
+    def __dealloc__(self):
+        if self.worker:
+            with nogil:
+                mb_worker_stop(self.worker)
+            mb_worker_free(self.worker)
+
+    def start(self):
+        """Start the thread; OSError."""
+        failure = mb_worker_start(self.worker)
+        if failure:
+            raise OSError(failure, os.strerror(failure))
+
+    def stop(self):
+        """Stop it and close every stream's sockets; blocks for the turn it is in."""
+        with nogil:
+            mb_worker_stop(self.worker)
+
+    def open(self, uint64_t number, plan, int rtp, int rtcp):
+        """A stream over two descriptors, the worker's own from now on; OSError, MediaOverloaded: they are not."""
+        cdef mb_command command
+        planned = _StreamPlan(number, plan)
+        opened = WorkerStream()
+        opened.number = number
+        opened.stream = mb_worker_open(self.worker, &planned.plan, rtp, rtcp)
+        if not opened.stream:
+            raise MediaOverloaded("the packet path can take no further stream")
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_ADD
+        command.stream = opened.stream
+        if not mb_worker_push(self.worker, &command):
+            mb_worker_discard(opened.stream)
+            raise MediaOverloaded("the packet path does not keep up with its commands")
+        return opened
+
+    def discard(self, WorkerStream stream not None):
+        """Give back a stream whose removal has been carried out, or whose worker is stopped."""
+        if stream.stream:
+            mb_worker_discard(stream.stream)
+            stream.stream = NULL
+
+    def set_remote(self, WorkerStream stream not None, plan, keys):
+        """Apply what an SDP exchange settled."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_SET_REMOTE
+        command.stream = open_stream(stream)
+        command.plan = new_remote_plan(plan, keys)
+        pushed = mb_worker_push(self.worker, &command)
+        if not pushed:
+            if keys is not None:
+                mb_keying_drop(&self.outside.srtp.functions, &command.plan.keying)
+            free(command.plan)
+        return self._queued(pushed)
+
+    def play(self, WorkerStream stream not None, Tone tone not None, bint overrides):
+        """Start a tone in place of the one being played."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_PLAY
+        command.stream = open_stream(stream)
+        command.tone = mb_tone_share(tone.tone)
+        command.overrides = overrides
+        pushed = mb_worker_push(self.worker, &command)
+        if not pushed:
+            mb_tone_release(tone.tone)
+        return self._queued(pushed)
+
+    def set_tap(self, WorkerStream stream not None, int channel, Tap tap):
+        """Copy a stream's incoming audio to a channel of a tap, None for no longer."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_SET_TAP
+        command.stream = open_stream(stream)
+        command.channel = channel & 1
+        command.ring = NULL if tap is None else mb_ring_share(tap.rings[channel & 1])
+        pushed = mb_worker_push(self.worker, &command)
+        if not pushed:
+            mb_ring_release(command.ring)
+        return self._queued(pushed)
+
+    def set_converter(self, WorkerStream source not None, Converter converter):
+        """Hand a stream's audio to a converter where the sink's codec needs that, or to none."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_SET_CONVERTER
+        command.stream = open_stream(source)
+        command.ring = NULL if converter is None else mb_ring_share(converter.ring)
+        pushed = mb_worker_push(self.worker, &command)
+        if not pushed:
+            mb_ring_release(command.ring)
+        return self._queued(pushed)
+
+    def send_digit(self, WorkerStream stream not None, uint8_t event, uint32_t duration_ms):
+        """Send a leg a digit in place of the audio."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_SEND_DIGIT
+        command.stream = open_stream(stream)
+        command.event = event
+        command.duration_ms = duration_ms
+        return self._queued(mb_worker_push(self.worker, &command))
+
+    def send_audio(self, WorkerStream sink not None, WorkerStream source not None, int codec, frames):
+        """Send what a source's converter has made: (timestamp, marker, payload) each."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_SEND_AUDIO
+        command.stream, command.other = open_stream(sink), open_stream(source)
+        command.audio = new_converted(codec, frames)
+        pushed = mb_worker_push(self.worker, &command)
+        if not pushed:
+            free(command.audio)
+        return self._queued(pushed)
+
+    def stop_playing(self, WorkerStream stream not None):
+        """Stop the tone."""
+        return self._simple(MB_STOP_PLAYING, stream, None, False)
+
+    def join(self, WorkerStream source not None, WorkerStream sink not None):
+        """Relay one way."""
+        return self._simple(MB_JOIN, source, sink, False)
+
+    def bridge(self, WorkerStream first not None, WorkerStream second not None):
+        """Relay both ways."""
+        return self._simple(MB_BRIDGE, first, second, False)
+
+    def remove(self, WorkerStream stream not None):
+        """Close a stream; it is told when that has been carried out. Never refused."""
+        return self._simple(MB_REMOVE, stream, None, True)
+
+    def nothing(self):
+        """It is told when this, and with it everything before, has been carried out."""
+        return self._simple(MB_NOTHING, None, None, True)
+
+    def wake(self):
+        """Have commands carried out now rather than with the next packet."""
+        mb_worker_wake(self.worker)
+
+    @property
+    def told_fd(self):
+        """Readable when there are events, or commands that are told of have been carried out."""
+        return mb_worker_told_fd(self.worker)
+
+    def carried_out(self):
+        """The number of the newest command carried out; to be called before `events`."""
+        return mb_worker_carried_out(self.worker)
+
+    def events(self):
+        """All events so far: (kind, stream number, seconds, digit's index, its duration in ms, tone)."""
+        cdef mb_event event
+        happened = []
+        while mb_worker_event(self.worker, &event):
+            happened.append(event_of(&event))
+        return happened
+
+    @property
+    def waiting(self):
+        """How many commands wait."""
+        return mb_worker_waiting(self.worker)
+
+    @property
+    def running(self):
+        """Whether the thread lives."""
+        return mb_worker_running(self.worker)
+
+    def counted(self):
+        """Packets relayed, tone frames played, errors of receiving, events lost."""
+        cdef mb_worker_figures figures = mb_worker_counted(self.worker)
+        return figures.relayed, figures.played, figures.receive_errors, figures.events_lost
+
+    cdef _simple(self, mb_command_kind kind, WorkerStream stream, WorkerStream other, bint tells):
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = kind
+        command.stream = NULL if stream is None else open_stream(stream)
+        command.other = NULL if other is None else open_stream(other)
+        command.tells = tells
+        return self._queued(mb_worker_push(self.worker, &command))
+
+    cdef _queued(self, uint64_t number):
+        if not number:
+            raise MediaOverloaded("the packet path does not keep up with its commands")
+        return number
