@@ -3,11 +3,14 @@
 from typing import TypeVar
 
 from storage.accounts import Accounts
+from storage.audit import Audit
 from storage.call_logs import CallLogs
 from storage.calls import Calls, Cdrs
 from storage.ledger import Ledger
 from storage.numbers import Numbers
 from storage.outbox import Outbox
+from storage.people import People
+from storage.person_records import AuditEntry, Invitation, Membership, Person, Session
 from storage.queries import Queries
 from storage.recordings import Idempotency, Recordings
 from storage.records import (
@@ -27,6 +30,7 @@ from storage.records import (
     WalletMismatch,
     WebhookEndpoint,
 )
+from storage.sessions import Sessions
 from storage.trunks import TrunkSightings
 
 T = TypeVar("T")
@@ -35,7 +39,20 @@ T = TypeVar("T")
 class UnitOfWork:
     """Everything that is written, by group. Use it inside the work it was given to, nowhere else."""
 
-    __slots__ = ("accounts", "calls", "cdrs", "idempotency", "ledger", "numbers", "outbox", "recordings", "trunks")
+    __slots__ = (
+        "accounts",
+        "audit",
+        "calls",
+        "cdrs",
+        "idempotency",
+        "ledger",
+        "numbers",
+        "outbox",
+        "people",
+        "recordings",
+        "sessions",
+        "trunks",
+    )
 
     def __init__(self, queries: Queries) -> None:
         self.accounts = Accounts(queries)
@@ -47,6 +64,9 @@ class UnitOfWork:
         self.recordings = Recordings(queries)
         self.idempotency = Idempotency(queries)
         self.trunks = TrunkSightings(queries)
+        self.people = People(queries)
+        self.sessions = Sessions(queries)
+        self.audit = Audit(queries)
 
 
 class Reader:
@@ -181,3 +201,39 @@ class Reader:
     def pairing_for(self, number: str, party: str, used_since: int | None = None) -> MaskingSession | None:
         """The masking session most lately used in which this party stands behind this number."""
         return self._unit.numbers.pairing_for(number, party, used_since)
+
+    def person(self, person_id: str) -> Person:
+        """One person, disabled ones too. UnknownRecord."""
+        return self._unit.people.person(person_id)
+
+    def person_by_email(self, email: str) -> Person | None:
+        """One person by the mail address in lower case, disabled ones too."""
+        return self._unit.people.by_email(email)
+
+    def everyone(self, page: int, per_page: int) -> tuple[list[Person], int]:
+        """A page (from 1) of all people by mail address, and how many there are."""
+        return self._unit.people.everyone(page, per_page)
+
+    def members(self, org_id: str) -> list[tuple[Person, Membership]]:
+        """Everybody with a role in an organisation, by mail address."""
+        return self._unit.people.members(org_id)
+
+    def memberships(self, person_id: str) -> list[Membership]:
+        """Where somebody has a role, the oldest first."""
+        return self._unit.people.memberships(person_id)
+
+    def membership(self, org_id: str, person_id: str) -> Membership | None:
+        """Somebody's role in an organisation."""
+        return self._unit.people.membership(org_id, person_id)
+
+    def session(self, session_sha256: str) -> Session | None:
+        """The session with this hash, ended ones too."""
+        return self._unit.sessions.session(session_sha256)
+
+    def invitation(self, token_sha256: str) -> Invitation | None:
+        """The invitation with this hash, used and expired ones too."""
+        return self._unit.sessions.invitation(token_sha256)
+
+    def audit(self, org_id: str | None, page: int, per_page: int) -> tuple[list[AuditEntry], int]:
+        """A page (from 1) of an organisation's changes, of all with None, newest first; and how many there are."""
+        return self._unit.audit.page(org_id, page, per_page)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from storage.records import (
     CallRecord,
@@ -13,6 +14,9 @@ from storage.records import (
     WebhookEvent,
 )
 from storage.units import UnitOfWork
+
+Value = TypeVar("Value")
+Result = TypeVar("Result")
 
 ORG = "org-1"
 NUMBER = "917969002802"
@@ -104,3 +108,8 @@ def saving(call: CallRecord) -> Callable[[UnitOfWork], None]:
 def adding(event: OutboxEvent) -> Callable[[UnitOfWork], int]:
     """The unit of work that puts an event into the outbox."""
     return lambda unit: unit.outbox.add(event)
+
+
+def given(value: Value, work: Callable[[UnitOfWork, Value], Result]) -> Callable[[UnitOfWork], Result]:
+    """A unit of work with something bound into it, as a loop needs it."""
+    return lambda unit: work(unit, value)
