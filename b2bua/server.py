@@ -14,6 +14,7 @@ from typing import Final
 
 from b2bua import __version__
 from b2bua.call.arrival import target_hosts
+from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
@@ -345,7 +346,7 @@ def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> SipListener
     listeners = SipListeners.bind(addresses, config.sip, process.clock.wall_ms())
     process.stack.push_async_callback(listeners.close)
     user_agent = UserAgent(
-        UserAgentSettings(locals=listeners.locals, user_agent=config.sip.user_agent),
+        UserAgentSettings(locals=listeners.locals, user_agent=config.sip.user_agent, ending_reasons=ENDING_REASONS),
         process.tokens,
         trunks.is_peer,
         trunks.policy_of,

@@ -166,6 +166,16 @@ FINALS_OF_KINDS: Final = {
     FailureKind.CAPACITY: FinalResponse(503, q850_reason(34)),
 }
 
+# The Reason of the CANCEL or BYE that the user agent sends by itself, by what made it: nothing came in time, or the
+# network did not deliver.
+ENDING_REASONS: Final = {
+    "no_answer": q850_reason(102),
+    "timeout": q850_reason(102),
+    "no_ack": q850_reason(102),
+    "expired": q850_reason(102),
+    "transport": q850_reason(38),
+}
+
 # What A hears of B's failure.
 TONES: Final = {
     HangupCause.B_BUSY: Tone.BUSY,

@@ -41,6 +41,7 @@ def lose_gone(station: Station, usage: Usage, item: object, now: float) -> None:
 
 def lose_silent(station: Station, usage: Usage, item: object, now: float) -> None:
     """The peer does not answer, or never acknowledged: told, and BYE in case it hears."""
+    station.explain_end(usage, item)
     tell_lost(station, usage, item, now)
     if usage.dialog is not None:
         say_bye_in(station, usage, usage.dialog, now)

@@ -153,12 +153,14 @@ def abandon(station: Station, usage: Usage, _item: object, _now: float) -> None:
     """Nothing at all came back in time, which is told. The INVITE is sent on for a while (17.1.1.2): a peer that has
     got one, and whose responses were lost, answers the next, and only then may it be cancelled (9.1); no phone rings on
     for a call that has failed. What still comes is cancelled or ended."""
+    station.explain_end(usage, "no_answer")
     tell_no_response(station, usage, NoResponse(usage.number, "no_answer"))
 
 
 def abandon_undelivered(station: Station, usage: Usage, _item: object, now: float) -> None:
     """The network did not deliver it, or a connection broke: that is told, and the INVITE is not sent again. An earlier
     copy of it may have arrived all the same, so what still comes is cancelled or ended (17.1.1.2 would forget it)."""
+    station.explain_end(usage, "transport")
     tell_no_response(station, usage, NoResponse(usage.number, "transport"))
     stop_retransmitting(station, usage, None, now)
 
@@ -188,6 +190,7 @@ def cancel_as_heard(station: Station, usage: Usage, item: object, now: float) ->
 
 def cancel_unanswered(station: Station, usage: Usage, item: object, now: float) -> None:
     """Provisional responses alone for more than three minutes (16.8)."""
+    station.explain_end(usage, "timeout")
     tell_no_response(station, usage, NoResponse(usage.number, "timeout"))
     cancel(station, usage, item, now)
 

@@ -1,5 +1,6 @@
 """What a UserAgent is told at construction, and the plans of the requests it is asked for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -46,6 +47,8 @@ class UserAgentSettings:
     fixed user part of every Contact, None for none. `allow`: the methods served; in a dialog those that the UserAgent
     does not answer by itself are handed on. `supported`: option tags that are truly served.
     `accept` and `info_types`: the types of body taken, elsewhere and in an INFO.
+    `ending_reasons`: the Reason (RFC 3326) of the CANCEL or BYE that the UserAgent sends by itself, by the cause that
+    `NoResponse` or `DialogLost` names; none goes out for a cause without one.
     """
 
     locals: tuple[LocalAddress, ...]
@@ -57,6 +60,7 @@ class UserAgentSettings:
     info_types: tuple[str, ...] = (RELAY_TYPE, SIGNAL_TYPE)
     retry_after_s: int = 10
     limits: UserAgentLimits = field(default_factory=UserAgentLimits)
+    ending_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

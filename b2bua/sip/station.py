@@ -109,6 +109,11 @@ class Station:
         supported = self.settings.supported
         return f"Supported: {', '.join(supported)}\r\n" if supported else ""
 
+    def explain_end(self, usage: Usage, cause: object) -> None:
+        """Let the CANCEL or BYE of a usage say `cause` where nobody has hung it up with a Reason of his own."""
+        if usage.bye_reason is None and isinstance(cause, str):
+            usage.bye_reason = self.settings.ending_reasons.get(cause)
+
     # Handles, addresses.
 
     def new_handle(self) -> int:

@@ -152,6 +152,8 @@ async def test_trunk_case_19_what_a_dead_attempt_still_says_is_dropped(two: Hous
     assert words == ["initiated", "ringing", "answered"]
     methods = [message.method for message in two.carrier.received if message.call_id == dead.call_id]
     assert set(methods) == ({"INVITE", "ACK", "BYE"} if late == 200 else {"INVITE", "CANCEL"})
+    ends = [message for message in two.carrier.received if message.method in ("CANCEL", "BYE")]
+    assert {end.headers.get("Reason") for end in ends} == {'Q.850;cause=102;text="Recovery on timer expiry"'}
     await two.until(lambda: two.state(call) == "bridged")
     two.bob.hang_up()
     cdr = await two.ended(call)

@@ -16,13 +16,18 @@ from tests.support.seeded_tokens import SeededTokens
 OURS = TransportAddress("udp", "192.0.2.1", 5060)
 PEER = TransportAddress("udp", "203.0.113.10", 5060)
 OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\n"
+ENDING_REASONS = {
+    cause: f"SIP;cause=408;text={cause}" for cause in ("no_answer", "timeout", "no_ack", "expired", "transport")
+}
 NOTHING_HELD = TableSizes(0, 0, 0, 0)
 
 
 def settings_for(address: TransportAddress, limits: UserAgentLimits | None = None) -> UserAgentSettings:
     """One listener that is told as it is bound."""
     return UserAgentSettings(
-        locals=(LocalAddress(address, address.host, address.port),), limits=limits or UserAgentLimits()
+        locals=(LocalAddress(address, address.host, address.port),),
+        limits=limits or UserAgentLimits(),
+        ending_reasons=ENDING_REASONS,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from b2bua.call.arrival import target_hosts
+from b2bua.call.hangup import ENDING_REASONS
 from b2bua.call.model import PlaceCall
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
@@ -215,7 +216,7 @@ class House:
                 scheduler=clock,
             ),
         )
-        settings = UserAgentSettings(locals=(LocalAddress(OURS, OURS.host, OURS.port),))
+        settings = UserAgentSettings(locals=(LocalAddress(OURS, OURS.host, OURS.port),), ending_reasons=ENDING_REASONS)
         self.user_agent = UserAgent(settings, self.tokens, self.trunks.is_peer, self.trunks.policy_of)
         self.endpoint = SipEndpoint(self.user_agent, clock, self.trunks.is_peer, self.switch.on_sip_event)
         self.endpoint.attach(self.network.attach(OURS, self.endpoint.received))

@@ -1,0 +1,78 @@
+"""RFC 3326: the Reason of each CANCEL and BYE of ours says why it is sent, also where nobody asked for it."""
+
+import pytest
+
+from b2bua.sip.message import Request, Response
+from b2bua.sip.settings import PeerPolicy
+from tests.support.agents import ENDING_REASONS, PEER, Bench, answer_to, request_from_peer
+
+NORMAL = 'Q.850;cause=16;text="Normal call clearing"'
+
+
+def reason_of(messages: list[Request | Response], method: str) -> str | None:
+    """The Reason of the requests of that method among these: all of them the same, sent again perhaps."""
+    requests = [each for each in messages if isinstance(each, Request) and each.method == method]
+    [reason] = {each.headers.get("Reason") for each in requests}
+    return reason
+
+
+@pytest.mark.parametrize(("status", "method"), [(180, "CANCEL"), (200, "BYE")])
+def test_an_attempt_that_was_silent_too_long_is_told_so(status: int, method: str) -> None:
+    bench = Bench()
+    _, invite = bench.call(no_answer_timeout_s=4.0)
+    bench.advance(4.0)
+    sent = bench.receive(answer_to(invite, status, to_tag="peer"))
+    assert reason_of(sent, method) == ENDING_REASONS["no_answer"]
+
+
+def test_an_attempt_that_another_has_followed_is_told_so_too() -> None:
+    bench = Bench()
+    usage, invite = bench.call(no_answer_timeout_s=4.0)
+    bench.advance(4.0)
+    bench.user_agent.hang_up(usage, bench.now)
+    sent = bench.receive(answer_to(invite, 180, to_tag="peer"))
+    assert reason_of(sent, "CANCEL") == ENDING_REASONS["no_answer"]
+
+
+def test_who_hangs_up_says_why_and_no_later_silence_says_otherwise() -> None:
+    bench = Bench()
+    usage, invite = bench.call(no_answer_timeout_s=4.0)
+    bench.user_agent.hang_up(usage, bench.now, NORMAL)
+    bench.advance(4.0)
+    sent = bench.receive(answer_to(invite, 180, to_tag="peer"))
+    assert reason_of(sent, "CANCEL") == NORMAL
+
+
+def test_an_attempt_that_was_not_delivered_is_told_so() -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    bench.user_agent.transport_failed(PEER, bench.now)
+    bench.take_sent()
+    sent = bench.receive(answer_to(invite, 180, to_tag="peer"))
+    assert reason_of(sent, "CANCEL") == ENDING_REASONS["transport"]
+
+
+def test_ringing_for_over_three_minutes_is_cancelled_with_a_reason() -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer"))
+    sent = [message for _at, message in bench.advance(181.0)]
+    assert reason_of(sent, "CANCEL") == ENDING_REASONS["timeout"]
+
+
+def test_a_200_of_ours_that_is_never_acknowledged_ends_with_a_reason() -> None:
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE", body="v=0"))
+    [told] = bench.events()
+    bench.user_agent.respond(told.transaction, 200, bench.now, body=b"v=0", content_type="application/sdp")  # type: ignore[union-attr]
+    sent = [message for _at, message in bench.advance(32.1)]
+    assert reason_of(sent, "BYE") == ENDING_REASONS["no_ack"]
+
+
+def test_a_session_that_is_not_refreshed_ends_with_a_reason() -> None:
+    bench = Bench()
+    policy = PeerPolicy(session_timer_s=90)
+    _, invite = bench.call(policy=policy)
+    bench.receive(answer_to(invite, 200, to_tag="peer", headers="Session-Expires: 90;refresher=uas"))
+    sent = [message for _at, message in bench.advance(61.0)]
+    assert reason_of(sent, "BYE") == ENDING_REASONS["expired"]
