@@ -52,8 +52,8 @@ class CallMachine:
             return effects
         return effects + self._enter(following)
 
-    def note_recording(self, path: str) -> None:
-        """The recording runs, at `path` relative to the recordings folder."""
+    def note_recording(self, path: str | None) -> None:
+        """The recording runs, at `path` relative to the recordings folder; None: it has failed and is gone."""
         self._call.change(recording_path=path)
 
     def note_media(self, leg: Leg, packets_lost: int | None, jitter_ms: float | None, mos: float | None) -> None:

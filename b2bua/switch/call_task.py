@@ -119,6 +119,12 @@ class CallTask:
         finally:
             self._running = False
 
+    def recording_failed(self) -> None:
+        """Nothing is left of the call's recording."""
+        if not self.settled:
+            self.machine.note_recording(None)
+        self.recording_stopped()
+
     def recording_stopped(self) -> None:
         """The recorder has closed the call's file, or failed to."""
         if self._recording:

@@ -114,6 +114,12 @@ class Recordings:
 
         self._journal.add(lambda unit: unit.recordings.add(recording), noted)
 
+    def failed_for_good(self, call_id: str, org_id: str, wav_path: str) -> None:
+        """The disk refused a recording, and nothing is left of it: its call, over already or not, names it no more."""
+        at = self._clock.wall_ms()
+        gone = Recording(call_id, org_id, wav_path, None, 0, 0, at, purged_at=at)
+        self._journal.add(lambda unit: unit.recordings.add(gone))
+
     def _enqueue(self, recording: Recording) -> None:
         if len(self._queue) < QUEUE_LIMIT and recording.call_id not in self._busy:
             self._queue.append(recording)

@@ -243,10 +243,9 @@ class Switch:
         """Route an event of the media engine to its call."""
         match event:
             case media_events.RecordingFinished():
-                self._recording_over(event.call_id, event)
+                self._recording_finished(event)
             case media_events.RecordingFailed():
-                LOG.error("call %s: the recording failed: %s", event.call_id, event.error)
-                self._recording_over(event.call_id, None)
+                self._recording_failed(event)
             case media_events.MediaLost():
                 call_id, _, leg = event.leg.partition("/")
                 task = self._calls.get(call_id)
@@ -422,24 +421,30 @@ class Switch:
         self.tally.calls_settled += 1
         self._tell_if_empty()
 
-    def _recording_over(self, call_id: str, finished: media_events.RecordingFinished | None) -> None:
-        task = self._calls.get(call_id) or self._awaiting_recorder.pop(call_id, None)
+    def _recording_finished(self, event: media_events.RecordingFinished) -> None:
+        task = self._recorded(event.call_id)
         if task is None:
             return
-        if finished is not None:
-            org_id, recordings = task.machine.record.org_id, self._rooms.recordings
-            if org_id:
-                recordings.finished(
-                    call_id,
-                    org_id,
-                    finished.wav_path,
-                    finished.duration_ms,
-                    finished.gap_frames,
-                    finished.sealed_key,
-                )
-            else:
-                recordings.leave(call_id)  # nobody's: its file is all there is of it
+        org_id, recordings = task.machine.record.org_id, self._rooms.recordings
+        if org_id:
+            recordings.finished(
+                event.call_id, org_id, event.wav_path, event.duration_ms, event.gap_frames, event.sealed_key
+            )
+        else:
+            recordings.leave(event.call_id)  # nobody's: its file is all there is of it
         task.recording_stopped()
+
+    def _recording_failed(self, event: media_events.RecordingFailed) -> None:
+        LOG.error("call %s: the recording failed: %s", event.call_id, event.error)
+        task = self._recorded(event.call_id)
+        if task is None:
+            return
+        if task.machine.record.org_id:
+            self._rooms.recordings.failed_for_good(event.call_id, task.machine.record.org_id, event.wav_path)
+        task.recording_failed()
+
+    def _recorded(self, call_id: str) -> CallTask | None:
+        return self._calls.get(call_id) or self._awaiting_recorder.pop(call_id, None)
 
     def _tell_if_empty(self) -> None:
         if self._on_empty is not None and not self._calls and not self._being_admitted():

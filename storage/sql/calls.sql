@@ -13,22 +13,31 @@ ON CONFLICT (call_id) DO UPDATE SET
     recording_path = excluded.recording_path, sequence = excluded.sequence, legs = excluded.legs,
     listed_at = excluded.listed_at;
 
--- live_call: one live call
+-- live_call: one live call; as with a finished one, the path of a recording that is gone is told no more
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
-       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs
+       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.call_id AND r.purged_at IS NOT NULL)
+            THEN NULL ELSE recording_path END,
+       sequence, legs
 FROM calls WHERE call_id = ?;
 
 -- live_calls: every live call, oldest first
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
-       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs
+       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.call_id AND r.purged_at IS NOT NULL)
+            THEN NULL ELSE recording_path END,
+       sequence, legs
 FROM calls ORDER BY created_at, call_id;
 
 -- live_calls_of: an organisation's live calls, oldest first
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
-       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party, recording_path, sequence, legs
+       ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.call_id AND r.purged_at IS NOT NULL)
+            THEN NULL ELSE recording_path END,
+       sequence, legs
 FROM calls WHERE org_id = ? ORDER BY created_at, call_id;
 
 -- count_live: how many calls live

@@ -423,6 +423,37 @@ async def test_a_recording_that_fails_harms_nothing_else(house: House) -> None:
     cdr = await house.ended(call)
     assert (cdr.status, cdr.hangup_cause, cdr.price_paise) == ("completed", "normal", 150)
     assert (await house.words(call))[-1] == "completed"
+    assert cdr.recording_path is None, "nobody is told of a recording that is not there"
+    assert (await house.told(call))[-1].call.recording_path is None
+
+
+async def test_a_recording_that_fails_while_both_talk_is_told_of_no_more(house: House) -> None:
+    call = await house.bridged()
+    live = await house.store.read(lambda reader: reader.any_call(call.call_id))
+    assert live is not None
+    assert live.recording_path == house.recorder.paths[call.call_id]
+    house.recorder.fail(call.call_id, "disk full")
+    await house.run(0.1)
+    live = await house.store.read(lambda reader: reader.any_call(call.call_id))
+    assert live is not None
+    assert live.recording_path is None
+    assert [each.recording_path for each in await house.store.read(lambda reader: reader.live_calls())] == [None]
+    await house.run(70.0)  # an extension of the reservation comes in between
+    house.bob.hang_up()
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.recording_path) == ("completed", None)
+    assert (await house.told(call))[-1].call.recording_path is None
+
+
+async def test_a_recording_that_fails_after_the_settlement_is_told_of_no_more(house: House) -> None:
+    house.recorder.failure, house.recorder.closes_after_s = "disk full", 12.0
+    call = await house.bridged()
+    house.bob.hang_up()
+    before = await house.over(call)
+    assert before.recording_path is not None
+    cdr = await house.ended(call)
+    assert cdr.recording_path is None
+    assert (await house.words(call))[-1] == "completed"
 
 
 async def test_a_recorder_that_is_slow_holds_up_the_settlement_for_five_seconds_at_most(house: House) -> None:

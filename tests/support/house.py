@@ -523,7 +523,11 @@ class House:
             assert told[0].event is WebhookEvent.INITIATED
             assert all(event.event in (*TERMINAL, WebhookEvent.RECORDING_READY) for event in told[-1:])
             terminal = next(event for event in told if event.event in TERMINAL)
-            assert replace(terminal.call, sequence=0) == replace(cdr, sequence=0), "the event tells another story"
+            story = replace(terminal.call, sequence=0)
+            recording = await self.store.read(lambda reader, of=cdr.call_id: reader.any_recording(of))  # type: ignore[misc]
+            if recording is not None and recording.purged_at is not None:
+                story = replace(story, recording_path=None)
+            assert story == replace(cdr, sequence=0), "the event tells another story"
 
     def check_secrecy(self) -> None:
         """Nothing that a party was sent holds anything of the other."""

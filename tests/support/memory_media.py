@@ -218,6 +218,7 @@ class MemoryRecorder:
         self.abandoned: list[str] = []
         self.closes_after_s = 0.05
         self.failure: str | None = None
+        self._failed: set[str] = set()
 
     def start(self, call_id: str, path: str, started_at: float) -> Tap:
         """Begin a recording."""
@@ -229,12 +230,19 @@ class MemoryRecorder:
 
     def finish(self, call_id: str, ended_at: float) -> None:
         """End it."""
+        if call_id in self._failed:
+            return
         length_s = ended_at - self.started_at[call_id]
         self.lengths_s[call_id] = length_s
         event: MediaEvent = RecordingFinished(call_id, self.paths[call_id], round(length_s * 1000), 0)
         if self.failure is not None:
             event = RecordingFailed(call_id, self.paths[call_id], self.failure)
         self._clock.call_later(self.closes_after_s, lambda: self._on_event(event))
+
+    def fail(self, call_id: str, error: str) -> None:
+        """The disk refuses while it is written: nothing is left of it, and `finish` says no more."""
+        self._failed.add(call_id)
+        self._on_event(RecordingFailed(call_id, self.paths[call_id], error))
 
     def abandon(self, call_id: str) -> None:
         """Keep nothing of it; no event follows."""
