@@ -1,47 +1,58 @@
-"""What [prompts] lets parties hear in place of the product's own tones, read once and before any call."""
+"""What [prompts] lets parties hear in place of the product's own tones and before the bridge, read before any call."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
+from b2bua.call.prompting import LONGEST_S, Prompt
 from b2bua.config import Config, ConfigInvalid
+from b2bua.switch.call_sounds import CallSounds, length_s
 from media.errors import PromptUnusable
 from media.prompts.loading import BUNDLED, load_prompt
 from media.tones import Tone
+from storage.records import Consent
 
-LONGEST_WARNING_S: Final = 10  # both parties' talk is left out meanwhile
-# Key of [prompts], the tone it replaces, whether it is repeated.
-_REPLACED: Final = (
-    ("wait", "ringback", True),
-    ("balance_warning", "balance_warning", False),
-    ("unknown_caller", "unknown_caller", False),
-)
+UNKNOWN_CALLER: Final = "unknown_caller"
 
 
-def configured_prompts(config: Config) -> tuple[Tone, ...]:
+@dataclass(frozen=True, slots=True)
+class ConfiguredPrompts:
+    """`sounds`: what calls have for which nothing else is chosen. `announcements` take the place of the media engine's
+    of the same name."""
+
+    sounds: CallSounds
+    announcements: tuple[Tone, ...]
+
+
+def configured_prompts(config: Config) -> ConfiguredPrompts:
     """The prompts of a configuration. Raises `ConfigInvalid` with every one that cannot be played. It reads files and
     takes up to seconds of CPU."""
-    tones: list[Tone] = []
     mistakes: list[str] = []
-    for key, tone, endless in _REPLACED:
-        source: str = getattr(config.prompts, key)
-        if not source:
-            continue
-        if not source.startswith(BUNDLED):
-            source = str(config.folder / source)
-        try:
-            tones.append(load_prompt(tone, source, endless=endless))
-        except PromptUnusable as error:
-            mistakes.append(f"prompts.{key}: {source}: {error}")
-    mistakes += _too_long(tones)
+    sounds: dict[Prompt, Tone] = {}
+    for use in Prompt:
+        tone = _load(config, use.value, LONGEST_S[use], mistakes, endless=use is Prompt.WAIT)
+        if tone is not None:
+            sounds[use] = tone
+    announcement = _load(config, UNKNOWN_CALLER, LONGEST_S[Prompt.WAIT], mistakes, endless=False)
     if mistakes:
         raise ConfigInvalid(mistakes)
-    return tuple(tones)
+    return ConfiguredPrompts(
+        CallSounds(sounds, Consent(config.prompts.consent)), () if announcement is None else (announcement,)
+    )
 
 
-def _too_long(tones: Iterable[Tone]) -> list[str]:
-    return [
-        f"prompts.balance_warning: it is {tone.samples / 8000:.0f} s long; {LONGEST_WARNING_S} s are the most, "
-        "because nobody hears the other meanwhile"
-        for tone in tones
-        if tone.name == "balance_warning" and tone.samples > LONGEST_WARNING_S * 8000
-    ]
+def _load(config: Config, key: str, longest_s: float, mistakes: list[str], *, endless: bool) -> Tone | None:
+    """The prompt of a key; None where there is none, or a mistake in it."""
+    source: str = getattr(config.prompts, key)
+    if not source:
+        return None
+    if not source.startswith(BUNDLED):
+        source = str(config.folder / source)
+    try:
+        tone = load_prompt(key, source, endless=endless)
+    except PromptUnusable as error:
+        mistakes.append(f"prompts.{key}: {source}: {error}")
+        return None
+    if (length := length_s(tone)) > longest_s:
+        mistakes.append(f"prompts.{key}: {source}: it is {length:.0f} s long; {longest_s:g} s are the most here")
+        return None
+    return tone

@@ -25,6 +25,7 @@ from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.sole_use import sole_use
 from b2bua.switch.admission import IDEMPOTENCY_MS
+from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.journal import Journal
 from b2bua.switch.locating import Locating, ways_of
 from b2bua.switch.recordings import Recordings
@@ -205,7 +206,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
 
     media_events: list[Callable[[MediaEvent], None]] = []
     prompts = await process.loop.run_in_executor(None, configured_prompts, config)
-    recorder, media = _media(process, media_events, prompts)
+    recorder, media = _media(process, media_events, prompts.announcements)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes))
     locating = Locating(
@@ -228,6 +229,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
             clock=process.clock,
             tokens=process.tokens,
             scheduler=process.loop,
+            prompts=CallPrompts(prompts.sounds),
         ),
     )
     media_events.append(switch.on_media_event)

@@ -11,6 +11,7 @@ from b2bua.call.errors import (
     CapacityExhausted,
     IdempotencyConflict,
     InvalidParties,
+    InvalidPrompts,
     RecordingNotFound,
     RecordingUnreadable,
 )
@@ -102,6 +103,7 @@ class ErrorReply:
 ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     InvalidParties: (400, "invalid_numbers"),
     InvalidRequest: (400, "invalid_request"),
+    InvalidPrompts: (400, "invalid_request"),
     Unauthorized: (401, "unauthorized"),
     BalanceInsufficient: (402, "insufficient_balance"),
     Forbidden: (403, "forbidden"),
@@ -143,7 +145,7 @@ def error_reply(error: Exception) -> ErrorReply | None:
         if row is not None:
             status, code = row
             message = _SENTENCES.get(kind) or str(error)
-            field = error.field if isinstance(error, ApiError | InvalidParties) else None
+            field = error.field if isinstance(error, ApiError | InvalidParties | InvalidPrompts) else None
             return ErrorReply(status, code, message, field, _headers_of(error))
     return None
 

@@ -23,7 +23,17 @@ from b2bua.call.errors import InvalidParties
 from b2bua.call.model import HangupCause, HangupParty, PlaceCall
 from control_api.errors import InvalidRequest
 from control_api.timestamps import optional_timestamp, parse_timestamp, render_timestamp
-from storage.records import CallFilter, CallRecord, CallStats, CallStatus, LegRecord, Wallet
+from storage.records import (
+    NOTHING_CHOSEN,
+    CallFilter,
+    CallRecord,
+    CallStats,
+    CallStatus,
+    Consent,
+    LegRecord,
+    PromptChoice,
+    Wallet,
+)
 
 PER_PAGE_DEFAULT: Final = 20
 PER_PAGE_MAX: Final = 100
@@ -68,6 +78,9 @@ PartyText = Annotated[str, Strict(), Field(json_schema_extra={"pattern": _PARTY_
 AtLeastOne = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_whole_number)]
 
 
+PromptName = Annotated[str, Strict(), Field(pattern=r"^([a-z0-9][a-z0-9_-]{0,47})?$")] | None
+
+
 class Wire(BaseModel):
     """A shape on the wire; fields that are not its own are ignored."""
 
@@ -75,6 +88,26 @@ class Wire(BaseModel):
 
 
 # ---- what comes in ----
+
+
+class PromptsBody(Wire):
+    """What the parties of one call hear besides each other: names of prompts. What is left out is as your organisation
+    or the operator has it; "" is nothing, or the plain tone."""
+
+    wait: PromptName = Field(default=None, description="To A while B is called, over and over; 60 s at most")
+    whisper_a: PromptName = Field(
+        default=None, description="To A alone when B has answered, before they are connected; 30 s at most"
+    )
+    whisper_b: PromptName = Field(default=None, description="To B alone, likewise")
+    consent: Consent | None = Field(
+        default=None, description="Who is told then that the call is recorded; nobody where it is not"
+    )
+    consent_notice: PromptName = Field(default=None, description="What they are told; 30 s at most")
+    balance_warning: PromptName = Field(default=None, description="To both when the balance runs out; 10 s at most")
+
+    def choice(self) -> PromptChoice:
+        """The choice as the switch takes it."""
+        return PromptChoice(**self.model_dump())
 
 
 class PlaceCallBody(Wire):
@@ -105,6 +138,7 @@ class PlaceCallBody(Wire):
     ring_timeout_sec: Annotated[int, Strict(), Field(ge=5, le=120)] | None = Field(
         default=None, description="Seconds each phone may ring; 45 by default"
     )
+    prompts: PromptsBody | None = Field(default=None, description="What the parties hear besides each other")
 
     def command(self, org_id: str, request_id: str, idempotency_key: str | None, body_sha256: str) -> PlaceCall:
         """The switch's command. Raises InvalidParties for text that can be no party and must never reach SIP."""
@@ -118,6 +152,7 @@ class PlaceCallBody(Wire):
             max_duration_s=self.max_duration_sec,
             ring_timeout_s=self.ring_timeout_sec,
             record=self.record,
+            prompts=NOTHING_CHOSEN if self.prompts is None else self.prompts.choice(),
             reference=self.reference,
             request_id=request_id,
             idempotency_key=idempotency_key,
@@ -178,6 +213,12 @@ _REQUIREMENTS: Final = {
     "reference": "a string of at most 128 printable characters",
     "record": "true or false",
     "ring_timeout_sec": "an integer from 5 to 120",
+    "prompts": "an object with the names of prompts",
+    "prompts.consent": "one of " + ", ".join(Consent),
+    **dict.fromkeys(
+        (f"prompts.{name}" for name in PromptsBody.model_fields if name != "consent"),
+        "the name of a prompt: lower-case letters, digits, hyphens and underscores",
+    ),
     "page": "an integer of at least 1",
     "per_page": "an integer of at least 1",
     "status": "one of " + ", ".join(CallStatus),
@@ -216,7 +257,7 @@ def check_stats_query(query: dict[str, str]) -> StatsQuery:
 def _first_fault(invalid: ValidationError) -> InvalidRequest:
     """A sentence about the first field at fault; nothing of its value is repeated."""
     fault = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = str(fault["loc"][0]) if fault["loc"] else ""
+    field = ".".join(map(str, fault["loc"]))
     if fault["type"] == "missing":
         return InvalidRequest(f"{field} is required.", field)
     return InvalidRequest(f"{field} must be {_REQUIREMENTS.get(field, 'valid')}.", field)

@@ -4,7 +4,7 @@ Everything here runs on the event loop's thread and returns at once; packets are
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from media.bridge import BridgeRecorder, RecordedBridges
@@ -13,7 +13,7 @@ from media.errors import UnknownLeg
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
-from media.packet_path.interface import PacketPath, RemotePlan, StreamPlan, Timeouts
+from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, StreamPlan, Timeouts
 from media.packet_path.protection import available_suites
 from media.packet_path.python_path import PythonPacketPath
 from media.player import Player
@@ -199,11 +199,17 @@ class MediaEngine:
         negotiated = self._find(leg).leg.negotiated
         return negotiated is not None and negotiated.dtmf_payload_type is not None
 
-    def play(self, leg: str, tone: str) -> None:
-        """Let a leg hear "ringback", "busy", "congestion", "unreachable", "balance_warning" or the announcement
-        "unknown_caller" (ValueError for others) in place of what is being played to it. Those but ringback end by
-        themselves with `PlaybackFinished` and replace relayed audio meanwhile; ringback gives way to it."""
-        self._path.play(self._find(leg).stream, self._player.plan(tone))
+    def play(self, leg: str, tone: str, *, alone: bool = False) -> None:
+        """Let a leg hear "ringback", "busy", "congestion", "unreachable", "balance_warning", "silence" or the
+        announcement "unknown_caller" (ValueError for others) in place of what is being played to it. Those but ringback
+        and silence end by themselves with `PlaybackFinished` and replace relayed audio meanwhile; these two give way to
+        it, unless they are to be heard `alone`."""
+        plan = self._player.plan(tone)
+        self._path.play(self._find(leg).stream, replace(plan, overrides=True) if alone else plan)
+
+    def play_prompt(self, leg: str, prompt: Tone, *, gives_way: bool = False) -> None:
+        """The same with a prompt of the caller's own; it replaces relayed audio, or gives way to it."""
+        self._path.play(self._find(leg).stream, PlaybackPlan(prompt, overrides=not gives_way))
 
     def stop_playing(self, leg: str) -> None:
         """Stop the leg's tone; harmless when there is none."""

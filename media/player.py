@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from media.packet_path.interface import PlaybackPlan
 from media.prompts.bundled import PROMPTS, load
-from media.tones import CADENCES, Tone, prepare
+from media.tones import CADENCES, Tone, prepare, silence
 
 
 class Player:
@@ -12,7 +12,7 @@ class Player:
 
     def __init__(self, prompts: Iterable[Tone] = ()) -> None:
         """`prompts` take the place of the tones that they are called like."""
-        tones = (*(prepare(cadence) for cadence in CADENCES), *(load(name) for name in PROMPTS), *prompts)
+        tones = (*(prepare(cadence) for cadence in CADENCES), silence(), *(load(name) for name in PROMPTS), *prompts)
         self._plans = {tone.name: PlaybackPlan(tone, overrides=not tone.endless) for tone in tones}
 
     def plan(self, tone: str) -> PlaybackPlan:

@@ -70,6 +70,30 @@ class Organisation:
     retention_days: int | None = None
 
 
+class Consent(StrEnum):
+    """Who is told that a call is recorded."""
+
+    BOTH = "both"
+    A = "a"
+    B = "b"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptChoice:
+    """What is to be heard, by the names of prompts. None: not said here; "": nothing, or the product's own tone."""
+
+    wait: str | None = None
+    whisper_a: str | None = None
+    whisper_b: str | None = None
+    consent: Consent | None = None
+    consent_notice: str | None = None
+    balance_warning: str | None = None
+
+
+NOTHING_CHOSEN: Final = PromptChoice()
+
+
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """An API key as stored: the SHA-256 of the whole key, and the first 11 characters for display."""

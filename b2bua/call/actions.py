@@ -14,6 +14,7 @@ from b2bua.call.effects import (
     FinalResponse,
     HangUp,
     Notify,
+    PlayPrompts,
     PlayTone,
     RelayEarlyMedia,
     ReportProgress,
@@ -46,6 +47,8 @@ from storage.records import CallStatus, WebhookEvent
 Effects = tuple[Effect, ...]
 Action = Callable[[Progress, CallEvent], Effects]
 
+# So much longer than they are, prompts are waited for: their end comes from the packet path.
+PROMPTS_GRACE_S: Final = 5.0
 FAILURE_TONE_S: Final = 4.0
 ENDING_LIMIT_S: Final = 5.0
 ENDING_DEADLINE: Final = SetDeadline(Deadline.ENDING, ENDING_LIMIT_S)
@@ -99,7 +102,7 @@ def a_rang_out(call: Progress, event: CallEvent) -> Effects:
 
 
 def a_gives_up(call: Progress, event: CallEvent) -> Effects:
-    """A hung up before B answered."""
+    """A hung up before the two were connected."""
     call.down(Leg.A)
     return _end(call, HangupCause.A_HANGUP_BEFORE_BRIDGE)
 
@@ -135,6 +138,13 @@ def b_answers(call: Progress, event: CallEvent) -> Effects:
     return _bridge(call, Notify(WebhookEvent.BRIDGED))
 
 
+def b_answers_to_prompts(call: Progress, event: CallEvent) -> Effects:
+    """Both are there, and hear what is to be heard before they are joined; A is told nothing new meanwhile."""
+    assert isinstance(event, LegAnswered)
+    call.answered(Leg.B, event.sip_status, event.codec)
+    return _play_prompts(call)
+
+
 def b_fails(call: Progress, event: CallEvent) -> Effects:
     """B cannot be reached: A hears why."""
     assert isinstance(event, LegFailed)
@@ -149,7 +159,7 @@ def b_rang_out(call: Progress, event: CallEvent) -> Effects:
 
 
 def b_gives_up(call: Progress, event: CallEvent) -> Effects:
-    """B's BYE overtook its answer, or came in place of one."""
+    """B's BYE overtook its answer, came in place of one, or B did not hear its prompts out."""
     call.down(Leg.B)
     return _tell_a(call, HangupCause.B_REJECTED)
 
@@ -201,6 +211,15 @@ def connect(call: Progress, event: CallEvent) -> Effects:
     return Answer(), *_bridge(call, answered, Notify(WebhookEvent.BRIDGED))
 
 
+def connect_to_prompts(call: Progress, event: CallEvent) -> Effects:
+    """B has answered: so is A now, and both hear what is to be heard before they are joined."""
+    assert isinstance(event, LegAnswered)
+    call.answered(Leg.B, event.sip_status, event.codec)
+    call.answered(Leg.A, 200, None)
+    call.change(a_answered_at=call.wall_ms)
+    return Answer(), *_play_prompts(call), Notify(WebhookEvent.ANSWERED, CallStatus.ANSWERED)
+
+
 def refuse_a(call: Progress, event: CallEvent) -> Effects:
     """B cannot be reached: A gets B's own final response, as far as it concerns A."""
     assert isinstance(event, LegFailed)
@@ -223,6 +242,19 @@ def b_lost_to_a(call: Progress, event: CallEvent) -> Effects:
     """B's dialog died before its answer."""
     call.down(Leg.B)
     return _end(call, HangupCause.B_UNREACHABLE)
+
+
+# Both hear their prompts.
+
+
+def bridge(call: Progress, event: CallEvent) -> Effects:
+    """All has been heard: join them. From here on it is a talk, and paid for."""
+    return _bridge(call, Notify(WebhookEvent.BRIDGED))
+
+
+def bridge_unheard(call: Progress, event: CallEvent) -> Effects:
+    """The prompts' end was never told. They talk all the same, but nobody is recorded who may not have been told so."""
+    return _bridge(call, Notify(WebhookEvent.BRIDGED), recorded=not call.prompts.notice)
 
 
 # Both talk.
@@ -371,10 +403,15 @@ def _next_extension(call: Progress) -> Effects:
     return () if after_s is None else (SetDeadline(Deadline.EXTEND_RESERVATION, after_s),)
 
 
-def _bridge(call: Progress, *told: Notify) -> Effects:
+def _play_prompts(call: Progress) -> Effects:
+    due = call.prompts
+    return PlayPrompts(due.a, due.b), SetDeadline(Deadline.PROMPTS, due.longest_s + PROMPTS_GRACE_S)
+
+
+def _bridge(call: Progress, *told: Notify, recorded: bool = True) -> Effects:
     call.bridged()
     effects: list[Effect] = [Bridge()]
-    if call.terms.record:
+    if recorded and call.terms.record:
         effects.append(StartRecording())
     effects += told
     if call.terms.max_duration_s is not None:

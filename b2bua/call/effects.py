@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from b2bua.call.events import Deadline
 from b2bua.call.model import HangupCause, Leg
+from b2bua.call.prompting import Prompt
 from storage.records import CallStatus, WebhookEvent
 
 
@@ -58,6 +59,17 @@ class PlayTone:
 @dataclass(frozen=True, slots=True)
 class RelayEarlyMedia:
     """Let A hear B's early media as soon as its first packet comes; until then A keeps its tone."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayPrompts:
+    """Let each party hear its prompts, one after the other, and nothing of the other party; answered by `PromptsHeard`.
+
+    Whoever is through first, or has none, waits: A with what it heard until now, B with silence.
+    """
+
+    a: tuple[Prompt, ...]
+    b: tuple[Prompt, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +157,7 @@ Effect = (
     | Answer
     | PlayTone
     | RelayEarlyMedia
+    | PlayPrompts
     | Bridge
     | SendDigit
     | StartRecording

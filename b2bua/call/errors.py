@@ -13,6 +13,14 @@ class InvalidParties(CallError):
         self.field = field
 
 
+class InvalidPrompts(CallError):
+    """A prompt was chosen that there is not, or that may not be played there; `field` names the choice."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class BalanceInsufficient(CallError):
     """The available balance does not cover the first pulse."""
 

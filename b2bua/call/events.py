@@ -18,6 +18,7 @@ class Deadline(StrEnum):
     ENDING = "ending"
     DIGITS_A = "digits_a"
     DIGITS_B = "digits_b"
+    PROMPTS = "prompts"
 
 
 class DigitWay(StrEnum):
@@ -127,6 +128,11 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptsHeard:
+    """Both parties have heard all that was to be heard before the bridge."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """A deadline set by `SetDeadline` has come."""
 
@@ -175,6 +181,7 @@ CallEvent = (
     | LegLost
     | MediaSilent
     | DigitPressed
+    | PromptsHeard
     | DeadlinePassed
     | ReservationExtended
     | ReservationRefused

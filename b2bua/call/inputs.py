@@ -19,6 +19,7 @@ from b2bua.call.events import (
     LegProgressed,
     LegRinging,
     MediaSilent,
+    PromptsHeard,
     RecordingStopped,
     ReservationExtended,
     ReservationRefused,
@@ -50,6 +51,7 @@ class State(StrEnum):
     DIALLING_B = "dialling_b"  # A has answered and waits
     CONNECTING = "connecting"  # A has called us and waits unanswered, B is being dialled
     ALERTING = "alerting"  # likewise, and B rings
+    PROMPTING = "prompting"  # both have answered, and hear what is to be heard before the bridge
     BRIDGED = "bridged"
     TELLING_A = "telling_a"  # B has failed and A hears a tone
     ENDING = "ending"  # all legs are down, the recording is being closed
@@ -57,7 +59,8 @@ class State(StrEnum):
 
 
 class Input(StrEnum):
-    """An event with the leg or the deadline it is about: what the table is keyed by."""
+    """An event with the leg or the deadline it is about: what the table is keyed by. B's answer is two inputs, because
+    it makes a bridge or, where prompts are due, none yet."""
 
     STARTED = "started"
     ARRIVED = "arrived"
@@ -69,6 +72,7 @@ class Input(StrEnum):
     B_EARLY_MEDIA = "b_early_media"
     A_ANSWERS = "a_answers"
     B_ANSWERS = "b_answers"
+    B_ANSWERS_TO_PROMPTS = "b_answers_to_prompts"
     A_FAILS = "a_fails"
     B_FAILS = "b_fails"
     A_HANGS_UP = "a_hangs_up"
@@ -81,6 +85,8 @@ class Input(StrEnum):
     B_PRESSES = "b_presses"
     A_DIGITS_DUE = "a_digits_due"
     B_DIGITS_DUE = "b_digits_due"
+    PROMPTS_HEARD = "prompts_heard"
+    PROMPTS_OVER = "prompts_over"
     RING_A_OVER = "ring_a_over"
     RING_B_OVER = "ring_b_over"
     MAX_DURATION_OVER = "max_duration_over"
@@ -119,6 +125,8 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
     (DigitPressed, Leg.B): Input.B_PRESSES,
     (DeadlinePassed, Deadline.DIGITS_A): Input.A_DIGITS_DUE,
     (DeadlinePassed, Deadline.DIGITS_B): Input.B_DIGITS_DUE,
+    (PromptsHeard, None): Input.PROMPTS_HEARD,
+    (DeadlinePassed, Deadline.PROMPTS): Input.PROMPTS_OVER,
     (DeadlinePassed, Deadline.RING_A): Input.RING_A_OVER,
     (DeadlinePassed, Deadline.RING_B): Input.RING_B_OVER,
     (DeadlinePassed, Deadline.MAX_DURATION): Input.MAX_DURATION_OVER,
@@ -135,11 +143,12 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
 }
 
 
-def input_of(event: CallEvent) -> Input:
-    """The table's key for an event."""
+def input_of(event: CallEvent, *, prompts_due: bool = False) -> Input:
+    """The table's key for an event of a call that has prompts to be heard before its bridge, or none."""
     about: Leg | Deadline | None = None
     if isinstance(event, DeadlinePassed):
         about = event.deadline
     elif isinstance(event, ABOUT_A_LEG):
         about = event.leg
-    return INPUTS[(type(event), about)]
+    key = INPUTS[(type(event), about)]
+    return Input.B_ANSWERS_TO_PROMPTS if prompts_due and key is Input.B_ANSWERS else key

@@ -7,6 +7,7 @@ from b2bua.call.events import CallEvent, Deadline, DeadlinePassed
 from b2bua.call.inputs import State, input_of
 from b2bua.call.model import Leg
 from b2bua.call.progress import Progress
+from b2bua.call.prompting import NOTHING_DUE, DuePrompts
 from b2bua.call.table import LIVE_DEADLINES, STATUS_WORDS, TABLE
 from storage.records import CallRecord
 
@@ -23,10 +24,11 @@ class CallMachine:
 
     __slots__ = ("_call", "_deadlines", "impossible_inputs", "state")
 
-    def __init__(self, record: CallRecord) -> None:
+    def __init__(self, record: CallRecord, prompts: DuePrompts = NOTHING_DUE) -> None:
+        """`prompts`: what is to be heard before the bridge."""
         self.state = State.ADMITTED
         self.impossible_inputs = 0
-        self._call = Progress(record)
+        self._call = Progress(record, prompts)
         self._deadlines: set[Deadline] = set()
 
     @property
@@ -36,7 +38,7 @@ class CallMachine:
 
     def handle(self, event: CallEvent, wall_ms: int, now: float) -> tuple[Effect, ...]:
         """What to do about an event. `wall_ms` is UTC in Unix milliseconds, `now` monotonic seconds. Never raises."""
-        key = input_of(event)
+        key = input_of(event, prompts_due=bool(self._call.prompts))
         row = TABLE.get((self.state, key))
         if row is None:
             self.impossible_inputs += 1

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from storage.records import CallRecord
+from storage.records import NOTHING_CHOSEN, CallRecord, PromptChoice
 
 
 class Leg(StrEnum):
@@ -53,7 +53,8 @@ class PlaceCall:
     """The command to place a masked call, as a client gave it: parties not yet normalised.
 
     `max_duration_s` 10..7200 counted from the bridge; `ring_timeout_s` 5..120 for each leg, None: as configured;
-    `record` None: as configured. `idempotency_key` with `body_sha256` and `request_id` makes it repeatable.
+    `record` None: as configured. `prompts`: their names, and who is told of the recording. `idempotency_key` with
+    `body_sha256` and `request_id` makes it repeatable.
     """
 
     org_id: str
@@ -62,6 +63,7 @@ class PlaceCall:
     max_duration_s: int | None = None
     ring_timeout_s: int | None = None
     record: bool | None = None
+    prompts: PromptChoice = NOTHING_CHOSEN
     reference: str | None = None
     request_id: str = ""
     idempotency_key: str | None = None

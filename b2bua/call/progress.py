@@ -6,6 +6,7 @@ from b2bua.call.digits import Presses
 from b2bua.call.effects import CloseMedia, Effect, FinalResponse, HangUp, StopRecording
 from b2bua.call.hangup import CLEARINGS
 from b2bua.call.model import HangupCause, HangupParty, Leg
+from b2bua.call.prompting import NOTHING_DUE, DuePrompts
 from b2bua.call.record import finish, leg_of
 from storage.records import CallRecord, CallStatus, changed
 
@@ -27,11 +28,13 @@ class Progress:
         "early_media_relayed",
         "now",
         "presses",
+        "prompts",
         "wall_ms",
     )
 
-    def __init__(self, record: CallRecord) -> None:
+    def __init__(self, record: CallRecord, prompts: DuePrompts = NOTHING_DUE) -> None:
         self._record = record
+        self.prompts = prompts
         self._changes: dict[str, Any] = {}
         self._leg_changes: dict[Leg, dict[str, Any]] = {}
         self.wall_ms = record.created_at

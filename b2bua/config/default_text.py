@@ -104,6 +104,12 @@ former_master_keys = []
 # hold_tone, recording_consent, unknown_caller. A file of any rate is converted and levelled at the start.
 # To A while B is called, over and over; "": ringback.
 wait = ""
+# To A alone and to B alone when B has answered, before they are connected and anything is charged; 30 s at most.
+whisper_a = ""
+whisper_b = ""
+# Who is told then that the call is recorded, where it is: none | both | a | b
+consent = "none"
+consent_notice = "bundled:recording_consent"
 # To both when the balance runs out, 10 s at most; "": three beeps.
 balance_warning = ""
 # To somebody who calls a masked number and is nobody's party.

@@ -157,6 +157,10 @@ class PromptsSection:
     """[prompts]. "": the product's own tone; "bundled:NAME", or the path of a WAV file."""
 
     wait: Annotated[str, PROMPT] = ""
+    whisper_a: Annotated[str, PROMPT] = ""
+    whisper_b: Annotated[str, PROMPT] = ""
+    consent: Annotated[str, choice("none", "both", "a", "b")] = "none"
+    consent_notice: Annotated[str, PROMPT] = "bundled:recording_consent"
     balance_warning: Annotated[str, PROMPT] = ""
     unknown_caller: Annotated[str, PROMPT] = "bundled:unknown_caller"
 

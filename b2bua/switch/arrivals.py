@@ -33,6 +33,7 @@ from b2bua.switch.admission import ArrivalPlan, admit_arrival
 from b2bua.switch.announcements import Announcements
 from b2bua.switch.call_leg import CallLeg, SipUser
 from b2bua.switch.call_rate import Pacing
+from b2bua.switch.call_sounds import CallPrompts, CallSounds
 from b2bua.switch.call_task import CallBooks
 from b2bua.switch.calling_party import caller_of, dialled_user
 from b2bua.switch.hunting import Hunt
@@ -70,7 +71,7 @@ class Floor(Protocol):
         """Raise `CapacityExhausted` where one more call is not taken; one that is not `billed` needs no store."""
         ...
 
-    def begin(self, record: CallRecord, legs: Mapping[Leg, CallLeg], books: CallBooks) -> None:
+    def begin(self, record: CallRecord, legs: Mapping[Leg, CallLeg], books: CallBooks, sounds: CallSounds) -> None:
         """Run an admitted call."""
         ...
 
@@ -93,6 +94,7 @@ class Means:
     clock: Clock
     tokens: Tokens
     scheduler: Scheduler
+    prompts: CallPrompts
     usages: dict[int, SipUser]
 
 
@@ -113,6 +115,7 @@ class Planned:
 
     plan: ArrivalPlan
     called: LegTask
+    sounds: CallSounds
 
 
 class Arrivals:
@@ -197,7 +200,7 @@ class Arrivals:
         at = means.clock.wall_ms()
         if not route.org:
             record = self._unbilled(call_id, route, arrival, at)
-            self._floor.begin(record, {Leg.A: caller, Leg.B: called}, self._no_books)
+            self._floor.begin(record, {Leg.A: caller, Leg.B: called}, self._no_books, means.prompts.routed)
             return
         plan = ArrivalPlan(
             call_id=call_id,
@@ -212,7 +215,7 @@ class Arrivals:
             record=route.record,
             at=at,
         )
-        self._admit(caller, _at_once(Planned(plan, called)))
+        self._admit(caller, _at_once(Planned(plan, called, means.prompts.routed)))
 
     def _unbilled(self, call_id: str, route: Route, arrival: Arrival, at: int) -> CallRecord:
         """A call that is nobody's is written down nowhere; its record only lives as long as it does."""
@@ -282,7 +285,7 @@ class Arrivals:
             record=means.config.calls.record,
             at=at,
         )
-        return Planned(plan, called)
+        return Planned(plan, called, means.prompts.operator)
 
     def _trunk_to(self, party: Party, number: str) -> Trunk:
         """The trunk by which a party is called, showing a number. Raises `CapacityExhausted`."""
@@ -364,7 +367,7 @@ class Arrivals:
                 plan = planned.plan
                 record = await means.store.run(lambda unit: admit_arrival(unit, plan))
                 refusal = TAKEN
-                self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement)
+                self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, planned.sounds)
         except CapacityExhausted as error:
             refusal = (503, (("Retry-After", str(error.retry_after_s)),))
         except CallError as error:

@@ -13,13 +13,17 @@ from b2bua.call import effects as do
 from b2bua.call import events as happened
 from b2bua.call.events import CallEvent, Deadline
 from b2bua.call.hangup import CLEARINGS, reason_header
+from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import Leg
+from b2bua.call.prompting import Prompt
 from b2bua.clock import Clock
 from b2bua.switch.call_leg import CallLeg
 from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask
+from b2bua.switch.prompting import Prompting
 from media.engine import MediaEngine
+from media.tones import Tone as Sound
 from storage.records import CallRecord, WebhookEvent, changed
 
 LOG: Final = logging.getLogger(__name__)
@@ -27,6 +31,11 @@ LOG: Final = logging.getLogger(__name__)
 QUEUE_LIMIT: Final = (
     256  # events waiting on one call; more than a call can cause, so what is over it is dropped and logged
 )
+
+
+NO_SOUNDS: Final[Mapping[Prompt, Sound]] = {}
+# The tones that a prompt can take the place of.
+_REPLACED: Final = {do.Tone.RINGBACK: Prompt.WAIT, do.Tone.BALANCE_WARNING: Prompt.BALANCE_WARNING}
 
 
 class CallBooks(Protocol):
@@ -67,7 +76,9 @@ class CallTask:
         clock: Clock,
         scheduler: Scheduler,
         on_settled: Callable[["CallTask"], None],
+        sounds: Mapping[Prompt, Sound] = NO_SOUNDS,
     ) -> None:
+        """`sounds`: the call's own prompts, in place of the product's tones and before the bridge."""
         self.machine = machine
         self.legs = legs
         self._media = media
@@ -75,6 +86,8 @@ class CallTask:
         self._clock = clock
         self._scheduler = scheduler
         self._on_settled = on_settled
+        self._sounds = sounds
+        self._prompting = Prompting(media, {leg: task.media_name for leg, task in legs.items()}, sounds)
         self._queue: deque[CallEvent] = deque()
         self._running = False
         self._recording = False
@@ -131,6 +144,11 @@ class CallTask:
             self._recording = False
             self.post(happened.RecordingStopped())
 
+    def playback_finished(self, leg: Leg) -> None:
+        """What was played to a leg has come to its end."""
+        if self.machine.state is State.PROMPTING and self._prompting.finished(leg):
+            self.post(happened.PromptsHeard())
+
     def _work_off(self, event: CallEvent) -> None:
         for effect in self.machine.handle(event, self._clock.wall_ms(), self._clock.monotonic()):
             try:
@@ -169,12 +187,22 @@ class CallTask:
         return task
 
     def _play_tone(self, effect: do.PlayTone) -> None:
-        self._media.play(self.legs[effect.leg].media_name, effect.tone.value)
+        name = self.legs[effect.leg].media_name
+        sound = None if effect.tone not in _REPLACED else self._sounds.get(_REPLACED[effect.tone])
+        if sound is None:
+            self._media.play(name, effect.tone.value)
+        else:
+            self._media.play_prompt(name, sound, gives_way=sound.endless)
+
+    def _play_prompts(self, effect: do.PlayPrompts) -> None:
+        self._prompting.begin(effect.a, effect.b)
 
     def _relay_early_media(self, _effect: do.RelayEarlyMedia) -> None:
         self._media.relay_early(self.legs[Leg.B].media_name, self.legs[Leg.A].media_name)
 
     def _bridge(self, _effect: do.Bridge) -> None:
+        if self._prompting.hearing:
+            LOG.error("call %s: its prompts never came to their end; it goes on without them", self.call_id)
         self._media.bridge(self.legs[Leg.A].media_name, self.legs[Leg.B].media_name)
 
     def _send_digit(self, effect: do.SendDigit) -> None:
@@ -253,6 +281,7 @@ _PERFORM: Final[Mapping[type, Callable[..., None]]] = {
     do.ReportProgress: CallTask._report_progress,
     do.Answer: CallTask._answer,
     do.PlayTone: CallTask._play_tone,
+    do.PlayPrompts: CallTask._play_prompts,
     do.RelayEarlyMedia: CallTask._relay_early_media,
     do.Bridge: CallTask._bridge,
     do.SendDigit: CallTask._send_digit,

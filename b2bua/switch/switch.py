@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, rep
 from b2bua.switch.arrivals import Arrivals, Means
 from b2bua.switch.call_leg import CallLeg, SipUser
 from b2bua.switch.call_rate import Pacing
+from b2bua.switch.call_sounds import CallPrompts, CallSounds
 from b2bua.switch.call_task import CallBooks, CallTask
 from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
@@ -62,6 +63,7 @@ class Rooms:
     clock: Clock
     tokens: Tokens
     scheduler: Scheduler
+    prompts: CallPrompts = field(default_factory=CallPrompts)
 
 
 @dataclass(slots=True)
@@ -115,6 +117,7 @@ class Switch:
             clock=rooms.clock,
             tokens=rooms.tokens,
             scheduler=rooms.scheduler,
+            prompts=rooms.prompts,
             usages=self._usages,
         )
         self._arrivals = Arrivals(means, self)
@@ -257,7 +260,11 @@ class Switch:
                 if task is not None:
                     task.post(DigitPressed(Leg(leg), event.digit, event.duration_ms, DigitWay.EVENT))
             case media_events.PlaybackFinished():
-                if self._arrivals is not None:
+                call_id, _, leg = event.leg.partition("/")
+                task = self._calls.get(call_id)
+                if task is not None:
+                    task.playback_finished(Leg(leg))
+                elif self._arrivals is not None:
                     self._arrivals.playback_finished(event.leg)
             case _:
                 LOG.debug("media event %s", event)
@@ -266,6 +273,7 @@ class Switch:
 
     async def _place(self, command: PlaceCall) -> PlacedCall:
         party_a, party_b = self._parties(command)
+        sounds = await self._rooms.prompts.for_call(command.prompts)
         self.check_capacity(billed=True)
         trunk_a, trunk_b, numbers = self._route(party_a, party_b)
         plan = AdmissionPlan(
@@ -291,7 +299,7 @@ class Switch:
                 trunk_a.withdraw(legs=1, calls=1)
                 trunk_b.withdraw(legs=1)
         if admitted:
-            self._dial(placed.record, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
+            self._dial(placed.record, sounds, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
         return placed
 
     async def _cannot_pay(self, org_id: str) -> bool:
@@ -307,12 +315,12 @@ class Switch:
     def _parties(self, command: PlaceCall) -> tuple[Party, Party]:
         allowed = self._config.calls.sip_parties
         parsed: list[Party] = []
-        for field, text in (("party_a", command.party_a), ("party_b", command.party_b)):
+        for name, text in (("party_a", command.party_a), ("party_b", command.party_b)):
             party = parse_party(text, sip_allowed=allowed)
             if party is None:
-                raise InvalidParties("Not a valid Indian mobile number.", field)
+                raise InvalidParties("Not a valid Indian mobile number.", name)
             if party.host is not None and self._rooms.trunks.at(party.host, party.port or 5060) is None:
-                raise InvalidParties("No trunk has this host and port.", field)
+                raise InvalidParties("No trunk has this host and port.", name)
             parsed.append(party)
         if same_party(parsed[0], parsed[1]):
             raise InvalidParties("The two parties must be different.", "party_b")
@@ -365,7 +373,7 @@ class Switch:
     def _being_admitted(self) -> int:
         return self._admitting + (0 if self._arrivals is None else self._arrivals.admitting)
 
-    def _dial(self, record: CallRecord, parties: dict[Leg, tuple[Party, Trunk]]) -> None:
+    def _dial(self, record: CallRecord, sounds: CallSounds, parties: dict[Leg, tuple[Party, Trunk]]) -> None:
         rooms = self._rooms
         endpoint = self._endpoint_bound()
         legs: dict[Leg, CallLeg] = {
@@ -388,19 +396,20 @@ class Switch:
             )
             for leg, (party, trunk) in parties.items()
         }
-        self.begin(record, legs, rooms.settlement)
+        self.begin(record, legs, rooms.settlement, sounds)
 
-    def begin(self, record: CallRecord, legs: Mapping[Leg, CallLeg], books: CallBooks) -> None:
+    def begin(self, record: CallRecord, legs: Mapping[Leg, CallLeg], books: CallBooks, sounds: CallSounds) -> None:
         """Run an admitted call."""
         rooms = self._rooms
         task = CallTask(
-            CallMachine(record),
+            CallMachine(record, sounds.due(recorded=record.record)),
             legs,
             media=rooms.media,
             books=books,
             clock=rooms.clock,
             scheduler=rooms.scheduler,
             on_settled=self._settled,
+            sounds=sounds.sounds,
         )
         for leg, leg_task in legs.items():
             leg_task.post = task.post

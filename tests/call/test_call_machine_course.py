@@ -12,6 +12,7 @@ from b2bua.call.effects import (
     ExtendReservation,
     HangUp,
     Notify,
+    PlayPrompts,
     PlayTone,
     RelayEarlyMedia,
     SetDeadline,
@@ -33,6 +34,7 @@ from b2bua.call.events import (
     LegLost,
     LegRinging,
     MediaSilent,
+    PromptsHeard,
     RecordingStopped,
     ReservationExtended,
     ReservationRefused,
@@ -42,6 +44,7 @@ from b2bua.call.events import (
 from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import HangupCause, Leg
+from b2bua.call.prompting import DuePrompts, Prompt
 from storage.records import CallStatus, Tariff, WebhookEvent
 from tests.support.call_walk import CREATED_AT, Walk, a_call
 
@@ -435,3 +438,96 @@ def test_trunk_case_17_a_jump_of_the_wall_clock_changes_neither_length_nor_price
     assert (record.duration_s, record.price_paise) == (42, 150)
     assert record.ended_at == answered_at + 42_400
     assert record.legs[0].ended_at == record.ended_at
+
+
+# Prompts before the bridge.
+
+DUE = DuePrompts((Prompt.CONSENT_NOTICE,), (Prompt.WHISPER_B, Prompt.CONSENT_NOTICE), 7.5)
+
+
+def prompting(**changes: object) -> Walk:
+    """A call whose B has answered 7 s after A, and whose parties hear their prompts."""
+    walk = Walk(CallMachine(a_call(**changes), DUE))
+    walk.at_once(Started())
+    walk.after(5, A_ANSWERS)
+    assert walk.after(7, B_ANSWERS) == (
+        PlayPrompts(DUE.a, DUE.b),
+        SetDeadline(Deadline.PROMPTS, 12.5),
+        ClearDeadline(Deadline.RING_B),
+    )
+    assert (walk.machine.state, walk.status()) == (State.PROMPTING, CallStatus.ANSWERED)
+    assert walk.machine.record.answered_at is None
+    return walk
+
+
+def test_the_bridge_and_what_is_paid_begin_when_the_prompts_have_been_heard() -> None:
+    walk = prompting(max_duration_s=30)
+    assert walk.after(7.5, PromptsHeard()) == (
+        Bridge(),
+        StartRecording(),
+        Notify(WebhookEvent.BRIDGED),
+        SetDeadline(Deadline.MAX_DURATION, 30),
+        ClearDeadline(Deadline.PROMPTS),
+    )
+    assert walk.machine.record.answered_at == CREATED_AT + 20_500
+    assert walk.status() is CallStatus.IN_PROGRESS
+    walk.after(94, LegHungUp(Leg.A))
+    assert (walk.machine.record.duration_s, walk.machine.record.price_paise) == (94, 300)
+
+
+def test_prompts_whose_end_is_not_told_are_not_waited_for_and_not_recorded_after() -> None:
+    walk = prompting()
+    effects = walk.after(12.5, DeadlinePassed(Deadline.PROMPTS))
+    assert Bridge() in effects
+    assert StartRecording() not in effects
+    assert walk.at_once(PromptsHeard()) == ()
+    assert walk.machine.state is State.BRIDGED
+
+
+def test_without_a_notice_the_deadline_takes_no_recording_away() -> None:
+    walk = Walk(CallMachine(a_call(), DuePrompts((), (Prompt.WHISPER_B,), 2.0)))
+    walk.at_once(Started(), A_ANSWERS, B_ANSWERS)
+    assert StartRecording() in walk.after(7.0, DeadlinePassed(Deadline.PROMPTS))
+
+
+@pytest.mark.parametrize(
+    ("event", "up", "cause"),
+    [
+        (LegHungUp(Leg.A), Leg.B, HangupCause.A_HANGUP_BEFORE_BRIDGE),
+        (LegLost(Leg.A), Leg.B, HangupCause.NETWORK_ERROR),
+        (MediaSilent(Leg.A), None, HangupCause.MEDIA_TIMEOUT),
+        (MediaSilent(Leg.B), None, HangupCause.MEDIA_TIMEOUT),
+        (HangupRequested(), None, HangupCause.API_HANGUP),
+        (SystemStopping(), None, HangupCause.SYSTEM_RESTART),
+    ],
+)
+def test_a_call_that_ends_amid_its_prompts_was_never_connected(
+    event: CallEvent, up: Leg | None, cause: HangupCause
+) -> None:
+    walk = prompting()
+    assert walk.after(1, event) == (
+        *[HangUp(leg, cause) for leg in Leg if up in (None, leg)],
+        StopRecording(),
+        CloseMedia(),
+        ENDING,
+        ClearDeadline(Deadline.PROMPTS),
+    )
+    record = walk.machine.record
+    assert (record.status, record.hangup_cause, record.price_paise) == (CallStatus.FAILED, cause.value, 0)
+    assert [leg.status for leg in record.legs] == ["ended", "ended"]
+
+
+@pytest.mark.parametrize(
+    ("event", "tone", "cause"),
+    [(LegHungUp(Leg.B), Tone.BUSY, "b_rejected"), (LegLost(Leg.B), Tone.UNREACHABLE, "b_unreachable")],
+)
+def test_a_is_told_when_b_does_not_hear_its_prompts_out(event: CallEvent, tone: Tone, cause: str) -> None:
+    walk = prompting()
+    assert walk.after(1, event) == (
+        PlayTone(Leg.A, tone),
+        SetDeadline(Deadline.FAILURE_TONE, 4.0),
+        ClearDeadline(Deadline.PROMPTS),
+    )
+    assert walk.at_once(PromptsHeard()) == ()
+    walk.after(4, DeadlinePassed(Deadline.FAILURE_TONE))
+    assert (walk.machine.record.status, walk.machine.record.hangup_cause) == (CallStatus.FAILED, cause)

@@ -12,6 +12,7 @@ from b2bua.call.effects import (
     Effect,
     HangUp,
     Notify,
+    PlayPrompts,
     SetDeadline,
     Settle,
     StartRecording,
@@ -25,12 +26,15 @@ from b2bua.call.events import (
     HangupRequested,
     LegAnswered,
     LegFailed,
+    PromptsHeard,
     RecordingStopped,
 )
+from b2bua.call.impossible import IMPOSSIBLE
 from b2bua.call.inputs import INPUTS, Input, State, input_of
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import Leg
-from b2bua.call.table import IMPOSSIBLE, LIVE_DEADLINES, TABLE
+from b2bua.call.prompting import NOTHING_DUE, DuePrompts, Prompt
+from b2bua.call.table import LIVE_DEADLINES, TABLE
 from storage.records import TERMINAL_STATUSES, CallStatus, WebhookEvent
 from tests.support.call_walk import a_call, every_event
 
@@ -45,8 +49,15 @@ def test_every_input_is_in_the_table_or_impossible_never_both(state: State) -> N
 
 
 def test_every_event_has_an_input_of_its_own() -> None:
-    assert {input_of(event) for event in every_event()} == set(Input)
+    inputs = {input_of(event, prompts_due=due) for event in every_event() for due in (False, True)}
+    assert inputs == set(Input)
     assert len(set(INPUTS.values())) == len(INPUTS) == len(every_event())
+
+
+def test_b_s_answer_is_the_one_input_that_prompts_make_another() -> None:
+    for event in every_event():
+        same = input_of(event) is input_of(event, prompts_due=True)
+        assert same == (event != LegAnswered(Leg.B, 200, "PCMA"))
 
 
 def test_every_state_can_be_reached_and_only_settling_ends_a_call() -> None:
@@ -77,6 +88,8 @@ def test_an_impossible_input_changes_nothing_and_is_counted(state: State) -> Non
             assert machine.record is before
 
 
+WHISPER_AND_NOTICE = DuePrompts((Prompt.CONSENT_NOTICE,), (Prompt.WHISPER_B, Prompt.CONSENT_NOTICE), 7.5)
+
 failures = st.builds(
     LegFailed,
     leg=st.sampled_from(Leg),
@@ -89,11 +102,11 @@ events = st.one_of(st.sampled_from(every_event()), failures)
 steps = st.tuples(st.floats(0, 100), st.integers(-10_000, 100_000), st.booleans(), events, st.integers(0, 1000))
 
 
-def moving_events(state: State) -> list[CallEvent]:
+def moving_events(state: State, prompts: DuePrompts) -> list[CallEvent]:
     return [
         event
         for event in every_event()
-        if (row := TABLE.get((state, input_of(event)))) is not None and row[1] is not state
+        if (row := TABLE.get((state, input_of(event, prompts_due=bool(prompts))))) is not None and row[1] is not state
     ]
 
 
@@ -102,11 +115,12 @@ def moving_events(state: State) -> list[CallEvent]:
     walk=st.lists(steps, max_size=25),
     recorded=st.booleans(),
     longest_s=st.one_of(st.none(), st.integers(10, 7200)),
+    prompts=st.sampled_from([NOTHING_DUE, WHISPER_AND_NOTICE]),
 )
 def test_whatever_comes_a_call_ends_once_and_is_settled_once(
-    walk: list[tuple[float, int, bool, CallEvent, int]], recorded: bool, longest_s: int | None
+    walk: list[tuple[float, int, bool, CallEvent, int]], recorded: bool, longest_s: int | None, prompts: DuePrompts
 ) -> None:
-    machine = CallMachine(a_call(record=recorded, max_duration_s=longest_s))
+    machine = CallMachine(a_call(record=recorded, max_duration_s=longest_s), prompts)
     now, wall_ms = 50.0, machine.record.created_at
     done: list[tuple[CallEvent, Effect]] = []
 
@@ -119,7 +133,7 @@ def test_whatever_comes_a_call_ends_once_and_is_settled_once(
     for seconds, wall_jump_ms, moving, event, choice in walk:
         now += seconds
         wall_ms += wall_jump_ms
-        movers = moving_events(machine.state)
+        movers = moving_events(machine.state, prompts)
         take(movers[choice % len(movers)] if moving and movers else event)
     take(HangupRequested())
     take(RecordingStopped())
@@ -127,6 +141,7 @@ def test_whatever_comes_a_call_ends_once_and_is_settled_once(
 
     assert machine.state is State.ENDED
     assert_told_once([effect for _, effect in done], machine)
+    assert_prompts_come_before_the_bridge(done, prompts)
     assert_all_is_down_before_the_settlement(done)
     assert_deadlines_fall_away([effect for _, effect in done], [event for event, _ in done])
 
@@ -156,6 +171,21 @@ def assert_told_once(effects: list[Effect], machine: CallMachine) -> None:
     assert record.hangup_party in ("a", "b", "system")
     assert record.price_paise is not None
     assert (record.price_paise > 0) == bridged
+
+
+def assert_prompts_come_before_the_bridge(done: list[tuple[CallEvent, Effect]], prompts: DuePrompts) -> None:
+    effects = [effect for _, effect in done]
+    played = [index for index, effect in enumerate(effects) if isinstance(effect, PlayPrompts)]
+    bridged = [index for index, effect in enumerate(effects) if isinstance(effect, Bridge)]
+    assert len(played) <= bool(prompts)
+    if prompts and bridged:
+        assert played < bridged
+        unheard = DeadlinePassed(Deadline.PROMPTS) in [event for event, effect in done if isinstance(effect, Bridge)]
+        assert not (unheard and StartRecording() in effects), "nobody is recorded who may not have been told"
+    for event, effect in done:
+        if isinstance(effect, Bridge):
+            answered = LegAnswered(Leg.B, 200, "PCMA")
+            assert event in ((PromptsHeard(), DeadlinePassed(Deadline.PROMPTS)) if prompts else (answered,))
 
 
 def assert_all_is_down_before_the_settlement(done: list[tuple[CallEvent, Effect]]) -> None:

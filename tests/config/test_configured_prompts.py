@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from b2bua.call.prompting import DuePrompts, Prompt
 from b2bua.config import ConfigInvalid, load_config
 from b2bua.prompts import configured_prompts
 from media.prompts.conversion import render_wav
@@ -16,16 +17,24 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_the_default_is_the_announcement_alone(tmp_path: Path) -> None:
-    config = load_config(written(tmp_path, ""), {})
-    assert [tone.name for tone in configured_prompts(config)] == ["unknown_caller"]
+def test_the_default_is_the_announcement_and_a_notice_that_nobody_gets(tmp_path: Path) -> None:
+    prompts = configured_prompts(load_config(written(tmp_path, ""), {}))
+    assert [tone.name for tone in prompts.announcements] == ["unknown_caller"]
+    assert list(prompts.sounds.sounds) == [Prompt.CONSENT_NOTICE]
+    assert not prompts.sounds.due(recorded=True)
 
 
 def test_paths_are_relative_to_the_configuration_and_waiting_is_repeated(tmp_path: Path) -> None:
     (tmp_path / "wait.wav").write_bytes(render_wav(array("h", [3000, -3000] * 4000)))
-    config = load_config(written(tmp_path, '[prompts]\nwait = "wait.wav"\nunknown_caller = ""\n'), {})
-    [tone] = configured_prompts(config)
-    assert (tone.name, tone.endless, tone.samples) == ("ringback", True, 8000)
+    text = '[prompts]\nwait = "wait.wav"\nwhisper_b = "wait.wav"\nconsent_notice = ""\nunknown_caller = ""\n'
+    prompts = configured_prompts(load_config(written(tmp_path, text), {}))
+    assert prompts.announcements == ()
+    assert {use: tone.endless for use, tone in prompts.sounds.sounds.items()} == {
+        Prompt.WAIT: True,
+        Prompt.WHISPER_B: False,
+    }
+    assert prompts.sounds.sounds[Prompt.WAIT].samples == 8000
+    assert prompts.sounds.due(recorded=True) == DuePrompts((), (Prompt.WHISPER_B,), 1.0)
 
 
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
@@ -35,6 +44,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         configured_prompts(load_config(written(tmp_path, text), {}))
     assert [mistake.partition(":")[0] for mistake in raised.value.mistakes] == [
         "prompts.wait",
-        "prompts.unknown_caller",
         "prompts.balance_warning",
+        "prompts.unknown_caller",
     ]
+    assert "11 s long; 10 s are the most" in raised.value.mistakes[1]

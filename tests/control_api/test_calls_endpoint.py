@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, InvalidParties
+from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, InvalidParties, InvalidPrompts
 from storage.errors import StoreUnavailable
+from storage.records import Consent, PromptChoice
 from tests.support.api_world import BODY, CALLS, OTHER_KEY, ApiWorld, api_world
 
 
@@ -76,6 +77,8 @@ async def test_unknown_fields_are_ignored_and_null_is_unset(world: ApiWorld) -> 
         ("reference", "a\x00b"),
         ("reference", "a\r\nb"),
         ("reference", "\ud800"),
+        ("prompts", "hold_tone"),
+        ("prompts", []),
     ],
 )
 async def test_a_field_at_fault_is_named(world: ApiWorld, field: str, value: object) -> None:
@@ -84,6 +87,43 @@ async def test_a_field_at_fault_is_named(world: ApiWorld, field: str, value: obj
     assert reply.json["error"]["code"] == "invalid_request"
     assert reply.json["error"]["field"] == field
     assert not world.switch.commands
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("wait", "../../etc/passwd"),
+        ("wait", "/tmp/x.wav"),
+        ("wait", "bundled:hold_tone"),
+        ("whisper_a", "Capital"),
+        ("whisper_b", "x" * 49),
+        ("consent_notice", 1),
+        ("consent", "all"),
+        ("consent", True),
+        ("balance_warning", "x\n"),
+    ],
+)
+async def test_a_prompt_is_chosen_by_a_name_alone(world: ApiWorld, name: str, value: object) -> None:
+    reply = await world.post({**BODY, "prompts": {name: value}})
+    assert (reply.status, reply.json["error"]["code"]) == (400, "invalid_request")
+    assert reply.json["error"]["field"] == f"prompts.{name}"
+    assert not world.switch.commands
+
+
+async def test_the_prompts_of_a_call_reach_the_switch(world: ApiWorld) -> None:
+    chosen = {"wait": "hold_tone", "whisper_a": None, "whisper_b": "", "consent": "b", "later": "ignored"}
+    reply = await world.post({**BODY, "prompts": chosen})
+    assert reply.status == 201
+    assert world.switch.commands[-1].prompts == PromptChoice(wait="hold_tone", whisper_b="", consent=Consent.B)
+
+
+async def test_a_prompt_that_there_is_not_is_told_with_its_field(world: ApiWorld) -> None:
+    world.switch.refuse_with = InvalidPrompts("There is no prompt of this name.", "prompts.whisper_a")
+    reply = await world.post({**BODY, "prompts": {"whisper_a": "none"}})
+    assert (reply.status, reply.json["error"]) == (
+        400,
+        {"code": "invalid_request", "message": "There is no prompt of this name.", "field": "prompts.whisper_a"},
+    )
 
 
 @pytest.mark.parametrize("field", ["party_a", "party_b"])

@@ -20,6 +20,7 @@ from b2bua.call.events import (
     LegProgressed,
     LegRinging,
     MediaSilent,
+    PromptsHeard,
     RecordingStopped,
     ReservationExtended,
     ReservationRefused,
@@ -62,7 +63,7 @@ def every_event() -> list[CallEvent]:
         ]
         events += [LegFailed(leg, FailureKind.RESPONSE, 486, True), LegHungUp(leg), LegLost(leg), MediaSilent(leg)]
         events += [DigitPressed(leg, "5", 160, DigitWay.INFO)]
-    events += [Started(), Arrived(), ReservationExtended(), ReservationRefused()]
+    events += [Started(), Arrived(), PromptsHeard(), ReservationExtended(), ReservationRefused()]
     events += [HangupRequested(), RecordingStopped(), SystemFailed(), SystemStopping()]
     return events
 

@@ -14,11 +14,13 @@ from typing import Any, cast
 from b2bua.call.arrival import target_hosts
 from b2bua.call.hangup import ENDING_REASONS
 from b2bua.call.model import PlaceCall
+from b2bua.prompts import configured_prompts
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, TransportAddress
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import TableSizes, UserAgent
+from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.call_task import CallTask
 from b2bua.switch.journal import Journal
 from b2bua.switch.recordings import Recordings
@@ -188,6 +190,7 @@ class House:
         self.store_is_down = False
         self.may_see: dict[Persona, set[bytes]] = {ALICE: set(), BOB: set()}  # what a route shows of the other
         self.phones_forget = True  # False: a phone was cut off and may still believe in its call
+        self.configured_prompts = configured_prompts(self.config)
         self.media, self.recorder = self._media()
         self.journal = Journal(store, self._committed)
         self.trunks = Trunks(self.config.trunks, clock, target_hosts(self.config.routes))
@@ -214,6 +217,7 @@ class House:
                 clock=clock,
                 tokens=self.tokens,
                 scheduler=clock,
+                prompts=CallPrompts(self.configured_prompts.sounds),
             ),
         )
         settings = UserAgentSettings(locals=(LocalAddress(OURS, OURS.host, OURS.port),), ending_reasons=ENDING_REASONS)
@@ -225,8 +229,8 @@ class House:
         self._begin = self.switch.begin
         self.switch.begin = self._begun  # type: ignore[method-assign]
 
-    def _begun(self, record: CallRecord, legs: Any, books: Any) -> None:
-        self._begin(record, legs, books)
+    def _begun(self, record: CallRecord, legs: Any, books: Any, sounds: Any) -> None:
+        self._begin(record, legs, books, sounds)
         task = self.switch._calls.get(record.call_id)
         if task is not None:
             self.tasks.append(task)
@@ -290,6 +294,7 @@ class House:
             recorder,
             lambda work: cast(None, self.clock.call_soon(work)),
             path,
+            prompts=self.configured_prompts.announcements,
             transcoder=Transcoder(self.clock.monotonic, path.send_audio, self._convert_soon),
         )
         engine._ports = MemoryPorts(
