@@ -50,7 +50,7 @@ def destination_of(dialled: str, trunk: Trunk, routes: Iterable[Route]) -> Desti
     if len(dialled) > LONGEST_USER:
         return ToNobody()
     for route in routes:
-        if route.trunk in ("", trunk.name) and route.match.fullmatch(dialled):
+        if route.trunk in ("", trunk.name) and route.match.matches(dialled):
             return Routed(route)
     number = declared_number(dialled, trunk.numbers)
     return ToNobody() if number is None else ToMaskedNumber(number)

@@ -167,7 +167,7 @@ unknown_caller = "bundled:unknown_caller"
 #
 # [[routes]]
 # trunk = ""                                # where it came from; "": any
-# match = "91[0-9]{10}"                     # regular expression on the whole dialled user part
+# match = "91[0-9]{10}"                     # regular expression (RE2 syntax) on the whole dialled user part
 # to = "sip:{user}@203.0.113.10:5060"       # {user} is the dialled user part
 # via = "carrier"                           # the trunk whose profile the second leg has
 # caller = "masked"                         # masked | pass

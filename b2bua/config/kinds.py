@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from b2bua.config.dialled_pattern import DialledPattern, PatternUnusable
+
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -352,15 +354,17 @@ def _read_proxy(raw: object, place: Place) -> TrunkUri | None:
 PROXY: Final[Kind[TrunkUri | None]] = Kind("text", f'"host:port" or {URI_EXPECTED}, or ""', _read_proxy)
 
 
-def _read_regex(raw: object, place: Place) -> re.Pattern[str]:
+def _read_dialled_pattern(raw: object, place: Place) -> DialledPattern:
     value = as_text(raw)
     try:
-        return re.compile(value)
-    except re.error as error:
+        return DialledPattern(value)
+    except PatternUnusable as error:
         raise Unfit(f"{shown(value)} does not compile ({error})") from error
 
 
-REGEX: Final = Kind("text", "a regular expression", _read_regex)
+DIALLED_PATTERN: Final = Kind(
+    "text", "a regular expression, without look-around and backreferences", _read_dialled_pattern
+)
 
 
 def _read_http_url(raw: object, place: Place) -> str:

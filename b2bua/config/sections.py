@@ -1,12 +1,13 @@
 """The configuration as the rest of the program sees it: every key, its kind and its default, once."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Final, cast
 
+from b2bua.config.dialled_pattern import DialledPattern
 from b2bua.config.kinds import (
+    DIALLED_PATTERN,
     FILE,
     FOLDER,
     HOST_OR_EMPTY,
@@ -20,7 +21,6 @@ from b2bua.config.kinds import (
     ORIGIN,
     PORTS,
     PROXY,
-    REGEX,
     SECRET,
     TRUNK_URI,
     YES_NO,
@@ -217,7 +217,7 @@ class Trunk:
 class Route:
     """[[routes]]: what happens to a call that arrives. `trunk` "": from any; `match` is for the whole user part."""
 
-    match: Annotated[re.Pattern[str], REGEX]
+    match: Annotated[DialledPattern, DIALLED_PATTERN]
     to: Annotated[str, ROUTE_TARGET]
     via: Annotated[str, NAME]
     trunk: Annotated[str, TRUNK_NAME_OR_EMPTY] = ""

@@ -1,7 +1,5 @@
 """What a call that arrives is, by what was dialled, who called and what is configured."""
 
-import re
-
 import pytest
 
 from b2bua.call.arrival import (
@@ -17,6 +15,7 @@ from b2bua.call.arrival import (
     target_of,
 )
 from b2bua.config import Route
+from b2bua.config.dialled_pattern import DialledPattern
 from tests.support.configurations import config_of
 
 NUMBERS = ("917969002802", "911140001234")
@@ -49,7 +48,7 @@ def test_separators_for_the_eye_do_not_count() -> None:
 
 
 def _route(**values: object) -> Route:
-    given: dict[str, object] = {"match": re.compile("91[0-9]{10}"), "to": "sip:{user}@203.0.113.9", "via": "other"}
+    given: dict[str, object] = {"match": DialledPattern("91[0-9]{10}"), "to": "sip:{user}@203.0.113.9", "via": "other"}
     return Route(**{**given, **values})  # type: ignore[arg-type]
 
 
@@ -66,7 +65,7 @@ def test_the_first_route_that_matches_by_trunk_and_whole_user_wins() -> None:
 
 def test_a_pattern_meets_no_more_than_a_bounded_user_part() -> None:
     (carrier, _) = config_of(TRUNKS).trunks
-    assert destination_of("1" * 129, carrier, (_route(match=re.compile(".*")),)) == ToNobody()
+    assert destination_of("1" * 129, carrier, (_route(match=DialledPattern(".*")),)) == ToNobody()
 
 
 @pytest.mark.parametrize(
