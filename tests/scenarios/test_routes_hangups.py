@@ -146,7 +146,9 @@ async def test_trunk_case_03_a_never_acknowledges_so_both_are_hung_up(relay: Hou
     await relay.run(36.0)
     assert statuses.count(200) > 8
     assert alice.methods() == ["BYE"]
+    assert alice.requests("BYE")[0].headers.get("Reason") == 'Q.850;cause=102;text="Recovery on timer expiry"'
     assert relay.bob.was_hung_up
+    assert relay.bob.requests("BYE")[0].headers.get("Reason") == 'Q.850;cause=38;text="Network out of order"'
     end = await relay.relayed(call)
     assert (end.status, end.hangup_cause) == ("completed", "network_error")
 
