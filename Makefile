@@ -1,5 +1,5 @@
 # Every target does its own set-up: .venv with the pinned dependencies, and SIPp where it is needed.
-.PHONY: demo test interop bench load lint format lock setup clean
+.PHONY: demo test interop sanitize bench load wheels lint format lock setup clean
 .DEFAULT_GOAL := test
 
 BIN := .venv/bin
@@ -28,6 +28,14 @@ test: lint
 interop: setup
 	@.ci/interop
 	$(BIN)/pytest -n $(INTEROP_WORKERS) tests/interop
+
+# The compiled packet path under AddressSanitizer and UndefinedBehaviorSanitizer: a fuzzer, then its tests.
+sanitize: setup
+	@.ci/sanitize
+
+# Wheels for every supported CPython that can be had here, into dist/.
+wheels: setup
+	@.ci/wheels
 
 bench: setup
 	@.ci/sipp
