@@ -7,7 +7,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from media.codecs.g711 import linear_to_alaw, linear_to_ulaw
@@ -24,6 +24,11 @@ _RAMP_SAMPLES: Final = 40
 # Whole packets of every length from 10 to 60 ms.
 _SILENCE_SAMPLES: Final = 4800
 _LEAD_IN_BYTES: Final = 3200  # 200 ms
+# Comfort noise: how loud, in -dBov, and how much of it until it comes again.
+_NOISE_LEVELS: Final = (38, 44, 50, 56, 62, 68)
+_NOISE_STEP: Final = 6
+_NOISE_SAMPLES: Final = 8000
+_OVERLOAD: Final = 32768
 # 20 ms: a packet of a tone in codecs whose octets are no samples.
 PACKET_SAMPLES: Final = 160
 
@@ -145,3 +150,34 @@ def prepare(cadence: Cadence) -> Tone:
 def silence() -> Tone:
     """An endless tone that nobody hears: what a leg gets when its source has gone quiet."""
     return encode("silence", [0] * _SILENCE_SAMPLES, endless=True)
+
+
+@cache
+def comfort_noises() -> tuple[Tone, ...]:
+    """White noise without end, one for each of a few levels: what a leg hears whose source says how loud its background
+    is (RFC 3389) and then nothing. See `noise_index`."""
+    white = _white_noise()
+    root_mean_square = math.sqrt(sum(value * value for value in white) / len(white))
+    noises = []
+    for level in _NOISE_LEVELS:
+        gain = _OVERLOAD * 10 ** (-level / 20) / root_mean_square
+        noises.append(encode("comfort_noise", [round(gain * value) for value in white], endless=True))
+    return tuple(noises)
+
+
+def noise_index(level: int) -> int:
+    """Which of the `comfort_noises` is nearest to a level of 0..127 in -dBov; louder ones than the first are not
+    made."""
+    return min(max((level - _NOISE_LEVELS[0] + _NOISE_STEP // 2) // _NOISE_STEP, 0), len(_NOISE_LEVELS) - 1)
+
+
+def _white_noise() -> list[int]:
+    """Samples about 0, near to Gaussian: each the sum of four of a linear congruential generator's (modulus 2**32)."""
+    state, samples = 1, []
+    for _ in range(_NOISE_SAMPLES):
+        total = 0
+        for _ in range(4):
+            state = (state * 1664525 + 1013904223) & 0xFFFFFFFF
+            total += (state >> 16) - 0x8000
+        samples.append(total)
+    return samples

@@ -66,6 +66,7 @@ cdef extern from "native/table.h" nogil:
     int MB_PAYLOAD_TYPES
     int MB_FRAME_SAMPLES_MAX
     int MB_CNAME_MAX
+    int MB_NOISES
     ctypedef struct mb_address:
         uint8_t family
         uint16_t port
@@ -159,6 +160,7 @@ cdef extern from "native/table.h" nogil:
         size_t streams_max
         mb_tone *silence
         mb_tone *digit_tones[16]
+        mb_tone *noises[6]
         const uint8_t *alaw_to_ulaw
         const uint8_t *ulaw_to_alaw
         const mb_srtp *srtp

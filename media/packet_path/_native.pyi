@@ -62,6 +62,7 @@ class Surroundings:
         alaw_to_ulaw: bytes,
         ulaw_to_alaw: bytes,
         srtp: Srtp | None,
+        noises: Iterable[Tone],
     ) -> None: ...
 
 class Tap:

@@ -93,18 +93,22 @@ cdef class Converter:
 
 cdef class Surroundings:
     """What a table of streams needs from outside: an endless silence, the sixteen keys' endless tones in the order of
-    "0123456789*#ABCD", translations of 256 bytes, libsrtp's functions or None."""
+    "0123456789*#ABCD", translations of 256 bytes, libsrtp's functions or None, endless noises from loud to soft."""
 
     cdef Tone silence
-    cdef tuple digit_tones
+    cdef tuple digit_tones, noises
     cdef bytes alaw_to_ulaw, ulaw_to_alaw
     cdef Srtp srtp
 
-    def __init__(self, Tone silence not None, digit_tones, bytes alaw_to_ulaw, bytes ulaw_to_alaw, Srtp srtp):
+    def __init__(self, Tone silence not None, digit_tones, bytes alaw_to_ulaw, bytes ulaw_to_alaw, Srtp srtp,
+                 noises):
         self.silence, self.digit_tones, self.srtp = silence, tuple(digit_tones), srtp
+        self.noises = tuple(noises)
         self.alaw_to_ulaw, self.ulaw_to_alaw = alaw_to_ulaw, ulaw_to_alaw
         if len(alaw_to_ulaw) != 256 or len(ulaw_to_alaw) != 256 or len(self.digit_tones) != 16:
             raise ValueError("a translation has 256 bytes, and there are sixteen keys")
+        if len(self.noises) != MB_NOISES:
+            raise ValueError(f"there are {MB_NOISES} noises")
 
     cdef mb_table_plan plan(self, size_t streams_max):
         cdef mb_table_plan plan
@@ -112,6 +116,8 @@ cdef class Surroundings:
         plan.silence = self.silence.tone
         for at in range(16):
             plan.digit_tones[at] = (<Tone>self.digit_tones[at]).tone
+        for at in range(MB_NOISES):
+            plan.noises[at] = (<Tone>self.noises[at]).tone
         plan.alaw_to_ulaw, plan.ulaw_to_alaw = self.alaw_to_ulaw, self.ulaw_to_alaw
         plan.srtp = NULL if self.srtp is None else &self.srtp.functions
         return plan

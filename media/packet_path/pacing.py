@@ -11,7 +11,7 @@ from media.events import MediaEvent, PlaybackFinished
 from media.packet_path.relay import clock_step
 from media.packet_path.stream import UNROUTED, Outbound, Playback, Stream
 from media.rtp.packet import MARKER, VERSION_2
-from media.tones import Tone, frame_ticks
+from media.tones import Tone, comfort_noises, frame_ticks, noise_index
 
 # After a stall at most so many frames are sent at once; those before them are left out.
 CATCH_UP_FRAMES: Final = 3
@@ -26,7 +26,8 @@ class Pacer:
 
     def __init__(self, post: Callable[[MediaEvent], None]) -> None:
         self._post = post
-        self._deadlines: list[tuple[float, int, Stream, Playback]] = []
+        self._noises = comfort_noises()
+        self._deadlines: list[tuple[float, int, Outbound, Playback]] = []
         self._order = count()
         self.played = 0
 
@@ -37,42 +38,58 @@ class Pacer:
 
     def start(self, stream: Stream, tone: Tone, overrides: bool, now: float) -> None:
         """Play a tone in place of the one being played."""
-        due = (now // _GRID_S + 1) * _GRID_S
-        playback = Playback(tone, overrides, due)
-        stream.outbound.playback = playback
-        stream.outbound.update_bar()
-        heapq.heappush(self._deadlines, (due, next(self._order), stream, playback))
+        self._begin(stream.outbound, Playback(tone, overrides, _grid(now), stream.leg))
+
+    def start_noise(self, out: Outbound, level: int, now: float) -> None:
+        """Let a leg hear noise of `level` in -dBov until its source says something again; a tone that overrides goes
+        on."""
+        noise, playback = self._noises[noise_index(level)], out.playback
+        if playback is None or not (playback.overrides or playback.is_noise):
+            self._begin(out, Playback(noise, False, _grid(now), is_noise=True))
+        elif playback.is_noise:
+            playback.tone = noise
+
+    def _begin(self, out: Outbound, playback: Playback) -> None:
+        out.playback = playback
+        out.update_bar()
+        heapq.heappush(self._deadlines, (playback.due, next(self._order), out, playback))
 
     @staticmethod
-    def stop(stream: Stream) -> None:
+    def stop(out: Outbound) -> None:
         """Stop the tone, without a `PlaybackFinished`."""
-        stream.outbound.playback = None
-        stream.outbound.update_bar()
+        out.playback = None
+        out.update_bar()
+
+    @classmethod
+    def stop_noise(cls, out: Outbound | None) -> None:
+        """Stop noise, and nothing else that is played."""
+        if out is not None and out.playback is not None and out.playback.is_noise:
+            cls.stop(out)
 
     def advance(self, now: float) -> None:
         """Send every frame that is due."""
         deadlines = self._deadlines
         while deadlines and deadlines[0][0] <= now:
-            _, order, stream, playback = deadlines[0]
-            if stream.outbound.playback is not playback:
+            _, order, out, playback = deadlines[0]
+            if out.playback is not playback:
                 heapq.heappop(deadlines)
                 continue
-            if self._play(stream, playback, now):
-                heapq.heapreplace(deadlines, (playback.due, order, stream, playback))
+            if self._play(out, playback, now):
+                heapq.heapreplace(deadlines, (playback.due, order, out, playback))
             else:
                 heapq.heappop(deadlines)
 
-    def _play(self, stream: Stream, playback: Playback, now: float) -> bool:
+    def _play(self, out: Outbound, playback: Playback, now: float) -> bool:
         """Send the frame that is due; False when the tone is over."""
-        out, tone = stream.outbound, playback.tone
+        tone = playback.tone
         ticks = frame_ticks(out.codec, out.frame_samples)
         samples = ticks * CLOCK_RATE_HZ // out.clock_rate_hz
         behind = int((now - playback.due) * CLOCK_RATE_HZ / samples)
         if behind >= CATCH_UP_FRAMES:
             self._skip(playback, behind - CATCH_UP_FRAMES + 1, samples, ticks)
         if not tone.endless and playback.position >= tone.samples:
-            self.stop(stream)
-            self._post(PlaybackFinished(stream.leg, tone.name))
+            self.stop(out)
+            self._post(PlaybackFinished(playback.leg, tone.name))
             return False
         if playback.timestamp is None:
             playback.timestamp = out.timestamp + clock_step(out, playback.due)
@@ -109,3 +126,7 @@ class Pacer:
         out.packets += 1
         out.octets += len(frame)
         self.played += 1
+
+
+def _grid(now: float) -> float:
+    return (now // _GRID_S + 1) * _GRID_S

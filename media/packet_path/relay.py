@@ -23,6 +23,8 @@ _SPURT_DRIFT_S: Final = 0.2
 # In-order audio that is one packet time further on is not looked at any closer, but for a pause longer than this.
 _PLAIN_GAP_S: Final = 0.25
 
+# The first octet of comfort noise has its level in -dBov (RFC 3389 section 3.1).
+_NOISE_LEVEL: Final = 0x7F
 _LONG_AGO: Final = float("-inf")
 _RESTART: Final = 0x10000
 _DROP: Final = -1
@@ -42,11 +44,16 @@ class Relay:
     """Takes each packet in `buffer`, rewrites it there and sends it from there."""
 
     def __init__(
-        self, post: Callable[[MediaEvent], None], send_digit: Callable[[Outbound, str, int, float], None]
+        self,
+        post: Callable[[MediaEvent], None],
+        send_digit: Callable[[Outbound, str, int, float], None],
+        start_noise: Callable[[Outbound, int, float], None],
     ) -> None:
-        """`send_digit` lets a leg that takes no telephone-event hear a digit of that many milliseconds."""
+        """`send_digit` lets a leg that takes no telephone-event hear a digit of that many milliseconds, `start_noise`
+        one that takes no comfort noise hear a noise of that many -dBov."""
         self._post = post
         self._send_digit = send_digit
+        self._start_noise = start_noise
         self.buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self.buffer)
         self.relayed = 0
@@ -92,7 +99,7 @@ class Relay:
             return
         if not route.is_audio:
             if route.codec == COMFORT_NOISE:
-                self._noise(inbound, route, sequence, timestamp, start, end, ahead, now)
+                self._noise(stream, route, sequence, timestamp, start, end, ahead, now)
             else:
                 self._event(stream, route, second & MARKER, sequence, timestamp, ssrc, start, end, ahead, now)
             return
@@ -364,7 +371,7 @@ class Relay:
 
     def _noise(
         self,
-        inbound: Inbound,
+        stream: Stream,
         route: Route,
         sequence: int,
         timestamp: int,
@@ -373,15 +380,21 @@ class Relay:
         ahead: int,
         now: float,
     ) -> None:
-        """Relay comfort noise (RFC 3389) to a leg that takes it; for any other it is a pause of the source's."""
+        """Relay comfort noise (RFC 3389) to a leg that takes it; any other is made noise for once it is bridged."""
+        inbound = stream.inbound
         out = inbound.sink
         if out is None:
             return
         if inbound.conversion is not None:
             inbound.convert(now, inbound.reception.ssrc, sequence, timestamp, 0, route.codec, b"")
         if route.payload_type == UNROUTED or ahead < 0:
-            inbound.unmapped += 1
             self._close_gap(inbound, ahead)
+            if ahead < 0 or not stream.bridged:
+                inbound.unmapped += 1
+                return
+            if out.follows(inbound):
+                self.flush(out, now)
+            self._start_noise(out, self.buffer[start] & _NOISE_LEVEL, now)
             return
         if out.barred and self.barred(inbound, out):
             return

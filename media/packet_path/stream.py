@@ -86,11 +86,14 @@ durations of its telephone-events count."""
 
 class Playback:
     """A tone on its way to one leg, at its 8 kHz sample `position`. `due` is the next frame's deadline, `timestamp` its
-    RTP timestamp."""
+    RTP timestamp. `leg` is told of when it is over; `is_noise`: it stands for the comfort noise of the leg's source,
+    and never is."""
 
-    __slots__ = ("due", "marker", "overrides", "position", "timestamp", "tone")
+    __slots__ = ("due", "is_noise", "leg", "marker", "overrides", "position", "timestamp", "tone")
 
-    def __init__(self, tone: Tone, overrides: bool, due: float) -> None:
+    def __init__(self, tone: Tone, overrides: bool, due: float, leg: str = "", *, is_noise: bool = False) -> None:
+        self.leg = leg
+        self.is_noise = is_noise
         self.tone = tone
         self.overrides = overrides
         self.due = due

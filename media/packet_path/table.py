@@ -33,9 +33,9 @@ class StreamTable:
         self._post = post
         self._silence = silence()
         self.digits = DigitSender()
-        self.relay = Relay(post, self.digits.send)
-        self._converted = ConvertedAudio(self.relay)
         self.pacer = Pacer(post)
+        self.relay = Relay(post, self.digits.send, self.pacer.start_noise)
+        self._converted = ConvertedAudio(self.relay)
         self._parts: tuple[dict[int, Stream], ...] = tuple({} for _ in range(_PARTS))
         self._part = 0
         self._streams = 0
@@ -55,6 +55,8 @@ class StreamTable:
     def set_remote(self, stream: Stream, plan: RemotePlan, now: float) -> None:
         """Apply what an SDP exchange settled for a leg."""
         stream.set_remote(plan, now)
+        if not plan.may_receive:
+            self.pacer.stop_noise(stream.inbound.sink)
         self.relay.aim(stream)
         self._reroute(stream)
         if stream.control.due is None:
@@ -69,7 +71,7 @@ class StreamTable:
     def stop_playing(self, stream: Stream) -> None:
         """Stop a leg's tone."""
         stream.ground = None
-        self.pacer.stop(stream)
+        self.pacer.stop(stream.outbound)
 
     def send_digit(self, stream: Stream, digit: str, duration_ms: int, now: float) -> None:
         """Send a leg a digit in place of the audio, behind those on their way to it."""
@@ -116,6 +118,7 @@ class StreamTable:
             stream.send_control(
                 stream.control.farewell(reception, out.packets, out.octets, _timestamp_of(out, now), now), target
             )
+        self.pacer.stop_noise(stream.inbound.sink)
         stream.inbound.join(None)
         stream.inbound.tap = None
         stream.inbound.conversion = None

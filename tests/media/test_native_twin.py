@@ -13,7 +13,7 @@ from media.packet_path.interface import Address, StreamFigures, StreamPlan
 from media.packet_path.stream import Send
 from media.rtp.dtmf import DIGITS
 from media.rtp.packet import RtpPacket
-from media.tones import RINGBACK, Tone, prepare, silence
+from media.tones import RINGBACK, Tone, comfort_noises, prepare, silence
 from tests.support.relay_bed import TIMEOUTS, KeptWire, Party, RelayBed, remote_plan
 
 # Where there is a compiler it has been built; tests/architecture sees to that.
@@ -47,7 +47,9 @@ class Twins:
         self.events: list[object] = []
         self.bed = RelayBed()
         keys = [native_tone(digit_tones()[digit]) for digit in DIGITS]
-        outside = native.Surroundings(native_tone(silence()), keys, ALAW_TO_ULAW, ULAW_TO_ALAW, None)
+        outside = native.Surroundings(
+            native_tone(silence()), keys, ALAW_TO_ULAW, ULAW_TO_ALAW, None, map(native_tone, comfort_noises())
+        )
         self.table = native.Table(self.events.append, 3, outside)
         self.ringback = native_tone(RINGBACK_TONE)
         self.parties: list[Party] = []
@@ -67,6 +69,7 @@ class Twins:
             codec=chance.choice([PCMA, PCMU]),
             ptime_ms=chance.choice([10, 20, 20, 30, 60]),
             dtmf=chance.choice([101, None]),
+            noise=chance.choice([13, None]),
             **changes,
         )
         self.bed.table.set_remote(self.parties[leg].stream, plan, self.bed.now)
@@ -94,7 +97,12 @@ class Twins:
                 bed.send_digit(party, DIGITS[digit], 100)
                 self.table.send_digit(stream, digit, 100, now)
             case _:
-                self.settle(leg, may_send=chance.random() < 0.8, on_hold=chance.random() < 0.2)
+                self.settle(
+                    leg,
+                    may_send=chance.random() < 0.8,
+                    may_receive=chance.random() < 0.8,
+                    on_hold=chance.random() < 0.2,
+                )
 
     def packet(self, leg: int) -> None:
         party, chance = self.parties[leg], self.chance
@@ -107,6 +115,8 @@ class Twins:
         kind = chance.random()
         if kind < 0.02:
             content = chance.randbytes(chance.randrange(60))
+        elif kind < 0.05:
+            content = RtpPacket(13, party.sequence, party.timestamp, party.ssrc, chance.randbytes(2)).render()
         elif kind < 0.1:
             event = bytes((chance.randrange(18), chance.choice([0, 0x80, 10]))) + chance.randbytes(2)
             content = RtpPacket(101, party.sequence, party.timestamp, party.ssrc, event).render()

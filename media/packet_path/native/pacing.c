@@ -25,6 +25,34 @@ double mb_grid(double now)
     return (whole + 1) * GRID_S;
 }
 
+/* Louder ones than the first are not made. */
+static size_t noise_index(int level)
+{
+    enum { LOUDEST = 38, STEP = 6 };
+    int index = (level - LOUDEST + STEP / 2) / STEP;
+    return level < LOUDEST ? 0 : index < MB_NOISES ? (size_t)index : MB_NOISES - 1;
+}
+
+void mb_pacer_start_noise(mb_table *table, mb_outbound *out, int level, double now)
+{
+    mb_playback *playback = &out->playback;
+    mb_tone *noise = table->noises[noise_index(level)];
+    if (!playback->tone || !(playback->overrides || playback->is_noise)) {
+        mb_pacer_start(table, mb_stream_of(out), noise, false, now);
+        playback->is_noise = true;
+    } else if (playback->is_noise) {
+        mb_tone_share(noise);
+        mb_tone_release(playback->tone);
+        playback->tone = noise;
+    }
+}
+
+void mb_pacer_stop_noise(mb_table *table, mb_outbound *out)
+{
+    if (out && out->playback.tone && out->playback.is_noise)
+        mb_pacer_stop(table, mb_stream_of(out));
+}
+
 void mb_pacer_start(mb_table *table, mb_stream *stream, mb_tone *tone, bool overrides, double now)
 {
     mb_playback *playback = &stream->outbound.playback;

@@ -10,6 +10,12 @@ void mb_pacer_start(mb_table *table, mb_stream *stream, mb_tone *tone, bool over
 /* Stop the tone, without telling of its end. */
 void mb_pacer_stop(mb_table *table, mb_stream *stream);
 
+/* Let a leg hear noise of `level` in -dBov until its source says something again; a tone that overrides goes on. */
+void mb_pacer_start_noise(mb_table *table, mb_outbound *out, int level, double now);
+
+/* Stop noise, and nothing else that is played; harmless for NULL. */
+void mb_pacer_stop_noise(mb_table *table, mb_outbound *out);
+
 /* The next point of the grid that tones and digits begin on. */
 double mb_grid(double now);
 

@@ -12,6 +12,9 @@
 /* In-order audio that is one packet time further on is not looked at any closer, but for a pause longer than this. */
 #define PLAIN_GAP_S 0.25
 
+/* The first octet of comfort noise has its level in -dBov (RFC 3389 section 3.1). */
+enum { NOISE_LEVEL = 0x7F };
+
 enum { RESTART = 0x10000, DROP = -1 };
 
 /* A packet of a source, where it lies in the buffer, and how far it is ahead of the newest before it. */
@@ -294,17 +297,24 @@ static void convert(const mb_inbound *inbound, const arrival *in, bool numbers_a
     copy(inbound->conversion.converter, in, numbers_alone ? 0 : in->marker, numbers_alone ? 0 : in->end - in->start);
 }
 
-/* Relay comfort noise (RFC 3389) to a leg that takes it; for any other it is a pause of the source's. */
-static void relay_noise(mb_table *table, mb_inbound *inbound, const arrival *in)
+/* Relay comfort noise (RFC 3389) to a leg that takes it; any other is made noise for once it is bridged. */
+static void relay_noise(mb_table *table, mb_stream *stream, const arrival *in)
 {
+    mb_inbound *inbound = &stream->inbound;
     mb_outbound *out = inbound->sink;
     if (!out)
         return;
     if (inbound->conversion.converter)
         convert(inbound, in, true);
     if (in->route.payload_type == MB_UNROUTED || in->ahead < 0) {
-        inbound->unmapped++;
         close_gap(inbound, in->ahead);
+        if (in->ahead < 0 || !stream->bridged) {
+            inbound->unmapped++;
+            return;
+        }
+        if (mb_outbound_follows(out, inbound))
+            mb_relay_flush(table, out, in->now);
+        mb_pacer_start_noise(table, out, in->buffer[in->start] & NOISE_LEVEL, in->now);
         return;
     }
     if (out->barred && mb_relay_barred(table, inbound, out))
@@ -506,7 +516,7 @@ static void relay_rtp(mb_table *table, mb_stream *stream, uint8_t *buffer, size_
     else if (mb_is_audio(in.route.codec))
         relay_audio(table, inbound, &in);
     else if (in.route.codec == MB_COMFORT_NOISE)
-        relay_noise(table, inbound, &in);
+        relay_noise(table, stream, &in);
     else
         relay_event(table, stream, &in);
 }

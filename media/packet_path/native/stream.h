@@ -25,6 +25,8 @@ enum {
     MB_PAYLOAD_MAX = 1400,
     /* Digits of one leg that wait for their turn; those beyond are left out and counted. */
     MB_DIGITS_WAITING_MAX = 32,
+    /* Levels of noise that legs are sent which take no comfort noise. */
+    MB_NOISES = 6,
 };
 
 typedef struct mb_stream mb_stream;
@@ -55,11 +57,12 @@ typedef struct {
     uint8_t pending[MB_FRAME_SAMPLES_MAX];
 } mb_repacketiser;
 
-/* A tone on its way to one leg, at its 8 kHz sample `position`. `timestamp` is the next frame's. */
+/* A tone on its way to one leg, at its 8 kHz sample `position`. `timestamp` is the next frame's. `is_noise`: it stands for
+ * the comfort noise of the leg's source, and is never over. */
 typedef struct {
     mb_deadline deadline;
     mb_tone *tone; /* NULL: none is played */
-    bool overrides, has_timestamp;
+    bool overrides, is_noise, has_timestamp;
     uint8_t marker;
     uint32_t timestamp;
     uint64_t position;

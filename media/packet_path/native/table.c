@@ -23,6 +23,7 @@ bool mb_table_init(mb_table *table, const mb_table_plan *plan)
     table->streams_max = plan->streams_max;
     table->silence = plan->silence;
     table->digit_tones = plan->digit_tones;
+    table->noises = plan->noises;
     table->alaw_to_ulaw = plan->alaw_to_ulaw;
     table->ulaw_to_alaw = plan->ulaw_to_alaw;
     table->srtp = plan->srtp;
@@ -82,6 +83,8 @@ static void reroute(mb_stream *stream)
 
 void mb_table_set_remote(mb_table *table, mb_stream *stream, mb_remote_plan *plan, double now)
 {
+    if (!plan->may_receive)
+        mb_pacer_stop_noise(table, stream->inbound.sink);
     mb_stream_set_remote(stream, plan, table->srtp, now);
     mb_relay_aim(stream);
     reroute(stream);
@@ -203,6 +206,7 @@ void mb_table_remove(mb_table *table, mb_stream *stream, double now)
     part(stream);
     if (stream->control.target.family && (stream->outbound.packets || stream->inbound.reception.started))
         report(stream, true, now);
+    mb_pacer_stop_noise(table, stream->inbound.sink);
     mb_inbound_join(&stream->inbound, NULL);
     mb_table_set_tap(table, stream, 0, NULL);
     mb_table_set_converter(table, stream, NULL);

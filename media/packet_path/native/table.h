@@ -38,6 +38,7 @@ struct mb_table {
     const mb_srtp *srtp; /* NULL: no SRTP */
     mb_tone *silence;
     mb_tone *const *digit_tones; /* of the sixteen keys, endless */
+    mb_tone *const *noises; /* from loud to soft, endless */
     const uint8_t *alaw_to_ulaw, *ulaw_to_alaw;
     mb_stream *first[MB_PARTS], *last[MB_PARTS];
     size_t streams, streams_max;
@@ -47,12 +48,13 @@ struct mb_table {
     uint64_t relayed, played;
 };
 
-/* What a table needs from outside, all of which outlives it: an endless silence, the sixteen keys' endless tones,
- * translations of 256 bytes. */
+/* What a table needs from outside, all of which outlives it: an endless silence, the sixteen keys' endless tones, noises
+ * from loud to soft, translations of 256 bytes. */
 typedef struct {
     size_t streams_max;
     mb_tone *silence;
     mb_tone *digit_tones[MB_DIGIT_KINDS];
+    mb_tone *noises[MB_NOISES];
     const uint8_t *alaw_to_ulaw, *ulaw_to_alaw;
     const mb_srtp *srtp;
 } mb_table_plan;
