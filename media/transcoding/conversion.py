@@ -11,7 +11,7 @@ from typing import Final
 from media.codecs.linear import SAMPLE_BYTES, loudness, silence
 from media.codecs.opus import NO_WISHES, OpusDecoder, OpusWishes
 from media.codecs.speech import Decoder, common_rate_hz, frame_bytes, new_decoder, new_encoder
-from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ
+from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ, COMFORT_NOISE
 from media.errors import UndecodableAudio
 from media.packet_path.repacketiser import Frame
 from media.rtp.packet import MARKER
@@ -22,7 +22,13 @@ from media.transcoding.packets import Ordering, Packet
 CONCEALED_MS: Final = 100
 # A frame that was begun and whose source has gone quiet for this long is sent, filled up with silence.
 STALE_S: Final = 0.1
-# While the source sends nothing on purpose, its background noise goes on for this long at most after its last word.
+# An Opus source that is quiet for this long is taken to send nothing on purpose (DTX, RFC 7587 section 3.1.3) unless it
+# said so before: shorter gaps are left to the listener's jitter buffer.
+PAUSE_S: Final = 0.06
+# A frame of noise is made this long after its place, so that speech that is only late finds it free.
+_NOISE_WAIT_S: Final = 0.01
+# While the source sends nothing on purpose, its background noise goes on for this long at most after its last word;
+# encoders renew it every 0.4 s.
 NOISE_S: Final = 1.0
 # What the source's timestamps and its audio may differ by before the one follows the other: a packet. Up to a few, it
 # waits for a quiet one.
@@ -82,9 +88,12 @@ class _Voice:
         made = decoder.conceal(count - copied) if count > copied else b""
         return made + decoder.recover(following, copied) if copied else made
 
-    def pauses(self, payload: bytes) -> bool:
-        """Whether the packet says that nothing more comes for a while, the background noise excepted."""
-        return isinstance(self._decoder, OpusDecoder) and len(payload) <= _PAUSE_BYTES
+    def patience_s(self, payload: bytes) -> float | None:
+        """For how long nothing may come after the packet before it is a pause with its background noise; None: for
+        ever."""
+        if not isinstance(self._decoder, OpusDecoder):
+            return None
+        return 0.0 if len(payload) <= _PAUSE_BYTES else PAUSE_S
 
 
 class Conversion:
@@ -102,7 +111,9 @@ class Conversion:
         self._voice: _Voice | None = None
         self._arrival = 0.0
         self._frames: list[Frame] = []
+        # When the next frame of noise has its place, and how long after that it is made.
         self._noise_due: float | None = None
+        self._noise_wait_s = _NOISE_WAIT_S
         self._rate_hz = CLOCK_RATE_HZ
         self._next = 0  # the sample that follows the last decoded one
         self._begin_encoding(CLOCK_RATE_HZ)
@@ -110,8 +121,7 @@ class Conversion:
     @property
     def due(self) -> float | None:
         """When `advance` has something to do without another packet."""
-        stale = self._arrival + STALE_S if self._pending else None
-        dues = [due for due in (self._ordering.due, self._noise_due, stale) if due is not None]
+        dues = [due for due in (self._ordering.due, self._noise_from, self._stale_at) if due is not None]
         return min(dues, default=None)
 
     @property
@@ -128,9 +138,20 @@ class Conversion:
         """Do what is due; what can be sent now."""
         self._take(self._ordering.give_up(now))
         self._make_noise(now)
-        if self._pending and now >= self._arrival + STALE_S:
+        if self._stale_at is not None and now >= self._stale_at:
             self._fill_up()
         return self._finished()
+
+    @property
+    def _noise_from(self) -> float | None:
+        # Where packets wait for one that is missing, it is that which comes next.
+        if self._noise_due is None or self._ordering.due is not None:
+            return None
+        return self._noise_due + self._noise_wait_s
+
+    @property
+    def _stale_at(self) -> float | None:
+        return self._arrival + STALE_S if self._pending and self._noise_due is None else None
 
     def _finished(self) -> list[Frame]:
         frames, self._frames = self._frames, []
@@ -145,6 +166,9 @@ class Conversion:
                 except UndecodableAudio:
                     self.undecodable += 1
                     self._spoilt += lost + 1
+            elif packet.codec == COMFORT_NOISE:
+                # The packet path makes it heard; a frame that was begun must not come in between.
+                self._pending = b""
             # An event or comfort noise: the source's audio pauses.
             self._arrival = packet.arrival
 
@@ -163,10 +187,13 @@ class Conversion:
         samples = self._follow(voice.decode(packet.payload), missing)
         if packet.marker and not self._pending:
             self._marker = MARKER
-        self._noise_due = None
-        if voice.pauses(packet.payload):
-            self._noise_due = packet.arrival + self._frame_s()
+        self._await_pause(voice, packet, len(samples) // SAMPLE_BYTES)
         self._encode(samples)
+
+    def _await_pause(self, voice: _Voice, packet: Packet, count: int) -> None:
+        patience_s = voice.patience_s(packet.payload)
+        self._noise_due = None if patience_s is None else packet.arrival + count / self._rate_hz
+        self._noise_wait_s = max(patience_s or 0.0, _NOISE_WAIT_S)
 
     def _begin(self, packet: Packet) -> _Voice:
         """A source, or the same one anew: it goes on by the clock."""
@@ -232,12 +259,14 @@ class Conversion:
 
     def _make_noise(self, now: float) -> None:
         """The source's background, frame by frame, while it says that it sends nothing."""
-        while self._noise_due is not None and self._noise_due <= now and self._voice is not None:
+        while self._noise_due is not None and self._noise_from is not None and self._noise_from <= now:
             if self._noise_due > self._arrival + NOISE_S:
                 self._noise_due = None
                 return
+            assert self._voice is not None
             self._encode(self._voice.conceal(self._frame_bytes // SAMPLE_BYTES))
             self._noise_due += self._frame_s()
+            self._noise_wait_s = _NOISE_WAIT_S
 
     def _frame_s(self) -> float:
         return self._frame_bytes / SAMPLE_BYTES / self._rate_hz

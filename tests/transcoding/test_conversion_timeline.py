@@ -10,7 +10,7 @@ from media.codecs.opus import NO_WISHES, OpusWishes
 from media.codecs.speech import new_decoder, new_encoder
 from media.codecs.table import COMFORT_NOISE, G722, OPUS, PCMA, PCMU, TELEPHONE_EVENT
 from media.packet_path.repacketiser import Frame
-from media.transcoding.conversion import NOISE_S, STALE_S, Conversion, Target
+from media.transcoding.conversion import NOISE_S, PAUSE_S, STALE_S, Conversion, Target
 from media.transcoding.packets import HELD_MAX, HELD_S, Packet, PacketQueue
 from tests.support.spectrum import levels_db, sine
 
@@ -53,7 +53,7 @@ def test_order_is_restored_without_waiting_longer_than_for_the_missing_one() -> 
     dues = [conversion.due]
     assert len(conversion.put(second)) == 2
     dues.append(conversion.due)
-    assert dues == [third.arrival + HELD_S, None]
+    assert dues == [pytest.approx(third.arrival + HELD_S), pytest.approx(third.arrival + 0.02 + PAUSE_S)]
     assert timestamps(conversion.put(fourth)) == [3 * FRAME]
     assert conversion.lost == 0
 
@@ -192,11 +192,60 @@ def test_the_background_noise_of_opus_goes_on_while_it_pauses() -> None:
     through(conversion, packets[:4])
     pausing = packets[4]._replace(payload=packets[4].payload[:1])
     assert timestamps(conversion.put(pausing)) == [4 * FRAME]
-    assert conversion.due == pytest.approx(pausing.arrival + 0.02)
-    noise = conversion.advance(pausing.arrival + 0.2)
+    assert conversion.due == pytest.approx(pausing.arrival + 0.03)
+    noise = conversion.advance(pausing.arrival + 0.215)
     assert timestamps(noise) == [FRAME * index for index in range(5, 15)]
     conversion.advance(pausing.arrival + NOISE_S + 1)
     assert conversion.due is None
+
+
+def test_opus_that_pauses_without_a_word_is_a_pause_once_it_is_quiet_for_long() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(30)
+    through(conversion, packets[:4])
+    quiet_from = packets[3].arrival + 0.02
+    assert conversion.due == pytest.approx(quiet_from + PAUSE_S)
+    assert conversion.advance(quiet_from + PAUSE_S - 0.001) == []
+    # What has been missing until then is made up at once, so that the listener does not fall behind.
+    assert timestamps(conversion.advance(quiet_from + PAUSE_S)) == [4 * FRAME, 5 * FRAME, 6 * FRAME]
+    assert timestamps(conversion.advance(packets[20].arrival)) == [FRAME * index for index in range(7, 20)]
+    resumed = [packet._replace(sequence=packet.sequence - 16) for packet in packets[20:]]
+    assert timestamps(through(conversion, resumed)) == [FRAME * index for index in range(20, 30)]
+    assert conversion.lost == 0
+
+
+def test_a_late_packet_is_no_pause() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(20)
+    delayed = [
+        packet._replace(arrival=packet.arrival + (0.05 if packet.sequence % 5 == 4 else 0)) for packet in packets
+    ]
+    frames = []
+    for packet in sorted(delayed, key=lambda packet: packet.arrival):
+        frames += conversion.advance(packet.arrival)
+        frames += conversion.put(packet)
+    assert timestamps(frames) == [FRAME * index for index in range(20)]
+    assert conversion.lost == 0
+
+
+def test_a_frame_that_was_begun_before_a_pause_goes_on_in_it() -> None:
+    conversion = Conversion(Target(PCMA, 30))
+    packets = opus_packets(4)
+    frames = through(conversion, packets)
+    frames += conversion.advance(packets[-1].arrival + 0.5)
+    assert timestamps(frames) == [240 * index for index in range(len(frames))]
+    assert conversion.due is not None
+    assert conversion.due > packets[-1].arrival + 0.5
+
+
+def test_rfc3389_comfort_noise_leaves_no_frame_that_was_begun() -> None:
+    conversion = Conversion(Target(OPUS, 40))
+    assert conversion.put(alaw(0)) == []
+    assert conversion.put(alaw(1)._replace(codec=COMFORT_NOISE, payload=b"")) == []
+    assert conversion.due is None
+    assert conversion.advance(10.0) == []
+    frames = through(conversion, [alaw(20)._replace(sequence=2), alaw(21)._replace(sequence=3)])
+    assert timestamps(frames) == [20 * OPUS_FRAME]
 
 
 def test_what_is_no_opus_is_counted_and_does_no_harm() -> None:
