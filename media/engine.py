@@ -13,9 +13,9 @@ from media.errors import UnknownLeg
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
-from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, StreamPlan, Timeouts
+from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, StreamPlan, Timeouts, Watch
 from media.packet_path.protection import available_suites
-from media.packet_path.python_path import PythonPacketPath
+from media.packet_paths import PYTHON, new_packet_path, new_queue_for
 from media.player import Player
 from media.ports import Ports
 from media.sdp.negotiate import OFF
@@ -44,6 +44,7 @@ class MediaSettings:
     `advertise_ipv6`: the same for the legs of peers over IPv6; where the first is empty, `address` is for all legs.
 
     `ports`: first and last of the range. Timeouts: seconds without anything from a leg before `MediaLost`.
+    `packet_path`: one of `media.packet_paths.CHOICES`.
     """
 
     address: str
@@ -55,6 +56,7 @@ class MediaSettings:
     timeout_early_s: float = 30.0
     timeout_s: float = 45.0
     timeout_hold_s: float = 300.0
+    packet_path: str = PYTHON
 
 
 @dataclass(slots=True)
@@ -66,7 +68,8 @@ class _OpenLeg:
 
 
 class MediaEngine:
-    """All media legs. Names of legs are opaque. A leg that is not open: UnknownLeg, but for `close_leg`."""
+    """All media legs. Legs that are to hear each other have names that are alike up to the last "/": the call's. A leg
+    that is not open: UnknownLeg, but for `close_leg`."""
 
     def __init__(
         self,
@@ -80,11 +83,12 @@ class MediaEngine:
         soon: Callable[[Callable[[], None]], object] | None = None,
         prompts: Iterable[Tone] = (),
         transcoder: Transcoder | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """`clock`: monotonic seconds. `poster`: runs a callable on the loop's thread, from any thread
         (`loop.call_soon_threadsafe`). `on_event` is called there. `soon`: see `PythonPacketPath`.
         `prompts` take the place of the tones that they are called like. `transcoder`: one that has no thread of its
-        own."""
+        own. `watch`: how the packet path in C tells the loop; without it there is the one in Python."""
         self._settings = settings
         self._advertised = settings.advertise or settings.address
         self._tokens = tokens
@@ -92,8 +96,13 @@ class MediaEngine:
         self._timeouts = Timeouts(settings.timeout_early_s, settings.timeout_s, settings.timeout_hold_s)
         self._ports = self._ports_on(settings.address, clock)
         self._ports_ipv6 = self._ports_on(settings.address_ipv6, clock) if settings.address_ipv6 else None
-        self._path: PacketPath = PythonPacketPath(clock, self._deliver, poster, soon=soon) if path is None else path
-        self._transcoder = Transcoder(clock, self._path.send_audio) if transcoder is None else transcoder
+        self._path = (
+            new_packet_path(settings.packet_path, clock, self._deliver, poster, watch, soon) if path is None else path
+        )
+        if transcoder is None:
+            self._transcoder = Transcoder(clock, self._path.send_audio, new_queue=new_queue_for(self._path))
+        else:
+            self._transcoder = transcoder
         self._joined = JoinedStreams(self._path, self._transcoder, threaded=transcoder is None)
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player(prompts)
@@ -131,6 +140,7 @@ class MediaEngine:
             nat=profile.nat,
             networks=profile.networks(),
             timeouts=self._timeouts,
+            group=leg.rpartition("/")[0],
         )
         ports, advertised = self._ports, self._advertised
         if profile.ipv6 and self._ports_ipv6 is not None:

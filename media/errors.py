@@ -36,3 +36,7 @@ class PromptUnusable(MediaError):
 
 class UndecodableAudio(MediaError):
     """A payload that is not what its payload type says."""
+
+
+class PacketPathMissing(MediaError):
+    """The packet path in C is wanted and has not been built."""

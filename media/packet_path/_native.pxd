@@ -20,6 +20,7 @@ cdef extern from "native/ring.h" nogil:
     mb_ring *mb_ring_new(uint32_t packets, size_t bytes)
     mb_ring *mb_ring_share(mb_ring *ring)
     void mb_ring_release(mb_ring *ring)
+    void mb_ring_put(mb_ring *ring, const mb_packet *packet, const uint8_t *payload)
     bint mb_ring_take(mb_ring *ring, mb_packet *packet, const uint8_t **payload)
     void mb_ring_close(mb_ring *ring)
     void mb_ring_tell(mb_ring *ring, int descriptor)

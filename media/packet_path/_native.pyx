@@ -9,7 +9,7 @@ from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from media.errors import MediaOverloaded
+from media.errors import MediaOverloaded, UnknownLeg
 
 
 cdef enum:

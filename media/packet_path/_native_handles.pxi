@@ -61,7 +61,7 @@ cdef class Tone:
 
 cdef class Converter:
     """A bounded queue of one source's packets that are to be decoded and encoded anew. `told_fd`, an eventfd, is written
-    to when there is something to take."""
+    to when there is something to take; a duplicate is kept, OSError where there can be none."""
 
     cdef mb_ring *ring
 
@@ -69,10 +69,18 @@ cdef class Converter:
         self.ring = mb_ring_new(packets, packets * 256)
         if not self.ring:
             raise MemoryError
-        mb_ring_tell(self.ring, told_fd)
+        mb_ring_tell(self.ring, os.dup(told_fd))
 
     def __dealloc__(self):
         mb_ring_release(self.ring)
+
+    def put(self, double arrival, uint32_t ssrc, uint16_t sequence, uint32_t timestamp, uint8_t marker, int codec,
+            bytes payload not None):
+        """Leave a packet by hand, where no packet thread does."""
+        cdef mb_packet packet
+        packet.arrival, packet.ssrc, packet.sequence, packet.timestamp = arrival, ssrc, sequence, timestamp
+        packet.marker, packet.codec = marker, codec
+        put_packet(self.ring, &packet, payload)
 
     def take(self):
         """What is there now, oldest first: (arrival, SSRC, sequence, RTP timestamp, marker, codec, payload)."""
@@ -89,6 +97,14 @@ cdef class Converter:
     def dropped(self):
         """Packets dropped because the queue was full."""
         return mb_ring_dropped(self.ring)
+
+
+cdef int put_packet(mb_ring *ring, mb_packet *packet, bytes payload) except -1:
+    if len(payload) > MB_DATAGRAM_MAX:
+        raise ValueError("the payload is too long")
+    packet.size = len(payload)
+    mb_ring_put(ring, packet, <const uint8_t *>payload)
+    return 0
 
 
 cdef class Surroundings:
@@ -140,6 +156,13 @@ cdef class Tap:
     def __dealloc__(self):
         for channel in range(2):
             mb_ring_release(self.rings[channel])
+
+    def put(self, int channel, double arrival, uint32_t rtp_timestamp, uint32_t ssrc, int codec, bytes payload not None):
+        """Leave a packet by hand, where no packet thread does."""
+        cdef mb_packet packet
+        packet.arrival, packet.timestamp, packet.ssrc, packet.codec = arrival, rtp_timestamp, ssrc, codec
+        packet.sequence, packet.marker = 0, 0
+        put_packet(self.rings[channel & 1], &packet, payload)
 
     def take(self):
         """What is there now, oldest first on each channel: (channel, arrival, RTP timestamp, SSRC, codec, payload)."""

@@ -116,9 +116,16 @@ cdef mb_remote_plan *new_remote_plan(plan, keys) except NULL:
     try:
         fill_remote_plan(out, plan, keys)
     except BaseException:
-        free(out)
+        drop_remote_plan(out)
         raise
     return out
+
+
+cdef void drop_remote_plan(mb_remote_plan *plan):
+    """Give back a plan that nobody has taken. Its keys are wiped; its sessions stay the caller's."""
+    plan.keying.sender = plan.keying.receiver = plan.keying.rolled = plan.keying.leading = NULL
+    mb_keying_drop(NULL, &plan.keying)
+    free(plan)
 
 
 cdef mb_converted *new_converted(int codec, frames) except NULL:
@@ -133,10 +140,16 @@ cdef mb_converted *new_converted(int codec, frames) except NULL:
     packets = <mb_made *>(made + 1)
     at = <uint8_t *>(packets + <size_t>len(frames))
     made.codec, made.count, made.packets, made.bytes = codec, len(frames), packets, at
-    for index, (timestamp, marker, payload) in enumerate(frames):
-        packets[index].timestamp, packets[index].marker, packets[index].size = timestamp, marker, len(payload)
-        memcpy(at, <const uint8_t *>payload, len(payload))
-        at += len(payload)
+    try:
+        for index, (timestamp, marker, payload) in enumerate(frames):
+            if len(payload) > MB_DATAGRAM_MAX:
+                raise ValueError("the payload is too long")
+            packets[index].timestamp, packets[index].marker, packets[index].size = timestamp, marker, len(payload)
+            memcpy(at, <const uint8_t *>payload, len(payload))
+            at += len(payload)
+    except BaseException:
+        free(made)
+        raise
     return made
 
 

@@ -4,28 +4,34 @@ cdef class WorkerStream:
     """A stream in a packet thread's table; None but its worker touches it."""
 
     cdef mb_stream *stream
+    cdef bint closed
     cdef readonly uint64_t number
 
     def figures(self):
-        """The fields of StreamFigures in their order."""
-        return figures_of(open_stream(self))
+        """The fields of StreamFigures in their order; UnknownLeg once it has been discarded."""
+        if not self.stream:
+            raise UnknownLeg("the media stream is closed")
+        return figures_of(self.stream)
 
 
 cdef mb_stream *open_stream(WorkerStream stream) except NULL:
-    if not stream.stream:
-        raise ValueError("the stream has been discarded")
+    """Behind the command that removes a stream none may name it: it may be gone by then."""
+    if stream.closed or not stream.stream:
+        raise UnknownLeg("the media stream is closed")
     return stream.stream
 
 
 cdef class Worker:
-    """One packet thread. Commands give their number; MediaOverloaded when the queue is full."""
+    """One packet thread. Commands give their number; MediaOverloaded when the queue is full, UnknownLeg for a stream
+    that is removed. The interpreter's lock makes threads that command it take turns."""
 
     cdef mb_worker *worker
     cdef Surroundings outside
+    cdef size_t streams, streams_max, commands_max
 
     def __cinit__(self, size_t streams_max, size_t commands_max, Surroundings outside not None):
         cdef mb_worker_plan plan
-        self.outside = outside
+        self.outside, self.streams_max, self.commands_max = outside, streams_max, commands_max
         plan.table = outside.plan(streams_max)
         plan.commands_max = commands_max
         self.worker = mb_worker_new(&plan)
@@ -50,20 +56,24 @@ cdef class Worker:
             mb_worker_stop(self.worker)
 
     def open(self, uint64_t number, plan, int rtp, int rtcp):
-        """A stream over two descriptors, the worker's own from now on; OSError, MediaOverloaded: they are not."""
+        """A stream over two descriptors, the worker's own from now on; MediaOverloaded: they are not."""
         cdef mb_command command
         planned = _StreamPlan(number, plan)
         opened = WorkerStream()
         opened.number = number
+        # Before the packet thread hears of the stream: it could not be taken back.
+        if mb_worker_waiting(self.worker) >= self.commands_max:
+            raise MediaOverloaded("the packet path does not keep up with its commands")
+        if self.streams == self.streams_max:
+            raise MediaOverloaded("the packet path can take no further stream")
         opened.stream = mb_worker_open(self.worker, &planned.plan, rtp, rtcp)
         if not opened.stream:
             raise MediaOverloaded("the packet path can take no further stream")
+        self.streams += 1
         memset(&command, 0, sizeof(command))
         command.kind = MB_ADD
         command.stream = opened.stream
-        if not mb_worker_push(self.worker, &command):
-            mb_worker_discard(opened.stream)
-            raise MediaOverloaded("the packet path does not keep up with its commands")
+        self._queued(mb_worker_push(self.worker, &command))
         return opened
 
     def discard(self, WorkerStream stream not None):
@@ -71,19 +81,20 @@ cdef class Worker:
         if stream.stream:
             mb_worker_discard(stream.stream)
             stream.stream = NULL
+            self.streams -= 1
 
     def set_remote(self, WorkerStream stream not None, plan, keys):
-        """Apply what an SDP exchange settled."""
+        """Apply what an SDP exchange settled. The sessions among the keys are the worker's, unless this fails."""
         cdef mb_command command
+        if keys is not None and self.outside.srtp is None:
+            raise ValueError("there is no SRTP")
         memset(&command, 0, sizeof(command))
         command.kind = MB_SET_REMOTE
         command.stream = open_stream(stream)
         command.plan = new_remote_plan(plan, keys)
         pushed = mb_worker_push(self.worker, &command)
         if not pushed:
-            if keys is not None:
-                mb_keying_drop(&self.outside.srtp.functions, &command.plan.keying)
-            free(command.plan)
+            drop_remote_plan(command.plan)
         return self._queued(pushed)
 
     def play(self, WorkerStream stream not None, Tone tone not None, bint overrides):
@@ -139,11 +150,15 @@ cdef class Worker:
         cdef mb_command command
         memset(&command, 0, sizeof(command))
         command.kind = MB_SEND_AUDIO
-        command.stream, command.other = open_stream(sink), open_stream(source)
         command.audio = new_converted(codec, frames)
-        pushed = mb_worker_push(self.worker, &command)
+        # Looked at last: while the frames were read another thread may have closed a stream.
+        command.stream = NULL if sink.closed else sink.stream
+        command.other = NULL if source.closed else source.stream
+        pushed = mb_worker_push(self.worker, &command) if command.stream and command.other else 0
         if not pushed:
             free(command.audio)
+            open_stream(sink)
+            open_stream(source)
         return self._queued(pushed)
 
     def stop_playing(self, WorkerStream stream not None):
@@ -160,7 +175,9 @@ cdef class Worker:
 
     def remove(self, WorkerStream stream not None):
         """Close a stream; it is told when that has been carried out. Never refused."""
-        return self._simple(MB_REMOVE, stream, None, True)
+        number = self._simple(MB_REMOVE, stream, None, True)
+        stream.closed = True
+        return number
 
     def nothing(self):
         """It is told when this, and with it everything before, has been carried out."""

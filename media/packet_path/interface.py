@@ -17,6 +17,9 @@ from media.tones import Tone
 
 Address = tuple[str, int]
 
+Watch = Callable[[int, Callable[[], None] | None], object]
+"""Call back on the event loop's thread while a descriptor is readable; None: no longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
@@ -32,6 +35,7 @@ class StreamPlan:
     """A leg's stream as it is opened. `ssrc`, `sequence`, `timestamp` are random beginnings of what we send.
 
     `networks`: (first, last) addresses as integers, with their IP version, that RTP may come from besides the SDP's.
+    `group`: streams of other groups are never joined with it.
     """
 
     leg: str
@@ -42,6 +46,7 @@ class StreamPlan:
     nat: bool
     networks: tuple[tuple[int, int, int], ...]
     timeouts: Timeouts
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """SRTP and SRTCP of one stream (RFC 3711, RFC 7714): what is sent is sealed, what comes is opened.
 
-The one module that knows libsrtp. A stream without SRTP never comes here.
+One of the two modules that know libsrtp. A stream without SRTP never comes here.
 """
 
 import struct
@@ -30,7 +30,7 @@ SENDERS_MAX: Final = 8
 # Rollovers that a receiving context is brought forward by: a day of speech. Beyond it, it begins at none.
 ROLLOVERS_MAX: Final = 66
 
-_PROFILES: Final = {
+PROFILES: Final = {
     AES_CM_128_HMAC_SHA1_80: Policy.SRTP_PROFILE_AES128_CM_SHA1_80,
     AES_CM_128_HMAC_SHA1_32: Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
     AEAD_AES_128_GCM: Policy.SRTP_PROFILE_AEAD_AES_128_GCM,
@@ -60,7 +60,7 @@ def _is_available(suite: Suite) -> bool:
 
 
 def _session(suite: Suite, master: bytes, ssrcs: int) -> Session:
-    return Session(Policy(key=master, ssrc_type=ssrcs, srtp_profile=_PROFILES[suite]))
+    return Session(Policy(key=master, ssrc_type=ssrcs, srtp_profile=PROFILES[suite]))
 
 
 class _Receiver:

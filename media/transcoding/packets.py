@@ -1,8 +1,10 @@
 """Packets on their way to a conversion: the bounded queue out of the packet path, and their order restored."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from media.packet_path.converter import Converter
 
 QUEUE_PACKETS: Final = 64  # for each direction of a call: 1.3 s at 20 ms
 # A packet that is missing is waited for until so many later ones are there, or the first of these has waited so long.
@@ -22,6 +24,27 @@ class Packet(NamedTuple):
     marker: int
     codec: int
     payload: bytes
+
+
+TakenPacket = tuple[float, int, int, int, int, int, bytes]
+"""The fields of a `Packet`."""
+
+
+class ConversionQueue(Converter, Protocol):
+    """Both ends of a queue of what is to be converted: what the packet path asks of it and what the transcoder does."""
+
+    @property
+    def dropped(self) -> int:
+        """Packets lost because it was full."""
+        ...
+
+    def take(self) -> Sequence[TakenPacket]:
+        """What is there now, oldest first."""
+        ...
+
+
+NewQueue = Callable[[Callable[[], None], int], ConversionQueue]
+"""Makes a queue that calls back after each packet, or writes to an eventfd: one or the other."""
 
 
 class PacketQueue:
@@ -51,6 +74,11 @@ class PacketQueue:
         """What is there now, oldest first."""
         packets = self._packets
         return [packets.popleft() for _ in range(len(packets))]
+
+
+def new_packet_queue(wake: Callable[[], None], _told_fd: int) -> ConversionQueue:
+    """A queue for the packet path in Python."""
+    return PacketQueue(wake)
 
 
 class Ordering:

@@ -9,7 +9,7 @@ from typing import Final
 
 from media.packet_path.repacketiser import Frame
 from media.transcoding.conversion import Conversion, Target
-from media.transcoding.packets import PacketQueue
+from media.transcoding.packets import ConversionQueue, NewQueue, Packet, new_packet_queue
 
 _JOIN_TIMEOUT_S: Final = 10.0
 
@@ -22,26 +22,31 @@ class _Running:
 
     __slots__ = ("conversion", "queue", "sink", "source")
 
-    def __init__(self, source: int, sink: int, target: Target, wake: Callable[[], None]) -> None:
+    def __init__(self, source: int, sink: int, target: Target, queue: ConversionQueue) -> None:
         self.source = source
         self.sink = sink
         self.conversion = Conversion(target)
-        self.queue = PacketQueue(wake)
+        self.queue = queue
 
 
 class Transcoder:
     """All conversions, by the stream they take their packets from. `clock` is monotonic seconds.
 
     Its verbs are called on one thread; the work is done in `turn`, which is called by a thread of its own from `start`
-    on. `wake` is how packets call it: the thread's by default.
+    on. `wake` is how packets call it: the thread's by default. `new_queue` makes queues that the packet path can fill.
     """
 
     def __init__(
-        self, clock: Callable[[], float], send_audio: SendAudio, wake: Callable[[], None] | None = None
+        self,
+        clock: Callable[[], float],
+        send_audio: SendAudio,
+        wake: Callable[[], None] | None = None,
+        new_queue: NewQueue = new_packet_queue,
     ) -> None:
         self._clock = clock
         self._send_audio = send_audio
         self._wake = self._wake_thread if wake is None else wake
+        self._new_queue = new_queue
         self._running: dict[int, _Running] = {}
         self._ended = {"lost": 0, "late": 0, "undecodable": 0, "dropped": 0}
         self._frames = 0
@@ -69,10 +74,10 @@ class Transcoder:
         os.close(self._wake_fd)
         self._wake_fd = -1
 
-    def begin(self, source: int, sink: int, target: Target) -> PacketQueue:
+    def begin(self, source: int, sink: int, target: Target) -> ConversionQueue:
         """Convert what the source sends for a sink, in place of any conversion of that source; where its packets go."""
         self.end(source)
-        running = _Running(source, sink, target, self._wake)
+        running = _Running(source, sink, target, self._new_queue(self._wake, self._wake_fd))
         # Replaced, not changed: the other thread may be going through it.
         self._running = {**self._running, source: running}
         return running.queue
@@ -92,7 +97,7 @@ class Transcoder:
         for running in self._running.values():
             conversion = running.conversion
             for packet in running.queue.take():
-                self._send(running, conversion.put(packet))
+                self._send(running, conversion.put(Packet._make(packet)))
             its_due = conversion.due
             if its_due is not None and its_due <= now:
                 self._send(running, conversion.advance(now))

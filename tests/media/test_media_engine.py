@@ -17,10 +17,13 @@ from media.errors import MediaOverloaded, PortsExhausted, UnknownLeg, UnusableSd
 from media.events import DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished
 from media.leg import LegProfile
 from media.packet_path.python_path import PythonPacketPath
+from media.packet_paths import new_tap_for
+from media.recording.tap import RecorderTap
 from media.rtp.dtmf import event_payloads
 from media.rtp.packet import RtpPacket, parse_packet
 from media.statistics import LegStatistics
 from tests.support.free_ports import PortLease
+from tests.support.watching import watch_on
 
 pytestmark = pytest.mark.sockets
 
@@ -30,23 +33,26 @@ ALAW = bytes(range(160))
 class Recordings:
     """A recorder that keeps what it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, tap: RecorderTap) -> None:
         self.started: list[tuple[str, str]] = []
         self.finished: list[tuple[str, int]] = []
-        self.packets: list[tuple[int, int, bytes]] = []
+        self._tap = tap
+        self._packets: list[tuple[int, int, bytes]] = []
 
-    def start(self, call_id: str, path: str, started_at: float) -> "Recordings":
+    @property
+    def packets(self) -> list[tuple[int, int, bytes]]:
+        self._packets += [(channel, codec, payload) for channel, _, _, _, codec, payload in self._tap.take()]
+        return self._packets
+
+    def start(self, call_id: str, path: str, started_at: float) -> RecorderTap:
         self.started.append((call_id, path))
-        return self
+        return self._tap
 
     def finish(self, call_id: str, ended_at: float) -> None:
         self.finished.append((call_id, len(self.packets)))
 
     def abandon(self, call_id: str) -> None:
         self.started = [each for each in self.started if each[0] != call_id]
-
-    def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
-        self.packets.append((channel, codec, payload))
 
 
 class Phone:
@@ -126,9 +132,9 @@ async def until(met: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
+async def bench(packet_path: str) -> AsyncIterator[Bench]:
     events: list[MediaEvent] = []
-    recordings = Recordings()
+    recordings = Recordings(new_tap_for(packet_path)(512))
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         first = stack.enter_context(PortLease(16))
@@ -140,12 +146,14 @@ async def bench() -> AsyncIterator[Bench]:
                 port_rest_s=0.2,
                 timeout_s=0.5,
                 timeout_early_s=0.4,
+                packet_path=packet_path,
             ),
             SystemTokens(),
             loop.time,
             events.append,
             recordings,
             loop.call_soon_threadsafe,
+            watch=watch_on(loop),
         )
         stack.callback(engine.close)
         engine.start()
@@ -478,11 +486,19 @@ async def test_an_unreachable_party_harms_nobody(bench: Bench) -> None:
     assert bench.engine.counters()["running"] == 1.0
 
 
-async def test_a_closed_engine_has_no_sockets_left(lease_ports: Callable[[int], int]) -> None:
+async def test_a_closed_engine_has_no_sockets_left(lease_ports: Callable[[int], int], packet_path: str) -> None:
     loop = asyncio.get_running_loop()
     first = lease_ports(16)
-    settings = MediaSettings("127.0.0.1", ports=(first, first + 15))
-    engine = MediaEngine(settings, SystemTokens(), loop.time, lambda event: None, None, loop.call_soon_threadsafe)
+    settings = MediaSettings("127.0.0.1", ports=(first, first + 15), packet_path=packet_path)
+    engine = MediaEngine(
+        settings,
+        SystemTokens(),
+        loop.time,
+        lambda event: None,
+        None,
+        loop.call_soon_threadsafe,
+        watch=watch_on(loop),
+    )
     engine.open_leg("never started", LegProfile())
     engine.start()
     engine.open_leg("left open", LegProfile())

@@ -17,6 +17,7 @@ from media.rtp.rtcp import Report, ReportBlock, build_report
 from media.rtp.srtp import AES_CM_128_HMAC_SHA1_80
 from tests.support.free_ports import PortLease
 from tests.support.srtp_party import master, opener, sealer
+from tests.support.watching import watch_on
 
 pytestmark = pytest.mark.sockets
 
@@ -79,18 +80,19 @@ class Line:
 
 
 @pytest.fixture
-async def parts() -> AsyncIterator[tuple[MediaEngine, list[MediaEvent], ExitStack]]:
+async def parts(packet_path: str) -> AsyncIterator[tuple[MediaEngine, list[MediaEvent], ExitStack]]:
     events: list[MediaEvent] = []
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         first = stack.enter_context(PortLease(40))
         engine = MediaEngine(
-            MediaSettings("127.0.0.1", ports=(first, first + 39), port_rest_s=0.1),
+            MediaSettings("127.0.0.1", ports=(first, first + 39), port_rest_s=0.1, packet_path=packet_path),
             SystemTokens(),
             loop.time,
             events.append,
             None,
             loop.call_soon_threadsafe,
+            watch=watch_on(loop),
         )
         stack.callback(engine.close)
         engine.start()

@@ -18,6 +18,7 @@ from media.leg import LegProfile
 from media.rtp.packet import RtpPacket, parse_packet
 from tests.support.free_ports import PortLease
 from tests.support.spectrum import levels_db, sine
+from tests.support.watching import watch_on
 
 pytestmark = pytest.mark.sockets
 
@@ -58,11 +59,11 @@ class Phone:
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[tuple[MediaEngine, ExitStack]]:
+async def bench(packet_path: str) -> AsyncIterator[tuple[MediaEngine, ExitStack]]:
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         first = stack.enter_context(PortLease(8))
-        settings = MediaSettings("127.0.0.1", ports=(first, first + 7))
+        settings = MediaSettings("127.0.0.1", ports=(first, first + 7), packet_path=packet_path)
         engine = MediaEngine(
             settings,
             SystemTokens(),
@@ -71,6 +72,7 @@ async def bench() -> AsyncIterator[tuple[MediaEngine, ExitStack]]:
             None,
             loop.call_soon_threadsafe,
             soon=loop.call_soon,
+            watch=watch_on(loop),
         )
         stack.callback(engine.close)
         engine.start()

@@ -14,7 +14,7 @@ struct mb_ring {
     uint32_t packets_max;
     size_t bytes, mask;
     uint8_t *room;
-    int told_fd; /* -1: nobody is told */
+    int told_fd; /* its own; -1: nobody is told */
     _Alignas(LINE) atomic_size_t head;
     atomic_uint_least64_t put, dropped;
     atomic_bool closed, told;
@@ -59,6 +59,8 @@ mb_ring *mb_ring_share(mb_ring *ring)
 void mb_ring_release(mb_ring *ring)
 {
     if (ring && atomic_fetch_sub_explicit(&ring->owners, 1, memory_order_acq_rel) == 1) {
+        if (ring->told_fd >= 0)
+            close(ring->told_fd);
         free(ring->room);
         free(ring);
     }
@@ -71,7 +73,8 @@ void mb_ring_tell(mb_ring *ring, int descriptor)
 
 void mb_ring_listen(mb_ring *ring)
 {
-    atomic_store(&ring->told, false);
+    /* By an exchange, so that what was put by who found it set is seen. */
+    atomic_exchange(&ring->told, false);
 }
 
 static void drop(mb_ring *ring)

@@ -24,7 +24,8 @@ mb_ring *mb_ring_new(uint32_t packets, size_t bytes);
 mb_ring *mb_ring_share(mb_ring *ring);
 void mb_ring_release(mb_ring *ring);
 
-/* Have an eventfd written to when there is something to take after `mb_ring_listen`; before it is shared. */
+/* Have an eventfd written to when there is something to take after `mb_ring_listen`; before it is shared. It is the
+ * ring's own from now on and closed with it. */
 void mb_ring_tell(mb_ring *ring, int descriptor);
 
 /* To be called before taking: what is put from now on is told of. */

@@ -258,8 +258,9 @@ static void take_wake(mb_worker *worker)
 {
     uint64_t count;
     (void)!read(worker->wake, &count, sizeof count);
-    /* Cleared before the queue is looked at again, so that no command is left without a wake-up. */
-    atomic_store(&worker->woken, false);
+    /* Cleared before the queue is looked at again, so that no command is left without a wake-up; by an exchange, so that
+     * what was pushed by who found it set is seen. */
+    atomic_exchange(&worker->woken, false);
     if (mb_worker_waiting(worker))
         mb_worker_wake(worker);
 }
@@ -384,7 +385,8 @@ uint64_t mb_worker_carried_out(mb_worker *worker)
 {
     uint64_t count;
     (void)!read(worker->told, &count, sizeof count);
-    atomic_store(&worker->told_of, false);
+    /* By an exchange, so that what was told of by who found it set is seen. */
+    atomic_exchange(&worker->told_of, false);
     return atomic_load_explicit(&worker->carried_out, memory_order_acquire);
 }
 
