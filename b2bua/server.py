@@ -34,6 +34,7 @@ from b2bua.switch.recovery import recover
 from b2bua.switch.retention import Retention
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.switch import Rooms, Switch
+from b2bua.switch.tracing import Tracing
 from b2bua.switch.trunks import Trunks
 from b2bua.tokens import SystemTokens, Tokens
 from b2bua.transport.endpoint import SipEndpoint
@@ -196,14 +197,7 @@ async def _has_more_to_tell(process: Process) -> bool:
 async def _build(process: Process, announce: Announce) -> Switch:
     """Everything in its order; the stack takes it down in the reverse."""
     config, stack = process.config, process.stack
-    dispatcher = process.dispatcher = _dispatcher(process)
-    await dispatcher.start()
-    stack.push_async_callback(dispatcher.close)
-
-    journal = process.journal = Journal(process.store, dispatcher.wake)
-    journal.start()
-    stack.push_async_callback(journal.close)
-
+    dispatcher, journal, tracing = await _writers(process)
     media_events: list[Callable[[MediaEvent], None]] = []
     prompts = await process.loop.run_in_executor(None, configured_prompts, config)
     recorder, media = _media(process, media_events, prompts.announcements)
@@ -230,21 +224,42 @@ async def _build(process: Process, announce: Announce) -> Switch:
             tokens=process.tokens,
             scheduler=process.loop,
             prompts=CallPrompts(prompts.sounds),
+            tracing=tracing,
         ),
     )
     media_events.append(switch.on_media_event)
     await recover(process.store, settlement, recordings, orphans)
-    listeners = _listen_sip(process, switch, trunks)
+    listeners = _listen_sip(process, switch, trunks, tracing)
     switch.start()
     stack.callback(switch.stop)
     _in_background(process, _keep_seen(process, switch, journal))
-    _in_background(process, _keep_house(process, journal))
     retention = Retention(process.store, at_rest, process.clock, config.storage.retention_days, recordings.is_exporting)
     _in_background(process, retention.run())
-    figures = (dispatcher.counters, listeners.figures, partial(_recorder_figures, recorder), retention.figures)
+    figures = (
+        dispatcher.counters,
+        listeners.figures,
+        partial(_recorder_figures, recorder),
+        retention.figures,
+        tracing.counters,
+    )
+    _in_background(process, _keep_house(process, journal, tracing))
     port = await _listen_api(process, switch, at_rest, figures)
     announce(listeners.names, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
+
+
+async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
+    """What tells clients, what writes down, and what gathers the course of calls; running."""
+    dispatcher = process.dispatcher = _dispatcher(process)
+    await dispatcher.start()
+    process.stack.push_async_callback(dispatcher.close)
+    journal = process.journal = Journal(process.store, dispatcher.wake)
+    journal.start()
+    process.stack.push_async_callback(journal.close)
+    trace = process.config.trace
+    tracing = Tracing(journal, process.clock, process.loop, keep_days=trace.keep_days, unbilled=trace.unbilled)
+    process.stack.callback(tracing.close)
+    return dispatcher, journal, tracing
 
 
 def _dispatcher(process: Process) -> Dispatcher:
@@ -341,7 +356,7 @@ async def _recordings(process: Process, journal: Journal, settlement: Settlement
     return recordings
 
 
-def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> SipListeners:
+def _listen_sip(process: Process, switch: Switch, trunks: Trunks, tracing: Tracing) -> SipListeners:
     """Open what `sip.listen` has, and what trunks need beside it."""
     config = process.config
     addresses = (*config.sip.listen, *undeclared_listeners(config))
@@ -353,7 +368,7 @@ def _listen_sip(process: Process, switch: Switch, trunks: Trunks) -> SipListener
         trunks.is_peer,
         trunks.policy_of,
     )
-    endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, switch.on_sip_event)
+    endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, switch.on_sip_event, tracing.message_tape)
     process.stack.callback(endpoint.close)
     switch.attach(endpoint)
     listeners.start(endpoint, process.loop, trunks.identity_of)
@@ -438,11 +453,12 @@ def _see(sightings: list[TrunkSighting], at: int, unit: UnitOfWork) -> None:
     unit.trunks.see(sightings, at)
 
 
-async def _keep_house(process: Process, journal: Journal) -> None:
-    """Forget replies that no Idempotency-Key can ask for any more."""
+async def _keep_house(process: Process, journal: Journal, tracing: Tracing) -> None:
+    """Forget replies that no Idempotency-Key can ask for any more, and traces that are old."""
     while True:
         before = process.clock.wall_ms() - IDEMPOTENCY_MS
         journal.add(partial(_expire, before))
+        tracing.forget_old()
         await asyncio.sleep(HOUSEKEEPING_S)
 
 

@@ -22,13 +22,14 @@ from control_api.metrics import ApiMetrics, Figures
 from control_api.openapi import build_openapi
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
-from control_api.routes import billing, call_logs, calls, documents, health, stats
+from control_api.routes import billing, call_events, call_logs, calls, documents, health, stats
 from control_api.routes import recordings as recording_routes
 from control_api.settings import ApiSettings
 from storage.store import Store
 
 ROUTES: Final[tuple[Route, ...]] = (
     *calls.ROUTES,
+    *call_events.ROUTES,
     *call_logs.ROUTES,
     *stats.ROUTES,
     *billing.ROUTES,

@@ -4,7 +4,8 @@ import json
 
 from control_api import schemas
 from control_api.signed_urls import signed_recording_url
-from storage.records import CallRecord, CallStats, CallStatus, LegRecord, Wallet
+from control_api.trace_schemas import events_representation
+from storage.records import CallRecord, CallStats, CallStatus, LegRecord, TraceStep, Wallet
 
 _AT_MS = 1_735_732_800_000
 _CALL_ID = "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d"
@@ -60,6 +61,31 @@ _CALL = CallRecord(
 )
 
 
+_STEPS = (
+    TraceStep(
+        _AT_MS,
+        "sip",
+        "a",
+        "INVITE",
+        {
+            "direction": "sent",
+            "cseq": "1 INVITE",
+            "call_id": "5f0c1a2b3d4e5f60718293a4b5c6d7e8",
+            "body": "application/sdp",
+        },
+    ),
+    TraceStep(
+        _AT_MS + 840,
+        "sip",
+        "a",
+        "180 Ringing",
+        {"direction": "received", "cseq": "1 INVITE", "call_id": "5f0c1a2b3d4e5f60718293a4b5c6d7e8"},
+    ),
+    TraceStep(_AT_MS + 840, "state", None, "call.ringing", {}),
+    TraceStep(_AT_MS + 4_210, "media", "a", "negotiated", {"codec": "PCMA"}),
+)
+
+
 def reply_examples(public_url: str) -> dict[str, object]:
     """An example reply by name."""
     expires_at_s = _AT_MS // 1000 + schemas.RECORDING_URL_LIFE_S
@@ -79,6 +105,7 @@ def reply_examples(public_url: str) -> dict[str, object]:
     envelopes: dict[str, object] = {
         "placed_call": schemas.placed_call_representation(_CALL),
         "call": call,
+        "call_events": events_representation(_CALL_ID, _STEPS),
         "ending_call": schemas.ending_call_representation(_CALL_ID),
         "recording": schemas.recording_representation(_CALL_ID, url, expires_at_s, schemas.RECORDING_URL_LIFE_S),
         "stats": schemas.stats_representation(stats),

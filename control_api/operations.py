@@ -6,6 +6,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from control_api import schemas
+from control_api.trace_schemas import CallEventsReply
 from storage.records import Scope
 
 
@@ -90,6 +91,20 @@ OPERATIONS: Final = (
             _NOT_NOW,
         ),
         example="ending_call",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/calls/{call_sid}/events",
+        "showCallEvents",
+        "Calls",
+        "What happened in a call",
+        "Its SIP messages on both legs, its steps, facts of its media and the webhooks that were sent, oldest first, "
+        "up to about a second ago: what a ladder diagram is drawn from. At most 500 of a call, the first ones; kept "
+        "for as long as the operator has configured, a week by default.",
+        CallEventsReply,
+        scope=Scope.CALLS_READ,
+        errors=(_NOT_FOUND, _NOT_NOW),
+        example="call_events",
     ),
     Operation(
         "GET",

@@ -1,16 +1,9 @@
-"""Numbers as a log may show them: `98******10`."""
+"""Loggers whose lines show no number: `98******10`."""
 
 import logging
-import re
 import traceback
-from typing import Final
 
-_LONG_NUMBER: Final = re.compile(r"[0-9](?:[ -]?[0-9]){6,}")
-
-
-def redact_text(text: str) -> str:
-    """The text with every number of seven digits or more cut down to its first and last two."""
-    return _LONG_NUMBER.sub(_cut, text)
+from b2bua.redaction import redact_text
 
 
 class NumberFree(logging.Filter):
@@ -32,8 +25,3 @@ def number_free_logger(name: str) -> logging.Logger:
     if not any(isinstance(present, NumberFree) for present in logger.filters):
         logger.addFilter(NumberFree())
     return logger
-
-
-def _cut(match: re.Match[str]) -> str:
-    number = match.group()
-    return f"{number[:2]}******{number[-2:]}"

@@ -398,20 +398,20 @@ class ErrorReplyBody(Wire):
     error: ErrorView
 
 
-def _envelope(name: str, data: object, meta: type[Meta] = Meta) -> type[Wire]:
+def enveloped(name: str, data: object, meta: type[Meta] = Meta) -> type[Wire]:
     """The success envelope around some data, under a name of its own in the OpenAPI document."""
     fields: dict[str, Any] = {"data": (data, ...), "meta": (meta, ...)}
     return create_model(name, __base__=Wire, __doc__="A success.", **fields)
 
 
-PlacedCallReply: Final = _envelope("PlacedCallReply", PlacedCallView)
-CallReply: Final = _envelope("CallReply", CallView)
-EndingCallReply: Final = _envelope("EndingCallReply", EndingCallView)
-CallListReply: Final = _envelope("CallListReply", list[CallView], ListMeta)
-RecordingReply: Final = _envelope("RecordingReply", RecordingView)
-StatsReply: Final = _envelope("StatsReply", StatsView)
-BillingReply: Final = _envelope("BillingReply", BillingView)
-HealthReply: Final = _envelope("HealthReply", HealthView)
+PlacedCallReply: Final = enveloped("PlacedCallReply", PlacedCallView)
+CallReply: Final = enveloped("CallReply", CallView)
+EndingCallReply: Final = enveloped("EndingCallReply", EndingCallView)
+CallListReply: Final = enveloped("CallListReply", list[CallView], ListMeta)
+RecordingReply: Final = enveloped("RecordingReply", RecordingView)
+StatsReply: Final = enveloped("StatsReply", StatsView)
+BillingReply: Final = enveloped("BillingReply", BillingView)
+HealthReply: Final = enveloped("HealthReply", HealthView)
 
 
 def rupees(amount_paise: int) -> int | float:

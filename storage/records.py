@@ -1,8 +1,9 @@
 """Frozen rows as the rest of the product sees them. `*_at` is UTC in Unix milliseconds; money is integer paise."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 
 class CallStatus(StrEnum):
@@ -399,6 +400,32 @@ class DeliveryLog:
     state: DeliveryState
     due_at: int | None
     attempts: tuple[DeliveryAttempt, ...]
+
+
+class TraceStep(NamedTuple):
+    """One thing that happened in a call, at Unix millisecond `at`. A tuple, because there are dozens of each call.
+
+    `kind`: `sip` (a message; `name` is its method, or status and phrase), `state` (`name` is the webhook's word),
+    `media`, `trunk` (`name` is the one tried) or `webhook`. `leg`: `a`, `b`, or None for the call as a whole.
+    `details`: what else is known of it, JSON values by name.
+    """
+
+    at: int
+    kind: str
+    leg: str | None
+    name: str
+    details: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class TracePart:
+    """Steps of a call that are written down together: its 1st, 2nd, 3rd ... part. `org_id` "": nobody's call."""
+
+    call_id: str
+    part: int
+    org_id: str
+    written_at: int
+    steps: tuple[TraceStep, ...]
 
 
 @dataclass(frozen=True, slots=True)

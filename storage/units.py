@@ -25,12 +25,14 @@ from storage.records import (
     Organisation,
     OutboxEvent,
     Recording,
+    TraceStep,
     TrunkSighting,
     Wallet,
     WalletMismatch,
     WebhookEndpoint,
 )
 from storage.sessions import Sessions
+from storage.traces import Traces
 from storage.trunks import TrunkSightings
 
 T = TypeVar("T")
@@ -51,6 +53,7 @@ class UnitOfWork:
         "people",
         "recordings",
         "sessions",
+        "traces",
         "trunks",
     )
 
@@ -67,6 +70,7 @@ class UnitOfWork:
         self.people = People(queries)
         self.sessions = Sessions(queries)
         self.audit = Audit(queries)
+        self.traces = Traces(queries)
 
 
 class Reader:
@@ -181,6 +185,12 @@ class Reader:
     def events(self, org_id: str, call_id: str) -> list[OutboxEvent]:
         """All that was told of a call of this organisation, in order."""
         return [event for event in self._unit.outbox.events(call_id) if event.org_id == org_id]
+
+    def trace(self, call_id: str, org_id: str | None = None) -> list[TraceStep]:
+        """What happened in a call, its webhooks included, oldest first; an organisation's call alone where one is
+        given. Whether the call exists is not told."""
+        steps = self._unit.traces.of_call(call_id, org_id)
+        return sorted(steps + self._unit.traces.webhooks_of_call(call_id), key=lambda step: step.at)
 
     def next_due_at(self) -> int | None:
         """When the outbox next has something to send."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
-from b2bua.commands import accounts, checking, inspection, operation, profiles, recordings, upkeep
+from b2bua.commands import accounts, checking, inspection, operation, profiles, recordings, tracing, upkeep
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import ConfigInvalid, load_config
 from storage.errors import StorageError
@@ -205,6 +205,8 @@ def _inspection(commands: Commands) -> None:
     _command(commands, "trunks", inspection.trunks, "show the trunks as the running server sees them")
     calls = _command(commands, "calls", inspection.calls, "show the newest calls")
     calls.add_argument("--live", action="store_true", help="only those that live now")
+    trace = _command(commands, "trace", tracing.trace, "draw what happened in a call: the SIP ladder of both legs")
+    trace.add_argument("call", metavar="CALL", help="its id")
 
 
 def _profiles(commands: Commands) -> None:

@@ -1,10 +1,32 @@
-"""How commands speak: aligned text for people, one JSON object for scripts."""
+"""How commands speak: tables and colours on a terminal, plain aligned text elsewhere, one JSON object for scripts."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TextIO
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 DEFAULT_CONFIG: Final = "maskbridge.toml"
+
+# The looks of `Output.drawn`, and of cells that say one of these words; "" is plain.
+LOOKS: Final[Mapping[str, str]] = {
+    "dim": "dim",
+    "bold": "bold",
+    "request": "bold cyan",
+    "good": "green",
+    "bad": "bold red",
+    "state": "yellow",
+    "media": "magenta",
+}
+_CELLS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("up", "completed", "in-progress", "delivered", "yes"), "green"),
+    **dict.fromkeys(("down", "failed", "dead"), "bold red"),
+    **dict.fromkeys(("no-answer", "unknown", "ringing", "answered", "initiated", "waiting", "leased"), "yellow"),
+    "-": "dim",
+}
 
 
 class CommandFailed(Exception):
@@ -12,11 +34,14 @@ class CommandFailed(Exception):
 
 
 class Output:
-    """Where results go."""
+    """Where results go. Colours only where `out` is a terminal, and there NO_COLOR and TERM are obeyed."""
 
     def __init__(self, *, as_json: bool, out: TextIO) -> None:
         self.as_json = as_json
         self._out = out
+        self.console: Console | None = None
+        if out.isatty() and not as_json:
+            self.console = Console(file=out, highlight=False, markup=False, emoji=False)
 
     def line(self, text: str) -> None:
         """A line for people; nothing under `--json`."""
@@ -34,7 +59,7 @@ class Output:
             return
         width = max((len(name) for name in values), default=0)
         for name, value in values.items():
-            self.line(f"{name:<{width}}  {_shown(value)}")
+            self.drawn([[(f"{name:<{width}}  ", "dim"), (_shown(value), "")]])
 
     def rows(self, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
         """A list: `{"data": [...]}`, or a table of `columns`."""
@@ -42,14 +67,36 @@ class Output:
             self._write_json({"data": list(rows)})
             return
         cells = [[_shown(row.get(column)) for column in columns] for row in rows]
+        if self.console is not None:
+            self.console.print(table_of(columns, cells))
+            return
         widths = [max([len(column), *(len(line[i]) for line in cells)]) for i, column in enumerate(columns)]
         self.line("  ".join(f"{column:<{widths[i]}}" for i, column in enumerate(columns)).rstrip())
         for line in cells:
             self.line("  ".join(f"{cell:<{widths[i]}}" for i, cell in enumerate(line)).rstrip())
 
+    def drawn(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+        """Lines of pieces, each with the word of `LOOKS` for how it looks; nothing under `--json`."""
+        for pieces in lines:
+            if self.console is None:
+                self.line("".join(text for text, _looks in pieces).rstrip())
+            else:
+                whole = Text.assemble(*((text, LOOKS.get(looks, "")) for text, looks in pieces))
+                self.console.print(whole, soft_wrap=True)
+
     def _write_json(self, value: object) -> None:
         self._out.write(json.dumps(value, ensure_ascii=False) + "\n")
         self._out.flush()
+
+
+def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """A table for a terminal."""
+    table = Table(*columns, box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*(Text(cell, _CELLS.get(cell, "")) for cell in row))
+    return table
 
 
 def _shown(value: object) -> str:

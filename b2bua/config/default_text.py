@@ -115,6 +115,12 @@ balance_warning = ""
 # To somebody who calls a masked number and is nobody's party.
 unknown_caller = "bundled:unknown_caller"
 
+[trace]
+# For how many days it is kept what happened in each call, as `maskbridge trace` shows it; 0: not at all.
+keep_days = 7
+# Also of calls that are nobody's: routed without an organisation.
+unbilled = false
+
 # A trunk is the way to the telephone network. Without one the API runs and every call is refused. Name, uri and the
 # numbers that the carrier gave you are enough for most; what is commented out shows the defaults. Profiles for the
 # usual kinds of carrier: maskbridge profile list

@@ -166,6 +166,14 @@ class PromptsSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSection:
+    """[trace]. `keep_days` 0: what happens in calls is not kept. `unbilled`: also of calls that are nobody's."""
+
+    keep_days: Annotated[int, whole(0, 3650)] = 7
+    unbilled: Annotated[bool, YES_NO] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trunk:
     """[[trunks]]: a SIP peer with its profile. A number format of "" is `number_format`."""
 
@@ -240,6 +248,7 @@ class Config:
     webhooks: WebhooksSection
     secrets: SecretsSection
     prompts: PromptsSection = PromptsSection()
+    trace: TraceSection = TraceSection()
     trunks: tuple[Trunk, ...] = ()
     routes: tuple[Route, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -254,5 +263,6 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "webhooks": WebhooksSection,
     "secrets": SecretsSection,
     "prompts": PromptsSection,
+    "trace": TraceSection,
 }
 LISTS: Final[Mapping[str, type[Any]]] = {"trunks": Trunk, "routes": Route}

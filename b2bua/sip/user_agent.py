@@ -391,6 +391,11 @@ class UserAgent:
         station.send_request(request, errand, now)
         return handle
 
+    def call_id_of(self, usage: int) -> str | None:
+        """The Call-ID of a usage, None where it is over."""
+        found = self._station.usages.get(usage)
+        return None if found is None else found.call_id
+
     def contact_for(self, destination: TransportAddress, user: str) -> str | None:
         """The URI where `destination` reaches us, with this user part, escaped; None without a listener for it."""
         local = self._station.local_for(destination)

@@ -22,6 +22,7 @@ from b2bua.switch.call_leg import CallLeg
 from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask
 from b2bua.switch.prompting import Prompting
+from b2bua.switch.trace_steps import RECORDING_STOPPED, Told, of_effect, of_event, of_statistics
 from media.engine import MediaEngine
 from media.tones import Tone as Sound
 from storage.records import CallRecord, WebhookEvent, changed
@@ -77,8 +78,10 @@ class CallTask:
         scheduler: Scheduler,
         on_settled: Callable[["CallTask"], None],
         sounds: Mapping[Prompt, Sound] = NO_SOUNDS,
+        tell: Callable[[Told], None] | None = None,
     ) -> None:
-        """`sounds`: the call's own prompts, in place of the product's tones and before the bridge."""
+        """`sounds`: the call's own prompts, in place of the product's tones and before the bridge. `tell` gets the
+        steps of the call's trace, None where none is kept."""
         self.machine = machine
         self.legs = legs
         self._media = media
@@ -88,6 +91,7 @@ class CallTask:
         self._on_settled = on_settled
         self._sounds = sounds
         self._prompting = Prompting(media, {leg: task.media_name for leg, task in legs.items()}, sounds)
+        self._tell = tell
         self._queue: deque[CallEvent] = deque()
         self._running = False
         self._recording = False
@@ -142,6 +146,7 @@ class CallTask:
         """The recorder has closed the call's file, or failed to."""
         if self._recording:
             self._recording = False
+            self.tell(RECORDING_STOPPED)
             self.post(happened.RecordingStopped())
 
     def playback_finished(self, leg: Leg) -> None:
@@ -149,8 +154,18 @@ class CallTask:
         if self.machine.state is State.PROMPTING and self._prompting.finished(leg):
             self.post(happened.PromptsHeard())
 
+    def tell(self, step: Told | None) -> None:
+        """Put a step into the call's trace, where one is kept."""
+        if self._tell is not None and step is not None:
+            self._tell(step)
+
     def _work_off(self, event: CallEvent) -> None:
+        tell = self._tell
+        if tell is not None and (told := of_event(event)) is not None:
+            tell(told)
         for effect in self.machine.handle(event, self._clock.wall_ms(), self._clock.monotonic()):
+            if tell is not None and (told := of_effect(effect)) is not None:
+                tell(told)
             try:
                 _PERFORM[type(effect)](self, effect)
             except Exception:
@@ -234,6 +249,7 @@ class CallTask:
                 if task.codec is not None and isinstance(task, IncomingLeg):
                     self.machine.note_codec(leg, task.codec)
                 self.machine.note_media(leg, statistics.packets_lost, statistics.jitter_ms, statistics.mos)
+                self.tell(of_statistics(leg, task.codec, statistics))
 
     def _notify(self, effect: do.Notify) -> None:
         if not self._books.keeps:

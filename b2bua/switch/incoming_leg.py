@@ -58,6 +58,11 @@ class IncomingLeg:
         usages[event.usage] = self
 
     @property
+    def sip_call_id(self) -> str:
+        """The Call-ID of its dialog."""
+        return self._invite.request.call_id
+
+    @property
     def has_offer(self) -> bool:
         """Whether its INVITE had an offer, so that it can hear something before the answer."""
         return bool(self._answer_body)

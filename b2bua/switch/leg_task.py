@@ -57,8 +57,9 @@ class Relayed:
 class LegTask:
     """Dials one party, by one trunk after the other where that helps, follows its dialog, and hangs it up.
 
-    `post` takes what the call should know, `note_trunk` the trunk that is tried. `headers_for` composes what a trunk
-    is told. Only the newest attempt counts: what still comes of an earlier one is ended by the user agent.
+    `post` takes what the call should know, `note_trunk` the trunk that is tried, `note_usage` the usage of each INVITE.
+    `headers_for` composes what a trunk is told. Only the newest attempt counts: what still comes of an earlier one is
+    ended by the user agent.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class LegTask:
         self.codec: str | None = None
         self.post: Callable[[CallEvent], None] = nobody
         self.note_trunk: Callable[[str], None] = _no_note
+        self.note_usage: Callable[[int], None] = _no_note
         self._hunt = hunt
         self._headers_for = headers_for
         self._endpoint = endpoint
@@ -173,6 +175,7 @@ class LegTask:
             )
         )
         self._usages[self._usage] = self
+        self.note_usage(self._usage)
         self._offered = True
         trunk.invites += 1
 
@@ -268,7 +271,7 @@ class LegTask:
         a minute long, and no leg need wait with them. One that was not may still tell of its trunk.
         """
         self.post = nobody
-        self.note_trunk = _no_note
+        self.note_trunk = self.note_usage = _no_note
         if self._usage is not None and self._was_answered:
             self._usages.pop(self._usage, None)
 
@@ -382,7 +385,7 @@ class LegTask:
         self._in_dialog.take_refreshed(event.body, event.content_type)
 
 
-def _no_note(_trunk: str) -> None:
+def _no_note(_what: object) -> None:
     """Who takes note when there is no call."""
 
 

@@ -30,6 +30,9 @@ from b2bua.switch.probing import Probing
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.registrations import Registrations
 from b2bua.switch.settlement import Settlement
+from b2bua.switch.trace_steps import media_started
+from b2bua.switch.traced_legs import follow
+from b2bua.switch.tracing import Tracing
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
@@ -64,6 +67,7 @@ class Rooms:
     tokens: Tokens
     scheduler: Scheduler
     prompts: CallPrompts = field(default_factory=CallPrompts)
+    tracing: Tracing | None = None  # None: no call is traced
 
 
 @dataclass(slots=True)
@@ -249,27 +253,28 @@ class Switch:
                 self._recording_finished(event)
             case media_events.RecordingFailed():
                 self._recording_failed(event)
+            case media_events.MediaStarted():
+                self._to_call(event.leg, lambda task, leg: task.tell(media_started(leg)))
             case media_events.MediaLost():
-                call_id, _, leg = event.leg.partition("/")
-                task = self._calls.get(call_id)
-                if task is not None:
-                    task.post(MediaSilent(Leg(leg)))
+                self._to_call(event.leg, lambda task, leg: task.post(MediaSilent(leg)))
             case media_events.DigitPressed():
-                call_id, _, leg = event.leg.partition("/")
-                task = self._calls.get(call_id)
-                if task is not None:
-                    task.post(DigitPressed(Leg(leg), event.digit, event.duration_ms, DigitWay.EVENT))
+                digit, duration_ms = event.digit, event.duration_ms
+                self._to_call(
+                    event.leg, lambda task, leg: task.post(DigitPressed(leg, digit, duration_ms, DigitWay.EVENT))
+                )
             case media_events.PlaybackFinished():
-                call_id, _, leg = event.leg.partition("/")
-                task = self._calls.get(call_id)
-                if task is not None:
-                    task.playback_finished(Leg(leg))
-                elif self._arrivals is not None:
+                self._to_call(event.leg, lambda task, leg: task.playback_finished(leg))
+                if self._arrivals is not None:
                     self._arrivals.playback_finished(event.leg)
-            case _:
-                LOG.debug("media event %s", event)
 
     # Inside
+
+    def _to_call(self, media_leg: str, work: Callable[[CallTask, Leg], None]) -> None:
+        """Do something for the call of a media leg, where it still lives."""
+        call_id, _, leg = media_leg.partition("/")
+        task = self._calls.get(call_id)
+        if task is not None:
+            work(task, Leg(leg))
 
     async def _place(self, command: PlaceCall) -> PlacedCall:
         party_a, party_b = self._parties(command)
@@ -401,6 +406,8 @@ class Switch:
     def begin(self, record: CallRecord, legs: Mapping[Leg, CallLeg], books: CallBooks, sounds: CallSounds) -> None:
         """Run an admitted call."""
         rooms = self._rooms
+        tracing = rooms.tracing
+        trace = None if tracing is None else tracing.begin(record.call_id, record.org_id)
         task = CallTask(
             CallMachine(record, sounds.due(recorded=record.record)),
             legs,
@@ -410,11 +417,14 @@ class Switch:
             scheduler=rooms.scheduler,
             on_settled=self._settled,
             sounds=sounds.sounds,
+            tell=None if tracing is None or trace is None else tracing.teller(trace),
         )
         for leg, leg_task in legs.items():
             leg_task.post = task.post
             if isinstance(leg_task, LegTask):
                 leg_task.note_trunk = partial(task.machine.note_trunk, leg)
+            if tracing is not None and trace is not None:
+                follow(tracing, trace, leg, leg_task, self._endpoint_bound())
         self._calls[record.call_id] = task
         self.tally.calls_placed += 1
         task.start()
@@ -425,6 +435,9 @@ class Switch:
 
     def _settled(self, task: CallTask) -> None:
         self._calls.pop(task.call_id, None)
+        tracing = self._rooms.tracing
+        if tracing is not None:
+            tracing.end(task.call_id)
         if task.recording:
             self._awaiting_recorder[task.call_id] = task
         self.tally.calls_settled += 1

@@ -34,6 +34,7 @@ class SipEndpoint:
 
     A source for which `is_peer` is false is dropped before it is parsed: it gets no answer, whatever it sends. Every
     event goes to `on_event`, one at a time and in order; a handler may use the verbs, whose events follow later.
+    `tape`, where there is one, is told each message that is taken in (True) or sent (False), and whom from or to.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class SipEndpoint:
         scheduler: Scheduler,
         is_peer: Callable[[TransportAddress], bool],
         on_event: Callable[[UserAgentEvent], None],
+        tape: Callable[[bool, bytes | Framed, TransportAddress], None] | None = None,
     ) -> None:
         self._user_agent = user_agent
         self._scheduler = scheduler
         self._is_peer = is_peer
         self._on_event = on_event
+        self._tape = tape
         self._transports: dict[TransportAddress, MessageTransport] = {}
         self._alarm = Alarm(scheduler, self._on_alarm)
         self._strangers = StrangerLog(scheduler)
@@ -91,6 +94,8 @@ class SipEndpoint:
         if not self.admits(source):
             return
         self._counters["received"] += 1
+        if self._tape is not None:
+            self._tape(True, content, source)
         self._user_agent.receive(content, source, local, self._scheduler.time())
         self._pump()
 
@@ -105,6 +110,8 @@ class SipEndpoint:
         """A message, or what a broken one leaves, has been cut out of a stream from `source`."""
         if self.admits(source):
             self._counters["received"] += 1
+            if self._tape is not None:
+                self._tape(True, message, source)
             self._user_agent.receive_message(message, source, local, self._scheduler.time())
             self._pump()
 
@@ -162,6 +169,10 @@ class SipEndpoint:
         handle = self._user_agent.request(plan, self._scheduler.time())
         self._pump_soon()
         return handle
+
+    def call_id_of(self, usage: int) -> str | None:
+        """`UserAgent.call_id_of`."""
+        return self._user_agent.call_id_of(usage)
 
     def contact_for(self, destination: TransportAddress, user: str) -> str | None:
         """`UserAgent.contact_for`."""
@@ -223,6 +234,8 @@ class SipEndpoint:
                 self._counters["unsendable"] += 1
             else:
                 self._counters["sent"] += 1
+                if self._tape is not None:
+                    self._tape(False, outgoing.content, outgoing.destination)
                 transport.send(outgoing.content, outgoing.destination, outgoing.fallback)
 
     def _arm(self) -> None:

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from b2bua.redaction import redact_text
 from control_api.byte_ranges import ByteRange, wanted_range
 from control_api.errors import Forbidden, Gone, InvalidRequest, RangeNotSatisfiable
 from control_api.json_body import MAX_DEPTH, canonical_sha256, parse_json
 from control_api.rate_limit import RateLimiter
-from control_api.redaction import number_free_logger, redact_text
+from control_api.redaction import number_free_logger
 from control_api.signed_urls import check_recording_url, recording_signature
 from control_api.timestamps import parse_timestamp, render_timestamp
 

@@ -27,6 +27,7 @@ from b2bua.switch.recordings import Recordings
 from b2bua.switch.recovery import recover
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.switch import Rooms, Switch
+from b2bua.switch.tracing import Tracing
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.transport.endpoint import SipEndpoint
@@ -35,7 +36,16 @@ from media.recording.mp3 import Mp3Pool
 from media.recording.recovery import RecoveredRecording
 from media.transcoding.transcoder import Transcoder
 from storage.errors import StoreUnavailable
-from storage.records import CallRecord, Organisation, OutboxEvent, Tariff, Wallet, WebhookEndpoint, WebhookEvent
+from storage.records import (
+    CallRecord,
+    Organisation,
+    OutboxEvent,
+    Tariff,
+    TraceStep,
+    Wallet,
+    WebhookEndpoint,
+    WebhookEvent,
+)
 from storage.store import Store
 from tests.support.agents import NOTHING_HELD, answer_to
 from tests.support.configurations import config_of
@@ -194,6 +204,7 @@ class House:
         self.media, self.recorder = self._media()
         self.journal = Journal(store, self._committed)
         self.trunks = Trunks(self.config.trunks, clock, target_hosts(self.config.routes))
+        self.tracing = Tracing(self.journal, clock, clock, keep_days=7)
         self.settlement = Settlement(self.journal, clock, self.tokens, self.recorder.taken)
         self.pool = MemoryPool()
         self.recordings = Recordings(
@@ -218,11 +229,14 @@ class House:
                 tokens=self.tokens,
                 scheduler=clock,
                 prompts=CallPrompts(self.configured_prompts.sounds),
+                tracing=self.tracing,
             ),
         )
         settings = UserAgentSettings(locals=(LocalAddress(OURS, OURS.host, OURS.port),), ending_reasons=ENDING_REASONS)
         self.user_agent = UserAgent(settings, self.tokens, self.trunks.is_peer, self.trunks.policy_of)
-        self.endpoint = SipEndpoint(self.user_agent, clock, self.trunks.is_peer, self.switch.on_sip_event)
+        self.endpoint = SipEndpoint(
+            self.user_agent, clock, self.trunks.is_peer, self.switch.on_sip_event, self.tracing.message_tape
+        )
         self.endpoint.attach(self.network.attach(OURS, self.endpoint.received))
         self.network.unreachable = self._unreachable
         self.switch.attach(self.endpoint)
@@ -509,6 +523,21 @@ class House:
         await self._check_books()
         self.check_secrecy()
         self.check_log()
+        assert (self.tracing.held, len(self.tracing._legs)) == (0, 0), "a trace is never closed"
+        await self._check_traces()
+
+    async def _check_traces(self) -> None:
+        """What is kept of a call's course shows no number of a party."""
+        for task in self.tasks:
+            steps = await self.trace(task.machine.record)
+            assert bool(steps) == bool(task.machine.record.org_id)
+            for step in steps:
+                assert ALICE.number not in str(step), f"the trace tells Alice's number: {step}"
+                assert BOB.number not in str(step), f"the trace tells Bob's number: {step}"
+
+    async def trace(self, call: CallRecord) -> list[TraceStep]:
+        """What is kept of a call's course."""
+        return await self.store.read(lambda reader: reader.trace(call.call_id))
 
     async def _check_books(self) -> None:
         """No live row, one CDR and one terminal event for each call, the ledger's sums right, the price charged."""

@@ -1,0 +1,53 @@
+"""What is read off a message's octets is what the parser makes of it."""
+
+import pytest
+
+from b2bua.sip.framing import StreamFramer
+from b2bua.sip.glance import LONGEST_SHOWN, Glance, call_id_of, glance
+
+INVITE = (
+    b"INVITE sip:+919876543210@203.0.113.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\n"
+    b"From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n%sCSeq: 7 INVITE\r\nMax-Forwards: 70\r\n"
+    b"Content-Type: application/sdp\r\nContent-Length: 12\r\n\r\nCSeq: 9 NONE"
+)
+BYE = (
+    b"SIP/2.0 486 Busy Here\r\nv: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\nf: <sip:a@b>;tag=1\r\nt: <sip:c@d>;tag=2\r\n"
+    b'cseq:  3   INVITE \r\nI: x y z@h\r\nreason : Q.850;cause=17;text="busy"\r\nl: 0\r\n\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    "line", [b"Call-ID: abc@host\r\n", b"call-id:abc@host\r\n", b"i: abc@host\r\n", b"CALL-ID\t:  abc@host \r\n"]
+)
+def test_the_call_id_is_found_however_it_is_written(line: bytes) -> None:
+    assert call_id_of(INVITE % line) == "abc@host"
+
+
+def test_a_request_is_its_method_and_shows_nothing_of_whom_it_calls() -> None:
+    assert glance(INVITE % b"Call-ID: x\r\n") == Glance("INVITE", "7 INVITE", None, "application/sdp")
+
+
+def test_a_response_is_its_status_and_phrase() -> None:
+    assert glance(BYE) == Glance("486 Busy Here", "3   INVITE", 'Q.850;cause=17;text="busy"', None)
+
+
+@pytest.mark.parametrize("octets", [INVITE % b"Call-ID: abc\r\n", BYE.replace(b"x y z@h", b"xyz@h")])
+def test_a_message_cut_out_of_a_stream_says_the_same(octets: bytes) -> None:
+    (message,) = StreamFramer().feed(octets)
+    seen, plain = glance(message), glance(octets)
+    assert seen is not None
+    assert plain is not None
+    assert call_id_of(message) == call_id_of(octets)
+    assert (seen.name, seen.cseq.split(), seen.reason, seen.body_type) == (
+        *(plain.name, plain.cseq.split(), plain.reason, plain.body_type),
+    )
+
+
+@pytest.mark.parametrize("octets", [b"", b"\r\n\r\n", b"\xff\xfe", b"INVITE", b"SIP/2.0\r\n\r\n"])
+def test_what_is_no_message_is_none(octets: bytes) -> None:
+    assert call_id_of(octets) is None
+    assert glance(octets) is None
+
+
+def test_no_value_is_longer_than_is_shown() -> None:
+    assert call_id_of(INVITE % (b"Call-ID: " + b"x" * 5000 + b"\r\n")) == "x" * LONGEST_SHOWN
