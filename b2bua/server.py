@@ -20,6 +20,7 @@ from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners, opening
 from b2bua.prompts import configured_prompts
+from b2bua.sealed_secrets import SealedSecrets
 from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
@@ -64,6 +65,7 @@ SETTLE_S: Final = 10.0  # after a forced end, so long for the last calls to be s
 LAST_WORDS_S: Final = 5.0  # at the end, so long for webhooks that are due; the rest go out after the next start
 LAST_WORDS_POLL_S: Final = 0.02
 HOUSEKEEPING_S: Final = 3600.0
+SESSIONS_KEPT_MS: Final = 30 * 86_400_000
 
 # How often the garbage collector looks: after so many more objects have been made than freed, and then at the middle
 # and at the old ones every so many times. A call goes by reference counting (tests/scenarios/test_no_cycles.py), so
@@ -405,6 +407,7 @@ async def _listen_api(
         clock=process.clock,
         tokens=process.tokens,
         figures=figures,
+        box=None if process.master_keys is None else SealedSecrets(process.master_keys),
     )
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:
@@ -454,16 +457,16 @@ def _see(sightings: list[TrunkSighting], at: int, unit: UnitOfWork) -> None:
 
 
 async def _keep_house(process: Process, journal: Journal, tracing: Tracing) -> None:
-    """Forget replies that no Idempotency-Key can ask for any more, and traces that are old."""
+    """Forget what is old: replies that no Idempotency-Key can ask for, ended sessions and invitations, and traces."""
     while True:
-        before = process.clock.wall_ms() - IDEMPOTENCY_MS
-        journal.add(partial(_expire, before))
+        now_ms = process.clock.wall_ms()
+        journal.add(partial(_expire, now_ms - IDEMPOTENCY_MS, now_ms - SESSIONS_KEPT_MS))
         tracing.forget_old()
         await asyncio.sleep(HOUSEKEEPING_S)
 
 
-def _expire(before: int, unit: UnitOfWork) -> int:
-    return unit.idempotency.expire(before)
+def _expire(replies_before: int, sessions_before: int, unit: UnitOfWork) -> int:
+    return unit.idempotency.expire(replies_before) + unit.sessions.forget(sessions_before)
 
 
 def _in_background(process: Process, work: Coroutine[object, object, None]) -> None:

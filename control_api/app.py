@@ -15,16 +15,34 @@ from control_api.auth import KeyRing, Proxies
 from control_api.boundary import Boundary
 from control_api.docs_page import render_docs
 from control_api.downloads import Downloads
-from control_api.exchange import Api, Documents, Route
+from control_api.exchange import Api, Documents, Route, SignIn
 from control_api.facade import RecordingsFacade, SwitchFacade
 from control_api.http_protocol import HttpProtocol
+from control_api.log_in_throttle import LogInThrottle
 from control_api.metrics import ApiMetrics, Figures
 from control_api.openapi import build_openapi
+from control_api.passwords import Passwords
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
-from control_api.routes import billing, call_events, call_logs, calls, documents, health, stats
+from control_api.routes import (
+    billing,
+    call_events,
+    call_logs,
+    calls,
+    documents,
+    health,
+    keys,
+    organisation,
+    own_sign_in,
+    people,
+    sign_in,
+    stats,
+    webhook_endpoints,
+)
 from control_api.routes import recordings as recording_routes
+from control_api.session_ring import SessionRing
 from control_api.settings import ApiSettings
+from control_api.totp import SecretBox
 from storage.store import Store
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -36,6 +54,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     *recording_routes.ROUTES,
     *health.ROUTES,
     *documents.ROUTES,
+    *sign_in.ROUTES,
+    *own_sign_in.ROUTES,
+    *people.ROUTES,
+    *keys.ROUTES,
+    *webhook_endpoints.ROUTES,
+    *organisation.ROUTES,
 )
 BOUNDARY: Final = web.AppKey("boundary", Boundary)
 SHUTDOWN_GRACE_S: Final = 5.0
@@ -54,14 +78,30 @@ def create_app(
     clock: Clock,
     tokens: Tokens,
     figures: Sequence[Figures] = (),
+    passwords: Passwords | None = None,
+    box: SecretBox | None = None,
 ) -> web.Application:
-    """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's."""
+    """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's.
+
+    `box` seals second factors; without it there are none.
+    """
     document = build_openapi(settings.public_url, settings.version)
     documents = Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
-    api = Api(settings, switch, store, clock, tokens, ApiMetrics(switch, figures), Downloads(), documents, recordings)
-    boundary = Boundary(
-        api, KeyRing(store, clock), RateLimiter(settings.rate_limit_per_minute), Proxies(settings.trusted_proxies)
+    api = Api(
+        settings=settings,
+        switch=switch,
+        store=store,
+        clock=clock,
+        tokens=tokens,
+        metrics=ApiMetrics(switch, figures),
+        downloads=Downloads(),
+        documents=documents,
+        recordings=recordings,
+        proxies=Proxies(settings.trusted_proxies),
+        sign_in=SignIn(passwords or Passwords(), LogInThrottle(), box),
     )
+    sessions = SessionRing(store, clock, settings.session_idle_s)
+    boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))
 
     @web.middleware
     async def catch_misses(request: web.Request, handler: _NextHandler) -> web.StreamResponse:

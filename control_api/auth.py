@@ -12,8 +12,10 @@ from typing import Final
 
 from b2bua.clock import Clock
 from control_api.errors import Forbidden, Unauthorized
+from control_api.rights import rights_of_scopes
+from control_api.who import Who
 from storage.errors import StorageError
-from storage.records import ApiKey, Scope
+from storage.records import ApiKey
 from storage.store import Store
 
 # A key is looked up again after this long, so that a revoked one stops within a quarter of a second.
@@ -31,15 +33,11 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated key and the networks it may be used from (none: everywhere)."""
+    """An authenticated key, who it makes its bearer, and the networks it may be used from (none: everywhere)."""
 
     key: ApiKey
     networks: tuple[IpNetwork, ...]
-
-    def check_scope(self, scope: Scope) -> None:
-        """Raises Forbidden when the key was not given this scope."""
-        if scope not in self.key.scopes:
-            raise Forbidden(f"This API key does not have the scope {scope.value}.")
+    who: Who
 
     def check_address(self, address: IpAddress | None) -> None:
         """Raises Forbidden when the key may not be used from this address."""
@@ -81,7 +79,8 @@ class KeyRing:
         if key is None or not hmac.compare_digest(key.key_sha256, digest):
             self._cached.pop(digest, None)
             raise Unauthorized
-        caller = Caller(key, tuple(ipaddress.ip_network(text, strict=False) for text in key.allowed_networks))
+        networks = tuple(ipaddress.ip_network(text, strict=False) for text in key.allowed_networks)
+        caller = Caller(key, networks, Who(key.org_id, rights_of_scopes(key.scopes), key))
         if digest not in self._cached and len(self._cached) >= MAX_CACHED_KEYS:
             del self._cached[next(iter(self._cached))]
         self._cached[digest] = (caller, now + FRESH_S)

@@ -8,42 +8,57 @@ from typing import Final
 from aiohttp import web
 from multidict import CIMultiDict
 
-from control_api.auth import KeyRing, Proxies
-from control_api.errors import CRASH, ERRORS, ErrorReply, MethodNotAllowed, NotFound, RateLimited, error_reply
+from control_api.auth import KeyRing
+from control_api.errors import (
+    CRASH,
+    ERRORS,
+    ErrorReply,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    RateLimited,
+    error_reply,
+)
 from control_api.exchange import Api, Exchange, Route
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
 from control_api.rendering import render_error, render_success
-from storage.records import Scope
+from control_api.rights import Right, scope_for
+from control_api.session_ring import CSRF_HEADER, SessionRing, check_csrf, cookie_name
+from control_api.who import Who
 
 SERVER_NAME: Final = "maskbridge"
+SESSION_RATE_PER_MINUTE: Final = 600  # somebody who clicks, and pages that look again by themselves
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_SAFE_METHODS: Final = ("GET", "HEAD")  # RFC 9110 section 9.2.1: they change nothing
 _KNOWN_METHODS: Final = frozenset(HTTPMethod)
 _EXPECTED: Final = tuple(ERRORS)
 _EXPOSED_HEADERS: Final = "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After"
-_PREFLIGHT_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+_PREFLIGHT_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, X-CSRF-Token, X-Request-Id"
 _PREFLIGHT_LIFE_S: Final = "600"
 _UNMATCHED: Final = "unmatched"
 
 
 class Boundary:
-    """Wraps the routes. Order of checks: key, rate, scope and address, then whatever the route itself checks."""
+    """Wraps the routes. Order of checks: who, how often, from where and whether it may, then what the route checks."""
 
-    def __init__(self, api: Api, keys: KeyRing, limiter: RateLimiter, proxies: Proxies) -> None:
+    def __init__(self, api: Api, keys: KeyRing, sessions: SessionRing, limiter: RateLimiter) -> None:
         self._api = api
         self._keys = keys
+        self._sessions = sessions
+        self._cookie = cookie_name(api.settings)
         self._limiter = limiter
-        self._proxies = proxies
         self._origins = frozenset(api.settings.cors_origins)
         self._log = number_free_logger(__name__)
 
     def endpoint(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
+        needs = route.needs
 
         async def handle(request: web.Request) -> web.StreamResponse:
             started_at = self._api.clock.monotonic()
             exchange = self._open(request)
-            response = await self._answer(route, exchange)
+            response = await self._answer(route, needs, exchange)
             self._observe(route.path, request, response, started_at)
             return response
 
@@ -65,10 +80,10 @@ class Boundary:
         """An error in JSON for a request that never came to a route."""
         return render_error(error, self._headers(request, self._api.tokens.hex(32)))
 
-    async def _answer(self, route: Route, exchange: Exchange) -> web.StreamResponse:
+    async def _answer(self, route: Route, needs: Right | None, exchange: Exchange) -> web.StreamResponse:
         try:
-            if route.scope is not None:
-                await self._admit(route.scope, exchange)
+            if needs is not None:
+                await self._admit(needs, exchange)
             outcome = await route.handler(self._api, exchange)
             if isinstance(outcome, web.StreamResponse):
                 return outcome
@@ -83,23 +98,35 @@ class Boundary:
             self._log.exception("request %s to %s crashed", exchange.request_id, route.path, exc_info=crash)
             return render_error(CRASH, exchange.headers)
 
-    async def _admit(self, scope: Scope, exchange: Exchange) -> None:
+    async def _admit(self, right: Right, exchange: Exchange) -> None:
         """Who it is, whether it may ask now, and whether it may do this from where it is."""
         request = exchange.request
-        caller = await self._keys.authenticate(request.headers.getall("Authorization", ()))
-        key = caller.key
-        allowance = self._limiter.take(key.key_id, self._api.clock.monotonic(), key.rate_limit_per_minute)
+        authorization = request.headers.getall("Authorization", ())
+        token = None if authorization else request.cookies.get(self._cookie)
+        if token is None:
+            caller = await self._keys.authenticate(authorization)
+            who, limit = caller.who, caller.key.rate_limit_per_minute
+        else:
+            caller, who, limit = None, await self._sessions.authenticate(token), SESSION_RATE_PER_MINUTE
+        self._take(who, limit, exchange)
+        if caller is not None and caller.networks:
+            forwarded_for = request.headers.getall("X-Forwarded-For", ())
+            caller.check_address(self._api.proxies.client_address(request.remote, forwarded_for))
+        if who.session is not None and request.method not in _SAFE_METHODS:
+            check_csrf(who.session, request.headers.getall(CSRF_HEADER, ()))
+        if right not in who.rights:
+            raise Forbidden(_refused(right, who))
+        exchange.who = who
+
+    def _take(self, who: Who, limit: int | None, exchange: Exchange) -> None:
+        """Take a request from the caller's bucket. Raises RateLimited."""
+        allowance = self._limiter.take(who.bucket, self._api.clock.monotonic(), limit)
         headers = exchange.headers
         headers["RateLimit-Limit"] = str(allowance.limit)
         headers["RateLimit-Remaining"] = str(allowance.remaining)
         headers["RateLimit-Reset"] = str(allowance.reset_s)
         if not allowance.allowed:
             raise RateLimited(allowance.retry_after_s)
-        if caller.networks:
-            forwarded_for = request.headers.getall("X-Forwarded-For", ())
-            caller.check_address(self._proxies.client_address(request.remote, forwarded_for))
-        caller.check_scope(scope)
-        exchange.key = key
 
     def _open(self, request: web.Request) -> Exchange:
         given = request.headers.get("X-Request-Id")
@@ -140,6 +167,16 @@ class Boundary:
         method = request.method if request.method in _KNOWN_METHODS else "other"
         seconds = self._api.clock.monotonic() - started_at
         self._api.metrics.observe(path, method, response.status, seconds)
+
+
+def _refused(right: Right, who: Who) -> str:
+    """Why somebody whose key or session is good may not do this."""
+    scope = scope_for(right)
+    if who.key is None:
+        return "Your role does not allow this."
+    if scope is None:
+        return "No API key may do this: please sign in."
+    return f"This API key does not have the scope {scope.value}."
 
 
 def _has_left(request: web.BaseRequest) -> bool:

@@ -31,10 +31,17 @@ class InvalidRequest(ApiError):
 
 
 class Unauthorized(ApiError):
-    """The key is missing, malformed, unknown, expired or revoked: the client is not told which."""
+    """The key or session is missing, malformed, unknown, expired or revoked: the client is not told which."""
+
+    def __init__(self, message: str = "A valid API key is required: Authorization: Bearer vp_...") -> None:
+        super().__init__(message)
+
+
+class SecondFactorRequired(ApiError):
+    """The password is right; a code of the second factor is wanted beside it."""
 
     def __init__(self) -> None:
-        super().__init__("A valid API key is required: Authorization: Bearer vp_...")
+        super().__init__("A code of your authenticator is required.", "totp_code")
 
 
 class Forbidden(ApiError):
@@ -43,6 +50,10 @@ class Forbidden(ApiError):
 
 class NotFound(ApiError):
     """No such path or thing, as far as this client may know."""
+
+
+class Conflict(ApiError):
+    """It contradicts what is there already."""
 
 
 class MethodNotAllowed(ApiError):
@@ -105,6 +116,7 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     InvalidRequest: (400, "invalid_request"),
     InvalidPrompts: (400, "invalid_request"),
     Unauthorized: (401, "unauthorized"),
+    SecondFactorRequired: (401, "totp_required"),
     BalanceInsufficient: (402, "insufficient_balance"),
     Forbidden: (403, "forbidden"),
     CallNotFound: (404, "not_found"),
@@ -112,6 +124,7 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     RecordingNotFound: (404, "not_found"),
     MethodNotAllowed: (405, "method_not_allowed"),
     CallAlreadyEnded: (409, "conflict"),
+    Conflict: (409, "conflict"),
     CallStillLive: (409, "conflict"),
     IdempotencyConflict: (409, "conflict"),
     Gone: (410, "gone"),
@@ -153,7 +166,7 @@ def error_reply(error: Exception) -> ErrorReply | None:
 def _headers_of(error: Exception) -> tuple[tuple[str, str], ...]:
     """The headers that a status obliges us to send."""
     match error:
-        case Unauthorized():
+        case Unauthorized() | SecondFactorRequired():
             return (("WWW-Authenticate", "Bearer"),)
         case MethodNotAllowed():
             return (("Allow", ", ".join(error.allowed)),)

@@ -3,6 +3,7 @@
 import json
 
 from control_api import schemas
+from control_api.account_examples import account_examples, listed_account_examples
 from control_api.signed_urls import signed_recording_url
 from control_api.trace_schemas import events_representation
 from storage.records import CallRecord, CallStats, CallStatus, LegRecord, TraceStep, Wallet
@@ -113,6 +114,9 @@ def reply_examples(public_url: str) -> dict[str, object]:
         "health": schemas.health_representation("ok"),
         "ready": schemas.health_representation("ready"),
     }
+    envelopes |= account_examples(public_url)
     replies: dict[str, object] = {name: {"data": data, "meta": meta} for name, data in envelopes.items()}
     replies["call_list"] = {"data": [call], "meta": schemas.page_representation(1, 1, 20) | meta}
+    for name, rows in listed_account_examples().items():
+        replies[name] = {"data": rows, "meta": schemas.page_representation(1, 1, 20) | meta}
     return replies

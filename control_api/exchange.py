@@ -8,11 +8,17 @@ from multidict import CIMultiDict
 
 from b2bua.clock import Clock
 from b2bua.tokens import Tokens
+from control_api.auth import Proxies
 from control_api.downloads import Downloads
 from control_api.facade import RecordingsFacade, SwitchFacade
+from control_api.log_in_throttle import LogInThrottle
 from control_api.metrics import ApiMetrics
+from control_api.passwords import Passwords
+from control_api.rights import Right
 from control_api.settings import ApiSettings
-from storage.records import ApiKey, Scope
+from control_api.totp import SecretBox
+from control_api.who import Who
+from storage.records import Scope
 from storage.store import Store
 
 
@@ -22,6 +28,15 @@ class Documents:
 
     openapi: bytes
     page: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What signing in takes. `box` seals second factors; None: without a master key there are none."""
+
+    passwords: Passwords
+    throttle: LogInThrottle
+    box: SecretBox | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +52,32 @@ class Api:
     downloads: Downloads
     documents: Documents
     recordings: RecordingsFacade
+    proxies: Proxies
+    sign_in: SignIn
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way: `headers` go out with whatever the reply is. `key` is None on public routes."""
+    """One request on its way: `headers` go out with whatever the reply is. `who` is None on public routes."""
 
     request: web.Request
     request_id: str
     headers: CIMultiDict[str]
-    key: ApiKey | None = None
+    who: Who | None = None
 
     @property
     def org_id(self) -> str:
-        """The organisation that asks; only on routes with a scope."""
-        if self.key is None:
+        """The organisation that asks; only on routes that take a right in an organisation."""
+        if self.who is None or self.who.org_id is None:
             raise LookupError("a public route has no organisation")
-        return self.key.org_id
+        return self.who.org_id
+
+    @property
+    def caller(self) -> Who:
+        """Who asks; only on routes that take a right."""
+        if self.who is None:
+            raise LookupError("a public route has no caller")
+        return self.who
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +96,15 @@ Handler = Callable[[Api, Exchange], Awaitable[Reply | web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path of the API with what it takes to use it; without a scope it is public."""
+    """A path of the API with what it takes to use it: a scope or a right. Without either it is public."""
 
     method: str
     path: str
     handler: Handler
     scope: Scope | None = None
+    right: Right | None = None
+
+    @property
+    def needs(self) -> Right | None:
+        """The right that it takes; a scope gives the right of the same name."""
+        return Right(self.scope) if self.right is None and self.scope is not None else self.right

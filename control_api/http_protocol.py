@@ -16,7 +16,7 @@ LINGERING_S: Final = 5.0
 _NOT_HTTP: Final = ErrorReply(400, "invalid_request", "The request is not valid HTTP.")
 # aiohttp knows a fixed list of methods; this is how it shows a request line that is sound but for the method.
 _ONLY_ITS_METHOD: Final = re.compile(r"b'[A-Za-z-]{1,32} \S+ HTTP/1\.[01]'", re.ASCII)
-_METHODS: Final = ("GET", "HEAD", "POST")  # of all paths together
+_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST")  # of all paths together
 
 
 class HttpProtocol(web.RequestHandler):

@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document, made from the schemas that check requests and describe replies."""
 
+import re
 from collections import defaultdict
 from typing import Any, Final
 
@@ -7,9 +8,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from control_api.examples import reply_examples
-from control_api.operations import OPERATIONS, Operation
+from control_api.operation import Operation
+from control_api.operations import OPERATIONS
+from control_api.rights import Right, roles_with, scope_for
 from control_api.schemas import ErrorReplyBody, error_representation
+from control_api.session_ring import CSRF_HEADER
 
+CALLS_PATH: Final = "/v1/masking/calls"
+_PATH_NAME: Final = re.compile(r"\{(\w+)\}")
 _REF: Final = "#/components/schemas/"
 _TITLE: Final = "maskbridge"
 _ABOUT: Final = (
@@ -22,6 +28,7 @@ _ERROR_TEXTS: Final[dict[tuple[int, str], tuple[str, str | None]]] = {
     (400, "invalid_numbers"): ("party_a is not a valid Indian mobile number.", "party_a"),
     (400, "invalid_request"): ("party_b is required.", "party_b"),
     (401, "unauthorized"): ("A valid API key is required: Authorization: Bearer vp_...", None),
+    (401, "totp_required"): ("A code of your authenticator is required.", "totp_code"),
     (402, "insufficient_balance"): ("Insufficient balance. Please add funds to continue making calls.", None),
     (403, "forbidden"): ("This API key does not have the scope calls:write.", None),
     (404, "not_found"): ("No such call.", None),
@@ -39,9 +46,9 @@ _ERROR_TEXTS: Final[dict[tuple[int, str], tuple[str, str | None]]] = {
 }
 _ERROR_MEANINGS: Final = {
     400: "The request cannot be understood or is out of range",
-    401: "The key is missing, malformed, unknown, expired or revoked",
+    401: "The key, session or password is missing, malformed, wrong, expired or revoked",
     402: "The available balance does not cover the first pulse",
-    403: "Not with this key, not from this address, or the URL was tampered with",
+    403: "Not with this key or role, not from this address, without the CSRF token, or the URL was tampered with",
     404: "No such thing",
     409: "It contradicts what happened before",
     410: "The URL has expired",
@@ -86,7 +93,19 @@ def build_openapi(public_url: str, version: str) -> dict[str, Any]:
                 name: {"description": text, "schema": schema} for name, (text, schema) in _HEADER_TEXTS.items()
             },
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "An API key: vp_ and 64 hex digits"}
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key: vp_ and 64 hex digits"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "maskbridge_session",
+                    "description": "Set by signing in; over HTTPS its name is __Host-maskbridge",
+                },
+                "csrf": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": CSRF_HEADER,
+                    "description": "The session's `csrf_token`, with whatever changes something",
+                },
             },
         },
     }
@@ -109,8 +128,8 @@ def _operation(operation: Operation, examples: dict[str, object]) -> dict[str, A
         "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "description": operation.text + (f" Scope: `{operation.scope}`." if operation.scope else ""),
-        "security": [{"key": []}] if operation.scope else [],
+        "description": operation.text + _who_may(operation.needs),
+        "security": _security(operation.needs),
         "responses": _responses(operation, examples),
     }
     parameters = _parameters(operation)
@@ -118,10 +137,28 @@ def _operation(operation: Operation, examples: dict[str, object]) -> dict[str, A
         described["parameters"] = parameters
     if operation.body is not None:
         described["requestBody"] = {
-            "required": True,
+            "required": operation.body_needed,
             "content": {"application/json": {"schema": {"$ref": _REF + operation.body.__name__}}},
         }
     return described
+
+
+def _who_may(right: Right | None) -> str:
+    """Which keys and which people have a right, in a sentence."""
+    if right is None:
+        return ""
+    scope, roles = scope_for(right), roles_with(right)
+    keys = f" Scope: `{scope}`." if scope else " Not with an API key."
+    if right is Right.OPERATE:
+        return keys + " For operators."
+    return keys + f" Roles: {', '.join(roles)}."
+
+
+def _security(right: Right | None) -> list[dict[str, list[str]]]:
+    if right is None:
+        return []
+    signed_in: dict[str, list[str]] = {"session": [], "csrf": []}
+    return [{"key": []}, signed_in] if scope_for(right) else [signed_in]
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -135,11 +172,14 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             _parameter("signature", "query", {"type": "string"}, "As given in the URL", required=True),
             _parameter("Range", "header", {"type": "string"}, "One range of bytes"),
         ]
+    for name in _PATH_NAME.findall(operation.path):
+        if name not in ("call_sid", "file"):
+            parameters.append(_parameter(name, "path", {"type": "string"}, f"The {name.removesuffix('_id')}'s id"))
     if operation.query is not None:
         schema = operation.query.model_json_schema(ref_template=_REF + "{model}")
         for name, described in schema["properties"].items():
             parameters.append(_parameter(name, "query", _query_schema(described), described.get("description", "")))
-    if operation.body is not None:
+    if operation.path == CALLS_PATH and operation.body is not None:
         key_schema = {"type": "string", "minLength": 1, "maxLength": 255}
         parameters.append(_parameter("Idempotency-Key", "header", key_schema, "Makes the request repeatable"))
     return parameters
@@ -177,13 +217,13 @@ def _responses(operation: Operation, examples: dict[str, object]) -> dict[str, A
         responses["206"] = part
         responses["304"] = {"description": "The client has it already", "headers": _headers(304)}
     by_status: dict[int, list[str]] = defaultdict(list)
-    scoped = _SCOPED_ERRORS if operation.scope else ()
+    scoped = _SCOPED_ERRORS if operation.needs else ()
     for status, code in (*scoped, *operation.errors, (500, "internal_error")):
         by_status[status].append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = {
             "description": _ERROR_MEANINGS[status],
-            "headers": _headers(status, limited=operation.scope is not None and status != 401),
+            "headers": _headers(status, limited=operation.needs is not None and status != 401),
             "content": {
                 "application/json": {
                     "schema": {"$ref": _REF + ErrorReplyBody.__name__},
@@ -202,7 +242,7 @@ def _success(operation: Operation, examples: dict[str, object]) -> dict[str, Any
         content["example"] = examples[operation.example]
     described: dict[str, Any] = {
         "description": operation.summary,
-        "headers": _headers(operation.status, limited=operation.scope is not None),
+        "headers": _headers(operation.status, limited=operation.needs is not None),
     }
     return described if operation.status == 204 else described | {"content": {operation.media_type: content}}
 

@@ -1,38 +1,15 @@
 """What each endpoint does, for the OpenAPI document: one row an endpoint."""
 
-from dataclasses import dataclass
 from typing import Final
 
-from pydantic import BaseModel
-
 from control_api import schemas
+from control_api.account_operations import ACCOUNT_OPERATIONS
+from control_api.operation import INVALID as _INVALID
+from control_api.operation import NOT_FOUND as _NOT_FOUND
+from control_api.operation import NOT_NOW as _NOT_NOW
+from control_api.operation import Operation
 from control_api.trace_schemas import CallEventsReply
 from storage.records import Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An endpoint as documented. `errors` are those beyond what its scope brings."""
-
-    method: str
-    path: str
-    name: str
-    tag: str
-    summary: str
-    text: str
-    reply: type[BaseModel] | None
-    status: int = 200
-    scope: Scope | None = None
-    body: type[BaseModel] | None = None
-    query: type[BaseModel] | None = None
-    errors: tuple[tuple[int, str], ...] = ()
-    example: str | None = None
-    media_type: str = "application/json"
-
-
-_INVALID: Final = (400, "invalid_request")
-_NOT_FOUND: Final = (404, "not_found")
-_NOT_NOW: Final = (503, "no_capacity")
 
 OPERATIONS: Final = (
     Operation(
@@ -233,4 +210,5 @@ OPERATIONS: Final = (
         None,
         media_type="text/html",
     ),
+    *ACCOUNT_OPERATIONS,
 )

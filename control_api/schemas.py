@@ -5,7 +5,8 @@ Replies are built as plain dictionaries by the functions below, which the tests 
 """
 
 import re
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -85,6 +86,9 @@ class Wire(BaseModel):
     """A shape on the wire; fields that are not its own are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+Shape = TypeVar("Shape", bound=Wire)
 
 
 # ---- what comes in ----
@@ -238,6 +242,16 @@ def check_place_call(body: object) -> PlaceCallBody:
         raise _first_fault(invalid) from None
 
 
+def checked(shape: type[Shape], value: object, requirements: Mapping[str, str]) -> Shape:
+    """What came in, as it should be. Raises InvalidRequest naming the first field at fault."""
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    try:
+        return shape.model_validate(value)
+    except ValidationError as invalid:
+        raise _first_fault(invalid, requirements) from None
+
+
 def check_call_log_query(query: dict[str, str]) -> CallLogQuery:
     """A query string's pairs as a call log query. Raises InvalidRequest naming the first parameter at fault."""
     try:
@@ -254,13 +268,13 @@ def check_stats_query(query: dict[str, str]) -> StatsQuery:
         raise _first_fault(invalid) from None
 
 
-def _first_fault(invalid: ValidationError) -> InvalidRequest:
+def _first_fault(invalid: ValidationError, requirements: Mapping[str, str] = _REQUIREMENTS) -> InvalidRequest:
     """A sentence about the first field at fault; nothing of its value is repeated."""
     fault = invalid.errors(include_url=False, include_context=False, include_input=False)[0]
-    field = ".".join(map(str, fault["loc"]))
+    field = ".".join(part for part in map(str, fault["loc"]) if not part.isdigit())  # a list's name, not its place
     if fault["type"] == "missing":
         return InvalidRequest(f"{field} is required.", field)
-    return InvalidRequest(f"{field} must be {_REQUIREMENTS.get(field, 'valid')}.", field)
+    return InvalidRequest(f"{field} must be {requirements.get(field, 'valid')}.", field)
 
 
 # ---- what goes out ----

@@ -10,6 +10,7 @@ class ApiSettings:
 
     `url_signing_key` signs recording URLs; `recordings` is the folder they lie in; `log_number_style` is documented or
     parties.
+    A session ends after `session_idle_s` without a request, and `session_life_s` after the log-in.
     """
 
     public_url: str
@@ -21,3 +22,10 @@ class ApiSettings:
     trusted_proxies: tuple[str, ...] = ()
     log_number_style: str = "documented"
     version: str = "0.1.0"
+    session_idle_s: float = 3_600
+    session_life_s: float = 43_200
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach the API over HTTPS."""
+        return self.public_url.startswith("https:")

@@ -42,6 +42,12 @@ class Scope(StrEnum):
     RECORDINGS_READ = "recordings:read"
     RECORDINGS_WRITE = "recordings:write"
     BILLING_READ = "billing:read"
+    ACCOUNT_READ = "account:read"
+    ACCOUNT_WRITE = "account:write"
+
+
+# What a key may do that is made without naming scopes: nothing about the account itself.
+USUAL_SCOPES: Final = frozenset(Scope) - {Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from b2bua.config import Config
 from b2bua.tokens import SystemTokens
 from control_api.webhooks.targets import TargetRefused, check_target
 from storage.errors import TransferConflict, UnknownRecord
-from storage.records import ApiKey, Organisation, Scope, WebhookEndpoint, WebhookEvent
+from storage.records import USUAL_SCOPES, ApiKey, Organisation, Scope, WebhookEndpoint, WebhookEvent
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
 
@@ -272,7 +272,7 @@ def _web_address(text: str) -> URL:
 
 
 def _scopes(text: str | None) -> frozenset[Scope]:
-    return frozenset(Scope) if text is None else frozenset(_each(text, Scope, "scope"))
+    return USUAL_SCOPES if text is None else frozenset(_each(text, Scope, "scope"))
 
 
 def _events(text: str | None) -> frozenset[WebhookEvent]:

@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from b2bua.call.masking import normalise_mobile, parse_party
 from control_api import schemas
+from control_api.app import ROUTES
 from control_api.errors import ERRORS
 from control_api.openapi import build_openapi
 from control_api.operations import OPERATIONS
@@ -93,11 +94,9 @@ def test_every_error_of_the_table_is_documented() -> None:
     assert (500, "internal_error") in documented
 
 
-def test_scopes_are_documented_as_they_are_checked() -> None:
-    from control_api.app import ROUTES
-
-    checked = {(route.method, route.path): route.scope for route in ROUTES}
-    assert {(operation.method, operation.path): operation.scope for operation in OPERATIONS} == checked
+def test_rights_are_documented_as_they_are_checked() -> None:
+    checked = {(route.method, route.path): route.needs for route in ROUTES}
+    assert {(operation.method, operation.path): operation.needs for operation in OPERATIONS} == checked
 
 
 def test_representations_have_the_fields_of_their_schemas() -> None:

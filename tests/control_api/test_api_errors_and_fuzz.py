@@ -15,6 +15,7 @@ from control_api.errors import ERRORS, error_reply
 from storage.errors import StorageError, StoreUnavailable
 from storage.records import Scope
 from tests.support.api_world import BODY, CALLS, ApiWorld, api_world
+from tests.support.signed_in import PASSWORD, SESSIONS, add_person
 
 BILLING = "/v1/masking/billing"
 
@@ -49,6 +50,10 @@ async def test_every_error_of_the_contract_is_reached(world: ApiWorld) -> None:
     limited = await world.add_key("2", rate_limit_per_minute=1)
     await world.get(BILLING, key=limited)
     await world.get(BILLING, key=limited)
+    asha = await add_person(world, "asha@shop.example")
+    await world.store.run(lambda unit: unit.people.set_totp(asha.person_id, "v1.sealed"))
+    await world.store.run(lambda unit: unit.people.confirm_totp(asha.person_id, 1))
+    await world.send("POST", SESSIONS, key=None, json={"email": asha.email, "password": PASSWORD})
     assert world.seen == {*ERRORS.values(), (500, "internal_error")}
 
 

@@ -121,7 +121,7 @@ async def test_a_method_that_nobody_knows_is_405_in_json(method: bytes) -> None:
     async with Running() as port:
         status, headers, body = parts(await exchange(port, method + b" /v1/masking/calls HTTP/1.1\r\n" + CLOSE))
         assert (status, json.loads(body)["error"]["code"]) == (405, "method_not_allowed")
-        assert headers["Allow"] == "GET, HEAD, POST"
+        assert headers["Allow"] == "DELETE, GET, HEAD, PATCH, POST"
         assert headers["X-Request-Id"]
 
 

@@ -8,14 +8,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from aiohttp import DummyCookieJar
 from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
 from jsonschema import Draft202012Validator
 
 from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from b2bua.sealed_secrets import SealedSecrets
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from control_api.app import ROUTES, create_app
 from control_api.openapi import build_openapi
+from control_api.passwords import Passwords
 from control_api.settings import ApiSettings
 from media.recording.master_keys import MasterKeys
 from storage.records import (
@@ -283,8 +287,10 @@ async def api_world(recordings: Path = Path("/nonexistent"), **settings: Any) ->
             store=store,
             clock=clock,
             tokens=tokens,
+            passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
+            box=SealedSecrets(MASTER_KEYS),
         )
-        async with TestClient(TestServer(app)) as client:
+        async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
             yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"))
     finally:
         await store.close()

@@ -1,0 +1,107 @@
+"""Examples of replies about accounts, made by the functions that make the replies."""
+
+from typing import Final
+
+from control_api import account_schemas as shapes
+from control_api.totp import provisioning_uri
+from storage.person_records import (
+    Actor,
+    ActorKind,
+    AuditEntry,
+    Invitation,
+    Membership,
+    Person,
+    Role,
+    Session,
+)
+from storage.records import (
+    ApiKey,
+    DeliveryAttempt,
+    DeliveryLog,
+    DeliveryState,
+    Organisation,
+    Scope,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+
+_AT_MS: Final = 1_735_732_800_000
+_LATER_MS: Final = _AT_MS + 43_200_000
+_ORG: Final = Organisation("9f1e2d3c-4b5a-4968-8776-655443322110", "Shop", _AT_MS)
+_ASHA: Final = Person("1c2d3e4f-5a6b-4c7d-8e9f-0a1b2c3d4e5f", "asha@shop.example", "Asha", _AT_MS)
+_PLACE: Final = Membership(_ORG.org_id, _ASHA.person_id, Role.OWNER, _AT_MS)
+_TOKEN: Final = "0123456789abcdef" * 4
+_KEY: Final = ApiKey(
+    "7a6b5c4d-3e2f-4a1b-8c9d-0e1f2a3b4c5d",
+    _ORG.org_id,
+    "shop",
+    "",
+    "vp_01234567",
+    frozenset({Scope.CALLS_WRITE, Scope.CALLS_READ}),
+    _AT_MS,
+    allowed_networks=("192.0.2.0/24",),
+)
+_HOOK: Final = WebhookEndpoint(
+    "5e4d3c2b-1a0f-4e9d-8c7b-6a5f4e3d2c1b",
+    _ORG.org_id,
+    "https://shop.example/calls",
+    ("",),
+    frozenset({WebhookEvent.COMPLETED, WebhookEvent.FAILED}),
+    _AT_MS,
+)
+_DELIVERY: Final = DeliveryLog(
+    42,
+    _HOOK.webhook_id,
+    "8d7c6b5a-4f3e-4d2c-9b1a-0f9e8d7c6b5a",
+    WebhookEvent.COMPLETED,
+    "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d",
+    5,
+    _AT_MS,
+    DeliveryState.DELIVERED,
+    None,
+    (DeliveryAttempt(1, _AT_MS, True, 200, None, 80),),
+)
+_CHANGE: Final = AuditEntry(
+    _AT_MS,
+    Actor(ActorKind.PERSON, _ASHA.person_id, _ASHA.email, "192.0.2.7"),
+    _ORG.org_id,
+    "key.create",
+    _KEY.key_id,
+    {"name": "shop", "scopes": ["calls:read", "calls:write"]},
+    17,
+)
+_SECRET: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def account_examples(public_url: str) -> dict[str, object]:
+    """The data of an example reply by name."""
+    session = Session("", _ASHA.person_id, _ORG.org_id, _TOKEN, _AT_MS, _AT_MS, _LATER_MS)
+    invitation = Invitation("", "ravi@shop.example", _ORG.org_id, Role.FINANCE, False, _AT_MS, _LATER_MS)
+    key = shapes.key_representation(_KEY) | {"key": f"vp_{_TOKEN}"}
+    webhook = shapes.webhook_representation(_HOOK)
+    delivery = shapes.delivery_representation(_DELIVERY)
+    member = shapes.member_representation(_ASHA, _PLACE)
+    return {
+        "empty": {},
+        "me": shapes.me_representation(
+            _ASHA, session, Role.OWNER, [(_PLACE, _ORG.name)], ["calls:read", "calls:write"]
+        ),
+        "factor": {"secret": _SECRET, "uri": provisioning_uri(_SECRET, _ASHA.email)},
+        "members": [member],
+        "member": member,
+        "invitation": shapes.invitation_representation(invitation, _TOKEN, public_url),
+        "keys": [shapes.key_representation(_KEY)],
+        "new_key": key,
+        "rotated_key": key | {"replaces": _KEY.key_id, "old_key_ends_at": "2025-01-02T12:00:00Z"},
+        "webhooks": [webhook],
+        "webhook": webhook,
+        "new_webhook": webhook | {"secret": f"whsec_{_TOKEN}"},
+        "deliveries": [delivery],
+        "replay": {"delivery_id": 43, "replays": 42},
+        "organisation": shapes.organisation_representation(_ORG),
+    }
+
+
+def listed_account_examples() -> dict[str, list[dict[str, object]]]:
+    """The same for lists that come in pages with a total."""
+    return {"audit": [shapes.audit_representation(_CHANGE)]}

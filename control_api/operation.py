@@ -1,0 +1,41 @@
+"""An endpoint as the OpenAPI document shows it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel
+
+from control_api.rights import Right
+from storage.records import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An endpoint as documented. `errors` are those beyond what its scope or right brings."""
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    text: str
+    reply: type[BaseModel] | None
+    status: int = 200
+    scope: Scope | None = None
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    errors: tuple[tuple[int, str], ...] = ()
+    example: str | None = None
+    media_type: str = "application/json"
+    right: Right | None = None
+    body_needed: bool = True
+
+    @property
+    def needs(self) -> Right | None:
+        """The right that it takes; a scope gives the right of the same name."""
+        return Right(self.scope) if self.right is None and self.scope is not None else self.right
+
+
+INVALID: Final = (400, "invalid_request")
+NOT_FOUND: Final = (404, "not_found")
+NOT_NOW: Final = (503, "no_capacity")

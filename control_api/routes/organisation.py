@@ -1,0 +1,53 @@
+"""The organisation that is looked at, and its audit log."""
+
+from dataclasses import replace
+from typing import Final
+
+from control_api.account_bodies import ChangeOwnOrganisationBody
+from control_api.account_schemas import audit_representation, organisation_representation
+from control_api.auditing import audit_entry
+from control_api.exchange import Api, Exchange, Reply, Route
+from control_api.rights import Right
+from control_api.routes.account import body_of, page_of, page_reply, reply_of, written
+from storage.records import Organisation
+from storage.units import UnitOfWork
+
+_GONE: Final = "No such organisation."
+
+
+async def show_organisation(api: Api, exchange: Exchange) -> Reply:
+    """Its terms and limits."""
+    org_id = exchange.org_id
+    return reply_of(organisation_representation(await api.store.read(lambda reader: reader.organisation(org_id))))
+
+
+async def change_organisation(api: Api, exchange: Exchange) -> Reply:
+    """What it decides itself: how long recordings are kept."""
+    wanted = await body_of(api, exchange, ChangeOwnOrganisationBody)
+    org_id = exchange.org_id
+    change = {"retention_days": wanted.retention_days}
+    entry = audit_entry(api, exchange, "organisation.change", org_id, change)
+
+    def work(unit: UnitOfWork) -> Organisation:
+        present = unit.accounts.organisation(org_id)
+        if "retention_days" not in wanted.model_fields_set:
+            return present
+        unit.accounts.set_retention(org_id, wanted.retention_days)
+        unit.audit.add(entry)
+        return replace(present, retention_days=wanted.retention_days)
+
+    return reply_of(organisation_representation(await written(api, work, _GONE)))
+
+
+async def show_audit(api: Api, exchange: Exchange) -> Reply:
+    """A page of the organisation's changes, newest first."""
+    wanted, org_id = page_of(exchange), exchange.org_id
+    entries, total = await api.store.read(lambda reader: reader.audit(org_id, wanted.page, wanted.page_size))
+    return page_reply([audit_representation(entry) for entry in entries], total, wanted)
+
+
+ROUTES: Final = (
+    Route("GET", "/v1/account/organisation", show_organisation, right=Right.ORGANISATION_READ),
+    Route("PATCH", "/v1/account/organisation", change_organisation, right=Right.ORGANISATION_WRITE),
+    Route("GET", "/v1/account/audit", show_audit, right=Right.AUDIT_READ),
+)

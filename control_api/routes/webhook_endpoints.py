@@ -1,0 +1,141 @@
+"""An organisation's webhook endpoints, their secrets and what was sent to them."""
+
+from dataclasses import replace
+from typing import Final
+
+from control_api.account_bodies import AddWebhookBody, RotateWebhookBody
+from control_api.account_schemas import delivery_representation, webhook_representation
+from control_api.auditing import audit_entry
+from control_api.errors import Conflict, NotFound
+from control_api.exchange import Api, Exchange, Reply, Route
+from control_api.rights import Right
+from control_api.routes.account import body_of, optional_body_of, page_of, reply_of, written
+from storage.records import WebhookEndpoint, WebhookEvent
+from storage.units import UnitOfWork
+
+MAX_ENDPOINTS: Final = 50
+_NO_ENDPOINT: Final = "No such webhook endpoint."
+_NO_DELIVERY: Final = "No such delivery, or its endpoint is disabled."
+
+
+async def list_endpoints(api: Api, exchange: Exchange) -> Reply:
+    """All endpoints, disabled ones too, oldest first."""
+    org_id = exchange.org_id
+    endpoints = await api.store.read(lambda reader: reader.endpoints(org_id))
+    return reply_of([webhook_representation(endpoint) for endpoint in endpoints])
+
+
+async def add_endpoint(api: Api, exchange: Exchange) -> Reply:
+    """A new endpoint; the only reply that ever shows its secret."""
+    wanted = await body_of(api, exchange, AddWebhookBody)
+    events = frozenset(WebhookEvent if wanted.events is None else wanted.events)
+    secret = _secret(api)
+    endpoint = WebhookEndpoint(api.tokens.uuid(), exchange.org_id, wanted.url, (secret,), events, api.clock.wall_ms())
+    change = {"url": wanted.url, "events": sorted(events)}
+    entry = audit_entry(api, exchange, "webhook.add", endpoint.webhook_id, change)
+
+    def work(unit: UnitOfWork) -> None:
+        if len(unit.accounts.endpoints(endpoint.org_id)) >= MAX_ENDPOINTS:
+            raise Conflict(f"An organisation has at most {MAX_ENDPOINTS} webhook endpoints.")
+        unit.accounts.add_endpoint(endpoint)
+        unit.audit.add(entry)
+
+    await written(api, work, _NO_ENDPOINT)
+    return reply_of(webhook_representation(endpoint) | {"secret": secret}, 201)
+
+
+async def rotate_secret(api: Api, exchange: Exchange) -> Reply:
+    """Sign with another secret too; with `finish`, with the newest alone."""
+    wanted = await optional_body_of(api, exchange, RotateWebhookBody)
+    secret = None if wanted.finish else _secret(api)
+    action = "webhook.rotate_finish" if wanted.finish else "webhook.rotate"
+
+    def work(unit: UnitOfWork) -> WebhookEndpoint:
+        endpoint = _own(unit, exchange)
+        if secret is None:
+            secrets = endpoint.secrets[:1]
+        elif len(endpoint.secrets) > 1:
+            raise Conflict("A rotation is under way already: end it with finish.")
+        else:
+            secrets = (secret, endpoint.secrets[0])
+        unit.accounts.set_endpoint_secrets(endpoint.webhook_id, secrets)
+        unit.audit.add(audit_entry(api, exchange, action, endpoint.webhook_id))
+        return replace(endpoint, secrets=secrets)
+
+    endpoint = await written(api, work, _NO_ENDPOINT)
+    return reply_of(webhook_representation(endpoint) | {"secret": secret})
+
+
+async def disable_endpoint(api: Api, exchange: Exchange) -> Reply:
+    """Send nothing more there; what is under way is held."""
+    now_ms = api.clock.wall_ms()
+
+    def work(unit: UnitOfWork) -> WebhookEndpoint:
+        endpoint = _own(unit, exchange)
+        unit.accounts.disable_endpoint(endpoint.webhook_id, now_ms)
+        unit.audit.add(audit_entry(api, exchange, "webhook.disable", endpoint.webhook_id))
+        return unit.accounts.endpoint(endpoint.webhook_id)
+
+    return reply_of(webhook_representation(await written(api, work, _NO_ENDPOINT)))
+
+
+async def enable_endpoint(api: Api, exchange: Exchange) -> Reply:
+    """Send there again, what was held first."""
+
+    def work(unit: UnitOfWork) -> WebhookEndpoint:
+        endpoint = _own(unit, exchange)
+        unit.accounts.enable_endpoint(endpoint.webhook_id)
+        unit.audit.add(audit_entry(api, exchange, "webhook.enable", endpoint.webhook_id))
+        return unit.accounts.endpoint(endpoint.webhook_id)
+
+    return reply_of(webhook_representation(await written(api, work, _NO_ENDPOINT)))
+
+
+async def list_deliveries(api: Api, exchange: Exchange) -> Reply:
+    """A page of what was sent to an endpoint, newest first; past the end it is empty."""
+    wanted = page_of(exchange)
+    org_id, webhook_id = exchange.org_id, exchange.request.match_info["webhook_id"]
+    if await api.store.read(lambda reader: reader.endpoint(org_id, webhook_id)) is None:
+        raise NotFound(_NO_ENDPOINT)
+    logs = await api.store.read(lambda reader: reader.deliveries(org_id, webhook_id, wanted.page, wanted.page_size))
+    return reply_of([delivery_representation(log) for log in logs])
+
+
+async def replay(api: Api, exchange: Exchange) -> Reply:
+    """Send an event to its endpoint once more."""
+    text = exchange.request.match_info["delivery_id"]
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise NotFound(_NO_DELIVERY)
+    delivery_id, now_ms, org_id = int(text), api.clock.wall_ms(), exchange.org_id
+    entry = audit_entry(api, exchange, "webhook.replay", text)
+
+    def work(unit: UnitOfWork) -> int:
+        new_id = unit.outbox.replay(delivery_id, now_ms, org_id=org_id)
+        unit.audit.add(entry)
+        return new_id
+
+    new_id = await written(api, work, _NO_DELIVERY)
+    return reply_of({"delivery_id": new_id, "replays": delivery_id}, 201)
+
+
+def _own(unit: UnitOfWork, exchange: Exchange) -> WebhookEndpoint:
+    """The endpoint in the path, of this organisation. Raises NotFound, or UnknownRecord, for any other."""
+    endpoint = unit.accounts.endpoint(exchange.request.match_info["webhook_id"])
+    if endpoint.org_id != exchange.org_id:
+        raise NotFound(_NO_ENDPOINT)
+    return endpoint
+
+
+def _secret(api: Api) -> str:
+    return f"whsec_{api.tokens.hex(64)}"
+
+
+ROUTES: Final = (
+    Route("GET", "/v1/account/webhooks", list_endpoints, right=Right.WEBHOOKS_READ),
+    Route("POST", "/v1/account/webhooks", add_endpoint, right=Right.WEBHOOKS_WRITE),
+    Route("POST", "/v1/account/webhooks/{webhook_id}/rotate", rotate_secret, right=Right.WEBHOOKS_WRITE),
+    Route("POST", "/v1/account/webhooks/{webhook_id}/disable", disable_endpoint, right=Right.WEBHOOKS_WRITE),
+    Route("POST", "/v1/account/webhooks/{webhook_id}/enable", enable_endpoint, right=Right.WEBHOOKS_WRITE),
+    Route("GET", "/v1/account/webhooks/{webhook_id}/deliveries", list_deliveries, right=Right.WEBHOOKS_READ),
+    Route("POST", "/v1/account/deliveries/{delivery_id}/replay", replay, right=Right.WEBHOOKS_WRITE),
+)

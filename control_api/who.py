@@ -1,0 +1,37 @@
+"""Who asks: a key, or somebody who is signed in; and what they may do."""
+
+from dataclasses import dataclass
+
+from control_api.rights import Right
+from storage.person_records import Actor, ActorKind, Person, Role, Session
+from storage.records import ApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A caller whose key or session is good. `org_id` None: an operator, or somebody without a role, looks at none.
+
+    Either `key` is set, or `person` and `session`; `role` is the person's in that organisation.
+    """
+
+    org_id: str | None
+    rights: frozenset[Right]
+    key: ApiKey | None = None
+    person: Person | None = None
+    session: Session | None = None
+    role: Role | None = None
+
+    @property
+    def bucket(self) -> str:
+        """The name that its requests are counted under."""
+        if self.key is not None:
+            return self.key.key_id
+        return "" if self.person is None else f"person:{self.person.person_id}"
+
+    def actor(self, address: str) -> Actor:
+        """How the audit log names it."""
+        if self.key is not None:
+            return Actor(ActorKind.KEY, self.key.key_id, self.key.prefix, address)
+        if self.person is not None:
+            return Actor(ActorKind.PERSON, self.person.person_id, self.person.email, address)
+        return Actor(ActorKind.NOBODY, "", "", address)
