@@ -1,5 +1,5 @@
 # Every target does its own set-up: .venv with the pinned dependencies, and SIPp where it is needed.
-.PHONY: demo test interop sanitize bench load wheels lint format lock setup clean
+.PHONY: demo test interop sanitize bench bench-media load wheels lint format lock setup clean
 .DEFAULT_GOAL := test
 
 BIN := .venv/bin
@@ -40,6 +40,10 @@ wheels: setup
 bench: setup
 	@.ci/sipp
 	@$(BIN)/python -m tests.bench
+
+# What the media cost beside a plain C relay, and rtpengine where it is installed; best on an idle machine.
+bench-media: setup
+	@$(BIN)/python -m tests.bench.media
 
 load: setup
 	@.ci/sipp

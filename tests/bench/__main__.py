@@ -11,11 +11,11 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.bench import latency, relay, routed, sip_messages, srtp, storage_units
 from tests.bench.load import LoadPlan, LoadReport, run_load
+from tests.bench.tables import say, table
 from tests.bench.yardstick import python_loop_ms
 
 RATE = 50.0
@@ -175,21 +175,6 @@ def masked_calls(calls: int) -> LoadReport:
     for failure in report.failures[:20]:
         say(f"failure: {failure}")
     return report
-
-
-def table(head: Row, rows: Iterable[Sequence[str]]) -> None:
-    """A table as Markdown has it."""
-    say("")
-    say("| " + " | ".join(head) + " |")
-    say("|" + "---|" * len(head))
-    for row in rows:
-        say("| " + " | ".join(row) + " |")
-
-
-def say(line: str) -> None:
-    """A line, at once."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -13,54 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from b2bua.certificates import CertificateUnusable
-from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from control_api import http_protocol, request_body
-from control_api.app import create_app, start_api
 from control_api.boundary import Boundary
-from control_api.settings import ApiSettings
 from control_api.tls import server_context
-from storage.records import Organisation
-from storage.store import Store
-from tests.support.api_world import KEY, ORG, FakeSwitch, an_api_key
-from tests.support.manual_clock import ManualClock
-from tests.support.seeded_tokens import SeededTokens
+from tests.support.api_world import KEY
+from tests.support.running_api import RunningApi
 
 pytestmark = pytest.mark.sockets
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
-
-
-class Running:
-    """A started API with one key in its store."""
-
-    def __init__(self, context: ssl.SSLContext | None = None, port: int = 0) -> None:
-        self._context = context
-        self._port = port
-
-    async def __aenter__(self) -> int:
-        clock, tokens = ManualClock(), SeededTokens(1)
-        self._store = await Store.open("sqlite://")
-        await self._store.run(lambda unit: unit.accounts.create_organisation(Organisation(ORG, ORG, 1)))
-        await self._store.run(lambda unit: unit.accounts.add_key(an_api_key(KEY, ORG)))
-        app = create_app(
-            settings=ApiSettings("http://calls.example", b"key", Path("/nonexistent")),
-            switch=FakeSwitch(self._store, clock, tokens),
-            recordings=RecordingsAtRest(self._store, Path("/nonexistent"), None, clock),
-            store=self._store,
-            clock=clock,
-            tokens=tokens,
-        )
-        try:
-            self.server = await start_api(app, "127.0.0.1", self._port, self._context)
-        except OSError:
-            await self._store.close()
-            raise
-        return self.server.port
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.server.close()
-        await self._store.close()
 
 
 async def exchange(port: int, raw: bytes, context: ssl.SSLContext | None = None) -> bytes:
@@ -88,7 +50,7 @@ CLOSE = b"Host: x\r\nConnection: close\r\n\r\n"
 
 
 async def test_a_request_is_answered() -> None:
-    async with Running() as port:
+    async with RunningApi() as port:
         status, headers, body = parts(await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE))
         assert (status, json.loads(body)["data"]) == (200, {"status": "ok"})
         assert headers["Server"] == "maskbridge"
@@ -107,7 +69,7 @@ async def test_a_request_is_answered() -> None:
     ],
 )
 async def test_what_is_no_http_is_400_in_json(raw: bytes) -> None:
-    async with Running() as port:
+    async with RunningApi() as port:
         reply = await exchange(port, raw)
         status, headers, body = parts(reply)
         assert (status, json.loads(body)["error"]["code"]) == (400, "invalid_request")
@@ -118,7 +80,7 @@ async def test_what_is_no_http_is_400_in_json(raw: bytes) -> None:
 
 @pytest.mark.parametrize("method", [b"BREW", b"get", b"X-Y"])
 async def test_a_method_that_nobody_knows_is_405_in_json(method: bytes) -> None:
-    async with Running() as port:
+    async with RunningApi() as port:
         status, headers, body = parts(await exchange(port, method + b" /v1/masking/calls HTTP/1.1\r\n" + CLOSE))
         assert (status, json.loads(body)["error"]["code"]) == (405, "method_not_allowed")
         assert headers["Allow"] == "DELETE, GET, HEAD, PATCH, POST"
@@ -127,14 +89,14 @@ async def test_a_method_that_nobody_knows_is_405_in_json(method: bytes) -> None:
 
 @pytest.mark.parametrize("coding", [b"br", b"zstd"])
 async def test_a_coding_that_the_server_cannot_undo_is_415_in_json(coding: bytes) -> None:
-    async with Running() as port:
+    async with RunningApi() as port:
         raw = b"POST /v1/masking/calls HTTP/1.1\r\nContent-Encoding: " + coding + b"\r\nContent-Length: 2\r\n" + CLOSE
         status, _, body = parts(await exchange(port, raw + b"{}"))
         assert (status, json.loads(body)["error"]["code"]) == (415, "unsupported_media_type")
 
 
 async def test_an_unknown_expectation_is_refused_in_json() -> None:
-    async with Running() as port:
+    async with RunningApi() as port:
         raw = b"GET /healthz HTTP/1.1\r\nExpect: miracles\r\n" + CLOSE
         status, headers, body = parts(await exchange(port, raw))
         assert (status, headers["Content-Type"]) == (417, "application/json")
@@ -148,7 +110,7 @@ async def test_a_crash_outside_every_route_is_500_in_json(
         raise RuntimeError("of 9876543210")
 
     monkeypatch.setattr(Boundary, "_open", broken)
-    async with Running() as port:
+    async with RunningApi() as port:
         status, headers, body = parts(await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE))
     assert (status, json.loads(body)["error"]["code"]) == (500, "internal_error")
     assert headers["Connection"] == "close"
@@ -158,7 +120,7 @@ async def test_a_crash_outside_every_route_is_500_in_json(
 
 async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "BODY_TIMEOUT_S", 0.01)
-    async with Running() as port:
+    async with RunningApi() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
             b"POST /v1/masking/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n"
@@ -170,7 +132,7 @@ async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyP
 
 
 async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
-    async with Running() as port:
+    async with RunningApi() as port:
         for _ in range(3):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(
@@ -187,7 +149,7 @@ async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.Log
 
 async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 1)
-    async with Running() as port:
+    async with RunningApi() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
@@ -196,16 +158,16 @@ async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_an_idle_connection_does_not_hold_up_closing() -> None:
-    async with Running() as port:
+    async with RunningApi() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
 
 
 async def test_a_taken_port_is_said() -> None:
-    async with Running() as port:
+    async with RunningApi() as port:
         with pytest.raises(OSError, match="address already in use"):
-            await Running(port=port).__aenter__()
+            await RunningApi(port=port).__aenter__()
 
 
 def certificate_files(folder: Path, until: datetime = NOW + timedelta(days=30)) -> tuple[Path, Path]:
@@ -233,7 +195,7 @@ async def test_https(tmp_path: Path) -> None:
     trusting = ssl.create_default_context()
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
-    async with Running(server_context(certificate, key, NOW_MS)) as port:
+    async with RunningApi(server_context(certificate, key, NOW_MS)) as port:
         status, _, _ = parts(await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE, trusting))
         assert status == 200
 
