@@ -91,12 +91,13 @@ class IncomingInvite:
 class IncomingCancelled:
     """The call ended before it was answered.
 
-    `cancelled`: by the caller; 487 is sent. `unattended`: it was left unanswered for three minutes; 480 is.
+    `cancelled`: by the caller; 487 is sent, as for `expired`: its Expires has passed. `unattended`: it was left
+    unanswered for three minutes; 480 is.
     `no_prack`: the caller never acknowledged a reliable provisional response, though a 2xx may wait for that; 504 is.
     """
 
     usage: int
-    cause: Literal["cancelled", "unattended", "no_prack"] = "cancelled"
+    cause: Literal["cancelled", "expired", "unattended", "no_prack"] = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,17 @@
 """What happens to a call that we get, until it is confirmed (RFC 3261 9.2, 13.3): actions of the usage table."""
 
+from typing import Final
+
 from b2bua.sip.events import IncomingCancelled
 from b2bua.sip.in_dialog import close, surface_bye
-from b2bua.sip.reliable_provisionals import stop_announcing
+from b2bua.sip.reliable_provisionals import PROVISIONAL, goes_reliably, stop_announcing, take
 from b2bua.sip.station import Station
 from b2bua.sip.timers import T1_S
 from b2bua.sip.transactions import ServerTransaction
-from b2bua.sip.usage import NO_ACK, RESEND_2XX, Answering, Usage
+from b2bua.sip.usage import EXPIRY, NO_ACK, RESEND_2XX, SAY_AGAIN, Answering, Usage
+
+SAY_AGAIN_S: Final = 60.0
+SAY_AGAIN_RELIABLY_S: Final = 150.0  # RFC 3262 section 3: what cannot be lost is said less often
 
 
 def refuse(station: Station, usage: Usage, item: object, now: float) -> None:
@@ -28,6 +33,46 @@ def unattended(station: Station, usage: Usage, _item: object, now: float) -> Non
     """Nobody here answered."""
     station.tell(IncomingCancelled(usage.number, "unattended"))
     refuse(station, usage, 480, now)
+
+
+def expired(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """The caller wants no answer any more (13.3.1): what its INVITE's Expires said has passed."""
+    station.tell(IncomingCancelled(usage.number, "expired"))
+    refuse(station, usage, 487, now)
+
+
+def let_expire(station: Station, usage: Usage, now: float) -> None:
+    """Let the time run that the INVITE says it is good for, if it says so."""
+    expires_s = None if usage.arrival is None else usage.arrival.request.expires
+    if expires_s is not None:
+        station.timers.arm(usage, EXPIRY, now + expires_s)
+
+
+def progressed(station: Station, usage: Usage, status: int, now: float, *, reliably: bool) -> None:
+    """A 101-199 has gone out to the INVITE of the call: it is said again after a while, unless another one is."""
+    usage.progress = status
+    station.timers.arm(usage, SAY_AGAIN, now + (SAY_AGAIN_RELIABLY_S if reliably else SAY_AGAIN_S))
+
+
+def say_again(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """13.3.1.1: proxies give up a call that nothing has been heard of for three minutes, and any response may be lost.
+
+    Where one went reliably, the same RSeq again would be nothing new to the peer: another one follows, without a body.
+    """
+    arrival, announcing = usage.arrival, usage.announcing
+    if arrival is None:
+        return
+    reliably = False
+    if announcing is None:
+        station.layer.send_provisional_again(arrival)
+    else:
+        response = station.compose(arrival, usage.progress)
+        reliably = goes_reliably(usage.policy, arrival.request, has_body=False, wished=None)
+        if reliably:
+            take(station, announcing, PROVISIONAL, now, response)
+        else:
+            station.send_response(arrival, response, now)
+    progressed(station, usage, usage.progress, now, reliably=reliably)
 
 
 def unacknowledged(station: Station, usage: Usage, _item: object, now: float) -> None:

@@ -7,6 +7,7 @@ from b2bua.sip.dialog import Dialog
 from b2bua.sip.errors import SipError
 from b2bua.sip.events import AckReceived, IncomingInvite, IncomingRequest, IncomingRequestEnded
 from b2bua.sip.in_dialog import forget_pending, stop_answering
+from b2bua.sip.incoming_calls import let_expire
 from b2bua.sip.message import Request
 from b2bua.sip.offer_answer import RECEIVED
 from b2bua.sip.parser import validate_request
@@ -165,6 +166,7 @@ def _receive_invite(station: Station, transaction: ServerTransaction, policy: Pe
     usage.arrival = transaction
     station.own(transaction, usage)
     enter(station, usage, now)
+    let_expire(station, usage, now)
     station.reply(transaction, 100, now)
     station.tell(IncomingInvite(usage.number, transaction.number, transaction.request, transaction.source))
 

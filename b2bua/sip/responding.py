@@ -6,7 +6,7 @@ from b2bua.sip.dialog_requests import REFRESHING
 from b2bua.sip.errors import SipError
 from b2bua.sip.events import AckReceived, IncomingRequestEnded
 from b2bua.sip.in_dialog import forget_pending
-from b2bua.sip.incoming_calls import start_answering
+from b2bua.sip.incoming_calls import progressed, start_answering
 from b2bua.sip.message import Request, Response
 from b2bua.sip.offer_answer import RECEIVED
 from b2bua.sip.reliable_provisionals import (
@@ -101,7 +101,15 @@ def _is_sent_otherwise(
         announcing.described = True
         _described(usage, transaction)
     take(station, announcing, PROVISIONAL, now, response)
+    _note_progress(station, transaction, usage, response, now, reliably=True)
     return True
+
+
+def _note_progress(
+    station: Station, transaction: ServerTransaction, usage: Usage, response: Response, now: float, *, reliably: bool
+) -> None:
+    if transaction is usage.arrival and 100 < response.status < 200:
+        progressed(station, usage, response.status, now, reliably=reliably)
 
 
 def _send(station: Station, transaction: ServerTransaction, usage: Usage, response: Response, now: float) -> None:
@@ -113,6 +121,7 @@ def _send(station: Station, transaction: ServerTransaction, usage: Usage, respon
             response.headers.add(name, value)
     station.send_response(transaction, response, now)
     if response.status < 200:
+        _note_progress(station, transaction, usage, response, now, reliably=False)
         return
     if refreshes:
         hold_session(station, usage, timer, now)

@@ -11,6 +11,7 @@ from b2bua.sip.timers import TimerQueue
 from b2bua.sip.transactions import (
     ACCEPTED,
     GIVEN_UP,
+    PROCEEDING,
     RECEIVED_ACK,
     RECEIVED_BY_CLASS,
     RECEIVED_REQUEST,
@@ -221,6 +222,11 @@ class TransactionLayer:
     def send_again(self, transaction: ServerTransaction) -> None:
         """The user's retransmission of its 2xx (13.3.1.4)."""
         if transaction.state == ACCEPTED:
+            self._send(transaction, transaction.last_sent)
+
+    def send_provisional_again(self, transaction: ServerTransaction) -> None:
+        """The user's repetition of its last provisional response (13.3.1.1)."""
+        if transaction.state == PROCEEDING:
             self._send(transaction, transaction.last_sent)
 
     # Either side.

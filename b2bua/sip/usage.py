@@ -36,6 +36,8 @@ LAST_TRY: Final = "last try"  # 32*T1 after an INVITE that nothing came back to
 CANCEL_WAIT: Final = "cancel wait"  # 64*T1 after the CANCEL, and again after its 200 (9.1)
 RESEND_2XX: Final = "resend 2xx"  # 13.3.1.4: T1, doubling to T2
 NO_ACK: Final = "no ack"  # 13.3.1.4: 64*T1 after the 2xx
+SAY_AGAIN: Final = "say again"  # 13.3.1.1: a minute after the last 101-199 to an INVITE that still waits
+EXPIRY: Final = "expiry"  # 13.3.1: the INVITE's own Expires
 REFRESH: Final = "refresh"  # RFC 4028 10: half the session interval, where we refresh
 SESSION_END: Final = "session end"  # RFC 4028 10: no refresh came, or none of ours got through
 NEXT_TRY: Final = "next try"  # 14.1: a re-INVITE or UPDATE of ours that was refused for now
@@ -124,11 +126,11 @@ class Usage:
     `dialogs` by the peer's tag, `dialog` the confirmed one. `acks`: the ACK of each 2xx, by CSeq number and To tag.
     `open_transactions` of it in the layer. `pending`: the peer's requests that wait for `respond`. `setup` of a call we
     make, `arrival` of one we get. `reinvite`: ours without a final response. `announcing`: what goes reliably to the
-    peer's last INVITE. `bye_reason`: the Reason of the hang-up. `policy`: what the peer's profile says. `peer_allows`:
-    the methods of its last Allow, empty while none was seen. `put_off`: a re-INVITE or UPDATE of ours that is to be
-    sent again. `session`: the session timer that holds, None for none; `min_session_s`: the largest Min-SE of either
-    side; `refusals` of our refreshes in a row. `described`: the session description of ours that the peer took last,
-    with its type.
+    peer's last INVITE, `progress` the last 101-199 sent to its first. `bye_reason`: the Reason of the hang-up.
+    `policy`: what the peer's profile says. `peer_allows`: the methods of its last Allow, empty while none was seen.
+    `put_off`: a re-INVITE or UPDATE of ours that is to be sent again. `session`: the session timer that holds, None for
+    none; `min_session_s`: the largest Min-SE of either side; `refusals` of our refreshes in a row. `described`: the
+    session description of ours that the peer took last, with its type.
     """
 
     __slots__ = (
@@ -150,6 +152,7 @@ class Usage:
         "peer_allows",
         "pending",
         "policy",
+        "progress",
         "put_off",
         "refusals",
         "reinvite",
@@ -192,6 +195,7 @@ class Usage:
         self.open_transactions = 0
         self.outcome_told = False
         self.bye_reason: str | None = None
+        self.progress = 0
         self.running: dict[str, int] = {}
 
     def learn(self, message: Message) -> None:

@@ -8,7 +8,15 @@ from typing import Final
 
 from b2bua.sip.dialog_requests import try_again
 from b2bua.sip.in_dialog import close_early, end_quietly, lose_gone, lose_silent, nothing, say_bye, surface_bye
-from b2bua.sip.incoming_calls import bye_before_answer, cancelled, refuse, unacknowledged, unattended
+from b2bua.sip.incoming_calls import (
+    bye_before_answer,
+    cancelled,
+    expired,
+    refuse,
+    say_again,
+    unacknowledged,
+    unattended,
+)
 from b2bua.sip.outgoing_calls import (
     abandon,
     abandon_undelivered,
@@ -31,7 +39,17 @@ from b2bua.sip.outgoing_calls import (
 from b2bua.sip.session_refresh import expire, refresh
 from b2bua.sip.station import OVER, Station
 from b2bua.sip.timers import DURATION_S, T1_S, TIMER_C
-from b2bua.sip.usage import CANCEL_WAIT, LAST_TRY, NEXT_TRY, NO_ANSWER, REFRESH, SESSION_END, Usage
+from b2bua.sip.usage import (
+    CANCEL_WAIT,
+    EXPIRY,
+    LAST_TRY,
+    NEXT_TRY,
+    NO_ANSWER,
+    REFRESH,
+    SAY_AGAIN,
+    SESSION_END,
+    Usage,
+)
 
 Action = Callable[[Station, Usage, object, float], None]
 Table = dict[tuple[str, str], tuple[Action, str]]
@@ -110,6 +128,8 @@ USAGE: Final[Table] = {
     (OFFERED, GOT_CANCEL): (cancelled, OVER),
     (OFFERED, GOT_BYE): (bye_before_answer, OVER),
     (OFFERED, UNATTENDED): (unattended, OVER),
+    (OFFERED, SAY_AGAIN): (say_again, OFFERED),
+    (OFFERED, EXPIRY): (expired, OVER),
     (OFFERED, NEVER_PRACKED): (unacknowledged, OVER),
     (ANSWERED, GOT_ACK): (nothing, CONFIRMED),
     (ANSWERED, NEVER_ACKED): (lose_silent, ENDING),
@@ -136,8 +156,8 @@ USAGE: Final[Table] = {
     (OVER, GOT_ANSWER): (acknowledge_again, OVER),
 }
 
-_BY_AGREEMENT: Final = frozenset({REFRESH, SESSION_END, NEXT_TRY})
-"""Timers that an agreement with the peer arms, not the state by itself."""
+_BY_EVENT: Final = frozenset({REFRESH, SESSION_END, NEXT_TRY, SAY_AGAIN, EXPIRY})
+"""Timers that an agreement with the peer arms, or what either side has said, not the state by itself."""
 
 LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
     CALLING: (NO_ANSWER,),
@@ -145,7 +165,7 @@ LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
     ABANDONED: (LAST_TRY,),
     PROGRESSING: (TIMER_C,),
     CANCELLING: (CANCEL_WAIT,),
-    OFFERED: (),
+    OFFERED: (SAY_AGAIN, EXPIRY),
     ANSWERED: (REFRESH, SESSION_END),
     UNWANTED: (),
     CONFIRMED: (REFRESH, SESSION_END, NEXT_TRY),
@@ -188,7 +208,7 @@ def _arm(station: Station, usage: Usage, now: float) -> None:
 
 
 def _duration_s(usage: Usage, timer: str) -> float | None:
-    if timer in _BY_AGREEMENT:
+    if timer in _BY_EVENT:
         return None
     if timer in (NO_ANSWER, LAST_TRY):
         patience_s = None if usage.setup is None else usage.setup.plan.no_answer_timeout_s

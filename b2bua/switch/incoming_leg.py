@@ -155,9 +155,10 @@ class IncomingLeg:
             act(self, event)
 
     def _cancelled(self, event: sip.IncomingCancelled) -> None:
-        """The INVITE has had its final response: by a CANCEL, or because nothing went on with the caller."""
+        """The INVITE has had its final response: by a CANCEL, because it was not to wait so long, or because
+        nothing went on with the caller."""
         self.over = True
-        hung_up = event.cause == "cancelled"
+        hung_up = event.cause in ("cancelled", "expired")
         self.post(happened.LegHungUp(self.leg) if hung_up else happened.LegLost(self.leg))
 
     def _bye_received(self, _event: sip.ByeReceived) -> None:

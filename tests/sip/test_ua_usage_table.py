@@ -8,7 +8,7 @@ from b2bua.sip import usage_table as u
 from b2bua.sip.outgoing_calls import answer
 from b2bua.sip.station import OVER
 from b2bua.sip.timers import TIMER_C
-from b2bua.sip.usage import CANCEL_WAIT, LAST_TRY, NEXT_TRY, NO_ANSWER, REFRESH, SESSION_END
+from b2bua.sip.usage import CANCEL_WAIT, EXPIRY, LAST_TRY, NEXT_TRY, NO_ANSWER, REFRESH, SAY_AGAIN, SESSION_END
 
 STATES = tuple(u.LIVE_TIMERS)
 INPUTS = (
@@ -38,6 +38,8 @@ INPUTS = (
     REFRESH,
     SESSION_END,
     NEXT_TRY,
+    SAY_AGAIN,
+    EXPIRY,
 )
 ASKED_FOR_STATES = {u.CALLING, u.ABANDONED, u.PROGRESSING, u.OFFERED, u.ANSWERED, u.CONFIRMED}
 """States in which hanging up has work to do; in the others it is under way or done."""
