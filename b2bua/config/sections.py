@@ -205,6 +205,8 @@ class Trunk:
     reliable_provisional: Annotated[str, choice("off", "supported", "required")] = "supported"
     session_timer_s: Annotated[int, whole(90, 86400, also=0)] = 0
     session_timer_min_s: Annotated[int, whole(90, 86400)] = 90
+    session_refresher: Annotated[str, choice("auto", "us", "peer")] = "auto"
+    session_refresh_method: Annotated[str, choice("auto", "update", "invite")] = "auto"
     codecs: Annotated[tuple[str, ...], several(choice("PCMA", "PCMU", "G722", "opus"), 1)] = ("PCMA", "PCMU")
     ptime_ms: Annotated[int, whole(10, 60, step=10)] = 20
     dtmf_payload_type: Annotated[int, whole(96, 127)] = 101

@@ -1,5 +1,7 @@
 """The session timer of a usage (RFC 4028): what its requests and answers say of it, and when it is due."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from b2bua.sip.message import Field, Request, Response
@@ -23,6 +25,7 @@ MOST_RAISES: Final = 3
 SHORTEST_WAIT_S: Final = 10 * T1_S
 """A refresh that was refused is not tried again sooner."""
 
+_ASKED_OF_A_PEER: Final[Mapping[str, str | None]] = MappingProxyType({"auto": None, "us": UAC, "peer": UAS})
 
 # What our requests ask for.
 
@@ -33,7 +36,7 @@ def session_lines(usage: Usage, errand: Errand) -> str:
     In a dialog it asks for what holds there, so that the roles stay as they are (section 7.4).
     """
     session, wish_s = usage.session, usage.policy.session_timer_s
-    refresher = None
+    refresher = _ASKED_OF_A_PEER[usage.policy.session_refresher]
     if session is not None:
         refresher = UAC if session.we_refresh else UAS
     interval_s = wish_s if session is None else session.interval_s
@@ -74,7 +77,8 @@ def agree_with(usage: Usage, request: Request) -> tuple[SessionTimer | None, tup
     """The timer that our 2xx to a request which begins or refreshes a session brings, and the fields that say so."""
     fields = read_timer_fields(request)
     usage.min_session_s = max(usage.min_session_s, fields.min_s)
-    timer = agree(fields, usage.policy.session_timer_s, usage.session)
+    leave_to_peer = usage.policy.session_refresher == "peer"
+    timer = agree(fields, usage.policy.session_timer_s, usage.session, leave_to_peer=leave_to_peer)
     return timer, answering(fields, timer)
 
 

@@ -18,11 +18,12 @@ _UNKNOWN_METHOD: Final = frozenset({405, 501})
 
 
 def refresh(station: Station, usage: Usage, _item: object, now: float) -> None:
-    """Half the interval has passed: UPDATE where the peer takes it, else a re-INVITE with our last description."""
+    """Half the interval has passed: UPDATE where peer and profile want it, else a re-INVITE with our last
+    description."""
     described, dialog = usage.described, usage.dialog
     if dialog is None:
         return
-    method = "UPDATE" if described is None or "UPDATE" in usage.peer_allows else "INVITE"
+    method = "UPDATE" if described is None or _goes_by_update(usage) else "INVITE"
     if usage.put_off is not None or not has_room(station) or not may_send(usage, dialog, method, has_offer=True):
         station.timers.arm(usage, REFRESH, now + POSTPONED_S)
         return
@@ -30,6 +31,13 @@ def refresh(station: Station, usage: Usage, _item: object, now: float) -> None:
     errand = errand_in(dialog, usage, method, 0)
     body, content_type = (b"", SDP) if described is None or method == "UPDATE" else described
     send_in_dialog(station, errand, method, now, body=body, content_type=content_type)
+
+
+def _goes_by_update(usage: Usage) -> bool:
+    wanted = usage.policy.session_refresh_method
+    if wanted == "invite":
+        return False
+    return "UPDATE" in usage.peer_allows or (wanted == "update" and not usage.peer_allows)
 
 
 def refresh_answered(station: Station, usage: Usage, transaction: ClientTransaction, response: Response) -> None:
@@ -45,7 +53,7 @@ def refresh_failed(
     """A refresh of ours was refused. One by UPDATE that the peer does not know goes out again as a re-INVITE."""
     station.counters["session refreshes refused"] += 1
     if transaction.request.method == "UPDATE" and response.status in _UNKNOWN_METHOD and usage.described is not None:
-        usage.peer_allows -= {"UPDATE"}
+        usage.peer_allows = usage.peer_allows - {"UPDATE"} or frozenset({"INVITE"})
         station.timers.arm(usage, REFRESH, now)
     else:
         refresh_refused(station, usage, now)

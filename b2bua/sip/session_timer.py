@@ -97,19 +97,26 @@ def too_short(fields: TimerFields, min_s: int) -> bool:
     return fields.supported and fields.expires_s is not None and fields.expires_s < min_s
 
 
-def agree(fields: TimerFields, wish_s: int, current: SessionTimer | None) -> SessionTimer | None:
+def agree(
+    fields: TimerFields, wish_s: int, current: SessionTimer | None, *, leave_to_peer: bool = False
+) -> SessionTimer | None:
     """What our 2xx to a request with these fields makes hold (section 9); None: no timer.
 
     `wish_s` is our own, 0 for none: it may shorten what the peer asks for, not below its Min-SE. A request in a dialog
-    that does not speak of the timer leaves it as it is.
+    that does not speak of the timer leaves it as it is. `leave_to_peer`: it is to refresh where it knows how to and
+    leaves that to us.
     """
     interval_s = _agreed_interval_s(fields, wish_s, current)
     if interval_s is None:
         return None
     refresher = REFRESHER[(fields.supported, fields.refresher)]
-    if fields.supported and fields.refresher is None and current is not None:
-        refresher = UAS if current.we_refresh else UAC
+    if fields.supported and fields.refresher is None:
+        refresher = UAC if _is_peers(current, leave_to_peer) else UAS
     return SessionTimer(interval_s, refresher == UAS, fields.supported or fields.expires_s is not None)
+
+
+def _is_peers(current: SessionTimer | None, leave_to_peer: bool) -> bool:
+    return leave_to_peer if current is None else not current.we_refresh
 
 
 def _agreed_interval_s(fields: TimerFields, wish_s: int, current: SessionTimer | None) -> int | None:

@@ -69,16 +69,20 @@ class PeerPolicy:
 
     `reliable_provisional` (RFC 3262): "off" neither offers nor takes 100rel; "supported" offers it, acknowledges what
     comes reliably, and sends reliably what the peer requires, or supports if it has a body; "required" makes and takes
-    no call without it, and sends all but 100 reliably.
-    `session_timer_s`: the interval asked for, 0 where none is (a peer's own wish is obeyed all the same);
-    `session_timer_min_s`: the shortest that is taken (RFC 4028). `challenge`: what its requests have to prove they
-    know before a call of theirs is told; None takes them by their address alone. `realm`: the protection domain they
-    are challenged in, "" for the host that the listener tells; `algorithms`: what with, the preferred first.
+    no call without it, and sends all but 100 reliably. `session_timer_s`: the interval asked for, 0 where none is (a
+    peer's own wish is obeyed all the same); `session_timer_min_s`: the shortest that is taken (RFC 4028).
+    `session_refresher`: who is asked to refresh, where that is ours to say; "auto" leaves it to the peer on calls of
+    ours, and to us on the peer's. `session_refresh_method`: "auto" is UPDATE where the peer's Allow has it, "update"
+    also where it has sent none. `challenge`: what its requests have to prove they know before a call of theirs is told;
+    None takes them by their address alone. `realm`: the protection domain they are challenged in, "" for the host that
+    the listener tells; `algorithms`: what with, the preferred first.
     """
 
     reliable_provisional: Literal["off", "supported", "required"] = "supported"
     session_timer_s: int = 0
     session_timer_min_s: int = 90
+    session_refresher: Literal["auto", "us", "peer"] = "auto"
+    session_refresh_method: Literal["auto", "update", "invite"] = "auto"
     challenge: Credentials | None = None
     realm: str = ""
     algorithms: tuple[str, ...] = ("SHA-512-256", "SHA-256", "MD5")

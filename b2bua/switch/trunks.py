@@ -303,6 +303,8 @@ def _policy(config: TrunkConfig) -> PeerPolicy:
         reliable_provisional=cast(Literal["off", "supported", "required"], config.reliable_provisional),
         session_timer_s=config.session_timer_s,
         session_timer_min_s=config.session_timer_min_s,
+        session_refresher=cast(Literal["auto", "us", "peer"], config.session_refresher),
+        session_refresh_method=cast(Literal["auto", "update", "invite"], config.session_refresh_method),
         challenge=challenge,
         realm=config.domain,
         algorithms=config.challenge_algorithms,

@@ -10,7 +10,7 @@ from tests.support.agents import answer_to
 from tests.support.house import OURS, House
 from tests.support.lossy_network import Conditions
 from tests.support.routes import DIALLED, RELAYED
-from tests.support.scripted_phone import Phone, answers, nothing, rings
+from tests.support.scripted_phone import ALICE, Phone, answers, nothing, rings
 
 
 @pytest.fixture
@@ -307,3 +307,33 @@ def _crossing(phone: Phone, cancel_status: int, answers_first: bool, rings: bool
                 phone.send(content, source)
 
     phone.raw = take
+
+
+async def test_a_call_that_expires_is_over_for_both(relay: House) -> None:
+    """RFC 3261 13.3.1: what rings for a caller that waits no longer is cancelled."""
+    relay.bob.on_invite = rings()
+    call = await relay.arrive(DIALLED, headers=(("Expires", "20"), *ALICE.headers))
+    await relay.run(19.0)
+    assert relay.alice.statuses() == [180]
+    await relay.run(1.5)
+    assert relay.alice.rejected.status == 487
+    assert relay.bob.was_cancelled
+    assert (await relay.relayed(call)).hangup_cause == "a_hangup_before_bridge"
+
+
+async def test_a_caller_that_waits_long_is_told_each_minute_that_b_rings(open_house: Any) -> None:
+    """RFC 3261 13.3.1.1."""
+    relay: House = await open_house("[calls]\nring_timeout_s = 120", trunks=RELAYED)
+    at = relay.bob.persona.sip
+
+    def ring_once(message: Request | Response, source: TransportAddress) -> None:
+        if isinstance(message, Request) and message.method == "INVITE":
+            relay.bob.send(answer_to(message, 180, to_tag="b", contact=f"<sip:bobby@{at.host}:{at.port}>"), source)
+
+    relay.bob.raw = ring_once
+    call = await relay.arrive(DIALLED)
+    await relay.run(119.0)
+    assert [each.status for each in relay.alice.responses()] == [180, 180]
+    assert relay.bob.methods() == ["INVITE"], "B is told nothing of it"
+    relay.alice.hang_up()
+    await relay.relayed(call)

@@ -183,3 +183,27 @@ async def test_trunk_case_09_a_call_that_arrives_has_a_timer_of_its_own(open_hou
     house.bob.hang_up()
     end = await house.relayed(call)
     assert (end.status, end.hangup_cause, end.hangup_party) == ("completed", "normal", "b")
+
+
+@pytest.mark.parametrize(
+    ("profile", "named", "method"),
+    [
+        ('session_refresher = "us"\nsession_refresh_method = "invite"\n', "uac", "INVITE"),
+        ('session_refresher = "us"\nsession_refresh_method = "auto"\n', "uac", "UPDATE"),
+        ('session_refresher = "peer"\n', "uas", None),
+    ],
+)
+async def test_trunk_case_09_the_trunks_profile_says_who_refreshes_and_how(
+    open_house: OpenHouse, profile: str, named: str, method: str | None
+) -> None:
+    house = await open_house(trunks=WITH_TIMER + profile)
+    alice = TimedPeer(house.alice, named, allows_update=True)
+    TimedPeer(house.bob, named, allows_update=True)
+    call = await talking(house)
+    invite = house.alice.invite
+    assert invite is not None
+    assert invite.headers.get("Session-Expires") == f"90;refresher={named}"
+    await house.run(46.0)
+    assert [refresh.method for refresh in alice.refreshes] == ([] if method is None else [method])
+    await house.switch.hang_up(call.org_id, call.call_id)
+    await house.ended(call)

@@ -1,5 +1,7 @@
 """Hard case 9: session timers in both roles: asked for, agreed, refreshed and renewed (RFC 4028)."""
 
+from typing import Literal
+
 import pytest
 
 from b2bua.sip.digest import Credentials
@@ -415,3 +417,74 @@ def test_trunk_case_09_an_update_before_the_answer_begins_no_session() -> None:
     assert (ok.status, ok.headers.get("Session-Expires")) == (200, None)
     bench.receive(answer_to(invite, 200, to_tag="peer"))
     assert bench.advance(1000) == []
+
+
+# What the profile says of roles and methods.
+
+
+def profile(
+    refresher: Literal["auto", "us", "peer"] = "auto", method: Literal["auto", "update", "invite"] = "auto"
+) -> PeerPolicy:
+    return PeerPolicy(session_timer_s=1800, session_refresher=refresher, session_refresh_method=method)
+
+
+@pytest.mark.parametrize(
+    ("refresher", "said"), [("auto", "1800"), ("us", "1800;refresher=uac"), ("peer", "1800;refresher=uas")]
+)
+def test_trunk_case_09_our_invite_names_the_refresher_of_the_profile(
+    refresher: Literal["auto", "us", "peer"], said: str
+) -> None:
+    _, invite = Bench().call(policy=profile(refresher))
+    assert invite.headers.get("Session-Expires") == said
+
+
+@pytest.mark.parametrize(
+    ("refresher", "headers", "said"),
+    [
+        ("peer", "Supported: timer\nSession-Expires: 1800", "1800;refresher=uac"),
+        ("peer", "Supported: timer", "1800;refresher=uac"),
+        ("peer", "Supported: timer\nSession-Expires: 1800;refresher=uas", "1800;refresher=uas"),
+        ("peer", "Session-Expires: 1800", "1800;refresher=uas"),
+        ("us", "Supported: timer\nSession-Expires: 1800", "1800;refresher=uas"),
+        ("us", "Supported: timer\nSession-Expires: 1800;refresher=uac", "1800;refresher=uac"),
+    ],
+)
+def test_trunk_case_09_our_200_names_it_where_that_is_left_to_us(
+    refresher: Literal["auto", "us", "peer"], headers: str, said: str
+) -> None:
+    _, _, ok = was_called(headers, profile(refresher))
+    assert ok.headers.get("Session-Expires") == said
+
+
+def test_trunk_case_09_the_refresher_that_the_2xx_names_is_obeyed_whatever_the_profile() -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}", profile("peer"))
+    assert the_refresh(bench, 900).headers.get("Session-Expires") == "1800;refresher=uac"
+
+
+@pytest.mark.parametrize(
+    ("method", "allow", "used"),
+    [
+        ("auto", WITH_UPDATE, "UPDATE"),
+        ("auto", WITHOUT_UPDATE, "INVITE"),
+        ("auto", "", "INVITE"),
+        ("invite", WITH_UPDATE, "INVITE"),
+        ("update", "", "UPDATE"),
+        ("update", WITHOUT_UPDATE, "INVITE"),
+    ],
+)
+def test_trunk_case_09_a_refresh_goes_by_the_method_of_the_profile(
+    method: Literal["auto", "update", "invite"], allow: str, used: str
+) -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 1800;refresher=uac\n{allow}", profile(method=method))
+    assert the_refresh(bench, 900).method == used
+
+
+def test_trunk_case_09_an_update_by_the_profile_that_the_peer_does_not_know_goes_out_as_a_reinvite() -> None:
+    bench = Bench()
+    called(bench, "Session-Expires: 1800;refresher=uac", profile(method="update"))
+    update = the_refresh(bench, 900)
+    assert update.method == "UPDATE"
+    bench.receive(answer_to(update, 405))
+    assert [each.method for _, each in requests(bench.advance(1.0))] == ["INVITE"]
