@@ -41,6 +41,7 @@ from b2bua.tokens import SystemTokens, Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Resolver
 from control_api.app import create_app, start_api
+from control_api.event_feed import EventFeed
 from control_api.metrics import Figures
 from control_api.schemas import RECORDING_URL_LIFE_S
 from control_api.settings import ApiSettings
@@ -109,6 +110,7 @@ class Process:
     signing_key: bytes
     master_keys: MasterKeys | None = None
     journal: Journal | None = None
+    feed: EventFeed | None = None
     dispatcher: Dispatcher | None = None
 
 
@@ -255,7 +257,13 @@ async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
     dispatcher = process.dispatcher = _dispatcher(process)
     await dispatcher.start()
     process.stack.push_async_callback(dispatcher.close)
-    journal = process.journal = Journal(process.store, dispatcher.wake)
+    feed = process.feed = EventFeed(process.store, process.config.api.streams_per_key)
+
+    def committed() -> None:
+        dispatcher.wake()
+        feed.wake()
+
+    journal = process.journal = Journal(process.store, committed)
     journal.start()
     process.stack.push_async_callback(journal.close)
     trace = process.config.trace
@@ -398,6 +406,7 @@ async def _listen_api(
             max_body_bytes=api.max_body_bytes,
             cors_origins=api.cors_origins,
             trusted_proxies=tuple(str(network) for network in api.trusted_proxies),
+            streams_per_key=api.streams_per_key,
             log_number_style=config.calls.log_number_style,
             version=__version__,
         ),
@@ -408,6 +417,7 @@ async def _listen_api(
         tokens=process.tokens,
         figures=figures,
         box=None if process.master_keys is None else SealedSecrets(process.master_keys),
+        feed=process.feed,
     )
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:

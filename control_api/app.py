@@ -15,6 +15,7 @@ from control_api.auth import KeyRing, Proxies
 from control_api.boundary import Boundary
 from control_api.docs_page import render_docs
 from control_api.downloads import Downloads
+from control_api.event_feed import EventFeed
 from control_api.exchange import Api, Documents, Route, SignIn
 from control_api.facade import RecordingsFacade, SwitchFacade
 from control_api.http_protocol import HttpProtocol
@@ -80,11 +81,14 @@ def create_app(
     figures: Sequence[Figures] = (),
     passwords: Passwords | None = None,
     box: SecretBox | None = None,
+    feed: EventFeed | None = None,
 ) -> web.Application:
     """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's.
 
-    `box` seals second factors; without it there are none.
+    `box` seals second factors; without it there are none. `feed`: what event streams are fed by, where somebody else
+    wakes it.
     """
+    feed = feed or EventFeed(store, settings.streams_per_key)
     document = build_openapi(settings.public_url, settings.version)
     documents = Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
     api = Api(
@@ -93,12 +97,13 @@ def create_app(
         store=store,
         clock=clock,
         tokens=tokens,
-        metrics=ApiMetrics(switch, figures),
+        metrics=ApiMetrics(switch, (*figures, feed.counters)),
         downloads=Downloads(),
         documents=documents,
         recordings=recordings,
         proxies=Proxies(settings.trusted_proxies),
         sign_in=SignIn(passwords or Passwords(), LogInThrottle(), box),
+        feed=feed,
     )
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))
@@ -113,6 +118,7 @@ def create_app(
 
     app = web.Application(middlewares=[catch_misses], logger=_server_log())
     app[BOUNDARY] = boundary
+    app.on_shutdown.append(lambda _app: feed.close())
     for route in ROUTES:
         handle = boundary.endpoint(route)
         app.router.add_route(route.method, route.path, handle)

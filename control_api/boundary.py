@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPMethod
 from typing import Final
 
 from aiohttp import web
 from multidict import CIMultiDict
 
-from control_api.auth import KeyRing
+from control_api.auth import Caller, KeyRing
 from control_api.errors import (
     CRASH,
     ERRORS,
@@ -17,8 +18,10 @@ from control_api.errors import (
     MethodNotAllowed,
     NotFound,
     RateLimited,
+    Unauthorized,
     error_reply,
 )
+from control_api.event_streams import EVENT_STREAM
 from control_api.exchange import Api, Exchange, Route
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
@@ -59,7 +62,8 @@ class Boundary:
             started_at = self._api.clock.monotonic()
             exchange = self._open(request)
             response = await self._answer(route, needs, exchange)
-            self._observe(route.path, request, response, started_at)
+            if response.content_type != EVENT_STREAM:  # how long one was listened to is no latency
+                self._observe(route.path, request, response, started_at)
             return response
 
         return handle
@@ -101,13 +105,7 @@ class Boundary:
     async def _admit(self, right: Right, exchange: Exchange) -> None:
         """Who it is, whether it may ask now, and whether it may do this from where it is."""
         request = exchange.request
-        authorization = request.headers.getall("Authorization", ())
-        token = None if authorization else request.cookies.get(self._cookie)
-        if token is None:
-            caller = await self._keys.authenticate(authorization)
-            who, limit = caller.who, caller.key.rate_limit_per_minute
-        else:
-            caller, who, limit = None, await self._sessions.authenticate(token), SESSION_RATE_PER_MINUTE
+        caller, who, limit = await self._identify(request)
         self._take(who, limit, exchange)
         if caller is not None and caller.networks:
             forwarded_for = request.headers.getall("X-Forwarded-For", ())
@@ -117,6 +115,24 @@ class Boundary:
         if right not in who.rights:
             raise Forbidden(_refused(right, who))
         exchange.who = who
+        exchange.is_still_good = partial(self._is_still_good, right, exchange)
+
+    async def _identify(self, request: web.Request) -> tuple[Caller | None, Who, int | None]:
+        """Who it is by key (the first of the three) or by session, and how often it may ask. Raises Unauthorized."""
+        authorization = request.headers.getall("Authorization", ())
+        token = None if authorization else request.cookies.get(self._cookie)
+        if token is not None:
+            return None, await self._sessions.authenticate(token), SESSION_RATE_PER_MINUTE
+        caller = await self._keys.authenticate(authorization)
+        return caller, caller.who, caller.key.rate_limit_per_minute
+
+    async def _is_still_good(self, right: Right, exchange: Exchange) -> bool:
+        """Whether a key or session that was good when a long reply began still is."""
+        try:
+            _caller, who, _limit = await self._identify(exchange.request)
+        except Unauthorized:
+            return False
+        return right in who.rights and who.org_id == exchange.org_id
 
     def _take(self, who: Who, limit: int | None, exchange: Exchange) -> None:
         """Take a request from the caller's bucket. Raises RateLimited."""

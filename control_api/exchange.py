@@ -10,6 +10,7 @@ from b2bua.clock import Clock
 from b2bua.tokens import Tokens
 from control_api.auth import Proxies
 from control_api.downloads import Downloads
+from control_api.event_feed import EventFeed
 from control_api.facade import RecordingsFacade, SwitchFacade
 from control_api.log_in_throttle import LogInThrottle
 from control_api.metrics import ApiMetrics
@@ -54,6 +55,7 @@ class Api:
     recordings: RecordingsFacade
     proxies: Proxies
     sign_in: SignIn
+    feed: EventFeed
 
 
 @dataclass(slots=True)
@@ -64,6 +66,7 @@ class Exchange:
     request_id: str
     headers: CIMultiDict[str]
     who: Who | None = None
+    is_still_good: Callable[[], Awaitable[bool]] | None = None  # whether its key or session is: for long replies
 
     @property
     def org_id(self) -> str:

@@ -77,11 +77,29 @@ OPERATIONS: Final = (
         "What happened in a call",
         "Its SIP messages on both legs, its steps, facts of its media and the webhooks that were sent, oldest first, "
         "up to about a second ago: what a ladder diagram is drawn from. At most 500 of a call, the first ones; kept "
-        "for as long as the operator has configured, a week by default.",
+        "for as long as the operator has configured, a week by default. With `Accept: text/event-stream` it is a "
+        "stream as `/v1/masking/events` is one: of this call alone, from its first event to its last.",
         CallEventsReply,
         scope=Scope.CALLS_READ,
         errors=(_NOT_FOUND, _NOT_NOW),
         example="call_events",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/events",
+        "streamEvents",
+        "Calls",
+        "Follow calls as they happen",
+        "Server-sent events: each webhook event of the organisation as it is committed, with the webhook's name as "
+        "`event`, its `event_id` as `id` and its body as `data`, whether or not an endpoint is configured. With "
+        "`Last-Event-ID` it goes on after that event, as far as that is among the last 50,000 of the server, else an "
+        "event `gap` is sent first. A comment every 15 seconds says that the connection lives. The last event is `end` "
+        "with a `reason`: `shutdown`, `too_slow` (1,000 events behind), `unauthorized` (the key has ended), or "
+        "`call_over` where one call is followed. One key may have 10 streams at once, or as many as is configured.",
+        None,
+        scope=Scope.CALLS_READ,
+        errors=(_NOT_NOW,),
+        media_type="text/event-stream",
     ),
     Operation(
         "GET",

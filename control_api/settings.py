@@ -17,6 +17,7 @@ class ApiSettings:
     url_signing_key: bytes
     recordings: Path
     rate_limit_per_minute: int = 100
+    streams_per_key: int = 10
     max_body_bytes: int = 65_536
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()

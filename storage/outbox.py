@@ -157,6 +157,24 @@ class Outbox:
         """All that was told of a call, in order."""
         return [_event_of(row) for row in self._queries.all("outbox.events_of_call", (call_id,))]
 
+    def last_told(self) -> int:
+        """The number of the newest event; they are counted as they are committed. 0: there is none."""
+        return self._queries.number("outbox.last_told")
+
+    def number_of(self, org_id: str, event_id: str) -> int | None:
+        """The number of an event of this organisation."""
+        row = self._queries.one("outbox.number_of", (event_id, org_id))
+        return None if row is None else int(row[0])
+
+    def told_after(self, number: int, limit: int) -> list[tuple[int, OutboxEvent]]:
+        """The first events after one, of whichever organisation, with their numbers."""
+        return [(row[7], _event_of(row)) for row in self._queries.all("outbox.told_after", (number, limit))]
+
+    def told_between(self, org_id: str, after: int, until: int, limit: int) -> list[tuple[int, OutboxEvent]]:
+        """An organisation's first events after one and up to another, with their numbers."""
+        parameters = {"org_id": org_id, "after": after, "until": until, "limit": limit}
+        return [(row[7], _event_of(row)) for row in self._queries.all("outbox.told_between", parameters)]
+
     def deliveries(
         self, org_id: str, webhook_id: str, page: int, per_page: int, *, dead_only: bool = False
     ) -> list[DeliveryLog]:

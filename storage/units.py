@@ -186,6 +186,22 @@ class Reader:
         """All that was told of a call of this organisation, in order."""
         return [event for event in self._unit.outbox.events(call_id) if event.org_id == org_id]
 
+    def last_told(self) -> int:
+        """The number of the newest event of all."""
+        return self._unit.outbox.last_told()
+
+    def number_told(self, org_id: str, event_id: str) -> int | None:
+        """The number of an organisation's event."""
+        return self._unit.outbox.number_of(org_id, event_id)
+
+    def told_after(self, number: int, limit: int) -> list[tuple[int, OutboxEvent]]:
+        """The first events after one, of all organisations, with their numbers."""
+        return self._unit.outbox.told_after(number, limit)
+
+    def told_between(self, org_id: str, after: int, until: int, limit: int) -> list[tuple[int, OutboxEvent]]:
+        """An organisation's first events after one and up to another, with their numbers."""
+        return self._unit.outbox.told_between(org_id, after, until, limit)
+
     def trace(self, call_id: str, org_id: str | None = None) -> list[TraceStep]:
         """What happened in a call, its webhooks included, oldest first; an organisation's call alone where one is
         given. Whether the call exists is not told."""

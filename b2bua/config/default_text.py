@@ -53,6 +53,8 @@ listen = "127.0.0.1:8080"
 public_url = "http://127.0.0.1:8080"
 # For each key: so many requests at once, refilled over a minute.
 rate_limit_per_minute = 100
+# Streams of server-sent events that one key may have open.
+streams_per_key = 10
 max_body_bytes = 65536
 # Browser origins that may call the API, such as "https://portal.example".
 cors_origins = []

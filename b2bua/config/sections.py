@@ -105,6 +105,7 @@ class ApiSection:
     listen: Annotated[HostPort, HOST_PORT] = DEFAULT_API_LISTEN
     public_url: Annotated[str, HTTP_URL] = "http://127.0.0.1:8080"
     rate_limit_per_minute: Annotated[int, whole(1, 1_000_000)] = 100
+    streams_per_key: Annotated[int, whole(0, 1_000)] = 10
     max_body_bytes: Annotated[int, whole(256, 16_777_216)] = 65536
     cors_origins: Annotated[tuple[str, ...], several(ORIGIN)] = ()
     tls_certificate: Annotated[Path | None, FILE] = None

@@ -10,6 +10,7 @@ GAUGES = {
     "maskbridge_live_calls",
     "maskbridge_ready",
     "maskbridge_sip_connections",
+    "maskbridge_event_streams",
     "maskbridge_trace_steps_waiting",
     "maskbridge_trunk_up",
     "maskbridge_trunk_live_calls",
