@@ -245,6 +245,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
         partial(_recorder_figures, recorder),
         retention.figures,
         tracing.counters,
+        recordings.figures,
     )
     _in_background(process, _keep_house(process, journal, tracing))
     port = await _listen_api(process, switch, at_rest, figures)

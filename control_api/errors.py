@@ -12,8 +12,10 @@ from b2bua.call.errors import (
     IdempotencyConflict,
     InvalidParties,
     InvalidPrompts,
+    NotRecorded,
     RecordingNotFound,
     RecordingUnreadable,
+    TooManyPauses,
 )
 from storage.errors import StoreUnavailable
 
@@ -127,6 +129,8 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     Conflict: (409, "conflict"),
     CallStillLive: (409, "conflict"),
     IdempotencyConflict: (409, "conflict"),
+    NotRecorded: (409, "conflict"),
+    TooManyPauses: (409, "conflict"),
     Gone: (410, "gone"),
     PayloadTooLarge: (413, "payload_too_large"),
     UnsupportedMediaType: (415, "unsupported_media_type"),
@@ -143,6 +147,7 @@ _SENTENCES: Final[dict[type[Exception], str]] = {
     CallNotFound: "No such call.",
     CallAlreadyEnded: "The call has already ended.",
     CallStillLive: "The call is still live. Its recording can be erased once it has ended.",
+    NotRecorded: "The call is not being recorded now.",
     RecordingNotFound: "No recording of this call is available.",
     RecordingUnreadable: "The recording cannot be read.",
     IdempotencyConflict: "The Idempotency-Key was already used with another body.",

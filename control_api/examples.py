@@ -1,12 +1,25 @@
 """Examples for the OpenAPI document, made by the functions that make the replies."""
 
 import json
+from typing import Final
 
 from control_api import schemas
 from control_api.account_examples import account_examples, listed_account_examples
+from control_api.recording_schemas import recording_pause_representation, recording_representation
 from control_api.signed_urls import signed_recording_url
 from control_api.trace_schemas import events_representation
-from storage.records import CallRecord, CallStats, CallStatus, LegRecord, TraceStep, Wallet
+from storage.records import (
+    CallRecord,
+    CallStats,
+    CallStatus,
+    LegRecord,
+    RecordedParty,
+    Recording,
+    RecordingFacts,
+    RecordingFiles,
+    TraceStep,
+    Wallet,
+)
 
 _AT_MS = 1_735_732_800_000
 _CALL_ID = "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d"
@@ -61,6 +74,20 @@ _CALL = CallRecord(
     ),
 )
 
+_RECORDING: Final = Recording(
+    _CALL_ID,
+    "",
+    "2025/01/01/3f2b1c0d.wav",
+    "2025/01/01/3f2b1c0d.mp3",
+    94_000,
+    0,
+    _AT_MS,
+    facts=RecordingFacts(
+        (RecordedParty(2_140, 3, 0, 0, 12.5), RecordedParty(1_960, 1, 0, 0, -4.0)), ((31_000, 52_500),)
+    ),
+    files=RecordingFiles(3_008_044, "4f" * 32, 564_525, "7c" * 32),
+)
+
 
 _STEPS = (
     TraceStep(
@@ -108,7 +135,9 @@ def reply_examples(public_url: str) -> dict[str, object]:
         "call": call,
         "call_events": events_representation(_CALL_ID, _STEPS),
         "ending_call": schemas.ending_call_representation(_CALL_ID),
-        "recording": schemas.recording_representation(_CALL_ID, url, expires_at_s, schemas.RECORDING_URL_LIFE_S),
+        "recording": recording_representation(_RECORDING, _CALL, url, expires_at_s, schemas.RECORDING_URL_LIFE_S),
+        "paused_recording": recording_pause_representation(_CALL_ID, paused=True),
+        "resumed_recording": recording_pause_representation(_CALL_ID, paused=False),
         "stats": schemas.stats_representation(stats),
         "billing": json.loads(schemas.billing_text(Wallet("", 50_000, 150))),
         "health": schemas.health_representation("ok"),

@@ -43,6 +43,11 @@ class SwitchFacade(Protocol):
         """End a live call. Raises CallNotFound, CallAlreadyEnded."""
         ...
 
+    async def pause_recording(self, org_id: str, call_id: str, *, paused: bool) -> None:
+        """Pause a live call's recording or go on with it. Raises CallNotFound, CallAlreadyEnded, NotRecorded,
+        TooManyPauses."""
+        ...
+
     def ready(self) -> bool:
         """Whether calls are taken: all listeners are up and nothing is draining."""
         ...

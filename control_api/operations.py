@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from control_api import schemas
+from control_api import recording_schemas, schemas
 from control_api.account_operations import ACCOUNT_OPERATIONS
 from control_api.operation import INVALID as _INVALID
 from control_api.operation import NOT_FOUND as _NOT_FOUND
@@ -10,6 +10,15 @@ from control_api.operation import NOT_NOW as _NOT_NOW
 from control_api.operation import Operation
 from control_api.trace_schemas import CallEventsReply
 from storage.records import Scope
+
+_LIVE_CALL_ERRORS: Final = (
+    _INVALID,
+    _NOT_FOUND,
+    (409, "conflict"),
+    (413, "payload_too_large"),
+    (415, "unsupported_media_type"),
+    _NOT_NOW,
+)
 
 OPERATIONS: Final = (
     Operation(
@@ -59,14 +68,7 @@ OPERATIONS: Final = (
         schemas.EndingCallReply,
         status=202,
         scope=Scope.CALLS_WRITE,
-        errors=(
-            _INVALID,
-            _NOT_FOUND,
-            (409, "conflict"),
-            (413, "payload_too_large"),
-            (415, "unsupported_media_type"),
-            _NOT_NOW,
-        ),
+        errors=_LIVE_CALL_ERRORS,
         example="ending_call",
     ),
     Operation(
@@ -107,9 +109,11 @@ OPERATIONS: Final = (
         "showRecording",
         "Recordings",
         "Get the URL of a recording",
-        "A signed URL of the MP3, good for an hour, which needs no key. Not found until the recording is available: "
-        "the webhook `recording.ready` tells when it is.",
-        schemas.RecordingReply,
+        "A signed URL of the MP3, good for an hour, which needs no key, and what is known of the recording: length, "
+        "sizes and SHA-256 of its files in plain, whether they are encrypted at rest, pauses, and for each party what "
+        "is missing and how its clock ran. Not found until the recording is available: the webhook `recording.ready` "
+        "tells when it is.",
+        recording_schemas.RecordingReply,
         scope=Scope.RECORDINGS_READ,
         errors=(_NOT_FOUND, _NOT_NOW),
         example="recording",
@@ -126,6 +130,34 @@ OPERATIONS: Final = (
         status=204,
         scope=Scope.RECORDINGS_WRITE,
         errors=(_NOT_FOUND, (409, "conflict"), _NOT_NOW),
+    ),
+    Operation(
+        "POST",
+        "/v1/masking/calls/{call_sid}/recording/pause",
+        "pauseRecording",
+        "Recordings",
+        "Pause the recording of a live call",
+        "From this moment on both channels are silent in the recording, and what is said is never written. The "
+        "timeline goes on, and the recording names its pauses. Pausing what is paused changes nothing. No body is "
+        "needed. 409 where the call is not being recorded: not to be, not connected yet, ended, or paused 100 times "
+        "before.",
+        recording_schemas.RecordingPauseReply,
+        scope=Scope.CALLS_WRITE,
+        errors=_LIVE_CALL_ERRORS,
+        example="paused_recording",
+    ),
+    Operation(
+        "POST",
+        "/v1/masking/calls/{call_sid}/recording/resume",
+        "resumeRecording",
+        "Recordings",
+        "Go on with a paused recording",
+        "From this moment on both parties are recorded again. Resuming what is not paused changes nothing. No body is "
+        "needed. 409 where the call is not being recorded.",
+        recording_schemas.RecordingPauseReply,
+        scope=Scope.CALLS_WRITE,
+        errors=_LIVE_CALL_ERRORS,
+        example="resumed_recording",
     ),
     Operation(
         "GET",

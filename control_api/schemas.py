@@ -358,18 +358,6 @@ class EndingCallView(Wire):
     id: str
 
 
-class RecordingView(Wire):
-    """Where a recording can be fetched, for a while, without a key."""
-
-    call_sid: str
-    recording_url: str
-    url: str
-    expires_at: Timestamp
-    expires_in: int
-    format: Literal["mp3"]
-    content_type: str
-
-
 class StatsView(Wire):
     """Totals of a period. Live calls count in `total_calls` only."""
 
@@ -422,7 +410,6 @@ PlacedCallReply: Final = enveloped("PlacedCallReply", PlacedCallView)
 CallReply: Final = enveloped("CallReply", CallView)
 EndingCallReply: Final = enveloped("EndingCallReply", EndingCallView)
 CallListReply: Final = enveloped("CallListReply", list[CallView], ListMeta)
-RecordingReply: Final = enveloped("RecordingReply", RecordingView)
 StatsReply: Final = enveloped("StatsReply", StatsView)
 BillingReply: Final = enveloped("BillingReply", BillingView)
 HealthReply: Final = enveloped("HealthReply", HealthView)
@@ -514,19 +501,6 @@ def placed_call_representation(record: CallRecord) -> dict[str, object]:
 def ending_call_representation(call_id: str) -> dict[str, object]:
     """The reply to a hang-up."""
     return {"call_sid": call_id, "id": call_id}
-
-
-def recording_representation(call_id: str, url: str, expires_at_s: int, expires_in_s: int) -> dict[str, object]:
-    """A signed URL and how long it holds."""
-    return {
-        "call_sid": call_id,
-        "recording_url": url,
-        "url": url,
-        "expires_at": render_timestamp(expires_at_s * 1000),
-        "expires_in": expires_in_s,
-        "format": "mp3",
-        "content_type": RECORDING_CONTENT_TYPE,
-    }
 
 
 def stats_representation(stats: CallStats) -> dict[str, object]:

@@ -20,6 +20,14 @@ class BridgeRecorder(Protocol):
         """End it; the result comes as an event."""
         ...
 
+    def pause(self, call_id: str, at: float) -> None:
+        """Leave out what is heard from monotonic second `at` on."""
+        ...
+
+    def resume(self, call_id: str, at: float) -> None:
+        """Go on with what is heard from monotonic second `at` on."""
+        ...
+
     def abandon(self, call_id: str) -> None:
         """Stop it and keep nothing; no event follows."""
         ...
@@ -62,6 +70,16 @@ class RecordedBridges:
         except MediaError:
             # The path is closed or overloaded: what is still on its way is not waited for.
             recorder.finish(call_id, ended_at)
+
+    def pause(self, call_id: str) -> None:
+        """Leave out what is heard from this instant on; harmless when there is no recording, or it is paused."""
+        if self._recorder is not None and call_id in self._live:
+            self._recorder.pause(call_id, self._clock())
+
+    def resume(self, call_id: str) -> None:
+        """Go on with what is heard from this instant on; harmless when there is nothing to go on with."""
+        if self._recorder is not None and call_id in self._live:
+            self._recorder.resume(call_id, self._clock())
 
     def _take_taps_off(self, streams: tuple[int, int]) -> None:
         for channel, stream in enumerate(streams):

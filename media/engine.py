@@ -250,6 +250,14 @@ class MediaEngine:
         """End a recording now; its event comes from the recorder. Harmless when there is none."""
         self._recordings.stop(call_id)
 
+    def pause_recording(self, call_id: str) -> None:
+        """Leave both legs out of a recording from now on, as silence. Harmless when there is none."""
+        self._recordings.pause(call_id)
+
+    def resume_recording(self, call_id: str) -> None:
+        """Record both legs again from now on. Harmless when there is none, or it is not paused."""
+        self._recordings.resume(call_id)
+
     def statistics(self, leg: str) -> LegStatistics:
         """The leg's figures as they are now."""
         found = self._find(leg)

@@ -37,6 +37,32 @@ class PlaybackFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedParty:
+    """What became of one party's audio in a recording.
+
+    `silent_ms`: nothing was received for so long; `gaps`: how often what it sent broke off and went on. `gap_frames` of
+    20 ms and `discarded_packets` were received and could not be written or placed. `drift_ppm`: by how much its clock
+    is faster than ours; None: it did not speak for long enough to tell.
+    """
+
+    silent_ms: int
+    gaps: int
+    gap_frames: int
+    discarded_packets: int
+    drift_ppm: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFacts:
+    """What is known of a recording beside its audio: both `parties`, A first (none after a crash), its `pauses` in
+    milliseconds from its beginning, and whether the disk ended it before the call did."""
+
+    parties: tuple[RecordedParty, ...] = ()
+    pauses: tuple[tuple[int, int], ...] = ()
+    cut_short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingFinished:
     """A recording's WAV is complete under its final name. `gap_frames` of 20 ms never reached it.
 
@@ -48,6 +74,7 @@ class RecordingFinished:
     duration_ms: int
     gap_frames: int
     sealed_key: str | None = field(default=None, repr=False)
+    facts: RecordingFacts = field(default=RecordingFacts(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,32 @@
 """Recordings and remembered replies."""
 
+import json
+from dataclasses import asdict, astuple
+from typing import Any
+
+from storage.codec import to_json
 from storage.errors import UnknownRecord
 from storage.queries import Parameters, Queries, Row
-from storage.records import IdempotentReply, PurgedBy, Recording
+from storage.records import IdempotentReply, PurgedBy, RecordedParty, Recording, RecordingFacts, RecordingFiles
 
 
 def _recording_of(row: Row) -> Recording:
-    *facts, purged_by, files_left = row
-    return Recording(*(*facts, None if purged_by is None else PurgedBy(purged_by), bool(files_left)))
+    *noted, purged_by, files_left, facts = row[:12]
+    files = RecordingFiles(*row[12:]) if row[12] is not None else None
+    who = None if purged_by is None else PurgedBy(purged_by)
+    return Recording(*(*noted, who, bool(files_left), _facts_of(json.loads(facts)), files))
+
+
+def _facts_of(value: dict[str, Any]) -> RecordingFacts:
+    return RecordingFacts(
+        parties=tuple(RecordedParty(**party) for party in value.get("parties", ())),
+        pauses=tuple((began_ms, ended_ms) for began_ms, ended_ms in value.get("pauses", ())),
+        cut_short=value.get("cut_short", False),
+    )
+
+
+def _files_row(files: RecordingFiles | None) -> tuple[int | str | None, ...]:
+    return (None, None, None, None) if files is None else astuple(files)
 
 
 class Recordings:
@@ -32,6 +51,8 @@ class Recordings:
             recording.sealed_key,
             recording.purged_by,
             recording.files_left,
+            to_json(asdict(recording.facts)),
+            *_files_row(recording.files),
         )
         return self._queries.run("recordings.add", row) == 1
 
@@ -40,9 +61,10 @@ class Recordings:
         row = self._queries.one("recordings.recording", (call_id,))
         return None if row is None else _recording_of(row)
 
-    def set_mp3(self, call_id: str, mp3_path: str) -> None:
-        """Note where its MP3 lies. UnknownRecord: no such recording, or it was purged."""
-        if self._queries.run("recordings.set_mp3", {"call_id": call_id, "mp3_path": mp3_path}) == 0:
+    def set_mp3(self, call_id: str, mp3_path: str, files: RecordingFiles) -> None:
+        """Note where its MP3 lies, and what the files are. UnknownRecord: no such recording, or it was purged."""
+        parameters = {"call_id": call_id, "mp3_path": mp3_path} | asdict(files)
+        if self._queries.run("recordings.set_mp3", parameters) == 0:
             raise UnknownRecord(f"no recording of call {call_id}")
 
     def purge(self, call_id: str, at: int, by: PurgedBy) -> bool:
@@ -67,7 +89,7 @@ class Recordings:
         return self._queries.run("recordings.replace_key", parameters) == 1
 
     def without_mp3(self, limit: int) -> list[Recording]:
-        """Recordings whose MP3 is still to be made, oldest first."""
+        """Recordings of finished calls whose MP3 is still to be made, oldest first."""
         return self._all("recordings.without_mp3", (limit,))
 
     def overdue(self, now: int, default_days: int, limit: int) -> list[Recording]:

@@ -226,6 +226,39 @@ class PurgedBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedParty:
+    """What became of one party's audio. `silent_ms`: nothing came for so long; `gaps`: how often it broke off and went
+    on; `gap_frames` of 20 ms and `discarded_packets` came and are not in the file; `drift_ppm`: how much faster its
+    clock is than ours, None where that is not known."""
+
+    silent_ms: int
+    gaps: int
+    gap_frames: int
+    discarded_packets: int
+    drift_ppm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFacts:
+    """What is known of a recording beside its audio: both parties, A first (none after a crash), pauses in milliseconds
+    from its beginning, and whether the disk ended it before the call did."""
+
+    parties: tuple[RecordedParty, ...] = ()
+    pauses: tuple[tuple[int, int], ...] = ()
+    cut_short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFiles:
+    """Sizes and SHA-256 (hexadecimal) of a recording's files as they are in plain, sealed or not."""
+
+    wav_bytes: int
+    wav_sha256: str
+    mp3_bytes: int
+    mp3_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """A finished recording. `mp3_path` is relative to the recordings folder, None until it is made.
 
@@ -244,6 +277,8 @@ class Recording:
     sealed_key: str | None = field(default=None, repr=False)
     purged_by: PurgedBy | None = None
     files_left: bool = False
+    facts: RecordingFacts = RecordingFacts()
+    files: RecordingFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)

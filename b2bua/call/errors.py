@@ -52,6 +52,14 @@ class RecordingNotFound(CallError):
     """The call has no recording, or none any more."""
 
 
+class NotRecorded(CallError):
+    """The call is not being recorded: it was not to be, it is not bridged yet, or the disk ended it."""
+
+
+class TooManyPauses(CallError):
+    """The recording of the call has been paused as often as it can be."""
+
+
 class RecordingUnreadable(CallError):
     """The recording is there and cannot be read: its key is missing, or its file is not as it was written."""
 

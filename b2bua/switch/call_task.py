@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call import effects as do
 from b2bua.call import events as happened
+from b2bua.call.errors import NotRecorded, TooManyPauses
 from b2bua.call.events import CallEvent, Deadline
 from b2bua.call.hangup import CLEARINGS, reason_header
 from b2bua.call.inputs import State
@@ -22,8 +23,17 @@ from b2bua.switch.call_leg import CallLeg
 from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask
 from b2bua.switch.prompting import Prompting
-from b2bua.switch.trace_steps import RECORDING_STOPPED, Told, of_effect, of_event, of_statistics
+from b2bua.switch.trace_steps import (
+    RECORDING_PAUSED,
+    RECORDING_RESUMED,
+    RECORDING_STOPPED,
+    Told,
+    of_effect,
+    of_event,
+    of_statistics,
+)
 from media.engine import MediaEngine
+from media.recording.pauses import MOST_PAUSES
 from media.tones import Tone as Sound
 from storage.records import CallRecord, WebhookEvent, changed
 
@@ -95,6 +105,8 @@ class CallTask:
         self._queue: deque[CallEvent] = deque()
         self._running = False
         self._recording = False
+        self._paused = False
+        self._pauses = 0
         self._given_up = False
         self._alarms: dict[Deadline, Alarm] = {}
         self.settled = False
@@ -136,8 +148,27 @@ class CallTask:
         finally:
             self._running = False
 
+    def pause_recording(self, *, paused: bool) -> None:
+        """Leave both parties out of the recording from now on, or record them again.
+
+        Raises NotRecorded, TooManyPauses.
+        """
+        if not self._recording:
+            raise NotRecorded("The call is not being recorded now.")
+        if paused is self._paused:
+            return
+        if paused and self._pauses >= MOST_PAUSES:
+            raise TooManyPauses(f"A recording can be paused {MOST_PAUSES} times.")
+        self._paused = paused
+        self._pauses += paused
+        if paused:
+            self._media.pause_recording(self.call_id)
+        else:
+            self._media.resume_recording(self.call_id)
+        self.tell(RECORDING_PAUSED if paused else RECORDING_RESUMED)
+
     def recording_failed(self) -> None:
-        """Nothing is left of the call's recording."""
+        """The call has no recording to tell of: nothing is left of it, or the disk ended it before the call."""
         if not self.settled:
             self.machine.note_recording(None)
         self.recording_stopped()
@@ -147,6 +178,7 @@ class CallTask:
         if self._recording:
             self._recording = False
             self.tell(RECORDING_STOPPED)
+            self._media.stop_recording(self.call_id)  # where it was the disk's doing
             self.post(happened.RecordingStopped())
 
     def playback_finished(self, leg: Leg) -> None:

@@ -6,7 +6,7 @@ The rows without an MP3 are the queue; memory holds only a bounded part of it, s
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from b2bua.clock import Clock
 from b2bua.switch.journal import Journal
 from b2bua.switch.recordings_at_rest import seal_of
 from b2bua.switch.settlement import Settlement
+from media.events import RecordingFacts as MediaFacts
 from media.recording.master_keys import MasterKeys
 from media.recording.mp3 import Mp3Error, Mp3Pool, Mp3Tags
 from media.recording.sealing import SealError
 from storage.errors import StorageError
-from storage.records import Recording, WebhookEvent, changed
+from storage.records import RecordedParty, Recording, RecordingFacts, RecordingFiles, WebhookEvent, changed
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
 
@@ -29,6 +30,8 @@ LOG: Final = logging.getLogger(__name__)
 QUEUE_LIMIT: Final = 1_000  # recordings remembered for export; beyond it they wait in the database
 SWEEP_S: Final = 30.0  # how often the database is asked for what memory has forgotten or could not do
 LONGEST_REST_S: Final = 3600.0  # a recording that cannot be exported is tried again ever more rarely, never given up
+
+NO_FACTS: Final = MediaFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +85,15 @@ class Recordings:
         """Whether an MP3 of this call is being made, or is about to be."""
         return call_id in self._busy
 
+    def figures(self) -> Mapping[str, float]:
+        """How the MP3s come along, as /metrics names it."""
+        return self._pool.figures()
+
     def start(self, workers: int) -> None:
         """Begin exporting, also what an earlier run left."""
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._export_all(), name=f"mp3 export {n}") for n in range(workers)]
-        self._tasks.append(loop.create_task(self._sweep(), name="recording sweep"))
+        self._tasks.append(loop.create_task(self._sweep_for_ever(), name="recording sweep"))
 
     async def close(self) -> None:
         """Stop; what is not exported yet is found again at the next start."""
@@ -102,15 +109,28 @@ class Recordings:
         duration_ms: int,
         gap_frames: int,
         sealed_key: str | None = None,
+        facts: MediaFacts = NO_FACTS,
     ) -> None:
-        """A WAV is whole: write it down, with its key where it is sealed, and export it."""
+        """A WAV is whole: write it down, with its key where it is sealed, and export it.
+
+        Where the disk has ended it before the call, it is exported once the call is over.
+        """
         recording = Recording(
-            call_id, org_id, wav_path, None, duration_ms, gap_frames, self._clock.wall_ms(), sealed_key=sealed_key
+            call_id,
+            org_id,
+            wav_path,
+            None,
+            duration_ms,
+            gap_frames,
+            self._clock.wall_ms(),
+            sealed_key=sealed_key,
+            facts=_stored(facts),
         )
 
         def noted(_result: object) -> None:
             self._acknowledge(call_id)
-            self._enqueue(recording)
+            if not facts.cut_short:
+                self._enqueue(recording)
 
         self._journal.add(lambda unit: unit.recordings.add(recording), noted)
 
@@ -126,19 +146,23 @@ class Recordings:
             self._busy.add(recording.call_id)
             self._more.set()
 
-    async def _sweep(self) -> None:
+    async def _sweep_for_ever(self) -> None:
         while True:
-            try:
-                waiting = await self._store.read(_without_mp3)
-            except StorageError as error:
-                LOG.warning("recordings to export cannot be looked up: %s", error)
-                waiting = []
-            now = self._clock.monotonic()
-            for recording in waiting:
-                rest = self._resting.get(recording.call_id)
-                if rest is None or rest.until <= now:
-                    self._enqueue(recording)
+            await self.sweep()
             await asyncio.sleep(SWEEP_S)
+
+    async def sweep(self) -> None:
+        """Queue what the database has and memory has not: forgotten, failed, or of a call that has ended since."""
+        try:
+            waiting = await self._store.read(_without_mp3)
+        except StorageError as error:
+            LOG.warning("recordings to export cannot be looked up: %s", error)
+            return
+        now = self._clock.monotonic()
+        for recording in waiting:
+            rest = self._resting.get(recording.call_id)
+            if rest is None or rest.until <= now:
+                self._enqueue(recording)
 
     async def _export_all(self) -> None:
         while True:
@@ -150,10 +174,10 @@ class Recordings:
 
     async def _export(self, recording: Recording) -> None:
         mp3_path = str(Path(recording.wav_path).with_suffix(".mp3"))
-        tags = Mp3Tags(f"Call {recording.call_id}", recording.created_at)
+        tags = Mp3Tags(f"Call {recording.call_id}", recording.created_at, recording.call_id)
         try:
             seal = seal_of(recording, self._keys)
-            await self._pool.export(self._root / recording.wav_path, self._root / mp3_path, tags, seal)
+            made = await self._pool.export(self._root / recording.wav_path, self._root / mp3_path, tags, seal)
         except (Mp3Error, SealError) as error:
             if await self._is_purged(recording):
                 self._resting.pop(recording.call_id, None)
@@ -173,7 +197,10 @@ class Recordings:
             return
         self.exported += 1
         self._resting.pop(recording.call_id, None)
-        self._journal.add(lambda unit: self._ready(unit, recording, mp3_path), lambda _r: self._announced(recording))
+        files = RecordingFiles(made.wav_bytes, made.wav_sha256, made.mp3_bytes, made.mp3_sha256)
+        self._journal.add(
+            lambda unit: self._ready(unit, recording, mp3_path, files), lambda _r: self._announced(recording)
+        )
 
     async def _is_purged(self, recording: Recording) -> bool:
         """Whether there is nothing to be made of it any more."""
@@ -183,18 +210,32 @@ class Recordings:
             return False
         return noted is not None and noted.purged_at is not None
 
-    def _ready(self, unit: UnitOfWork, recording: Recording, mp3_path: str) -> None:
+    def _ready(self, unit: UnitOfWork, recording: Recording, mp3_path: str, files: RecordingFiles) -> None:
         """Note the MP3 and tell of it after the call's terminal event; an unsettled call is left to the sweep."""
         cdr = unit.cdrs.get(recording.call_id)
         noted = unit.recordings.get(recording.call_id)
         if cdr is None or noted is None or noted.mp3_path is not None or noted.purged_at is not None:
             return
-        unit.recordings.set_mp3(recording.call_id, mp3_path)
+        unit.recordings.set_mp3(recording.call_id, mp3_path, files)
         numbered = changed(cdr, sequence=cdr.sequence + 1)
         unit.outbox.add(self._settlement.outbox_event(numbered, WebhookEvent.RECORDING_READY))
 
     def _announced(self, recording: Recording) -> None:
         self._busy.discard(recording.call_id)
+
+
+def _stored(facts: MediaFacts) -> RecordingFacts:
+    parties = tuple(
+        RecordedParty(
+            silent_ms=party.silent_ms,
+            gaps=party.gaps,
+            gap_frames=party.gap_frames,
+            discarded_packets=party.discarded_packets,
+            drift_ppm=party.drift_ppm,
+        )
+        for party in facts.parties
+    )
+    return RecordingFacts(parties, facts.pauses, facts.cut_short)
 
 
 def _noted(call_id: str, reader: Reader) -> Recording | None:

@@ -34,7 +34,13 @@ async def recover(
             recordings.leave(orphan.call_id)
             continue
         recordings.finished(
-            call.call_id, call.org_id, orphan.path, orphan.duration_ms, orphan.gap_frames, orphan.sealed_key
+            call.call_id,
+            call.org_id,
+            orphan.path,
+            orphan.duration_ms,
+            orphan.gap_frames,
+            orphan.sealed_key,
+            orphan.facts,
         )
     if live:
         LOG.warning("%d calls were open when the last run ended; they are settled as system_restart", len(live))

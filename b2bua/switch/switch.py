@@ -183,15 +183,24 @@ class Switch:
 
     async def hang_up(self, org_id: str, call_id: str) -> None:
         """End a live call on every leg. Raises `CallNotFound` or `CallAlreadyEnded`."""
+        (await self._live(org_id, call_id)).post(HangupRequested())
+
+    async def _live(self, org_id: str, call_id: str) -> CallTask:
         task = self._calls.get(call_id)
         if task is not None and task.machine.record.org_id == org_id:
             if task.machine.record.ended_at is not None:
                 raise CallAlreadyEnded("The call has already ended.")
-            task.post(HangupRequested())
-            return
+            return task
         if await self._rooms.store.read(lambda reader: reader.call(org_id, call_id)) is None:
             raise CallNotFound("No such call.")
         raise CallAlreadyEnded("The call has already ended.")
+
+    async def pause_recording(self, org_id: str, call_id: str, *, paused: bool) -> None:
+        """Pause the recording of a live call, or go on with it; harmless where it is so already.
+
+        Raises `CallNotFound`, `CallAlreadyEnded`, `NotRecorded`, `TooManyPauses`.
+        """
+        (await self._live(org_id, call_id)).pause_recording(paused=paused)
 
     def ready(self) -> bool:
         """Whether calls are taken now."""
@@ -450,11 +459,20 @@ class Switch:
         org_id, recordings = task.machine.record.org_id, self._rooms.recordings
         if org_id:
             recordings.finished(
-                event.call_id, org_id, event.wav_path, event.duration_ms, event.gap_frames, event.sealed_key
+                event.call_id,
+                org_id,
+                event.wav_path,
+                event.duration_ms,
+                event.gap_frames,
+                event.sealed_key,
+                event.facts,
             )
         else:
             recordings.leave(event.call_id)  # nobody's: its file is all there is of it
-        task.recording_stopped()
+        if event.facts.cut_short:
+            task.recording_failed()
+        else:
+            task.recording_stopped()
 
     def _recording_failed(self, event: media_events.RecordingFailed) -> None:
         LOG.error("call %s: the recording failed: %s", event.call_id, event.error)

@@ -19,6 +19,8 @@ class Told(NamedTuple):
 
 
 RECORDING_STOPPED: Final = Told("media", None, "recording.stopped", {})
+RECORDING_PAUSED: Final = Told("media", None, "recording.paused", {})
+RECORDING_RESUMED: Final = Told("media", None, "recording.resumed", {})
 
 
 def of_event(event: happened.CallEvent) -> Told | None:

@@ -11,9 +11,11 @@ from control_api.byte_ranges import ByteRange, not_modified, range_still_holds, 
 from control_api.downloads import OpenFile, open_below, send_part
 from control_api.errors import NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
+from control_api.recording_schemas import recording_pause_representation, recording_representation
 from control_api.rendering import json_text
+from control_api.request_body import read_optional_json
 from control_api.routes.calls import call_id_of
-from control_api.schemas import RECORDING_CONTENT_TYPE, RECORDING_URL_LIFE_S, recording_representation
+from control_api.schemas import RECORDING_CONTENT_TYPE, RECORDING_URL_LIFE_S
 from control_api.signed_urls import PUBLIC_RECORDINGS_PATH, check_recording_url, signed_recording_url
 from storage.records import Scope
 
@@ -24,13 +26,32 @@ async def show_recording(api: Api, exchange: Exchange) -> Reply:
     """A signed URL of the call's MP3, good for an hour."""
     call_id = call_id_of(exchange)
     org_id = exchange.org_id
-    recording = await api.store.read(lambda reader: reader.recording(org_id, call_id))
+    recording, call = await api.store.read(
+        lambda reader: (reader.recording(org_id, call_id), reader.call(org_id, call_id))
+    )
     if recording is None or recording.mp3_path is None or recording.purged_at is not None:
         raise NotFound("No recording of this call is available.")
     settings = api.settings
     expires_at_s = api.clock.wall_ms() // 1000 + RECORDING_URL_LIFE_S
     url = signed_recording_url(settings.url_signing_key, settings.public_url, call_id, expires_at_s)
-    return Reply(json_text(recording_representation(call_id, url, expires_at_s, RECORDING_URL_LIFE_S)))
+    return Reply(json_text(recording_representation(recording, call, url, expires_at_s, RECORDING_URL_LIFE_S)))
+
+
+async def pause_recording(api: Api, exchange: Exchange) -> Reply:
+    """Leave what is said from now on out of the recording."""
+    return await _pause(api, exchange, paused=True)
+
+
+async def resume_recording(api: Api, exchange: Exchange) -> Reply:
+    """Record again from now on."""
+    return await _pause(api, exchange, paused=False)
+
+
+async def _pause(api: Api, exchange: Exchange, *, paused: bool) -> Reply:
+    call_id = call_id_of(exchange)
+    await read_optional_json(exchange.request, api.settings.max_body_bytes)
+    await api.switch.pause_recording(exchange.org_id, call_id, paused=paused)
+    return Reply(json_text(recording_pause_representation(call_id, paused=paused)))
 
 
 async def stream_recording(api: Api, exchange: Exchange) -> web.StreamResponse:
@@ -106,5 +127,7 @@ def _client_has_it(request: web.Request, file: OpenFile) -> bool:
 ROUTES: Final = (
     Route("GET", "/v1/masking/calls/{call_sid}/recording", show_recording, Scope.RECORDINGS_READ),
     Route("DELETE", "/v1/masking/calls/{call_sid}/recording", erase_recording, Scope.RECORDINGS_WRITE),
+    Route("POST", "/v1/masking/calls/{call_sid}/recording/pause", pause_recording, Scope.CALLS_WRITE),
+    Route("POST", "/v1/masking/calls/{call_sid}/recording/resume", resume_recording, Scope.CALLS_WRITE),
     Route("GET", PUBLIC_RECORDINGS_PATH + "{file}", stream_recording),
 )

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
+
+from media.recording.pauses import MOST_PAUSES, Pause
 
 PART_SUFFIX: Final = ".part"
 KEY_SUFFIX: Final = ".key"
@@ -20,7 +22,8 @@ _LARGEST_ENTRY_BYTES: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A recording by its call. `path` is relative to the recordings folder; `gap_frames` is known once it is closed.
+    """A recording by its call. `path` is relative to the recordings folder; `gap_frames` is known once it is closed,
+    `pauses` as they come.
 
     `sealed_key` opens its file, under a master key; None: it is plain. Until the database has it, it is here.
     """
@@ -28,6 +31,7 @@ class JournalEntry:
     call_id: str
     path: str
     gap_frames: int = 0
+    pauses: tuple[Pause, ...] = ()
     sealed_key: str | None = field(default=None, repr=False)
 
     def as_json(self) -> str:
@@ -138,7 +142,17 @@ def read_entry(place: Path) -> JournalEntry | None:
         match json.loads(content) if len(content) <= _LARGEST_ENTRY_BYTES else None:
             case {"call_id": str(call_id), "path": str(path), "gap_frames": int(gap_frames), **more}:
                 sealed_key = more.get("sealed_key")
-                return JournalEntry(call_id, path, gap_frames, sealed_key if isinstance(sealed_key, str) else None)
+                key = sealed_key if isinstance(sealed_key, str) else None
+                return JournalEntry(call_id, path, gap_frames, _pauses_of(more.get("pauses")), key)
     except ValueError:
         return None
     return None
+
+
+def _pauses_of(value: Any) -> tuple[Pause, ...]:
+    found: list[Pause] = []
+    for pause in value[:MOST_PAUSES] if isinstance(value, list) else ():
+        match pause:
+            case [int(began_at), int() | None as ended_at]:
+                found.append((began_at, ended_at))
+    return tuple(found)

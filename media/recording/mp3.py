@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
+import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,10 +49,21 @@ class Mp3PoolClosed(Mp3Error):
 
 @dataclass(frozen=True, slots=True)
 class Mp3Tags:
-    """What goes into the ID3 tags; `date` in Unix milliseconds, written as the day in UTC."""
+    """What goes into the ID3 tags beside the duration; `date` in Unix milliseconds, written as the day in UTC."""
 
     title: str = ""
     date: int | None = None
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mp3Made:
+    """What a made MP3 and its WAV are in plain, sealed or not; SHA-256 in hexadecimal."""
+
+    wav_bytes: int
+    wav_sha256: str
+    mp3_bytes: int
+    mp3_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,7 @@ class Mp3Job:
             "part": str(part),
             "mp3": str(self.mp3),
             "title": self.tags.title,
+            "call": self.tags.call,
             "date": "" if date_ms is None else datetime.fromtimestamp(date_ms / 1000, UTC).date().isoformat(),
         }
         if self.seal is not None:  # over the pipe alone: neither arguments nor environment are private
@@ -121,9 +135,10 @@ class _Worker:
         return answer
 
     def kill(self) -> None:
-        """End it now, whatever it does; its encoder ends with the pipe between them."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        """End it now, whatever it does, and its encoder, which is of its session."""
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     async def end(self) -> None:
         """Let it end, or end it, and collect it."""
@@ -164,14 +179,36 @@ class Mp3Pool:
         self._closed = False
         self.made = 0
         self.failed = 0
-        self.peak_memory_kib = 0  # the largest any worker has been
+        self.timed_out = 0
+        self.died = 0
+        self.audio_s = 0.0  # of the MP3s made, and what they took
+        self.cpu_s = 0.0
+        self.busy_s = 0.0
+        self.peak_memory_kib = 0  # the largest any worker has been, its encoder included
 
     @property
     def queue_length(self) -> int:
         """Jobs that wait for a worker."""
         return max(0, self._unfinished - self._limit)
 
-    async def export(self, wav: Path, mp3: Path, tags: Mp3Tags = Mp3Tags(), seal: Seal | None = None) -> None:
+    def figures(self) -> Mapping[str, float]:
+        """How it works now and what it has done since the start, as /metrics names it. How much audio it makes in a
+        second of a worker's time is the one total over the other."""
+        return {
+            "mp3_queue_length": self.queue_length,
+            "mp3_workers": self._limit,
+            "mp3_workers_busy": len(self._busy),
+            "mp3_made_total": self.made,
+            "mp3_failed_total": self.failed,
+            "mp3_timed_out_total": self.timed_out,
+            "mp3_workers_died_total": self.died,
+            "mp3_audio_seconds_total": self.audio_s,
+            "mp3_cpu_seconds_total": self.cpu_s,
+            "mp3_busy_seconds_total": self.busy_s,
+            "mp3_peak_memory_bytes": self.peak_memory_kib * 1024,
+        }
+
+    async def export(self, wav: Path, mp3: Path, tags: Mp3Tags = Mp3Tags(), seal: Seal | None = None) -> Mp3Made:
         """Make `mp3` of a dual channel `wav`, levels matched, A left and B right. Raises an Mp3Error.
 
         With a `seal` both are sealed files, and what is between them is in memory alone.
@@ -183,13 +220,14 @@ class Mp3Pool:
         self._unfinished += 1
         try:
             async with self._slots:
-                await self._make(Mp3Job(wav, mp3, tags, seal))
+                made = await self._make(Mp3Job(wav, mp3, tags, seal))
         except Mp3Error:
             self.failed += 1
             raise
         finally:
             self._unfinished -= 1
         self.made += 1
+        return made
 
     async def close(self) -> None:
         """End all workers; jobs under way and waiting fail with Mp3PoolClosed."""
@@ -199,31 +237,35 @@ class Mp3Pool:
         while self._idle:
             await self._idle.pop().end()
 
-    async def _make(self, job: Mp3Job) -> None:
+    async def _make(self, job: Mp3Job) -> Mp3Made:
         for attempt in range(1, self._attempts + 1):
             if self._closed:
                 raise Mp3PoolClosed("the pool is closed")
             try:
-                await self._attempt(job)
-                return
+                return await self._attempt(job)
             except Mp3WorkerDied:
+                self.died += 1
                 if attempt == self._attempts and not self._closed:
                     raise
         raise Mp3PoolClosed("the pool is closed")
 
-    async def _attempt(self, job: Mp3Job) -> None:
+    async def _attempt(self, job: Mp3Job) -> Mp3Made:
         self._numbered += 1
         part = job.mp3.with_name(f"{job.mp3.name}.{self._numbered}.part")
         worker = self._idle.pop() if self._idle else await self._start()
         self._busy.add(worker)
         reusable = False
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
         try:
             async with asyncio.timeout(self._timeout_s):
                 reply = await worker.do(job.line(part))
             reusable = worker.jobs < JOBS_FOR_EACH_WORKER and not self._closed
         except TimeoutError:
+            self.timed_out += 1
             raise Mp3TimedOut(f"not made within {self._timeout_s:g} s") from None
         finally:
+            self.busy_s += loop.time() - began_at
             self._busy.discard(worker)
             if reusable:
                 self._idle.append(worker)
@@ -232,8 +274,11 @@ class Mp3Pool:
                 await asyncio.shield(worker.end())
                 _remove(part)
         match reply:
-            case {"peak_memory_kib": int(peak)}:
+            case {"made": dict(made), "audio_ms": int(audio_ms), "cpu_ms": int(cpu_ms), "peak_memory_kib": int(peak)}:
                 self.peak_memory_kib = max(self.peak_memory_kib, peak)
+                self.audio_s += audio_ms / 1000
+                self.cpu_s += cpu_ms / 1000
+                return Mp3Made(**made)
             case _:
                 _remove(part)
                 raise Mp3Failed(str(reply.get("error")))

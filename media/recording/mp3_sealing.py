@@ -1,18 +1,26 @@
-"""How the MP3 worker reads and writes sealed files: plaintext is in its memory and in pipes, never on the disk."""
+"""How the MP3 worker reads and writes files, sealed or plain: plaintext of sealed ones is in its memory and in pipes,
+never on the disk, and never more of it than a piece."""
 
+import hashlib
 import os
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, BinaryIO
 
+from media.recording.finished_files import plain
 from media.recording.sealed_file import SealedWriter
-from media.recording.sealed_wav import sealed_wav
 from media.recording.sealing import CHUNK_BYTES, Seal, SealedKind
 
-_MEMORY_NAME: Final = "mp3"
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """Length and SHA-256 (hexadecimal) of what is in a file in plain."""
+
+    length: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,46 +33,44 @@ class WavSource:
     @contextmanager
     def open(self) -> Iterator[wave.Wave_read]:
         """Read it from its beginning. OSError, EOFError, SealError, wave.Error."""
-        with self.path.open("rb") as file:
-            content = file if self.seal is None else sealed_wav(file.fileno(), self.seal)
-            with wave.open(content, "rb") as reader:
-                yield reader
+        with plain(self.path, SealedKind.PCM, self.seal) as content, wave.open(content, "rb") as reader:
+            yield reader
+
+    def digest(self) -> FileDigest:
+        """What it is in plain. OSError, SealError."""
+        with plain(self.path, SealedKind.PCM, self.seal) as content:
+            return digest_of(content)
 
 
-@dataclass(frozen=True, slots=True)
-class Mp3Target:
-    """Where an encoder is to write: the name it is given, and the descriptors it must inherit for that."""
-
-    name: str
-    descriptors: tuple[int, ...] = ()
-
-
-@contextmanager
-def mp3_target(part: Path, seal: Seal | None) -> Iterator[Mp3Target]:
-    """What is written to the target is in `part` afterwards.
-
-    For a sealed one the target is a file in memory (memfd_create(2)), since an encoder goes back to the first frame at
-    its end: 6 kB for each second of a call, and no more than the largest WAV makes, 800 MB. OSError.
-    """
-    if seal is None:
-        yield Mp3Target(str(part))
-        return
-    memory = os.memfd_create(_MEMORY_NAME)
-    try:
-        yield Mp3Target(f"/proc/self/fd/{memory}", (memory,))
-        _seal(memory, part, seal)
-    finally:
-        os.close(memory)
+def digest_of(content: BinaryIO) -> FileDigest:
+    """What is in a file from here to its end. OSError."""
+    length, digest = 0, hashlib.sha256()
+    while piece := content.read(CHUNK_BYTES):
+        digest.update(piece)
+        length += len(piece)
+    return FileDigest(length, digest.hexdigest())
 
 
-def _seal(memory: int, part: Path, seal: Seal) -> None:
+def seal_stream(stream: Any, part: Path, seal: Seal) -> FileDigest:
+    """Seal what comes out of a pipe into the new file `part`, on the disk, and close the pipe: where the disk refuses,
+    its writer is told so. OSError."""
     part.unlink(missing_ok=True)  # of an attempt that died
+    digest = hashlib.sha256()
     writer = SealedWriter(part, SealedKind.MP3, seal)
     try:
-        at = 0
-        while plain := os.pread(memory, CHUNK_BYTES, at):
-            writer.write(plain, at)
-            at += len(plain)
-        writer.finish(at)
+        with stream:
+            while piece := stream.read(CHUNK_BYTES):
+                writer.write(piece, writer.end)
+                digest.update(piece)
+        writer.finish(writer.end)
+        writer.sync()
+        return FileDigest(writer.end, digest.hexdigest())
     finally:
         writer.close()
+
+
+def sync_plain(part: Path) -> FileDigest:
+    """Wait until a plain file is on the disk; what it is. OSError."""
+    with part.open("rb") as written:
+        os.fsync(written.fileno())
+        return digest_of(written)

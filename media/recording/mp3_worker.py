@@ -1,8 +1,12 @@
 """The process that makes MP3s: `python -m media.recording.mp3_worker`, jobs on stdin, replies on stdout, a line each.
 
-A job is a JSON object with `wav`, `part`, `mp3` (paths), `title` and `date`, and for sealed files `recording_id` and
-`key` (hexadecimal); a reply is `{"peak_memory_kib": n}` or
-`{"error": text}`. The file goes through pydub in pieces of half a minute, twice: once to measure, once to encode.
+A job is a JSON object with `wav`, `part`, `mp3` (paths), `title`, `call` and `date`, and for sealed files
+`recording_id` and `key` (hexadecimal); a reply has `made` (sizes and digests), `audio_ms`, `cpu_ms` and
+`peak_memory_kib`, or `error`.
+
+The file goes through pydub in pieces of half a minute, twice: once to measure, once to encode. The quieter party is
+raised to the louder one. Where a peak would clip by that, pydub works in 32 bits below full scale, and ffmpeg raises
+the whole and limits each channel by itself.
 """
 
 import json
@@ -14,7 +18,8 @@ import sys
 import tempfile
 import warnings
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,16 +27,18 @@ from typing import Any, Final
 
 import imageio_ffmpeg
 
-from media.recording.mp3_sealing import Mp3Target, WavSource, mp3_target
+from media.recording.mp3_sealing import FileDigest, WavSource, seal_stream, sync_plain
 from media.recording.sealing import Seal, SealError
+from media.recording.wav import sync_folder
 
 NICENESS: Final = 19
 UMASK: Final = 0o027  # ffmpeg makes its file readable for all but for this
 PIECE_S: Final = 30
 BLOCK_MS: Final = 500
 SPEECH_DBFS: Final = -45.0  # blocks below it are silence and say nothing about a party's level
-LARGEST_GAIN_DB: Final = 12.0
+LARGEST_GAIN_DB: Final = 18.0
 HEADROOM_DB: Final = 1.0
+CEILING: Final = 10 ** (-HEADROOM_DB / 20)
 SHORTEST_MS: Final = 100  # a recording without audio still becomes a playable file
 LONGEST_ERROR: Final = 300
 
@@ -69,19 +76,59 @@ class ChannelLevel:
         """Mean level of the speech; None where there is none."""
         return 10 * math.log10(self.energy / self.blocks) if self.blocks else None
 
+    @property
+    def headroom_db(self) -> float:
+        """By how much it may be raised as it is."""
+        return max(0.0, -20 * math.log10(self.peak) - HEADROOM_DB) if self.peak else math.inf
 
-def matching_gains(levels: list[ChannelLevel]) -> list[float]:
-    """For each channel the decibels that bring it up to the loudest, without clipping; silence stays as it is."""
-    heard = [level.dbfs for level in levels if level.dbfs is not None]
-    loudest = max(heard, default=0.0)
-    gains = []
-    for level in levels:
-        if level.dbfs is None:
-            gains.append(0.0)
-            continue
-        headroom = max(0.0, -20 * math.log10(level.peak) - HEADROOM_DB)
-        gains.append(min(loudest - level.dbfs, LARGEST_GAIN_DB, headroom))
-    return gains
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Decibels by which each channel is raised, and whether a peak must be limited for that."""
+
+    gains: tuple[float, ...]
+    limited: bool
+
+    @property
+    def sample_bytes(self) -> int:
+        """In which width the samples come out of pydub."""
+        return 4 if self.limited else 2
+
+    @property
+    def input_gains(self) -> tuple[float, ...]:
+        """What pydub does: all of it, or, where peaks are limited, what lies below the largest gain."""
+        return tuple(gain - max(self.gains) for gain in self.gains) if self.limited else self.gains
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What is left to ffmpeg."""
+        if not self.limited:
+            return ()
+        raised = f"volume={max(self.gains):.3f}dB:precision=float,alimiter=limit={CEILING:.4f}:level=0:latency=1"
+        graph = f"channelsplit=channel_layout=stereo[a][b];[a]{raised}[l];[b]{raised}[r];[l][r]amerge=inputs=2"
+        return "-filter_complex", graph
+
+
+def matching(levels: Sequence[ChannelLevel]) -> Matching:
+    """What brings the speech of each channel up to the loudest; silence stays as it is."""
+    loudest = max((level.dbfs for level in levels if level.dbfs is not None), default=0.0)
+    gains = tuple(0.0 if level.dbfs is None else min(loudest - level.dbfs, LARGEST_GAIN_DB) for level in levels)
+    limited = any(gain > level.headroom_db for gain, level in zip(gains, levels, strict=True) if gain)
+    return Matching(gains, limited)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What has been made of what, in plain, and how long it lasts."""
+
+    wav: FileDigest
+    mp3: FileDigest
+    duration_ms: int
+
+    def as_fields(self) -> dict[str, object]:
+        """As the reply has it."""
+        sizes = {"wav_bytes": self.wav.length, "mp3_bytes": self.mp3.length}
+        return sizes | {"wav_sha256": self.wav.sha256, "mp3_sha256": self.mp3.sha256}
 
 
 @dataclass(slots=True)
@@ -94,7 +141,7 @@ class Exporter:
     def __post_init__(self) -> None:
         self.audio_segment = import_audio_segment(self.ffmpeg)
 
-    def export(self, wav: WavSource, part: Path, mp3: Path, title: str, date: str) -> None:
+    def export(self, wav: WavSource, part: Path, mp3: Path, tags: Mapping[str, str]) -> Made:
         """Write `part` from `wav` and give it the name `mp3`. OSError, EOFError, SealError or wave.Error where it
         cannot."""
         levels = [ChannelLevel(), ChannelLevel()]
@@ -102,11 +149,14 @@ class Exporter:
             for level, mono in zip(levels, piece.split_to_mono(), strict=True):
                 level.measure(mono)
         mp3.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        with mp3_target(part, wav.seal) as target:
-            self._encode(wav, matching_gains(levels), target, title, date)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
+        with wav.open() as reader:
+            rate = reader.getframerate()
+            duration_ms = reader.getnframes() * 1000 // rate
+        written = self._encode(wav, rate, matching(levels), part, {**tags, "TLEN": str(duration_ms)})
+        made = Made(wav.digest(), written, duration_ms)
         part.replace(mp3)
+        sync_folder(mp3.parent)
+        return made
 
     def _pieces(self, wav: WavSource) -> Iterator[Any]:
         with wav.open() as reader:
@@ -119,48 +169,68 @@ class Exporter:
             while pcm := reader.readframes(rate * PIECE_S):
                 yield self.audio_segment(data=pcm, **shape)
 
-    def _encode(self, wav: WavSource, gains: list[float], target: Mp3Target, title: str, date: str) -> None:
-        with wav.open() as reader:
-            rate = reader.getframerate()
-        source = ("-f", "s16le", "-ar", str(rate), "-ac", "2", "-i", "pipe:0")
-        tags = ("-id3v2_version", "3", "-metadata", f"title={title}", "-metadata", f"date={date}")
-        command = [self.ffmpeg, "-hide_banner", "-loglevel", "error", *source, *_ENCODING, *tags]
-        with tempfile.TemporaryFile() as complaints:
+    def _encode(self, wav: WavSource, rate: int, matched: Matching, part: Path, tags: Mapping[str, str]) -> FileDigest:
+        shape = ("-f", f"s{8 * matched.sample_bytes}le", "-ar", str(rate), "-ac", "2", "-i", "pipe:0")
+        told = [word for name, value in tags.items() if value for word in ("-metadata", f"{name}={value}")]
+        # Into a pipe it cannot go back to the first frame, which would say how long the whole is: the tag does.
+        target = (str(part),) if wav.seal is None else ("-write_xing", "0", "pipe:1")
+        command = [self.ffmpeg, "-hide_banner", "-loglevel", "error", *shape, *matched.filters, *_ENCODING]
+        with tempfile.TemporaryFile() as complaints, ThreadPoolExecutor(1) as threads:
             encoder = subprocess.Popen(
-                [*command, "-f", "mp3", "-y", target.name],
-                pass_fds=target.descriptors,
+                [*command, "-id3v2_version", "3", *told, "-f", "mp3", "-y", *target],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if wav.seal is None else subprocess.PIPE,
                 stderr=complaints,
             )
             with encoder:
-                assert encoder.stdin is not None
-                # Where it gives up early, its status and its words say why.
-                with suppress(BrokenPipeError), encoder.stdin as pipe:
-                    for piece in self._pieces(wav):
-                        pipe.write(self._matched(piece, gains))
+                sealed = None if wav.seal is None else threads.submit(seal_stream, encoder.stdout, part, wav.seal)
+                self._feed(wav, matched, encoder)
+                digest = None if sealed is None else sealed.result()
             if encoder.returncode:
                 complaints.seek(0)
                 said = complaints.read(LONGEST_ERROR).decode("utf-8", "replace").strip()
                 raise OSError(f"ffmpeg ended with status {encoder.returncode}: {said}")
+        return digest or sync_plain(part)
 
-    def _matched(self, piece: Any, gains: list[float]) -> bytes:
-        if not any(gains):
+    def _feed(self, wav: WavSource, matched: Matching, encoder: "subprocess.Popen[bytes]") -> None:
+        assert encoder.stdin is not None
+        # Where it gives up early, its status and its words say why.
+        with suppress(BrokenPipeError), encoder.stdin as pipe:
+            for piece in self._pieces(wav):
+                pipe.write(self._matched(piece, matched))
+
+    def _matched(self, piece: Any, matched: Matching) -> bytes:
+        if not any(matched.gains):
             return bytes(piece.raw_data)
-        sides = [mono.apply_gain(gain) for mono, gain in zip(piece.split_to_mono(), gains, strict=True)]
+        wide = piece.set_sample_width(matched.sample_bytes)
+        sides = [mono.apply_gain(gain) for mono, gain in zip(wide.split_to_mono(), matched.input_gains, strict=True)]
         return bytes(self.audio_segment.from_mono_audiosegments(*sides).raw_data)
 
 
 def answer(exporter: Exporter, line: str) -> dict[str, object]:
     """Do the job of one line; the reply to it."""
+    before_s = _cpu_s()
     try:
         job = json.loads(line)
         seal = Seal(job["recording_id"], bytes.fromhex(job["key"])) if "key" in job else None
         wav = WavSource(Path(job["wav"]), seal)
-        exporter.export(wav, Path(job["part"]), Path(job["mp3"]), job["title"], job["date"])
+        tags = {"title": job["title"], "call_sid": job["call"], "date": job["date"]}
+        made = exporter.export(wav, Path(job["part"]), Path(job["mp3"]), tags)
     except (OSError, EOFError, ValueError, KeyError, SealError, wave.Error) as error:
         return {"error": f"{type(error).__name__}: {error}"[:LONGEST_ERROR]}
-    return {"peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return {
+        "made": made.as_fields(),
+        "audio_ms": made.duration_ms,
+        "cpu_ms": round((_cpu_s() - before_s) * 1000),
+        "peak_memory_kib": sum(resource.getrusage(whose).ru_maxrss for whose in who),
+    }
+
+
+def _cpu_s() -> float:
+    """Processor seconds of this process and of the encoders that it has had."""
+    usage = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in usage)
 
 
 def main() -> None:

@@ -88,6 +88,14 @@ class Recorder:
         self._commands.put(lambda: self._writer.begin(call_id, path, started_at, tap))
         return tap
 
+    def pause(self, call_id: str, at: float) -> None:
+        """Leave out what is heard from monotonic second `at` on: silence stands in its place. It is never written."""
+        self._commands.put(lambda: self._writer.pause(call_id, at))
+
+    def resume(self, call_id: str, at: float) -> None:
+        """Go on with what is heard from monotonic second `at` on."""
+        self._commands.put(lambda: self._writer.resume(call_id, at))
+
     def finish(self, call_id: str, ended_at: float) -> None:
         """End at monotonic second `ended_at`; `RecordingFinished` or `RecordingFailed` follows for a started one."""
         self._paths.pop(call_id, None)

@@ -5,8 +5,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from media.events import RecordingFacts
 from media.recording.journal import Journal, JournalEntry, part_of, place_of
 from media.recording.master_keys import KeyUnavailable, MasterKeys
+from media.recording.pauses import pauses_ms
 from media.recording.sealed_wav import pcm_bytes_of, repair_sealed_wav
 from media.recording.sealing import Seal, SealError
 from media.recording.timeline import FRAME_BYTES, SAMPLE_RATE_HZ
@@ -28,6 +30,7 @@ class RecoveredRecording:
     duration_ms: int
     gap_frames: int
     sealed_key: str | None = field(default=None, repr=False)
+    facts: RecordingFacts = field(default=RecordingFacts(), compare=False)
 
 
 def duration_of(pcm_bytes: int) -> int:
@@ -73,7 +76,9 @@ def _recover_one(root: Path, entry: JournalEntry, keys: MasterKeys | None) -> Re
         pcm_bytes = place.stat().st_size - HEADER_BYTES if seal is None else pcm_bytes_of(place, seal)
     else:
         return None
-    return RecoveredRecording(entry.call_id, entry.path, duration_of(pcm_bytes), entry.gap_frames, entry.sealed_key)
+    duration_ms = duration_of(pcm_bytes)
+    facts = RecordingFacts(pauses=pauses_ms(entry.pauses, duration_ms))
+    return RecoveredRecording(entry.call_id, entry.path, duration_ms, entry.gap_frames, entry.sealed_key, facts)
 
 
 def _seal_of(entry: JournalEntry, keys: MasterKeys | None) -> Seal | None:

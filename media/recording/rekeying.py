@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from media.recording.journal import KEY_SUFFIX, JournalEntry, read_entry, standing_entries, write_key
@@ -32,7 +32,7 @@ def renew_keys(root: Path, keys: MasterKeys) -> KeysInFolder:
             unreadable += 1
             continue
         if fresh != sealed_key:
-            write_key(place, JournalEntry(entry.call_id, entry.path, entry.gap_frames, fresh))
+            write_key(place, replace(entry, sealed_key=fresh))
             renewed += 1
     still_open = sum(
         entry.sealed_key is not None and not keys.is_newest(entry.sealed_key) for entry in standing_entries(root)

@@ -87,16 +87,32 @@ class _Line:
 class Timeline:
     """The recording of one call, from `started_at` (monotonic seconds) on. Channel 0 is left, 1 is right."""
 
-    __slots__ = ("_lines", "_started_at", "_window", "discarded", "moved", "reanchored", "written")
+    __slots__ = ("_discarded", "_lines", "_started_at", "_window", "gaps", "heard", "moved", "reanchored", "written")
 
     def __init__(self, started_at: float) -> None:
         self._started_at = started_at
         self._lines: tuple[dict[int, _Line], dict[int, _Line]] = ({}, {})
         self._window = bytearray()
         self.written = 0  # samples given out so far
-        self.discarded = 0  # packets that could not be placed: too late, absurd, of no known codec
+        self.heard = [0, 0]  # samples placed, for each channel
+        self.gaps = [0, 0]  # how often a source went on elsewhere than where it had broken off
+        self._discarded = [0, 0]
         self.reanchored = 0  # jumps of a source's timestamps
         self.moved = 0  # samples by which speech and silence were stretched or cut to follow the clocks
+
+    @property
+    def discarded(self) -> int:
+        """Packets that could not be placed: too late, absurd, of no known codec."""
+        return sum(self._discarded)
+
+    def discarded_of(self, channel: int) -> int:
+        """How many of them were of one channel."""
+        return self._discarded[channel]
+
+    def drift_of(self, channel: int) -> float | None:
+        """By how many ppm the clock of a channel's latest source is faster than ours; None: not known."""
+        known = [line.clock.drift for line in self._lines[channel].values() if line.clock.learned]
+        return -known[-1] * 1e6 if known else None
 
     def position_at(self, at: float) -> int:
         """The sample that monotonic second `at` falls on."""
@@ -106,7 +122,7 @@ class Timeline:
         """Take a packet: `arrival` in monotonic seconds, `codec` the static payload type (0 PCMU, 8 PCMA)."""
         at = self.position_at(arrival)
         if byte_tables(codec) is None or not payload or at - self.written > AHEAD_LIMIT:
-            self.discarded += 1
+            self._discarded[channel] += 1
             return
         lines = self._lines[channel]
         line = lines.get(ssrc)
@@ -122,7 +138,7 @@ class Timeline:
             self._late(line, ssrc, _LatePacket(at, timestamp, codec, payload))
             return
         if line.late:
-            self.discarded += len(line.late)
+            self._discarded[channel] += len(line.late)
             line.late.clear()
         jumped = lateness < -REORDER_LIMIT
         if jumped or line.outlasted(stamp - line.newest):
@@ -201,7 +217,7 @@ class Timeline:
                 return
         if len(late) >= LATE_KEPT:
             del late[0]
-            self.discarded += 1
+            self._discarded[line.channel] += 1
 
     def _place_waiting(self, line: _Line, end: int | None = None) -> None:
         """Place what waits and begins before the position `end`, or all of it."""
@@ -221,6 +237,7 @@ class Timeline:
         if line.placed_to is None:
             line.offset += off
         elif stamp > line.placed_to:
+            self.gaps[line.channel] += 1
             line.offset += max(off, line.placed_to - stamp)
         elif stamp == line.placed_to and abs(off) > AT_REST:
             payload, moved = slipped(payload, codec, off, urgent=abs(off) > URGENT)
@@ -237,8 +254,9 @@ class Timeline:
             position = self.written
         count = len(payload)
         if tables is None or not count:
-            self.discarded += 1
+            self._discarded[channel] += 1
             return
+        self.heard[channel] += count
         window = self._window
         missing = (position + count - self.written) * FRAME_BYTES - len(window)
         if missing > 0:

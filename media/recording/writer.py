@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from media.events import MediaEvent, RecordingFailed, RecordingFinished
+from media.events import MediaEvent, RecordedParty, RecordingFacts, RecordingFailed, RecordingFinished
 from media.recording.journal import Journal, JournalEntry, part_of, place_of
 from media.recording.master_keys import MasterKeys
+from media.recording.pauses import Pauses, pauses_ms
 from media.recording.recovery import complete, duration_of
 from media.recording.sealed_wav import SealedWavWriter
 from media.recording.tap import LiveTap
-from media.recording.timeline import CHANNELS, FRAME_BYTES, Timeline
+from media.recording.timeline import CHANNELS, FRAME_BYTES, SAMPLE_RATE_HZ, Timeline
 from media.recording.wav import WavWriter
 from media.transcoding.recorded import RecordedAudio
 
 WRITE_INTERVAL_S: Final = 1.0
 GAP_FRAME: Final = 160  # samples of a channel in 20 ms
+DISK_PATIENCE_S: Final = 10  # a disk that refuses for so long ends the recording; until then it has a gap
 
 _log = logging.getLogger(__name__)
 _FOLDER_MODE: Final = 0o750
@@ -36,10 +38,13 @@ class LiveRecording:
     wav: WavWriter | SealedWavWriter
     write_at: float
     audio: RecordedAudio = field(default_factory=RecordedAudio)
+    pauses: Pauses = field(default_factory=Pauses)
     sealed_key: str | None = None
     written: bool = False
     refused: OSError | None = None
     refused_frames: int = 0
+    refused_bytes: int = 0  # since the disk last took something
+    cut_short: bool = False
 
     @property
     def part(self) -> Path:
@@ -51,8 +56,21 @@ class LiveRecording:
         """Frames of 20 ms that never reached the file: dropped at the queue, or refused by the disk."""
         return self.tap.gap_frames + self.refused_frames
 
+    @property
+    def given_up(self) -> bool:
+        """Whether the disk has refused for too long."""
+        return self.refused_bytes > DISK_PATIENCE_S * SAMPLE_RATE_HZ * FRAME_BYTES
+
+    def entry(self, gap_frames: int = 0) -> JournalEntry:
+        """What stands of it in the journal."""
+        return JournalEntry(self.call_id, self.path, gap_frames, self.pauses.all, self.sealed_key)
+
     def append(self, pcm: bytes) -> None:
-        """Write PCM; what the disk refuses is silence in the file, so that what comes later stands in its place."""
+        """Write PCM that the timeline has just given, silence where it is paused.
+
+        What the disk refuses is silence in the file, so that what comes later stands in its place.
+        """
+        pcm = self.pauses.silenced(pcm, self.timeline.written - len(pcm) // FRAME_BYTES)
         try:
             self.wav.append(pcm)
         except OSError as error:
@@ -60,8 +78,10 @@ class LiveRecording:
                 _log.warning("recording of call %s has a gap: %s", self.call_id, error)
             self.refused = error
             self.refused_frames += CHANNELS * len(pcm) // (FRAME_BYTES * GAP_FRAME)
+            self.refused_bytes += len(pcm)
             self.wav.leave_out(len(pcm))
         else:
+            self.refused_bytes = 0
             self.written = True
 
     def end(self, pcm_bytes: int) -> None:
@@ -69,6 +89,22 @@ class LiveRecording:
         self.wav.truncate(pcm_bytes)
         if self.refused is not None and not self.written:
             raise self.refused
+
+    def facts(self, duration_ms: int) -> RecordingFacts:
+        """What is told of it beside its audio."""
+        parties = tuple(self._party(channel, duration_ms) for channel in range(CHANNELS))
+        return RecordingFacts(parties, pauses_ms(self.pauses.all, duration_ms), self.cut_short)
+
+    def _party(self, channel: int, duration_ms: int) -> RecordedParty:
+        timeline = self.timeline
+        drift_ppm = timeline.drift_of(channel)
+        return RecordedParty(
+            silent_ms=max(0, duration_ms - round(timeline.heard[channel] * 1000 / SAMPLE_RATE_HZ)),
+            gaps=timeline.gaps[channel],
+            gap_frames=self.tap.gap_frames_of(channel) + self.refused_frames // CHANNELS,
+            discarded_packets=timeline.discarded_of(channel),
+            drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
+        )
 
 
 class RecordingWriter:
@@ -138,6 +174,34 @@ class RecordingWriter:
             live.write_at = now + WRITE_INTERVAL_S
             while pcm := live.timeline.drain(now):
                 live.append(pcm)
+            if live.given_up:
+                self._cut_short(live)
+
+    def pause(self, call_id: str, at: float) -> None:
+        """Write silence for both channels from monotonic second `at` on; unknown calls are ignored."""
+        live = self._live.get(call_id)
+        if live is not None:
+            live.pauses.begin(live.timeline.position_at(at))
+            self._note(live)
+
+    def resume(self, call_id: str, at: float) -> None:
+        """Write what is heard again from monotonic second `at` on; unknown calls are ignored."""
+        live = self._live.get(call_id)
+        if live is not None:
+            live.pauses.end(live.timeline.position_at(at))
+            self._note(live)
+
+    def _note(self, live: LiveRecording) -> None:
+        # Only a start after a crash reads it; what is paused is silent whatever the disk says.
+        with suppress(OSError):
+            self._journal.write(live.entry())
+
+    def _cut_short(self, live: LiveRecording) -> None:
+        """End a recording whose disk takes nothing any more, with what there is of it."""
+        _log.error("recording of call %s ends before the call: %s", live.call_id, live.refused)
+        live.cut_short = True
+        live.refused_frames -= CHANNELS * live.refused_bytes // (FRAME_BYTES * GAP_FRAME)
+        self._end(live, live.timeline.written * FRAME_BYTES - live.refused_bytes)
 
     def finish(self, call_id: str, ended_at: float) -> None:
         """Write the rest up to monotonic second `ended_at` and hand over; unknown calls are ignored."""
@@ -148,8 +212,11 @@ class RecordingWriter:
         self._place_queued(live)
         for pcm in live.timeline.finish(ended_at):
             live.append(pcm)
+        self._end(live, max(0, live.timeline.position_at(ended_at)) * FRAME_BYTES)
+
+    def _end(self, live: LiveRecording, pcm_bytes: int) -> None:
         try:
-            live.end(max(0, live.timeline.position_at(ended_at)) * FRAME_BYTES)
+            live.end(pcm_bytes)
         except OSError as error:
             self._drop(live, error)
             return
@@ -207,7 +274,7 @@ class RecordingCloser:
             if gap_frames:
                 # Only a start after a crash reads it: that it cannot be noted now is no reason to lose the recording.
                 with suppress(OSError):
-                    self._journal.write(JournalEntry(live.call_id, live.path, gap_frames, live.sealed_key))
+                    self._journal.write(live.entry(gap_frames))
             live.wav.sync()
             complete(live.part, live.place)
         except OSError as error:
@@ -218,7 +285,8 @@ class RecordingCloser:
         live.wav.close()
         self.finished += 1
         duration_ms = duration_of(live.wav.pcm_bytes)
-        self._on_event(RecordingFinished(live.call_id, live.path, duration_ms, gap_frames, live.sealed_key))
+        facts = live.facts(duration_ms)
+        self._on_event(RecordingFinished(live.call_id, live.path, duration_ms, gap_frames, live.sealed_key, facts))
 
     def acknowledge(self, call_id: str) -> None:
         """Forget a recording that somebody else now knows of; where the disk refuses, `recover` reports it again."""

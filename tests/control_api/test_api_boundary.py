@@ -15,6 +15,8 @@ SCOPED = [
     ("POST", f"{CALLS}/3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d/hangup", Scope.CALLS_WRITE),
     ("GET", f"{CALLS}/3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d/recording", Scope.RECORDINGS_READ),
     ("DELETE", f"{CALLS}/3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d/recording", Scope.RECORDINGS_WRITE),
+    ("POST", f"{CALLS}/3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d/recording/pause", Scope.CALLS_WRITE),
+    ("POST", f"{CALLS}/3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d/recording/resume", Scope.CALLS_WRITE),
     ("GET", "/v1/masking/call-logs", Scope.CALLS_READ),
     ("GET", "/v1/masking/stats", Scope.CALLS_READ),
     ("GET", BILLING, Scope.BILLING_READ),

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from b2bua.call.masking import normalise_mobile, parse_party
-from control_api import schemas
+from control_api import recording_schemas, schemas
 from control_api.app import ROUTES
 from control_api.errors import ERRORS
 from control_api.openapi import build_openapi
 from control_api.operations import OPERATIONS
-from storage.records import CallRecord, CallStats, CallStatus, LegRecord
+from storage.records import CallRecord, CallStats, CallStatus, LegRecord, Recording
 from tests.support.api_world import CALLS, ApiWorld, api_world, every_route
 
 A_CALL = CallRecord(
@@ -32,6 +32,7 @@ A_CALL = CallRecord(
     1_735_732_800_999,
     reference="r",
 )
+A_RECORDING = Recording(A_CALL.call_id, "org", "x.wav", "x.mp3", 94_000, 0, A_CALL.created_at)
 
 
 @pytest.fixture
@@ -104,7 +105,10 @@ def test_representations_have_the_fields_of_their_schemas() -> None:
     assert set(schemas.leg_representation(LegRecord("a"))) == set(schemas.LegView.model_fields)
     assert set(schemas.placed_call_representation(A_CALL)) == set(schemas.PlacedCallView.model_fields)
     assert set(schemas.ending_call_representation("x")) == set(schemas.EndingCallView.model_fields)
-    assert set(schemas.recording_representation("x", "u", 1, 2)) == set(schemas.RecordingView.model_fields)
+    recording = recording_schemas.recording_representation(A_RECORDING, A_CALL, "u", 1, 2)
+    assert set(recording) == set(recording_schemas.RecordingView.model_fields)
+    paused = recording_schemas.recording_pause_representation("x", paused=True)
+    assert set(paused) == set(recording_schemas.RecordingPauseView.model_fields)
     stats = schemas.stats_representation(CallStats(1, 2, 3, 4, 94, 301, 5, 6))
     assert set(stats) == set(schemas.StatsView.model_fields)
     assert (stats["total_minutes"], stats["total_cost"]) == (94 / 60, 3.01)

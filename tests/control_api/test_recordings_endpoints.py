@@ -12,8 +12,8 @@ from control_api.downloads import Downloads, OpenFile, open_below
 from control_api.errors import NotReady
 from control_api.routes import recordings
 from control_api.signed_urls import signed_recording_url
-from storage.records import PurgedBy
-from tests.support.api_world import CALLS, OTHER_KEY, SIGNING_KEY, ApiReply, ApiWorld, api_world
+from storage.records import LegRecord, PurgedBy, RecordedParty, Recording, RecordingFacts, RecordingFiles
+from tests.support.api_world import CALLS, ORG, OTHER_KEY, SIGNING_KEY, ApiReply, ApiWorld, api_world
 
 MP3 = bytes(range(256)) * 1_200
 
@@ -60,7 +60,75 @@ async def test_the_url_says_how_long_it_holds(world: ApiWorld) -> None:
         "expires_in": 3600,
         "format": "mp3",
         "content_type": "audio/mpeg",
+        "duration_ms": 94_000,
+        "encrypted": False,
+        "size_bytes": None,
+        "sha256": None,
+        "wav_size_bytes": None,
+        "wav_sha256": None,
+        "gap_frames": 0,
+        "cut_short": False,
+        "pauses": [],
+        "parties": [
+            {"leg": leg, "channel": channel}
+            | dict.fromkeys(("silent_ms", "gaps", "gap_frames", "discarded_packets", "packets_lost", "drift_ppm"))
+            for leg, channel in (("a", "left"), ("b", "right"))
+        ],
     }
+
+
+async def test_what_is_known_of_a_recording_is_told_with_its_url(world: ApiWorld) -> None:
+    call_id = await world.place()
+    legs = (LegRecord("a", packets_lost=7), LegRecord("b", packets_lost=0))
+    await world.finish(call_id, legs=legs)
+    party = RecordedParty(2_000, 3, 4, 5, 12.5)
+    recording = Recording(
+        call_id,
+        ORG,
+        "2025/a.wav",
+        "2025/a.mp3",
+        94_000,
+        4,
+        1,
+        sealed_key="v1.key",
+        facts=RecordingFacts((party, replace(party, drift_ppm=None)), ((31_000, 52_500),), cut_short=True),
+        files=RecordingFiles(1_504_044, "a" * 64, 564_000, "b" * 64),
+    )
+    await world.store.run(lambda unit: unit.recordings.add(recording))
+    data = (await world.get(f"{CALLS}/{call_id}/recording")).json["data"]
+    assert data["encrypted"] is data["cut_short"] is True
+    assert (data["size_bytes"], data["sha256"]) == (564_000, "b" * 64)
+    assert (data["wav_size_bytes"], data["wav_sha256"]) == (1_504_044, "a" * 64)
+    assert (data["duration_ms"], data["gap_frames"]) == (94_000, 4)
+    assert data["pauses"] == [{"from_ms": 31_000, "to_ms": 52_500}]
+    assert data["parties"][0] == {
+        "leg": "a",
+        "channel": "left",
+        "silent_ms": 2_000,
+        "gaps": 3,
+        "gap_frames": 4,
+        "discarded_packets": 5,
+        "packets_lost": 7,
+        "drift_ppm": 12.5,
+    }
+    assert (data["parties"][1]["packets_lost"], data["parties"][1]["drift_ppm"]) == (0, None)
+
+
+async def test_a_live_recording_is_paused_and_resumed(world: ApiWorld) -> None:
+    call_id = await world.place()
+    for verb, paused in (("pause", True), ("pause", True), ("resume", False)):
+        reply = await world.send("POST", f"{CALLS}/{call_id}/recording/{verb}")
+        assert (reply.status, reply.json["data"]) == (200, {"call_sid": call_id, "paused": paused})
+        assert world.switch.paused[call_id] is paused
+    assert (await world.send("POST", f"{CALLS}/{call_id}/recording/pause", key=OTHER_KEY)).status == 404
+    path, headers = f"{CALLS}/{call_id}/recording/pause", {"Content-Type": "application/json"}
+    assert (await world.send("POST", path, data=b"{", headers=headers)).status == 400
+    await world.finish(call_id)
+    over = await world.send("POST", f"{CALLS}/{call_id}/recording/resume")
+    assert (over.status, over.json["error"]["code"]) == (409, "conflict")
+    unrecorded = await world.place(record=False)
+    reply = await world.send("POST", f"{CALLS}/{unrecorded}/recording/pause", json={})
+    assert (reply.status, reply.json["error"]["message"]) == (409, "The call is not being recorded now.")
 
 
 async def test_no_url_before_there_is_a_recording(world: ApiWorld) -> None:

@@ -35,6 +35,7 @@ class Recordings:
 
     def __init__(self, tap: RecorderTap) -> None:
         self.started: list[tuple[str, str]] = []
+        self.paused: list[tuple[str, bool]] = []
         self.finished: list[tuple[str, int]] = []
         self._tap = tap
         self._packets: list[tuple[int, int, bytes]] = []
@@ -50,6 +51,12 @@ class Recordings:
 
     def finish(self, call_id: str, ended_at: float) -> None:
         self.finished.append((call_id, len(self.packets)))
+
+    def pause(self, call_id: str, at: float) -> None:
+        self.paused.append((call_id, True))
+
+    def resume(self, call_id: str, at: float) -> None:
+        self.paused.append((call_id, False))
 
     def abandon(self, call_id: str) -> None:
         self.started = [each for each in self.started if each[0] != call_id]

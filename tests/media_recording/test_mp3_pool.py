@@ -1,6 +1,7 @@
 """MP3s by worker processes: what is in them, what they cost, and what a worker's death costs."""
 
 import asyncio
+import hashlib
 import math
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
+from media.recording.finished_files import copy_out
 from media.recording.mp3 import (
     Mp3Failed,
     Mp3Pool,
@@ -23,7 +25,9 @@ from media.recording.mp3 import (
     Mp3TimedOut,
     Mp3WorkerDied,
 )
-from media.recording.mp3_worker import ChannelLevel, matching_gains
+from media.recording.mp3_worker import ChannelLevel, matching
+from media.recording.sealed_wav import SealedWavWriter
+from media.recording.sealing import Seal, SealedKind
 
 RATE = 8000
 SECOND = range(RATE)
@@ -216,18 +220,135 @@ def test_workers_run_at_the_lowest_priority() -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "gains"),
+    ("levels", "gains", "limited"),
     [
-        ([(0.01, 0.2), (0.01, 0.2)], [0.0, 0.0]),
-        ([(0.01, 0.2), (0.0025, 0.1)], [0.0, 6.02]),
-        ([(0.1, 0.5), (0.00001, 0.01)], [0.0, 12.0]),
-        ([(0.01, 0.2), (0.0025, 0.9)], [0.0, 0.0]),
-        ([None, (0.01, 0.2)], [0.0, 0.0]),
-        ([None, None], [0.0, 0.0]),
+        ([(0.01, 0.2), (0.01, 0.2)], [0.0, 0.0], False),
+        ([(0.01, 0.2), (0.0025, 0.1)], [0.0, 6.02], False),
+        ([(0.1, 0.5), (0.00001, 0.01)], [0.0, 18.0], False),
+        ([(0.01, 0.2), (0.0025, 0.9)], [0.0, 6.02], True),
+        ([(0.01, 1.0), (0.01, 1.0)], [0.0, 0.0], False),
+        ([None, (0.01, 0.2)], [0.0, 0.0], False),
+        ([None, None], [0.0, 0.0], False),
     ],
 )
-def test_gains_are_bounded_never_clip_and_leave_silence_alone(
-    levels: list[tuple[float, float] | None], gains: list[float]
+def test_gains_are_bounded_and_leave_silence_alone(
+    levels: list[tuple[float, float] | None], gains: list[float], limited: bool
 ) -> None:
     measured = [ChannelLevel() if level is None else ChannelLevel(level[0], 1, level[1]) for level in levels]
-    assert matching_gains(measured) == pytest.approx(gains, abs=0.01)
+    found = matching(measured)
+    assert found.gains == pytest.approx(gains, abs=0.01)
+    assert found.limited is limited
+
+
+def with_a_peak(samples: "array[int]", peak: int) -> "array[int]":
+    """A second of speech at whose beginning somebody knocks at the microphone."""
+    knock = array("h", [peak if n % 16 < 8 else -peak for n in range(48)])
+    return knock + samples[48:]
+
+
+@pytest.mark.parametrize("seal", [None, Seal("call-1", bytes(32))])
+async def test_a_quiet_party_with_loud_peaks_is_raised_and_does_not_clip(
+    pool: Mp3Pool, tmp_path: Path, seal: Seal | None
+) -> None:
+    quiet = with_a_peak(tone(1000, 1500), 25_000)
+    wav = write_wav(tmp_path / "x.wav", tone(400, 9000), quiet, 3)
+    if seal is not None:
+        wav = sealed_copy(wav, tmp_path / "sealed.wav", seal)
+    await pool.export(wav, tmp_path / "x.mp3", seal=seal)
+    left, right = decode(unsealed(tmp_path / "x.mp3", seal))
+    # The knocks count as speech too: it comes near the other. Without a limiter there would be room for 1.3 dB.
+    assert strength(right, 1000) > 1500 * 2.5
+    assert max(map(abs, right)) < 32_000
+    assert strength(left, 400) == pytest.approx(9000, rel=0.05), "the other is not touched by it"
+
+
+async def test_the_tags_say_which_call_when_and_how_long(pool: Mp3Pool, wav: Path, tmp_path: Path) -> None:
+    tags = Mp3Tags("Call call-1", 1_769_860_800_000, "call-1")
+    await pool.export(wav, tmp_path / "x.mp3", tags)
+    seal = Seal("call-1", bytes(32))
+    await pool.export(sealed_copy(wav, tmp_path / "sealed.wav", seal), tmp_path / "y.mp3", tags, seal)
+    for mp3 in (tmp_path / "x.mp3", unsealed(tmp_path / "y.mp3", seal)):
+        said = ffmpeg("-i", str(mp3), "-f", "ffmetadata", "pipe:1").stdout.decode()
+        for line in ("title=Call call-1", "date=2026-01-31", "call_sid=call-1", "TLEN=3000"):
+            assert line in said, said
+        assert b"TLEN\x00" in mp3.read_bytes()[:512], "the frame of ID3v2.3 section 4.2.1"
+
+
+async def test_what_is_made_is_told_in_plain(pool: Mp3Pool, wav: Path, tmp_path: Path) -> None:
+    seal = Seal("call-1", bytes(32))
+    plain_made = await pool.export(wav, tmp_path / "x.mp3")
+    sealed_made = await pool.export(sealed_copy(wav, tmp_path / "s.wav", seal), tmp_path / "y.mp3", Mp3Tags(), seal)
+    assert (plain_made.wav_bytes, plain_made.wav_sha256) == figures_of(wav)
+    assert (sealed_made.wav_bytes, sealed_made.wav_sha256) == figures_of(wav)
+    assert (plain_made.mp3_bytes, plain_made.mp3_sha256) == figures_of(tmp_path / "x.mp3")
+    assert (sealed_made.mp3_bytes, sealed_made.mp3_sha256) == figures_of(unsealed(tmp_path / "y.mp3", seal))
+    assert pool.figures()["mp3_made_total"] == 2
+    assert pool.figures()["mp3_audio_seconds_total"] == 6.0
+    assert pool.figures()["mp3_cpu_seconds_total"] > 0
+    assert pool.figures()["mp3_busy_seconds_total"] > 0
+
+
+def figures_of(path: Path) -> tuple[int, str]:
+    content = path.read_bytes()
+    return len(content), hashlib.sha256(content).hexdigest()
+
+
+def sealed_copy(wav: Path, place: Path, seal: Seal) -> Path:
+    writer = SealedWavWriter(place, seal)
+    writer.append(wav.read_bytes()[44:])
+    writer.truncate(writer.pcm_bytes)
+    writer.close()
+    return place
+
+
+def unsealed(mp3: Path, seal: Seal | None) -> Path:
+    """The MP3 in plain, where it is sealed."""
+    if seal is None:
+        return mp3
+    out = mp3.with_suffix(".plain.mp3")
+    with out.open("wb") as file:
+        copy_out(mp3, SealedKind.MP3, seal, file.write)
+    return out
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+async def test_an_encoder_that_hangs_is_ended_with_its_worker(
+    wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: bool
+) -> None:
+    encoder = tmp_path / "ffmpeg"
+    encoder.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    encoder.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(encoder))
+    seal = Seal("call-1", bytes(32)) if sealed else None
+    source = wav if seal is None else sealed_copy(wav, tmp_path / "sealed.wav", seal)
+    pool = Mp3Pool(workers=1, timeout_s=4)
+    with pytest.raises(Mp3TimedOut):
+        await pool.export(source, tmp_path / "x.mp3", seal=seal)
+    assert pool.figures()["mp3_timed_out_total"] == pool.figures()["mp3_failed_total"] == 1
+    hung = int((tmp_path / "pid").read_text())
+    assert is_gone(hung)
+    await pool.close()
+    assert mp3s(tmp_path) == []
+
+
+def is_gone(process_id: int) -> bool:
+    """Whether there is no such process, or it is only to be collected."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().split()[2] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
+async def test_an_encoder_that_breaks_in_the_middle_is_a_typed_failure(
+    wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = tmp_path / "ffmpeg"
+    encoder.write_text("#!/bin/sh\nhead -c 1000 | head -c 10\necho out of luck >&2\nexit 3\n")
+    encoder.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(encoder))
+    seal = Seal("call-1", bytes(32))
+    pool = Mp3Pool(workers=1)
+    with pytest.raises(Mp3Failed, match="status 3: out of luck"):
+        await pool.export(sealed_copy(wav, tmp_path / "s.wav", seal), tmp_path / "x.mp3", seal=seal)
+    await pool.close()
+    assert mp3s(tmp_path) == []

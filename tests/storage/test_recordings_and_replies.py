@@ -6,12 +6,21 @@ from pathlib import Path
 import pytest
 
 from storage.errors import IllegalState, UnknownRecord
-from storage.records import CallFilter, IdempotentReply, PurgedBy, Recording
+from storage.records import (
+    CallFilter,
+    IdempotentReply,
+    PurgedBy,
+    RecordedParty,
+    Recording,
+    RecordingFacts,
+    RecordingFiles,
+)
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.stored import ORG, a_call, an_organisation, completed
 
 RECORDING = Recording("call-1", ORG, "2024/01/02/abcdef01.wav", None, 94_000, 3, 100)
+FILES = RecordingFiles(1_504_044, "a" * 64, 564_000, "b" * 64)
 REPLY = IdempotentReply(ORG, "key", "f" * 64, "call-1", "req-1", 100)
 
 
@@ -48,14 +57,31 @@ async def test_a_recording_of_another_organisation_is_not_there(funded: Store) -
 
 
 async def test_recordings_wait_for_their_mp3_oldest_first(funded: Store) -> None:
-    for number in (3, 1, 2):
+    for number in (3, 1, 2, 4):
         row = replace(RECORDING, call_id=f"call-{number}", wav_path=f"{number}.wav", created_at=number)
         await funded.run(keeping(row))
+    for number in (1, 2, 3):  # the fourth call lives: the disk has ended its recording
+        await funded.run(ending(f"call-{number}"))
     waiting = await funded.read(lambda reader: reader.recordings_without_mp3(2))
     assert [row.call_id for row in waiting] == ["call-1", "call-2"]
-    await funded.run(lambda unit: unit.recordings.set_mp3("call-1", "1.mp3"))
+    await funded.run(lambda unit: unit.recordings.set_mp3("call-1", "1.mp3", FILES))
+    made = await funded.read(lambda reader: reader.recording(ORG, "call-1"))
+    assert made is not None
+    assert (made.mp3_path, made.files) == ("1.mp3", FILES)
     waiting = await funded.read(lambda reader: reader.recordings_without_mp3(9))
     assert [row.call_id for row in waiting] == ["call-2", "call-3"]
+
+
+def ending(call_id: str) -> Callable[[UnitOfWork], object]:
+    return lambda unit: unit.cdrs.add(completed(a_call(call_id)))
+
+
+async def test_what_is_known_of_a_recording_is_kept_with_it(funded: Store) -> None:
+    party = RecordedParty(1200, 3, 2, 1, -17.5)
+    facts = RecordingFacts((party, replace(party, drift_ppm=None)), ((0, 1500), (20_000, 94_000)), cut_short=True)
+    recording = replace(RECORDING, facts=facts, files=FILES)
+    await funded.run(keeping(recording))
+    assert await funded.read(lambda reader: reader.recording(ORG, "call-1")) == recording
 
 
 def purging(call_id: str, at: int, by: PurgedBy = PurgedBy.CLIENT) -> Callable[[UnitOfWork], bool]:
@@ -73,8 +99,8 @@ async def test_a_purged_recording_stays_known_without_its_key(funded: Store) -> 
     assert await funded.read(lambda reader: reader.recordings_without_mp3(9)) == []
     assert await funded.read(lambda reader: reader.recordings_kept("", 9)) == []
     for work in (
-        lambda unit: unit.recordings.set_mp3("call-1", "x.mp3"),
-        lambda unit: unit.recordings.set_mp3("call-9", "x.mp3"),
+        lambda unit: unit.recordings.set_mp3("call-1", "x.mp3", FILES),
+        lambda unit: unit.recordings.set_mp3("call-9", "x.mp3", FILES),
         purging("call-9", 1),
     ):
         with pytest.raises(UnknownRecord):

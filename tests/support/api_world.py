@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from jsonschema import Draft202012Validator
 
-from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict
+from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict, NotRecorded
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
 from b2bua.sealed_secrets import SealedSecrets
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
@@ -54,6 +54,7 @@ class FakeSwitch:
         self._clock = clock
         self._tokens = tokens
         self.commands: list[PlaceCall] = []
+        self.paused: dict[str, bool] = {}
         self.hung_up: list[str] = []
         self.refuse_with: Exception | None = None
         self.is_ready = True
@@ -77,6 +78,7 @@ class FakeSwitch:
             started_at=self._clock.wall_ms(),
             reference=command.reference,
             max_duration_s=command.max_duration_s,
+            record=command.record is not False,
         )
         await self._store.run(lambda unit: unit.calls.save(record))
         if command.idempotency_key is not None:
@@ -111,6 +113,16 @@ class FakeSwitch:
         if record.status in TERMINAL_STATUSES:
             raise CallAlreadyEnded
         self.hung_up.append(call_id)
+
+    async def pause_recording(self, org_id: str, call_id: str, *, paused: bool) -> None:
+        record = await self._store.read(lambda reader: reader.call(org_id, call_id))
+        if record is None:
+            raise CallNotFound
+        if record.status in TERMINAL_STATUSES:
+            raise CallAlreadyEnded
+        if not record.record:
+            raise NotRecorded
+        self.paused[call_id] = paused
 
     def ready(self) -> bool:
         return self.is_ready

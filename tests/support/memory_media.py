@@ -6,7 +6,7 @@ from typing import Any
 from b2bua.alarm import Alarm
 from b2bua.sip.routing import TransportAddress
 from media.errors import UnknownLeg
-from media.events import MediaEvent, RecordingFailed, RecordingFinished
+from media.events import MediaEvent, RecordingFacts, RecordingFailed, RecordingFinished
 from media.packet_path.converter import Converter
 from media.packet_path.interface import Address, PlaybackPlan, RemotePlan, SocketPair, StreamFigures, StreamPlan
 from media.packet_path.repacketiser import Frame
@@ -14,6 +14,7 @@ from media.packet_path.stream import Packet, Send, Stream
 from media.packet_path.table import StreamTable
 from media.packet_path.tap import Tap
 from media.ports import Ports
+from media.recording.mp3 import Mp3Made
 from tests.support.lossy_network import LossyNetwork
 from tests.support.manual_clock import ManualClock
 
@@ -215,6 +216,7 @@ class MemoryRecorder:
         self.started_at: dict[str, float] = {}
         self.lengths_s: dict[str, float] = {}
         self.acknowledged: list[str] = []
+        self.pauses: list[tuple[str, float, bool]] = []
         self.abandoned: list[str] = []
         self.closes_after_s = 0.05
         self.failure: str | None = None
@@ -244,6 +246,20 @@ class MemoryRecorder:
         self._failed.add(call_id)
         self._on_event(RecordingFailed(call_id, self.paths[call_id], error))
 
+    def cut_short(self, call_id: str, duration_ms: int) -> None:
+        """The disk has ended it with what it took, and `finish` says no more."""
+        self._failed.add(call_id)
+        facts = RecordingFacts(cut_short=True)
+        self._on_event(RecordingFinished(call_id, self.paths[call_id], duration_ms, 0, facts=facts))
+
+    def pause(self, call_id: str, at: float) -> None:
+        """From when nothing is heard."""
+        self.pauses.append((call_id, at - self.started_at[call_id], True))
+
+    def resume(self, call_id: str, at: float) -> None:
+        """From when it is heard again."""
+        self.pauses.append((call_id, at - self.started_at[call_id], False))
+
     def abandon(self, call_id: str) -> None:
         """Keep nothing of it; no event follows."""
         self.abandoned.append(call_id)
@@ -263,6 +279,7 @@ class MemoryPool:
     def __init__(self) -> None:
         self.exported: list[str] = []
 
-    async def export(self, wav: object, mp3: object, tags: object, seal: object) -> None:
+    async def export(self, wav: object, mp3: object, tags: object, seal: object) -> Mp3Made:
         """Note it."""
         self.exported.append(str(mp3))
+        return Mp3Made(0, "0" * 64, 0, "0" * 64)
