@@ -124,7 +124,7 @@ async def serve(config: Config, announce: Announce) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.signalled)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(sole_use(_locks(config)))
+        stack.enter_context(sole_use(locks_of(config)))
         store = await Store.open(config.storage.url)
         stack.push_async_callback(store.close)
         tokens = SystemTokens()
@@ -146,7 +146,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(COLLECT_YOUNG, COLLECT_MIDDLE, COLLECT_OLD)
 
 
-def _locks(config: Config) -> dict[str, Path]:
+def locks_of(config: Config) -> dict[str, Path]:
     """What no second server may have while this one runs."""
     locks = {"storage.recordings": config.storage.recordings / ".serving"}
     database = database_path(config.storage.url)

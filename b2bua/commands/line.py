@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
-from b2bua.commands import accounts, checking, inspection, operation, profiles, recordings, tracing, upkeep
+from b2bua.commands import accounts, backup, checking, inspection, operation, profiles, recordings, tracing, upkeep
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import ConfigInvalid, load_config
 from storage.errors import StorageError
@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     _operation(commands)
     _accounts(commands)
     _recordings(commands)
+    _backups(commands)
     _inspection(commands)
     _profiles(commands)
     return parser
@@ -197,6 +198,16 @@ def _recordings(commands: Commands) -> None:
         recordings.rekey,
         "seal all keys with secrets.master_key, so that former ones can go",
     )
+
+
+def _backups(commands: Commands) -> None:
+    made = _command(commands, "backup", backup.backup, "copy database and recordings, while the server runs")
+    made.add_argument("folder", metavar="DIR", help="a folder that is not there, or empty")
+    made.add_argument("--copy", action="store_true", help="copy recordings even where they could be linked")
+    back = _command(commands, "restore", backup.restore, "verify a backup and put it back, while no server runs")
+    back.add_argument("folder", metavar="DIR")
+    back.add_argument("--replace", action="store_true", help="move aside the database that is there")
+    back.add_argument("--without-keys", action="store_true", help="even where sealed recordings will not open")
 
 
 def _inspection(commands: Commands) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import uvloop
 
-from b2bua import __version__
+from b2bua import __version__, logs
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import Config, ConfigInvalid, default_config_text, effectless, load_config
 from b2bua.listening import CannotListen
@@ -55,11 +55,7 @@ def init(options: argparse.Namespace, output: Output) -> int:
 
 def run_server(_options: argparse.Namespace, config: Config, output: Output) -> int:
     """`serve`: run until SIGTERM or ctrl-C."""
-    logging.basicConfig(
-        level=_log_level(os.environ.get("MASKBRIDGE_LOG", "")),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    logs.install(config.log.format, _log_level(os.environ.get("MASKBRIDGE_LOG", "")), sys.stderr)
     for line in (*config.warnings, *effectless(config)):
         logging.getLogger("b2bua").warning("%s", line)
     _allow_open_files(config.calls.max_concurrent * FILES_PER_CALL + OTHER_FILES)

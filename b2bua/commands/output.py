@@ -1,11 +1,13 @@
 """How commands speak: tables and colours on a terminal, plain aligned text elsewhere, one JSON object for scripts."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -84,6 +86,16 @@ class Output:
                 whole = Text.assemble(*((text, LOOKS.get(looks, "")) for text, looks in pieces))
                 self.console.print(whole, soft_wrap=True)
 
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar for long work on a terminal, told how much of how much is done; nothing elsewhere."""
+        if self.console is None:
+            yield _unseen
+            return
+        with Progress(console=self.console, transient=True) as bars:
+            bar = bars.add_task(what, total=None)
+            yield lambda done, total: bars.update(bar, completed=done, total=total)
+
     def _write_json(self, value: object) -> None:
         self._out.write(json.dumps(value, ensure_ascii=False) + "\n")
         self._out.flush()
@@ -97,6 +109,10 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(*(Text(cell, _CELLS.get(cell, "")) for cell in row))
     return table
+
+
+def _unseen(_done: int, _total: int) -> None:
+    """Who watches the progress where there is no terminal."""
 
 
 def _shown(value: object) -> str:

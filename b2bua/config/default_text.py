@@ -117,6 +117,10 @@ balance_warning = ""
 # To somebody who calls a masked number and is nobody's party.
 unknown_caller = "bundled:unknown_caller"
 
+[log]
+# Lines on standard error: human | json, an object a line. How much: the environment's MASKBRIDGE_LOG, INFO by default.
+format = "human"
+
 [trace]
 # For how many days it is kept what happened in each call, as `maskbridge trace` shows it; 0: not at all.
 keep_days = 7

@@ -175,6 +175,13 @@ class TraceSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogSection:
+    """[log]"""
+
+    format: Annotated[str, choice("human", "json")] = "human"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trunk:
     """[[trunks]]: a SIP peer with its profile. A number format of "" is `number_format`."""
 
@@ -252,6 +259,7 @@ class Config:
     secrets: SecretsSection
     prompts: PromptsSection = PromptsSection()
     trace: TraceSection = TraceSection()
+    log: LogSection = LogSection()
     trunks: tuple[Trunk, ...] = ()
     routes: tuple[Route, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -267,5 +275,6 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "secrets": SecretsSection,
     "prompts": PromptsSection,
     "trace": TraceSection,
+    "log": LogSection,
 }
 LISTS: Final[Mapping[str, type[Any]]] = {"trunks": Trunk, "routes": Route}

@@ -450,6 +450,9 @@ class Switch:
         if task.recording:
             self._awaiting_recorder[task.call_id] = task
         self.tally.calls_settled += 1
+        record = task.machine.record
+        if record.org_id:
+            LOG.info("call %s: %s, %s", record.call_id, record.status.value, record.hangup_cause)
         self._tell_if_empty()
 
     def _recording_finished(self, event: media_events.RecordingFinished) -> None:

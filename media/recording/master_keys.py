@@ -40,6 +40,11 @@ class MasterKeys:
         self._entropy = entropy
         self.newest_id = _id_of(newest.encode())
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all of them, as they stand in the keys that they have sealed."""
+        return frozenset(self._keys)
+
     def new_seal(self, recording_id: str) -> tuple[Seal, str]:
         """A fresh key for a recording, and the same one sealed."""
         seal = Seal(recording_id, self._entropy(KEY_BYTES))

@@ -1,0 +1,87 @@
+"""Copies of a database that is in use, and what a copy says of itself. All of it blocks: for a thread or a command."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from storage.errors import DatabaseUnusable, StoreUnavailable
+
+PAGES_AT_ONCE: Final = 2_000
+_BUSY_S: Final = 10.0
+
+Progress = Callable[[int, int], None]  # pages done, pages in all
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseCopy:
+    """What stands in a copy. `schema`: the last migration applied; `files`: recordings, relative to their folder.
+
+    `sealed_by`: how many recordings are sealed with each master key, by the key's id.
+    """
+
+    schema: int
+    organisations: int
+    calls: int
+    files: frozenset[str]
+    sealed_by: Mapping[str, int]
+
+
+def copy_database(source: Path, target: Path, progress: Progress) -> None:
+    """Copy a database as it is at this moment, whoever writes to it meanwhile: SQLite's online backup, within one read
+    transaction, so that later writes neither get into it nor begin it anew. `target` must not be there.
+
+    DatabaseUnusable, StoreUnavailable, and OSError where the target cannot be made.
+    """
+    if not source.is_file():
+        raise StoreUnavailable(f"{source} is not there")
+    target.touch(mode=0o600, exist_ok=False)
+    with _telling(source), closing(sqlite3.connect(source, timeout=_BUSY_S, isolation_level=None)) as origin:
+        origin.execute("PRAGMA query_only = ON")
+        origin.execute("BEGIN")
+        origin.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # the moment
+        with _telling(target), closing(sqlite3.connect(target, isolation_level=None)) as copy:
+            origin.backup(
+                copy, pages=PAGES_AT_ONCE, progress=lambda _status, left, total: progress(total - left, total)
+            )
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole
+        origin.execute("ROLLBACK")
+
+
+def examine(path: Path) -> DatabaseCopy:
+    """Look a copy through: its pages, its references, what stands in it. DatabaseUnusable where it is not sound."""
+    with _telling(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise DatabaseUnusable(f"{path} is damaged: {verdict}")
+        if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            raise DatabaseUnusable(f"{path} has references that lead nowhere")
+        kept = connection.execute(
+            "SELECT wav_path, mp3_path, sealed_key FROM recordings WHERE purged_at IS NULL"
+        ).fetchall()
+        return DatabaseCopy(
+            schema=_number(connection, "SELECT max(version) FROM schema_migrations"),
+            organisations=_number(connection, "SELECT count(*) FROM organisations"),
+            calls=_number(connection, "SELECT count(*) FROM cdrs"),
+            files=frozenset(path for wav, mp3, _key in kept for path in (wav, mp3) if path is not None),
+            sealed_by=Counter(key.split(".")[1] for _wav, _mp3, key in kept if key is not None and "." in key),
+        )
+
+
+def _number(connection: sqlite3.Connection, query: str) -> int:
+    found = connection.execute(query).fetchone()[0]
+    return 0 if found is None else int(found)
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """SQLite's errors in storage's words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise DatabaseUnusable(f"{path} is no sound database: {error}") from error
