@@ -25,8 +25,10 @@ from tests.bench.media_load import (
     MediaPrograms,
     RelayCost,
     compile_programs,
+    has_io_uring,
     measure_engine,
     measure_plain,
+    measure_uring,
 )
 from tests.bench.media_stage import CHURNED_A_SECOND, StagePlan
 from tests.bench.tables import say, table
@@ -67,6 +69,8 @@ def relayed(load: Load, rounds: int, path: str) -> None:
         "maskbridge, recording": _engine(replace(RECORDING, path=path)),
         "maskbridge, SRTP on both legs": _engine(replace(SRTP, path=path)),
     }
+    if has_io_uring(load.programs):
+        ways["plain C relay over io_uring"] = measure_uring
     if rtpengine.is_installed():
         ways["rtpengine, userspace, one thread"] = rtpengine.measure_rtpengine
     found: dict[str, list[RelayCost]] = {name: [] for name in ways}

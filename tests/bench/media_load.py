@@ -46,17 +46,18 @@ class RelayCost:
 
 @dataclass(frozen=True, slots=True)
 class MediaPrograms:
-    """The compiled load generator and the plain C relay."""
+    """The compiled load generator, the plain C relay, and the same over io_uring."""
 
     load: Path
     relay: Path
+    relay_uring: Path
 
 
 def compile_programs(folder: Path) -> MediaPrograms:
-    """Both C programs, into a folder."""
-    for name in ("load", "relay"):
+    """The C programs, into a folder."""
+    for name in ("load", "relay", "relay_uring"):
         subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", folder / name, _HERE / f"{name}.c"], check=True)
-    return MediaPrograms(folder / "load", folder / "relay")
+    return MediaPrograms(folder / "load", folder / "relay", folder / "relay_uring")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +97,29 @@ def measure_engine(load: Load, plan: StagePlan | None = None) -> RelayCost:
         return replace(cost, writer_us_per_packet=writing, loop_cpu_ms=looping, churned=churned)
 
 
-def measure_plain(load: Load) -> RelayCost:
-    """The C relay."""
+def has_io_uring(programs: MediaPrograms) -> bool:
+    """Whether the kernel lets us have it."""
+    with socket.socketpair()[0] as one, socket.socketpair()[0] as other:
+        descriptors = (one.fileno(), other.fileno())
+        with _child([str(programs.relay_uring), *map(str, descriptors)], list(descriptors)) as child:
+            assert child.stdout is not None
+            return child.stdout.readline() != b""
+
+
+def measure_uring(load: Load) -> RelayCost:
+    """The C relay over io_uring."""
+    return measure_plain(load, load.programs.relay_uring)
+
+
+def measure_plain(load: Load, program: Path | None = None) -> RelayCost:
+    """The C relay, or another that takes the same arguments."""
     with ExitStack() as stack:
         parties, inside = _sockets(stack, load), _sockets(stack, load)
         for party, own in zip(parties, inside, strict=True):
             party.connect(own.getsockname())
             own.connect(party.getsockname())
         descriptors = [own.fileno() for own in inside]
-        child = stack.enter_context(_child([str(load.programs.relay), *map(str, descriptors)], descriptors))
+        child = stack.enter_context(_child([str(program or load.programs.relay), *map(str, descriptors)], descriptors))
         assert child.stdout is not None
         child.stdout.readline()
         return _run(load, parties, child.pid, [str(child.pid)], None)
