@@ -2,8 +2,9 @@
 
 import io
 import os
+from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,23 +133,30 @@ class SealedWriter:
 
 
 class SealedReader:
-    """A complete sealed file, any of whose bytes can be read. Not for several threads at once."""
+    """A complete sealed file, any of whose bytes can be read. Not for several threads at once.
 
-    __slots__ = ("_chunks", "_cipher", "_descriptor", "_ends", "_opened", "length")
+    In memory are one chunk and 16 bytes of each other one: where it stands and where its plaintext ends.
+    """
+
+    __slots__ = ("_ats", "_cipher", "_descriptor", "_ends", "_largest", "_opened", "length")
 
     def __init__(self, descriptor: int, kind: SealedKind, seal: Seal) -> None:
         """`descriptor` stays the caller's. Raises a SealError where the file is not whole or not this one, OSError."""
         self._descriptor = descriptor
-        self._cipher, chunks = _chunks_of(descriptor, kind, seal)
-        last = chunks.pop() if chunks else None
+        self._ats, self._ends = array("Q"), array("Q")
+        head, self._cipher = _cipher_of(descriptor, kind, seal)
+        self._largest = head.chunk_bytes
+        last = None
+        for last in _chunks_of(descriptor, head):
+            if last.head.mark is Mark.MORE:
+                self._ats.append(last.at)
+                self._ends.append(last.head.end)
         if last is None or last.head.mark is not Mark.END:
             raise SealUnfinished("it has no end: its writer died, or it was cut off")
         if os.fstat(descriptor).st_size != last.next_at:
             raise SealDamaged("something was put behind its end")
         _open_chunk(descriptor, self._cipher, last)
-        self._chunks = chunks
-        self._ends = [chunk.head.end for chunk in chunks]
-        self._opened: tuple[int, bytes] | None = None
+        self._opened: tuple[int, ChunkHead, bytes] | None = None
         self.length = last.head.offset
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -165,24 +173,27 @@ class SealedReader:
 
     def check(self) -> None:
         """Open every chunk, also what was cut off. SealDamaged, OSError."""
-        for chunk in self._chunks:
-            _open_chunk(self._descriptor, self._cipher, chunk)
+        for at in range(len(self._ats)):
+            self._plain(at)
 
     def _piece(self, at: int, offset: int, end: int) -> bytes:
         """From `offset` to the end of chunk `at`, the gap before it included; behind the last there is silence."""
-        if at >= len(self._chunks):
-            if self._chunks:
-                self._plain(len(self._chunks) - 1)  # it vouches for where it ends
+        if at >= len(self._ats):
+            if self._ats:
+                self._plain(len(self._ats) - 1)  # it vouches for where it ends
             return bytes(end - offset)
-        head = self._chunks[at].head
-        plain = self._plain(at)  # also where its gap alone is read: it vouches for that
+        head, plain = self._plain(at)  # also where its gap alone is read: it vouches for that
         silence = bytes(max(0, min(end, head.offset) - offset))
         return silence + plain[max(0, offset - head.offset) : max(0, end - head.offset)]
 
-    def _plain(self, at: int) -> bytes:
+    def _plain(self, at: int) -> tuple[ChunkHead, bytes]:
         if self._opened is None or self._opened[0] != at:
-            self._opened = (at, _open_chunk(self._descriptor, self._cipher, self._chunks[at]))
-        return self._opened[1]
+            begins_at = self._ats[at]
+            head = chunk_head_of(os.pread(self._descriptor, CHUNK_HEAD_BYTES, begins_at), self._largest)
+            previous_tag = os.pread(self._descriptor, TAG_BYTES, begins_at - TAG_BYTES) if at else None
+            chunk = _Written(head, begins_at, previous_tag)
+            self._opened = (at, head, _open_chunk(self._descriptor, self._cipher, chunk))
+        return self._opened[1:]
 
 
 class SealedStream(io.RawIOBase):
@@ -240,9 +251,9 @@ def finish_after_crash(path: Path, kind: SealedKind, seal: Seal, *, unit_bytes: 
 
 
 def _finish(descriptor: int, kind: SealedKind, seal: Seal, unit_bytes: int, entropy: Entropy) -> int:
-    cipher, chunks = _chunks_of(descriptor, kind, seal)
-    at, tag, end = len(Head(kind, seal.recording_id).pack()), None, 0
-    for chunk in chunks:
+    head, cipher = _cipher_of(descriptor, kind, seal)
+    at, tag, end = len(head.pack()), None, 0
+    for chunk in _chunks_of(descriptor, head):
         try:
             _open_chunk(descriptor, cipher, chunk)
         except SealDamaged:
@@ -261,12 +272,15 @@ def _finish(descriptor: int, kind: SealedKind, seal: Seal, unit_bytes: int, entr
     return length
 
 
-def _chunks_of(descriptor: int, kind: SealedKind, seal: Seal) -> tuple[ChunkCipher, list[_Written]]:
-    """The chunks of a file as far as they fit together, up to its end or to what is none, and not yet opened."""
+def _cipher_of(descriptor: int, kind: SealedKind, seal: Seal) -> tuple[Head, ChunkCipher]:
     head = head_for(os.pread(descriptor, LARGEST_HEAD_BYTES, 0), kind, seal.recording_id)
-    packed = head.pack()
-    chunks: list[_Written] = []
-    at, end, tag = len(packed), 0, None
+    return head, ChunkCipher(head.pack(), seal.key)
+
+
+def _chunks_of(descriptor: int, head: Head) -> Iterator[_Written]:
+    """The chunks of a file as far as they fit together, up to its end or to what is none, and not yet opened."""
+    count = 0
+    at, end, tag = len(head.pack()), 0, None
     size = os.fstat(descriptor).st_size
     while at + CHUNK_HEAD_BYTES + TAG_BYTES <= size:
         try:
@@ -275,14 +289,14 @@ def _chunks_of(descriptor: int, kind: SealedKind, seal: Seal) -> tuple[ChunkCiph
             break
         written = _Written(chunk, at, tag)
         follows = chunk.mark is Mark.END or chunk.offset - chunk.gap == end
-        if not follows or written.next_at > size or len(chunks) >= MOST_CHUNKS:
+        if not follows or written.next_at > size or count >= MOST_CHUNKS:
             break
-        chunks.append(written)
+        count += 1
+        yield written
         if chunk.mark is Mark.END:
             break
         at, end = written.next_at, chunk.end
         tag = os.pread(descriptor, TAG_BYTES, at - TAG_BYTES)
-    return ChunkCipher(packed, seal.key), chunks
 
 
 def _open_chunk(descriptor: int, cipher: ChunkCipher, chunk: _Written) -> bytes:

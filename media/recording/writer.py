@@ -42,8 +42,8 @@ class LiveRecording:
     sealed_key: str | None = None
     written: bool = False
     refused: OSError | None = None
-    refused_frames: int = 0
-    refused_bytes: int = 0  # since the disk last took something
+    lost_bytes: int = 0  # what the disk refused,
+    refused_bytes: int = 0  # and of that, what it refused since it last took something
     cut_short: bool = False
 
     @property
@@ -54,7 +54,12 @@ class LiveRecording:
     @property
     def gap_frames(self) -> int:
         """Frames of 20 ms that never reached the file: dropped at the queue, or refused by the disk."""
-        return self.tap.gap_frames + self.refused_frames
+        return self.tap.gap_frames + CHANNELS * self.lost_frames
+
+    @property
+    def lost_frames(self) -> int:
+        """Those of each channel that the disk refused."""
+        return self.lost_bytes // (FRAME_BYTES * GAP_FRAME)
 
     @property
     def given_up(self) -> bool:
@@ -77,7 +82,7 @@ class LiveRecording:
             if self.refused is None:
                 _log.warning("recording of call %s has a gap: %s", self.call_id, error)
             self.refused = error
-            self.refused_frames += CHANNELS * len(pcm) // (FRAME_BYTES * GAP_FRAME)
+            self.lost_bytes += len(pcm)
             self.refused_bytes += len(pcm)
             self.wav.leave_out(len(pcm))
         else:
@@ -101,7 +106,7 @@ class LiveRecording:
         return RecordedParty(
             silent_ms=max(0, duration_ms - round(timeline.heard[channel] * 1000 / SAMPLE_RATE_HZ)),
             gaps=timeline.gaps[channel],
-            gap_frames=self.tap.gap_frames_of(channel) + self.refused_frames // CHANNELS,
+            gap_frames=self.tap.gap_frames_of(channel) + self.lost_frames,
             discarded_packets=timeline.discarded_of(channel),
             drift_ppm=None if drift_ppm is None else round(drift_ppm, 1),
         )
@@ -200,7 +205,7 @@ class RecordingWriter:
         """End a recording whose disk takes nothing any more, with what there is of it."""
         _log.error("recording of call %s ends before the call: %s", live.call_id, live.refused)
         live.cut_short = True
-        live.refused_frames -= CHANNELS * live.refused_bytes // (FRAME_BYTES * GAP_FRAME)
+        live.lost_bytes -= live.refused_bytes  # they are no gap: the file ends before them
         self._end(live, live.timeline.written * FRAME_BYTES - live.refused_bytes)
 
     def finish(self, call_id: str, ended_at: float) -> None:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import latency, relay, routed, sip_messages, srtp, storage_units
+from tests.bench import latency, mp3, relay, routed, sip_messages, srtp, storage_units
 from tests.bench.load import LoadPlan, LoadReport, run_load
 from tests.bench.tables import say, table
 from tests.bench.yardstick import python_loop_ms
@@ -40,6 +40,7 @@ def main() -> int:
     sealed_packets(20_000 // part)
     messages(4_000 // part)
     storage(1_000 // part)
+    recordings(2.0 / part)
     latencies(part)
     routed_well = routed_calls(part)
     report = masked_calls(CALLS // part)
@@ -91,6 +92,18 @@ def storage(calls: int) -> None:
         if name.endswith("_us")
     ]
     table(("unit of work", "CPU", "ratio to 1/1000 loop"), rows)
+
+
+def recordings(hours: float) -> None:
+    """The MP3 of a long call."""
+    with tempfile.TemporaryDirectory() as folder:
+        costs = asyncio.run(mp3.measure(Path(folder), hours))
+    loop_s = python_loop_ms() / 1000
+    rows = [
+        (f"{cost.kind}", f"{cost.cpu_s:.1f} s", f"{cost.cpu_s / loop_s:.0f}", f"{cost.peak_memory_mib:.0f} MiB")
+        for cost in costs
+    ]
+    table((f"MP3 of a recording of {hours:g} hours", "CPU an hour of call", "ratio to loop", "memory"), rows)
 
 
 def latencies(part: int) -> None:

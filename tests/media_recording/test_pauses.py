@@ -209,11 +209,14 @@ def test_a_disk_that_stays_full_ends_the_recording_with_what_there_is(
     bench = Bench(tmp_path, keys)
     bench.talk(0, 5)
     disk.full = True
+    for turn in range(8):  # not whole frames: the turns of a thread come when they come
+        bench.writer.turn(START + 5 + turn * 1.0013)
     bench.talk(5, 5 + DISK_PATIENCE_S)
     assert bench.events == []
     bench.talk(5 + DISK_PATIENCE_S, 8 + DISK_PATIENCE_S)
     event = bench.finished()
     assert event.facts.cut_short
+    assert [party.gap_frames for party in event.facts.parties] == [0, 0]
     assert (event.duration_ms, event.gap_frames) == (4800, 0)
     assert "ends before the call" in caplog.text
     bench.writer.finish("call-1", START + 40)
