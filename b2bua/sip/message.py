@@ -56,7 +56,7 @@ class Headers:
 
         `index`: the values by `field_key`, where they are known already.
         """
-        headers = cls.__new__(cls)
+        headers = cls()
         headers._fields = fields
         headers._index = index
         headers._typed = {}
@@ -132,19 +132,19 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """One more field at the end. Raises MalformedHeader for CR, LF, NUL or a name that is no token."""
-        self._changed()
+        self.forget_meaning()
         self._fields.append(_checked_field(name, value))
 
     def prepend(self, name: str, value: str) -> None:
         """One more field before all others (Via, Route, Record-Route). Raises as add does."""
-        self._changed()
+        self.forget_meaning()
         self._fields.insert(0, _checked_field(name, value))
 
     def set(self, name: str, value: str) -> None:
         """This field in place of all of that name, where the first stood or at the end. Raises as add does."""
         field = _checked_field(name, value)
         key = field_key(name)
-        self._changed()
+        self.forget_meaning()
         kept: list[Field] = []
         placed = False
         for existing in self._fields:
@@ -161,7 +161,7 @@ class Headers:
         """This value in place of the first value of that name, those behind it on the line kept (top Via)."""
         field = _checked_field(name, value)
         key = field_key(name)
-        self._changed()
+        self.forget_meaning()
         for position, (existing, old) in enumerate(self._fields):
             if field_key(existing) == key:
                 rest = split_commas(old)[1:] if key in LIST_HEADERS else []
@@ -172,15 +172,13 @@ class Headers:
     def remove(self, name: str) -> None:
         """Takes all fields of that name away; nothing happens when there is none."""
         key = field_key(name)
-        self._changed()
+        self.forget_meaning()
         self._fields = [field for field in self._fields if field_key(field[0]) != key]
 
     def forget_meaning(self) -> None:
         """Keep the text alone: what was read of it takes ten times the room, and can be read again."""
         self._index = None
         self._typed.clear()
-
-    _changed = forget_meaning
 
     def typed(self, key: str, name: str, parse: Callable[[str], T]) -> T | None:
         """The first field of a canonical name through `parse`, kept under `key`; None when it is absent."""

@@ -150,10 +150,9 @@ class UserAgent:
             else:
                 request = message
                 receive_request(self._station, message, source, local, now)
-        except MalformedMessage as error:
-            self._refuse_malformed(error.request, error.status, source, local)
         except SipError as error:
-            self._refuse_malformed(request, error.status, source, local)
+            broken = error.request if isinstance(error, MalformedMessage) else request
+            self._refuse_malformed(broken, error.status, source, local)
 
     def _receive_response(self, response: Response, now: float) -> None:
         station = self._station

@@ -29,7 +29,7 @@ class IncomingLeg:
     It holds a place on its trunk from the start. `over`: the caller has given up, or has been refused.
     """
 
-    leg = Leg.A
+    leg: Final = Leg.A
 
     def __init__(
         self,

@@ -230,8 +230,8 @@ class Switch:
         }
         for name, value in self._rooms.media.counters().items():
             figures[f"media_{name}" if name in _MEDIA_GAUGES else f"media_{name}_total"] = value
-        for name, value in self._endpoint_bound().counters().items():
-            figures[f"sip_{_NOT_A_WORD.sub('_', name.lower())}_total"] = value
+        for name, times in self._endpoint_bound().counters().items():
+            figures[f"sip_{_NOT_A_WORD.sub('_', name.lower())}_total"] = times
         return figures
 
     # What SIP and media report

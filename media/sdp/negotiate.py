@@ -56,6 +56,7 @@ AVP: Final = "RTP/AVP"
 SAVP: Final = "RTP/SAVP"
 _PLAIN: Final = (AVP, "RTP/AVPF")
 _SECURE: Final = (SAVP, "RTP/SAVPF")
+_SERVED: Final = (*_PLAIN, *_SECURE)
 _REVERSED: Final = {SENDRECV: SENDRECV, SENDONLY: RECVONLY, RECVONLY: SENDONLY, INACTIVE: INACTIVE}
 _WORD_MAX: Final = 32
 # Profiles and peers are few and say the same each time: what follows from that alone is remembered.
@@ -195,14 +196,14 @@ def read_answer(
 def _answered_audio(description: SessionDescription, position: int) -> Media | None:
     """The section in the place of ours (RFC 3264 section 6); the first of audio from who leaves out what was refused
     before."""
-    in_place = description.media[position : position + 1]
-    return next((media for media in (*in_place, *description.media) if media.kind == "audio"), None)
+    in_order = description.media[position : position + 1] + description.media
+    return next((media for media in in_order if media.kind == "audio"), None)
 
 
 def _answered_crypto(audio: Media, local: Local, srtp: str) -> tuple[CryptoLine | None, CryptoLine | None]:
     """The accepted line of our offer and the answer's own; None and None for plain RTP."""
     plain = audio.protocol in _PLAIN and not has_crypto(audio.attributes)
-    if not plain and (not local.crypto or audio.protocol not in (*_PLAIN, *_SECURE)):
+    if not plain and (not local.crypto or audio.protocol not in _SERVED):
         raise UnusableSdp("the SDP answer is for encrypted audio, which was not offered")
     if not plain:
         return accepted_line(audio.attributes, local.crypto)
@@ -227,7 +228,7 @@ def read_offer(
     problem = "the SDP offer has no audio over RTP that is served"
     for wants_srtp in {OFF: (False,), OPTIONAL: (True, False), REQUIRED: (True,)}[srtp]:
         for index, media in enumerate(description.media):
-            if media.kind != "audio" or media.port == 0 or media.protocol not in (*_PLAIN, *_SECURE):
+            if media.kind != "audio" or media.port == 0 or media.protocol not in _SERVED:
                 continue
             try:
                 crypto = _offered_crypto(media, suites, wants_srtp)
