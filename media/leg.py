@@ -3,9 +3,9 @@
 import ipaddress
 from collections.abc import Set as AbstractSet
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from media.codecs.opus import NO_WISHES, OpusWishes
 from media.codecs.table import BY_NAME, CLOCK_RATE_HZ, COMFORT_NOISE, OPUS, TELEPHONE_EVENT, TELEPHONE_EVENT_48000
@@ -75,8 +75,7 @@ class LegProfile:
         return tuple((net.version, int(net.network_address), int(net.broadcast_address)) for net in parsed)
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiated:
+class Negotiated(NamedTuple):
     """What an SDP answer settled, from our side. `remote` None: the far end is on hold without an address. `ptime_ms`:
     how much audio we send it in a packet. `wishes`: what it asks of who sends it Opus. `codecs`: all that
     it may send."""
@@ -165,7 +164,7 @@ class MediaLeg:
         answering = None
         if keys is not None and remote.crypto is not None:
             answering = keys.answering(remote.crypto)
-            local = replace(local, crypto=(answering,))
+            local = local._replace(crypto=(answering,))
         self._local, self._position, self._protocol = local, position, remote.protocol
         self._numbers = {entry.codec: entry.payload_type for entry in local.formats}
         if local.dtmf_payload_type is not None:

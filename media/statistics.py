@@ -1,17 +1,16 @@
 """What a leg's media was like, for records and metrics."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from media.packet_path.interface import StreamFigures
 from media.rtp.stats import mean_opinion_score
 
-_NOTHING: Mapping[str, int] = MappingProxyType({})
+_NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class LegStatistics:
+class LegStatistics(NamedTuple):
     """Figures of one leg. Loss, jitter and `mos` (1.0-4.5) are of what the leg sent to us; None: not known.
 
     `far_packets_lost` and `far_jitter_ms` are its own report of what we sent. `dropped` counts packets by reason.
@@ -26,7 +25,7 @@ class LegStatistics:
     codec: str | None = None
     far_packets_lost: int | None = None
     far_jitter_ms: float | None = None
-    dropped: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
+    dropped: Mapping[str, int] = _NOTHING
 
 
 def leg_statistics(figures: StreamFigures, codec: str | None) -> LegStatistics:

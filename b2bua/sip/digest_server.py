@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -112,7 +111,7 @@ def _designates(digest_uri: str, request_uri: str) -> bool:
     except SipError:
         return False
     if given.user is None and not given.params and not given.headers:
-        wanted = replace(wanted, user=None, password=None, params=(), headers=())
+        wanted = wanted._replace(user=None, password=None, params=(), headers=())
     return given.equivalent(wanted)
 
 

@@ -7,8 +7,8 @@ to be sent. A parameter keeps its quotes in `params`; `param(name)` gives it wit
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from b2bua.sip.errors import MalformedHeader, MalformedUri
 from b2bua.sip.grammar import (
@@ -59,8 +59,7 @@ def _checked(text: str, header: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(NamedTuple):
     """A name-addr or addr-spec with header parameters: From, To, Contact, Route, Refer-To, identities.
 
     Without angle brackets everything from the first semicolon on belongs to the header (section 20.10).
@@ -124,11 +123,10 @@ class NameAddr:
     def with_tag(self, tag: str) -> NameAddr:
         """The same address with this tag in place of any other."""
         others = tuple([pair for pair in self.params if pair[0].lower() != "tag"])
-        return replace(self, params=(*others, ("tag", tag)))
+        return self._replace(params=(*others, ("tag", tag)))
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
+class Via(NamedTuple):
     """One Via value (section 20.42). `transport` is uppercase; an IPv6 `host` has no brackets."""
 
     transport: str
@@ -210,11 +208,10 @@ class Via:
             (name, values[name.lower()]) if name.lower() in values else (name, value) for name, value in self.params
         ]
         added = [(name, value) for name, value in values.items() if name not in names]
-        return replace(self, params=(*kept, *added))
+        return self._replace(params=(*kept, *added))
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
+class CSeq(NamedTuple):
     """A CSeq value: `number` of 0 .. 2**32-1 and the method."""
 
     number: int

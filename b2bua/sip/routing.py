@@ -60,8 +60,7 @@ class LocalAddress:
         return f"sip:{userinfo}{self.sent_by}{transport}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A datagram, or a stream's message, to be sent; `local` is the bound address it leaves from.
 
     `fallback`, on a stream alone: where it goes when `destination` cannot be reached.
@@ -133,8 +132,7 @@ def response_fallback(request: Request, source: TransportAddress) -> TransportAd
     return TransportAddress(source.transport, source.host, port)
 
 
-@dataclass(frozen=True, slots=True)
-class RoutedRequest:
+class RoutedRequest(NamedTuple):
     """A request's line, its Route values and the URI of its next hop."""
 
     request_uri: str

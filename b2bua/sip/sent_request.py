@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from b2bua.sip.message import Response
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
 MAX_FORWARDS: Final = 70
 
 
-@dataclass(frozen=True, slots=True)
-class SentRequest:
+class SentRequest(NamedTuple):
     """All that one request of ours is made of.
 
     `request_uri`, `routes`, `from_value` and `to_value` are header text. `common_lines` (Contact, User-Agent,

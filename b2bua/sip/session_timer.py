@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import ValueWithParams, parse_seconds
@@ -33,8 +33,7 @@ REFRESHER: Final = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFields:
+class TimerFields(NamedTuple):
     """What a message says of session timers; what is malformed counts as absent.
 
     `expires_s`: Session-Expires, with its `refresher`, "uac", "uas" or None. `min_s`: Min-SE, at least 90. `supported`:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from b2bua.sip.digest import Credentials
 from b2bua.sip.info_digits import RELAY_TYPE, SIGNAL_TYPE
@@ -88,8 +88,7 @@ class PeerPolicy:
     algorithms: tuple[str, ...] = ("SHA-512-256", "SHA-256", "MD5")
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingInvite:
+class OutgoingInvite(NamedTuple):
     """An INVITE to be sent. `headers` go out verbatim and in order; From's tag, Call-ID and the rest are made here.
 
     `routes`: Route values, each `<sip:...;lr>`. `no_answer_timeout_s`: with nothing at all back by then, the attempt

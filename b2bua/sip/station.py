@@ -2,7 +2,6 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Final
 
 from b2bua.sip.dialog import Dialog, DialogKey
@@ -307,14 +306,13 @@ class Station:
         if not fields:
             return None
         cseq = request.cseq + 1 if errand.dialog is None else errand.dialog.next_cseq()
-        return replace(request, branch=self.new_branch(), cseq=cseq, credential_lines=lines_of(fields))
+        return request._replace(branch=self.new_branch(), cseq=cseq, credential_lines=lines_of(fields))
 
     def with_longer_session(self, request: SentRequest, errand: Errand, session_lines: str) -> SentRequest:
         """The request again, asking for what a 422 wants (RFC 4028 section 7.3)."""
         cseq = request.cseq + 1 if errand.dialog is None else errand.dialog.next_cseq()
         credentials = credential_lines(errand, request.method, request.request_uri, request.body)
-        return replace(
-            request,
+        return request._replace(
             branch=self.new_branch(),
             cseq=cseq,
             session_lines=session_lines,

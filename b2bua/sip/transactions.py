@@ -6,8 +6,7 @@ fall away; no action cancels a timer.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, NamedTuple
 
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress, response_fallback
@@ -72,22 +71,19 @@ SENT_BY_CLASS: Final = ("", SENT_1XX, SENT_2XX, SENT_3XX_6XX, SENT_3XX_6XX, SENT
 FailureCause = Literal["timeout", "transport"]
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """Put these octets on the wire."""
 
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PassUp:
+class PassUp(NamedTuple):
     """Hand this message to the transaction's user."""
 
     message: Request | Response
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """Tell the transaction's user that it has failed."""
 
     cause: FailureCause

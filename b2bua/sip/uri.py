@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 from b2bua.sip.errors import MalformedUri
 from b2bua.sip.grammar import MAX_PARAMETERS, MAX_URI_LENGTH, Parameters
@@ -34,8 +33,7 @@ MAX_PORT: Final = 65_535
 _CACHED_URIS: Final = 2_048
 
 
-@dataclass(frozen=True, slots=True)
-class Uri:
+class Uri(NamedTuple):
     """A URI. Parts are kept as written (escapes included), so that str() gives back what came in.
 
     `scheme` is lowercase. An IPv6 `host` has no brackets. For schemes other than sip and sips, `host` is

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from b2bua.sip.answers import dispatch
@@ -309,7 +309,7 @@ class UserAgent:
             return request
         if len(request.render()) <= OVERSIZED_OCTETS:
             return request
-        return replace(request, destination=destination, local=local, common_lines=self._station.common_lines(local))
+        return request._replace(destination=destination, local=local, common_lines=self._station.common_lines(local))
 
     def hang_up(self, usage: int, now: float, reason: str | None = None, status: int = 480) -> None:
         """End a usage whatever its state; nothing when it is over.

@@ -6,7 +6,7 @@ Every implementation is held to the same tests. Commands return at once and take
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from media.codecs.table import BY_NUMBER, CLOCK_RATE_HZ
 from media.packet_path.converter import Converter
@@ -30,8 +30,7 @@ class Timeouts:
     hold_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class StreamPlan:
+class StreamPlan(NamedTuple):
     """A leg's stream as it is opened. `ssrc`, `sequence`, `timestamp` are random beginnings of what we send.
 
     `networks`: (first, last) addresses as integers, with their IP version, that RTP may come from besides the SDP's.
@@ -58,8 +57,7 @@ class Keying:
     receive: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RemotePlan:
+class RemotePlan(NamedTuple):
     """What an SDP exchange settled for a leg.
 
     `remote` None: no address to send to. `codec` is the number of what we send under `payload_type`; `receives` maps
@@ -118,8 +116,7 @@ class StreamFigures:
     dropped: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class SocketPair:
+class SocketPair(NamedTuple):
     """A bound, non-blocking pair: RTP on the even `port`, RTCP on the next."""
 
     rtp: socket.socket

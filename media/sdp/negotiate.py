@@ -1,7 +1,6 @@
 """Offer and answer (RFC 3264) for one audio stream and its telephone-events: pure functions over descriptions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -71,8 +70,7 @@ class Format(NamedTuple):
     payload_type: int
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(NamedTuple):
     """What the other side's description says of its audio stream.
 
     `formats` are those of its codecs that we may use, in its order. `address` None: it put itself on hold with an
@@ -119,8 +117,7 @@ class Remote:
         return self.address is None or self.direction != SENDRECV
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(NamedTuple):
     """Our side of the stream: where we receive, what we take under which payload type, in our order.
 
     `crypto`: the a=crypto lines of an offer of ours, or the one of an answer.
@@ -190,7 +187,7 @@ def read_answer(
         raise UnusableSdp("the SDP answer refuses audio")
     ours, theirs = _answered_crypto(audio, local, srtp)
     remote = _read_audio(description, audio, tuple(entry.codec for entry in local.formats), local.ptime_ms)
-    return remote if theirs is None else replace(remote, crypto=theirs), ours
+    return remote if theirs is None else remote._replace(crypto=theirs), ours
 
 
 def _answered_audio(description: SessionDescription, position: int) -> Media | None:
@@ -233,7 +230,7 @@ def read_offer(
             try:
                 crypto = _offered_crypto(media, suites, wants_srtp)
                 remote = _read_audio(description, media, codecs, ptime_ms)
-                return index, remote if crypto is None else replace(remote, crypto=crypto)
+                return index, remote if crypto is None else remote._replace(crypto=crypto)
             except UnusableSdp as refusal:
                 problem = str(refusal)
     raise UnusableSdp(problem)

@@ -1,9 +1,8 @@
 """A session description (RFC 8866) read tolerantly and within limits, and written."""
 
 import ipaddress
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from media.errors import MalformedSdp, UnusableSdp
 
@@ -24,8 +23,7 @@ DIRECTIONS: Final = (SENDRECV, SENDONLY, RECVONLY, INACTIVE)
 Attributes = tuple[tuple[str, str | None], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The o= line. `address` without brackets."""
 
     username: str
@@ -34,8 +32,7 @@ class Origin:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(NamedTuple):
     """One m= section. `address` is its own c= address, None when the session's counts; `formats` as written.
 
     Attributes are not shown: there may be keys among them.
@@ -46,15 +43,18 @@ class Media:
     protocol: str
     formats: tuple[str, ...]
     address: str | None = None
-    attributes: Attributes = field(default=(), repr=False)
+    attributes: Attributes = ()
+
+    def __repr__(self) -> str:
+        shown = f"{self.kind!r}, {self.port!r}, {self.protocol!r}, {self.formats!r}, {self.address!r}"
+        return f"Media({shown})"
 
     def attribute(self, name: str) -> str | None:
         """The value of the first attribute of this name; "" for one without a value, None when it is absent."""
         return _attribute(self.attributes, name)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionDescription:
+class SessionDescription(NamedTuple):
     """A whole description. `address` is the session's c= address, None when it has none."""
 
     origin: Origin | None

@@ -1,6 +1,5 @@
 """RFC 3711 in the packet path: a leg with SRTP beside one without, held against independent sessions of libsrtp."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -299,7 +298,7 @@ class TestKeys:
         bed.talk(a, b, packets=300)
         first = len(a.wire.control)
         assert first
-        bed.table.set_remote(a.stream, replace(remote_plan(a.address), keying=fork_keying(a, 7)), bed.now)
+        bed.table.set_remote(a.stream, remote_plan(a.address)._replace(keying=fork_keying(a, 7)), bed.now)
         a.connect()
         bed.talk(a, b, packets=600)
         mine = opener(a.suite, master(a.suite, a.our_key))
@@ -311,7 +310,7 @@ class TestKeys:
     def test_contexts_that_are_kept_are_few(self) -> None:
         bed, a, _ = pair()
         for number in range(10, 10 + 3 * SENDERS_MAX):
-            bed.table.set_remote(a.stream, replace(remote_plan(a.address), keying=fork_keying(a, number)), bed.now)
+            bed.table.set_remote(a.stream, remote_plan(a.address)._replace(keying=fork_keying(a, number)), bed.now)
         assert a.stream.protection is not None
         assert len(a.stream.protection._senders) == SENDERS_MAX
 

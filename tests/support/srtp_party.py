@@ -1,6 +1,6 @@
 """A leg's far end that speaks SRTP with a libsrtp session of its own, under keys of its own."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from pylibsrtp import Policy, Session
@@ -58,7 +58,7 @@ class SecureParty(Party):
 
     def connect(self, **changes: Any) -> None:
         """What an SDP exchange settles."""
-        plan = replace(remote_plan(self.address, **changes), keying=self.keying())
+        plan = remote_plan(self.address, **changes)._replace(keying=self.keying())
         self.bed.table.set_remote(self.stream, plan, self.bed.now)
 
     def rekey(self, own_key: int, *, keep_rollover: bool = False) -> None:
