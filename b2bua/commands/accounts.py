@@ -1,7 +1,6 @@
 """Commands about organisations, keys, wallets and webhook endpoints, on the database, beside a running server."""
 
 import argparse
-import hashlib
 import ipaddress
 import re
 from collections.abc import Callable
@@ -12,41 +11,22 @@ from typing import Final, TypeVar
 from yarl import URL
 
 from b2bua.clock import SystemClock
+from b2bua.commands.audit import typed
+from b2bua.commands.databases import Result, looked_up, moment, written
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
+from control_api.keys import new_key
 from control_api.webhooks.targets import TargetRefused, check_target
 from storage.errors import TransferConflict, UnknownRecord
 from storage.records import USUAL_SCOPES, ApiKey, Organisation, Scope, WebhookEndpoint, WebhookEvent
-from storage.store import Store
 from storage.units import Reader, UnitOfWork
 
-Result = TypeVar("Result")
-
-KEY_PREFIX_LENGTH: Final = 11
 LARGEST_CREDIT_RUPEES: Final = Decimal(10_000_000)
 LONGEST_WORDS: Final = 200
 LONGEST_URL: Final = 2048
 GSTIN: Final = re.compile(r"[0-9]{2}[0-9A-Z]{13}")
 NO_URL: Final = re.compile(r"[\s\x00-\x20\x7f]")
-
-
-async def written(config: Config, work: Callable[[UnitOfWork], Result]) -> Result:
-    """Carry out one unit of work on the configured database."""
-    store = await Store.open(config.storage.url)
-    try:
-        return await store.run(work)
-    finally:
-        await store.close()
-
-
-async def looked_up(config: Config, work: Callable[[Reader], Result]) -> Result:
-    """Read from the configured database."""
-    store = await Store.open(config.storage.url)
-    try:
-        return await store.read(work)
-    finally:
-        await store.close()
 
 
 async def org_create(options: argparse.Namespace, config: Config, output: Output) -> int:
@@ -60,7 +40,12 @@ async def org_create(options: argparse.Namespace, config: Config, output: Output
         state=None if options.state is None else _words(options.state, "--state"),
         rate_limit_per_minute=_rate_limit(options.rate_limit),
     )
-    await written(config, lambda unit: unit.accounts.create_organisation(organisation))
+
+    def work(unit: UnitOfWork) -> None:
+        unit.accounts.create_organisation(organisation)
+        unit.audit.add(typed("organisation.create", organisation.org_id, organisation.org_id, {"name": name}))
+
+    await written(config, work)
     output.one({"org_id": organisation.org_id, "name": name})
     return 0
 
@@ -87,28 +72,31 @@ async def org_list(_options: argparse.Namespace, config: Config, output: Output)
 
 async def key_create(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`key create --org ORG_ID`: the key itself is shown this once and never stored."""
-    tokens = SystemTokens()
     at = SystemClock().wall_ms()
-    text = f"vp_{tokens.hex(64)}"
-    key = ApiKey(
-        key_id=tokens.uuid(),
-        org_id=options.org,
-        name=_words(options.name, "--name") if options.name else "",
-        key_sha256=hashlib.sha256(text.encode()).hexdigest(),
-        prefix=text[:KEY_PREFIX_LENGTH],
-        scopes=_scopes(options.scopes),
-        created_at=at,
-        expires_at=_expiry(options.expires, at),
-        allowed_networks=_networks(options.ips),
-        rate_limit_per_minute=_rate_limit(options.rate_limit),
+    fresh = new_key(SystemTokens())
+    key = fresh.like(
+        ApiKey(
+            key_id="",
+            org_id=options.org,
+            name=_words(options.name, "--name") if options.name else "",
+            key_sha256="",
+            prefix="",
+            scopes=_scopes(options.scopes),
+            created_at=at,
+            expires_at=_expiry(options.expires, at),
+            allowed_networks=_networks(options.ips),
+            rate_limit_per_minute=_rate_limit(options.rate_limit),
+        )
     )
 
     def work(unit: UnitOfWork) -> None:
         _known_organisation(unit, options.org)
         unit.accounts.add_key(key)
+        change = {"name": key.name, "prefix": key.prefix, "scopes": sorted(key.scopes)}
+        unit.audit.add(typed("key.create", key.key_id, key.org_id, change))
 
     await written(config, work)
-    output.one({"key_id": key.key_id, "key": text, "prefix": key.prefix, "scopes": sorted(key.scopes)})
+    output.one({"key_id": key.key_id, "key": fresh.text, "prefix": key.prefix, "scopes": sorted(key.scopes)})
     return 0
 
 
@@ -138,8 +126,14 @@ async def key_list(options: argparse.Namespace, config: Config, output: Output) 
 async def key_revoke(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`key revoke KEY_ID`."""
     at = SystemClock().wall_ms()
+
+    def work(unit: UnitOfWork) -> None:
+        key = unit.accounts.key(options.key_id)
+        unit.accounts.revoke_key(key.key_id, at)
+        unit.audit.add(typed("key.revoke", key.key_id, key.org_id))
+
     try:
-        await written(config, lambda unit: unit.accounts.revoke_key(options.key_id, at))
+        await written(config, work)
     except UnknownRecord:
         raise CommandFailed(f"there is no key {options.key_id}") from None
     output.one({"key_id": options.key_id, "revoked_at": moment(at)}, f"key {options.key_id} is revoked")
@@ -156,9 +150,11 @@ async def wallet_credit(options: argparse.Namespace, config: Config, output: Out
     def work(unit: UnitOfWork) -> int:
         _known_organisation(unit, options.org)
         try:
-            unit.ledger.credit(transfer_id, options.org, paise, reference, at)
+            _, is_new = unit.ledger.credit(transfer_id, options.org, paise, reference, at)
         except TransferConflict:
             raise CommandFailed(f"the reference {reference!r} was used for another amount") from None
+        if is_new:
+            unit.audit.add(typed("wallet.credit", transfer_id, options.org, {"paise": paise, "reference": reference}))
         return unit.ledger.wallet(options.org).balance_paise
 
     balance = await written(config, work)
@@ -182,6 +178,8 @@ async def webhook_add(options: argparse.Namespace, config: Config, output: Outpu
     def work(unit: UnitOfWork) -> None:
         _known_organisation(unit, options.org)
         unit.accounts.add_endpoint(endpoint)
+        change = {"url": endpoint.url, "events": sorted(endpoint.events)}
+        unit.audit.add(typed("webhook.add", endpoint.webhook_id, endpoint.org_id, change))
 
     await written(config, work)
     output.one(
@@ -218,11 +216,6 @@ async def webhook_list(options: argparse.Namespace, config: Config, output: Outp
         ("webhook_id", "url", "events", "disabled_at"),
     )
     return 0
-
-
-def moment(at_ms: int | None) -> str | None:
-    """RFC 3339 UTC in seconds."""
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _known_organisation(unit: UnitOfWork, org_id: str) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from b2bua import __version__
 from b2bua.clock import SystemClock
-from b2bua.commands.accounts import moment
+from b2bua.commands.databases import moment
 from b2bua.commands.backup_files import (
     CONFIGURATION,
     DATABASE,

@@ -3,7 +3,7 @@
 import argparse
 
 from b2bua.call.masking import redact
-from b2bua.commands.accounts import looked_up, moment
+from b2bua.commands.databases import looked_up, moment
 from b2bua.commands.output import Output
 from b2bua.config import Config
 from storage.records import CallRecord

@@ -9,7 +9,19 @@ from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
-from b2bua.commands import accounts, backup, checking, inspection, operation, profiles, recordings, tracing, upkeep
+from b2bua.commands import (
+    accounts,
+    audit,
+    backup,
+    checking,
+    inspection,
+    operation,
+    people,
+    profiles,
+    recordings,
+    tracing,
+    upkeep,
+)
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import ConfigInvalid, load_config
 from storage.errors import StorageError
@@ -85,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _operation(commands)
     _accounts(commands)
+    _people(commands)
     _recordings(commands)
     _backups(commands)
     _inspection(commands)
@@ -208,6 +221,35 @@ def _backups(commands: Commands) -> None:
     back.add_argument("folder", metavar="DIR")
     back.add_argument("--replace", action="store_true", help="move aside the database that is there")
     back.add_argument("--without-keys", action="store_true", help="even where sealed recordings will not open")
+
+
+def _people(commands: Commands) -> None:
+    person = _group(commands, "person", "people who sign in")
+    add = _command(person, "add", people.add, "add somebody; the password is typed, or piped in as one line")
+    add.add_argument("email", metavar="EMAIL")
+    add.add_argument("--name")
+    add.add_argument("--org", metavar="ORG_ID")
+    add.add_argument("--role", metavar="ROLE", help="owner, developer, finance or viewer of that organisation")
+    add.add_argument("--operator", action="store_true", help="above every organisation")
+    add.add_argument("--invite", action="store_true", help="make a link that works once instead of a password")
+    shown = _command(person, "list", people.list_people, "list people")
+    shown.add_argument("--org", metavar="ORG_ID", help="only those with a role there")
+    passwd = _command(person, "passwd", people.set_password, "set a password and end all sessions")
+    passwd.add_argument("email", metavar="EMAIL")
+    passwd.add_argument("--reset-totp", action="store_true", help="take away the second factor too")
+    role = _command(person, "role", people.set_role, "give somebody a role")
+    role.add_argument("email", metavar="EMAIL")
+    role.add_argument("--org", metavar="ORG_ID")
+    role.add_argument("--role", metavar="ROLE", help="owner, developer, finance or viewer")
+    role.add_argument("--operator", choices=("yes", "no"), help="above every organisation, or no more")
+    remove = _command(person, "remove", people.remove, "take somebody's role, or without --org forget them altogether")
+    remove.add_argument("email", metavar="EMAIL")
+    remove.add_argument("--org", metavar="ORG_ID")
+
+    log = _command(commands, "audit", audit.show, "show what was changed, by whom and when")
+    log.add_argument("--org", metavar="ORG_ID", help="only what belongs to it")
+    log.add_argument("--page", type=int, default=1, metavar="N")
+    log.add_argument("--rows", type=int, default=50, metavar="N", help="on a page (default 50)")
 
 
 def _inspection(commands: Commands) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from b2bua.clock import SystemClock
-from b2bua.commands.accounts import moment
+from b2bua.commands.databases import moment
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.switch.recordings_at_rest import RecordingsAtRest, master_keys_of, seal_of

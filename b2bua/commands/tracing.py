@@ -4,7 +4,7 @@ import argparse
 import re
 from typing import Final
 
-from b2bua.commands.accounts import looked_up, moment
+from b2bua.commands.databases import looked_up, moment
 from b2bua.commands.ladder import ladder
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config

@@ -1,16 +1,16 @@
 """Commands that keep accounts in order: keys and secrets replaced, deliveries looked at and sent again."""
 
 import argparse
-import hashlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from b2bua.clock import SystemClock
-from b2bua.commands.accounts import KEY_PREFIX_LENGTH, looked_up, moment, written
+from b2bua.commands.audit import typed
+from b2bua.commands.databases import looked_up, moment, written
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
+from control_api.keys import end_of_grace, is_live, new_key
 from storage.errors import UnknownRecord
 from storage.records import ApiKey, DeliveryLog
 from storage.units import UnitOfWork
@@ -23,8 +23,13 @@ LONGEST_RETENTION_DAYS: Final = 36_500
 async def org_set(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`org set ORG_ID --retention-days N`: how long its recordings are kept."""
     days = _retention(options.retention_days)
+
+    def work(unit: UnitOfWork) -> None:
+        unit.accounts.set_retention(options.org_id, days)
+        unit.audit.add(typed("organisation.change", options.org_id, options.org_id, {"retention_days": days}))
+
     try:
-        await written(config, lambda unit: unit.accounts.set_retention(options.org_id, days))
+        await written(config, work)
     except UnknownRecord:
         raise CommandFailed(f"there is no organisation {options.org_id}") from None
     output.one({"org_id": options.org_id, "retention_days": days})
@@ -43,39 +48,33 @@ async def key_rotate(options: argparse.Namespace, config: Config, output: Output
     """`key rotate KEY_ID`: a new key like it at once; the old one works until its grace ends."""
     if not 0 <= options.grace_hours <= LONGEST_GRACE_H:
         raise CommandFailed(f"--grace-hours takes 0 to {LONGEST_GRACE_H}")
-    tokens = SystemTokens()
     at = SystemClock().wall_ms()
-    grace_ends_at = at + round(options.grace_hours * 3_600_000)
-    text = f"vp_{tokens.hex(64)}"
+    fresh = new_key(SystemTokens())
 
-    def work(unit: UnitOfWork) -> ApiKey:
+    def work(unit: UnitOfWork) -> tuple[ApiKey, int]:
         old = unit.accounts.key(options.key_id)
-        if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= at):
+        if not is_live(old, at):
             raise CommandFailed(f"the key {options.key_id} has ended already; create a new one")
-        new = replace(
-            old,
-            key_id=tokens.uuid(),
-            key_sha256=hashlib.sha256(text.encode()).hexdigest(),
-            prefix=text[:KEY_PREFIX_LENGTH],
-            created_at=at,
-            last_used_at=None,
-        )
+        new = fresh.successor(old, at)
+        ends_at = end_of_grace(old, options.grace_hours, at)
         unit.accounts.add_key(new)
-        unit.accounts.expire_key(old.key_id, min(grace_ends_at, old.expires_at or grace_ends_at))
-        return new
+        unit.accounts.expire_key(old.key_id, ends_at)
+        change = {"prefix": new.prefix, "replaces": old.key_id, "old_key_ends_at": moment(ends_at)}
+        unit.audit.add(typed("key.rotate", new.key_id, new.org_id, change))
+        return new, ends_at
 
     try:
-        key = await written(config, work)
+        key, ends_at = await written(config, work)
     except UnknownRecord:
         raise CommandFailed(f"there is no key {options.key_id}") from None
     output.one(
         {
             "key_id": key.key_id,
-            "key": text,
+            "key": fresh.text,
             "prefix": key.prefix,
             "scopes": sorted(key.scopes),
             "replaces": options.key_id,
-            "old_key_ends_at": moment(grace_ends_at),
+            "old_key_ends_at": moment(ends_at),
         }
     )
     return 0
@@ -94,6 +93,8 @@ async def webhook_rotate(options: argparse.Namespace, config: Config, output: Ou
         else:
             secrets = (secret, present[0])
         unit.accounts.set_endpoint_secrets(options.webhook_id, secrets)
+        action = "webhook.rotate_finish" if options.finish else "webhook.rotate"
+        unit.audit.add(typed(action, options.webhook_id, unit.accounts.endpoint(options.webhook_id).org_id))
         return secrets
 
     secrets = await _of_endpoint(config, work, options.webhook_id)
@@ -109,6 +110,7 @@ async def webhook_enable(options: argparse.Namespace, config: Config, output: Ou
 
     def work(unit: UnitOfWork) -> tuple[str, ...]:
         unit.accounts.enable_endpoint(options.webhook_id)
+        unit.audit.add(typed("webhook.enable", options.webhook_id, unit.accounts.endpoint(options.webhook_id).org_id))
         return ()
 
     await _of_endpoint(config, work, options.webhook_id)

@@ -1,0 +1,34 @@
+"""The configured database, beside a running server."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from b2bua.config import Config
+from storage.store import Store
+from storage.units import Reader, UnitOfWork
+
+Result = TypeVar("Result")
+
+
+async def written(config: Config, work: Callable[[UnitOfWork], Result]) -> Result:
+    """Carry out one unit of work on the configured database."""
+    store = await Store.open(config.storage.url)
+    try:
+        return await store.run(work)
+    finally:
+        await store.close()
+
+
+async def looked_up(config: Config, work: Callable[[Reader], Result]) -> Result:
+    """Read from the configured database."""
+    store = await Store.open(config.storage.url)
+    try:
+        return await store.read(work)
+    finally:
+        await store.close()
+
+
+def moment(at_ms: int | None) -> str | None:
+    """RFC 3339 UTC in seconds."""
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
