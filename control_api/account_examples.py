@@ -19,8 +19,10 @@ from storage.records import (
     DeliveryAttempt,
     DeliveryLog,
     DeliveryState,
+    NumberUse,
     Organisation,
     Scope,
+    Wallet,
     WebhookEndpoint,
     WebhookEvent,
 )
@@ -98,10 +100,19 @@ def account_examples(public_url: str) -> dict[str, object]:
         "new_webhook": webhook | {"secret": f"whsec_{_TOKEN}"},
         "deliveries": [delivery],
         "replay": {"delivery_id": 43, "replays": 42},
-        "organisation": shapes.organisation_representation(_ORG),
+        "organisation": shapes.organisation_representation(_ORG, ["917969002802"]),
+        "person": shapes.person_representation(_ASHA),
+        "admin_organisation": shapes.admin_organisation_representation(_ORG, (), Wallet(_ORG.org_id, 50_000, 150)),
+        "numbers": [shapes.number_representation(NumberUse("917969002802", 1, 9))],
     }
 
 
 def listed_account_examples() -> dict[str, list[dict[str, object]]]:
     """The same for lists that come in pages with a total."""
-    return {"audit": [shapes.audit_representation(_CHANGE)]}
+    return {
+        "audit": [shapes.audit_representation(_CHANGE)],
+        "admin_organisations": [
+            shapes.admin_organisation_representation(_ORG, (), Wallet(_ORG.org_id, 50_000, 150)),
+        ],
+        "people": [shapes.person_representation(_ASHA)],
+    }

@@ -4,11 +4,9 @@ from typing import Final
 
 from control_api import account_bodies as bodies
 from control_api import account_schemas as shapes
-from control_api.operation import INVALID, NOT_FOUND, NOT_NOW, Operation
+from control_api.operation import BODY, CONFLICT, INVALID, NOT_FOUND, NOT_NOW, Operation
 from control_api.rights import Right
 
-_CONFLICT: Final = (409, "conflict")
-_BODY: Final = (INVALID, (413, "payload_too_large"), (415, "unsupported_media_type"), NOT_NOW)
 _FORBIDDEN: Final = (403, "forbidden")
 _THROTTLED: Final = (429, "rate_limited")
 
@@ -25,7 +23,7 @@ _SIGN_IN: Final = (
         shapes.MeReply,
         status=201,
         body=bodies.SignInBody,
-        errors=((401, "unauthorized"), (401, "totp_required"), NOT_FOUND, _THROTTLED, *_BODY),
+        errors=((401, "unauthorized"), (401, "totp_required"), NOT_FOUND, _THROTTLED, *BODY),
         example="me",
     ),
     Operation(
@@ -62,7 +60,7 @@ _SIGN_IN: Final = (
         shapes.MeReply,
         right=Right.OWN_SIGN_IN,
         body=bodies.LookAtBody,
-        errors=(NOT_FOUND, *_BODY),
+        errors=(NOT_FOUND, *BODY),
         example="me",
     ),
     Operation(
@@ -87,7 +85,7 @@ _SIGN_IN: Final = (
         shapes.EmptyReply,
         right=Right.OWN_SIGN_IN,
         body=bodies.ChangePasswordBody,
-        errors=_BODY,
+        errors=BODY,
         example="empty",
     ),
     Operation(
@@ -101,7 +99,7 @@ _SIGN_IN: Final = (
         status=201,
         right=Right.OWN_SIGN_IN,
         body=bodies.PasswordBody,
-        errors=(_CONFLICT, *_BODY),
+        errors=(CONFLICT, *BODY),
         example="factor",
     ),
     Operation(
@@ -114,7 +112,7 @@ _SIGN_IN: Final = (
         shapes.EmptyReply,
         right=Right.OWN_SIGN_IN,
         body=bodies.CodeBody,
-        errors=(_CONFLICT, NOT_FOUND, *_BODY),
+        errors=(CONFLICT, NOT_FOUND, *BODY),
         example="empty",
     ),
     Operation(
@@ -127,7 +125,7 @@ _SIGN_IN: Final = (
         shapes.EmptyReply,
         right=Right.OWN_SIGN_IN,
         body=bodies.PasswordBody,
-        errors=(NOT_FOUND, *_BODY),
+        errors=(NOT_FOUND, *BODY),
         example="empty",
     ),
 )
@@ -156,7 +154,7 @@ _PEOPLE: Final = (
         status=201,
         right=Right.PEOPLE_WRITE,
         body=bodies.InviteBody,
-        errors=(NOT_FOUND, _CONFLICT, *_BODY),
+        errors=(NOT_FOUND, CONFLICT, *BODY),
         example="invitation",
     ),
     Operation(
@@ -169,7 +167,7 @@ _PEOPLE: Final = (
         shapes.MemberReply,
         right=Right.PEOPLE_WRITE,
         body=bodies.ChangeRoleBody,
-        errors=(NOT_FOUND, _CONFLICT, *_BODY),
+        errors=(NOT_FOUND, CONFLICT, *BODY),
         example="member",
     ),
     Operation(
@@ -181,7 +179,7 @@ _PEOPLE: Final = (
         "Takes their role in this organisation. Its last owner stays.",
         shapes.EmptyReply,
         right=Right.PEOPLE_WRITE,
-        errors=(NOT_FOUND, _CONFLICT, NOT_NOW),
+        errors=(NOT_FOUND, CONFLICT, NOT_NOW),
         example="empty",
     ),
     Operation(
@@ -193,7 +191,7 @@ _PEOPLE: Final = (
         "Somebody new chooses a name and a password; who can sign in already gives the present password.",
         shapes.EmptyReply,
         body=bodies.AcceptInvitationBody,
-        errors=(_FORBIDDEN, NOT_FOUND, _CONFLICT, _THROTTLED, *_BODY),
+        errors=(_FORBIDDEN, NOT_FOUND, CONFLICT, _THROTTLED, *BODY),
         example="empty",
     ),
 )
@@ -223,7 +221,7 @@ _KEYS: Final = (
         status=201,
         right=Right.KEYS_WRITE,
         body=bodies.CreateKeyBody,
-        errors=(NOT_FOUND, _CONFLICT, *_BODY),
+        errors=(NOT_FOUND, CONFLICT, *BODY),
         example="new_key",
     ),
     Operation(
@@ -238,7 +236,7 @@ _KEYS: Final = (
         right=Right.KEYS_WRITE,
         body=bodies.RotateKeyBody,
         body_needed=False,
-        errors=(NOT_FOUND, _CONFLICT, *_BODY),
+        errors=(NOT_FOUND, CONFLICT, *BODY),
         example="rotated_key",
     ),
     Operation(
@@ -279,7 +277,7 @@ _WEBHOOKS: Final = (
         status=201,
         right=Right.WEBHOOKS_WRITE,
         body=bodies.AddWebhookBody,
-        errors=(NOT_FOUND, _CONFLICT, *_BODY),
+        errors=(NOT_FOUND, CONFLICT, *BODY),
         example="new_webhook",
     ),
     Operation(
@@ -293,7 +291,7 @@ _WEBHOOKS: Final = (
         right=Right.WEBHOOKS_WRITE,
         body=bodies.RotateWebhookBody,
         body_needed=False,
-        errors=(NOT_FOUND, _CONFLICT, *_BODY),
+        errors=(NOT_FOUND, CONFLICT, *BODY),
         example="new_webhook",
     ),
     Operation(
@@ -371,7 +369,7 @@ _ORGANISATION: Final = (
         shapes.OrganisationReply,
         right=Right.ORGANISATION_WRITE,
         body=bodies.ChangeOwnOrganisationBody,
-        errors=(NOT_FOUND, *_BODY),
+        errors=(NOT_FOUND, *BODY),
         example="organisation",
     ),
     Operation(

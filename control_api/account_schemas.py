@@ -3,6 +3,7 @@
 Beside `schemas`, and made like it: the models describe replies, the functions build them.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from pydantic import Field
 from control_api.schemas import ListMeta, Timestamp, Wire, enveloped, rupees
 from control_api.timestamps import optional_timestamp, render_timestamp
 from storage.person_records import AuditEntry, Invitation, Membership, Person, Role, Session
-from storage.records import ApiKey, DeliveryLog, NumberUse, Organisation, Scope, WebhookEndpoint, WebhookEvent
+from storage.records import ApiKey, DeliveryLog, NumberUse, Organisation, Scope, Wallet, WebhookEndpoint, WebhookEvent
 
 INVITATION_PATH: Final = "/portal/invitations/"
 
@@ -169,6 +170,16 @@ class OrganisationView(Wire):
     state: str | None
     rate_limit_per_minute: int | None = Field(description="For each key without its own; null: as configured")
     retention_days: int | None = Field(description="0: for ever; null: as configured")
+    max_concurrent_calls: int | None = Field(description="null: no limit of its own")
+    suspended_at: Timestamp | None = Field(description="Since then it places no calls")
+    numbers: list[str] = Field(description="The only masked numbers it shows; none: all that trunks declare")
+
+
+class AdminOrganisationView(OrganisationView):
+    """The same with its money, in rupees."""
+
+    balance: float
+    reserved: float
 
 
 class NumberView(Wire):
@@ -210,6 +221,10 @@ SecretWebhookReply: Final = enveloped("SecretWebhookReply", SecretWebhookView)
 DeliveriesReply: Final = enveloped("DeliveriesReply", list[DeliveryView])
 ReplayReply: Final = enveloped("ReplayReply", ReplayView)
 OrganisationReply: Final = enveloped("OrganisationReply", OrganisationView)
+AdminOrganisationReply: Final = enveloped("AdminOrganisationReply", AdminOrganisationView)
+AdminOrganisationsReply: Final = enveloped("AdminOrganisationsReply", list[AdminOrganisationView], ListMeta)
+PersonReply: Final = enveloped("PersonReply", PersonView)
+PeopleReply: Final = enveloped("PeopleReply", list[PersonView], ListMeta)
 NumbersReply: Final = enveloped("NumbersReply", list[NumberView])
 AuditReply: Final = enveloped("AuditReply", list[AuditEntryView], ListMeta)
 
@@ -314,7 +329,7 @@ def delivery_representation(log: DeliveryLog) -> dict[str, object]:
     }
 
 
-def organisation_representation(organisation: Organisation) -> dict[str, object]:
+def organisation_representation(organisation: Organisation, numbers: Sequence[str]) -> dict[str, object]:
     """An organisation with its terms."""
     tariff = organisation.tariff
     return {
@@ -330,7 +345,18 @@ def organisation_representation(organisation: Organisation) -> dict[str, object]
         "state": organisation.state,
         "rate_limit_per_minute": organisation.rate_limit_per_minute,
         "retention_days": organisation.retention_days,
+        "max_concurrent_calls": organisation.max_concurrent_calls,
+        "suspended_at": optional_timestamp(organisation.suspended_at),
+        "numbers": list(numbers),
     }
+
+
+def admin_organisation_representation(
+    organisation: Organisation, numbers: Sequence[str], wallet: Wallet
+) -> dict[str, object]:
+    """The same with its money."""
+    money = {"balance": rupees(wallet.balance_paise), "reserved": rupees(wallet.reserved_paise)}
+    return organisation_representation(organisation, numbers) | money
 
 
 def number_representation(use: NumberUse) -> dict[str, object]:

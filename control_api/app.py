@@ -26,6 +26,8 @@ from control_api.passwords import Passwords
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
 from control_api.routes import (
+    admin_organisations,
+    admin_people,
     billing,
     call_events,
     call_logs,
@@ -61,6 +63,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *keys.ROUTES,
     *webhook_endpoints.ROUTES,
     *organisation.ROUTES,
+    *admin_organisations.ROUTES,
+    *admin_people.ROUTES,
 )
 BOUNDARY: Final = web.AppKey("boundary", Boundary)
 SHUTDOWN_GRACE_S: Final = 5.0

@@ -39,3 +39,5 @@ class Operation:
 INVALID: Final = (400, "invalid_request")
 NOT_FOUND: Final = (404, "not_found")
 NOT_NOW: Final = (503, "no_capacity")
+CONFLICT: Final = (409, "conflict")
+BODY: Final = (INVALID, (413, "payload_too_large"), (415, "unsupported_media_type"), NOT_NOW)

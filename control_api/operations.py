@@ -4,6 +4,7 @@ from typing import Final
 
 from control_api import recording_schemas, schemas
 from control_api.account_operations import ACCOUNT_OPERATIONS
+from control_api.admin_operations import ADMIN_OPERATIONS
 from control_api.operation import INVALID as _INVALID
 from control_api.operation import NOT_FOUND as _NOT_FOUND
 from control_api.operation import NOT_NOW as _NOT_NOW
@@ -261,4 +262,5 @@ OPERATIONS: Final = (
         media_type="text/html",
     ),
     *ACCOUNT_OPERATIONS,
+    *ADMIN_OPERATIONS,
 )

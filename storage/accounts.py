@@ -1,7 +1,7 @@
 """Organisations, their API keys and their webhook endpoints."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from storage.codec import to_json
 from storage.errors import UnknownRecord
@@ -69,8 +69,39 @@ class Accounts:
                 organisation.state,
                 organisation.rate_limit_per_minute,
                 organisation.retention_days,
+                organisation.suspended_at,
+                organisation.max_concurrent_calls,
             ),
         )
+
+    def change_organisation(self, organisation: Organisation) -> None:
+        """Give a customer other terms and limits. UnknownRecord; IllegalState: they are impossible."""
+        tariff = organisation.tariff
+        parameters: dict[str, object] = {
+            "org_id": organisation.org_id,
+            "name": organisation.name,
+            "rate": tariff.rate_paise_per_minute,
+            "pulse_s": tariff.pulse_s,
+            "gst_percent": tariff.gst_percent,
+            "gstin": organisation.gstin,
+            "state": organisation.state,
+            "rate_limit": organisation.rate_limit_per_minute,
+            "retention_days": organisation.retention_days,
+            "suspended_at": organisation.suspended_at,
+            "max_concurrent_calls": organisation.max_concurrent_calls,
+        }
+        self._changed("accounts.change_organisation", parameters, f"no organisation {organisation.org_id}")
+
+    def numbers(self, org_id: str) -> tuple[str, ...]:
+        """The only masked numbers a customer may show; none: any."""
+        return tuple(row[0] for row in self._queries.all("accounts.numbers", (org_id,)))
+
+    def set_numbers(self, org_id: str, numbers: Sequence[str]) -> None:
+        """Let a customer show these masked numbers alone; none: any. UnknownRecord."""
+        self.organisation(org_id)
+        self._queries.run("accounts.clear_numbers", (org_id,))
+        for number in numbers:
+            self._queries.run("accounts.add_number", (org_id, number))
 
     def set_retention(self, org_id: str, retention_days: int | None) -> None:
         """Keep a customer's recordings so many days; 0 for ever, None as configured. UnknownRecord, IllegalState."""

@@ -64,7 +64,8 @@ class Organisation:
     """A customer of the operator: owner of keys, wallet, endpoints and calls.
 
     `rate_limit_per_minute` holds for each of its keys that has none of its own; None: as configured. So many days its
-    recordings are kept: 0 for ever; None: as configured.
+    recordings are kept: 0 for ever; None: as configured. While `suspended_at` is set it places no calls; it has at most
+    `max_concurrent_calls` at once, None: no limit of its own.
     """
 
     org_id: str
@@ -75,6 +76,8 @@ class Organisation:
     state: str | None = None
     rate_limit_per_minute: int | None = None
     retention_days: int | None = None
+    suspended_at: int | None = None
+    max_concurrent_calls: int | None = None
 
 
 class Consent(StrEnum):

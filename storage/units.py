@@ -156,6 +156,10 @@ class Reader:
         """One organisation. UnknownRecord."""
         return self._unit.accounts.organisation(org_id)
 
+    def organisation_numbers(self, org_id: str) -> tuple[str, ...]:
+        """The only masked numbers an organisation may show; none: any."""
+        return self._unit.accounts.numbers(org_id)
+
     def organisations(self) -> list[Organisation]:
         """All organisations, oldest first."""
         return self._unit.accounts.organisations()

@@ -28,6 +28,13 @@ class BalanceInsufficient(CallError):
         super().__init__("Insufficient balance. Please add funds to continue making calls.")
 
 
+class OrganisationSuspended(CallError):
+    """The operator lets the organisation place no calls."""
+
+    def __init__(self) -> None:
+        super().__init__("The organisation is suspended. Please ask the operator.")
+
+
 class CapacityExhausted(CallError):
     """No masked number, every trunk down, a call or CPS limit reached, no media port, draining, or no store."""
 

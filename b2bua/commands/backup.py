@@ -8,7 +8,6 @@ from typing import Final
 
 from b2bua import __version__
 from b2bua.clock import SystemClock
-from b2bua.commands.databases import moment
 from b2bua.commands.backup_files import (
     CONFIGURATION,
     DATABASE,
@@ -26,6 +25,7 @@ from b2bua.commands.backup_files import (
     verify,
     write_manifest,
 )
+from b2bua.commands.databases import moment
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.server import locks_of

@@ -5,10 +5,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from b2bua.call import rating
-from b2bua.call.errors import BalanceInsufficient, IdempotencyConflict
+from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, IdempotencyConflict, OrganisationSuspended
 from b2bua.call.model import PlaceCall, PlacedCall
 from storage.errors import BalanceTooLow
-from storage.records import CallRecord, CallStatus, IdempotentReply, LegRecord, OutboxEvent, Tariff, WebhookEvent
+from storage.records import (
+    CallRecord,
+    CallStatus,
+    IdempotentReply,
+    LegRecord,
+    Organisation,
+    OutboxEvent,
+    Tariff,
+    WebhookEvent,
+)
 from storage.units import Reader, UnitOfWork
 
 IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
@@ -49,8 +58,13 @@ class ArrivalPlan:
 
 
 def admit_arrival(unit: UnitOfWork, plan: ArrivalPlan) -> CallRecord:
-    """The unit of work of a call that has arrived. `BalanceInsufficient`; UnknownRecord: no such organisation."""
-    tariff = unit.accounts.organisation(plan.org_id).tariff
+    """The unit of work of a call that has arrived. `BalanceInsufficient`, `OrganisationSuspended`, `CapacityExhausted`.
+
+    UnknownRecord: no such organisation.
+    """
+    organisation = unit.accounts.organisation(plan.org_id)
+    _check_limits(unit, organisation)
+    tariff = organisation.tariff
     if plan.pair_trunk is not None:
         candidates = [(plan.pair_trunk, plan.masked_number)]
         unit.numbers.choose(plan.org_id, plan.party_a, plan.party_b, candidates, plan.at)
@@ -96,12 +110,15 @@ def _take_on(unit: UnitOfWork, record: CallRecord, event_id: str) -> None:
 
 
 def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCall:
-    """The unit of work of a new call. Raises `BalanceInsufficient`, `CapacityExhausted` or `IdempotencyConflict`."""
+    """The unit of work of a new call. Raises `BalanceInsufficient`, `OrganisationSuspended`, `CapacityExhausted` or
+    `IdempotencyConflict`."""
     earlier = _replay_inside(unit, command, plan.at)
     if earlier is not None:
         return earlier
     organisation = unit.accounts.organisation(command.org_id)
-    _, number = unit.numbers.choose(command.org_id, plan.party_a, plan.party_b, plan.candidates, plan.at)
+    _check_limits(unit, organisation)
+    candidates = _own_candidates(unit, command.org_id, plan.candidates)
+    _, number = unit.numbers.choose(command.org_id, plan.party_a, plan.party_b, candidates, plan.at)
     record = CallRecord(
         call_id=plan.call_id,
         org_id=command.org_id,
@@ -132,6 +149,24 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
             )
         )
     return PlacedCall(record, command.request_id)
+
+
+def _check_limits(unit: UnitOfWork, organisation: Organisation) -> None:
+    """Raise `OrganisationSuspended`, or `CapacityExhausted` at an organisation's own limit of calls."""
+    if organisation.suspended_at is not None:
+        raise OrganisationSuspended
+    limit = organisation.max_concurrent_calls
+    if limit is not None and unit.calls.count_live(organisation.org_id) >= limit:
+        raise CapacityExhausted("The organisation's limit of concurrent calls is reached.")
+
+
+def _own_candidates(unit: UnitOfWork, org_id: str, candidates: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    """Those whose number the organisation may show. Raises `CapacityExhausted` where there is none."""
+    numbers = unit.accounts.numbers(org_id)
+    own = [candidate for candidate in candidates if candidate[1] in numbers] if numbers else candidates
+    if not own:
+        raise CapacityExhausted("None of the organisation's masked numbers is free.")
+    return own
 
 
 def covers_first_pulse(reader: Reader, org_id: str) -> bool:

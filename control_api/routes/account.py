@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from control_api.account_bodies import REQUIREMENTS, PageQuery
+from control_api.admin_bodies import ADMIN_REQUIREMENTS
 from control_api.errors import NotFound
 from control_api.exchange import Api, Exchange, Reply
 from control_api.rendering import json_text
@@ -17,24 +18,25 @@ Shape = TypeVar("Shape", bound=Wire)
 Result = TypeVar("Result")
 
 _LAST_PAGE: Final = 10**12  # rows are counted with 64 bits below; no list is this long
+_REQUIREMENTS: Final = REQUIREMENTS | ADMIN_REQUIREMENTS
 EMPTY: Final = Reply("{}")
 
 
 async def body_of(api: Api, exchange: Exchange, shape: type[Shape]) -> Shape:
     """The body, as it should be."""
-    return checked(shape, await read_json(exchange.request, api.settings.max_body_bytes), REQUIREMENTS)
+    return checked(shape, await read_json(exchange.request, api.settings.max_body_bytes), _REQUIREMENTS)
 
 
 async def optional_body_of(api: Api, exchange: Exchange, shape: type[Shape]) -> Shape:
     """The same where all of it has defaults: no body is an empty one."""
     body = await read_optional_json(exchange.request, api.settings.max_body_bytes)
-    return checked(shape, {} if body is None else body, REQUIREMENTS)
+    return checked(shape, {} if body is None else body, _REQUIREMENTS)
 
 
 def page_of(exchange: Exchange) -> PageQuery:
     """Which page is wanted."""
     query = single_values(exchange.request.query, PageQuery.model_fields)
-    wanted = checked(PageQuery, query, REQUIREMENTS)
+    wanted = checked(PageQuery, query, _REQUIREMENTS)
     return wanted.model_copy(update={"page": min(wanted.page, _LAST_PAGE)})
 
 

@@ -1,6 +1,5 @@
 """The organisation that is looked at, and its audit log."""
 
-from dataclasses import replace
 from typing import Final
 
 from control_api.account_bodies import ChangeOwnOrganisationBody
@@ -18,7 +17,8 @@ _GONE: Final = "No such organisation."
 async def show_organisation(api: Api, exchange: Exchange) -> Reply:
     """Its terms and limits."""
     org_id = exchange.org_id
-    return reply_of(organisation_representation(await api.store.read(lambda reader: reader.organisation(org_id))))
+    row = await api.store.read(lambda reader: (reader.organisation(org_id), reader.organisation_numbers(org_id)))
+    return reply_of(organisation_representation(*row))
 
 
 async def change_organisation(api: Api, exchange: Exchange) -> Reply:
@@ -28,15 +28,13 @@ async def change_organisation(api: Api, exchange: Exchange) -> Reply:
     change = {"retention_days": wanted.retention_days}
     entry = audit_entry(api, exchange, "organisation.change", org_id, change)
 
-    def work(unit: UnitOfWork) -> Organisation:
-        present = unit.accounts.organisation(org_id)
-        if "retention_days" not in wanted.model_fields_set:
-            return present
-        unit.accounts.set_retention(org_id, wanted.retention_days)
-        unit.audit.add(entry)
-        return replace(present, retention_days=wanted.retention_days)
+    def work(unit: UnitOfWork) -> tuple[Organisation, tuple[str, ...]]:
+        if "retention_days" in wanted.model_fields_set:
+            unit.accounts.set_retention(org_id, wanted.retention_days)
+            unit.audit.add(entry)
+        return unit.accounts.organisation(org_id), unit.accounts.numbers(org_id)
 
-    return reply_of(organisation_representation(await written(api, work, _GONE)))
+    return reply_of(organisation_representation(*await written(api, work, _GONE)))
 
 
 async def show_audit(api: Api, exchange: Exchange) -> Reply:

@@ -1,18 +1,34 @@
 -- add_organisation: a new customer; its empty wallet comes with it
 INSERT INTO organisations
       (org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+       retention_days, suspended_at, max_concurrent_calls)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- organisation: one customer
 SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days
+       retention_days, suspended_at, max_concurrent_calls
 FROM organisations WHERE org_id = ?;
 
 -- organisations: all customers, oldest first
 SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days
+       retention_days, suspended_at, max_concurrent_calls
 FROM organisations ORDER BY created_at, org_id;
+
+-- change_organisation: other terms and limits
+UPDATE organisations
+SET name = :name, rate_paise_per_minute = :rate, pulse_s = :pulse_s, gst_percent = :gst_percent, gstin = :gstin,
+    state = :state, rate_limit_per_minute = :rate_limit, retention_days = :retention_days,
+    suspended_at = :suspended_at, max_concurrent_calls = :max_concurrent_calls
+WHERE org_id = :org_id;
+
+-- numbers: the only masked numbers an organisation may show; none: any
+SELECT number FROM organisation_numbers WHERE org_id = ? ORDER BY number;
+
+-- clear_numbers: an organisation may show any masked number
+DELETE FROM organisation_numbers WHERE org_id = ?;
+
+-- add_number: one more that an organisation may show
+INSERT INTO organisation_numbers (org_id, number) VALUES (?, ?);
 
 -- set_retention: how long its recordings are kept
 UPDATE organisations SET retention_days = :retention_days WHERE org_id = :org_id;

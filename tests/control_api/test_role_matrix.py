@@ -13,8 +13,9 @@ from tests.support.signed_in import sign_in, somebody
 
 EVERYBODY = "everybody"  # no key and no session are asked for
 OWNER, DEVELOPER, FINANCE, VIEWER, NOBODY = "owner", "developer", "finance", "viewer", "no role"
+OPERATOR = "operator"
 ALL = {OWNER, DEVELOPER, FINANCE, VIEWER}
-SIGNED_IN = {*ALL, NOBODY, "operator"}
+SIGNED_IN = {*ALL, NOBODY, OPERATOR}
 READ, WRITE = Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE
 
 # Who may, beside an operator who looks at the organisation and may all that its owner may.
@@ -26,6 +27,8 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("POST", "/v1/masking/calls/{call_sid}/hangup"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},
     ("GET", "/v1/masking/calls/{call_sid}/recording"): {OWNER, DEVELOPER, Scope.RECORDINGS_READ},
     ("DELETE", "/v1/masking/calls/{call_sid}/recording"): {OWNER, Scope.RECORDINGS_WRITE},
+    ("POST", "/v1/masking/calls/{call_sid}/recording/pause"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},
+    ("POST", "/v1/masking/calls/{call_sid}/recording/resume"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},
     ("GET", "/v1/masking/call-logs"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/stats"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/billing"): {OWNER, FINANCE, Scope.BILLING_READ},
@@ -63,6 +66,19 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("GET", "/v1/account/organisation"): {*ALL, READ},
     ("PATCH", "/v1/account/organisation"): {OWNER, WRITE},
     ("GET", "/v1/account/audit"): {OWNER, DEVELOPER, READ},
+    ("GET", "/v1/admin/organisations"): {OPERATOR},
+    ("POST", "/v1/admin/organisations"): {OPERATOR},
+    ("GET", "/v1/admin/organisations/{org_id}"): {OPERATOR},
+    ("PATCH", "/v1/admin/organisations/{org_id}"): {OPERATOR},
+    ("POST", "/v1/admin/organisations/{org_id}/suspend"): {OPERATOR},
+    ("POST", "/v1/admin/organisations/{org_id}/resume"): {OPERATOR},
+    ("POST", "/v1/admin/organisations/{org_id}/credit"): {OPERATOR},
+    ("GET", "/v1/admin/people"): {OPERATOR},
+    ("POST", "/v1/admin/people"): {OPERATOR},
+    ("PATCH", "/v1/admin/people/{person_id}"): {OPERATOR},
+    ("DELETE", "/v1/admin/people/{person_id}"): {OPERATOR},
+    ("GET", "/v1/admin/audit"): {OPERATOR},
+    ("GET", "/v1/admin/numbers"): {OPERATOR},
 }
 ENDPOINTS = sorted((route.method, route.path) for route in ROUTES)
 GUARDED = [endpoint for endpoint in ENDPOINTS if MAY.get(endpoint) != EVERYBODY]

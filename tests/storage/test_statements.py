@@ -24,6 +24,7 @@ GROWING = {
     "masking_sessions",
     "memberships",
     "number_use",
+    "organisation_numbers",
     "organisations",
     "people",
     "recordings",

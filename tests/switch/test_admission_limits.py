@@ -1,0 +1,94 @@
+"""What an operator set an organisation holds for each of its calls."""
+
+from dataclasses import replace
+
+import pytest
+
+from b2bua.call.errors import CapacityExhausted, OrganisationSuspended
+from b2bua.call.model import PlaceCall, PlacedCall
+from b2bua.switch.admission import AdmissionPlan, ArrivalPlan, admit, admit_arrival
+from storage.records import Organisation
+from storage.store import Store
+from storage.units import UnitOfWork
+
+ORG = Organisation("org-1", "Shop", 1)
+FIRST, SECOND = "917969002802", "919876543210"
+
+
+async def opened(organisation: Organisation, numbers: tuple[str, ...] = ()) -> Store:
+    store = await Store.open("sqlite://")
+
+    def fill(unit: UnitOfWork) -> None:
+        unit.accounts.create_organisation(organisation)
+        unit.accounts.set_numbers(organisation.org_id, numbers)
+        unit.ledger.credit("c", organisation.org_id, 10_000, None, 1)
+
+    await store.run(fill)
+    return store
+
+
+async def place(store: Store, number: int = 1) -> PlacedCall:
+    command = PlaceCall("org-1", "9876543210", "9123456789")
+    plan = AdmissionPlan(
+        call_id=f"call-{number}",
+        event_id=f"event-{number}",
+        party_a="9876543210",
+        party_b="9123456789",
+        candidates=[("carrier", FIRST), ("carrier", SECOND)],
+        ring_timeout_s=45,
+        record=False,
+        at=5,
+    )
+    return await store.run(lambda unit: admit(unit, command, plan))
+
+
+async def arrive(store: Store) -> None:
+    plan = ArrivalPlan(
+        call_id="call-9",
+        event_id="event-9",
+        org_id="org-1",
+        party_a="9876543210",
+        party_b="9123456789",
+        masked_number=FIRST,
+        trunk_a="carrier",
+        pair_trunk=None,
+        ring_timeout_s=45,
+        record=False,
+        at=5,
+    )
+    await store.run(lambda unit: admit_arrival(unit, plan))
+
+
+async def test_a_suspended_organisation_places_and_takes_no_calls() -> None:
+    store = await opened(replace(ORG, suspended_at=3))
+    with pytest.raises(OrganisationSuspended):
+        await place(store)
+    with pytest.raises(OrganisationSuspended):
+        await arrive(store)
+    assert await store.read(lambda reader: reader.count_live("org-1")) == 0
+    assert (await store.read(lambda reader: reader.wallet("org-1"))).reserved_paise == 0
+    await store.run(lambda unit: unit.accounts.change_organisation(ORG))
+    await place(store)
+    await store.close()
+
+
+async def test_an_organisation_has_a_limit_of_its_own() -> None:
+    store = await opened(replace(ORG, max_concurrent_calls=2))
+    await place(store, 1)
+    await arrive(store)
+    with pytest.raises(CapacityExhausted, match="organisation's limit"):
+        await place(store, 2)
+    await store.run(lambda unit: unit.calls.remove("call-1"))
+    await place(store, 3)
+    await store.close()
+
+
+async def test_an_organisation_shows_its_own_numbers_alone() -> None:
+    store = await opened(ORG, (SECOND,))
+    assert (await place(store)).record.masked_number == SECOND
+    await store.run(lambda unit: unit.accounts.set_numbers("org-1", ("910000000000",)))
+    with pytest.raises(CapacityExhausted, match="masked numbers"):
+        await place(store, 2)
+    await store.run(lambda unit: unit.accounts.set_numbers("org-1", ()))
+    await place(store, 3)
+    await store.close()
