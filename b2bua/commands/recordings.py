@@ -83,11 +83,12 @@ def _faults(recording: Recording, root: Path, keys: MasterKeys | None) -> list[t
         seal = seal_of(recording, keys)
     except KeyUnavailable as error:
         return [(recording.wav_path, str(error))]
+    wav, mp3 = (None, None) if recording.files is None else (recording.files.wav_sha256, recording.files.mp3_sha256)
     checks: list[tuple[str, Callable[[Path], None]]] = [
-        (recording.wav_path, partial(check_wav, seal=seal, duration_ms=recording.duration_ms))
+        (recording.wav_path, partial(check_wav, seal=seal, duration_ms=recording.duration_ms, sha256=wav))
     ]
     if recording.mp3_path is not None:
-        checks.append((recording.mp3_path, partial(check_mp3, seal=seal)))
+        checks.append((recording.mp3_path, partial(check_mp3, seal=seal, sha256=mp3)))
     found = []
     for path, check in checks:
         try:

@@ -1,5 +1,6 @@
 """The files of finished recordings read from end to end: checked, or copied out in plain."""
 
+import hashlib
 import io
 import os
 import wave
@@ -44,8 +45,9 @@ def copy_out(place: Path, kind: SealedKind, seal: Seal | None, write: Callable[[
     return copied
 
 
-def check_wav(place: Path, seal: Seal | None, duration_ms: int) -> None:
-    """See that a WAV is whole, opens where it is sealed, and lasts as long as was noted. FileFaulty."""
+def check_wav(place: Path, seal: Seal | None, duration_ms: int, sha256: str | None = None) -> None:
+    """See that a WAV is whole, opens where it is sealed, lasts as long as was noted, and has this digest in plain,
+    where one is known. FileFaulty."""
     with _telling():
         _opens(place, SealedKind.PCM, seal)
         with plain(place, SealedKind.PCM, seal) as file, wave.open(file, "rb") as reader:
@@ -56,15 +58,26 @@ def check_wav(place: Path, seal: Seal | None, duration_ms: int) -> None:
             raise FileFaulty("its length is not what its header says")
         if duration_of(pcm_bytes) != duration_ms:
             raise FileFaulty(f"it lasts {duration_of(pcm_bytes)} ms, and {duration_ms} ms were recorded")
+        _has_digest(place, SealedKind.PCM, seal, sha256)
 
 
-def check_mp3(place: Path, seal: Seal | None) -> None:
-    """See that an MP3 is there, opens where it is sealed, and begins as one. FileFaulty."""
+def check_mp3(place: Path, seal: Seal | None, sha256: str | None = None) -> None:
+    """See that an MP3 is there, opens where it is sealed, begins as one, and has this digest in plain, where one is
+    known. FileFaulty."""
     with _telling():
         _opens(place, SealedKind.MP3, seal)
         with plain(place, SealedKind.MP3, seal) as file:
             if not file.read(3).startswith(_MP3_BEGINNINGS):
                 raise FileFaulty("it is no MP3")
+        _has_digest(place, SealedKind.MP3, seal, sha256)
+
+
+def _has_digest(place: Path, kind: SealedKind, seal: Seal | None, sha256: str | None) -> None:
+    if sha256 is not None:
+        digest = hashlib.sha256()
+        copy_out(place, kind, seal, digest.update)
+        if digest.hexdigest() != sha256:
+            raise FileFaulty("its content is not what it was when its MP3 was made")
 
 
 def _opens(place: Path, kind: SealedKind, seal: Seal | None) -> None:

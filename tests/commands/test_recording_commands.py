@@ -5,6 +5,7 @@ import io
 import os
 import wave
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from media.recording.master_keys import MasterKeys
 from media.recording.sealed_file import SealedWriter
 from media.recording.sealed_wav import SealedWavWriter
 from media.recording.sealing import Seal, SealedKind
-from media.recording.wav import WavWriter
-from storage.records import CallStatus, PurgedBy, Recording, changed
+from media.recording.wav import WavWriter, wav_header
+from storage.records import CallStatus, PurgedBy, Recording, RecordingFiles, changed
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.commands.conftest import Desk
@@ -25,6 +26,7 @@ from tests.support.stored import ORG, a_call, an_organisation, completed
 PCM = b"".join((n % 30_000).to_bytes(2, "little") for n in range(64_000))  # 4 s
 DURATION_MS = 4000
 MP3 = b"ID3" + bytes(range(256)) * 900
+FILES = RecordingFiles(44 + len(PCM), sha256(wav_header(len(PCM)) + PCM).hexdigest(), len(MP3), sha256(MP3).hexdigest())
 FORMER = "f" * 64
 
 
@@ -59,7 +61,15 @@ class Shelf:
         (self.root / wav_path).parent.mkdir(parents=True, exist_ok=True)
         self._write(self.root / wav_path, None if mp3_path is None else self.root / mp3_path, seal)
         recording = Recording(
-            call_id, ORG, wav_path, mp3_path, DURATION_MS, 0, 1_769_860_800_000, sealed_key=sealed_key
+            call_id,
+            ORG,
+            wav_path,
+            mp3_path,
+            DURATION_MS,
+            0,
+            1_769_860_800_000,
+            sealed_key=sealed_key,
+            files=FILES if mp3 else None,
         )
 
         def work(unit: UnitOfWork) -> None:
@@ -158,17 +168,21 @@ def test_every_fault_is_named_with_its_file(desk: Desk, shelf: Shelf) -> None:
     swapped = shelf.put("swapped-mp3", sealed_with=shelf.newest)
     os.replace(shelf.root / str(flipped.mp3_path), shelf.root / str(swapped.mp3_path))
     shelf.put("lost-key", sealed_with=FORMER)
+    for name, path in (("other-sound", "wav_path"), ("other-music", "mp3_path")):
+        flip(shelf.root / str(getattr(shelf.put(name), path)), 20_000)
     shelf.put("whole")
     status, out, err = desk.type("recording", "verify")
     assert (status, err) == (1, "")
     lines = out.splitlines()
-    assert lines[-1] == "6 recordings read, 6 faults"
+    assert lines[-1] == "8 recordings read, 8 faults"
     for path, fault in (
         ("cut-wav.wav", "its length is not what its header says"),
         ("gone-mp3.mp3", "No such file"),
         ("flipped-wav.wav", "does not open"),
         ("flipped-wav.mp3", "No such file"),
         ("swapped-mp3.mp3", "another recording's"),
+        ("other-sound.wav", "is not what it was"),
+        ("other-music.mp3", "is not what it was"),
         ("lost-key.wav", "not among those given"),
     ):
         assert any(path in line and fault in line for line in lines), (path, out)
