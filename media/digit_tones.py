@@ -14,7 +14,7 @@ from media.tones import Tone, encode
 
 LOW_HZ: Final = (697, 770, 852, 941)
 HIGH_HZ: Final = (1209, 1336, 1477, 1633)
-_KEYPAD: Final = ("123A", "456B", "789C", "*0#D")
+KEYPAD: Final = ("123A", "456B", "789C", "*0#D")
 
 # A full-scale sine is 3.14 dBm0: -12.1 and -10.1 dBm0.
 _LOW_PEAK: Final = 5668
@@ -23,7 +23,7 @@ _HIGH_PEAK: Final = 7136
 
 def frequencies_hz(digit: str) -> tuple[int, int]:
     """The key's low and high frequency; ValueError for what is no key."""
-    for row, keys in zip(LOW_HZ, _KEYPAD, strict=True):
+    for row, keys in zip(LOW_HZ, KEYPAD, strict=True):
         if len(digit) == 1 and digit in keys:
             return row, HIGH_HZ[keys.index(digit)]
     raise ValueError(f"no key is called {digit!r}")

@@ -45,3 +45,14 @@ def best_match(samples: bytes, pattern: bytes) -> int:
     """Where in `samples`, counted in samples, the pattern fits best, at whatever level."""
     position, _ = audioop.findfit(samples, pattern)
     return position
+
+
+def projection(samples: bytes, onto: bytes) -> float:
+    """How much of another's samples, as many, is in these: by what factor they are to be taken to leave the least when
+    they are taken away."""
+    return audioop.findfactor(samples, onto)
+
+
+def without(samples: bytes, other: bytes, factor: float) -> bytes:
+    """These samples less another's, as many, times a factor."""
+    return audioop.add(samples, audioop.mul(other, SAMPLE_BYTES, -factor), SAMPLE_BYTES)
