@@ -9,8 +9,9 @@ from typing import Final, Protocol
 
 from media.bridge import BridgeRecorder, RecordedBridges
 from media.conversions import JoinedStreams
-from media.errors import UnknownLeg
+from media.errors import MediaError, UnknownLeg
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
+from media.heard_keys import HeardKeys
 from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
 from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, StreamPlan, Timeouts, Watch
@@ -104,6 +105,12 @@ class MediaEngine:
         else:
             self._transcoder = transcoder
         self._joined = JoinedStreams(self._path, self._transcoder, threaded=transcoder is None)
+        self._heard_keys = HeardKeys(
+            self._path,
+            self._transcoder,
+            lambda event: poster(lambda: self._deliver(event)),
+            threaded=transcoder is None,
+        )
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player(prompts)
         self._suites = available_suites()
@@ -126,7 +133,7 @@ class MediaEngine:
         return left if self._ports_ipv6 is None else min(left, self._ports_ipv6.left())
 
     def open_leg(self, leg: str, profile: LegProfile) -> None:
-        """Bind a port pair for a leg; PortsExhausted. ValueError when the leg is open."""
+        """Bind a port pair for a leg; PortsExhausted, MediaOverloaded. ValueError when the leg is open."""
         if leg in self._legs:
             raise ValueError(f"the media leg {leg} is open")
         tokens = self._tokens
@@ -159,6 +166,15 @@ class MediaEngine:
         media_leg = MediaLeg(leg, profile, advertised, sockets.port, tokens.integer(62), keys)
         self._legs[leg] = _OpenLeg(media_leg, stream, ports)
         self._opened += 1
+        if profile.key_tones:
+            self._listen(leg, stream)
+
+    def _listen(self, leg: str, stream: int) -> None:
+        try:
+            self._heard_keys.begin(stream, leg)
+        except MediaError:
+            self.close_leg(leg)
+            raise
 
     def offer(self, leg: str, prefer: str | None = None) -> bytes:
         """Our SDP offer: the profile's codecs in order, `prefer` first where the profile has it."""
@@ -269,6 +285,7 @@ class MediaEngine:
         if found is None:
             return _NOTHING
         self._joined.closed(found.stream)
+        self._heard_keys.end(found.stream)
         port, ports = found.leg.port, found.ports
         figures = self._path.close_stream(found.stream, lambda: ports.release(port))
         return leg_statistics(figures, found.leg.codec)

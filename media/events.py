@@ -21,6 +21,15 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitHeard:
+    """A key's tones were in a leg's audio (ITU-T Q.23) and are over. `digit`: 0-9 * # A-D."""
+
+    leg: str
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaLost:
     """No RTP, comfort noise or RTCP from a leg for longer than its timeout (seconds of silence in `idle_s`)."""
 
@@ -86,4 +95,6 @@ class RecordingFailed:
     error: str
 
 
-MediaEvent = MediaStarted | DigitPressed | MediaLost | PlaybackFinished | RecordingFinished | RecordingFailed
+MediaEvent = (
+    MediaStarted | DigitPressed | DigitHeard | MediaLost | PlaybackFinished | RecordingFinished | RecordingFailed
+)

@@ -47,7 +47,7 @@ class LegProfile:
 
     `nat`: its SDP address may not be where its RTP comes from, so the first is latched. `media_networks`: addresses or
     networks its RTP may come from besides the SDP's address. `srtp`: "off", "optional" or "required". `ipv6`: its peer
-    is talked to over IPv6. ValueError for what cannot be.
+    is talked to over IPv6. `key_tones`: keys are listened for in its audio. ValueError for what cannot be.
     """
 
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
@@ -57,6 +57,7 @@ class LegProfile:
     media_networks: tuple[str, ...] = ()
     srtp: str = OFF
     ipv6: bool = False
+    key_tones: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.codecs if name not in BY_NAME]

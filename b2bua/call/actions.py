@@ -279,19 +279,23 @@ def pass_digit(call: Progress, event: CallEvent) -> Effects:
     presses = call.presses[event.leg]
     waiting = bool(presses.held)
     if presses.take(event):
+        waits_no_more = (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting else ()
         if event.way is DigitWay.EVENT:
-            return (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting else ()
-        return (SendDigit(event.leg.other, event.digit, event.duration_ms),)
+            return waits_no_more
+        return (*waits_no_more, SendDigit(event.leg.other, event.digit, event.duration_ms))
     if presses.held and not waiting:
         return (SetDeadline(_DIGIT_DEADLINES[event.leg], event.duration_ms / 1000 + HOLD_S),)
     return ()
 
 
 def pass_held_digits(call: Progress, event: CallEvent) -> Effects:
-    """No event repeated what INFO told: it counts."""
+    """Nothing better has told of what INFO or the audio did: it counts."""
     assert isinstance(event, DeadlinePassed)
     leg = Leg.A if event.deadline is Deadline.DIGITS_A else Leg.B
-    return tuple(SendDigit(leg.other, press.digit, press.duration_ms) for press in call.presses[leg].release())
+    return tuple(
+        SendDigit(leg.other, press.digit, press.duration_ms, was_heard=press.way is DigitWay.TONE)
+        for press in call.presses[leg].release()
+    )
 
 
 def extend(call: Progress, event: CallEvent) -> Effects:

@@ -13,7 +13,8 @@ class Presses:
     """The key presses of one leg. The first way that is known to carry them is taken, the others are passed over.
 
     A leg that has agreed to telephone-event and yet sends INFO may send both: its INFOs are held until an event comes,
-    which they then only repeat, or until none has come in time. From then on its INFOs count at once.
+    which they then only repeat, or until none has come in time. From then on its INFOs count at once. Tones in the
+    audio are held in the same way for either, and each anew: they may be a voice that sounds like a key.
     """
 
     __slots__ = ("_held", "_way")
@@ -24,14 +25,14 @@ class Presses:
 
     @property
     def held(self) -> Sequence[DigitPressed]:
-        """Presses that wait for `release`, or for an event that shows them to be repetitions."""
+        """Presses that wait for `release`, or for what shows them to be repetitions."""
         return self._held
 
     def take(self, press: DigitPressed) -> bool:
         """Whether a press counts now; one that may be a repetition is held."""
-        if self._way is DigitWay.EVENT and press.way is DigitWay.INFO and not press.events_agreed:
+        if self._way is DigitWay.EVENT and press.way is not DigitWay.EVENT and not press.events_agreed:
             self._way = None  # the session has changed: its events cannot come any more
-        if self._way is None and press.way is DigitWay.INFO and press.events_agreed:
+        if self._way is None and _may_repeat(press):
             if len(self._held) < HELD_MAX:
                 self._held.append(press)
             return False
@@ -41,8 +42,14 @@ class Presses:
         return press.way is self._way
 
     def release(self) -> tuple[DigitPressed, ...]:
-        """No event has come: the held presses count, in their order."""
-        released = tuple(self._held)
+        """Nothing better has come: the held presses count, in their order; tones only where there was no INFO."""
+        told = tuple(press for press in self._held if press.way is DigitWay.INFO)
+        released = told or tuple(self._held)
         self._held.clear()
-        self._way = DigitWay.INFO
+        if told:
+            self._way = DigitWay.INFO
         return released
+
+
+def _may_repeat(press: DigitPressed) -> bool:
+    return press.way is DigitWay.TONE or (press.way is DigitWay.INFO and press.events_agreed)

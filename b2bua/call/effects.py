@@ -79,11 +79,15 @@ class Bridge:
 
 @dataclass(frozen=True, slots=True)
 class SendDigit:
-    """Send a connected leg a key press of the other party, in place of the audio for its length."""
+    """Send a connected leg a key press of the other party, in place of the audio for its length.
+
+    `was_heard`: it was in the audio, which that leg has heard; it is sent as an event, to a leg that takes events.
+    """
 
     leg: Leg
     digit: str
     duration_ms: int
+    was_heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

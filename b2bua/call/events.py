@@ -26,6 +26,7 @@ class DigitWay(StrEnum):
 
     EVENT = "event"  # telephone-event (RFC 4733); the packet path has passed it on
     INFO = "info"  # SIP INFO
+    TONE = "tone"  # its tones in the audio, which has been passed on
 
 
 class FailureKind(StrEnum):

@@ -165,6 +165,7 @@ unbilled = false
 # codecs = ["PCMA", "PCMU"]                 # also G722, opus; in order of preference
 # ptime_ms = 20                             # 10, 20 ... 60
 # dtmf_payload_type = 101
+# dtmf_in_audio = false                     # listen for keys' tones in what it sends
 # early_media = "relay"                     # relay | ignore
 # srtp = "off"                              # off | optional | required
 # nat = false                               # its RTP comes from elsewhere than its SDP says

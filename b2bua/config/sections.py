@@ -218,6 +218,7 @@ class Trunk:
     codecs: Annotated[tuple[str, ...], several(choice("PCMA", "PCMU", "G722", "opus"), 1)] = ("PCMA", "PCMU")
     ptime_ms: Annotated[int, whole(10, 60, step=10)] = 20
     dtmf_payload_type: Annotated[int, whole(96, 127)] = 101
+    dtmf_in_audio: Annotated[bool, YES_NO] = False
     early_media: Annotated[str, choice("relay", "ignore")] = "relay"
     srtp: Annotated[str, choice("off", "optional", "required")] = "off"
     nat: Annotated[bool, YES_NO] = False

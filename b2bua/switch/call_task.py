@@ -186,6 +186,11 @@ class CallTask:
         if self.machine.state is State.PROMPTING and self._prompting.finished(leg):
             self.post(happened.PromptsHeard())
 
+    def digit_heard(self, leg: Leg, digit: str, duration_ms: int) -> None:
+        """A key's tones were in a leg's audio."""
+        events_agreed = self._media.takes_events(self.legs[leg].media_name)
+        self.post(happened.DigitPressed(leg, digit, duration_ms, happened.DigitWay.TONE, events_agreed))
+
     def tell(self, step: Told | None) -> None:
         """Put a step into the call's trace, where one is kept."""
         if self._tell is not None and step is not None:
@@ -253,7 +258,9 @@ class CallTask:
         self._media.bridge(self.legs[Leg.A].media_name, self.legs[Leg.B].media_name)
 
     def _send_digit(self, effect: do.SendDigit) -> None:
-        self._media.send_digit(self.legs[effect.leg].media_name, effect.digit, effect.duration_ms)
+        name = self.legs[effect.leg].media_name
+        if not effect.was_heard or self._media.takes_events(name):
+            self._media.send_digit(name, effect.digit, effect.duration_ms)
 
     def _start_recording(self, _effect: do.StartRecording) -> None:
         path = self._books.recording_path(self.machine.record)

@@ -271,6 +271,9 @@ class Switch:
                 self._to_call(
                     event.leg, lambda task, leg: task.post(DigitPressed(leg, digit, duration_ms, DigitWay.EVENT))
                 )
+            case media_events.DigitHeard():
+                heard = event
+                self._to_call(event.leg, lambda task, leg: task.digit_heard(leg, heard.digit, heard.duration_ms))
             case media_events.PlaybackFinished():
                 self._to_call(event.leg, lambda task, leg: task.playback_finished(leg))
                 if self._arrivals is not None:

@@ -289,6 +289,7 @@ def _media_profile(config: TrunkConfig) -> LegProfile:
         codecs=config.codecs,
         ptime_ms=config.ptime_ms,
         dtmf_payload_type=config.dtmf_payload_type,
+        key_tones=config.dtmf_in_audio,
         nat=config.nat,
         media_networks=tuple(str(network) for network in config.media_addresses),
         srtp=config.srtp,

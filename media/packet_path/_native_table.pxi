@@ -152,6 +152,10 @@ cdef class Table:
         """Hand a leg's audio to a converter, None: drop it."""
         mb_table_set_converter(&self.table, source.stream, NULL if converter is None else converter.ring)
 
+    def set_listener(self, TableStream stream not None, Converter listener):
+        """Copy what a leg sends to who listens to it, or stop doing so."""
+        mb_table_set_listener(&self.table, stream.stream, NULL if listener is None else listener.ring)
+
     def send_audio(self, TableStream sink not None, TableStream source not None, int codec, frames, double now):
         """Send what a source's converter has made."""
         cdef mb_converted *made = new_converted(codec, frames)

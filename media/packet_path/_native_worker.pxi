@@ -125,11 +125,18 @@ cdef class Worker:
 
     def set_converter(self, WorkerStream source not None, Converter converter):
         """Hand a stream's audio to a converter where the sink's codec needs that, or to none."""
+        return self._hand(MB_SET_CONVERTER, source, converter)
+
+    def set_listener(self, WorkerStream stream not None, Converter listener):
+        """Copy what a stream sends to who listens to it, or to nobody."""
+        return self._hand(MB_SET_LISTENER, stream, listener)
+
+    cdef _hand(self, mb_command_kind kind, WorkerStream stream, Converter taker):
         cdef mb_command command
         memset(&command, 0, sizeof(command))
-        command.kind = MB_SET_CONVERTER
-        command.stream = open_stream(source)
-        command.ring = NULL if converter is None else mb_ring_share(converter.ring)
+        command.kind = kind
+        command.stream = open_stream(stream)
+        command.ring = NULL if taker is None else mb_ring_share(taker.ring)
         pushed = mb_worker_push(self.worker, &command)
         if not pushed:
             mb_ring_release(command.ring)

@@ -4,7 +4,10 @@ from typing import Protocol
 
 
 class Converter(Protocol):
-    """Takes one source's packets that are to be decoded and encoded anew; the result comes back by `send_audio`."""
+    """Takes one source's packets that are to be decoded and encoded anew; the result comes back by `send_audio`.
+
+    Who only listens to a source takes them in the same way.
+    """
 
     def put(
         self, arrival: float, ssrc: int, sequence: int, timestamp: int, marker: int, codec: int, payload: bytes

@@ -174,6 +174,10 @@ class PacketPath(Protocol):
         """Hand the stream's audio to a converter where no byte table makes it the sink's codec, or to none."""
         ...
 
+    def set_listener(self, stream: int, listener: Converter | None) -> None:
+        """Copy what the stream sends to who listens to it, wherever its audio goes, or stop doing so."""
+        ...
+
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
         """Send what the source's converter made of its audio, as relayed audio is sent. May be called on any thread,
         and is harmless for streams that are closed or not joined any more, and when `codec` is the sink's no more.

@@ -212,6 +212,10 @@ class PythonPacketPath:
         """Hand a stream's audio to a converter where the sink's codec needs that, or to none."""
         self._command(self._table.set_converter, self._find(source), converter)
 
+    def set_listener(self, stream: int, listener: Converter | None) -> None:
+        """Copy what a stream sends to who listens to it, or stop doing so."""
+        self._command(self._table.set_listener, self._find(stream), listener)
+
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
         """Send what a source's converter has made. On any thread: it wakes the packet thread by itself."""
         to, by = self._streams.get(sink), self._streams.get(source)

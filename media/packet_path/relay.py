@@ -119,10 +119,14 @@ class Relay:
         tap = inbound.tap
         if tap is not None:
             tap.put(inbound.tap_channel, now, timestamp, ssrc, route.codec, bytes(self._view[start:end]))
+        marker = second & MARKER
+        listener = inbound.listener
+        if listener is not None:
+            payload = bytes(self._view[start:end])
+            listener.put(now, ssrc, sequence, timestamp, marker, route.codec, payload)
         out = inbound.sink
         if out is None or (out.barred and self.barred(inbound, out)):
             return
-        marker = second & MARKER
         if route.converted:
             inbound.convert(now, ssrc, sequence, timestamp, marker, route.codec, bytes(self._view[start:end]))
             return
@@ -383,6 +387,8 @@ class Relay:
         """Relay comfort noise (RFC 3389) to a leg that takes it; any other is made noise for once it is bridged."""
         inbound = stream.inbound
         out = inbound.sink
+        if inbound.listener is not None:
+            inbound.listener.put(now, inbound.reception.ssrc, sequence, timestamp, 0, route.codec, b"")
         if out is None:
             return
         if inbound.conversion is not None:
@@ -449,6 +455,8 @@ class Relay:
             return
         for pressed in inbound.watch.packet(ssrc, timestamp, self._view[start:end], now, route.clock_rate_hz):
             self.report(stream, pressed, now)
+        if inbound.listener is not None:
+            inbound.listener.put(now, ssrc, sequence, timestamp, 0, route.codec, b"")
         out = inbound.sink
         if out is None:
             return

@@ -14,7 +14,7 @@ from media.codecs.table import (
     needs_conversion,
 )
 from media.packet_path.control import ControlChannel
-from media.packet_path.converter import Conversion
+from media.packet_path.converter import Conversion, Converter
 from media.packet_path.gate import Gate
 from media.packet_path.interface import Address, RemotePlan, StreamFigures, StreamPlan
 from media.packet_path.protection import Protection
@@ -235,7 +235,7 @@ class Outbound:
 
 class Inbound:
     """What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. `conversion`: what becomes of its
-    audio that no byte table makes the sink's codec; None: it is dropped."""
+    audio that no byte table makes the sink's codec; None: it is dropped. `listener`: who hears it besides."""
 
     __slots__ = (
         "audio_at",
@@ -243,6 +243,7 @@ class Inbound:
         "gate",
         "heard_at",
         "late",
+        "listener",
         "malformed",
         "may_receive",
         "receives",
@@ -269,6 +270,7 @@ class Inbound:
         self.routes = NO_ROUTES
         self.sink: Outbound | None = None
         self.conversion: Conversion | None = None
+        self.listener: Converter | None = None
         self.tap: Tap | None = None
         self.tap_channel = 0
         self.started = False

@@ -100,6 +100,11 @@ class StreamTable:
         """Hand a leg's audio to a converter where the sink's codec needs that; None: drop it."""
         source.inbound.conversion = None if converter is None else Conversion(converter)
 
+    @staticmethod
+    def set_listener(stream: Stream, listener: Converter | None) -> None:
+        """Copy what a leg sends to who listens to it, or stop doing so."""
+        stream.inbound.listener = listener
+
     def send_audio(self, sink: Stream, source: Stream, codec: int, frames: Sequence[Frame], now: float) -> None:
         """Send what a source's converter has made."""
         self._converted.send(source.inbound, sink.outbound, codec, frames, now)
@@ -122,6 +127,7 @@ class StreamTable:
         stream.inbound.join(None)
         stream.inbound.tap = None
         stream.inbound.conversion = None
+        stream.inbound.listener = None
         out.playback = None
         out.digits = None
         out.source = None

@@ -1,4 +1,5 @@
-"""The thread that converts: woken by packets, it decodes, encodes and gives back what the packet path is to send."""
+"""The thread that converts and listens: woken by packets, it decodes them, encodes what the packet path is to send, and
+tells of keys that it hears."""
 
 import os
 import select
@@ -7,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
+from media.listening.listener import KeyListener
 from media.packet_path.repacketiser import Frame
+from media.rtp.dtmf import PressedDigit
 from media.transcoding.conversion import Conversion, Target
 from media.transcoding.packets import ConversionQueue, NewQueue, Packet, new_packet_queue
 
@@ -29,8 +32,20 @@ class _Running:
         self.queue = queue
 
 
+class _Listening:
+    """Who listens to a stream, with what leads to it and from it."""
+
+    __slots__ = ("heard", "listener", "queue")
+
+    def __init__(self, queue: ConversionQueue, heard: Callable[[PressedDigit], None]) -> None:
+        self.queue = queue
+        self.heard = heard
+        self.listener = KeyListener()
+
+
 class Transcoder:
-    """All conversions, by the stream they take their packets from. `clock` is monotonic seconds.
+    """All conversions, and all that is listened to, by the stream they take their packets from. `clock` is monotonic
+    seconds.
 
     Its verbs are called on one thread; the work is done in `turn`, which is called by a thread of its own from `start`
     on. `wake` is how packets call it: the thread's by default. `new_queue` makes queues that the packet path can fill.
@@ -48,6 +63,7 @@ class Transcoder:
         self._wake = self._wake_thread if wake is None else wake
         self._new_queue = new_queue
         self._running: dict[int, _Running] = {}
+        self._listening: dict[int, _Listening] = {}
         self._ended = {"lost": 0, "late": 0, "undecodable": 0, "dropped": 0}
         self._frames = 0
         self._woken = False
@@ -70,6 +86,7 @@ class Transcoder:
         self._wake_thread()
         self._thread.join(_JOIN_TIMEOUT_S)
         self._running = {}
+        self._listening = {}
         self._thread = None
         os.close(self._wake_fd)
         self._wake_fd = -1
@@ -91,8 +108,38 @@ class Transcoder:
         for name, count in _counts(running).items():
             self._ended[name] += count
 
+    def listen(self, stream: int, heard: Callable[[PressedDigit], None]) -> ConversionQueue:
+        """Listen for keys in what a stream sends; where its packets go. `heard` is told of each press where `turn` is
+        called."""
+        listening = _Listening(self._new_queue(self._wake, self._wake_fd), heard)
+        self._listening = {**self._listening, stream: listening}
+        return listening.queue
+
+    def listen_no_more(self, stream: int) -> None:
+        """Stop listening to a stream; harmless where nobody does."""
+        self._listening = {number: other for number, other in self._listening.items() if number != stream}
+
     def turn(self, now: float) -> float | None:
-        """Convert what is there; when to come again at the latest, None for not before a packet does."""
+        """Do what there is to do; when to come again at the latest, None for not before a packet does."""
+        dues = [due for due in (self._convert(now), self._listen(now)) if due is not None]
+        return min(dues, default=None)
+
+    def _listen(self, now: float) -> float | None:
+        due: float | None = None
+        for listening in self._listening.values():
+            listener = listening.listener
+            presses = [press for packet in listening.queue.take() for press in listener.put(Packet._make(packet))]
+            its_due = listener.due
+            if its_due is not None and its_due <= now:
+                presses += listener.advance(now)
+                its_due = listener.due
+            for press in presses:
+                listening.heard(press)
+            if its_due is not None and (due is None or its_due < due):
+                due = its_due
+        return due
+
+    def _convert(self, now: float) -> float | None:
         due: float | None = None
         for running in self._running.values():
             conversion = running.conversion
@@ -114,6 +161,7 @@ class Transcoder:
                 totals[name] += count
         return {
             "conversions": len(self._running),
+            "listeners": len(self._listening),
             "converted_frames": self._frames,
             **{f"conversion_packets_{name}": count for name, count in totals.items()},
         }

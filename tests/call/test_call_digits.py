@@ -22,6 +22,11 @@ def info(digit: str, leg: Leg = Leg.A, *, events_agreed: bool = False, duration_
     return DigitPressed(leg, digit, duration_ms, DigitWay.INFO, events_agreed)
 
 
+def tone(digit: str, leg: Leg = Leg.A, *, events_agreed: bool = False) -> DigitPressed:
+    """One that was heard in the audio."""
+    return DigitPressed(leg, digit, 100, DigitWay.TONE, events_agreed)
+
+
 def talking() -> Walk:
     walk = Walk(CallMachine(a_call()))
     walk.at_once(Started(), LegAnswered(Leg.A, 200, "PCMA"), LegAnswered(Leg.B, 200, "PCMA"))
@@ -79,6 +84,51 @@ def test_infos_count_again_where_the_session_has_no_events_any_more() -> None:
     walk = talking()
     walk.at_once(event("1"))
     assert walk.at_once(info("2")) == (SendDigit(Leg.B, "2", 160),)
+
+
+@pytest.mark.parametrize("leg", Leg)
+@pytest.mark.parametrize("events_agreed", [True, False])
+def test_a_tone_counts_when_nothing_else_has_told_of_it_in_time(leg: Leg, events_agreed: bool) -> None:
+    walk = talking()
+    for digit in "12":
+        assert walk.at_once(tone(digit, leg, events_agreed=events_agreed)) == (
+            SetDeadline(DEADLINES[leg], 0.1 + HOLD_S),
+        )
+        assert walk.after(0.6, DeadlinePassed(DEADLINES[leg])) == (SendDigit(leg.other, digit, 100, was_heard=True),)
+
+
+def test_tones_beside_events_are_passed_over() -> None:
+    walk = talking()
+    for digit in "123":
+        walk.at_once(tone(digit, events_agreed=True))
+        walk.after(0.05, event(digit))
+        walk.after(0.1, tone(digit, events_agreed=True))
+    assert ClearDeadline(Deadline.DIGITS_A) in walk.effects
+    assert not any(isinstance(effect, SendDigit) for effect in walk.effects)
+
+
+@pytest.mark.parametrize("info_first", [True, False])
+@pytest.mark.parametrize("events_agreed", [True, False])
+def test_tones_beside_info_are_passed_over(info_first: bool, events_agreed: bool) -> None:
+    walk = talking()
+    for digit in "12":
+        both = [info(digit, events_agreed=events_agreed), tone(digit, events_agreed=events_agreed)]
+        for press in both if info_first else reversed(both):
+            walk.after(0.1, press)
+        walk.after(1.0, DeadlinePassed(Deadline.DIGITS_A))
+    sent = [effect for effect in walk.effects if isinstance(effect, SendDigit)]
+    assert sent == [SendDigit(Leg.B, digit, 160) for digit in "12"]
+
+
+def test_a_voice_taken_for_a_key_does_not_keep_events_from_being_taken() -> None:
+    walk = talking()
+    walk.at_once(tone("7", events_agreed=True))
+    walk.after(0.6, DeadlinePassed(Deadline.DIGITS_A))
+    walk.at_once(tone("1", events_agreed=True))
+    walk.after(0.2, event("1"))
+    walk.after(0.2, tone("2", events_agreed=True))
+    walk.after(0.0, event("2"))
+    assert [effect.digit for effect in walk.effects if isinstance(effect, SendDigit)] == ["7"]
 
 
 def test_held_presses_are_limited() -> None:

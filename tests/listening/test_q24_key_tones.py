@@ -95,9 +95,9 @@ def test_two_keys_without_a_pause_are_two_presses() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_keys_are_known_in_noise_15_db_below(seed: int) -> None:
+def test_keys_are_known_in_noise_18_db_below(seed: int) -> None:
     dice = random.Random(seed)
-    sigma = peak_of(-9 - 15) / math.sqrt(2)
+    sigma = peak_of(-9 - 18) / math.sqrt(2)
     number = "".join(dice.choice(DIGITS) for _ in range(10))
     samples = [value for digit in number for value in (*key_tone(digit, 50), *hush(50))]
     assert digits([value + dice.gauss(0, sigma) for value in samples]) == number

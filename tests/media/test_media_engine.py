@@ -12,9 +12,10 @@ import pytest
 
 from b2bua.tokens import SystemTokens
 from media.codecs.g711 import ALAW_TO_ULAW
+from media.codecs.linear import to_alaw
 from media.engine import MediaEngine, MediaSettings
 from media.errors import MediaOverloaded, PortsExhausted, UnknownLeg, UnusableSdp
-from media.events import DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished
+from media.events import DigitHeard, DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished
 from media.leg import LegProfile
 from media.packet_path.python_path import PythonPacketPath
 from media.packet_paths import new_tap_for
@@ -23,6 +24,7 @@ from media.rtp.dtmf import event_payloads
 from media.rtp.packet import RtpPacket, parse_packet
 from media.statistics import LegStatistics
 from tests.support.free_ports import PortLease
+from tests.support.keypad import hush, key_tone, pcm
 from tests.support.watching import watch_on
 
 pytestmark = pytest.mark.sockets
@@ -395,6 +397,21 @@ async def test_trunk_case_07_hold_by_reinvite(bench: Bench) -> None:
     assert b"a=sendrecv" in bench.engine.answer_offer("c/a", a.answer())
     b.say(ALAW)
     await until(lambda: len(a.listen()) >= 2)
+
+
+async def test_keys_are_heard_in_the_audio_of_a_leg_whose_profile_says_so(bench: Bench) -> None:
+    a, b = bench.phone("c/a", profile=LegProfile(key_tones=True)), bench.phone("c/b")
+    assert bench.engine.counters()["listeners"] == 1
+    audio = to_alaw(pcm([*key_tone("4", 100), *hush(100)]))
+    for phone in (b, a):
+        for at in range(0, len(audio), 160):
+            phone.say(audio[at : at + 160])
+    await until(lambda: any(isinstance(event, DigitHeard) for event in bench.events))
+    [heard] = [event for event in bench.events if isinstance(event, DigitHeard)]
+    assert (heard.leg, heard.digit) == ("c/a", "4")
+    assert heard.duration_ms == pytest.approx(100, abs=15)
+    bench.engine.close_leg("c/a")
+    assert bench.engine.counters()["listeners"] == 0
 
 
 async def test_recording_copies_both_directions_until_it_is_stopped(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """The packet path in C beside the one in Python: the same packets and commands, and every byte and figure the same."""
 
+import os
 import random  # noqa: TID251 - a seeded walk
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from media.packet_path.stream import Send
 from media.rtp.dtmf import DIGITS
 from media.rtp.packet import RtpPacket
 from media.tones import RINGBACK, Tone, comfort_noises, prepare, silence
+from media.transcoding.packets import QUEUE_PACKETS, PacketQueue
 from tests.support.relay_bed import TIMEOUTS, KeptWire, Party, RelayBed, remote_plan
 
 # Where there is a compiler it has been built; tests/architecture sees to that.
@@ -54,6 +56,9 @@ class Twins:
         self.ringback = native_tone(RINGBACK_TONE)
         self.parties: list[Party] = []
         self.streams: list[Any] = []
+        self.heard: list[PacketQueue] = []
+        self.native_heard: list[Any] = []
+        told_fd = os.eventfd(0, os.EFD_NONBLOCK)
         for number in (1, 2, 3):
             self.parties.append(self.bed.party(f"{number}", connect=False))
             plan = StreamPlan(
@@ -61,6 +66,11 @@ class Twins:
             )
             self.streams.append(self.table.open(number, plan, NativeWire(), self.bed.now))
             self.settle(number - 1)
+            self.heard.append(PacketQueue(lambda: None))
+            self.native_heard.append(native.Converter(QUEUE_PACKETS, told_fd))
+            self.bed.table.set_listener(self.parties[-1].stream, self.heard[-1])
+            self.table.set_listener(self.streams[-1], self.native_heard[-1])
+        os.close(told_fd)
 
     def settle(self, leg: int, **changes: Any) -> None:
         chance = self.chance
@@ -141,6 +151,8 @@ class Twins:
             assert party.wire.control == stream.wire.control
             assert party.stream.figures() == StreamFigures(*stream.figures())
         assert len(self.bed.events) == len(self.events)
+        for heard, native_heard in zip(self.heard, self.native_heard, strict=True):
+            assert [tuple(packet) for packet in heard.take()] == native_heard.take()
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -143,6 +143,10 @@ class MemoryPath:
         """Hand its audio to a converter."""
         self._table.set_converter(self._find(source), converter)
 
+    def set_listener(self, stream: int, listener: Converter | None) -> None:
+        """Copy what it sends to who listens."""
+        self._table.set_listener(self._find(stream), listener)
+
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
         """What the converter made."""
         if sink in self._streams and source in self._streams:

@@ -297,11 +297,19 @@ static void convert(const mb_inbound *inbound, const arrival *in, bool numbers_a
     copy(inbound->conversion.converter, in, numbers_alone ? 0 : in->marker, numbers_alone ? 0 : in->end - in->start);
 }
 
+/* Let who listens to the source know that this was no audio. */
+static void let_pass(const mb_inbound *inbound, const arrival *in)
+{
+    if (inbound->listener)
+        copy(inbound->listener, in, 0, 0);
+}
+
 /* Relay comfort noise (RFC 3389) to a leg that takes it; any other is made noise for once it is bridged. */
 static void relay_noise(mb_table *table, mb_stream *stream, const arrival *in)
 {
     mb_inbound *inbound = &stream->inbound;
     mb_outbound *out = inbound->sink;
+    let_pass(inbound, in);
     if (!out)
         return;
     if (inbound->conversion.converter)
@@ -408,6 +416,7 @@ static void relay_event(mb_table *table, mb_stream *stream, const arrival *in)
                                    clock_hz, in->now, presses);
     for (int at = 0; at < pressed; at++)
         mb_relay_report(table, stream, &presses[at], in->now);
+    let_pass(inbound, in);
     mb_outbound *out = inbound->sink;
     if (!out)
         return;
@@ -447,6 +456,8 @@ static void relay_audio(mb_table *table, mb_inbound *inbound, const arrival *in)
     }
     if (inbound->tap)
         copy(inbound->tap, in, in->marker, in->end - in->start);
+    if (inbound->listener)
+        copy(inbound->listener, in, in->marker, in->end - in->start);
     mb_outbound *out = inbound->sink;
     if (!out || (out->barred && mb_relay_barred(table, inbound, out)))
         return;

@@ -131,6 +131,7 @@ struct mb_inbound {
     mb_outbound *sink;
     mb_inbound *next_source, *earlier_source; /* among the sink's */
     mb_ring *tap;
+    mb_ring *listener; /* who hears it besides; NULL: nobody */
     mb_conversion conversion;
     double heard_at, audio_at;
     uint32_t timestamp;

@@ -173,6 +173,14 @@ void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *convert
         inbound->sink->source = NULL;
 }
 
+void mb_table_set_listener(mb_table *table, mb_stream *stream, mb_ring *listener)
+{
+    (void)table;
+    mb_ring_share(listener);
+    mb_ring_release(stream->inbound.listener);
+    stream->inbound.listener = listener;
+}
+
 void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now)
 {
     if (sink->listed && source->listed)
@@ -210,6 +218,7 @@ void mb_table_remove(mb_table *table, mb_stream *stream, double now)
     mb_inbound_join(&stream->inbound, NULL);
     mb_table_set_tap(table, stream, 0, NULL);
     mb_table_set_converter(table, stream, NULL);
+    mb_table_set_listener(table, stream, NULL);
     mb_digit_sender_stop(table, &stream->outbound);
     mb_table_stop_playing(table, stream);
     stream->outbound.source = NULL;

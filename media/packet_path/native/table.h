@@ -93,6 +93,9 @@ void mb_table_send_digit(mb_table *table, mb_stream *stream, uint8_t event, uint
 /* Hand a leg's audio to a converter where the sink's codec needs that; NULL: drop it. */
 void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter);
 
+/* Copy what a leg sends to a ring of who listens to it, NULL for no longer. */
+void mb_table_set_listener(mb_table *table, mb_stream *stream, mb_ring *listener);
+
 /* Send what a source's converter has made, whole packets in the sink's codec with timestamps of one timeline, unless
  * source, sink or codec has changed since. */
 void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now);

@@ -201,6 +201,11 @@ static void carry_out(mb_worker *worker, const mb_command *command, double now)
             mb_table_set_converter(table, command->stream, command->ring);
         mb_ring_release(command->ring);
         break;
+    case MB_SET_LISTENER:
+        if (command->stream->listed)
+            mb_table_set_listener(table, command->stream, command->ring);
+        mb_ring_release(command->ring);
+        break;
     case MB_SEND_DIGIT:
         mb_table_send_digit(table, command->stream, command->event, command->duration_ms, now);
         break;

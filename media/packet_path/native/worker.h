@@ -18,6 +18,7 @@ typedef enum {
     MB_BRIDGE,
     MB_SET_TAP,
     MB_SET_CONVERTER,
+    MB_SET_LISTENER,
     MB_SEND_DIGIT,
     MB_SEND_AUDIO,
     MB_REMOVE,

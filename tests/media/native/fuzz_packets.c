@@ -127,7 +127,7 @@ typedef struct {
 
 static mb_table table;
 static leg legs[LEGS];
-static mb_ring *tap, *converter;
+static mb_ring *tap, *converter, *listener;
 static mb_tone *tones[4];
 static double now = 1000;
 
@@ -250,6 +250,7 @@ static void command(void)
         break;
     case 6:
         mb_table_set_converter(&table, first->stream, chance(2) ? converter : NULL);
+        mb_table_set_listener(&table, first->stream, chance(2) ? listener : NULL);
         break;
     case 7:
         send_audio(first, second);
@@ -377,8 +378,9 @@ int main(int count, char **words)
         plan.digit_tones[at] = tones[1];
     tap = mb_ring_new(RING_PACKETS, RING_PACKETS * 208);
     converter = mb_ring_new(RING_PACKETS, RING_PACKETS * 256);
+    listener = mb_ring_new(RING_PACKETS, RING_PACKETS * 256);
     uint8_t *buffer = malloc(MB_DATAGRAM_MAX);
-    require(tap && converter && buffer && mb_table_init(&table, &plan), "no memory");
+    require(tap && converter && listener && buffer && mb_table_init(&table, &plan), "no memory");
     table.post = post;
     for (size_t at = 0; at < LEGS; at++)
         open_leg(at);
@@ -393,6 +395,7 @@ int main(int count, char **words)
         if (chance(50) == 0) {
             drain(tap);
             drain(converter);
+            drain(listener);
         }
     }
     for (size_t at = 0; at < LEGS; at++) {
@@ -403,6 +406,7 @@ int main(int count, char **words)
     mb_table_clear(&table);
     mb_ring_release(tap);
     mb_ring_release(converter);
+    mb_ring_release(listener);
     for (size_t at = 0; at < 4; at++)
         mb_tone_release(tones[at]);
     free(buffer);
