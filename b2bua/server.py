@@ -18,14 +18,15 @@ from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
+from b2bua.housekeeping import keep_house, keep_seen
 from b2bua.listening import CannotListen, SipListeners, opening
+from b2bua.loop_delay import LoopDelay
 from b2bua.prompts import configured_prompts
 from b2bua.sealed_secrets import SealedSecrets
 from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.sole_use import sole_use
-from b2bua.switch.admission import IDEMPOTENCY_MS
 from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.journal import Journal
 from b2bua.switch.locating import Locating, ways_of
@@ -55,18 +56,14 @@ from media.recording.mp3 import Mp3Pool
 from media.recording.recorder import Recorder
 from media.tones import Tone
 from storage.errors import StorageError
-from storage.records import CallRecord, TrunkSighting
+from storage.records import CallRecord
 from storage.store import Store, database_path
-from storage.units import UnitOfWork
 
 LOG: Final = logging.getLogger(__name__)
 
-SIGHTING_INTERVAL_S: Final = 2.0  # how often the trunks' states are written down for `maskbridge trunks`
 SETTLE_S: Final = 10.0  # after a forced end, so long for the last calls to be settled
 LAST_WORDS_S: Final = 5.0  # at the end, so long for webhooks that are due; the rest go out after the next start
 LAST_WORDS_POLL_S: Final = 0.02
-HOUSEKEEPING_S: Final = 3600.0
-SESSIONS_KEPT_MS: Final = 30 * 86_400_000
 
 # How often the garbage collector looks: after so many more objects have been made than freed, and then at the middle
 # and at the old ones every so many times. A call goes by reference counting (tests/scenarios/test_no_cycles.py), so
@@ -236,7 +233,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     listeners = _listen_sip(process, switch, trunks, tracing)
     switch.start()
     stack.callback(switch.stop)
-    _in_background(process, _keep_seen(process, switch, journal))
+    _in_background(process, keep_seen(process.clock, switch, journal))
     retention = Retention(process.store, at_rest, process.clock, config.storage.retention_days, recordings.is_exporting)
     _in_background(process, retention.run())
     figures = (
@@ -245,9 +242,10 @@ async def _build(process: Process, announce: Announce) -> Switch:
         partial(_recorder_figures, recorder),
         retention.figures,
         tracing.counters,
+        _loop_delay(process),
         recordings.figures,
     )
-    _in_background(process, _keep_house(process, journal, tracing))
+    _in_background(process, keep_house(process.clock, journal, tracing))
     port = await _listen_api(process, switch, at_rest, figures)
     announce(listeners.names, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
@@ -271,6 +269,14 @@ async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
     tracing = Tracing(journal, process.clock, process.loop, keep_days=trace.keep_days, unbilled=trace.unbilled)
     process.stack.callback(tracing.close)
     return dispatcher, journal, tracing
+
+
+def _loop_delay(process: Process) -> Figures:
+    """How late the event loop is, watched from now on."""
+    delay = LoopDelay(process.loop)
+    delay.start()
+    process.stack.callback(delay.stop)
+    return delay.figures
 
 
 def _dispatcher(process: Process) -> Dispatcher:
@@ -430,54 +436,6 @@ async def _listen_api(
         server = await start_api(app, api.listen.host, api.listen.port, context)
     process.stack.push_async_callback(server.close)
     return server.port
-
-
-async def _keep_seen(process: Process, switch: Switch, journal: Journal) -> None:
-    """Write the trunks' states down when they have changed, and at least every half minute."""
-    written: tuple[object, ...] = ()
-    while True:
-        at = process.clock.wall_ms()
-        states = switch.trunk_states()
-        now = (at // 30_000, *states)
-        if now != written:
-            sightings = [
-                TrunkSighting(
-                    name=state.name,
-                    up=state.up,
-                    reason=state.reason,
-                    live_calls=state.live_calls,
-                    round_trip_ms=state.round_trip_ms,
-                    last_options_at=state.last_options_at,
-                    last_options_status=state.last_options_status,
-                    seen_at=at,
-                    destinations=state.destinations,
-                    open_destinations=state.open_destinations,
-                    waiting=state.waiting,
-                    placed=state.placed,
-                    failed=sum(count for _cause, count in state.failures),
-                )
-                for state in states
-            ]
-            journal.add(partial(_see, sightings, at))
-            written = now
-        await asyncio.sleep(SIGHTING_INTERVAL_S)
-
-
-def _see(sightings: list[TrunkSighting], at: int, unit: UnitOfWork) -> None:
-    unit.trunks.see(sightings, at)
-
-
-async def _keep_house(process: Process, journal: Journal, tracing: Tracing) -> None:
-    """Forget what is old: replies that no Idempotency-Key can ask for, ended sessions and invitations, and traces."""
-    while True:
-        now_ms = process.clock.wall_ms()
-        journal.add(partial(_expire, now_ms - IDEMPOTENCY_MS, now_ms - SESSIONS_KEPT_MS))
-        tracing.forget_old()
-        await asyncio.sleep(HOUSEKEEPING_S)
-
-
-def _expire(replies_before: int, sessions_before: int, unit: UnitOfWork) -> int:
-    return unit.idempotency.expire(replies_before) + unit.sessions.forget(sessions_before)
 
 
 def _in_background(process: Process, work: Coroutine[object, object, None]) -> None:

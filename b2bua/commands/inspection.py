@@ -77,13 +77,14 @@ async def calls(options: argparse.Namespace, config: Config, output: Output) -> 
         config, lambda reader: reader.live_calls() if options.live else reader.newest_calls(SHOWN_CALLS)
     )
     output.rows(
-        [_row(record) for record in records],
+        [call_row(record) for record in records],
         ("call_sid", "status", "party_a", "party_b", "masked_number", "started_at", "duration_sec", "hangup_cause"),
     )
     return 0
 
 
-def _row(record: CallRecord) -> dict[str, object]:
+def call_row(record: CallRecord) -> dict[str, object]:
+    """A call as operators see it: numbers shortened, for people and for scripts alike."""
     return {
         "call_sid": record.call_id,
         "org_id": record.org_id,

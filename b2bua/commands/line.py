@@ -14,11 +14,13 @@ from b2bua.commands import (
     audit,
     backup,
     checking,
+    deploy_files,
     inspection,
     operation,
     people,
     profiles,
     recordings,
+    top,
     tracing,
     upkeep,
 )
@@ -102,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _backups(commands)
     _inspection(commands)
     _profiles(commands)
+    _deploy(commands)
     return parser
 
 
@@ -258,6 +261,9 @@ def _inspection(commands: Commands) -> None:
     _command(commands, "trunks", inspection.trunks, "show the trunks as the running server sees them")
     calls = _command(commands, "calls", inspection.calls, "show the newest calls")
     calls.add_argument("--live", action="store_true", help="only those that live now")
+    watch = _command(commands, "top", top.top, "watch calls, rates and trunks of the running server")
+    watch.add_argument("--once", action="store_true", help="one look")
+    watch.add_argument("--interval", type=float, default=2.0, metavar="S", help="seconds between looks (default 2)")
     trace = _command(commands, "trace", tracing.trace, "draw what happened in a call: the SIP ladder of both legs")
     trace.add_argument("call", metavar="CALL", help="its id")
 
@@ -267,6 +273,14 @@ def _profiles(commands: Commands) -> None:
     unread = "taken as by every command, and not read"
     _command(profile, "list", profiles.profile_list, "list the trunk profiles that come with it", config=unread)
     show = _command(profile, "show", profiles.profile_show, "print one, to be put into a configuration", config=unread)
+    show.add_argument("name", metavar="NAME")
+
+
+def _deploy(commands: Commands) -> None:
+    deploy = _group(commands, "deploy", "files for running it: systemd unit, container, dashboard, alert rules")
+    unread = "taken as by every command, and not read"
+    _command(deploy, "list", deploy_files.deploy_list, "list the files that come with it", config=unread)
+    show = _command(deploy, "show", deploy_files.deploy_show, "print one, to be put in its place", config=unread)
     show.add_argument("name", metavar="NAME")
 
 

@@ -53,7 +53,7 @@ class SipEndpoint:
         self._transports: dict[TransportAddress, MessageTransport] = {}
         self._alarm = Alarm(scheduler, self._on_alarm)
         self._strangers = StrangerLog(scheduler)
-        self._counters: Counter[str] = Counter()
+        self._counters: Counter[str] = Counter(received=0, sent=0)
         self._pumping = False
 
     @property

@@ -1,0 +1,65 @@
+"""What a running process does now and then: note how its trunks are, forget what nobody asks for any more."""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from b2bua.clock import Clock
+from b2bua.switch.admission import IDEMPOTENCY_MS
+from b2bua.switch.journal import Journal
+from b2bua.switch.switch import Switch
+from b2bua.switch.tracing import Tracing
+from storage.records import TrunkSighting
+from storage.units import UnitOfWork
+
+SIGHTING_INTERVAL_S: Final = 2.0  # how often the trunks' states are written down for `maskbridge trunks`
+HOUSEKEEPING_S: Final = 3600.0
+SESSIONS_KEPT_MS: Final = 30 * 86_400_000
+
+
+async def keep_seen(clock: Clock, switch: Switch, journal: Journal) -> None:
+    """Write the trunks' states down when they have changed, and at least every half minute."""
+    written: tuple[object, ...] = ()
+    while True:
+        at = clock.wall_ms()
+        states = switch.trunk_states()
+        now = (at // 30_000, *states)
+        if now != written:
+            sightings = [
+                TrunkSighting(
+                    name=state.name,
+                    up=state.up,
+                    reason=state.reason,
+                    live_calls=state.live_calls,
+                    round_trip_ms=state.round_trip_ms,
+                    last_options_at=state.last_options_at,
+                    last_options_status=state.last_options_status,
+                    seen_at=at,
+                    destinations=state.destinations,
+                    open_destinations=state.open_destinations,
+                    waiting=state.waiting,
+                    placed=state.placed,
+                    failed=sum(count for _cause, count in state.failures),
+                )
+                for state in states
+            ]
+            journal.add(partial(_see, sightings, at))
+            written = now
+        await asyncio.sleep(SIGHTING_INTERVAL_S)
+
+
+def _see(sightings: list[TrunkSighting], at: int, unit: UnitOfWork) -> None:
+    unit.trunks.see(sightings, at)
+
+
+async def keep_house(clock: Clock, journal: Journal, tracing: Tracing) -> None:
+    """Forget what is old: replies that no Idempotency-Key can ask for, ended sessions and invitations, and traces."""
+    while True:
+        now_ms = clock.wall_ms()
+        journal.add(partial(_expire, now_ms - IDEMPOTENCY_MS, now_ms - SESSIONS_KEPT_MS))
+        tracing.forget_old()
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+def _expire(replies_before: int, sessions_before: int, unit: UnitOfWork) -> int:
+    return unit.idempotency.expire(replies_before) + unit.sessions.forget(sessions_before)

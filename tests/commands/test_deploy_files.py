@@ -1,0 +1,121 @@
+"""The files for running it: they come with the product, and name what there is."""
+
+import configparser
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from b2bua.commands.deploy_files import SHIPPED, shipped_text
+from b2bua.config.sections import CallsSection
+from tests.commands.conftest import Desk
+from tests.support.service_under_test import service_under_test, trunk
+
+NAME = re.compile(r"\b(?:maskbridge|process)_[a-z0-9_]+\b")
+UNIT = "maskbridge.service"
+
+
+def expressions(name: str) -> list[str]:
+    """What the dashboard or the rules ask Prometheus."""
+    if name.endswith(".json"):
+        panels = json.loads(shipped_text(name))["panels"]
+        return [target["expr"] for panel in panels for target in panel["targets"]]
+    (group,) = yaml.safe_load(shipped_text(name))["groups"]
+    return [rule["expr"] for rule in group["rules"]]
+
+
+async def test_every_metric_that_dashboard_and_rules_name_is_told(tmp_path: Path) -> None:
+    async with service_under_test(tmp_path, [trunk("carrier", 5060)]) as service:
+        reply = await service.client.fetch(f"{service.url}/metrics")
+    told: set[str] = set()
+    for family in text_string_to_metric_families(reply.body.decode()):
+        endings = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(family.type, ("",))
+        told |= {family.name + ending for ending in endings}
+    for name in ("grafana-dashboard.json", "prometheus-alerts.yml"):
+        asked = {metric for expression in expressions(name) for metric in NAME.findall(expression)}
+        assert len(asked) > 10
+        assert asked - told == set(), f"{name} asks for what is not told"
+
+
+def test_the_rules_are_whole_and_named_once() -> None:
+    (group,) = yaml.safe_load(shipped_text("prometheus-alerts.yml"))["groups"]
+    rules = group["rules"]
+    assert len({rule["alert"] for rule in rules}) == len(rules) > 10
+    assert all(rule["labels"]["severity"] in ("warning", "critical") for rule in rules)
+    assert all(rule["annotations"]["summary"] for rule in rules)
+    assert all(expression.count("(") == expression.count(")") for expression in expressions("prometheus-alerts.yml"))
+
+
+def test_panels_of_the_dashboard_do_not_lie_on_each_other() -> None:
+    panels = json.loads(shipped_text("grafana-dashboard.json"))["panels"]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert at["x"] + at["w"] <= 24
+        assert not taken & cells, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def unit() -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read_string(shipped_text(UNIT))
+    return parser
+
+
+def test_the_unit_waits_for_the_drain() -> None:
+    service = unit()["Service"]
+    assert float(service["TimeoutStopSec"]) > CallsSection().drain_timeout_s + 15
+    assert service["KillMode"] == "mixed", "the first SIGTERM is for the server alone, not for its MP3 workers"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
+def test_systemd_understands_the_unit_and_finds_it_closed(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc/systemd/system").mkdir(parents=True)
+    program = root / "opt/maskbridge/bin/maskbridge"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    file = tmp_path / UNIT
+    file.write_text(shipped_text(UNIT).replace("/opt/maskbridge/bin/maskbridge", str(program)))
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(file)], capture_output=True, text=True, timeout=30, check=False
+    )
+    complaints = [line for line in verified.stderr.splitlines() if UNIT in line]
+    assert complaints == []
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    overall = re.search(r"exposure level for \S+: ([0-9.]+)", judged.stdout)
+    assert overall is not None, judged.stderr
+    assert float(overall.group(1)) <= 2.0
+
+
+def test_each_file_is_shown_as_it_is(desk: Desk) -> None:
+    listed = desk.json("deploy", "list")["data"]
+    assert [row["name"] for row in listed] == list(SHIPPED)
+    for name in SHIPPED:
+        status, out, err = desk.type("deploy", "show", name)
+        assert (status, err) == (0, "")
+        assert out == shipped_text(name)
+    assert "there are: maskbridge.service" in desk.refused("deploy", "show", "nothing")
+
+
+def test_the_layout_names_only_commands_and_keys_that_there_are(desk: Desk) -> None:
+    text = shipped_text("layout.md")
+    for command in set(re.findall(r"maskbridge (init|check|backup|deploy|serve)", text)):
+        status, out, _err = desk.type(command, "--help", config=False)
+        assert status == 0
+        assert "usage" in out

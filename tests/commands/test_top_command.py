@@ -1,0 +1,83 @@
+"""`top`: two looks at the metrics, made into what an operator sees."""
+
+from pathlib import Path
+
+import pytest
+
+from b2bua.commands.top_view import figures_text, overview
+from control_api.metrics_reading import Sample, read_metrics
+from tests.commands.conftest import Desk
+from tests.support.free_ports import PortLease
+from tests.support.service_under_test import service_under_test, trunk
+
+METRICS = """\
+# TYPE maskbridge_live_calls gauge
+maskbridge_live_calls {live}
+# TYPE maskbridge_ready gauge
+maskbridge_ready 1.0
+# TYPE maskbridge_calls_placed_total counter
+maskbridge_calls_placed_total {placed}
+# TYPE maskbridge_loop_delay_seconds gauge
+maskbridge_loop_delay_seconds 0.0123
+# TYPE process_cpu_seconds_total counter
+process_cpu_seconds_total {cpu}
+# TYPE maskbridge_trunk_up gauge
+maskbridge_trunk_up{{trunk="carrier"}} 1.0
+# TYPE maskbridge_trunk_options_seconds gauge
+maskbridge_trunk_options_seconds{{trunk="carrier"}} 0.012
+# TYPE maskbridge_trunk_calls_placed_total counter
+maskbridge_trunk_calls_placed_total{{trunk="carrier"}} {placed}
+# TYPE maskbridge_trunk_calls_failed_total counter
+maskbridge_trunk_calls_failed_total{{trunk="carrier",cause="503"}} {failed}
+maskbridge_trunk_calls_failed_total{{trunk="carrier",cause="5xx"}} {failed}
+"""
+
+
+def sample(at_s: float, live: int, placed: int, cpu: float, failed: int) -> Sample:
+    return read_metrics(METRICS.format(live=live, placed=placed, cpu=cpu, failed=failed), at_s)
+
+
+def test_rates_are_those_between_the_two_looks() -> None:
+    view = overview(sample(10.0, 3, 100, 5.0, 2), sample(14.0, 7, 140, 6.0, 6), [])
+    assert (view["live_calls"], view["ready"], view["loop_delay_ms"], view["cpu_percent"]) == (7, True, 12.3, 25.0)
+    assert view["per_second"]["placed"] == 10.0
+    assert view["per_second"]["settled"] == 0.0
+    assert view["trunks"] == [
+        {
+            "name": "carrier",
+            "state": "up",
+            "live_calls": 0,
+            "placed_per_s": 10.0,
+            "failed_per_s": 2.0,
+            "waiting": 0,
+            "destinations": "0/0",
+            "options_ms": 12.0,
+        }
+    ]
+    assert "live calls 7" in figures_text(view)[0]
+
+
+def test_a_counter_that_begins_anew_has_grown_from_nothing() -> None:
+    view = overview(sample(10.0, 3, 100, 5.0, 2), sample(12.0, 1, 20, 1.0, 0), [])
+    assert view["per_second"]["placed"] == 10.0
+
+
+def test_without_a_server_it_says_so_in_one_line(desk: Desk) -> None:
+    with PortLease(1) as port:
+        text = desk.config.read_text("utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+        desk.config.write_text(text, "utf-8")
+        assert "is maskbridge serve running?" in desk.refused("top", "--once", "--interval", "0.1")
+
+
+@pytest.mark.sockets
+async def test_one_look_at_a_running_server(tmp_path: Path) -> None:
+    async with service_under_test(tmp_path, [trunk("carrier", 5060)]) as service:
+        view = await service.command("top", "--once", "--interval", "0.2")
+    assert view["ready"] is True
+    assert view["live_calls"] == 0
+    assert view["calls"] == []
+    trunks = view["trunks"]
+    assert isinstance(trunks, list)
+    assert [row["name"] for row in trunks] == ["carrier"]
+    assert isinstance(view["memory_mb"], float)
+    assert view["memory_mb"] > 10
