@@ -3,10 +3,11 @@
 import re
 from typing import Final
 
-# What only looks like a number is passed over: an id such as a call's, and hexadecimal words like those in Call-IDs.
+# What only looks like a number is passed over: an id such as a call's, hexadecimal words like those in Call-IDs, a day.
 _NUMBER: Final = re.compile(
-    r"(?P<id>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
-    r"|\b(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})\b)"
+    r"(?P<other>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+    r"|\b(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})\b"
+    r"|\b(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]\b(?:[ T][0-2][0-9]:[0-5][0-9])?)"
     r"|[0-9](?:[ -]?[0-9]){6,}",
     re.IGNORECASE,
 )
@@ -19,4 +20,4 @@ def redact_text(text: str) -> str:
 
 def _cut(match: re.Match[str]) -> str:
     number = match.group()
-    return number if match["id"] is not None else f"{number[:2]}******{number[-2:]}"
+    return number if match["other"] is not None else f"{number[:2]}******{number[-2:]}"

@@ -7,6 +7,7 @@ from typing import Final, TextIO
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
@@ -70,12 +71,24 @@ class Output:
             return
         cells = [[_shown(row.get(column)) for column in columns] for row in rows]
         if self.console is not None:
-            self.console.print(table_of(columns, cells))
+            self._tabled(self.console, columns, cells)
             return
         widths = [max([len(column), *(len(line[i]) for line in cells)]) for i, column in enumerate(columns)]
         self.line("  ".join(f"{column:<{widths[i]}}" for i, column in enumerate(columns)).rstrip())
         for line in cells:
             self.line("  ".join(f"{cell:<{widths[i]}}" for i, cell in enumerate(line)).rstrip())
+
+    def _tabled(self, console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+        """A table; where the terminal is too narrow for it, each row by itself under its first cell."""
+        table = table_of(columns, cells)
+        if Measurement.get(console, console.options.update(width=10_000), table).maximum <= console.width:
+            console.print(table)
+            return
+        width = max(map(len, columns[1:]), default=0)
+        for row in cells:
+            self.drawn([[(row[0], "bold")]])
+            named = zip(columns[1:], row[1:], strict=True)
+            self.drawn([(f"  {column:<{width}}  ", "dim"), (cell, _CELLS.get(cell, ""))] for column, cell in named)
 
     def drawn(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
         """Lines of pieces, each with the word of `LOOKS` for how it looks; nothing under `--json`."""
@@ -87,8 +100,8 @@ class Output:
                 self.console.print(whole, soft_wrap=True)
 
     @contextmanager
-    def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        """A bar for long work on a terminal, told how much of how much is done; nothing elsewhere."""
+    def progress(self, what: str) -> Iterator[Callable[[int, int | None], None]]:
+        """A bar for long work on a terminal, told how much of how much (None: not known) is done; nothing elsewhere."""
         if self.console is None:
             yield _unseen
             return
@@ -102,16 +115,17 @@ class Output:
 
 
 def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table for a terminal."""
-    table = Table(*columns, box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"
+    """A table for a terminal. What does not fit is cut, but for ids, which are there to be copied."""
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for column in columns:
+        is_id = column.endswith(("_id", "_sid"))
+        table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=36 if is_id else None)
     for row in rows:
         table.add_row(*(Text(cell, _CELLS.get(cell, "")) for cell in row))
     return table
 
 
-def _unseen(_done: int, _total: int) -> None:
+def _unseen(_done: int, _total: int | None) -> None:
     """Who watches the progress where there is no terminal."""
 
 

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -61,12 +61,14 @@ async def verify(options: argparse.Namespace, config: Config, output: Output) ->
     """`recording verify [CALL_SID...]`: status 1 where anything is not as it was recorded."""
     checked, faults = 0, []
     keys = master_keys_of(config)
-    async with _store(config) as store:
+    async with _store(config) as store, AsyncExitStack() as stack:
+        tell = stack.enter_context(output.progress("reading recordings"))
         async for recording in _wanted(store, options.call_ids):
             found = await asyncio.to_thread(_faults, recording, config.storage.recordings, keys)
             if found and await _is_purged(store, recording.call_id):
                 continue
             checked += 1
+            tell(checked, None)
             faults += [{"call_sid": recording.call_id, "path": path, "fault": fault} for path, fault in found]
     if output.as_json:
         output.one({"checked": checked, "faults": faults})

@@ -40,7 +40,7 @@ def advice(config: Config) -> Iterator[str]:
     calls = (last - first + 1) // PORTS_PER_CALL
     if calls < config.calls.max_concurrent:
         yield (
-            f"media.ports: {first}-{last} is enough for {calls} calls at once, each with four ports; "
+            f"media.ports: {first} to {last} are enough for {calls} calls at once, each with four ports; "
             f"calls.max_concurrent is {config.calls.max_concurrent}"
         )
     for trunk in config.trunks:

@@ -453,7 +453,7 @@ def test_the_default_file_names_every_key_with_its_default() -> None:
 
 def test_a_port_range_for_fewer_calls_than_are_taken_is_told() -> None:
     (told,) = config_of('[media]\nports = "20000-20399"\n[calls]\nmax_concurrent = 101').warnings
-    assert told.startswith("media.ports: 20000-20399 is enough for 100 calls at once")
+    assert told.startswith("media.ports: 20000 to 20399 are enough for 100 calls at once")
     assert config_of('[media]\nports = "20000-20399"\n[calls]\nmax_concurrent = 100').warnings == ()
 
 

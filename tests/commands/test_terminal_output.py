@@ -1,0 +1,91 @@
+"""Tables and colours on a terminal, plain text elsewhere."""
+
+import io
+import re
+
+import pytest
+
+from b2bua.commands.output import Output
+
+ROWS: list[dict[str, object]] = [
+    {"name": "carrier", "state": "up", "note": None},
+    {"name": "spare", "state": "down", "note": "[x] 9"},
+]
+COLUMNS = ("name", "state", "note")
+ESCAPE = "\x1b["
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def told(out: io.StringIO, rows: list[dict[str, object]] | None = None, *, as_json: bool = False) -> str:
+    Output(as_json=as_json, out=out).rows(ROWS if rows is None else rows, COLUMNS)
+    return out.getvalue()
+
+
+def test_a_terminal_gets_a_table_in_colour() -> None:
+    text = told(Terminal())
+    assert f"{ESCAPE}32mup" in text
+    assert f"{ESCAPE}1;31mdown" in text
+    assert "[x] 9" in text, "what stands in a row is no markup"
+
+
+def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = told(Terminal())
+    assert "32m" not in text
+    assert "31m" not in text
+    assert "carrier" in text
+
+
+def test_a_dumb_terminal_gets_no_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert ESCAPE not in told(Terminal())
+
+
+def test_elsewhere_the_text_is_plain_and_aligned() -> None:
+    assert told(io.StringIO()) == "name     state  note\ncarrier  up     -\nspare    down   [x] 9\n"
+
+
+@pytest.mark.parametrize("out", [Terminal(), io.StringIO()])
+def test_a_script_gets_one_object_wherever_it_goes(out: io.StringIO) -> None:
+    text = told(out, as_json=True)
+    assert text.count("\n") == 1
+    assert ESCAPE not in text
+    assert text.startswith('{"data": [')
+
+
+def test_a_table_that_is_too_wide_is_told_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = told(Terminal(), [{"name": "carrier", "state": "up", "note": "x" * 40}])
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()]
+    assert lines == ["carrier", "  state  up", "  note   " + "x" * 40]
+
+
+def test_long_work_shows_a_bar_on_a_terminal_and_nothing_elsewhere() -> None:
+    for out, shows in ((Terminal(), True), (io.StringIO(), False)):
+        output = Output(as_json=False, out=out)
+        with output.progress("recordings") as tell:
+            tell(1, 2)
+            tell(2, 2)
+        assert ("recordings" in out.getvalue()) is shows
+
+
+def test_a_bar_never_disturbs_json() -> None:
+    out = Terminal()
+    with Output(as_json=True, out=out).progress("recordings") as tell:
+        tell(1, 1)
+    assert out.getvalue() == ""
