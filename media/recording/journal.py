@@ -23,7 +23,7 @@ _LARGEST_ENTRY_BYTES: Final = 4096
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
     """A recording by its call. `path` is relative to the recordings folder; `gap_frames` is known once it is closed,
-    `pauses` as they come.
+    `pauses` as they come; `cut_short`: the disk ended it before the call did.
 
     `sealed_key` opens its file, under a master key; None: it is plain. Until the database has it, it is here.
     """
@@ -33,6 +33,7 @@ class JournalEntry:
     gap_frames: int = 0
     pauses: tuple[Pause, ...] = ()
     sealed_key: str | None = field(default=None, repr=False)
+    cut_short: bool = False
 
     def as_json(self) -> str:
         """As it stands in a file."""
@@ -143,7 +144,8 @@ def read_entry(place: Path) -> JournalEntry | None:
             case {"call_id": str(call_id), "path": str(path), "gap_frames": int(gap_frames), **more}:
                 sealed_key = more.get("sealed_key")
                 key = sealed_key if isinstance(sealed_key, str) else None
-                return JournalEntry(call_id, path, gap_frames, _pauses_of(more.get("pauses")), key)
+                cut_short = more.get("cut_short") is True
+                return JournalEntry(call_id, path, gap_frames, _pauses_of(more.get("pauses")), key, cut_short)
     except ValueError:
         return None
     return None

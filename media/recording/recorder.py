@@ -119,6 +119,7 @@ class Recorder:
             "recordings_live": self._writer.live,
             "recordings_finished": self._closer.finished,
             "recordings_failed": self._writer.failed + self._closer.failed,
+            "recordings_cut_short": self._writer.cut_short,
             "recording_gap_frames": self._writer.gap_frames,
             "recording_discarded_packets": self._writer.discarded_packets,
         }

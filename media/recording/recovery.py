@@ -77,7 +77,7 @@ def _recover_one(root: Path, entry: JournalEntry, keys: MasterKeys | None) -> Re
     else:
         return None
     duration_ms = duration_of(pcm_bytes)
-    facts = RecordingFacts(pauses=pauses_ms(entry.pauses, duration_ms))
+    facts = RecordingFacts(pauses=pauses_ms(entry.pauses, duration_ms), cut_short=entry.cut_short)
     return RecoveredRecording(entry.call_id, entry.path, duration_ms, entry.gap_frames, entry.sealed_key, facts)
 
 

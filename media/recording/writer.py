@@ -68,7 +68,7 @@ class LiveRecording:
 
     def entry(self, gap_frames: int = 0) -> JournalEntry:
         """What stands of it in the journal."""
-        return JournalEntry(self.call_id, self.path, gap_frames, self.pauses.all, self.sealed_key)
+        return JournalEntry(self.call_id, self.path, gap_frames, self.pauses.all, self.sealed_key, self.cut_short)
 
     def append(self, pcm: bytes) -> None:
         """Write PCM that the timeline has just given, silence where it is paused.
@@ -132,6 +132,7 @@ class RecordingWriter:
         self._sealing = sealing
         self._live: dict[str, LiveRecording] = {}
         self.failed = 0
+        self.cut_short = 0
         self.gap_frames = 0
         self.discarded_packets = 0
 
@@ -205,6 +206,7 @@ class RecordingWriter:
         """End a recording whose disk takes nothing any more, with what there is of it."""
         _log.error("recording of call %s ends before the call: %s", live.call_id, live.refused)
         live.cut_short = True
+        self.cut_short += 1
         live.lost_bytes -= live.refused_bytes  # they are no gap: the file ends before them
         self._end(live, live.timeline.written * FRAME_BYTES - live.refused_bytes)
 
@@ -276,7 +278,7 @@ class RecordingCloser:
         """Bring one to its end: `RecordingFinished`, or `RecordingFailed` when the disk refuses."""
         gap_frames = live.gap_frames
         try:
-            if gap_frames:
+            if gap_frames or live.cut_short:
                 # Only a start after a crash reads it: that it cannot be noted now is no reason to lose the recording.
                 with suppress(OSError):
                     self._journal.write(live.entry(gap_frames))

@@ -17,7 +17,8 @@ ON CONFLICT (call_id) DO UPDATE SET
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
        ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
-       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.call_id AND r.purged_at IS NOT NULL)
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r
+                         WHERE r.call_id = calls.call_id AND (r.purged_at IS NOT NULL OR r.cut_short))
             THEN NULL ELSE recording_path END,
        sequence, legs
 FROM calls WHERE call_id = ?;
@@ -26,7 +27,8 @@ FROM calls WHERE call_id = ?;
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
        ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
-       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.call_id AND r.purged_at IS NOT NULL)
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r
+                         WHERE r.call_id = calls.call_id AND (r.purged_at IS NOT NULL OR r.cut_short))
             THEN NULL ELSE recording_path END,
        sequence, legs
 FROM calls ORDER BY created_at, call_id;
@@ -35,7 +37,8 @@ FROM calls ORDER BY created_at, call_id;
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
        ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
-       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.call_id AND r.purged_at IS NOT NULL)
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r
+                         WHERE r.call_id = calls.call_id AND (r.purged_at IS NOT NULL OR r.cut_short))
             THEN NULL ELSE recording_path END,
        sequence, legs
 FROM calls WHERE org_id = ? ORDER BY created_at, call_id;
@@ -64,11 +67,12 @@ INSERT INTO cdrs
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (call_id) DO NOTHING;
 
--- cdr: one finished call; the path of a purged recording is told no more
+-- cdr: one finished call; the path of a recording that is purged or not whole is not told
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
        ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
-       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = cdrs.call_id AND r.purged_at IS NOT NULL)
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r
+                         WHERE r.call_id = cdrs.call_id AND (r.purged_at IS NOT NULL OR r.cut_short))
             THEN NULL ELSE recording_path END,
        sequence, legs
 FROM cdrs WHERE call_id = ?;
@@ -77,7 +81,8 @@ FROM cdrs WHERE call_id = ?;
 SELECT call_id, org_id, party_a, party_b, masked_number, direction, status, created_at, rate_paise_per_minute, pulse_s,
        gst_percent, reference, record, ring_timeout_s, max_duration_s, started_at, a_answered_at, answered_at,
        ended_at, duration_s, bill_duration_s, price_paise, hangup_cause, hangup_party,
-       CASE WHEN EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = cdrs.call_id AND r.purged_at IS NOT NULL)
+       CASE WHEN EXISTS (SELECT 1 FROM recordings r
+                         WHERE r.call_id = cdrs.call_id AND (r.purged_at IS NOT NULL OR r.cut_short))
             THEN NULL ELSE recording_path END,
        sequence, legs
 FROM cdrs ORDER BY rowid DESC LIMIT ?;

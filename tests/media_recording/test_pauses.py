@@ -222,6 +222,9 @@ def test_a_disk_that_stays_full_ends_the_recording_with_what_there_is(
     bench.writer.finish("call-1", START + 40)
     assert bench.events == [event], "the end of the call finds nothing to end"
     assert bench.writer.live == 0
+    assert bench.writer.cut_short == 1
+    [found] = Recorder(tmp_path, lambda: START, print, keys=keys).recover()
+    assert (found.duration_ms, found.facts.cut_short) == (4800, True), "also where the process died thereafter"
     if keys is None:
         left, _ = samples(tmp_path / WAV)
         assert len(left) == 38_400

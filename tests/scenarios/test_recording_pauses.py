@@ -93,6 +93,9 @@ async def test_what_the_disk_took_before_it_was_full_is_kept_and_exported_after_
     await house.recordings.sweep()
     await house.run(1.0)
     assert house.pool.exported == []
+    live = await house.store.read(lambda reader: reader.call(ORG, call.call_id))
+    assert live is not None
+    assert live.recording_path is None
     house.alice.hang_up()
     cdr = await house.ended(call)
     assert cdr.recording_path is None
