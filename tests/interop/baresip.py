@@ -34,6 +34,8 @@ rtcp_mux no
 jitter_buffer_delay 1-5
 module_path {modules}
 module g711.so
+module g722.so
+module opus.so
 module aufile.so
 module aubridge.so
 module sndfile.so
