@@ -57,14 +57,14 @@ async def test_keys_go_from_the_clock_of_opus_to_that_of_g711_and_back(tmp_path:
         async with masked_call(tmp_path, a.sip_port, b.sip_port, profile=PROFILE) as call:
             await asyncio.gather(a.told("CALL_ESTABLISHED"), b.told("CALL_ESTABLISHED"))
             await asyncio.sleep(1)
-            for phone, digits in ((a, "15"), (b, "9#")):
-                for digit in digits:
-                    await phone.command("sndcode", digit)
+            for pressing, pressed in ((a, "15"), (b, "9#")):
+                for digit in pressed:
+                    await pressing.command("sndcode", digit)
                     await asyncio.sleep(0.6)
             await call.hang_up()
             await call.over()
     finally:
         await asyncio.gather(a.stop(), b.stop())
-    for phone, digits in ((b, ["1", "5"]), (a, ["9", "#"])):
-        told = [event.fields["param"] for event in phone.events.entries if event.kind == "CALL_DTMF_START"]
-        assert told == digits
+    for listening, expected in ((b, ["1", "5"]), (a, ["9", "#"])):
+        told = [event.fields["param"] for event in listening.events.entries if event.kind == "CALL_DTMF_START"]
+        assert told == expected
