@@ -135,6 +135,9 @@ async def test_trunk_case_24_b_does_not_answer_in_time(house: House, behaviour: 
     house.alice.on_invite = answers(1.0)
     house.bob.on_invite = behaviour  # type: ignore[assignment]
     call = await house.place(ring_timeout_s=20)
+    await house.until(lambda: house.state(call) == "dialling_b")
+    await house.run(20.0)
+    assert house.bob.was_cancelled, "at once, not when A has heard the tone"
     cdr = await house.ended(call)
     assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("failed", "b_no_answer", "system")
     assert cdr.a_answered_at is not None
