@@ -38,7 +38,7 @@ from b2bua.call.events import (
     LegProgressed,
     LegRinging,
 )
-from b2bua.call.hangup import TONES, cause_of_failure, final_for_caller
+from b2bua.call.hangup import Q850_OF_LOST_DIALOG, TONES, cause_of_failure, final_for_caller, q850_of_failure
 from b2bua.call.model import HangupCause, HangupParty, Leg
 from b2bua.call.progress import Progress
 from b2bua.call.record import leg_of, terminal_event
@@ -149,6 +149,7 @@ def b_fails(call: Progress, event: CallEvent) -> Effects:
     """B cannot be reached: A hears why."""
     assert isinstance(event, LegFailed)
     cause = _leg_failed(call, event)
+    call.b_q850 = q850_of_failure(cause, event.kind, event.sip_status)
     return *call.take_down(Leg.B, cause), *_tell_a(call, cause)
 
 
@@ -167,6 +168,7 @@ def b_gives_up(call: Progress, event: CallEvent) -> Effects:
 def b_lost(call: Progress, event: CallEvent) -> Effects:
     """B's dialog died before its answer was acted on."""
     call.down(Leg.B)
+    call.b_q850 = Q850_OF_LOST_DIALOG
     return _tell_a(call, HangupCause.B_UNREACHABLE)
 
 

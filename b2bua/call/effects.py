@@ -104,12 +104,14 @@ class StopRecording:
 class HangUp:
     """End the leg in whatever state it is (CANCEL, BYE, or a final response); harmless when it is already down.
 
-    `final`: the final response of a leg that called us and is not answered yet; None: by the cause.
+    `final`: the final response of a leg that called us and is not answered yet; None: by the cause. `q850`: what its
+    Reason says in place of the cause's own; None: that.
     """
 
     leg: Leg
     cause: HangupCause
     final: FinalResponse | None = None
+    q850: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,15 @@ KINDS: Final = {
     FailureKind.CAPACITY: HangupCause.NETWORK_ERROR,
 }
 
+# The Q.850 cause of each of them.
+Q850_OF_KINDS: Final = {
+    FailureKind.NO_RESPONSE: 102,
+    FailureKind.TRANSPORT: 38,
+    FailureKind.MEDIA: 65,
+    FailureKind.CAPACITY: 34,
+}
+Q850_OF_LOST_DIALOG: Final = 41
+
 
 def q850_reason(cause: int) -> str:
     """The value of Reason (RFC 3326) for a Q.850 cause, with the text of its registry where it has one."""
@@ -160,10 +169,10 @@ REDIRECTED: Final = 480  # a 3xx that is not followed: where it points is not A'
 # What A then gets where B gave no final response, or one that cannot be used: RFC 3261 8.1.3.1 takes a timeout for
 # 408 and a broken transport for 503; a 200 with an SDP that cannot be used is a bad gateway's.
 FINALS_OF_KINDS: Final = {
-    FailureKind.NO_RESPONSE: FinalResponse(408, q850_reason(102)),
-    FailureKind.TRANSPORT: FinalResponse(503, q850_reason(38)),
-    FailureKind.MEDIA: FinalResponse(502, q850_reason(65)),
-    FailureKind.CAPACITY: FinalResponse(503, q850_reason(34)),
+    FailureKind.NO_RESPONSE: FinalResponse(408, q850_reason(Q850_OF_KINDS[FailureKind.NO_RESPONSE])),
+    FailureKind.TRANSPORT: FinalResponse(503, q850_reason(Q850_OF_KINDS[FailureKind.TRANSPORT])),
+    FailureKind.MEDIA: FinalResponse(502, q850_reason(Q850_OF_KINDS[FailureKind.MEDIA])),
+    FailureKind.CAPACITY: FinalResponse(503, q850_reason(Q850_OF_KINDS[FailureKind.CAPACITY])),
 }
 
 # The Reason of the CANCEL or BYE that the user agent sends by itself, by what made it: nothing came in time, or the
@@ -215,6 +224,16 @@ def final_for_caller(kind: FailureKind, sip_status: int | None, reason: str | No
 def q850_of_status(sip_status: int) -> int:
     """The Q.850 cause that says what a final response of 300-699 says."""
     return STATUSES.get(sip_status, UNLISTED_STATUS)[0]
+
+
+def q850_of_failure(cause: HangupCause, kind: FailureKind, sip_status: int | None) -> int | None:
+    """What A, which has answered, is told of B's failure where its cause says less than is known: B was not found, was
+    away, could not be asked. None: what the cause says."""
+    if cause is not HangupCause.B_UNREACHABLE:
+        return None
+    if kind is FailureKind.RESPONSE:
+        return q850_of_status(sip_status or 0)
+    return Q850_OF_KINDS[kind]
 
 
 def reason_header(cause: HangupCause) -> str:

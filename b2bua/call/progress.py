@@ -25,6 +25,7 @@ class Progress:
         "_up",
         "_waits",
         "b_cause",
+        "b_q850",
         "early_media_relayed",
         "now",
         "presses",
@@ -40,6 +41,7 @@ class Progress:
         self.wall_ms = record.created_at
         self.now = 0.0
         self.b_cause: HangupCause | None = None  # B's failure, while A is told of it
+        self.b_q850: int | None = None  # what A's Reason says of it, where the cause says less
         self.early_media_relayed = False
         self.presses: dict[Leg, Presses] = {Leg.A: Presses(), Leg.B: Presses()}
         self._up: tuple[Leg, ...] = ()
@@ -177,7 +179,8 @@ class Progress:
 
         `final`: what A gets where it has called us and is not answered; None: by the cause.
         """
-        hang_ups = tuple(HangUp(leg, cause, final if leg is Leg.A else None) for leg in self._up)
+        q850 = self.b_q850 if cause is self.b_cause else None
+        hang_ups = tuple(HangUp(leg, cause, final, q850) if leg is Leg.A else HangUp(leg, cause) for leg in self._up)
         self._up = ()
         if self._waits:
             self._waits = False

@@ -13,7 +13,7 @@ from b2bua.call import effects as do
 from b2bua.call import events as happened
 from b2bua.call.errors import NotRecorded, TooManyPauses
 from b2bua.call.events import CallEvent, Deadline
-from b2bua.call.hangup import CLEARINGS, reason_header
+from b2bua.call.hangup import CLEARINGS, q850_reason, reason_header
 from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import Leg
@@ -277,7 +277,8 @@ class CallTask:
     def _hang_up(self, effect: do.HangUp) -> None:
         final = effect.final
         if final is None:
-            self.legs[effect.leg].hang_up(reason_header(effect.cause), CLEARINGS[effect.cause].sip_status)
+            reason = reason_header(effect.cause) if effect.q850 is None else q850_reason(effect.q850)
+            self.legs[effect.leg].hang_up(reason, CLEARINGS[effect.cause].sip_status)
         else:
             self.legs[effect.leg].hang_up(final.reason, final.sip_status)
 

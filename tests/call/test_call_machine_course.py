@@ -219,19 +219,21 @@ def test_an_a_that_rings_out_is_cancelled_and_did_not_answer(rings: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    ("event", "cause", "tone", "party"),
+    ("event", "cause", "q850", "tone", "party"),
     [
-        (failed(Leg.B, 486), HangupCause.B_BUSY, Tone.BUSY, "b"),
-        (failed(Leg.B, 603), HangupCause.B_REJECTED, Tone.BUSY, "b"),
-        (failed(Leg.B, 408, rang=True), HangupCause.B_NO_ANSWER, Tone.CONGESTION, "system"),
-        (failed(Leg.B, 404), HangupCause.B_UNREACHABLE, Tone.UNREACHABLE, "system"),
-        (failed(Leg.B, 500), HangupCause.B_UNREACHABLE, Tone.UNREACHABLE, "system"),
-        (LegFailed(Leg.B, FailureKind.CAPACITY), HangupCause.B_UNREACHABLE, Tone.UNREACHABLE, "system"),
-        (LegHungUp(Leg.B), HangupCause.B_REJECTED, Tone.BUSY, "b"),
-        (LegLost(Leg.B), HangupCause.B_UNREACHABLE, Tone.UNREACHABLE, "system"),
+        (failed(Leg.B, 486), HangupCause.B_BUSY, None, Tone.BUSY, "b"),
+        (failed(Leg.B, 603), HangupCause.B_REJECTED, None, Tone.BUSY, "b"),
+        (failed(Leg.B, 408, rang=True), HangupCause.B_NO_ANSWER, None, Tone.CONGESTION, "system"),
+        (failed(Leg.B, 404), HangupCause.B_UNREACHABLE, 1, Tone.UNREACHABLE, "system"),
+        (failed(Leg.B, 500), HangupCause.B_UNREACHABLE, 41, Tone.UNREACHABLE, "system"),
+        (LegFailed(Leg.B, FailureKind.CAPACITY), HangupCause.B_UNREACHABLE, 34, Tone.UNREACHABLE, "system"),
+        (LegHungUp(Leg.B), HangupCause.B_REJECTED, None, Tone.BUSY, "b"),
+        (LegLost(Leg.B), HangupCause.B_UNREACHABLE, 41, Tone.UNREACHABLE, "system"),
     ],
 )
-def test_a_hears_why_b_failed_and_is_hung_up_then(event: CallEvent, cause: HangupCause, tone: Tone, party: str) -> None:
+def test_a_hears_why_b_failed_and_is_hung_up_then(
+    event: CallEvent, cause: HangupCause, q850: int | None, tone: Tone, party: str
+) -> None:
     walk = waiting()
     assert walk.after(3, event) == (
         PlayTone(Leg.A, tone),
@@ -240,7 +242,7 @@ def test_a_hears_why_b_failed_and_is_hung_up_then(event: CallEvent, cause: Hangu
     )
     assert walk.status() is CallStatus.ANSWERED
     assert walk.after(4, DeadlinePassed(Deadline.FAILURE_TONE)) == (
-        HangUp(Leg.A, cause),
+        HangUp(Leg.A, cause, q850=q850),
         StopRecording(),
         CloseMedia(),
         ENDING,

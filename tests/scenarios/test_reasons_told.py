@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from b2bua.call.hangup import CLEARINGS
+from b2bua.call.hangup import CLEARINGS, q850_reason
 from b2bua.call.model import HangupCause
 from storage.records import CallRecord
 from tests.support.house import ORG, House
@@ -87,17 +87,37 @@ async def test_a_ringing_party_is_told_why_it_rings_no_longer(
 
 
 @pytest.mark.parametrize(
-    ("status", "cause"),
+    ("status", "cause", "q850"),
     [
-        (486, HangupCause.B_BUSY),
-        (603, HangupCause.B_REJECTED),
-        (480, HangupCause.B_UNREACHABLE),
-        (404, HangupCause.B_UNREACHABLE),
-        (500, HangupCause.B_UNREACHABLE),
+        (486, HangupCause.B_BUSY, 17),
+        (603, HangupCause.B_REJECTED, 21),
+        (480, HangupCause.B_UNREACHABLE, 18),
+        (404, HangupCause.B_UNREACHABLE, 1),
+        (500, HangupCause.B_UNREACHABLE, 41),
+        (499, HangupCause.B_UNREACHABLE, 31),
     ],
 )
-async def test_a_is_told_why_b_was_not_reached(house: House, status: int, cause: HangupCause) -> None:
+async def test_a_is_told_why_b_was_not_reached(house: House, status: int, cause: HangupCause, q850: int) -> None:
+    """Not found, away, could not be asked: three different things, all of them b_unreachable."""
     house.alice.on_invite, house.bob.on_invite = answers(1.0), rejects(status)
     call = await house.place()
     assert (await house.ended(call)).hangup_cause == cause
-    assert reasons(house.alice) == said(cause)
+    assert reasons(house.alice) == {q850_reason(q850)}
+
+
+async def test_a_is_told_that_nothing_came_back_and_not_that_b_is_away(house: House) -> None:
+    house.alice.on_invite = answers(1.0)
+    house.carrier.reachable.discard(house.bob.persona.number)
+    call = await house.place()
+    cdr = await house.ended(call)
+    assert cdr.hangup_cause == HangupCause.B_UNREACHABLE
+    assert reasons(house.alice) == {q850_reason(102)}
+
+
+async def test_a_hears_what_ended_the_call_where_that_was_not_b_s_failure(house: House) -> None:
+    house.alice.on_invite, house.bob.on_invite = answers(1.0), rejects(500)
+    call = await house.place()
+    await house.until(lambda: house.state(call) == "telling_a")
+    await house.switch.hang_up(ORG, call.call_id)
+    assert (await house.ended(call)).hangup_cause == HangupCause.API_HANGUP
+    assert reasons(house.alice) == said(HangupCause.API_HANGUP)

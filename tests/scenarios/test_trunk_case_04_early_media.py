@@ -4,8 +4,10 @@ The same with provisional responses that are not reliable is in test_media_cours
 """
 
 from b2bua.sip.routing import TransportAddress
+from media.rtp.packet import RtpPacket
 from tests.support.house import House
 from tests.support.raw_dialog import RawBob, raw_call
+from tests.support.scripted_phone import PCMA
 
 
 def ears(house: House, *ports: int) -> dict[int, list[bytes]]:
@@ -114,3 +116,32 @@ async def test_an_update_before_the_offer_is_answered_gets_491_and_the_call_goes
     await house.until(lambda: house.state(call) == "bridged")
     bob.request("BYE", "one")
     await house.ended(call)
+
+
+def say(house: House, port: int, payload: bytes) -> None:
+    """One RTP packet from this port of Bob's side, to wherever our INVITE wants its media."""
+    packet = RtpPacket(PCMA, 1, 160, port, payload, marker=True)
+    source = TransportAddress("udp", house.bob.persona.media_host, port)
+    for far in house.bob.remote_media():
+        house.media_network.carry(packet.render(), source, far)
+
+
+async def test_trunk_case_04_a_hears_the_early_dialog_that_spoke_last_and_no_other(house: House) -> None:
+    first, second = b"\x11" * 160, b"\x22" * 160
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100)
+    await house.run(0.2)
+    say(house, 42100, first)
+    await house.run(0.2)
+    assert any(first in packet for packet in house.alice.received_rtp)
+    bob.respond(183, "two", port=42200)
+    await house.run(0.2)
+    heard = len(house.alice.received_rtp)
+    say(house, 42100, first)
+    say(house, 42200, second)
+    await house.run(0.2)
+    later = house.alice.received_rtp[heard:]
+    assert any(second in packet for packet in later)
+    assert not any(first in packet for packet in later)
+    bob.respond(486, "two")
+    assert (await house.ended(call)).hangup_cause == "b_busy"
