@@ -12,6 +12,8 @@ from storage.errors import DatabaseUnusable, StoreUnavailable
 
 PAGES_AT_ONCE: Final = 2_000
 _BUSY_S: Final = 10.0
+# What stands in a database sealed with a master key: the keys of recordings, and second factors.
+_SEALED: Final = (("recordings", "sealed_key"), ("people", "totp_sealed"))
 
 Progress = Callable[[int, int], None]  # pages done, pages in all
 
@@ -20,7 +22,7 @@ Progress = Callable[[int, int], None]  # pages done, pages in all
 class DatabaseCopy:
     """What stands in a copy. `schema`: the last migration applied; `files`: recordings, relative to their folder.
 
-    `sealed_by`: how many recordings are sealed with each master key, by the key's id.
+    `sealed_by`: how many secrets, of recordings and of second factors, are sealed with each master key, by its id.
     """
 
     schema: int
@@ -59,16 +61,22 @@ def examine(path: Path) -> DatabaseCopy:
             raise DatabaseUnusable(f"{path} is damaged: {verdict}")
         if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
             raise DatabaseUnusable(f"{path} has references that lead nowhere")
-        kept = connection.execute(
-            "SELECT wav_path, mp3_path, sealed_key FROM recordings WHERE purged_at IS NULL"
-        ).fetchall()
+        kept = connection.execute("SELECT wav_path, mp3_path FROM recordings WHERE purged_at IS NULL").fetchall()
         return DatabaseCopy(
             schema=_number(connection, "SELECT max(version) FROM schema_migrations"),
             organisations=_number(connection, "SELECT count(*) FROM organisations"),
             calls=_number(connection, "SELECT count(*) FROM cdrs"),
-            files=frozenset(path for wav, mp3, _key in kept for path in (wav, mp3) if path is not None),
-            sealed_by=Counter(key.split(".")[1] for _wav, _mp3, key in kept if key is not None and "." in key),
+            files=frozenset(path for paths in kept for path in paths if path is not None),
+            sealed_by=Counter(key_id for table, column in _SEALED for key_id in _key_ids(connection, table, column)),
         )
+
+
+def _key_ids(connection: sqlite3.Connection, table: str, column: str) -> Iterator[str]:
+    """The master key of each sealed text of a column; none where the schema is older than the column."""
+    columns = {row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+    if column in columns:
+        for (sealed,) in connection.execute(f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL"):
+            yield sealed.split(".")[1] if sealed.count(".") == 2 else "unknown"
 
 
 def _number(connection: sqlite3.Connection, query: str) -> int:

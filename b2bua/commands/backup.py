@@ -97,7 +97,7 @@ def _note_secrets(manifest: Manifest, output: Output) -> None:
     for path in manifest.absent[:SHOWN_FAULTS]:
         output.line(f"note: recordings/{path} is in the database and not in the folder")
     for key_id, count in manifest.sealed_by.items():
-        output.line(f"note: {count} recordings open with the master key {key_id} alone, which is not in the backup")
+        output.line(f"note: {count} recordings and second factors need the master key {key_id}, which is not in it")
     output.line("note: the secrets that the configuration names are not in the backup; keep a copy of them elsewhere")
 
 
@@ -164,7 +164,7 @@ def _check_keys(manifest: Manifest, config: Config, *, lenient: bool) -> None:
     missing = sorted(set(manifest.sealed_by) - known)
     if missing and not lenient:
         raise CommandFailed(
-            f"recordings in it are sealed with the master key {', '.join(missing)}, which the configuration has not; "
+            f"recordings or second factors in it need the master key {', '.join(missing)}, which is not configured; "
             "give it as secrets.master_key or among secrets.former_master_keys, or say --without-keys"
         )
 

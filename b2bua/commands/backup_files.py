@@ -42,7 +42,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup is. `sealed_by`: recordings by the id of the master key that opens them, which is not in it.
+    """What a backup is. `sealed_by`: recordings and second factors by the id of the master key that they need.
 
     `absent`: recordings that the database has and the folder had not.
     """

@@ -16,7 +16,7 @@ from rich.text import Text
 from b2bua.clock import SystemClock
 from b2bua.commands.inspection import call_row
 from b2bua.commands.output import CommandFailed, Output, table_of
-from b2bua.commands.top_view import CALL_COLUMNS, TRUNK_COLUMNS, cells, figures_text, overview
+from b2bua.commands.top_view import CALL_COLUMNS, SCREEN_CALL_COLUMNS, TRUNK_COLUMNS, cells, figures_text, overview
 from b2bua.config import Config
 from b2bua.sip.routing import bracketed
 from control_api.metrics_reading import Sample, read_metrics
@@ -113,7 +113,7 @@ def _drawn(view: dict[str, Any], interval_s: float) -> RenderableType:
     return Group(
         *(Text(line, looks if number == 0 else "") for number, line in enumerate(figures_text(view))),
         table_of(TRUNK_COLUMNS, cells(view["trunks"], TRUNK_COLUMNS)),
-        table_of(CALL_COLUMNS, cells(view["calls"], CALL_COLUMNS)),
+        table_of(SCREEN_CALL_COLUMNS, cells(view["calls"], SCREEN_CALL_COLUMNS)),
         Text(f"every {interval_s:g} s; ctrl-C ends", "dim"),
     )
 

@@ -62,6 +62,7 @@ def figures_text(view: Mapping[str, Any]) -> list[str]:
 TRUNK_COLUMNS: Final = (
     *("name", "state", "live_calls", "placed_per_s", "failed_per_s", "waiting", "destinations", "options_ms"),
 )
+SCREEN_CALL_COLUMNS: Final = ("call_sid", "status", "party_a", "party_b", "answered_at")
 CALL_COLUMNS: Final = ("call_sid", "status", "party_a", "party_b", "masked_number", "started_at", "answered_at")
 
 

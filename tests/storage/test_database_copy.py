@@ -10,9 +10,11 @@ import pytest
 
 from storage import backup
 from storage.errors import DatabaseUnusable, StoreUnavailable
+from storage.migrate import load_migrations, migrate
+from storage.records import Recording
 from storage.store import Store
 from storage.units import UnitOfWork
-from tests.support.stored import ORG, a_call, an_organisation
+from tests.support.stored import ORG, a_call, an_organisation, completed
 
 
 @pytest.fixture
@@ -129,3 +131,30 @@ async def test_a_reference_that_leads_nowhere_is_found(store: Store, tmp_path: P
         connection.execute("DELETE FROM organisations")
     with pytest.raises(DatabaseUnusable, match="lead nowhere"):
         backup.examine(tmp_path / "copy.db")
+
+
+async def test_what_is_sealed_with_a_master_key_is_told_by_its_id(store: Store, tmp_path: Path) -> None:
+    def fill(unit: UnitOfWork) -> None:
+        for number, key in enumerate(("v1.aaaa.x", "v1.aaaa.y", "v1.bbbb.z", None)):
+            call_id = f"call-{number}"
+            unit.cdrs.add(completed(a_call(call_id)))
+            unit.recordings.add(Recording(call_id, ORG, f"{call_id}.wav", None, 1, 0, 1, sealed_key=key))
+
+    await store.run(fill)
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "live.db", isolation_level=None)) as connection:
+        connection.execute(
+            "INSERT INTO people (person_id, email, name, operator, created_at, totp_sealed) VALUES (?, ?, ?, 0, 1, ?)",
+            ("p", "p@example.com", "P", "v1.cccc.t"),
+        )
+    backup.copy_database(tmp_path / "live.db", tmp_path / "copy.db", no_progress)
+    stands = backup.examine(tmp_path / "copy.db")
+    assert stands.sealed_by == {"aaaa": 2, "bbbb": 1, "cccc": 1}
+    assert (stands.calls, len(stands.files)) == (4, 4)
+
+
+def test_a_database_of_an_older_release_can_be_looked_through(tmp_path: Path) -> None:
+    """A backup before an upgrade may be made by the new release."""
+    with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as connection:
+        migrate(connection, load_migrations()[:3])
+    assert backup.examine(tmp_path / "old.db").schema == 3
