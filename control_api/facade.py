@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from storage.person_records import AuditEntry
 from storage.records import Recording
 
 
@@ -27,8 +28,9 @@ class RecordingsFacade(Protocol):
         """The sealed MP3 behind a descriptor, which stays the caller's (blocking). Raises RecordingUnreadable."""
         ...
 
-    async def erase(self, org_id: str, call_id: str) -> None:
-        """Purge the recording of a call. Raises CallNotFound, CallStillLive, RecordingNotFound."""
+    async def erase(self, org_id: str, call_id: str, entry: AuditEntry) -> None:
+        """Purge the recording of a call, and write it into the audit log. Raises CallNotFound, CallStillLive,
+        RecordingNotFound."""
         ...
 
 

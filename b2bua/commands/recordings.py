@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from b2bua.clock import SystemClock
+from b2bua.commands.audit import typed
 from b2bua.commands.databases import moment
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
@@ -18,6 +19,8 @@ from media.recording.finished_files import FileFaulty, check_mp3, check_wav, cop
 from media.recording.master_keys import KeyUnavailable, MasterKeys
 from media.recording.rekeying import KeysInFolder, renew_keys
 from media.recording.sealing import Seal, SealedKind, SealError
+from storage.errors import StorageError
+from storage.person_records import AuditEntry
 from storage.records import PurgedBy, Recording
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
@@ -34,14 +37,20 @@ async def export(options: argparse.Namespace, config: Config, output: Output) ->
         raise CommandFailed(f"{target}: the name must end in .wav or .mp3")
     async with _store(config) as store:
         recording = await _of_call(store, options.call_id)
-    path = recording.wav_path if kind is SealedKind.PCM else recording.mp3_path
-    if path is None:
-        raise CommandFailed(f"the MP3 of call {options.call_id} is not made yet")
-    try:
-        seal = seal_of(recording, master_keys_of(config))
-        copied = await asyncio.to_thread(_write_out, config.storage.recordings / path, kind, seal, target)
-    except SealError as error:
-        raise CommandFailed(f"{path}: {error}") from error
+        path = recording.wav_path if kind is SealedKind.PCM else recording.mp3_path
+        if path is None:
+            raise CommandFailed(f"the MP3 of call {options.call_id} is not made yet")
+        try:
+            seal = seal_of(recording, master_keys_of(config))
+            copied = await asyncio.to_thread(_write_out, config.storage.recordings / path, kind, seal, target)
+        except SealError as error:
+            raise CommandFailed(f"{path}: {error}") from error
+        entry = typed("recording.export", options.call_id, recording.org_id, {"file": target.name})
+        try:
+            await store.run(partial(_note, entry))
+        except StorageError:
+            os.unlink(target)  # nobody has a copy that the log does not tell of
+            raise
     shown = {"call_sid": options.call_id, "file": str(target), "bytes": copied}
     output.one(shown, f"wrote {target}, {copied} bytes")
     return 0
@@ -106,7 +115,8 @@ async def erase(options: argparse.Namespace, config: Config, output: Output) -> 
     async with _store(config) as store:
         recording = await _of_call(store, options.call_id)
         at_rest = RecordingsAtRest(store, config.storage.recordings, master_keys_of(config), clock)
-        if not await at_rest.purge(recording, PurgedBy.OPERATOR):
+        entry = typed("recording.erase", options.call_id, recording.org_id)
+        if not await at_rest.purge(recording, PurgedBy.OPERATOR, entry):
             raise CommandFailed(f"the recording of call {options.call_id} is purged already")
     left = at_rest.deletion_failures > 0
     output.one(
@@ -128,7 +138,10 @@ async def rekey(_options: argparse.Namespace, config: Config, output: Output) ->
             unreadable += lost
             if fresh:
                 renewed += await store.run(partial(_replace_keys, fresh))
-    folder = await asyncio.to_thread(renew_keys, config.storage.recordings, keys)
+        folder = await asyncio.to_thread(renew_keys, config.storage.recordings, keys)
+        if renewed + folder.renewed:
+            entry = typed("recording.rekey", keys.newest_id, None, {"renewed": renewed + folder.renewed})
+            await store.run(partial(_note, entry))
     shown = {
         "renewed": renewed + folder.renewed,
         "unreadable": unreadable + folder.unreadable,
@@ -168,6 +181,10 @@ def _renewed(page: list[Recording], keys: MasterKeys) -> tuple[list[tuple[str, s
 
 def _replace_keys(fresh: list[tuple[str, str, str]], unit: UnitOfWork) -> int:
     return sum(unit.recordings.replace_key(*replacement) for replacement in fresh)
+
+
+def _note(entry: AuditEntry, unit: UnitOfWork) -> None:
+    unit.audit.add(entry)
 
 
 async def _wanted(store: Store, call_ids: list[str]) -> AsyncIterator[Recording]:

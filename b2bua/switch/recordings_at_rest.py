@@ -21,6 +21,7 @@ from media.recording.master_keys import KeyUnavailable, MasterKeys
 from media.recording.sealed_file import SealedReader
 from media.recording.sealing import Seal, SealedKind, SealError
 from storage.errors import UnknownRecord
+from storage.person_records import AuditEntry
 from storage.records import TERMINAL_STATUSES, PurgedBy, Recording
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
@@ -82,8 +83,11 @@ class RecordingsAtRest:
                 raise KeyUnavailable("it is not sealed")
         return UnsealedMp3(path, descriptor, seal)
 
-    async def erase(self, org_id: str, call_id: str) -> None:
-        """Purge the recording of a call of this organisation. Raises CallNotFound, CallStillLive, RecordingNotFound."""
+    async def erase(self, org_id: str, call_id: str, entry: AuditEntry) -> None:
+        """Purge the recording of a call of this organisation, and write it into the audit log.
+
+        Raises CallNotFound, CallStillLive, RecordingNotFound.
+        """
 
         def facts(reader: Reader) -> Recording | None:
             call = reader.call(org_id, call_id)
@@ -94,16 +98,17 @@ class RecordingsAtRest:
             return reader.recording(org_id, call_id)
 
         recording = await self._store.read(facts)
-        if recording is None or not await self.purge(recording, PurgedBy.CLIENT):
+        if recording is None or not await self.purge(recording, PurgedBy.CLIENT, entry):
             raise RecordingNotFound
         self.erased += 1
 
-    async def purge(self, recording: Recording, by: PurgedBy) -> bool:
-        """Purge a recording and delete its files; False where it was purged before. StorageError.
+    async def purge(self, recording: Recording, by: PurgedBy, entry: AuditEntry | None = None) -> bool:
+        """Purge a recording and delete its files; False where it was purged before. `entry` goes into the audit log
+        with it. StorageError.
 
         What cannot be deleted now is found again by `Retention`.
         """
-        if not await self._store.run(partial(_purge, recording.call_id, self._clock.wall_ms(), by)):
+        if not await self._store.run(partial(_purge, recording.call_id, self._clock.wall_ms(), by, entry)):
             return False
         LOG.info("the recording of call %s is purged (%s)", recording.call_id, by.value)
         await self.delete_files(recording)
@@ -121,11 +126,14 @@ class RecordingsAtRest:
             return False
 
 
-def _purge(call_id: str, at: int, by: PurgedBy, unit: UnitOfWork) -> bool:
+def _purge(call_id: str, at: int, by: PurgedBy, entry: AuditEntry | None, unit: UnitOfWork) -> bool:
     try:
-        return unit.recordings.purge(call_id, at, by)
+        purged = unit.recordings.purge(call_id, at, by)
     except UnknownRecord:
         return False
+    if purged and entry is not None:
+        unit.audit.add(entry)
+    return purged
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import web
 
+from control_api.auditing import audit_entry
 from control_api.byte_ranges import ByteRange, not_modified, range_still_holds, wanted_range
 from control_api.downloads import OpenFile, open_below, send_part
 from control_api.errors import NotFound
@@ -83,7 +84,8 @@ async def stream_recording(api: Api, exchange: Exchange) -> web.StreamResponse:
 
 async def erase_recording(api: Api, exchange: Exchange) -> web.StreamResponse:
     """Purge the recording: it can be had no more, and its files are deleted."""
-    await api.recordings.erase(exchange.org_id, call_id_of(exchange))
+    call_id = call_id_of(exchange)
+    await api.recordings.erase(exchange.org_id, call_id, audit_entry(api, exchange, "recording.erase", call_id))
     return web.Response(status=204, headers=exchange.headers)
 
 

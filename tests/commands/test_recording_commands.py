@@ -125,6 +125,8 @@ def test_a_recording_is_copied_out_in_plain_for_its_owner_alone(desk: Desk, shel
     desk.json("recording", "export", "call-1", str(mp3))
     assert mp3.read_bytes() == MP3
     assert wav.stat().st_mode & 0o777 == 0o600
+    noted = [(row["action"], row["object_id"], row["change"]) for row in desk.json("audit", "--org", ORG)["data"]]
+    assert noted == [("recording.export", "call-1", {"file": name}) for name in ("out.mp3", "out.wav")]
 
 
 def test_what_cannot_be_copied_out_is_said_and_leaves_nothing(desk: Desk, shelf: Shelf) -> None:
@@ -207,6 +209,8 @@ def test_an_erased_recording_is_gone_and_its_call_stays(desk: Desk, shelf: Shelf
     assert (kept.purged_by, kept.sealed_key) == (PurgedBy.OPERATOR, None)
     assert in_store(desk, lambda unit: unit.cdrs.get("call-1")).status is CallStatus.COMPLETED
     assert "was purged at" in desk.refused("recording", "erase", "call-1")
+    [row] = desk.json("audit", "--org", ORG)["data"]
+    assert (row["action"], row["object_id"], row["actor_kind"]) == ("recording.erase", "call-1", "command")
     assert desk.json("recording", "verify") == {"checked": 0, "faults": []}
 
 
@@ -222,6 +226,8 @@ def test_keys_come_under_the_new_master_key_and_open_without_the_former(desk: De
     assert shelf.key_of("new") == before
     assert desk.json("recording", "rekey") == {"renewed": 0, "unreadable": 0, "still_open": 0}
     assert desk.json("recording", "verify")["faults"] == []
+    [row] = desk.json("audit")["data"]
+    assert (row["action"], row["change"]) == ("recording.rekey", {"renewed": 1}), "nothing is noted of doing nothing"
 
 
 def test_what_still_needs_a_former_master_key_is_counted(desk: Desk, shelf: Shelf) -> None:

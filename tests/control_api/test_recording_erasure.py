@@ -61,6 +61,8 @@ async def test_a_second_time_there_is_none(world: ApiWorld, root: Path) -> None:
     assert (await world.send("DELETE", path)).status == 204
     reply = await world.send("DELETE", path)
     assert (reply.status, reply.json["error"]["code"]) == (404, "not_found")
+    entries, _ = await world.store.read(lambda reader: reader.audit(ORG, 1, 10))
+    assert [(entry.action, entry.object_id) for entry in entries] == [("recording.erase", call_id)]
 
 
 async def test_there_must_be_a_call_of_ours_with_a_recording(world: ApiWorld, root: Path) -> None:
