@@ -1,14 +1,17 @@
 """What a running process does now and then: note how its trunks are, forget what nobody asks for any more."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from b2bua.clock import Clock
 from b2bua.switch.admission import IDEMPOTENCY_MS
 from b2bua.switch.journal import Journal
+from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.switch import Switch
 from b2bua.switch.tracing import Tracing
+from storage.errors import StorageError
 from storage.records import TrunkSighting
 from storage.units import UnitOfWork
 
@@ -58,6 +61,14 @@ async def keep_house(clock: Clock, journal: Journal, tracing: Tracing) -> None:
         now_ms = clock.wall_ms()
         journal.add(partial(_expire, now_ms - IDEMPOTENCY_MS, now_ms - SESSIONS_KEPT_MS))
         tracing.forget_old()
+        await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def keep_prompts_tidy(shelf: PromptShelf) -> None:
+    """Delete the files of prompts that are nobody's any more."""
+    while True:
+        with suppress(StorageError, OSError):  # next time, then
+            await shelf.tidy()
         await asyncio.sleep(HOUSEKEEPING_S)
 
 

@@ -5,13 +5,17 @@ from typing import Final
 
 from b2bua.call.prompting import LONGEST_S, Prompt
 from b2bua.config import Config, ConfigInvalid
-from b2bua.switch.call_sounds import CallSounds, length_s
+from b2bua.switch.call_sounds import CallSounds
+from b2bua.switch.prompt_shelf import length_s
 from media.errors import PromptUnusable
+from media.prompts.bundled import RECORDING_CONSENT
 from media.prompts.loading import BUNDLED, load_prompt
 from media.tones import Tone
 from storage.records import Consent
 
 UNKNOWN_CALLER: Final = "unknown_caller"
+# What there is in place of nothing: whoever is to be told of the recording is told.
+_OWN: Final = {Prompt.CONSENT_NOTICE.value: f"{BUNDLED}{RECORDING_CONSENT}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ def configured_prompts(config: Config) -> ConfiguredPrompts:
 
 def _load(config: Config, key: str, longest_s: float, mistakes: list[str], *, endless: bool) -> Tone | None:
     """The prompt of a key; None where there is none, or a mistake in it."""
-    source: str = getattr(config.prompts, key)
+    source: str = getattr(config.prompts, key) or _OWN.get(key, "")
     if not source:
         return None
     if not source.startswith(BUNDLED):

@@ -18,7 +18,7 @@ from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
-from b2bua.housekeeping import keep_house, keep_seen
+from b2bua.housekeeping import keep_house, keep_prompts_tidy, keep_seen
 from b2bua.listening import CannotListen, SipListeners, opening
 from b2bua.loop_delay import LoopDelay
 from b2bua.prompts import configured_prompts
@@ -30,6 +30,7 @@ from b2bua.sole_use import sole_use
 from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.journal import Journal
 from b2bua.switch.locating import Locating, ways_of
+from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.recordings_at_rest import RecordingsAtRest, master_keys_of
 from b2bua.switch.recovery import recover
@@ -51,6 +52,7 @@ from control_api.tls import server_context
 from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
 from media.engine import MediaEngine, MediaSettings
 from media.events import MediaEvent
+from media.prompts.files import PromptFiles
 from media.recording.master_keys import MasterKeys
 from media.recording.mp3 import Mp3Pool
 from media.recording.recorder import Recorder
@@ -202,6 +204,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     media_events: list[Callable[[MediaEvent], None]] = []
     prompts = await process.loop.run_in_executor(None, configured_prompts, config)
     recorder, media = _media(process, media_events, prompts.announcements)
+    shelf = PromptShelf(process.store, PromptFiles(config.storage.prompts), process.clock)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes))
     locating = Locating(
@@ -224,7 +227,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
             clock=process.clock,
             tokens=process.tokens,
             scheduler=process.loop,
-            prompts=CallPrompts(prompts.sounds),
+            prompts=CallPrompts(shelf, prompts.sounds),
             tracing=tracing,
         ),
     )
@@ -246,7 +249,8 @@ async def _build(process: Process, announce: Announce) -> Switch:
         recordings.figures,
     )
     _in_background(process, keep_house(process.clock, journal, tracing))
-    port = await _listen_api(process, switch, at_rest, figures)
+    _in_background(process, keep_prompts_tidy(shelf))
+    port = await _listen_api(process, switch, at_rest, shelf, figures)
     announce(listeners.names, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
 
@@ -400,7 +404,7 @@ def _recorder_figures(recorder: Recorder) -> Mapping[str, float]:
 
 
 async def _listen_api(
-    process: Process, switch: Switch, recordings: RecordingsAtRest, figures: Sequence[Figures]
+    process: Process, switch: Switch, recordings: RecordingsAtRest, prompts: PromptShelf, figures: Sequence[Figures]
 ) -> int:
     config = process.config
     api = config.api
@@ -419,6 +423,7 @@ async def _listen_api(
         ),
         switch=switch,
         recordings=recordings,
+        prompts=prompts,
         store=process.store,
         clock=process.clock,
         tokens=process.tokens,

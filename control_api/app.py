@@ -17,7 +17,7 @@ from control_api.docs_page import render_docs
 from control_api.downloads import Downloads
 from control_api.event_feed import EventFeed
 from control_api.exchange import Api, Documents, Route, SignIn
-from control_api.facade import RecordingsFacade, SwitchFacade
+from control_api.facade import PromptsFacade, RecordingsFacade, SwitchFacade
 from control_api.http_protocol import HttpProtocol
 from control_api.log_in_throttle import LogInThrottle
 from control_api.metrics import ApiMetrics, Figures
@@ -42,6 +42,7 @@ from control_api.routes import (
     stats,
     webhook_endpoints,
 )
+from control_api.routes import prompts as prompt_routes
 from control_api.routes import recordings as recording_routes
 from control_api.session_ring import SessionRing
 from control_api.settings import ApiSettings
@@ -55,6 +56,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *stats.ROUTES,
     *billing.ROUTES,
     *recording_routes.ROUTES,
+    *prompt_routes.ROUTES,
     *health.ROUTES,
     *documents.ROUTES,
     *sign_in.ROUTES,
@@ -79,6 +81,7 @@ def create_app(
     settings: ApiSettings,
     switch: SwitchFacade,
     recordings: RecordingsFacade,
+    prompts: PromptsFacade,
     store: Store,
     clock: Clock,
     tokens: Tokens,
@@ -105,6 +108,7 @@ def create_app(
         downloads=Downloads(),
         documents=documents,
         recordings=recordings,
+        prompts=prompts,
         proxies=Proxies(settings.trusted_proxies),
         sign_in=SignIn(passwords or Passwords(), LogInThrottle(), box),
         feed=feed,

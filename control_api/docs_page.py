@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
 from typing import Any, Final
@@ -71,19 +72,37 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
         )
         parts.append(f"<h4>Parameters</h4>{_table(rows, ('Name', 'In', 'Type', 'Meaning'))}")
     if "requestBody" in operation:
-        schema = _resolve(operation["requestBody"]["content"]["application/json"]["schema"], document)
-        rows = "".join(
-            _row(name, name in schema.get("required", ()), one, one.get("description", ""))
-            for name, one in schema["properties"].items()
-        )
-        parts.append(f"<h4>Body</h4>{_table(rows, ('Name', 'Type', 'Meaning'))}")
-        parts += [_json(example) for example in schema.get("examples", ())]
+        parts.append("<h4>Body</h4>")
+        for media_type, content in operation["requestBody"]["content"].items():
+            parts += _body(media_type, _named(content["schema"], document), document)
     parts.append("<h4>Replies</h4>")
     parts += [_response(status, response) for status, response in operation["responses"].items()]
     return (
         f'<details open id="{escape(operation["operationId"])}"><summary>{_verb(method)} <code>{escape(path)}</code> '
         f"{escape(operation['summary'])}</summary>{''.join(parts)}</details>"
     )
+
+
+def _body(media_type: str, schema: dict[str, Any], document: dict[str, Any]) -> list[str]:
+    if "properties" not in schema:
+        return [f'<p class="faint">{escape(media_type)}</p>']
+    rows = "".join(_body_rows("", schema, document))
+    return [_table(rows, ("Name", "Type", "Meaning")), *(_json(example) for example in schema.get("examples", ()))]
+
+
+def _body_rows(prefix: str, schema: dict[str, Any], document: dict[str, Any]) -> Iterator[str]:
+    """A row for each field, those of an object within it after its own."""
+    for name, one in schema["properties"].items():
+        named = _without_null(one, document)
+        yield _row(f"{prefix}{name}", name in schema.get("required", ()), named, one.get("description", ""))
+        if "properties" in named:
+            yield from _body_rows(f"{prefix}{name}.", named, document)
+
+
+def _without_null(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """What a field is where it is given and not null."""
+    alternatives = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    return _named(alternatives[0] if len(alternatives) == 1 else schema, document)
 
 
 def _response(status: str, response: dict[str, Any]) -> str:

@@ -14,6 +14,9 @@ from b2bua.call.errors import (
     InvalidPrompts,
     NotRecorded,
     OrganisationSuspended,
+    PromptInUse,
+    PromptNotFound,
+    PromptsUnavailable,
     RecordingNotFound,
     RecordingUnreadable,
     TooManyPauses,
@@ -125,6 +128,7 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     OrganisationSuspended: (403, "forbidden"),
     CallNotFound: (404, "not_found"),
     NotFound: (404, "not_found"),
+    PromptNotFound: (404, "not_found"),
     RecordingNotFound: (404, "not_found"),
     MethodNotAllowed: (405, "method_not_allowed"),
     CallAlreadyEnded: (409, "conflict"),
@@ -133,6 +137,7 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     IdempotencyConflict: (409, "conflict"),
     NotRecorded: (409, "conflict"),
     TooManyPauses: (409, "conflict"),
+    PromptInUse: (409, "conflict"),
     Gone: (410, "gone"),
     PayloadTooLarge: (413, "payload_too_large"),
     UnsupportedMediaType: (415, "unsupported_media_type"),
@@ -141,6 +146,7 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     RecordingUnreadable: (500, "internal_error"),
     CapacityExhausted: (503, "no_capacity"),
     NotReady: (503, "no_capacity"),
+    PromptsUnavailable: (503, "no_capacity"),
     StoreUnavailable: (503, "no_capacity"),
 }
 
@@ -179,7 +185,7 @@ def _headers_of(error: Exception) -> tuple[tuple[str, str], ...]:
             return (("Allow", ", ".join(error.allowed)),)
         case RateLimited() | CapacityExhausted() | NotReady():
             return (("Retry-After", str(max(1, error.retry_after_s))),)
-        case StoreUnavailable():
+        case StoreUnavailable() | PromptsUnavailable():
             return (("Retry-After", "5"),)
         case RangeNotSatisfiable():
             return (("Content-Range", f"bytes */{error.length}"),)

@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from control_api import schemas
+from control_api import prompt_schemas, schemas
 from control_api.account_examples import account_examples, listed_account_examples
 from control_api.recording_schemas import recording_pause_representation, recording_representation
 from control_api.signed_urls import signed_recording_url
@@ -12,11 +12,14 @@ from storage.records import (
     CallRecord,
     CallStats,
     CallStatus,
+    Consent,
     LegRecord,
+    PromptChoice,
     RecordedParty,
     Recording,
     RecordingFacts,
     RecordingFiles,
+    StoredPrompt,
     TraceStep,
     Wallet,
 )
@@ -87,6 +90,7 @@ _RECORDING: Final = Recording(
     ),
     files=RecordingFiles(3_008_044, "4f" * 32, 564_525, "7c" * 32),
 )
+_PROMPT = StoredPrompt("", "your_order", "0" * 64, 3_200, _AT_MS)
 
 
 _STEPS = (
@@ -140,6 +144,11 @@ def reply_examples(public_url: str) -> dict[str, object]:
         "resumed_recording": recording_pause_representation(_CALL_ID, paused=False),
         "stats": schemas.stats_representation(stats),
         "billing": json.loads(schemas.billing_text(Wallet("", 50_000, 150))),
+        "prompt": prompt_schemas.prompt_representation(_PROMPT),
+        "prompts": prompt_schemas.prompts_representation([_PROMPT]),
+        "prompt_choice": prompt_schemas.choice_representation(
+            PromptChoice(whisper_b="your_order", consent=Consent.BOTH)
+        ),
         "health": schemas.health_representation("ok"),
         "ready": schemas.health_representation("ready"),
     }

@@ -11,7 +11,7 @@ from b2bua.tokens import Tokens
 from control_api.auth import Proxies
 from control_api.downloads import Downloads
 from control_api.event_feed import EventFeed
-from control_api.facade import RecordingsFacade, SwitchFacade
+from control_api.facade import PromptsFacade, RecordingsFacade, SwitchFacade
 from control_api.log_in_throttle import LogInThrottle
 from control_api.metrics import ApiMetrics
 from control_api.passwords import Passwords
@@ -53,6 +53,7 @@ class Api:
     downloads: Downloads
     documents: Documents
     recordings: RecordingsFacade
+    prompts: PromptsFacade
     proxies: Proxies
     sign_in: SignIn
     feed: EventFeed

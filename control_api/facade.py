@@ -1,11 +1,15 @@
 """What the API asks of the switch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
 from storage.person_records import AuditEntry
-from storage.records import Recording
+from storage.records import PromptChoice, Recording, StoredPrompt
+from storage.units import UnitOfWork
+
+Also = Callable[[UnitOfWork], object]
 
 
 class UnsealedFile(Protocol):
@@ -31,6 +35,35 @@ class RecordingsFacade(Protocol):
     async def erase(self, org_id: str, call_id: str, entry: AuditEntry) -> None:
         """Purge the recording of a call, and write it into the audit log. Raises CallNotFound, CallStillLive,
         RecordingNotFound."""
+        ...
+
+
+class PromptsFacade(Protocol):
+    """The prompts of organisations as the API sees them; `b2bua.switch.prompt_shelf.PromptShelf` satisfies it."""
+
+    async def prompts(self, org_id: str) -> Sequence[StoredPrompt]:
+        """An organisation's prompts, by name."""
+        ...
+
+    def place(self) -> AbstractContextManager[None]:
+        """Hold one of few places for an upload. Raises PromptsUnavailable."""
+        ...
+
+    async def put(self, org_id: str, name: str, content: bytes, also: Also) -> tuple[StoredPrompt, bool]:
+        """Keep a WAV file; what is kept, and whether its name is new. `also` is done in the same unit of work. Raises
+        InvalidPrompts, PromptInUse, PromptsUnavailable."""
+        ...
+
+    async def delete(self, org_id: str, name: str, also: Also) -> None:
+        """Delete a prompt. Raises PromptNotFound, PromptInUse."""
+        ...
+
+    async def choice(self, org_id: str) -> PromptChoice:
+        """What the organisation's calls have when they choose nothing."""
+        ...
+
+    async def choose(self, org_id: str, choice: PromptChoice, also: Also) -> None:
+        """Change that. Raises InvalidPrompts."""
         ...
 
 

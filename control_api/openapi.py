@@ -11,7 +11,7 @@ from control_api.examples import reply_examples
 from control_api.operation import Operation
 from control_api.operations import OPERATIONS
 from control_api.rights import Right, roles_with, scope_for
-from control_api.schemas import ErrorReplyBody, error_representation
+from control_api.schemas import PROMPT_NAME, ErrorReplyBody, error_representation
 from control_api.session_ring import CSRF_HEADER
 
 CALLS_PATH: Final = "/v1/masking/calls"
@@ -140,6 +140,9 @@ def _operation(operation: Operation, examples: dict[str, object]) -> dict[str, A
             "required": operation.body_needed,
             "content": {"application/json": {"schema": {"$ref": _REF + operation.body.__name__}}},
         }
+    if operation.body_type is not None:
+        schema = {"type": "string", "format": "binary"}
+        described["requestBody"] = {"required": True, "content": {operation.body_type: {"schema": schema}}}
     return described
 
 
@@ -165,6 +168,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     if "{call_sid}" in operation.path:
         parameters.append(_parameter("call_sid", "path", {"type": "string", "format": "uuid"}, "The call's id"))
+    if "{name}" in operation.path:
+        named = {"type": "string", "pattern": f"^{PROMPT_NAME}$"}
+        parameters.append(_parameter("name", "path", named, "The prompt's name"))
     if "{file}" in operation.path:
         parameters += [
             _parameter("file", "path", {"type": "string"}, "The call's id and .mp3"),
@@ -173,7 +179,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             _parameter("Range", "header", {"type": "string"}, "One range of bytes"),
         ]
     for name in _PATH_NAME.findall(operation.path):
-        if name not in ("call_sid", "file"):
+        if name not in ("call_sid", "file", "name"):
             parameters.append(_parameter(name, "path", {"type": "string"}, f"The {name.removesuffix('_id')}'s id"))
     if operation.query is not None:
         schema = operation.query.model_json_schema(ref_template=_REF + "{model}")

@@ -11,7 +11,8 @@ from storage.records import Scope
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An endpoint as documented. `errors` are those beyond what its scope or right brings."""
+    """An endpoint as documented. `errors` are those beyond what its scope or right brings. `body_type`: of a
+    body that is not JSON."""
 
     method: str
     path: str
@@ -29,6 +30,7 @@ class Operation:
     media_type: str = "application/json"
     right: Right | None = None
     body_needed: bool = True
+    body_type: str | None = None
 
     @property
     def needs(self) -> Right | None:

@@ -9,6 +9,7 @@ from control_api.operation import INVALID as _INVALID
 from control_api.operation import NOT_FOUND as _NOT_FOUND
 from control_api.operation import NOT_NOW as _NOT_NOW
 from control_api.operation import Operation
+from control_api.prompt_operations import PROMPT_OPERATIONS
 from control_api.trace_schemas import CallEventsReply
 from storage.records import Scope
 
@@ -132,6 +133,7 @@ OPERATIONS: Final = (
         scope=Scope.RECORDINGS_WRITE,
         errors=(_NOT_FOUND, (409, "conflict"), _NOT_NOW),
     ),
+    *PROMPT_OPERATIONS,
     Operation(
         "POST",
         "/v1/masking/calls/{call_sid}/recording/pause",

@@ -9,6 +9,8 @@ from control_api.errors import InvalidRequest, PayloadTooLarge, UnsupportedMedia
 from control_api.json_body import parse_json
 
 BODY_TIMEOUT_S: Final = 15
+UPLOAD_TIMEOUT_S: Final = 120
+WAV_TYPES: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
 _CHARSETS: Final = ("utf-8", "utf8")
 _CODINGS: Final = ("", "identity", "gzip", "deflate")  # those that are undone before the body comes here, and none
 _NOT_JSON: Final = "The body must be sent as Content-Type: application/json, in UTF-8."
@@ -32,6 +34,14 @@ async def read_optional_json(request: web.Request, max_body_bytes: int) -> objec
     return parse_json(raw)
 
 
+async def read_wav(request: web.Request, max_body_bytes: int) -> bytes:
+    """A WAV file that is the body; what it is called matters, what is in it is for others to judge. Errors as above."""
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type not in WAV_TYPES:
+        raise UnsupportedMediaType("The body must be a WAV file, sent as Content-Type: audio/wav.")
+    return await _read(request, max_body_bytes, UPLOAD_TIMEOUT_S)
+
+
 def _check_type(request: web.Request) -> None:
     """Parameters mean nothing to JSON (RFC 8259 section 11), but another charset says that it is none of ours."""
     media_type, *parameters = request.headers.get("Content-Type", "").split(";")
@@ -45,7 +55,7 @@ def _check_type(request: web.Request) -> None:
         raise UnsupportedMediaType("The body may be compressed with gzip or deflate alone.")
 
 
-async def _read(request: web.Request, max_body_bytes: int) -> bytes:
+async def _read(request: web.Request, max_body_bytes: int, timeout_s: float | None = None) -> bytes:
     """The whole body, decompressed. It is never held beyond the limit."""
     if (request.content_length or 0) > max_body_bytes:
         raise PayloadTooLarge(f"The body is larger than {max_body_bytes} bytes.")
@@ -54,7 +64,7 @@ async def _read(request: web.Request, max_body_bytes: int) -> bytes:
         if stream.is_eof():  # it came together with its headers, as nearly all do
             raw = stream.read_nowait()
         else:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
+            async with asyncio.timeout(BODY_TIMEOUT_S if timeout_s is None else timeout_s):
                 raw = await _read_pieces(request, max_body_bytes)
     except TimeoutError:
         raise InvalidRequest("The body did not arrive in time.") from None

@@ -17,6 +17,8 @@ class Right(StrEnum):
     RECORDINGS_READ = "recordings:read"
     RECORDINGS_WRITE = "recordings:write"
     BILLING_READ = "billing:read"
+    PROMPTS_READ = "prompts:read"
+    PROMPTS_WRITE = "prompts:write"
     OWN_SIGN_IN = "own sign-in"
     ORGANISATION_READ = "organisation:read"
     ORGANISATION_WRITE = "organisation:write"
@@ -39,6 +41,8 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.RECORDINGS_READ,
                 Right.RECORDINGS_WRITE,
                 Right.BILLING_READ,
+                Right.PROMPTS_READ,
+                Right.PROMPTS_WRITE,
                 Right.OWN_SIGN_IN,
                 Right.ORGANISATION_READ,
                 Right.ORGANISATION_WRITE,
@@ -56,6 +60,8 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.CALLS_WRITE,
                 Right.CALLS_READ,
                 Right.RECORDINGS_READ,
+                Right.PROMPTS_READ,
+                Right.PROMPTS_WRITE,
                 Right.OWN_SIGN_IN,
                 Right.ORGANISATION_READ,
                 Right.KEYS_READ,
@@ -86,6 +92,8 @@ SCOPE_RIGHTS: Final[Mapping[Scope, frozenset[Right]]] = MappingProxyType(
         Scope.RECORDINGS_READ: frozenset({Right.RECORDINGS_READ}),
         Scope.RECORDINGS_WRITE: frozenset({Right.RECORDINGS_WRITE}),
         Scope.BILLING_READ: frozenset({Right.BILLING_READ}),
+        Scope.PROMPTS_READ: frozenset({Right.PROMPTS_READ}),
+        Scope.PROMPTS_WRITE: frozenset({Right.PROMPTS_WRITE}),
         Scope.ACCOUNT_READ: frozenset(
             {
                 Right.ORGANISATION_READ,

@@ -42,6 +42,7 @@ RECORDING_URL_LIFE_S: Final = 3600
 STATS_PERIOD_MS: Final = 30 * 86_400_000
 PARTY_MAX_LENGTH: Final = 320
 RECORDING_CONTENT_TYPE: Final = "audio/mpeg"
+PROMPT_NAME: Final = "[a-z0-9][a-z0-9_-]{0,47}"
 RECORDING_FOLDER: Final = "recordings/"
 
 # C0, DEL and C1 controls, the line separators, and lone surrogates, which no UTF-8 can carry.
@@ -79,7 +80,7 @@ PartyText = Annotated[str, Strict(), Field(json_schema_extra={"pattern": _PARTY_
 AtLeastOne = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_whole_number)]
 
 
-PromptName = Annotated[str, Strict(), Field(pattern=r"^([a-z0-9][a-z0-9_-]{0,47})?$")] | None
+PromptName = Annotated[str, Strict(), Field(pattern=f"^({PROMPT_NAME})?$")] | None
 
 
 class Wire(BaseModel):
@@ -210,6 +211,9 @@ class StatsQuery(Wire):
         return -(-start // 1000) * 1000, end // 1000 * 1000 + 999
 
 
+PROMPT_REQUIREMENTS: Final = dict.fromkeys(
+    PromptsBody.model_fields, "the name of a prompt: lower-case letters, digits, hyphens and underscores"
+) | {"consent": "one of " + ", ".join(Consent)}
 _REQUIREMENTS: Final = {
     "party_a": "a string with a 10-digit Indian mobile number",
     "party_b": "a string with a 10-digit Indian mobile number",
@@ -218,11 +222,7 @@ _REQUIREMENTS: Final = {
     "record": "true or false",
     "ring_timeout_sec": "an integer from 5 to 120",
     "prompts": "an object with the names of prompts",
-    "prompts.consent": "one of " + ", ".join(Consent),
-    **dict.fromkeys(
-        (f"prompts.{name}" for name in PromptsBody.model_fields if name != "consent"),
-        "the name of a prompt: lower-case letters, digits, hyphens and underscores",
-    ),
+    **{f"prompts.{name}": text for name, text in PROMPT_REQUIREMENTS.items()},
     "page": "an integer of at least 1",
     "per_page": "an integer of at least 1",
     "status": "one of " + ", ".join(CallStatus),

@@ -42,6 +42,8 @@ class Scope(StrEnum):
     RECORDINGS_READ = "recordings:read"
     RECORDINGS_WRITE = "recordings:write"
     BILLING_READ = "billing:read"
+    PROMPTS_READ = "prompts:read"
+    PROMPTS_WRITE = "prompts:write"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
 
@@ -102,6 +104,17 @@ class PromptChoice:
 
 
 NOTHING_CHOSEN: Final = PromptChoice()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrompt:
+    """A prompt that an organisation has uploaded: its sound is a file of samples at 8 kHz, named after its SHA-256."""
+
+    org_id: str
+    name: str
+    content_sha256: str
+    duration_ms: int
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)

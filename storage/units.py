@@ -11,6 +11,7 @@ from storage.numbers import Numbers
 from storage.outbox import Outbox
 from storage.people import People
 from storage.person_records import AuditEntry, Invitation, Membership, Person, Session
+from storage.prompts import Prompts
 from storage.queries import Queries
 from storage.recordings import Idempotency, Recordings
 from storage.records import (
@@ -24,7 +25,9 @@ from storage.records import (
     NumberUse,
     Organisation,
     OutboxEvent,
+    PromptChoice,
     Recording,
+    StoredPrompt,
     TraceStep,
     TrunkSighting,
     Wallet,
@@ -51,6 +54,7 @@ class UnitOfWork:
         "numbers",
         "outbox",
         "people",
+        "prompts",
         "recordings",
         "sessions",
         "traces",
@@ -71,6 +75,7 @@ class UnitOfWork:
         self.sessions = Sessions(queries)
         self.audit = Audit(queries)
         self.traces = Traces(queries)
+        self.prompts = Prompts(queries)
 
 
 class Reader:
@@ -118,6 +123,18 @@ class Reader:
     def last_heartbeat(self) -> int | None:
         """When a process last said that it lives."""
         return self._unit.calls.last_heartbeat()
+
+    def prompts(self, org_id: str) -> list[StoredPrompt]:
+        """An organisation's prompts, by name."""
+        return self._unit.prompts.of(org_id)
+
+    def prompt_choice(self, org_id: str) -> PromptChoice:
+        """Which prompts an organisation's calls have when they choose nothing."""
+        return self._unit.prompts.choice(org_id)
+
+    def prompt_content_used(self, content_sha256: str) -> bool:
+        """Whether any organisation has a prompt of this content."""
+        return self._unit.prompts.uses_of(content_sha256) > 0
 
     def wallet(self, org_id: str) -> Wallet:
         """An organisation's money. UnknownRecord."""

@@ -14,11 +14,24 @@ class InvalidParties(CallError):
 
 
 class InvalidPrompts(CallError):
-    """A prompt was chosen that there is not, or that may not be played there; `field` names the choice."""
+    """A prompt was chosen that there is not, or that may not be played there, or its file cannot be used; `field` names
+    the choice, where it is one."""
 
-    def __init__(self, message: str, field: str) -> None:
+    def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class PromptNotFound(CallError):
+    """No such prompt of this organisation."""
+
+
+class PromptInUse(CallError):
+    """A prompt cannot go while it is chosen, or no more fit."""
+
+
+class PromptsUnavailable(CallError):
+    """A prompt cannot be converted or kept now."""
 
 
 class BalanceInsufficient(CallError):

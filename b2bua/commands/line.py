@@ -19,6 +19,7 @@ from b2bua.commands import (
     operation,
     people,
     profiles,
+    prompts,
     recordings,
     top,
     tracing,
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _people(commands)
     _recordings(commands)
     _backups(commands)
+    _prompts(commands)
     _inspection(commands)
     _profiles(commands)
     _deploy(commands)
@@ -197,6 +199,29 @@ def _accounts(commands: Commands) -> None:
     deliveries.add_argument("--dead", action="store_true", help="only those that were given up")
     replay = _command(webhook, "replay", upkeep.webhook_replay, "send an event to its endpoint once more")
     replay.add_argument("delivery_id", type=int, metavar="DELIVERY_ID")
+
+
+def _prompts(commands: Commands) -> None:
+    prompt = _group(commands, "prompt", "organisations' prompts")
+    add = _command(prompt, "add", prompts.add, "convert and keep a WAV file; one of the same name is replaced")
+    _of_organisation(add)
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("file", metavar="FILE", help="a WAV file of up to 60 s")
+    _of_organisation(_command(prompt, "list", prompts.show, "list an organisation's prompts"))
+    delete = _command(prompt, "delete", prompts.delete, "delete a prompt")
+    _of_organisation(delete)
+    delete.add_argument("name", metavar="NAME")
+    choose = _command(prompt, "choose", prompts.choose, "choose what calls have that choose nothing themselves")
+    _of_organisation(choose)
+    named = "a prompt's name; none: nothing, or the plain tone; default: as [prompts] says"
+    choose.add_argument("--wait", metavar="NAME", help=f"to A while B is called: {named}")
+    choose.add_argument("--whisper-a", metavar="NAME", help="to A alone before the two are connected")
+    choose.add_argument("--whisper-b", metavar="NAME", help="to B alone, likewise")
+    choose.add_argument(
+        "--consent", choices=("both", "a", "b", "none", "default"), help="who is told that the call is recorded"
+    )
+    choose.add_argument("--consent-notice", metavar="NAME", help="what they are told")
+    choose.add_argument("--balance-warning", metavar="NAME", help="to both when the balance runs out")
 
 
 def _recordings(commands: Commands) -> None:

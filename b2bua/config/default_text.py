@@ -67,6 +67,8 @@ trusted_proxies = []
 [storage]
 url = "sqlite:///var/maskbridge.db"
 recordings = "var/recordings"
+# What organisations upload to be heard in their calls.
+prompts = "var/prompts"
 # Whether recordings are sealed from now on: AES-256-GCM, each with a key of its own, which the database keeps under
 # the master key. What is sealed already stays readable either way.
 encrypt = false

@@ -176,7 +176,12 @@ def _list_from_environment(value: str) -> object:
 
 def _absolute(storage: StorageSection, folder: Path) -> StorageSection:
     database = folder / storage.url.removeprefix(SQLITE)
-    return replace(storage, url=f"{SQLITE}{database}", recordings=folder / storage.recordings)
+    return replace(
+        storage,
+        url=f"{SQLITE}{database}",
+        recordings=folder / storage.recordings,
+        prompts=folder / storage.prompts,
+    )
 
 
 def _key_of(mistake: str) -> str:

@@ -115,10 +115,11 @@ class ApiSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageSection:
-    """[storage]. In a `Config` both paths are absolute."""
+    """[storage]. In a `Config` all paths are absolute."""
 
     url: Annotated[str, text('"sqlite:///path"', r"sqlite:///[^?#]+", 4096)] = "sqlite:///var/maskbridge.db"
     recordings: Annotated[Path, FOLDER] = Path("var/recordings")
+    prompts: Annotated[Path, FOLDER] = Path("var/prompts")
     encrypt: Annotated[bool, YES_NO] = False
     retention_days: Annotated[int, whole(0, 36_500)] = 0
 

@@ -111,11 +111,11 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A call to be admitted, and the leg of the party to be called."""
+    """A call to be admitted, and the leg of the party to be called. `whispers`: both are masked parties."""
 
     plan: ArrivalPlan
     called: LegTask
-    sounds: CallSounds
+    whispers: bool
 
 
 class Arrivals:
@@ -200,7 +200,7 @@ class Arrivals:
         at = means.clock.wall_ms()
         if not route.org:
             record = self._unbilled(call_id, route, arrival, at)
-            self._floor.begin(record, {Leg.A: caller, Leg.B: called}, self._no_books, means.prompts.routed)
+            self._floor.begin(record, {Leg.A: caller, Leg.B: called}, self._no_books, means.prompts.nobodys)
             return
         plan = ArrivalPlan(
             call_id=call_id,
@@ -215,7 +215,7 @@ class Arrivals:
             record=route.record,
             at=at,
         )
-        self._admit(caller, _at_once(Planned(plan, called, means.prompts.routed)))
+        self._admit(caller, _at_once(Planned(plan, called, whispers=False)))
 
     def _unbilled(self, call_id: str, route: Route, arrival: Arrival, at: int) -> CallRecord:
         """A call that is nobody's is written down nowhere; its record only lives as long as it does."""
@@ -285,7 +285,7 @@ class Arrivals:
             record=means.config.calls.record,
             at=at,
         )
-        return Planned(plan, called, means.prompts.operator)
+        return Planned(plan, called, whispers=True)
 
     def _trunk_to(self, party: Party, number: str) -> Trunk:
         """The trunk by which a party is called, showing a number. Raises `CapacityExhausted`."""
@@ -365,9 +365,11 @@ class Arrivals:
                 self._announcements.begin(caller)
             elif not caller.over:
                 plan = planned.plan
+                sounds = await means.prompts.for_call(plan.org_id)
+                sounds = sounds if planned.whispers else sounds.without_whispers()
                 record = await means.store.run(lambda unit: admit_arrival(unit, plan))
                 refusal = TAKEN
-                self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, planned.sounds)
+                self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, sounds)
         except CapacityExhausted as error:
             refusal = (503, (("Retry-After", str(error.retry_after_s)),))
         except CallError as error:

@@ -1,21 +1,19 @@
-"""The prompts of each call, ready to be played: those chosen for it, and where nothing is chosen the operator's."""
+"""The prompts of each call, ready to be played: chosen for it, else by its organisation, else the operator's."""
 
-import asyncio
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from b2bua.call.errors import InvalidPrompts
 from b2bua.call.prompting import LONGEST_S, DuePrompts, Prompt, due_prompts
-from media.codecs.table import CLOCK_RATE_HZ
-from media.prompts.bundled import PROMPTS
-from media.prompts.loading import BUNDLED, load_prompt
+from b2bua.switch.prompt_shelf import USES, OwnPrompts, PromptShelf, length_s, too_long
+from media.errors import PromptUnusable
+from media.prompts.bundled import RECORDING_CONSENT
 from media.tones import Tone
 from storage.records import NOTHING_CHOSEN, Consent, PromptChoice
 
-_CACHED: Final = 16
-_NAMED: Final = tuple(Prompt(each.name) for each in fields(PromptChoice) if each.name != "consent")
+LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,8 @@ class CallSounds:
 
     def due(self, *, recorded: bool) -> DuePrompts:
         """What is to be heard before the bridge."""
-        return due_prompts(
-            {prompt: length_s(tone) for prompt, tone in self.sounds.items()}, self.consent, recorded=recorded
-        )
+        lengths_s = {prompt: length_s(tone) for prompt, tone in self.sounds.items()}
+        return due_prompts(lengths_s, self.consent, recorded=recorded)
 
     def without_whispers(self) -> "CallSounds":
         """The same for a call that is none between masked parties."""
@@ -39,41 +36,56 @@ class CallSounds:
 
 
 class CallPrompts:
-    """Gives calls their prompts. A name stands for the prompt of that name that comes with the product."""
+    """Gives calls their prompts."""
 
-    def __init__(self, operator: CallSounds | None = None) -> None:
+    def __init__(self, shelf: PromptShelf, operator: CallSounds | None = None) -> None:
         """`operator`: what a call has for which nothing is chosen."""
-        self.operator = operator or CallSounds()
-        self.routed = self.operator.without_whispers()
+        self._shelf = shelf
+        self._operator = operator or CallSounds()
+        self.nobodys = self._operator.without_whispers()
 
-    async def for_call(self, choice: PromptChoice) -> CallSounds:
-        """The prompts of a call with a choice of its own. Raises `InvalidPrompts`."""
-        if choice == NOTHING_CHOSEN:
-            return self.operator
-        sounds = dict(self.operator.sounds)
-        for use in _NAMED:
+    async def for_call(self, org_id: str, choice: PromptChoice = NOTHING_CHOSEN) -> CallSounds:
+        """The prompts of an organisation's call. Raises `InvalidPrompts` for what was chosen for the call itself."""
+        own = await self._shelf.own(org_id)
+        if choice == own.choice == NOTHING_CHOSEN:
+            return self._operator
+        sounds = dict(self._operator.sounds)
+        for use in USES:
             name: str | None = getattr(choice, use.value)
-            if name == "":
+            tone = await (self._standing(own, use, org_id) if name is None else self._wanted(own, use, name))
+            if tone is not None:
+                sounds[use] = tone
+            elif (getattr(own.choice, use.value) if name is None else name) == "":
                 sounds.pop(use, None)
-            elif name is not None:
-                sounds[use] = await self._named(use, name)
-        return CallSounds(sounds, self.operator.consent if choice.consent is None else choice.consent)
+        if Prompt.CONSENT_NOTICE not in sounds:  # whoever is to be told of the recording is told
+            sounds[Prompt.CONSENT_NOTICE] = await self._shelf.tone(own, RECORDING_CONSENT)
+        consents = (choice.consent, own.choice.consent, self._operator.consent)
+        return CallSounds(sounds, next(consent for consent in consents if consent is not None))
 
-    async def _named(self, use: Prompt, name: str) -> Tone:
+    async def _wanted(self, own: OwnPrompts, use: Prompt, name: str) -> Tone | None:
+        """What was chosen for the call."""
         where = f"prompts.{use.value}"
-        if name not in PROMPTS:
-            raise InvalidPrompts("There is no prompt of this name.", where)
-        tone = await asyncio.to_thread(_bundled, name)
-        if length_s(tone) > LONGEST_S[use]:
-            raise InvalidPrompts(f"This prompt is longer than the {LONGEST_S[use]:g} s that it may last there.", where)
-        return replace(tone, endless=use is Prompt.WAIT)
+        try:
+            tone = await self._shelf.tone(own, name) if name else None
+        except KeyError:
+            raise InvalidPrompts("There is no prompt of this name.", where) from None
+        except PromptUnusable as error:
+            LOG.error("the prompt %s cannot be played: %s", name, error)
+            raise InvalidPrompts("This prompt cannot be played. Please upload it again.", where) from error
+        if tone is not None and length_s(tone) > LONGEST_S[use]:
+            raise InvalidPrompts(too_long(use), where)
+        return tone if tone is None else _for_use(tone, use)
+
+    async def _standing(self, own: OwnPrompts, use: Prompt, org_id: str) -> Tone | None:
+        """What the organisation has chosen; None also where that cannot be played, for which no call is refused."""
+        name: str | None = getattr(own.choice, use.value)
+        try:
+            tone = await self._shelf.tone(own, name) if name else None
+        except (KeyError, PromptUnusable) as error:
+            LOG.error("organisation %s: its %s, %s, cannot be played: %s", org_id, use.value, name, error)
+            return None
+        return tone if tone is None else _for_use(tone, use)
 
 
-def length_s(tone: Tone) -> float:
-    """Seconds of one pass."""
-    return tone.samples / CLOCK_RATE_HZ
-
-
-@lru_cache(maxsize=_CACHED)
-def _bundled(name: str) -> Tone:
-    return load_prompt(name, BUNDLED + name, endless=False)
+def _for_use(tone: Tone, use: Prompt) -> Tone:
+    return replace(tone, endless=use is Prompt.WAIT)

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -66,7 +66,7 @@ class Rooms:
     clock: Clock
     tokens: Tokens
     scheduler: Scheduler
-    prompts: CallPrompts = field(default_factory=CallPrompts)
+    prompts: CallPrompts
     tracing: Tracing | None = None  # None: no call is traced
 
 
@@ -290,7 +290,7 @@ class Switch:
 
     async def _place(self, command: PlaceCall) -> PlacedCall:
         party_a, party_b = self._parties(command)
-        sounds = await self._rooms.prompts.for_call(command.prompts)
+        sounds = await self._rooms.prompts.for_call(command.org_id, command.prompts)
         self.check_capacity(billed=True)
         trunk_a, trunk_b, numbers = self._route(party_a, party_b)
         plan = AdmissionPlan(

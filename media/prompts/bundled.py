@@ -48,10 +48,14 @@ def bundled_samples(name: str) -> Samples:
     """A prompt's samples at 8 kHz. OSError where its file is not installed; ValueError for a file of another format."""
     if name == HOLD_TONE:
         return _hold_tone()
-    content = resources.files("media.prompts").joinpath(f"{name}.wav").read_bytes()
+    return samples_of(resources.files("media.prompts").joinpath(f"{name}.wav").read_bytes())
+
+
+def samples_of(content: bytes) -> Samples:
+    """The samples of a WAV file of ours; ValueError for one of another format."""
     with wave.open(io.BytesIO(content)) as file:
         if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (CLOCK_RATE_HZ, 1, 2):
-            raise ValueError(f"the announcement {name} is not 8 kHz mono of 16 bits")
+            raise ValueError("the prompt is not 8 kHz mono of 16 bits")
         samples = array("h", file.readframes(file.getnframes()))
     if sys.byteorder == "big":
         samples.byteswap()

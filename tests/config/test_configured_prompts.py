@@ -32,6 +32,7 @@ def test_paths_are_relative_to_the_configuration_and_waiting_is_repeated(tmp_pat
     assert {use: tone.endless for use, tone in prompts.sounds.sounds.items()} == {
         Prompt.WAIT: True,
         Prompt.WHISPER_B: False,
+        Prompt.CONSENT_NOTICE: False,  # whoever is to be told of the recording is told, by the product's own
     }
     assert prompts.sounds.sounds[Prompt.WAIT].samples == 8000
     assert prompts.sounds.due(recorded=True) == DuePrompts((), (Prompt.WHISPER_B,), 1.0)

@@ -32,6 +32,11 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("GET", "/v1/masking/call-logs"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/stats"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/billing"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/prompts"): {OWNER, DEVELOPER, Scope.PROMPTS_READ},
+    ("PUT", "/v1/prompts/{name}"): {OWNER, DEVELOPER, Scope.PROMPTS_WRITE},
+    ("DELETE", "/v1/prompts/{name}"): {OWNER, DEVELOPER, Scope.PROMPTS_WRITE},
+    ("GET", "/v1/prompt-choice"): {OWNER, DEVELOPER, Scope.PROMPTS_READ},
+    ("PUT", "/v1/prompt-choice"): {OWNER, DEVELOPER, Scope.PROMPTS_WRITE},
     ("GET", "/v1/public/recordings/masking/{file}"): EVERYBODY,
     ("GET", "/healthz"): EVERYBODY,
     ("GET", "/readyz"): EVERYBODY,
@@ -109,6 +114,7 @@ def filled(path: str) -> str:
         ("{key_id}", "x"),
         ("{webhook_id}", "x"),
         ("{org_id}", "x"),
+        ("{name}", "x"),
     ):
         path = path.replace(name, value)
     assert "{" not in path

@@ -1,8 +1,12 @@
 """What parties hear besides each other: before the bridge, while A waits, when the money runs out."""
 
+import asyncio
+import os
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +17,10 @@ from b2bua.call.model import Leg, PlaceCall
 from media.codecs.table import PCMA, PCMU
 from media.events import PlaybackFinished
 from media.prompts.bundled import HOLD_TONE, RECORDING_CONSENT, UNKNOWN_CALLER, load
+from media.prompts.conversion import render_wav
 from media.tones import BALANCE_WARNING, RINGBACK, Tone, prepare
 from storage.records import CallRecord, Consent, PromptChoice
+from tests.support.converts_here import ConvertsHere
 from tests.support.house import MASKED, ORG, House
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, rings
 
@@ -333,3 +339,59 @@ async def test_a_prompt_that_there_is_not_is_refused(house: House, choice: Promp
         await house.switch.place_call(PlaceCall(ORG, ALICE.number, BOB.number, prompts=choice))
     assert refusal.value.field == field
     assert house.alice.received == []
+
+
+# An organisation's own.
+
+
+async def test_a_call_has_its_organisations_prompts_where_it_chooses_nothing(open_house: Any, tmp_path: Path) -> None:
+    house = await open_house('[prompts]\nwait = "bundled:unknown_caller"\nconsent = "a"\n', prompts=tmp_path)
+    house.shelf._converter = ConvertsHere()
+    own, _ = await house.shelf.put(ORG, "order", render_wav(array("h", [3000, -1500, 700] * 8000)))
+    await house.shelf.choose(ORG, PromptChoice(whisper_b="order", consent=Consent.B))
+    played = await house.shelf.tone(await house.shelf.own(ORG), "order")
+    call = await prompting(house, PromptChoice(wait=HOLD_TONE))
+    answered_at = house.clock.time()
+    await house.until(lambda: house.state(call) == "bridged")
+    assert own.duration_ms == 3000
+    assert house.clock.time() - answered_at == pytest.approx(3.0 + length_s(RECORDING_CONSENT), abs=0.1)
+    assert b"".join(frames(played)) in b"".join(packet.payload for packet in house.bob.heard())
+    assert heard(house.bob) == [RECORDING_CONSENT]
+    assert heard(house.alice) == [HOLD_TONE], "the call's own, and its organisation tells B alone"
+    house.alice.hang_up()
+    await house.ended(call)
+
+
+async def test_an_organisations_prompt_that_is_lost_keeps_no_call_from_being_placed(
+    open_house: Any, tmp_path: Path
+) -> None:
+    house = await open_house(prompts=tmp_path)
+    house.shelf._converter = ConvertsHere()
+    for name, peak in (("order", 3000), ("notice", 2000)):
+        await house.shelf.put(ORG, name, render_wav(array("h", [peak, -peak // 2, 100] * 8000)))
+    await house.shelf.choose(ORG, PromptChoice(whisper_b="order", consent=Consent.BOTH, consent_notice="notice"))
+    for path in await asyncio.to_thread(lambda: list(tmp_path.iterdir())):
+        os.unlink(path)
+    call = await prompting(house, PromptChoice())
+    await house.until(lambda: house.state(call) == "bridged")
+    assert heard(house.bob) == [RECORDING_CONSENT], "the product's notice, so that nobody is recorded untold"
+    assert any("cannot be played" in line for line in house.log.lines)
+    house.bob.hang_up()
+    await house.ended(call)
+    with pytest.raises(InvalidPrompts, match="upload it again"):
+        await house.place(prompts=PromptChoice(whisper_a="order"))
+
+
+async def test_a_callback_has_its_organisations_prompts(open_house: Any) -> None:
+    house = await open_house()
+    await house.shelf.choose(ORG, PromptChoice(whisper_b=HOLD_TONE))
+    first = await house.bridged()
+    house.alice.hang_up()
+    await house.ended(first)
+    house.bob.received_rtp.clear()
+    house.bob.on_invite = answers(2.0)
+    call = await house.arrive(MASKED)
+    await house.until(lambda: house.state(call) == "bridged")
+    assert heard_whole(house.bob, HOLD_TONE)
+    house.alice.hang_up()
+    await house.ended(call)

@@ -16,11 +16,13 @@ from jsonschema import Draft202012Validator
 from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict, NotRecorded
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
 from b2bua.sealed_secrets import SealedSecrets
+from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from control_api.app import ROUTES, create_app
 from control_api.openapi import build_openapi
 from control_api.passwords import Passwords
 from control_api.settings import ApiSettings
+from media.prompts.files import PromptFiles
 from media.recording.master_keys import MasterKeys
 from storage.records import (
     TERMINAL_STATUSES,
@@ -272,7 +274,9 @@ def an_api_key(key: str, org_id: str, **changes: Any) -> ApiKey:
 
 
 @asynccontextmanager
-async def api_world(recordings: Path = Path("/nonexistent"), **settings: Any) -> AsyncIterator[ApiWorld]:
+async def api_world(
+    recordings: Path = Path("/nonexistent"), prompts: Path = Path("/nonexistent"), **settings: Any
+) -> AsyncIterator[ApiWorld]:
     """A running API with two organisations, Rs 500 in the wallet of the first."""
     clock, tokens = ManualClock(wall_ms=1_735_732_800_000), SeededTokens(7)
     store = await Store.open("sqlite://")
@@ -296,6 +300,7 @@ async def api_world(recordings: Path = Path("/nonexistent"), **settings: Any) ->
             settings=ApiSettings(**(values | settings)),
             switch=switch,
             recordings=RecordingsAtRest(store, recordings, MASTER_KEYS, clock),
+            prompts=PromptShelf(store, PromptFiles(prompts), clock),
             store=store,
             clock=clock,
             tokens=tokens,

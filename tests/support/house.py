@@ -23,6 +23,7 @@ from b2bua.sip.user_agent import TableSizes, UserAgent
 from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.call_task import CallTask
 from b2bua.switch.journal import Journal
+from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.recovery import recover
 from b2bua.switch.settlement import Settlement
@@ -32,6 +33,7 @@ from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine, MediaSettings
+from media.prompts.files import PromptFiles
 from media.recording.mp3 import Mp3Pool
 from media.recording.recovery import RecoveredRecording
 from media.transcoding.transcoder import Transcoder
@@ -60,6 +62,7 @@ HOOK = "hook-1"
 OURS = TransportAddress("udp", "192.0.2.1", 5060)
 CARRIER = TransportAddress("udp", "203.0.113.1", 5060)
 MASKED = "917969002802"
+NO_FOLDER = Path("/nonexistent/prompts")
 SETTLED_S = 45.0  # the longest a dialog's last transaction is remembered, and more
 MOST_TURNS = 5_000
 TERMINAL = {WebhookEvent.COMPLETED, WebhookEvent.FAILED, WebhookEvent.NO_ANSWER}
@@ -181,7 +184,7 @@ class LogKeeper(logging.Handler):
 class House:
     """See the module. Make one with `open`, end it with `close`."""
 
-    def __init__(self, store: Store, config_text: str, clock: ManualClock, seed: str) -> None:
+    def __init__(self, store: Store, config_text: str, clock: ManualClock, seed: str, prompts: Path) -> None:
         self.clock = clock
         self.config = config_of(config_text)
         self.store = store
@@ -201,6 +204,7 @@ class House:
         self.may_see: dict[Persona, set[bytes]] = {ALICE: set(), BOB: set()}  # what a route shows of the other
         self.phones_forget = True  # False: a phone was cut off and may still believe in its call
         self.configured_prompts = configured_prompts(self.config)
+        self.shelf = PromptShelf(store, PromptFiles(prompts), clock)
         self.media, self.recorder = self._media()
         self.journal = Journal(store, self._committed)
         self.trunks = Trunks(self.config.trunks, clock, target_hosts(self.config.routes))
@@ -228,7 +232,7 @@ class House:
                 clock=clock,
                 tokens=self.tokens,
                 scheduler=clock,
-                prompts=CallPrompts(self.configured_prompts.sounds),
+                prompts=CallPrompts(self.shelf, self.configured_prompts.sounds),
                 tracing=self.tracing,
             ),
         )
@@ -262,11 +266,16 @@ class House:
         clock: ManualClock | None = None,
         seed: str = "house",
         orphans: Sequence[RecoveredRecording] = (),
+        prompts: Path = NO_FOLDER,
     ) -> "House":
         """A house that takes calls. One with the `store` of a crashed house recovers first, with these orphans."""
         opened = store or await Store.open("sqlite://")
         house = cls(
-            opened, f'[media]\naddress = "{MEDIA_HOST}"\n{media}\n{config}\n{trunks}', clock or ManualClock(), seed
+            opened,
+            f'[media]\naddress = "{MEDIA_HOST}"\n{media}\n{config}\n{trunks}',
+            clock or ManualClock(),
+            seed,
+            prompts,
         )
         if store is None:
             await opened.run(lambda unit: house._found(unit, paise, tariff or Tariff()))

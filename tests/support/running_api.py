@@ -3,9 +3,11 @@
 import ssl
 from pathlib import Path
 
+from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from control_api.app import create_app, start_api
 from control_api.settings import ApiSettings
+from media.prompts.files import PromptFiles
 from storage.records import Organisation
 from storage.store import Store
 from tests.support.api_world import KEY, ORG, FakeSwitch, an_api_key
@@ -30,6 +32,7 @@ class RunningApi:
             settings=self._settings,
             switch=FakeSwitch(self._store, clock, tokens),
             recordings=RecordingsAtRest(self._store, Path("/nonexistent"), None, clock),
+            prompts=PromptShelf(self._store, PromptFiles(Path("/nonexistent")), clock),
             store=self._store,
             clock=clock,
             tokens=tokens,

@@ -1,0 +1,62 @@
+"""An organisation's prompts: uploaded, listed, deleted, chosen for all its calls."""
+
+from typing import Final
+
+from aiohttp import web
+
+from control_api.auditing import audit_entry
+from control_api.exchange import Api, Exchange, Reply, Route
+from control_api.prompt_schemas import choice_representation, prompt_representation, prompts_representation
+from control_api.rendering import json_text
+from control_api.request_body import read_json, read_wav
+from control_api.schemas import PROMPT_REQUIREMENTS, PromptsBody, checked
+from storage.records import Scope
+
+MAX_WAV_BYTES: Final = 16 * 1024 * 1024
+
+
+async def list_prompts(api: Api, exchange: Exchange) -> Reply:
+    """What the organisation has uploaded."""
+    return Reply(json_text(prompts_representation(await api.prompts.prompts(exchange.org_id))))
+
+
+async def put_prompt(api: Api, exchange: Exchange) -> Reply:
+    """Convert a WAV file and keep it under a name."""
+    name = exchange.request.match_info["name"]
+    entry = audit_entry(api, exchange, "prompt.put", name)
+    with api.prompts.place():
+        content = await read_wav(exchange.request, MAX_WAV_BYTES)
+        prompt, _ = await api.prompts.put(exchange.org_id, name, content, lambda unit: unit.audit.add(entry))
+    return Reply(json_text(prompt_representation(prompt)))
+
+
+async def delete_prompt(api: Api, exchange: Exchange) -> web.StreamResponse:
+    """Delete a prompt."""
+    name = exchange.request.match_info["name"]
+    entry = audit_entry(api, exchange, "prompt.delete", name)
+    await api.prompts.delete(exchange.org_id, name, lambda unit: unit.audit.add(entry))
+    return web.Response(status=204, headers=exchange.headers)
+
+
+async def show_choice(api: Api, exchange: Exchange) -> Reply:
+    """What the organisation's calls have when they choose nothing."""
+    return Reply(json_text(choice_representation(await api.prompts.choice(exchange.org_id))))
+
+
+async def choose(api: Api, exchange: Exchange) -> Reply:
+    """Change that, as a whole."""
+    body = await read_json(exchange.request, api.settings.max_body_bytes)
+    choice = checked(PromptsBody, body, PROMPT_REQUIREMENTS).choice()
+    shown = choice_representation(choice)
+    entry = audit_entry(api, exchange, "prompt.choose", exchange.org_id, shown)
+    await api.prompts.choose(exchange.org_id, choice, lambda unit: unit.audit.add(entry))
+    return Reply(json_text(shown))
+
+
+ROUTES: Final = (
+    Route("GET", "/v1/prompts", list_prompts, Scope.PROMPTS_READ),
+    Route("PUT", "/v1/prompts/{name}", put_prompt, Scope.PROMPTS_WRITE),
+    Route("DELETE", "/v1/prompts/{name}", delete_prompt, Scope.PROMPTS_WRITE),
+    Route("GET", "/v1/prompt-choice", show_choice, Scope.PROMPTS_READ),
+    Route("PUT", "/v1/prompt-choice", choose, Scope.PROMPTS_WRITE),
+)

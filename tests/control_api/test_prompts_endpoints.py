@@ -1,0 +1,116 @@
+"""An organisation's prompts over the API: uploaded, listed, deleted, chosen."""
+
+import gzip
+from array import array
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control_api.routes import prompts as prompt_routes
+from media.prompts.conversion import render_wav
+from storage.records import Scope
+from tests.support.api_world import KEY, ORG, OTHER_KEY, OTHER_ORG, ApiReply, ApiWorld, an_api_key, api_world
+
+WAV = render_wav(array("h", [3000, -3000] * 6000))
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[ApiWorld]:
+    async with api_world(prompts=tmp_path) as started:
+        yield started
+
+
+async def put(world: ApiWorld, name: str, content: bytes = WAV, **options: Any) -> ApiReply:
+    headers = {"Content-Type": "audio/wav"} | options.pop("headers", {})
+    return await world.send("PUT", f"/v1/prompts/{name}", data=content, headers=headers, **options)
+
+
+async def test_a_prompt_is_uploaded_listed_and_deleted(world: ApiWorld) -> None:
+    reply = await put(world, "your_order")
+    assert reply.status == 200
+    described = {"name": "your_order", "duration_sec": 1.5, "created_at": "2025-01-01T12:00:00Z"}
+    assert reply.json["data"] == described
+    assert (await world.get("/v1/prompts")).json["data"] == [described]
+    assert (await world.get("/v1/prompts", key=OTHER_KEY)).json["data"] == []
+    assert (await world.send("DELETE", "/v1/prompts/your_order", key=OTHER_KEY)).status == 404
+    reply = await world.send("DELETE", "/v1/prompts/your_order")
+    assert (reply.status, reply.body) == (204, b"")
+    assert (await world.send("DELETE", "/v1/prompts/your_order")).status == 404
+    assert (await world.get("/v1/prompts")).json["data"] == []
+
+
+@pytest.mark.parametrize("name", ["Shop", "a.b", "%2e%2e", "x" * 49])
+async def test_a_prompt_has_a_plain_name(world: ApiWorld, name: str) -> None:
+    reply = await put(world, name)
+    assert reply.status in (400, 404)
+    if reply.status == 400:
+        assert (reply.json["error"]["code"], reply.json["error"]["field"]) == ("invalid_request", "name")
+
+
+async def test_a_file_that_cannot_be_used_is_told_why(world: ApiWorld) -> None:
+    reply = await put(world, "shop", b"RIFF")
+    assert (reply.status, reply.json["error"]) == (
+        400,
+        {"code": "invalid_request", "message": "The file cannot be used: it is no WAV file."},
+    )
+    assert (await put(world, "shop", b"")).status == 400
+
+
+async def test_only_a_wav_file_is_taken_and_not_an_endless_one(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for content_type in ("application/json", "audio/mpeg", "text/plain"):
+        assert (await put(world, "shop", headers={"Content-Type": content_type})).status == 415
+    monkeypatch.setattr(prompt_routes, "MAX_WAV_BYTES", len(WAV) - 1)
+    assert (await put(world, "shop")).status == 413
+    packed = gzip.compress(WAV)
+    assert (await put(world, "shop", packed, headers={"Content-Encoding": "gzip"})).status == 413
+    monkeypatch.setattr(prompt_routes, "MAX_WAV_BYTES", len(WAV))
+    assert (await put(world, "shop", packed, headers={"Content-Encoding": "gzip"})).status == 200
+
+
+async def test_a_choice_holds_for_all_calls_and_is_replaced_as_a_whole(world: ApiWorld) -> None:
+    nothing = dict.fromkeys(("wait", "whisper_a", "whisper_b", "consent", "consent_notice", "balance_warning"))
+    assert (await world.get("/v1/prompt-choice")).json["data"] == nothing
+    await put(world, "shop")
+    reply = await world.send("PUT", "/v1/prompt-choice", json={"whisper_b": "shop", "consent": "both", "wait": ""})
+    assert reply.status == 200
+    assert reply.json["data"] == nothing | {"whisper_b": "shop", "consent": "both", "wait": ""}
+    assert (await world.get("/v1/prompt-choice")).json["data"] == reply.json["data"]
+    assert (await world.get("/v1/prompt-choice", key=OTHER_KEY)).json["data"] == nothing
+    reply = await world.send("DELETE", "/v1/prompts/shop")
+    assert (reply.status, reply.json["error"]["code"]) == (409, "conflict")
+    assert (await world.send("PUT", "/v1/prompt-choice", json={})).json["data"] == nothing
+    assert (await world.send("DELETE", "/v1/prompts/shop")).status == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"whisper_a": "none_such"}, "whisper_a"),
+        ({"consent": "everyone"}, "consent"),
+        ({"wait": 1}, "wait"),
+        ({"wait": "/etc/passwd"}, "wait"),
+        ([], None),
+    ],
+)
+async def test_a_choice_at_fault_is_named(world: ApiWorld, body: object, field: str | None) -> None:
+    reply = await world.send("PUT", "/v1/prompt-choice", json=body)
+    assert (reply.status, reply.json["error"]["code"]) == (400, "invalid_request")
+    assert reply.json["error"].get("field") == field
+
+
+async def test_a_key_needs_the_scope(world: ApiWorld) -> None:
+    reader = an_api_key("vp_" + "7" * 64, OTHER_ORG, key_id="reader", scopes=frozenset({Scope.PROMPTS_READ}))
+    await world.store.run(lambda unit: unit.accounts.add_key(reader))
+    key = "vp_" + "7" * 64
+    assert (await world.get("/v1/prompts", key=key)).status == 200
+    assert (await world.get("/v1/prompt-choice", key=key)).status == 200
+    assert (await put(world, "shop", key=key)).status == 403
+    assert (await world.send("DELETE", "/v1/prompts/shop", key=key)).status == 403
+    assert (await world.send("PUT", "/v1/prompt-choice", json={}, key=key)).status == 403
+    assert (await put(world, "shop", key=None)).status == 401
+    assert ORG != OTHER_ORG
+    assert KEY != OTHER_KEY

@@ -1,0 +1,12 @@
+"""Prompts converted without a process of its own, which has tests of its own."""
+
+from media.prompts.conversion import convert, render_wav
+from media.prompts.converting import Converter
+
+
+class ConvertsHere(Converter):
+    """The same result, sooner."""
+
+    async def convert(self, content: bytes) -> bytes:
+        """Convert it here and now."""
+        return render_wav(convert(content))
