@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import latency, mp3, relay, routed, sip_messages, srtp, storage_units
+from tests.bench import latency, mp3, relay, routed, sip_messages, srtp, storage_units, transcoding
 from tests.bench.load import LoadPlan, LoadReport, run_load
 from tests.bench.tables import say, table
 from tests.bench.yardstick import python_loop_ms
@@ -41,6 +41,7 @@ def main() -> int:
     messages(4_000 // part)
     storage(1_000 // part)
     recordings(2.0 / part)
+    table(transcoding.HEAD, transcoding.rows(1_500 // part))
     latencies(part)
     routed_well = routed_calls(part)
     report = masked_calls(CALLS // part)

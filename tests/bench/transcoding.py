@@ -1,4 +1,4 @@
-"""What it costs to turn one codec into another: CPU microseconds of 20 ms each way, and the calls that fill a core.
+"""What it costs to turn one codec into another, and to listen for keys: CPU of 20 ms each way, and what fills a core.
 
     python -m tests.bench.transcoding
 
@@ -14,9 +14,13 @@ from typing import Final
 from media.codecs.opus import OpusWishes
 from media.codecs.speech import frame_bytes, new_encoder
 from media.codecs.table import BY_NUMBER, G722, OPUS, PCMA
+from media.listening.listener import KeyListener
 from media.transcoding.conversion import Conversion, Target
 from media.transcoding.packets import Packet
+from tests.bench.tables import table
+from tests.bench.yardstick import python_loop_ms
 
+HEAD: Final = ("codecs converted, both ways of a call", "CPU of 20 ms", "fill a core", "a second, ratio to loop")
 _ROUNDS: Final = 3
 _FRAMES_PER_S: Final = 50
 _PAIRS: Final = ((OPUS, PCMA), (G722, PCMA), (OPUS, G722))
@@ -34,14 +38,35 @@ def measure(packets: int = 1_500) -> dict[str, float]:
     return found
 
 
-def calls_a_core(costs_us: dict[str, float]) -> dict[str, float]:
-    """How many calls of a pair keep one core busy, both directions of each."""
-    found = {}
+def listening_us(packets: int = 1_500) -> float:
+    """CPU microseconds per 20 ms of a leg in G.711 that is listened to for keys, the best of three rounds."""
+    spoken, best_us = _packets(PCMA, packets), math.inf
+    for _ in range(_ROUNDS):
+        listener, before = KeyListener(), time.thread_time()
+        pressed = sum(len(listener.put(packet)) for packet in spoken)
+        best_us = min(best_us, (time.thread_time() - before) / packets * 1e6)
+        assert not pressed, "a voice was taken for a key"
+    return best_us
+
+
+def rows(packets: int = 1_500) -> list[tuple[str, str, str, str]]:
+    """Both tables' lines: what, CPU of 20 ms, how many fill a core, a second of it beside the yardstick."""
+    loop_ms, costs = python_loop_ms(), measure(packets)
+    found = []
     for first, second in _PAIRS:
         one, other = BY_NUMBER[first].name, BY_NUMBER[second].name
-        both_us = costs_us[f"{one} to {other}"] + costs_us[f"{other} to {one}"]
-        found[f"{one} and {other}"] = 1e6 / (both_us * _FRAMES_PER_S)
+        there_us, back_us = costs[f"{one} to {other}"], costs[f"{other} to {one}"]
+        found.append(
+            _row(f"{one} to {other} and back", f"{there_us:.0f} and {back_us:.0f} us", there_us + back_us, loop_ms)
+        )
+    heard_us = listening_us(packets)
+    found.append(_row("a leg listened to for keys", f"{heard_us:.0f} us", heard_us, loop_ms))
     return found
+
+
+def _row(name: str, told: str, cost_us: float, loop_ms: float) -> tuple[str, str, str, str]:
+    a_second_us = cost_us * _FRAMES_PER_S
+    return name, told, f"{1e6 / a_second_us:.0f}", f"{a_second_us / 1000 / loop_ms:.2f}"
 
 
 def _round_us(packets: list[Packet], sink: int) -> float:
@@ -77,12 +102,8 @@ def _voice(rate_hz: int, count: int) -> bytes:
 
 
 def main() -> None:
-    """Print both tables."""
-    costs = measure()
-    for name, cost_us in costs.items():
-        print(f"{name:20}{cost_us:8.1f} us for 20 ms")
-    for name, calls in calls_a_core(costs).items():
-        print(f"{name:20}{calls:8.0f} calls a core")
+    """Print the table."""
+    table(HEAD, rows())
 
 
 if __name__ == "__main__":
