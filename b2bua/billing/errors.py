@@ -1,0 +1,17 @@
+"""What cannot be billed."""
+
+
+class BillingError(ValueError):
+    """The first of its family."""
+
+
+class GstinInvalid(BillingError):
+    """Not a GSTIN."""
+
+
+class StateUnknown(BillingError):
+    """Not a state of India."""
+
+
+class SerialTooLong(BillingError):
+    """The number of a document would have more than sixteen characters."""

@@ -1,0 +1,56 @@
+"""Tax by state, to the paisa."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from b2bua.billing.errors import StateUnknown
+from b2bua.billing.tax import Tax, place_of_supply, tax_on
+
+AMOUNTS = st.integers(0, 10**12)
+PERCENTS = st.integers(0, 100)
+
+
+def test_eighteen_percent_within_the_state_is_nine_and_nine() -> None:
+    assert tax_on(100_000, 18, "29", "29") == Tax(100_000, 18, 9_000, 9_000, 0)
+
+
+def test_eighteen_percent_outside_it_is_one_tax() -> None:
+    tax = tax_on(100_000, 18, "29", "27")
+    assert tax == Tax(100_000, 18, 0, 0, 18_000)
+    assert tax.total_paise == 118_000
+
+
+@given(AMOUNTS, PERCENTS)
+def test_both_halves_are_alike_and_within_half_a_paisa(amount: int, percent: int) -> None:
+    tax = tax_on(amount, percent, "29", "29")
+    assert tax.cgst_paise == tax.sgst_paise
+    assert abs(200 * tax.cgst_paise - amount * percent) <= 100
+    assert tax.igst_paise == 0
+
+
+@given(AMOUNTS, PERCENTS)
+def test_one_tax_is_within_half_a_paisa(amount: int, percent: int) -> None:
+    tax = tax_on(amount, percent, "29", "07")
+    assert abs(100 * tax.igst_paise - amount * percent) <= 50
+    assert tax.tax_paise == tax.igst_paise
+
+
+def test_halves_go_up() -> None:
+    assert tax_on(250, 18, "29", "27").igst_paise == 45
+    assert tax_on(275, 18, "29", "27").igst_paise == 50
+    assert tax_on(25, 18, "29", "27").igst_paise == 5
+
+
+def test_where_it_is_supplied() -> None:
+    assert place_of_supply("27AAPFU0939F1ZV", "Karnataka", "29") == "27"
+    assert place_of_supply(None, "Kerala", "29") == "32"
+    assert place_of_supply(None, None, "29") == "29"
+    with pytest.raises(StateUnknown):
+        place_of_supply(None, "Nowhere", "29")
+
+
+@pytest.mark.parametrize(("amount", "percent"), [(-1, 18), (1, -1), (1, 101)])
+def test_nothing_below_nothing(amount: int, percent: int) -> None:
+    with pytest.raises(ValueError, match="not negative"):
+        tax_on(amount, percent, "29", "29")
