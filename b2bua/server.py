@@ -18,9 +18,11 @@ from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
+from b2bua.config.sections import MediaSection
 from b2bua.housekeeping import keep_house, keep_prompts_tidy, keep_seen
 from b2bua.listening import CannotListen, SipListeners, opening
 from b2bua.loop_delay import LoopDelay
+from b2bua.packet_path import described, packet_path_of, watch_on
 from b2bua.prompts import configured_prompts
 from b2bua.sealed_secrets import SealedSecrets
 from b2bua.sip.routing import bracketed
@@ -52,6 +54,7 @@ from control_api.tls import server_context
 from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
 from media.engine import MediaEngine, MediaSettings
 from media.events import MediaEvent
+from media.packet_paths import new_tap_for
 from media.prompts.files import PromptFiles
 from media.recording.master_keys import MasterKeys
 from media.recording.mp3 import Mp3Pool
@@ -318,6 +321,8 @@ def _media(
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process ends, the next start tells it
             process.loop.call_soon_threadsafe(work)
 
+    packet_path = packet_path_of(config)
+    LOG.info("%s", described(packet_path))
     with opening("media.address", config.media.address):
         _free_udp_port(config.media.address)
     if config.media.address_ipv6:
@@ -328,23 +333,14 @@ def _media(
         root,
         process.clock.monotonic,
         lambda event: post(partial(deliver, event)),
+        new_tap=new_tap_for(packet_path),
         keys=process.master_keys,
         sealed=config.storage.encrypt,
     )
     recorder.open()
     process.stack.push_async_callback(_off_loop, recorder.close)
     media = MediaEngine(
-        MediaSettings(
-            address=config.media.address,
-            advertise=config.media.advertise,
-            address_ipv6=config.media.address_ipv6,
-            advertise_ipv6=config.media.advertise_ipv6,
-            ports=(config.media.ports.first, config.media.ports.last),
-            port_rest_s=config.media.port_rest_s,
-            timeout_early_s=config.media.rtp_timeout_early_s,
-            timeout_s=config.media.rtp_timeout_s,
-            timeout_hold_s=config.media.rtp_timeout_hold_s,
-        ),
+        _media_settings(config.media, packet_path),
         process.tokens,
         process.clock.monotonic,
         deliver,
@@ -352,10 +348,26 @@ def _media(
         post,
         soon=process.loop.call_soon,
         prompts=prompts,
+        watch=watch_on(process.loop),
     )
     media.start()
     process.stack.callback(media.close)
     return recorder, media
+
+
+def _media_settings(section: MediaSection, packet_path: str) -> MediaSettings:
+    return MediaSettings(
+        address=section.address,
+        advertise=section.advertise,
+        address_ipv6=section.address_ipv6,
+        advertise_ipv6=section.advertise_ipv6,
+        ports=(section.ports.first, section.ports.last),
+        port_rest_s=section.port_rest_s,
+        timeout_early_s=section.rtp_timeout_early_s,
+        timeout_s=section.rtp_timeout_s,
+        timeout_hold_s=section.rtp_timeout_hold_s,
+        packet_path=packet_path,
+    )
 
 
 async def _recordings(process: Process, journal: Journal, settlement: Settlement, recorder: Recorder) -> Recordings:
@@ -430,6 +442,7 @@ async def _listen_api(
         figures=figures,
         box=None if process.master_keys is None else SealedSecrets(process.master_keys),
         feed=process.feed,
+        facts={"media_packet_path": {"path": packet_path_of(config)}},
     )
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:

@@ -20,7 +20,7 @@ from control_api.exchange import Api, Documents, Route, SignIn
 from control_api.facade import PromptsFacade, RecordingsFacade, SwitchFacade
 from control_api.http_protocol import HttpProtocol
 from control_api.log_in_throttle import LogInThrottle
-from control_api.metrics import ApiMetrics, Figures
+from control_api.metrics import ApiMetrics, Facts, Figures
 from control_api.openapi import build_openapi
 from control_api.passwords import Passwords
 from control_api.rate_limit import RateLimiter
@@ -89,8 +89,10 @@ def create_app(
     passwords: Passwords | None = None,
     box: SecretBox | None = None,
     feed: EventFeed | None = None,
+    facts: Facts | None = None,
 ) -> web.Application:
-    """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's.
+    """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's,
+    `facts` what it tells that never changes.
 
     `box` seals second factors; without it there are none. `feed`: what event streams are fed by, where somebody else
     wakes it.
@@ -104,7 +106,7 @@ def create_app(
         store=store,
         clock=clock,
         tokens=tokens,
-        metrics=ApiMetrics(switch, (*figures, feed.counters)),
+        metrics=ApiMetrics(switch, (*figures, feed.counters), facts),
         downloads=Downloads(),
         documents=documents,
         recordings=recordings,

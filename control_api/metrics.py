@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -14,6 +14,8 @@ from control_api.facade import SwitchFacade
 
 # Numbers by name; those that only ever grow end in `_total`.
 Figures = Callable[[], Mapping[str, float]]
+# What is so for the whole life of the process, by name: labels and their values.
+Facts = Mapping[str, Mapping[str, str]]
 
 METRICS_CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "maskbridge_"
@@ -44,7 +46,7 @@ class ApiMetrics:
 
     __slots__ = ("_children", "_registry", "_requests", "_seconds")
 
-    def __init__(self, switch: SwitchFacade, figures: Sequence[Figures] = ()) -> None:
+    def __init__(self, switch: SwitchFacade, figures: Sequence[Figures] = (), facts: Facts | None = None) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             f"{_PREFIX}api_requests",
@@ -59,7 +61,7 @@ class ApiMetrics:
             buckets=_LATENCY_BUCKETS_S,
             registry=self._registry,
         )
-        self._registry.register(_Numbers(switch, figures))
+        self._registry.register(_Numbers(switch, figures, facts or {}))
         ProcessCollector(registry=self._registry)
         # Bounded: paths are templates, methods outside the known are "other".
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -81,8 +83,9 @@ class ApiMetrics:
 class _Numbers(Collector):
     """Live calls, trunks, the switch's counters and those of others, read when they are collected."""
 
-    def __init__(self, switch: SwitchFacade, figures: Sequence[Figures]) -> None:
+    def __init__(self, switch: SwitchFacade, figures: Sequence[Figures], facts: Facts) -> None:
         self._switch = switch
+        self._facts = facts
         self._figures = (switch.counters, *figures)
 
     def describe(self) -> Iterable[Metric]:
@@ -94,6 +97,8 @@ class _Numbers(Collector):
         yield GaugeMetricFamily(f"{_PREFIX}live_calls", "Calls being set up or talking", self._switch.live_calls())
         yield GaugeMetricFamily(f"{_PREFIX}ready", "1 while calls are taken", float(self._switch.ready()))
         yield from _of_trunks(self._switch.trunk_states())
+        for name, labels in self._facts.items():
+            yield InfoMetricFamily(_PREFIX + name, name.replace("_", " "), dict(labels))
         counted = {name: number for figures in self._figures for name, number in figures().items()}
         for name, number in sorted(counted.items()):
             yield _family(_PREFIX + _NOT_IN_A_NAME.sub("_", name), number)

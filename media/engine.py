@@ -16,7 +16,7 @@ from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
 from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, StreamPlan, Timeouts, Watch
 from media.packet_path.protection import available_suites
-from media.packet_paths import PYTHON, new_packet_path, new_queue_for
+from media.packet_paths import AUTO, new_packet_path, new_queue_for
 from media.player import Player
 from media.ports import Ports
 from media.sdp.negotiate import OFF
@@ -57,7 +57,7 @@ class MediaSettings:
     timeout_early_s: float = 30.0
     timeout_s: float = 45.0
     timeout_hold_s: float = 300.0
-    packet_path: str = PYTHON
+    packet_path: str = AUTO
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from b2bua.clock import SystemClock
 from b2bua.commands.output import Output
 from b2bua.config import Config, ListenAddress, effectless, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners
+from b2bua.packet_path import described, packet_path_of
 from b2bua.prompts import configured_prompts
 from b2bua.sip import events as sip
 from b2bua.sip.location import Way
@@ -35,6 +36,7 @@ class Probe:
 async def check(_options: argparse.Namespace, config: Config, output: Output) -> int:
     """`check`: a wrong configuration never gets here; a trunk that does not answer is reported and no error."""
     await asyncio.to_thread(configured_prompts, config)
+    packet_path = packet_path_of(config)
     notes = [*config.warnings, *effectless(config)]
     for note in notes:
         output.line(f"note: {note}")
@@ -46,8 +48,10 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
         for trunk, probe in zip(trunks, probes, strict=True)
     ]
     output.one(
-        {"config": str(config.path), "valid": True, "notes": notes, "trunks": rows}, "the configuration is valid"
+        {"config": str(config.path), "valid": True, "notes": notes, "packet_path": packet_path, "trunks": rows},
+        "the configuration is valid",
     )
+    output.line(described(packet_path))
     for row in rows:
         output.line(f"trunk {row['name']} ({row['uri']}): {row['answer']}")
     if not rows:

@@ -46,6 +46,8 @@ port_rest_s = 30
 rtp_timeout_early_s = 30
 rtp_timeout_s = 45
 rtp_timeout_hold_s = 300
+# What carries the packets: "native", compiled at the installation, "python", or "auto": the first where it is there.
+packet_path = "auto"
 
 [api]
 listen = "127.0.0.1:8080"

@@ -96,6 +96,7 @@ class MediaSection:
     rtp_timeout_early_s: Annotated[float, seconds(0.5, 3600)] = 30
     rtp_timeout_s: Annotated[float, seconds(0.5, 3600)] = 45
     rtp_timeout_hold_s: Annotated[float, seconds(0.5, 86400)] = 300
+    packet_path: Annotated[str, choice("auto", "native", "python")] = "auto"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,8 @@ COMMANDS_MAX: Final = 65_536
 STREAMS_MAX: Final = 32_768
 
 Callback = Callable[[], None]
-Event = tuple[int, int, float, int, int, str]
+Told = tuple[int, int, float, int, int, str]
+"""An event as C has it: kind, stream number, seconds, digit's index, its duration in ms, tone."""
 
 
 @dataclass(slots=True)
@@ -322,9 +323,9 @@ class NativePacketPath:
         carried_out = thread.worker.carried_out()
         happened: list[Callback] = []
         for told in thread.worker.events():
-            event = self._event(told)
-            if event is not None:
-                happened.append(partial(self._deliver, event))
+            leg = self._legs.get(told[1])
+            if leg is not None:
+                happened.append(partial(self._deliver, event_of(told, leg)))
         while thread.awaited and thread.awaited[0].command <= carried_out:
             awaited = thread.awaited.popleft()
             happened.append(awaited.callback)
@@ -333,18 +334,17 @@ class NativePacketPath:
                 thread.worker.discard(awaited.closed.inside)
         return happened
 
-    def _event(self, told: Event) -> MediaEvent | None:
-        kind, number, seconds, digit, duration_ms, tone = told
-        leg = self._legs.get(number)
-        if leg is None:
-            return None
-        if kind == _native.MEDIA_STARTED:
-            return MediaStarted(leg, seconds)
-        if kind == _native.DIGIT_PRESSED:
-            return DigitPressed(leg, DIGITS[digit], duration_ms)
-        if kind == _native.MEDIA_LOST:
-            return MediaLost(leg, seconds)
-        return PlaybackFinished(leg, tone)
+
+def event_of(told: Told, leg: str) -> MediaEvent:
+    """What a packet thread tells of a leg, as an event."""
+    kind, _, seconds, digit, duration_ms, tone = told
+    if kind == _native.MEDIA_STARTED:
+        return MediaStarted(leg, seconds)
+    if kind == _native.DIGIT_PRESSED:
+        return DigitPressed(leg, DIGITS[digit], duration_ms)
+    if kind == _native.MEDIA_LOST:
+        return MediaLost(leg, seconds)
+    return PlaybackFinished(leg, tone)
 
 
 def _call_all(callbacks: Sequence[Callback]) -> None:

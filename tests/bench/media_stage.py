@@ -18,13 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from b2bua.packet_path import watch_on
 from b2bua.tokens import SystemTokens
 from media.engine import MediaEngine, MediaSettings
 from media.leg import LegProfile
 from media.packet_paths import new_tap_for
 from media.recording.recorder import Recorder
 from tests.support.running_api import RunningApi
-from tests.support.watching import watch_on
 
 _PORTS: Final = (21_000, 28_999)
 CHURNED_A_SECOND: Final = 50

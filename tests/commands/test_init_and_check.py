@@ -11,6 +11,7 @@ import pytest
 from b2bua.commands.line import run
 from b2bua.demo.workplace import choose_ports
 from b2bua.tokens import SystemTokens
+from media.packet_paths import chosen
 from tests.support.loopback_phone import LoopbackPhone
 
 
@@ -55,6 +56,23 @@ def test_check_accepts_what_init_wrote(desk: Any) -> None:
     assert status == 0
     assert "the configuration is valid" in out
     assert "no trunk" in out
+
+
+@pytest.mark.parametrize(("wanted", "words"), [("python", "plain Python"), ("native", "compiled code")])
+def test_check_tells_what_carries_the_packets(
+    desk: Any, monkeypatch: pytest.MonkeyPatch, wanted: str, words: str
+) -> None:
+    monkeypatch.setattr("media.packet_paths.NATIVE_BUILT", True)
+    monkeypatch.setenv("MASKBRIDGE_MEDIA_PACKET_PATH", wanted)
+    assert desk.json("check")["packet_path"] == wanted
+    assert words in desk.type("check")[1]
+
+
+def test_check_refuses_a_packet_path_that_has_not_been_built(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media.packet_paths.NATIVE_BUILT", False)
+    assert desk.json("check")["packet_path"] == "python"
+    monkeypatch.setenv("MASKBRIDGE_MEDIA_PACKET_PATH", "native")
+    assert "media.packet_path: the packet path in C has not been built" in desk.refused("check")
 
 
 def test_check_tells_all_mistakes_at_once_and_the_nearest_key(desk: Any) -> None:
@@ -113,6 +131,7 @@ async def test_check_asks_each_trunk(desk: Any) -> None:
         answer = await asyncio.to_thread(desk.json, "check")
     finally:
         phone.close()
+    assert answer["packet_path"] == chosen()
     alive, dead = answer["trunks"]
     assert set(alive) == {"name", "uri", "status", "answer"}
     assert (alive["name"], alive["status"]) == ("alive", 200)

@@ -1,8 +1,11 @@
 """For tests over the packet path: both of its implementations."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from media.packet_paths import CHOICES, NATIVE, NATIVE_BUILT, PYTHON
+from tests.support.relay_bed import PACKET_PATH
 
 
 @pytest.fixture(params=[PYTHON, NATIVE])
@@ -13,3 +16,11 @@ def packet_path(request: pytest.FixtureRequest) -> str:
     if name == NATIVE and not NATIVE_BUILT:
         pytest.skip("the packet path in C has not been built")
     return name
+
+
+@pytest.fixture
+def each_table(packet_path: str) -> Iterator[None]:
+    """New relay beds have the table of each implementation in turn."""
+    token = PACKET_PATH.set(packet_path)
+    yield
+    PACKET_PATH.reset(token)

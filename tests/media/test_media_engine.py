@@ -10,6 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from b2bua.packet_path import watch_on
 from b2bua.tokens import SystemTokens
 from media.codecs.g711 import ALAW_TO_ULAW
 from media.codecs.linear import to_alaw
@@ -25,11 +26,11 @@ from media.rtp.packet import RtpPacket, parse_packet
 from media.statistics import LegStatistics
 from tests.support.free_ports import PortLease
 from tests.support.keypad import hush, key_tone, pcm
-from tests.support.watching import watch_on
 
 pytestmark = pytest.mark.sockets
 
 ALAW = bytes(range(160))
+SILENCE = (b"\xd5" * 160, b"\xff" * 160)
 
 
 class Recordings:
@@ -93,11 +94,12 @@ class Phone:
         self.sequence += 1
 
     def listen(self) -> list[RtpPacket]:
+        """What it has heard but silence, of which it is sent some whenever this machine stalls for long enough."""
         while True:
             try:
                 packet = parse_packet(self.socket.recv(4096))
             except BlockingIOError:
-                return self.heard
+                return [packet for packet in self.heard if packet.payload not in SILENCE]
             assert packet is not None
             self.heard.append(packet)
 
@@ -175,8 +177,8 @@ async def test_two_parties_hear_each_other_and_nobody_else(bench: Bench) -> None
     a.say(ALAW)
     b.say(ALAW[::-1])
     await until(lambda: bool(a.listen() and b.listen()))
-    assert [packet.payload for packet in b.heard] == [ALAW]
-    assert [packet.payload for packet in a.heard] == [ALAW[::-1]]
+    assert [packet.payload for packet in b.listen()] == [ALAW]
+    assert [packet.payload for packet in a.listen()] == [ALAW[::-1]]
     assert 4711 not in {a.heard[0].ssrc, b.heard[0].ssrc}
     assert {type(event) for event in bench.events} == {MediaStarted}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
@@ -197,8 +199,8 @@ async def test_parties_of_the_two_ip_versions_hear_each_other(bench: Bench) -> N
     old.say(ALAW)
     new.say(ALAW[::-1])
     await until(lambda: bool(old.listen() and new.listen()))
-    assert [packet.payload for packet in new.heard] == [ALAW]
-    assert [packet.payload for packet in old.heard] == [ALAW[::-1]]
+    assert [packet.payload for packet in new.listen()] == [ALAW]
+    assert [packet.payload for packet in old.listen()] == [ALAW[::-1]]
     assert bench.engine.ports_left() == 7
     bench.engine.close_leg("c/a")
     bench.engine.close_leg("c/b")
@@ -213,8 +215,8 @@ async def test_trunk_case_13_ringback_early_media_bridge_without_a_seam(bench: B
     bench.engine.relay_early("c/b", "c/a")
     negotiated = bench.engine.apply_answer("c/b", b.answer(), early=True)
     assert negotiated.remote == ("127.0.0.1", b.port)
-    heard = len(a.listen())
-    await until(lambda: len(a.listen()) > heard + 3)
+    heard = len(a.heard)
+    await until(lambda: a.listen() != [] and len(a.heard) > heard + 3)
     for _ in range(5):
         b.say(b"\x55" * 160)
         await asyncio.sleep(0.02)
@@ -304,8 +306,8 @@ async def test_trunk_case_12_alaw_meets_mulaw(bench: Bench) -> None:
     bench.engine.bridge("c/a", "c/b")
     a.say(ALAW)
     await until(lambda: bool(b.listen()))
-    assert b.heard[0].payload == ALAW.translate(ALAW_TO_ULAW)
-    assert b.heard[0].payload_type == 0
+    assert b.listen()[0].payload == ALAW.translate(ALAW_TO_ULAW)
+    assert b.listen()[0].payload_type == 0
 
 
 async def test_trunk_case_11_digits_are_reported_once_and_relayed(bench: Bench) -> None:
@@ -314,7 +316,7 @@ async def test_trunk_case_11_digits_are_reported_once_and_relayed(bench: Bench) 
     for payload in event_payloads("#", 60):
         a.say(payload, 101, timestamp=1600)
     await until(lambda: len(b.listen()) >= 5)
-    assert len({packet.timestamp for packet in b.heard}) == 1
+    assert len({packet.timestamp for packet in b.listen()}) == 1
     await until(lambda: any(isinstance(event, DigitPressed) for event in bench.events))
     assert [event for event in bench.events if isinstance(event, DigitPressed)] == [DigitPressed("c/a", "#", 60)]
 
@@ -349,7 +351,7 @@ async def test_trunk_case_14_nat_is_latched_once_and_armed_again_by_new_sdp(benc
             await until(lambda: b.listen()[-1].payload == b"M" * 160)
         finally:
             moved.socket.close()
-    assert {packet.payload[:1] for packet in b.heard} - {b"\xd5"} == {b"R", b"M"}
+    assert {packet.payload[:1] for packet in b.listen()} == {b"R", b"M"}
 
 
 def _received(sock: socket.socket) -> bool:
@@ -374,7 +376,8 @@ async def test_a_tone_ends_by_itself(bench: Bench) -> None:
     bench.engine.play("c/a", "balance_warning")
     await until(lambda: PlaybackFinished("c/a", "balance_warning") in bench.events)
     # A stall of this machine leaves frames out rather than send them late.
-    assert 40 <= len(a.listen()) <= 50
+    a.listen()
+    assert 40 <= len(a.heard) <= 50
     with pytest.raises(ValueError, match="no tone"):
         bench.engine.play("c/a", "symphony")
 
@@ -455,7 +458,8 @@ async def test_statistics_of_a_leg(bench: Bench) -> None:
     assert (of_a.packets_received, of_a.packets_lost, of_a.codec) == (10, 1, "PCMA")
     assert of_a.mos is not None
     assert 1.0 < of_a.mos < 4.4
-    assert (of_b.packets_sent, of_b.packets_received, of_b.mos) == (10, 0, None)
+    assert (of_b.packets_received, of_b.mos) == (0, None)
+    assert of_b.packets_sent >= 10
     await until(lambda: bench.engine.counters()["packets_relayed"] == 10)
 
 

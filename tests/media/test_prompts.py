@@ -14,6 +14,8 @@ from media.player import Player
 from media.prompts.bundled import SPOKEN, UNKNOWN_CALLER, load
 from tests.support.relay_bed import RelayBed
 
+pytestmark = pytest.mark.usefixtures("each_table")
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -17,6 +17,8 @@ from tests.support.relay_bed import (
     assert_timestamps_grow,
 )
 
+pytestmark = pytest.mark.usefixtures("each_table")
+
 OPUS_FRAME = 960
 G711_FRAME = 160
 SENDER_REPORT = 200

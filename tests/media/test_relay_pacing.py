@@ -1,10 +1,14 @@
 """Tones on the clock: no drift, a bounded burst after a stall, an end."""
 
+import pytest
+
 from media.codecs.table import PCMU
 from media.events import PlaybackFinished
 from media.packet_path.pacing import CATCH_UP_FRAMES
 from media.tones import BUSY, RINGBACK, prepare
 from tests.support.relay_bed import RelayBed
+
+pytestmark = pytest.mark.usefixtures("each_table")
 
 RINGBACK_TONE = prepare(RINGBACK)
 BUSY_TONE = prepare(BUSY)
@@ -110,4 +114,4 @@ def test_a_removed_leg_stops_its_tone() -> None:
     bed.table.remove(a.stream, bed.now)
     bed.run(1.0)
     assert a.heard() == []
-    assert bed.table.pacer.next_due is None
+    assert bed.table.next_due is None

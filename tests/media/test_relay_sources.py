@@ -23,6 +23,8 @@ from media.rtp.rtcp import (
 )
 from tests.support.relay_bed import FRAME_S, TIMEOUTS, Party, RelayBed, remote_plan
 
+pytestmark = pytest.mark.usefixtures("each_table")
+
 STRANGER = ("203.0.113.66", 4000)
 
 
@@ -270,9 +272,9 @@ class TestControl:
         assert target == (a.address[0], a.address[1] + 1)
         (report,) = parse_compound(compound) or ()
         assert isinstance(report, Report)
-        assert report.ssrc == a.stream.outbound.ssrc
+        assert report.ssrc == a.our_ssrc
         assert report.sender is not None
-        assert 0 < a.stream.outbound.packets - report.sender.packets < 400
+        assert 0 < a.stream.figures().packets_sent - report.sender.packets < 400
         assert report.sender.octets == report.sender.packets * 160
         (block,) = report.blocks
         assert (block.ssrc, block.lost) == (a.ssrc, 1)
@@ -294,7 +296,7 @@ class TestControl:
         bed.talk(a, b, packets=1)
         sent = compact_ntp(ntp_timestamp(bed.now))
         bed.run(1.05)
-        block = ReportBlock(a.stream.outbound.ssrc, 0, 3, 0, 80, sent, 65536)
+        block = ReportBlock(a.our_ssrc, 0, 3, 0, 80, sent, 65536)
         a.give_control(build_report(Report(a.ssrc, None, (block,))) + build_cname(a.ssrc, "x"))
         figures = a.stream.figures()
         assert figures.round_trip_ms == pytest.approx(50, abs=1)
@@ -322,7 +324,7 @@ class TestControl:
         bed, a, _ = pair()
         a.give_control(build_report(Report(1, None, ())), source=STRANGER)
         assert a.stream.figures().dropped["stranger"] == 1
-        assert a.stream.inbound.heard_at == 0.0
+        assert a.heard_at == 0.0
         assert bed.events == []
 
     def test_reports_follow_a_latched_party_to_where_its_own_come_from(self) -> None:
@@ -336,7 +338,7 @@ class TestControl:
         bed, a, b = pair()
         a.give_bytes(build_report(Report(a.ssrc, None, ())) + build_cname(a.ssrc, "x"))
         assert b.heard() == []
-        assert a.stream.inbound.heard_at == bed.now
+        assert a.heard_at == bed.now
 
 
 def test_a_removed_stream_says_bye_and_nothing_refers_to_it_any_more() -> None:
@@ -346,10 +348,10 @@ def test_a_removed_stream_says_bye_and_nothing_refers_to_it_any_more() -> None:
     bed.table.remove(b.stream, bed.now)
     assert b.wire.closed
     compound, _ = b.wire.control[-1]
-    assert Bye((b.stream.outbound.ssrc,)) in (parse_compound(compound) or ())
+    assert Bye((b.our_ssrc,)) in (parse_compound(compound) or ())
     bed.talk(a, packets=3)
     assert b.heard() == []
-    assert a.stream.inbound.sink is None
+    assert not a.has_sink
     bed.table.remove(b.stream, bed.now)
     bed.table.remove(a.stream, bed.now)
     assert len(bed.table) == 0
@@ -402,9 +404,9 @@ def test_a_stream_bridged_with_another_leaves_its_first_partner_by_itself() -> N
     bed, a, b = pair()
     c = bed.party("c")
     bed.table.bridge(a.stream, c.stream, bed.now)
-    assert (a.stream.partner, c.stream.partner, b.stream.partner) == (c.stream, a.stream, None)
+    assert (a.has_partner, c.has_partner, b.has_partner) == (True, True, False)
     bed.table.remove(a.stream, bed.now)
-    assert (b.stream.partner, c.stream.partner) == (None, None)
-    assert (b.stream.inbound.sink, c.stream.inbound.sink) == (None, None)
+    assert (b.has_partner, c.has_partner) == (False, False)
+    assert (b.has_sink, c.has_sink) == (False, False)
     bed.talk(b, c, packets=2)
     assert b.heard() == c.heard() == []

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from b2bua.packet_path import watch_on
 from b2bua.tokens import SystemTokens
 from media.codecs.linear import from_alaw
 from media.codecs.opus import NO_WISHES
@@ -18,7 +19,6 @@ from media.leg import LegProfile
 from media.rtp.packet import RtpPacket, parse_packet
 from tests.support.free_ports import PortLease
 from tests.support.spectrum import levels_db, sine
-from tests.support.watching import watch_on
 
 pytestmark = pytest.mark.sockets
 

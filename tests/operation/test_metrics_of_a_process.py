@@ -4,6 +4,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from media.packet_paths import chosen
 from tests.support.service_under_test import service_under_test, trunk
 
 GAUGES = {
@@ -31,6 +32,8 @@ GAUGES = {
     "maskbridge_media_ports_left",
     "maskbridge_media_streams",
     "maskbridge_media_commands_waiting",
+    "maskbridge_media_conversions",
+    "maskbridge_media_packet_path_info",
     "maskbridge_media_running",
 }
 
@@ -41,6 +44,8 @@ async def test_every_room_is_told_of_and_what_only_grows_is_a_counter(tmp_path: 
     families = {family.name: family for family in text_string_to_metric_families(reply.body.decode())}
     ours = {name: family.type for name, family in families.items() if name.startswith("maskbridge_")}
     assert {name for name, kind in ours.items() if kind == "gauge" and not name.endswith("_created")} == GAUGES
+    (told,) = families["maskbridge_media_packet_path_info"].samples
+    assert (told.labels, told.value) == ({"path": chosen()}, 1.0)
     assert {
         "maskbridge_calls_placed",
         "maskbridge_journal_given_up",

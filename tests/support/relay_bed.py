@@ -1,6 +1,10 @@
-"""A stream table without sockets, thread or clock: packets in by hand, what is sent kept."""
+"""A stream table without sockets, thread or clock: packets in by hand, what is sent kept.
+
+`PACKET_PATH` says which table new beds have: the one in Python, or the one in C.
+"""
 
 import itertools
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +22,11 @@ from media.events import MediaEvent
 from media.packet_path.interface import Address, PlaybackPlan, RemotePlan, StreamPlan, Timeouts
 from media.packet_path.stream import Packet, Send, Stream
 from media.packet_path.table import StreamTable
+from media.packet_paths import NATIVE, PYTHON
 from media.rtp.packet import RtpPacket, parse_packet
 from media.tones import Tone
 
+PACKET_PATH: ContextVar[str] = ContextVar("packet path", default=PYTHON)
 TIMEOUTS = Timeouts(early_s=30.0, bridged_s=45.0, hold_s=300.0)
 FRAME_S = 0.02
 OPUS_PAYLOAD_TYPE = 107
@@ -61,12 +67,47 @@ class Party:
     """A leg's far end: what it sends goes into the table, what the table sends to it is in `heard()`."""
 
     bed: "RelayBed"
-    stream: Stream
+    stream: Any
     wire: KeptWire
     address: Address
     ssrc: int
     sequence: int = 0
     timestamp: int = 0
+
+    @property
+    def in_python(self) -> Stream | None:
+        """What the table in Python has of the leg, to be looked into; None for the one in C."""
+        return self.stream if isinstance(self.stream, Stream) else None
+
+    @property
+    def our_ssrc(self) -> int:
+        """Under which SSRC it is sent to."""
+        inside = self.in_python
+        return self.stream.inside.ssrc if inside is None else inside.outbound.ssrc
+
+    @property
+    def heard_at(self) -> float:
+        """When it was heard last."""
+        inside = self.in_python
+        return self.stream.inside.heard_at if inside is None else inside.inbound.heard_at
+
+    @property
+    def extended_highest(self) -> int:
+        """The newest sequence number received from it, without wraps."""
+        inside = self.in_python
+        return self.stream.inside.extended_highest if inside is None else inside.inbound.reception.extended_highest
+
+    @property
+    def has_sink(self) -> bool:
+        """Whether what it says goes anywhere."""
+        inside = self.in_python
+        return self.stream.inside.has_sink if inside is None else inside.inbound.sink is not None
+
+    @property
+    def has_partner(self) -> bool:
+        """Whether it is bridged with a leg that is there."""
+        inside = self.in_python
+        return self.stream.inside.has_partner if inside is None else inside.partner is not None
 
     def send(
         self,
@@ -111,7 +152,7 @@ class RelayBed:
     def __init__(self) -> None:
         self.now = 1000.0
         self.events: list[MediaEvent] = []
-        self.table = StreamTable(self.events.append)
+        self.table: Any = new_table(self.events)
         self._streams = 0
 
     def party(
@@ -129,8 +170,11 @@ class RelayBed:
         number = self._streams
         plan = StreamPlan(leg, 0xABC00000 + number, 65530, 0xFFFFFF00, f"cname{number}", nat, networks, TIMEOUTS)
         wire = KeptWire()
-        stream = Stream(number, plan, wire)
-        self.table.add(stream, self.now)
+        if isinstance(self.table, StreamTable):
+            stream: Any = Stream(number, plan, wire)
+            self.table.add(stream, self.now)
+        else:
+            stream = self.table.open(number, plan, wire, self.now)
         party = Party(self, stream, wire, (f"192.0.2.{number}", 4000), 7000 + number, 100 * number, 16000 * number)
         if connect:
             self.connect(party, codec=codec, dtmf=dtmf, **changes)
@@ -158,6 +202,15 @@ class RelayBed:
             for party in parties:
                 party.send(payload_type=payload_type)
             self.run(FRAME_S)
+
+
+def new_table(events: list[MediaEvent]) -> Any:
+    """A table of the packet path that is to be tested."""
+    if PACKET_PATH.get() == NATIVE:
+        from tests.support.native_bed import NativeTable  # it is there where the extension has been built
+
+        return NativeTable(events.append)
+    return StreamTable(events.append)
 
 
 def remote_plan(

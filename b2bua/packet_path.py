@@ -1,0 +1,37 @@
+"""Which packet path `media.packet_path` stands for on this machine, and how the event loop watches for it."""
+
+import asyncio
+from collections.abc import Callable
+
+from b2bua.config import Config, ConfigInvalid
+from media.errors import PacketPathMissing
+from media.packet_path.interface import Watch
+from media.packet_paths import NATIVE, chosen, threads
+
+
+def packet_path_of(config: Config) -> str:
+    """ "native" or "python"; ConfigInvalid where the one in C is wanted and has not been built."""
+    try:
+        return chosen(config.media.packet_path)
+    except PacketPathMissing as error:
+        raise ConfigInvalid([f"media.packet_path: {error}"]) from error
+
+
+def described(packet_path: str) -> str:
+    """What to tell an operator of it."""
+    if packet_path != NATIVE:
+        return "packets are carried in plain Python"
+    many = threads()
+    return f"packets are carried by compiled code, in {many} thread{'s' if many > 1 else ''}"
+
+
+def watch_on(loop: asyncio.AbstractEventLoop) -> Watch:
+    """Calls back on this loop."""
+
+    def watch(descriptor: int, readable: Callable[[], None] | None) -> None:
+        if readable is None:
+            loop.remove_reader(descriptor)
+        else:
+            loop.add_reader(descriptor, readable)
+
+    return watch
