@@ -44,6 +44,17 @@ def configured_prompts(config: Config) -> ConfiguredPrompts:
     )
 
 
+def with_prompt_mistakes(invalid: ConfigInvalid) -> ConfigInvalid:
+    """What is wrong with a configuration, what is wrong with its prompts among it."""
+    if invalid.read is None:
+        return invalid
+    try:
+        configured_prompts(invalid.read)
+    except ConfigInvalid as more:
+        return ConfigInvalid([*invalid.mistakes, *more.mistakes], invalid.read)
+    return invalid
+
+
 def _load(config: Config, key: str, longest_s: float, mistakes: list[str], *, endless: bool) -> Tone | None:
     """The prompt of a key; None where there is none, or a mistake in it."""
     source: str = getattr(config.prompts, key) or _OWN.get(key, "")

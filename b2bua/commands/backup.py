@@ -11,6 +11,7 @@ from b2bua.clock import SystemClock
 from b2bua.commands.backup_files import (
     CONFIGURATION,
     DATABASE,
+    PROMPTS,
     RECORDINGS,
     BackupUnusable,
     Manifest,
@@ -19,6 +20,7 @@ from b2bua.commands.backup_files import (
     describe,
     finished_recordings,
     is_erased,
+    kept_prompts,
     new_folder,
     read_manifest,
     take,
@@ -43,6 +45,7 @@ class _Places:
 
     database: Path
     recordings: Path
+    prompts: Path
     configuration: Path
 
 
@@ -86,6 +89,10 @@ def _back_up(folder: Path, places: _Places, output: Output, *, link: bool) -> Ma
             if take(places.recordings / path, folder / stored, link=link):
                 files.append(describe(folder, stored))
             tell(done, len(paths))
+    for name in kept_prompts(places.prompts):
+        stored = f"{PROMPTS}/{name}"
+        if take(places.prompts / name, folder / stored, link=link):
+            files.append(describe(folder, stored))
     taken = {each.path.removeprefix(f"{RECORDINGS}/") for each in files}
     absent = tuple(sorted(stands.files - taken))
     manifest = Manifest(made_at, __version__, stands.schema, tuple(files), stands.sealed_by, absent)
@@ -116,6 +123,7 @@ async def _restore(options: argparse.Namespace, config: Config, output: Output) 
     _check_keys(manifest, config, lenient=options.without_keys)
     aside = _check_room(places, replace=options.replace)
     erased = await asyncio.to_thread(_put_recordings, folder, manifest, places, output, replace=options.replace)
+    await asyncio.to_thread(_put_prompts, folder, manifest, places)
     if aside is not None:
         _move_aside(places.database, aside)
     await asyncio.to_thread(copy_whole, folder / DATABASE, places.database)
@@ -207,6 +215,15 @@ def _put_recordings(folder: Path, manifest: Manifest, places: _Places, output: O
     return len(recordings) - len(wanted)
 
 
+def _put_prompts(folder: Path, manifest: Manifest, places: _Places) -> None:
+    """Copy the prompts that are not there yet."""
+    for each in manifest.files:
+        target = places.prompts / each.path.removeprefix(f"{PROMPTS}/")
+        if each.path.startswith(f"{PROMPTS}/") and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy_whole(folder / each.path, target)
+
+
 def _target(places: _Places, stored: Stored) -> Path:
     return places.recordings / stored.path.removeprefix(f"{RECORDINGS}/")
 
@@ -224,4 +241,4 @@ def _places(config: Config) -> _Places:
     database = database_path(config.storage.url)
     if database is None:
         raise CommandFailed("storage.url names no file")
-    return _Places(database, config.storage.recordings, config.path)
+    return _Places(database, config.storage.recordings, config.storage.prompts, config.path)

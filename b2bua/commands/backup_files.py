@@ -4,6 +4,7 @@ DIR/manifest.json     what is in it; written last, so that a backup without it i
 DIR/maskbridge.db     the database
 DIR/maskbridge.toml   the configuration; the secrets that it names are not in a backup
 DIR/recordings/       the finished recordings, as they lie in storage.recordings
+DIR/prompts/          what organisations have uploaded, as it lies in storage.prompts
 """
 
 import errno
@@ -20,6 +21,7 @@ MANIFEST: Final = "manifest.json"
 DATABASE: Final = "maskbridge.db"
 CONFIGURATION: Final = "maskbridge.toml"
 RECORDINGS: Final = "recordings"
+PROMPTS: Final = "prompts"
 FORMAT: Final = 1
 CHUNK_BYTES: Final = 1_048_576
 # What of the recordings folder is finished. Anything else is being written, and is told of by the next backup.
@@ -75,6 +77,11 @@ def finished_recordings(root: Path) -> list[str]:
         within = Path(folder).relative_to(root)
         found += [(within / name).as_posix() for name in names if name.endswith(_FINISHED) and not name.startswith(".")]
     return sorted(found)
+
+
+def kept_prompts(root: Path) -> list[str]:
+    """The files of organisations' prompts, which never change: they are named after their content."""
+    return sorted(place.name for place in root.glob("*.wav"))
 
 
 def take(source: Path, target: Path, *, link: bool) -> bool:

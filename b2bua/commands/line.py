@@ -26,7 +26,8 @@ from b2bua.commands import (
     upkeep,
 )
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
-from b2bua.config import ConfigInvalid, load_config
+from b2bua.config import Config, ConfigInvalid, load_config
+from b2bua.prompts import with_prompt_mistakes
 from storage.errors import StorageError
 
 CONFIG_HELP: Final = f"configuration (default ./{DEFAULT_CONFIG}, then MASKBRIDGE_CONFIG)"
@@ -69,9 +70,19 @@ def _carry_out(options: argparse.Namespace, output: Output) -> int:
         status = options.run(options, output)
     else:
         path = config_path(options.config, os.environ)
-        status = options.run(options, load_config(path, os.environ), output)
+        status = options.run(options, _configuration(path, options), output)
     result = asyncio.run(status) if asyncio.iscoroutine(status) else status
     return int(result)
+
+
+def _configuration(path: Path, options: argparse.Namespace) -> Config:
+    """The configuration; a command that plays its prompts is told of all that is wrong with them too."""
+    try:
+        return load_config(path, os.environ)
+    except ConfigInvalid as invalid:
+        if options.run in (checking.check, operation.run_server):
+            raise with_prompt_mistakes(invalid) from None
+        raise
 
 
 def config_path(given: str | None, environ: Mapping[str, str]) -> Path:

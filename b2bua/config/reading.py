@@ -47,7 +47,7 @@ def read_config(document: dict[str, Any], path: Path, environ: Mapping[str, str]
     reader.mistakes += [mistake for mistake in unfitting if _key_of(mistake) not in reported]
     if not reader.mistakes:
         return replace(config, warnings=(*config.warnings, *advice(config)))
-    raise ConfigInvalid(reader.mistakes)
+    raise ConfigInvalid(reader.mistakes, config)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

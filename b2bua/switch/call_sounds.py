@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from b2bua.call.errors import InvalidPrompts
@@ -58,7 +58,7 @@ class CallPrompts:
             elif (getattr(own.choice, use.value) if name is None else name) == "":
                 sounds.pop(use, None)
         if Prompt.CONSENT_NOTICE not in sounds:  # whoever is to be told of the recording is told
-            sounds[Prompt.CONSENT_NOTICE] = await self._shelf.tone(own, RECORDING_CONSENT)
+            sounds[Prompt.CONSENT_NOTICE] = await self._shelf.tone(OwnPrompts(), RECORDING_CONSENT)
         consents = (choice.consent, own.choice.consent, self._operator.consent)
         return CallSounds(sounds, next(consent for consent in consents if consent is not None))
 
@@ -66,7 +66,7 @@ class CallPrompts:
         """What was chosen for the call."""
         where = f"prompts.{use.value}"
         try:
-            tone = await self._shelf.tone(own, name) if name else None
+            tone = await self._shelf.tone(own, name, endless=use is Prompt.WAIT) if name else None
         except KeyError:
             raise InvalidPrompts("There is no prompt of this name.", where) from None
         except PromptUnusable as error:
@@ -74,18 +74,13 @@ class CallPrompts:
             raise InvalidPrompts("This prompt cannot be played. Please upload it again.", where) from error
         if tone is not None and length_s(tone) > LONGEST_S[use]:
             raise InvalidPrompts(too_long(use), where)
-        return tone if tone is None else _for_use(tone, use)
+        return tone
 
     async def _standing(self, own: OwnPrompts, use: Prompt, org_id: str) -> Tone | None:
         """What the organisation has chosen; None also where that cannot be played, for which no call is refused."""
         name: str | None = getattr(own.choice, use.value)
         try:
-            tone = await self._shelf.tone(own, name) if name else None
+            return await self._shelf.tone(own, name, endless=use is Prompt.WAIT) if name else None
         except (KeyError, PromptUnusable) as error:
             LOG.error("organisation %s: its %s, %s, cannot be played: %s", org_id, use.value, name, error)
             return None
-        return tone if tone is None else _for_use(tone, use)
-
-
-def _for_use(tone: Tone, use: Prompt) -> Tone:
-    return replace(tone, endless=use is Prompt.WAIT)

@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Final
 
@@ -61,7 +61,7 @@ class PromptShelf:
         self._clock = clock
         self._converter = converter or Converter()
         self._known: OrderedDict[str, tuple[float, OwnPrompts]] = OrderedDict()
-        self._ready: OrderedDict[str, Tone] = OrderedDict()
+        self._ready: OrderedDict[tuple[str, bool], Tone] = OrderedDict()
         self._ready_s = 0.0
         self._uploads = 0
         self._loading = asyncio.Lock()
@@ -143,22 +143,24 @@ class PromptShelf:
             self._known.popitem(last=False)
         return own
 
-    async def tone(self, own: OwnPrompts, name: str) -> Tone:
-        """The prompt that a name stands for, ready to be played. KeyError: there is none. PromptUnusable."""
+    async def tone(self, own: OwnPrompts, name: str, *, endless: bool = False) -> Tone:
+        """The prompt that a name stands for, ready to be played, once or over and over. It is the same object for as
+        long as it is ready, which saves the packet path from copying it. KeyError: there is none. PromptUnusable."""
         prompt = own.prompts.get(name)
         if prompt is None and name not in PROMPTS:
             raise KeyError(name)
-        key = name if prompt is None else prompt.content_sha256
+        content = name if prompt is None else prompt.content_sha256
+        key = (content, endless)
         async with self._loading:
             tone = self._ready.get(key)
             if tone is None:
-                load = partial(_bundled, name) if prompt is None else partial(self._files.load, key)
-                tone = await asyncio.to_thread(load)
+                load = partial(_bundled, name) if prompt is None else partial(self._files.load, content)
+                tone = replace(await asyncio.to_thread(load), endless=endless)
                 self._keep_ready(key, tone)
             self._ready.move_to_end(key)
         return tone
 
-    def _keep_ready(self, key: str, tone: Tone) -> None:
+    def _keep_ready(self, key: tuple[str, bool], tone: Tone) -> None:
         self._ready[key] = tone
         self._ready_s += length_s(tone)
         while self._ready_s > MOST_READY_S and len(self._ready) > 1:

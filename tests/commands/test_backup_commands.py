@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+from array import array
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from b2bua.config import load_config
 from b2bua.server import locks_of
 from b2bua.sole_use import sole_use
+from media.prompts.conversion import render_wav
 from storage.records import Recording
 from storage.store import Store
 from storage.units import UnitOfWork
@@ -80,6 +82,25 @@ def test_what_is_backed_up_comes_back_after_all_is_lost(kept: Kept) -> None:
     assert [call["call_sid"] for call in desk.json("calls")["data"]] == ["call-1"]
     assert kept.wav.read_bytes() == b"RIFF" + b"\0" * 5000
     assert not (kept.recordings / "2025/01/01/abcdef02.wav.part").exists()
+
+
+def test_organisations_prompts_come_back_too_and_those_that_are_there_stay(kept: Kept, tmp_path: Path) -> None:
+    desk = kept.desk
+    wav = tmp_path / "order.wav"
+    wav.write_bytes(render_wav(array("h", [3000, -3000] * 4000)))
+    for name in ("order", "again"):
+        desk.json("prompt", "add", "--org", ORG, name, str(wav))
+    (stored,) = kept.config.storage.prompts.iterdir()
+    content = stored.read_bytes()
+    assert desk.json("backup", str(kept.folder))["recordings"] == 2
+    assert (kept.folder / "prompts" / stored.name).read_bytes() == content
+    kept.lose_everything()
+    desk.json("restore", str(kept.folder))
+    assert [each["name"] for each in desk.json("prompt", "list", "--org", ORG)["data"]] == ["again", "order"]
+    assert stored.read_bytes() == content
+    inode = stored.stat().st_ino
+    desk.json("restore", str(kept.folder), "--replace")
+    assert stored.stat().st_ino == inode
 
 
 def test_the_manifest_tells_every_file_and_no_secret_is_in_it(kept: Kept) -> None:

@@ -80,12 +80,14 @@ def test_check_tells_all_mistakes_at_once_and_the_nearest_key(desk: Any) -> None
     text = text.replace('user_agent = "maskbridge"', 'user_agnet = "maskbridge"')
     text = text.replace('ports = "20000-29999"', 'ports = "29999-20000"')
     text = text.replace("max_concurrent = 1000", "max_concurrent = -1")
+    text = text.replace('whisper_b = ""', 'whisper_b = "none.wav"')
     desk.config.write_text(text, "utf-8")
-    status, out, err = desk.type("check")
-    assert (status, out) == (1, "")
-    assert len(err.splitlines()) == 3
+    for command in ("check", "serve"):
+        status, out, err = desk.type(command)
+        assert (status, out) == (1, "")
+        assert len(err.splitlines()) == 4
     assert all(line.startswith("maskbridge: ") for line in err.splitlines())
-    for part in ("user_agnet", "user_agent", "media.ports", "calls.max_concurrent"):
+    for part in ("user_agnet", "user_agent", "media.ports", "calls.max_concurrent", "prompts.whisper_b"):
         assert part in err
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from b2bua.call.prompting import DuePrompts, Prompt
 from b2bua.config import ConfigInvalid, load_config
-from b2bua.prompts import configured_prompts
+from b2bua.prompts import configured_prompts, with_prompt_mistakes
 from media.prompts.conversion import render_wav
 
 
@@ -49,3 +49,17 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         "prompts.unknown_caller",
     ]
     assert "11 s long; 10 s are the most" in raised.value.mistakes[1]
+
+
+def test_prompts_are_told_of_together_with_what_else_is_wrong(tmp_path: Path) -> None:
+    text = '[prompts]\nwait = "none.wav"\nconsent = "all"\n[calls]\nring_timeout_s = 1\n'
+    with pytest.raises(ConfigInvalid) as raised:
+        load_config(written(tmp_path, text), {})
+    keys = [mistake.partition(":")[0] for mistake in with_prompt_mistakes(raised.value).mistakes]
+    assert keys == ["calls.ring_timeout_s", "prompts.consent", "prompts.wait"]
+    with pytest.raises(ConfigInvalid) as raised:
+        load_config(tmp_path / "nowhere.toml", {})
+    assert with_prompt_mistakes(raised.value) is raised.value
+    with pytest.raises(ConfigInvalid) as raised:
+        load_config(written(tmp_path, "[calls]\nring_timeout_s = 1\n"), {})
+    assert with_prompt_mistakes(raised.value) is raised.value

@@ -14,14 +14,14 @@ import pytest
 from b2bua.call.errors import InvalidPrompts
 from b2bua.call.events import LegLost
 from b2bua.call.model import Leg, PlaceCall
-from media.codecs.table import PCMA, PCMU
+from media.codecs.table import G722, OPUS, PCMA, PCMU
 from media.events import PlaybackFinished
 from media.prompts.bundled import HOLD_TONE, RECORDING_CONSENT, UNKNOWN_CALLER, load
 from media.prompts.conversion import render_wav
 from media.tones import BALANCE_WARNING, RINGBACK, Tone, prepare
 from storage.records import CallRecord, Consent, PromptChoice
 from tests.support.converts_here import ConvertsHere
-from tests.support.house import MASKED, ORG, House
+from tests.support.house import MASKED, ONE_TRUNK, ORG, House
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, rings
 
 BUNDLED = {name: load(name) for name in (HOLD_TONE, RECORDING_CONSENT, UNKNOWN_CALLER)}
@@ -395,3 +395,22 @@ async def test_a_callback_has_its_organisations_prompts(open_house: Any) -> None
     assert heard_whole(house.bob, HOLD_TONE)
     house.alice.hang_up()
     await house.ended(call)
+
+
+# In every codec.
+
+
+@pytest.mark.parametrize(("payload_type", "codec"), [(9, G722), (107, OPUS), (PCMU, PCMU)])
+async def test_prompts_are_heard_whole_in_every_codec_that_a_leg_has_agreed_to(
+    open_house: Any, payload_type: int, codec: int
+) -> None:
+    house = await open_house(trunks=ONE_TRUNK + 'codecs = ["PCMA", "PCMU", "G722", "opus"]\n')
+    house.bob.on_invite = answers(1.0, payload_types=(payload_type,))
+    call = await prompting(house, PromptChoice(whisper_a=UNKNOWN_CALLER, whisper_b=HOLD_TONE, consent=Consent.BOTH))
+    await house.until(lambda: house.state(call) == "bridged")
+    assert heard_whole(house.alice, UNKNOWN_CALLER)
+    assert {packet.payload_type for packet in house.bob.heard()} == {payload_type}
+    for name in (HOLD_TONE, RECORDING_CONSENT):
+        assert heard_whole(house.bob, name, codec)
+    house.bob.hang_up()
+    assert (await house.ended(call)).legs[0].codec == "PCMA"

@@ -190,6 +190,8 @@ async def test_so_much_sound_is_ready_and_what_was_heard_longest_ago_is_read_aga
     assert len({prompt.content_sha256 for prompt in own.prompts.values()}) == 3
     first = await shelf.tone(own, "one")
     assert await shelf.tone(own, "one") is first
+    assert (first.endless, (await shelf.tone(own, "one", endless=True)).endless) == (False, True)
+    await shelf.tone(own, "one")
     await shelf.tone(own, "two")
     await shelf.tone(own, "one")
     await shelf.tone(own, "three")
