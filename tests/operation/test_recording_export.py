@@ -10,7 +10,7 @@ import pytest
 
 from b2bua.switch import recordings as exporting
 from b2bua.switch.recordings import Recordings
-from media.recording.mp3 import Mp3Error
+from media.recording.mp3 import Mp3Error, Mp3Made
 from storage.errors import StoreUnavailable
 from storage.records import Recording
 from tests.support.manual_clock import ManualClock
@@ -41,10 +41,11 @@ class Disk:
     def any_recording(self, _call_id: str) -> Recording:
         return self.noted
 
-    async def export(self, _wav: Path, _mp3: Path, _tags: object, _seal: object) -> None:
+    async def export(self, _wav: Path, _mp3: Path, _tags: object, _seal: object) -> Mp3Made:
         self.tries += 1
         if self.full:
             raise Mp3Error("No space left on device")
+        return Mp3Made(44, "0" * 64, 3, "1" * 64)
 
     def add(self, _work: object, done: Callable[[object], None]) -> None:
         self.exported.set()
