@@ -38,11 +38,21 @@ class SystemTokens:
 
     def hex(self, digits: int) -> str:
         """A string of `digits` lowercase hexadecimal digits."""
-        return self._take((digits + 1) // 2).hex()[:digits]
+        start, octets = self._at, self._octets
+        end = start + (digits + 1) // 2
+        if end > len(octets):
+            return self._take((digits + 1) // 2).hex()[:digits]
+        self._at = end
+        return octets[start:end].hex()[:digits]
 
     def integer(self, bits: int) -> int:
         """An integer of 0 .. 2**bits - 1."""
-        return int.from_bytes(self._take((bits + 7) // 8)) >> (-bits % 8)
+        start, octets = self._at, self._octets
+        end = start + (bits + 7) // 8
+        if end > len(octets):
+            return int.from_bytes(self._take((bits + 7) // 8)) >> (-bits % 8)
+        self._at = end
+        return int.from_bytes(octets[start:end]) >> (-bits % 8)
 
     def uuid(self) -> str:
         """A UUIDv4 in its canonical text form."""

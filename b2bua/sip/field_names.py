@@ -152,6 +152,10 @@ KNOWN_SPELLINGS: Final = MappingProxyType(_spellings())
 """Usual, lower and upper case and compact spellings of the known names, to the usual one."""
 
 
+KNOWN_NAMES: Final = frozenset(KNOWN_SPELLINGS.values())
+"""The known names in their usual spelling."""
+
+
 def canonical_name(name: str) -> str:
     """The usual spelling of a known name however it is written; an unknown one as it is."""
     return KNOWN_SPELLINGS.get(name) or KNOWN_SPELLINGS.get(name.lower()) or name

@@ -126,7 +126,9 @@ def find_parameter(parameters: Parameters, name: str) -> str | None:
     """The unquoted value of the first parameter of that (lowercase) name: "" without a value, None if absent."""
     for key, value in parameters:
         if key == name or key.lower() == name:
-            return unquote(value) if value else ""
+            if not value:
+                return ""
+            return unquote(value) if value[0] == '"' else value
     return None
 
 

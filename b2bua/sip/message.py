@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from b2bua.sip.errors import MalformedHeader, SipError
-from b2bua.sip.field_names import KNOWN_SPELLINGS, LIST_HEADERS, canonical_name, field_key
+from b2bua.sip.field_names import KNOWN_NAMES, KNOWN_SPELLINGS, LIST_HEADERS, canonical_name, field_key
 from b2bua.sip.grammar import LWS, MAX_VALUES, MAX_VIAS, first_value, is_token, is_unsafe, parse_number, split_commas
 from b2bua.sip.headers import (
     CSeq,
@@ -56,7 +56,7 @@ class Headers:
 
         `index`: the values by `field_key`, where they are known already.
         """
-        headers = cls()
+        headers = cls.__new__(cls)
         headers._fields = fields
         headers._index = index
         headers._typed = {}
@@ -73,7 +73,7 @@ class Headers:
         return len(self._fields)
 
     def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
+        return self._values(name) is not None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self._fields == other._fields
@@ -84,21 +84,29 @@ class Headers:
     def _values(self, name: str) -> list[str] | None:
         index = self._index
         if index is None:
-            index = {}
-            for name_as_sent, value in self._fields:
-                key = name_as_sent if name_as_sent in KNOWN_SPELLINGS else name_as_sent.lower()
-                if key in index:
-                    index[key].append(value)
-                else:
-                    index[key] = [value]
-            self._index = index
+            index = self._make_index()
         values = index.get(name)
-        if values is not None or KNOWN_SPELLINGS.get(name) == name:
+        if values is not None or name in KNOWN_NAMES:
             return values
         return index.get(field_key(name))
 
+    def _make_index(self) -> dict[str, list[str]]:
+        index: dict[str, list[str]] = {}
+        for name_as_sent, value in self._fields:
+            key = name_as_sent if name_as_sent in KNOWN_SPELLINGS else name_as_sent.lower()
+            if key in index:
+                index[key].append(value)
+            else:
+                index[key] = [value]
+        self._index = index
+        return index
+
     def get(self, name: str) -> str | None:
         """The value of the first field of that name."""
+        index = self._index
+        if index is not None and name in KNOWN_NAMES:
+            known = index.get(name)
+            return None if known is None else known[0]
         values = self._values(name)
         return None if values is None else values[0]
 
@@ -109,10 +117,11 @@ class Headers:
 
     def first_repeated(self, names: Iterable[str]) -> str | None:
         """The first of these canonical names that has more than one field."""
-        self._values("Via")
-        index = self._index or {}
+        index = self._index
+        if index is None:
+            index = self._make_index()
         for name in names:
-            if name in index and len(index[name]) > 1:
+            if len(index.get(name, ())) > 1:
                 return name
         return None
 
@@ -186,24 +195,31 @@ class Headers:
         if key in kept:
             value: T | None = kept[key]
             return value
-        values = self._values(name)
+        index = self._index
+        values = (self._make_index() if index is None else index).get(name)
         parsed = None if values is None else parse(values[0])
         kept[key] = parsed
         return parsed
 
     def typed_list(self, key: str, name: str, parse: Callable[[str], T], limit: int = MAX_VALUES) -> tuple[T, ...]:
-        """All values of a list header through `parse`, kept under `key`. Raises MalformedHeader beyond the limit."""
+        """All values of a list header of a canonical name through `parse`, kept under `key`. Raises MalformedHeader
+        beyond the limit."""
         kept = self._typed
         if key in kept:
             value: tuple[T, ...] = kept[key]
             return value
-        values = self._values(name)
+        index = self._index
+        values = (self._make_index() if index is None else index).get(name)
         if values is None:
             return ()
-        parts = [part for text in values for part in split_commas(text)]
-        if len(parts) > limit:
-            raise MalformedHeader("Too many header values", name)
-        parsed = tuple([parse(part) for part in parts])
+        parsed: tuple[T, ...]
+        if len(values) == 1 and "," not in values[0]:
+            parsed = (parse(values[0].strip(LWS)),)
+        else:
+            parts = [part for text in values for part in split_commas(text)]
+            if len(parts) > limit:
+                raise MalformedHeader("Too many header values", name)
+            parsed = tuple([parse(part) for part in parts])
         kept[key] = parsed
         return parsed
 
@@ -237,11 +253,10 @@ class Message:
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.body = body
 
+    # Most of these are asked for many times in a message's life: one that has been read is given without a call.
+
     def _required(self, name: str, parse: Callable[[str], T]) -> T:
-        headers = self.headers
-        value: T | None = headers._typed.get(name)
-        if value is None:
-            value = headers.typed(name, name, parse)
+        value = self.headers.typed(name, name, parse)
         if value is None:
             raise MalformedHeader(f"Missing {name}", name)
         return value
@@ -249,7 +264,8 @@ class Message:
     @property
     def via(self) -> Via:
         """The topmost Via."""
-        return self._required("Via", _parse_first_via)
+        kept: Via | None = self.headers._typed.get("Via")
+        return self._required("Via", _parse_first_via) if kept is None else kept
 
     @property
     def vias(self) -> tuple[Via, ...]:
@@ -264,50 +280,56 @@ class Message:
     @property
     def from_(self) -> NameAddr:
         """From."""
-        return self._required("From", read_name_addr)
+        kept: NameAddr | None = self.headers._typed.get("From")
+        return self._required("From", read_name_addr) if kept is None else kept
 
     @property
     def to(self) -> NameAddr:
         """To."""
-        return self._required("To", read_name_addr)
+        kept: NameAddr | None = self.headers._typed.get("To")
+        return self._required("To", read_name_addr) if kept is None else kept
 
     @property
     def from_tag(self) -> str | None:
         """From's tag."""
-        return self._tag("From;tag", self.from_)
+        kept = self.headers._typed
+        if "From;tag" not in kept:
+            kept["From;tag"] = self.from_.tag
+        tag: str | None = kept["From;tag"]
+        return tag
 
     @property
     def to_tag(self) -> str | None:
         """To's tag."""
-        return self._tag("To;tag", self.to)
-
-    def _tag(self, key: str, address: NameAddr) -> str | None:
-        """The tag of From or To, which every table is looked up by, kept under `key` like the address itself."""
         kept = self.headers._typed
-        if key not in kept:
-            kept[key] = address.tag
-        tag: str | None = kept[key]
+        if "To;tag" not in kept:
+            kept["To;tag"] = self.to.tag
+        tag: str | None = kept["To;tag"]
         return tag
 
     @property
     def call_id(self) -> str:
         """Call-ID, compared byte by byte."""
-        return self._required("Call-ID", parse_call_id)
+        kept: str | None = self.headers._typed.get("Call-ID")
+        return self._required("Call-ID", parse_call_id) if kept is None else kept
 
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        return self._required("CSeq", CSeq.parse)
+        kept: CSeq | None = self.headers._typed.get("CSeq")
+        return self._required("CSeq", CSeq.parse) if kept is None else kept
 
     @property
     def has_wildcard_contact(self) -> bool:
         """Whether Contact is `*` (section 10.2.2)."""
-        return self.headers.get("Contact") == "*"
+        values = self.headers._values("Contact")
+        return values is not None and values[0] == "*"
 
     @property
     def contacts(self) -> tuple[NameAddr, ...]:
         """All Contact values; empty for `*`."""
-        if self.has_wildcard_contact and len(self.headers.get_fields("Contact")) == 1:
+        index = self.headers._index
+        if (self.headers._make_index() if index is None else index).get("Contact") in (None, ["*"]):
             return ()
         return self.headers.typed_list("Contact", "Contact", read_name_addr)
 
@@ -341,7 +363,9 @@ class Message:
             return None
 
     def _tokens(self, name: str) -> tuple[str, ...]:
-        if self.headers._values(name) is None:
+        headers = self.headers
+        index = headers._index
+        if name not in (headers._make_index() if index is None else index):
             return ()
         groups = self.headers.typed_list(name, name, read_tokens)
         return tuple([token for group in groups for token in group])
@@ -383,7 +407,7 @@ class Message:
 
     def _render(self, start_line: str) -> bytes:
         lines = [start_line]
-        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines += [f"{name}: {value}" for name, value in self.headers._fields if name != "Content-Length"]
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
         return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
@@ -396,7 +420,8 @@ class Request(Message):
     def __init__(
         self, method: str, request_uri: str, headers: Headers | Iterable[Field] = (), body: bytes = b""
     ) -> None:
-        super().__init__(headers, body)
+        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.body = body
         self.method = method
         self.request_uri = request_uri
 
@@ -441,7 +466,8 @@ class Response(Message):
     def __init__(
         self, status: int, reason: str | None = None, headers: Headers | Iterable[Field] = (), body: bytes = b""
     ) -> None:
-        super().__init__(headers, body)
+        self.headers = headers if isinstance(headers, Headers) else Headers(headers)
+        self.body = body
         self.status = status
         self.reason = reason_phrase(status) if reason is None else reason
 
@@ -482,7 +508,7 @@ def build_response(
     keep_route = 100 < status < 300 and request.method in DIALOG_FORMING
     copied = _COPIED_WITH_ROUTE if keep_route else _COPIED
     fields: list[Field] = []
-    for field in request.headers:
+    for field in request.headers._fields:
         name = field[0]
         if name in copied:
             if name == "To" and to_tag is not None and status != 100:
@@ -501,7 +527,7 @@ def build_response(
 
 def _with_tag(request: Request, to: str, tag: str) -> str:
     try:
-        if request.to.tag is not None:
+        if request.to_tag is not None:
             return to
     except SipError:
         # A To that cannot be read gets the tag behind whatever it is.

@@ -106,9 +106,10 @@ def content_length(headers: Headers) -> int | None:
     length = parse_number(text, MAX_MESSAGE_OCTETS)
     if length is None:
         raise MalformedHeader("Malformed Content-Length", "Content-Length")
-    values = headers.get_fields("Content-Length") if headers.count("Content-Length") > 1 else ()
-    if any(parse_number(value, MAX_MESSAGE_OCTETS) != length for value in values):
-        raise MalformedHeader("Conflicting Content-Length", "Content-Length")
+    if headers.count("Content-Length") > 1:
+        values = headers.get_fields("Content-Length")
+        if any(parse_number(value, MAX_MESSAGE_OCTETS) != length for value in values):
+            raise MalformedHeader("Conflicting Content-Length", "Content-Length")
     return length
 
 

@@ -1,7 +1,7 @@
 """Pumps one UserAgent: what arrives goes in, what it sends goes out in order, what it tells goes to one callable."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from b2bua.alarm import Alarm, Scheduler
@@ -213,19 +213,16 @@ class SipEndpoint:
         if self._pumping:
             return
         self._pumping = True
+        user_agent = self._user_agent
         try:
-            for event in self._events():
+            event = user_agent.next_event()
+            while event is not None:
                 self._on_event(event)
                 self._flush()
+                event = user_agent.next_event()
         finally:
             self._pumping = False
             self._arm()
-
-    def _events(self) -> Iterator[UserAgentEvent]:
-        event = self._user_agent.next_event()
-        while event is not None:
-            yield event
-            event = self._user_agent.next_event()
 
     def _flush(self) -> None:
         for outgoing in self._user_agent.to_send():
@@ -244,5 +241,6 @@ class SipEndpoint:
         A timer that moves later leaves the alarm as it is: it finds nothing due and sets itself again.
         """
         due = self._scheduler.time() if self._user_agent.has_events else self._user_agent.next_timer()
-        if due is not None and (self._alarm.when is None or due < self._alarm.when):
+        set_for = self._alarm.when
+        if due is not None and (set_for is None or due < set_for):
             self._alarm.set(due)
