@@ -18,25 +18,40 @@ class JoinedStreams:
         self._threaded = threaded
         self._spoken: dict[int, Negotiated] = {}
         self._sinks: dict[int, int] = {}
+        self._sources: dict[int, set[int]] = {}  # of each sink
         self._converted: dict[int, tuple[int, Target]] = {}
 
     def settled(self, stream: int, negotiated: Negotiated) -> None:
         """An SDP exchange has settled this for a stream."""
         self._spoken[stream] = negotiated
-        for source in {stream, *(source for source, sink in self._sinks.items() if sink == stream)}:
+        self._look_at(stream)
+        for source in self._sources.get(stream, set()) - {stream}:
             self._look_at(source)
 
     def join(self, source: int, sink: int) -> None:
         """What the source sends goes to this sink from now on."""
+        self._part(source)
         self._sinks[source] = sink
+        self._sources.setdefault(sink, set()).add(source)
         self._look_at(source)
 
     def closed(self, stream: int) -> None:
         """A stream is no more."""
         self._spoken.pop(stream, None)
-        for source in [source for source, sink in self._sinks.items() if stream in (source, sink)]:
-            del self._sinks[source]
-            self._end(source)
+        for source in {stream, *self._sources.get(stream, ())}:
+            if self._part(source):
+                self._end(source)
+
+    def _part(self, source: int) -> bool:
+        """Whether it went to a sink, which it does no more."""
+        sink = self._sinks.pop(source, None)
+        if sink is None:
+            return False
+        sources = self._sources[sink]
+        sources.discard(source)
+        if not sources:
+            del self._sources[sink]
+        return True
 
     def _look_at(self, source: int) -> None:
         target = self._target_of(source)
@@ -64,5 +79,7 @@ class JoinedStreams:
         return Target(codec, taken.ptime_ms, taken.wishes)
 
     def _end(self, source: int) -> bool:
+        if self._converted.pop(source, None) is None:
+            return False
         self._transcoder.end(source)
-        return self._converted.pop(source, None) is not None
+        return True

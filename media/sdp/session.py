@@ -117,9 +117,7 @@ def parse_description(body: bytes) -> SessionDescription:
     if len(lines) > LINES_MAX:
         raise MalformedSdp(f"the SDP has more than {LINES_MAX} lines")
     reading = _Reading()
-    for line in lines:
-        if line[:2] == "a=" or line.strip(" \t\0"):
-            reading.line(line)
+    reading.take(lines)
     return reading.finished()
 
 
@@ -135,13 +133,18 @@ class _Reading:
         self._media_address: str | None = None
         self._media_attributes: list[tuple[str, str | None]] = []
 
-    def line(self, line: str) -> None:
-        self._seen += 1
-        # What has a key in it is not remembered, and nothing that is likely to come once only.
-        if self._seen > 1 and line[:2] == "a=" and len(line) <= _LINE_CACHED_MAX and "crypto" not in line.lower():
-            self._attribute(_known_attribute(line[2:]))
-            return
-        line = line.lstrip()
+    def take(self, lines: list[str]) -> None:
+        for line in lines:
+            is_attribute = line[:2] == "a="
+            # What has a key in it is not remembered, and nothing that is likely to come once only.
+            if is_attribute and self._seen and len(line) <= _LINE_CACHED_MAX and "crypto" not in line.lower():
+                self._seen += 1
+                (self._media_attributes if self._media else self._attributes).append(_known_attribute(line[2:]))
+            elif is_attribute or line.strip(" \t\0"):
+                self._seen += 1
+                self._take_line(line.lstrip())
+
+    def _take_line(self, line: str) -> None:
         kind, equals, value = line[:1], line[1:2], line[2:].strip()
         if equals != "=":
             raise MalformedSdp(f"line {self._seen} of the SDP is not of the form type=value")
@@ -152,12 +155,9 @@ class _Reading:
         elif kind == "c":
             self._connection(value)
         elif kind == "a":
-            self._attribute(_parse_attribute(value))
+            (self._media_attributes if self._media else self._attributes).append(_parse_attribute(value))
         elif kind == "o":
             self._origin = _parse_origin(value)
-
-    def _attribute(self, attribute: tuple[str, str | None]) -> None:
-        (self._media_attributes if self._media else self._attributes).append(attribute)
 
     def _connection(self, value: str) -> None:
         fields = value.split()
