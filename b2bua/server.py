@@ -20,6 +20,7 @@ from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
 from b2bua.config.sections import MediaSection
 from b2bua.housekeeping import keep_house, keep_prompts_tidy, keep_seen
+from b2bua.large_pages import gather_memory
 from b2bua.listening import CannotListen, SipListeners, opening
 from b2bua.loop_delay import LoopDelay
 from b2bua.packet_path import described, packet_path_of, watch_on
@@ -145,6 +146,7 @@ def _spare_the_collector() -> None:
     """What there is after the start stays: it is not looked through any more, and the rest less often."""
     gc.collect()
     gc.freeze()
+    LOG.debug("%d large pages of memory", gather_memory())
     gc.set_threshold(COLLECT_YOUNG, COLLECT_MIDDLE, COLLECT_OLD)
 
 
