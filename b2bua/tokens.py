@@ -1,10 +1,12 @@
 """The only source of randomness."""
 
 import secrets
-import uuid
 from typing import Final, Protocol
 
 FETCHED_OCTETS: Final = 4096
+# RFC 9562 section 5.4: the bits of a UUID that are not random, and what they are.
+_SET_IN_UUID: Final = 0xF << 76 | 0x3 << 62
+_VERSION_4: Final = 0x4 << 76 | 0x2 << 62
 
 
 class Tokens(Protocol):
@@ -56,7 +58,9 @@ class SystemTokens:
 
     def uuid(self) -> str:
         """A UUIDv4 in its canonical text form."""
-        return str(uuid.UUID(bytes=self._take(16), version=4))
+        number = int.from_bytes(self._take(16)) & ~_SET_IN_UUID | _VERSION_4
+        digits = f"{number:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def _take(self, count: int) -> bytes:
         end = self._at + count

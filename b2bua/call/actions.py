@@ -52,6 +52,7 @@ PROMPTS_GRACE_S: Final = 5.0
 FAILURE_TONE_S: Final = 4.0
 ENDING_LIMIT_S: Final = 5.0
 ENDING_DEADLINE: Final = SetDeadline(Deadline.ENDING, ENDING_LIMIT_S)
+_PARTIES: Final = {Leg.A: HangupParty.A, Leg.B: HangupParty.B}
 _DIGIT_DEADLINES: Final = {Leg.A: Deadline.DIGITS_A, Leg.B: Deadline.DIGITS_B}
 
 
@@ -266,7 +267,7 @@ def hung_up(call: Progress, event: CallEvent) -> Effects:
     """A party hung up."""
     assert isinstance(event, LegHungUp)
     call.down(event.leg)
-    return _end(call, HangupCause.NORMAL, HangupParty(event.leg.value))
+    return _end(call, HangupCause.NORMAL, _PARTIES[event.leg])
 
 
 def b_lost_in_talk(call: Progress, event: CallEvent) -> Effects:

@@ -51,7 +51,7 @@ class Trunks:
         )
         self._targets = frozenset(targets)
         self._shares: dict[int, int] = {}  # of each priority: the share of the trunk chosen last
-        self._peers: dict[str, bool] = {}
+        self._owners: dict[str, tuple[Trunk, ...]] = {}  # of each address, as far as it has been asked for
         for trunk in self._trunks:
             hop = trunk.next_hop
             if is_ip_literal(hop.host):
@@ -65,18 +65,19 @@ class Trunks:
 
     def is_peer(self, source: TransportAddress) -> bool:
         """Whether the source's address belongs to a trunk or a route sends calls to it; anything else is a stranger."""
-        known = self._peers.get(source.host)
-        if known is None:
-            if len(self._peers) >= PEER_CACHE_LIMIT:
-                self._peers.clear()
-            known = self._peers[source.host] = source.host in self._targets or any(
-                trunk.has_address(source.host) for trunk in self._trunks
-            )
-        return known
+        return bool(self._owners_of(source.host)) or source.host in self._targets
+
+    def _owners_of(self, host: str) -> tuple[Trunk, ...]:
+        owners = self._owners.get(host)
+        if owners is None:
+            if len(self._owners) >= PEER_CACHE_LIMIT:
+                self._owners.clear()
+            owners = self._owners[host] = tuple([trunk for trunk in self._trunks if trunk.has_address(host)])
+        return owners
 
     def owner(self, source: TransportAddress) -> Trunk | None:
         """The trunk a request from this source belongs to: of several, the one with its port, then the first."""
-        owners = [trunk for trunk in self._trunks if trunk.has_address(source.host)]
+        owners = self._owners_of(source.host)
         for trunk in owners:
             if trunk.config.uri.port == source.port or source in trunk.destinations:
                 return trunk
@@ -153,7 +154,7 @@ class Trunks:
             _remember_hosts(trunk, self._clock.monotonic())
         elif not trunk.destinations:
             self._mark(trunk, up=False, reason="its name does not resolve")
-        self._peers.clear()
+        self._owners.clear()
 
     def probe_answered(
         self, trunk: Trunk, status: int, round_trip_s: float, destination: TransportAddress | None = None

@@ -144,7 +144,7 @@ def test_the_memory_of_sources_is_bounded() -> None:
     trunks = trunks_of(trunk_text("a"))
     for number in range(10_000):
         assert not trunks.is_peer(udp(str(ipaddress.ip_address(0x0A000000 + number))))
-    assert len(trunks._peers) <= 4096
+    assert len(trunks._owners) <= 4096
 
 
 def test_two_unanswered_probes_take_a_trunk_down_and_one_answer_brings_it_back() -> None:
