@@ -376,6 +376,8 @@ int main(int count, char **words)
     tones[3] = new_tone("word", false);
     for (size_t at = 0; at < MB_DIGIT_KINDS; at++)
         plan.digit_tones[at] = tones[1];
+    for (size_t at = 0; at < MB_NOISES; at++)
+        plan.noises[at] = tones[at % 2];
     tap = mb_ring_new(RING_PACKETS, RING_PACKETS * 208);
     converter = mb_ring_new(RING_PACKETS, RING_PACKETS * 256);
     listener = mb_ring_new(RING_PACKETS, RING_PACKETS * 256);
