@@ -280,6 +280,9 @@ def pass_digit(call: Progress, event: CallEvent) -> Effects:
     """A party pressed a key: the other hears it. An event has been relayed already."""
     assert isinstance(event, DigitPressed)
     presses = call.presses[event.leg]
+    if call.presses[event.leg.other].comes_back(event, call.now):
+        return ()
+    presses.sounds(event, call.now)
     waiting = bool(presses.held)
     if presses.take(event):
         waits_no_more = (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting else ()

@@ -7,6 +7,9 @@ from b2bua.call.events import DigitPressed, DigitWay
 
 HELD_MAX: Final = 32  # presses that wait to be told from repetitions; more are dropped
 HOLD_S: Final = 0.5  # beyond its own length, how long a press waits for the same one as an event
+# Beyond its own length, how long the other party's line may take to give a press's tone back.
+ECHO_S: Final = 1.0
+PAUSE_S: Final = 0.06  # between two presses that are sent one behind the other
 
 
 class Presses:
@@ -17,11 +20,24 @@ class Presses:
     audio are held in the same way for either, and each anew: they may be a voice that sounds like a key.
     """
 
-    __slots__ = ("_held", "_way")
+    __slots__ = ("_held", "_sounding", "_way")
 
     def __init__(self) -> None:
         self._way: DigitWay | None = None
         self._held: list[DigitPressed] = []
+        self._sounding: list[tuple[str, float]] = []  # keys that the other party hears, and until when
+
+    def sounds(self, press: DigitPressed, now: float) -> None:
+        """The other party hears this press, behind those that it has not heard to the end."""
+        self._sounding = [(digit, until) for digit, until in self._sounding if until + ECHO_S > now][-HELD_MAX:]
+        begins = max([now, *(until + PAUSE_S for _, until in self._sounding)])
+        self._sounding.append((press.digit, begins + press.duration_ms / 1000))
+
+    def comes_back(self, press: DigitPressed, now: float) -> bool:
+        """Whether this press of the other party's may be nothing but one of ours that its line gives back."""
+        return press.way is DigitWay.TONE and any(
+            press.digit == digit and now < until + ECHO_S for digit, until in self._sounding
+        )
 
     @property
     def held(self) -> Sequence[DigitPressed]:

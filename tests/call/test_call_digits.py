@@ -2,7 +2,7 @@
 
 import pytest
 
-from b2bua.call.digits import HELD_MAX, HOLD_S, Presses
+from b2bua.call.digits import ECHO_S, HELD_MAX, HOLD_S, PAUSE_S, Presses
 from b2bua.call.effects import ClearDeadline, SendDigit, SetDeadline
 from b2bua.call.events import Arrived, Deadline, DeadlinePassed, DigitPressed, DigitWay, LegAnswered, LegHungUp, Started
 from b2bua.call.inputs import State
@@ -118,6 +118,29 @@ def test_tones_beside_info_are_passed_over(info_first: bool, events_agreed: bool
         walk.after(1.0, DeadlinePassed(Deadline.DIGITS_A))
     sent = [effect for effect in walk.effects if isinstance(effect, SendDigit)]
     assert sent == [SendDigit(Leg.B, digit, 160) for digit in "12"]
+
+
+@pytest.mark.parametrize("way", DigitWay)
+def test_a_tone_that_the_other_line_gives_back_is_no_press(way: DigitWay) -> None:
+    walk = talking()
+    for digit in "123":
+        walk.after(0.2, DigitPressed(Leg.A, digit, 100, way, events_agreed=False))
+    walk.after(0.1, DeadlinePassed(Deadline.DIGITS_A))
+    for digit in "123":
+        assert walk.after(0.2, tone(digit, Leg.B)) == ()
+    # Another key, or the same one later, is B's own.
+    assert walk.after(0.0, tone("4", Leg.B)) != ()
+    walk.after(0.6, DeadlinePassed(Deadline.DIGITS_B))
+    assert walk.after(ECHO_S, tone("3", Leg.B)) != ()
+
+
+def test_what_waits_to_be_heard_comes_back_later() -> None:
+    presses = Presses()
+    for _ in range(5):
+        presses.sounds(info("1", duration_ms=1000), 100.0)
+    assert presses.comes_back(tone("1", Leg.B), 105.0 + 4 * PAUSE_S + ECHO_S - 0.01)
+    assert not presses.comes_back(tone("1", Leg.B), 105.0 + 4 * PAUSE_S + ECHO_S + 0.01)
+    assert not presses.comes_back(info("1", Leg.B), 100.0)
 
 
 def test_a_voice_taken_for_a_key_does_not_keep_events_from_being_taken() -> None:
