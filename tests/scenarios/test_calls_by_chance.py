@@ -14,13 +14,16 @@ pytestmark = pytest.mark.no_cover  # it goes where other tests go, many times ov
 # More seeds, to look longer: FAULT_SEEDS=1000, from FAULT_FIRST_SEED on.
 FIRST_SEED = int(os.environ.get("FAULT_FIRST_SEED", "0"))
 SEEDS = int(os.environ.get("FAULT_SEEDS", "20"))
+# Half of the calls have prompts before their bridge, eight seconds in all, amid which anything happens too.
+PROMPTED = '[prompts]\nwhisper_b = "bundled:hold_tone"\nconsent = "both"\n'
 WAYS = tuple(end for end in ENDS if end in ("A hangs up", "over another trunk", "with PRACK", "kept alive"))
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + SEEDS))
 @pytest.mark.parametrize("kind", KINDS)
 async def test_whatever_happens_when_the_call_ends_as_a_whole(open_house: OpenHouse, kind: str, seed: int) -> None:
-    course = await Course.open(open_house, kind, WAYS[seed % len(WAYS)], seed=f"chance {kind} {seed}")
+    way, more = WAYS[seed % len(WAYS)], PROMPTED if seed // len(WAYS) % 2 else ""
+    course = await Course.open(open_house, kind, way, seed=f"chance {kind} {seed}", more=more)
     chances = Chances(course, f"chance {kind} {seed}")
     chances.arrange()
     await chances.play()

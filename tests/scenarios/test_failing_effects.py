@@ -4,11 +4,12 @@ import pytest
 
 from media.engine import MediaEngine
 from media.errors import MediaOverloaded
+from storage.records import PromptChoice
 from tests.support.house import House
 from tests.support.scripted_phone import answers
 
 
-@pytest.mark.parametrize("verb", ["open_leg", "offer", "play", "bridge", "record"])
+@pytest.mark.parametrize("verb", ["open_leg", "offer", "play", "play_prompt", "bridge", "record"])
 @pytest.mark.parametrize("error", [MediaOverloaded("too much"), ZeroDivisionError("a defect")])
 async def test_a_verb_of_media_that_fails_ends_the_call_and_no_other(
     house: House, monkeypatch: pytest.MonkeyPatch, verb: str, error: Exception
@@ -20,7 +21,7 @@ async def test_a_verb_of_media_that_fails_ends_the_call_and_no_other(
 
     with monkeypatch.context() as patched:
         patched.setattr(MediaEngine, verb, fails)
-        call = await house.place()
+        call = await house.place(prompts=PromptChoice(whisper_b="hold_tone"))
         cdr = await house.ended(call)
         assert cdr.hangup_cause == "network_error"
         assert house.switch.live_calls() == 0

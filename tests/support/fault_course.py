@@ -96,9 +96,9 @@ class Course:
     bridged: bool = False
 
     @classmethod
-    async def open(cls, open_house: Any, kind: str, end: str, seed: str = "course") -> "Course":
-        """A house in which the call can be made, its phones ready to play their part."""
-        config = f"[calls]\nring_timeout_s = {RING_TIMEOUT_S}\n"
+    async def open(cls, open_house: Any, kind: str, end: str, seed: str = "course", more: str = "") -> "Course":
+        """A house in which the call can be made, its phones ready to play their part. `more`: of the configuration."""
+        config = f"[calls]\nring_timeout_s = {RING_TIMEOUT_S}\n{more}"
         house: House = await open_house(config, trunks=_trunks(kind, end), seed=seed)
         house.carrier_at(SECOND)
         course = cls(house, kind, end)
