@@ -16,7 +16,7 @@ _MADV_COLLAPSE: Final = 25  # Linux 6.1, madvise(2)
 
 
 def gather_memory() -> int:
-    """Gather the process's own memory in large pages, as far as the kernel does it: how many it now has more.
+    """Gather the process's own memory in large pages, as far as the kernel does it: how many it now fills.
 
     Takes about a millisecond for each. 0 where large pages are switched off, on Linux before 6.1 and on other systems.
     """
