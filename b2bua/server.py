@@ -25,6 +25,8 @@ from b2bua.listening import CannotListen, SipListeners, opening
 from b2bua.loop_delay import LoopDelay
 from b2bua.packet_path import described, packet_path_of, watch_on
 from b2bua.prompts import configured_prompts
+from b2bua.rehearsal.stage import Rehearsal, Shared
+from b2bua.rehearsal.switches import Switches
 from b2bua.sealed_secrets import SealedSecrets
 from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import UserAgentSettings
@@ -115,6 +117,7 @@ class Process:
     journal: Journal | None = None
     feed: EventFeed | None = None
     dispatcher: Dispatcher | None = None
+    rehearsal: Rehearsal | None = None
 
 
 async def serve(config: Config, announce: Announce) -> None:
@@ -137,7 +140,7 @@ async def serve(config: Config, announce: Announce) -> None:
         switch = await _build(process, announce)
         _spare_the_collector()
         await stop.drain.wait()
-        await _drain(switch, config.calls.drain_timeout_s, stop)
+        await asyncio.gather(_drain(switch, config.calls.drain_timeout_s, stop), _end_rehearsal(process))
         await _tell_the_rest(process)
     LOG.info("stopped")
 
@@ -164,6 +167,12 @@ def _signing_key(config: Config, tokens: Tokens) -> bytes:
         return config.secrets.url_signing_key.encode()
     LOG.warning("secrets.url_signing_key is not set: signed URLs of recordings end with this process")
     return tokens.hex(64).encode()
+
+
+async def _end_rehearsal(process: Process) -> None:
+    """Test calls are not waited for as live ones are."""
+    if process.rehearsal is not None:
+        await process.rehearsal.close()
 
 
 async def _drain(switch: Switch, timeout_s: float, stop: Stop) -> None:
@@ -220,23 +229,25 @@ async def _build(process: Process, announce: Announce) -> Switch:
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
     recordings = await _recordings(process, journal, settlement, recorder)
     at_rest = RecordingsAtRest(process.store, config.storage.recordings, process.master_keys, process.clock)
-    switch = Switch(
-        config,
-        Rooms(
-            store=process.store,
-            journal=journal,
-            settlement=settlement,
-            recordings=recordings,
-            media=media,
-            trunks=trunks,
-            clock=process.clock,
-            tokens=process.tokens,
-            scheduler=process.loop,
-            prompts=CallPrompts(shelf, prompts.sounds),
-            tracing=tracing,
-        ),
+    rooms = Rooms(
+        store=process.store,
+        journal=journal,
+        settlement=settlement,
+        recordings=recordings,
+        media=media,
+        trunks=trunks,
+        clock=process.clock,
+        tokens=process.tokens,
+        scheduler=process.loop,
+        prompts=CallPrompts(shelf, prompts.sounds),
+        tracing=tracing,
     )
-    media_events.append(switch.on_media_event)
+    switch = Switch(config, rooms)
+    rehearsal = process.rehearsal = Rehearsal(
+        Shared(config, rooms, recorder, tuple(prompts.announcements), process.loop)
+    )
+    stack.push_async_callback(rehearsal.close)
+    media_events += [switch.on_media_event, rehearsal.on_media_event]
     await recover(process.store, settlement, recordings, orphans)
     listeners = _listen_sip(process, switch, trunks, tracing)
     switch.start()
@@ -255,7 +266,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     )
     _in_background(process, keep_house(process.clock, journal, tracing))
     _in_background(process, keep_prompts_tidy(shelf))
-    port = await _listen_api(process, switch, at_rest, shelf, figures)
+    port = await _listen_api(process, Switches(switch, rehearsal), at_rest, shelf, figures)
     announce(listeners.names, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
 
@@ -418,7 +429,7 @@ def _recorder_figures(recorder: Recorder) -> Mapping[str, float]:
 
 
 async def _listen_api(
-    process: Process, switch: Switch, recordings: RecordingsAtRest, prompts: PromptShelf, figures: Sequence[Figures]
+    process: Process, switch: Switches, recordings: RecordingsAtRest, prompts: PromptShelf, figures: Sequence[Figures]
 ) -> int:
     config = process.config
     api = config.api

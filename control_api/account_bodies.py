@@ -92,6 +92,7 @@ REQUIREMENTS: Final = {
     "grace_hours": f"a number from 0 to {LONGEST_GRACE_H}",
     "url": f"an http or https address of at most {LONGEST_URL} characters",
     "finish": "true or false",
+    "test": "true or false",
     "operator": "true or false",
     "disabled": "true or false",
     "retention_days": "an integer from 0 to 36500, or null",
@@ -183,6 +184,7 @@ class CreateKeyBody(Wire):
     expires_at: When | None = None
     allowed_networks: Networks = Field(default=[], description="Addresses or networks it may be used from; none: all")
     rate_limit_per_minute: RateLimit | None = None
+    test: Annotated[bool, Strict()] = Field(default=False, description="A key for test calls alone: vp_test_...")
 
 
 class RotateKeyBody(Wire):

@@ -96,6 +96,7 @@ class KeyView(Wire):
     last_used_at: Timestamp | None
     allowed_networks: list[str]
     rate_limit_per_minute: int | None
+    test: bool = Field(description="For test calls alone")
 
 
 class NewKeyView(KeyView):
@@ -296,6 +297,7 @@ def key_representation(key: ApiKey) -> dict[str, object]:
         "last_used_at": optional_timestamp(key.last_used_at),
         "allowed_networks": list(key.allowed_networks),
         "rate_limit_per_minute": key.rate_limit_per_minute,
+        "test": key.test,
     }
 
 

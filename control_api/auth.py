@@ -27,7 +27,7 @@ MAX_FORWARDED_HOPS: Final = 32
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(vp_[0-9a-f]{64}) *", re.ASCII)
+_BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(vp_(?:test_)?[0-9a-f]{64}) *", re.ASCII)
 _log: Final = logging.getLogger(__name__)
 
 

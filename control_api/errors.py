@@ -19,6 +19,7 @@ from b2bua.call.errors import (
     PromptsUnavailable,
     RecordingNotFound,
     RecordingUnreadable,
+    RehearsalsOff,
     TooManyPauses,
 )
 from storage.errors import StoreUnavailable
@@ -126,6 +127,7 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     BalanceInsufficient: (402, "insufficient_balance"),
     Forbidden: (403, "forbidden"),
     OrganisationSuspended: (403, "forbidden"),
+    RehearsalsOff: (403, "forbidden"),
     CallNotFound: (404, "not_found"),
     NotFound: (404, "not_found"),
     PromptNotFound: (404, "not_found"),

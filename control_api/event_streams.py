@@ -181,7 +181,9 @@ class _Stream:
         if self._of_call:
             for event in events:
                 self._note(event)
-        await self._write(b"".join(self._frame_of(event) for event in events))
+        seen = [event for event in events if self._exchange.caller.sees(event.call)]
+        if seen:
+            await self._write(b"".join(self._frame_of(event) for event in seen))
 
     def _frame_of(self, event: OutboxEvent) -> bytes:
         """An event as its webhook tells it."""

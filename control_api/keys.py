@@ -9,7 +9,7 @@ from b2bua.tokens import Tokens
 from control_api.errors import Forbidden
 from control_api.rights import rights_of_scopes
 from control_api.who import Who
-from storage.records import ApiKey, Scope
+from storage.records import TEST_KEY_PREFIX, ApiKey, Scope
 
 PREFIX_LENGTH: Final = 11
 MAX_LIVE_KEYS: Final = 200
@@ -17,10 +17,16 @@ MAX_LIVE_KEYS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """What makes a key one of its own: its id, and the text that is shown once."""
+    """What makes a key one of its own: its id and its 64 hexadecimal digits."""
 
     key_id: str
-    text: str
+    digits: str
+    test: bool = False
+
+    @property
+    def text(self) -> str:
+        """The key itself, which is shown once."""
+        return f"{TEST_KEY_PREFIX if self.test else 'vp_'}{self.digits}"
 
     def like(self, key: ApiKey) -> ApiKey:
         """A key with everything of another but the id and the text, of which it keeps the hash and the beginning."""
@@ -32,9 +38,9 @@ class NewKey:
         return self.like(replace(old, created_at=now_ms, last_used_at=None))
 
 
-def new_key(tokens: Tokens) -> NewKey:
-    """A key that nobody has yet."""
-    return NewKey(tokens.uuid(), f"vp_{tokens.hex(64)}")
+def new_key(tokens: Tokens, *, test: bool = False) -> NewKey:
+    """A key that nobody has yet; `test`: for test calls alone."""
+    return NewKey(tokens.uuid(), tokens.hex(64), test)
 
 
 def is_live(key: ApiKey, now_ms: int) -> bool:

@@ -32,7 +32,11 @@ OPERATIONS: Final = (
         "A's phone rings first; when A answers, B is called; when B answers, both are connected. Both see the masked "
         "number only. The reply comes at once; what happens then is told by webhooks and by the status of the call. "
         "With an `Idempotency-Key` the same request can be repeated within 24 hours without placing a second call: the "
-        "first reply is given again.",
+        "first reply is given again.\n\n"
+        "With a test key, `vp_test_...`, calls go between simulated parties over loopback: free, marked `test`, in "
+        "totals of their own. 9000001xxx answers and is heard as a tone, 9000002xxx is busy, 9000003xxx rings on "
+        "and on, 9000004xxx rejects, 9000005xxx cannot be reached, 9000006xxx is not in use, 9000007sss answers and "
+        "hangs up after sss seconds.",
         schemas.PlacedCallReply,
         status=201,
         scope=Scope.CALLS_WRITE,

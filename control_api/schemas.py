@@ -66,6 +66,11 @@ def _whole_number(text: object) -> object:
     return int(text) if isinstance(text, str) and _WHOLE_NUMBER.fullmatch(text) else text
 
 
+def _true_or_false(text: object) -> object:
+    """A query's `true` or `false`; anything else stays text, which a field of truth refuses."""
+    return {"true": True, "false": False}.get(text, text) if isinstance(text, str) else text
+
+
 def _moment(text: object) -> object:
     """A query's timestamp as Unix milliseconds; what is already a number is left alone."""
     return parse_timestamp(text) if isinstance(text, str) else text
@@ -77,6 +82,7 @@ PrintableText = Annotated[
     str, Strict(), AfterValidator(_printable), Field(json_schema_extra={"pattern": _PRINTABLE_PATTERN})
 ]
 PartyText = Annotated[str, Strict(), Field(json_schema_extra={"pattern": _PARTY_PATTERN})]
+TrueOrFalse = Annotated[bool, Strict(), BeforeValidator(_true_or_false)]
 AtLeastOne = Annotated[int, Strict(), Field(ge=1), BeforeValidator(_whole_number)]
 
 
@@ -145,7 +151,13 @@ class PlaceCallBody(Wire):
     )
     prompts: PromptsBody | None = Field(default=None, description="What the parties hear besides each other")
 
-    def command(self, org_id: str, request_id: str, idempotency_key: str | None, body_sha256: str) -> PlaceCall:
+    test: Annotated[bool, Strict()] | None = Field(
+        default=None, description="A test call between simulated parties; with a test key every call is one"
+    )
+
+    def command(
+        self, org_id: str, request_id: str, idempotency_key: str | None, body_sha256: str, *, tests_only: bool
+    ) -> PlaceCall:
         """The switch's command. Raises InvalidParties for text that can be no party and must never reach SIP."""
         for field, party in (("party_a", self.party_a), ("party_b", self.party_b)):
             if len(party) > PARTY_MAX_LENGTH or _UNPRINTABLE.search(party):
@@ -162,6 +174,7 @@ class PlaceCallBody(Wire):
             request_id=request_id,
             idempotency_key=idempotency_key,
             body_sha256=body_sha256,
+            test=tests_only or bool(self.test),
         )
 
 
@@ -177,14 +190,15 @@ class CallLogQuery(Wire):
     party: Annotated[PrintableText, Field(min_length=1, max_length=PARTY_MAX_LENGTH)] | None = Field(
         default=None, description="Only calls with this number as A or as B"
     )
+    test: TrueOrFalse = Field(default=False, description="Test calls instead of all others; a test key has no others")
 
     @property
     def page_size(self) -> int:
         """Rows on a page, clamped."""
         return min(self.per_page, PER_PAGE_MAX)
 
-    def call_filter(self, party: str | None) -> CallFilter:
-        """The store's filter, with the party in its stored form.
+    def call_filter(self, party: str | None, *, tests_only: bool) -> CallFilter:
+        """The store's filter, with the party in its stored form; who may see test calls only does.
 
         Dates are compared as they are shown, to the second: a call shown as started at the given second is neither
         after nor before it.
@@ -195,6 +209,7 @@ class CallLogQuery(Wire):
             started_before=None if self.end_date is None else -(-self.end_date // 1000) * 1000,
             reference=self.reference,
             party=party,
+            test=tests_only or self.test,
         )
 
 
@@ -203,6 +218,8 @@ class StatsQuery(Wire):
 
     start_date: Moment | None = Field(default=None, description="Default: 30 days before the end")
     end_date: Moment | None = Field(default=None, description="Default: now")
+
+    test: TrueOrFalse = Field(default=False, description="Of test calls instead of all others")
 
     def period(self, now_ms: int) -> tuple[int, int]:
         """First and last millisecond of the period; whole seconds, as the dates are shown."""
@@ -220,6 +237,7 @@ _REQUIREMENTS: Final = {
     "max_duration_sec": "an integer from 10 to 7200",
     "reference": "a string of at most 128 printable characters",
     "record": "true or false",
+    "test": "true or false",
     "ring_timeout_sec": "an integer from 5 to 120",
     "prompts": "an object with the names of prompts",
     **{f"prompts.{name}": text for name, text in PROMPT_REQUIREMENTS.items()},
@@ -306,6 +324,7 @@ class PlacedCallView(Wire):
     party_b: str
     masked_number: str
     reference: str | None = None
+    test: Literal[True] | None = Field(default=None, description="Only where it is a test call")
 
 
 class LegView(Wire):
@@ -335,6 +354,7 @@ class CallView(Wire):
     party_a: str
     party_b: str
     direction: str = Field(description="click_to_call or inbound")
+    test: bool = Field(description="Between simulated parties, free, in no other call's totals")
     status: CallStatus
     created_at: Timestamp
     started_at: Timestamp | None = Field(description="A's phone was dialled")
@@ -466,6 +486,7 @@ def call_representation(record: CallRecord, style: str) -> dict[str, object]:
         "party_a": record.party_a,
         "party_b": record.party_b,
         "direction": record.direction,
+        "test": record.test,
         "status": record.status.value,
         "created_at": render_timestamp(record.created_at),
         "started_at": optional_timestamp(record.started_at),
@@ -495,6 +516,8 @@ def placed_call_representation(record: CallRecord) -> dict[str, object]:
     }
     if record.reference is not None:
         placed["reference"] = record.reference
+    if record.test:
+        placed["test"] = True
     return placed
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from control_api.rights import Right
 from storage.person_records import Actor, ActorKind, Person, Role, Session
-from storage.records import ApiKey
+from storage.records import ApiKey, CallRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,15 @@ class Who:
         if self.key is not None:
             return self.key.key_id
         return "" if self.person is None else f"person:{self.person.person_id}"
+
+    @property
+    def tests_only(self) -> bool:
+        """Whether it is a test key, for which there are no calls but test calls."""
+        return self.key is not None and self.key.test
+
+    def sees(self, call: CallRecord) -> bool:
+        """Whether a call of its organisation is there for it."""
+        return call.test or not self.tests_only
 
     def actor(self, address: str) -> Actor:
         """How the audit log names it."""

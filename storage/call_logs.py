@@ -43,6 +43,7 @@ class CallLogs:
             "before": LATEST_MS if wanted.started_before is None else wanted.started_before,
             "reference": wanted.reference,
             "party": wanted.party,
+            "test": wanted.test,
             "limit": per_page,
             "offset": min((page - 1) * per_page, LATEST_MS),
         }
@@ -55,8 +56,8 @@ class CallLogs:
         )
         return [call_of(row) for row in records if row is not None], total
 
-    def stats(self, org_id: str, start: int | None, end: int | None) -> CallStats:
-        """Totals over a period, both ends included; None: open.
+    def stats(self, org_id: str, start: int | None, end: int | None, *, test: bool = False) -> CallStats:
+        """Totals over a period, both ends included; None: open. Of test calls, or of all others.
 
         `total_sessions` are the masking sessions whose life (first to last use) touches the period,
         `total_mappings` all that stand, whenever used; `active_sessions` are the calls alive now.
@@ -65,10 +66,11 @@ class CallLogs:
             "org_id": org_id,
             "start": EARLIEST_MS if start is None else start,
             "end": LATEST_MS if end is None else end,
+            "test": test,
         }
         finished, billed_s, cost_paise, completed = self._totals("call_logs.finished_totals", period, 4)
         live, live_in_period = self._totals("call_logs.live_totals", period, 2)
-        standing, in_use = self._totals("call_logs.masking_totals", period, 2)
+        standing, in_use = (0, 0) if test else self._totals("call_logs.masking_totals", period, 2)
         return CallStats(
             total_sessions=in_use,
             active_sessions=live,

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 
+# The masked number of every test call and of no other: no trunk may declare it.
+TEST_NUMBER: Final = "910000000000"
+TEST_KEY_PREFIX: Final = "vp_test_"
+
 
 class CallStatus(StrEnum):
     """The published status words of a call."""
@@ -50,6 +54,7 @@ class Scope(StrEnum):
 
 # What a key may do that is made without naming scopes: nothing about the account itself.
 USUAL_SCOPES: Final = frozenset(Scope) - {Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE}
+TEST_SCOPES: Final = frozenset({Scope.CALLS_WRITE, Scope.CALLS_READ, Scope.RECORDINGS_READ})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,11 @@ class ApiKey:
     allowed_networks: tuple[str, ...] = ()
     rate_limit_per_minute: int | None = None
 
+    @property
+    def test(self) -> bool:
+        """Whether all it can do is place test calls and look at them."""
+        return self.prefix.startswith(TEST_KEY_PREFIX)
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
@@ -213,6 +223,11 @@ class CallRecord:
     recording_path: str | None = None
     sequence: int = 0
     legs: tuple[LegRecord, LegRecord] = (LegRecord("a"), LegRecord("b"))
+
+    @property
+    def test(self) -> bool:
+        """Whether it is a test call, between simulated parties: free, and in no total of other calls."""
+        return self.masked_number == TEST_NUMBER
 
 
 R = TypeVar("R", CallRecord, LegRecord)
@@ -349,13 +364,17 @@ class IdempotentReply:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls of an organisation: all conditions hold together; dates are on `started_at`, exclusive."""
+    """Which calls of an organisation: all conditions hold together; dates are on `started_at`, exclusive.
+
+    `test`: test calls alone, or none of them; None: both.
+    """
 
     status: CallStatus | None = None
     started_after: int | None = None
     started_before: int | None = None
     reference: str | None = None
     party: str | None = None
+    test: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

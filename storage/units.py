@@ -95,9 +95,9 @@ class Reader:
         """A page (from 1) of an organisation's calls, newest first, and how many meet the filter in all."""
         return self._call_logs.page(org_id, wanted, page, per_page)
 
-    def stats(self, org_id: str, start: int | None, end: int | None) -> CallStats:
-        """An organisation's totals over a period, both ends included; None: open."""
-        return self._call_logs.stats(org_id, start, end)
+    def stats(self, org_id: str, start: int | None, end: int | None, *, test: bool = False) -> CallStats:
+        """An organisation's totals over a period, both ends included; None: open. Of test calls, or of all others."""
+        return self._call_logs.stats(org_id, start, end, test=test)
 
     def live_calls(self, org_id: str | None = None) -> list[CallRecord]:
         """Every live call, or an organisation's, oldest first."""

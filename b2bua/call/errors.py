@@ -48,6 +48,13 @@ class OrganisationSuspended(CallError):
         super().__init__("The organisation is suspended. Please ask the operator.")
 
 
+class RehearsalsOff(CallError):
+    """The operator has test calls switched off, or the service stops."""
+
+    def __init__(self) -> None:
+        super().__init__("Test calls are switched off here.")
+
+
 class CapacityExhausted(CallError):
     """No masked number, every trunk down, a call or CPS limit reached, no media port, draining, or no store."""
 

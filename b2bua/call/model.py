@@ -54,7 +54,7 @@ class PlaceCall:
 
     `max_duration_s` 10..7200 counted from the bridge; `ring_timeout_s` 5..120 for each leg, None: as configured;
     `record` None: as configured. `prompts`: their names, and who is told of the recording. `idempotency_key` with
-    `body_sha256` and `request_id` makes it repeatable.
+    `body_sha256` and `request_id` makes it repeatable. `test`: between simulated parties, for nothing.
     """
 
     org_id: str
@@ -68,6 +68,7 @@ class PlaceCall:
     request_id: str = ""
     idempotency_key: str | None = None
     body_sha256: str = ""
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

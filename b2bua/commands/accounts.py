@@ -19,7 +19,7 @@ from b2bua.tokens import SystemTokens
 from control_api.keys import new_key
 from control_api.webhooks.targets import TargetRefused, check_target
 from storage.errors import TransferConflict, UnknownRecord
-from storage.records import USUAL_SCOPES, ApiKey, Organisation, Scope, WebhookEndpoint, WebhookEvent
+from storage.records import TEST_SCOPES, USUAL_SCOPES, ApiKey, Organisation, Scope, WebhookEndpoint, WebhookEvent
 from storage.units import Reader, UnitOfWork
 
 LARGEST_CREDIT_RUPEES: Final = Decimal(10_000_000)
@@ -73,7 +73,7 @@ async def org_list(_options: argparse.Namespace, config: Config, output: Output)
 async def key_create(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`key create --org ORG_ID`: the key itself is shown this once and never stored."""
     at = SystemClock().wall_ms()
-    fresh = new_key(SystemTokens())
+    fresh = new_key(SystemTokens(), test=options.test)
     key = fresh.like(
         ApiKey(
             key_id="",
@@ -81,7 +81,7 @@ async def key_create(options: argparse.Namespace, config: Config, output: Output
             name=_words(options.name, "--name") if options.name else "",
             key_sha256="",
             prefix="",
-            scopes=_scopes(options.scopes),
+            scopes=_scopes(options.scopes, test=options.test),
             created_at=at,
             expires_at=_expiry(options.expires, at),
             allowed_networks=_networks(options.ips),
@@ -264,8 +264,13 @@ def _web_address(text: str) -> URL:
     raise CommandFailed(f"not an http or https address: {text}")
 
 
-def _scopes(text: str | None) -> frozenset[Scope]:
-    return USUAL_SCOPES if text is None else frozenset(_each(text, Scope, "scope"))
+def _scopes(text: str | None, *, test: bool) -> frozenset[Scope]:
+    if text is None:
+        return TEST_SCOPES if test else USUAL_SCOPES
+    scopes = frozenset(_each(text, Scope, "scope"))
+    if test and not scopes <= TEST_SCOPES:
+        raise CommandFailed(f"a test key's scopes are among {', '.join(sorted(TEST_SCOPES))}")
+    return scopes
 
 
 def _events(text: str | None) -> frozenset[WebhookEvent]:

@@ -178,6 +178,7 @@ def _accounts(commands: Commands) -> None:
     create.add_argument("--expires", metavar="TIME", help="RFC 3339, for example 2027-01-31T00:00:00Z")
     create.add_argument("--ips", metavar="A,B", help="addresses or networks it may be used from")
     create.add_argument("--rate-limit", type=int, metavar="N", help="requests a minute")
+    create.add_argument("--test", action="store_true", help="for test calls between simulated parties alone")
     _of_organisation(_command(key, "list", accounts.key_list, "list an organisation's keys"))
     _command(key, "revoke", accounts.key_revoke, "revoke a key").add_argument("key_id", metavar="KEY_ID")
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from b2bua.clock import SystemClock
@@ -55,7 +56,7 @@ async def key_rotate(options: argparse.Namespace, config: Config, output: Output
         old = unit.accounts.key(options.key_id)
         if not is_live(old, at):
             raise CommandFailed(f"the key {options.key_id} has ended already; create a new one")
-        new = fresh.successor(old, at)
+        new = replace(fresh, test=old.test).successor(old, at)
         ends_at = end_of_grace(old, options.grace_hours, at)
         unit.accounts.add_key(new)
         unit.accounts.expire_key(old.key_id, ends_at)
@@ -70,7 +71,7 @@ async def key_rotate(options: argparse.Namespace, config: Config, output: Output
     output.one(
         {
             "key_id": key.key_id,
-            "key": fresh.text,
+            "key": replace(fresh, test=key.test).text,
             "prefix": key.prefix,
             "scopes": sorted(key.scopes),
             "replaces": options.key_id,

@@ -105,6 +105,13 @@ master_key = "file:@MASTER_KEY@"
 # Master keys that were replaced: they open what was sealed with them, until `maskbridge recording rekey` has been run.
 former_master_keys = []
 
+[test_calls]
+# What keys that begin with vp_test_ place: free calls between simulated parties, over loopback, never over a trunk.
+enabled = true
+max_concurrent = 10
+# RTP ports on 127.0.0.1, eight for each call.
+ports = "19000-19199"
+
 [prompts]
 # What parties hear in place of tones: "", the path of a WAV file of up to 60 s, or "bundled:NAME" with one of
 # hold_tone, recording_consent, unknown_caller. A file of any rate is converted and levelled at the start.

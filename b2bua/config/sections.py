@@ -39,7 +39,7 @@ from b2bua.config.kinds import (
 
 NAME: Final = text("1 to 64 letters, digits, dots, hyphens or underscores", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TRUNK_NAME_OR_EMPTY: Final = text("the name of a trunk", r"|[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-NUMBER: Final = text('12 digits "91..."', r"91[0-9]{10}")
+NUMBER: Final = text('12 digits "91...", not those of test calls', r"91(?!0{10})[0-9]{10}")
 NUMBER_FORMAT_PATTERN: Final = r"[+0-9*#]*\{(?:e164|plain|national)\}"
 NUMBER_FORMAT: Final = text(
     '"{e164}", "{plain}" or "{national}", with digits before it where wanted', NUMBER_FORMAT_PATTERN
@@ -61,6 +61,7 @@ IDENTITY_HEADER: Final = choice(
 )
 DIGEST_ALGORITHMS: Final = ("SHA-512-256", "SHA-256", "MD5")
 DEFAULT_LISTEN: Final = (ListenAddress("udp", "127.0.0.1", 5060),)
+DEFAULT_TEST_PORTS: Final = PortRange(19000, 19199)
 DEFAULT_PORTS: Final = PortRange(20000, 29999)
 DEFAULT_API_LISTEN: Final = HostPort("127.0.0.1", 8080)
 
@@ -136,6 +137,15 @@ class CallsSection:
     sip_parties: Annotated[bool, YES_NO] = False
     log_number_style: Annotated[str, choice("documented", "parties")] = "documented"
     record: Annotated[bool, YES_NO] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalSection:
+    """[test_calls]. `ports` are on loopback; a call takes four pairs of them."""
+
+    enabled: Annotated[bool, YES_NO] = True
+    max_concurrent: Annotated[int, whole(1, 100)] = 10
+    ports: Annotated[PortRange, PORTS] = DEFAULT_TEST_PORTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,6 +273,7 @@ class Config:
     prompts: PromptsSection = PromptsSection()
     trace: TraceSection = TraceSection()
     log: LogSection = LogSection()
+    test_calls: RehearsalSection = RehearsalSection()
     trunks: tuple[Trunk, ...] = ()
     routes: tuple[Route, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -279,5 +290,6 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "prompts": PromptsSection,
     "trace": TraceSection,
     "log": LogSection,
+    "test_calls": RehearsalSection,
 }
 LISTS: Final[Mapping[str, type[Any]]] = {"trunks": Trunk, "routes": Route}

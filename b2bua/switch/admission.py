@@ -1,7 +1,7 @@
 """Whether a call may be placed: number, reservation, live row and first webhook in one unit of work."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from b2bua.call import rating
@@ -9,6 +9,7 @@ from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, Idempotenc
 from b2bua.call.model import PlaceCall, PlacedCall
 from storage.errors import BalanceTooLow
 from storage.records import (
+    TEST_NUMBER,
     CallRecord,
     CallStatus,
     IdempotentReply,
@@ -89,12 +90,12 @@ def admit_arrival(unit: UnitOfWork, plan: ArrivalPlan) -> CallRecord:
 
 
 def _take_on(unit: UnitOfWork, record: CallRecord, event_id: str) -> None:
-    """Set the first pulse aside, and store the live row with `call.initiated`. Raises `BalanceInsufficient`."""
-    pulse_paise = _pulse_paise(record.tariff)
-    try:
-        unit.ledger.reserve(f"reserve:{record.call_id}", record.org_id, record.call_id, pulse_paise, record.created_at)
-    except BalanceTooLow as error:
-        raise BalanceInsufficient from error
+    """Set the first pulse aside, and store the live row with `call.initiated`. Raises `BalanceInsufficient`.
+
+    A test call costs nothing, and knows no wallet.
+    """
+    if not record.test:
+        _reserve(unit, record)
     unit.calls.save(record)
     unit.outbox.add(
         OutboxEvent(
@@ -109,6 +110,14 @@ def _take_on(unit: UnitOfWork, record: CallRecord, event_id: str) -> None:
     )
 
 
+def _reserve(unit: UnitOfWork, record: CallRecord) -> None:
+    pulse_paise = _pulse_paise(record.tariff)
+    try:
+        unit.ledger.reserve(f"reserve:{record.call_id}", record.org_id, record.call_id, pulse_paise, record.created_at)
+    except BalanceTooLow as error:
+        raise BalanceInsufficient from error
+
+
 def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCall:
     """The unit of work of a new call. Raises `BalanceInsufficient`, `OrganisationSuspended`, `CapacityExhausted` or
     `IdempotencyConflict`."""
@@ -116,9 +125,13 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
     if earlier is not None:
         return earlier
     organisation = unit.accounts.organisation(command.org_id)
-    _check_limits(unit, organisation)
-    candidates = _own_candidates(unit, command.org_id, plan.candidates)
-    _, number = unit.numbers.choose(command.org_id, plan.party_a, plan.party_b, candidates, plan.at)
+    _check_limits(unit, organisation, test=command.test)
+    if command.test:
+        number, tariff = TEST_NUMBER, replace(organisation.tariff, rate_paise_per_minute=0)
+    else:
+        candidates = _own_candidates(unit, command.org_id, plan.candidates)
+        _, number = unit.numbers.choose(command.org_id, plan.party_a, plan.party_b, candidates, plan.at)
+        tariff = organisation.tariff
     record = CallRecord(
         call_id=plan.call_id,
         org_id=command.org_id,
@@ -129,7 +142,7 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
         status=CallStatus.INITIATED,
         created_at=plan.at,
         started_at=plan.at,  # A's INVITE goes out as soon as this is durable, and carries the exact time then
-        tariff=organisation.tariff,
+        tariff=tariff,
         reference=command.reference,
         record=plan.record,
         ring_timeout_s=plan.ring_timeout_s,
@@ -151,11 +164,11 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
     return PlacedCall(record, command.request_id)
 
 
-def _check_limits(unit: UnitOfWork, organisation: Organisation) -> None:
-    """Raise `OrganisationSuspended`, or `CapacityExhausted` at an organisation's own limit of calls."""
+def _check_limits(unit: UnitOfWork, organisation: Organisation, *, test: bool = False) -> None:
+    """Raise `OrganisationSuspended`, or `CapacityExhausted` at an organisation's own limit of calls, tests aside."""
     if organisation.suspended_at is not None:
         raise OrganisationSuspended
-    limit = organisation.max_concurrent_calls
+    limit = None if test else organisation.max_concurrent_calls
     if limit is not None and unit.calls.count_live(organisation.org_id) >= limit:
         raise CapacityExhausted("The organisation's limit of concurrent calls is reached.")
 

@@ -37,7 +37,10 @@ class Settlement:
         return numbered
 
     def extend(self, record: CallRecord, done: Callable[[bool], None]) -> None:
-        """Reserve one more pulse and tell whether the balance covered it."""
+        """Reserve one more pulse and tell whether the balance covered it; a test call costs nothing."""
+        if record.test:
+            done(True)
+            return
         transfer_id = f"extend:{record.call_id}:{self._tokens.hex(8)}"
         at = self._clock.wall_ms()
         pulse_paise = rating.pulse_paise(record.tariff.rate_paise_per_minute, record.tariff.pulse_s)
@@ -90,7 +93,9 @@ def settle_unit(unit: UnitOfWork, record: CallRecord, event: WebhookEvent, event
     if unit.cdrs.get(record.call_id) is not None:
         return None
     charge = record.price_paise or 0
-    if charge > 0:
+    if record.test:
+        charge = 0  # nothing was reserved
+    elif charge > 0:
         charge = unit.ledger.capture(f"capture:{record.call_id}", record.call_id, charge, at)
     else:
         unit.ledger.void(f"void:{record.call_id}", record.call_id, at)

@@ -40,7 +40,7 @@ from b2bua.transport.endpoint import SipEndpoint
 from media import events as media_events
 from media.engine import MediaEngine
 from storage.errors import StoreUnavailable
-from storage.records import CallRecord
+from storage.records import TEST_NUMBER, CallRecord
 from storage.store import Store
 
 LOG: Final = logging.getLogger(__name__)
@@ -202,6 +202,10 @@ class Switch:
         """
         (await self._live(org_id, call_id)).pause_recording(paused=paused)
 
+    def has(self, call_id: str) -> bool:
+        """Whether a call runs here now."""
+        return call_id in self._calls
+
     def ready(self) -> bool:
         """Whether calls are taken now."""
         return self._open and not self._draining and not self._rooms.journal.broken
@@ -293,6 +297,8 @@ class Switch:
         sounds = await self._rooms.prompts.for_call(command.org_id, command.prompts)
         self.check_capacity(billed=True)
         trunk_a, trunk_b, numbers = self._route(party_a, party_b)
+        if command.test != (numbers == (TEST_NUMBER,)):
+            raise CapacityExhausted("Test calls go between simulated parties, and no others do.", RETRY_AFTER_S)
         plan = AdmissionPlan(
             call_id=self._rooms.tokens.uuid(),
             event_id=self._rooms.tokens.uuid(),

@@ -19,7 +19,8 @@ async def show_events(api: Api, exchange: Exchange) -> Reply | web.StreamRespons
     call_id, org_id = call_id_of(exchange), exchange.org_id
 
     def look(reader: Reader) -> list[TraceStep] | None:
-        return None if reader.call(org_id, call_id) is None else reader.trace(call_id, org_id)
+        call = reader.call(org_id, call_id)
+        return None if call is None or not exchange.caller.sees(call) else reader.trace(call_id, org_id)
 
     steps = await api.store.read(look)
     if steps is None:

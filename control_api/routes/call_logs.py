@@ -19,7 +19,7 @@ async def list_calls(api: Api, exchange: Exchange) -> Reply:
     party = query.party
     if party is not None:
         party = normalise_mobile(party.strip()) or party.strip()
-    wanted = query.call_filter(party)
+    wanted = query.call_filter(party, tests_only=exchange.caller.tests_only)
     org_id, page, per_page = exchange.org_id, min(query.page, _LAST_PAGE), query.page_size
     records, total = await api.store.read(lambda reader: reader.calls(org_id, wanted, page, per_page))
     style = api.settings.log_number_style

@@ -28,13 +28,25 @@ def call_id_of(exchange: Exchange) -> str:
     return text.lower()
 
 
+async def check_seen(api: Api, exchange: Exchange, call_id: str) -> None:
+    """Raises NotFound where whoever asks may see test calls alone, and this is none."""
+    if not exchange.caller.tests_only:
+        return
+    org_id = exchange.org_id
+    record = await api.store.read(lambda reader: reader.call(org_id, call_id))
+    if record is None or not record.test:
+        raise NotFound("No such call.")
+
+
 async def place_call(api: Api, exchange: Exchange) -> Reply:
     """Admit a masked call and start it; a repeated Idempotency-Key gets the first reply again."""
     body = await read_json(exchange.request, api.settings.max_body_bytes)
     wanted = check_place_call(body)
     key = idempotency_key(exchange.request.headers.getall(IDEMPOTENCY_HEADER, ()))
-    body_sha256 = "" if key is None else canonical_sha256(body)
-    command = wanted.command(exchange.org_id, exchange.request_id, key, body_sha256)
+    tests_only = exchange.caller.tests_only
+    # With a test key the same body is another request.
+    body_sha256 = "" if key is None else canonical_sha256({"test": body} if tests_only else body)
+    command = wanted.command(exchange.org_id, exchange.request_id, key, body_sha256, tests_only=tests_only)
     placed = await api.switch.place_call(command)
     return Reply(
         data=json_text(placed_call_representation(placed.record)),
@@ -49,7 +61,7 @@ async def show_call(api: Api, exchange: Exchange) -> Reply:
     call_id = call_id_of(exchange)
     org_id = exchange.org_id
     record = await api.store.read(lambda reader: reader.call(org_id, call_id))
-    if record is None:
+    if record is None or not exchange.caller.sees(record):
         raise NotFound("No such call.")
     return Reply(json_text(call_representation(record, api.settings.log_number_style)))
 
@@ -58,6 +70,7 @@ async def hang_up(api: Api, exchange: Exchange) -> Reply:
     """End the call on every leg at once."""
     call_id = call_id_of(exchange)
     await read_optional_json(exchange.request, api.settings.max_body_bytes)
+    await check_seen(api, exchange, call_id)
     await api.switch.hang_up(exchange.org_id, call_id)
     return Reply(json_text(ending_call_representation(call_id)), status=202)
 

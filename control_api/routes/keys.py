@@ -1,5 +1,6 @@
 """An organisation's API keys."""
 
+from dataclasses import replace
 from typing import Final
 
 from control_api.account_bodies import CreateKeyBody, RotateKeyBody
@@ -11,7 +12,7 @@ from control_api.keys import MAX_LIVE_KEYS, check_no_wider, end_of_grace, is_liv
 from control_api.rights import Right, scopes_within
 from control_api.routes.account import EMPTY, body_of, optional_body_of, reply_of, written
 from control_api.timestamps import render_timestamp
-from storage.records import USUAL_SCOPES, ApiKey, Scope
+from storage.records import TEST_SCOPES, USUAL_SCOPES, ApiKey, Scope
 from storage.units import UnitOfWork
 
 _NO_KEY: Final = "No such key."
@@ -34,7 +35,7 @@ async def create_key(api: Api, exchange: Exchange) -> Reply:
     networks = tuple(wanted.allowed_networks)
     check_no_wider(exchange.caller, scopes, networks, wanted.expires_at)
     rate_limit = wanted.rate_limit_per_minute
-    fresh = new_key(api.tokens)
+    fresh = new_key(api.tokens, test=wanted.test)
     key = fresh.like(
         ApiKey(
             key_id="",
@@ -76,7 +77,7 @@ async def rotate_key(api: Api, exchange: Exchange) -> Reply:
         if not is_live(old, now_ms):
             raise Conflict("The key has ended already: create a new one.")
         check_no_wider(exchange.caller, old.scopes, old.allowed_networks, old.expires_at)
-        key = fresh.successor(old, now_ms)
+        key = replace(fresh, test=old.test).successor(old, now_ms)
         ends_at = end_of_grace(old, wanted.grace_hours, now_ms)
         unit.accounts.add_key(key)
         unit.accounts.expire_key(old.key_id, ends_at)
@@ -85,7 +86,11 @@ async def rotate_key(api: Api, exchange: Exchange) -> Reply:
         return key, ends_at
 
     key, ends_at = await written(api, work, _NO_KEY)
-    shown = {"key": fresh.text, "replaces": key_id, "old_key_ends_at": render_timestamp(ends_at)}
+    shown = {
+        "key": replace(fresh, test=key.test).text,
+        "replaces": key_id,
+        "old_key_ends_at": render_timestamp(ends_at),
+    }
     return reply_of(key_representation(key) | shown, 201)
 
 
@@ -115,8 +120,11 @@ def _own(unit: UnitOfWork, org_id: str, key_id: str) -> ApiKey:
 def _scopes(exchange: Exchange, wanted: CreateKeyBody) -> frozenset[Scope]:
     """The scopes that were asked for, or all that concern calls, as far as whoever asks has them."""
     if wanted.scopes is not None:
-        return frozenset(wanted.scopes)
-    usual = scopes_within(exchange.caller.rights) & USUAL_SCOPES
+        scopes = frozenset(wanted.scopes)
+        if wanted.test and not scopes <= TEST_SCOPES:
+            raise InvalidRequest(f"A test key's scopes are among {', '.join(sorted(TEST_SCOPES))}.", "scopes")
+        return scopes
+    usual = scopes_within(exchange.caller.rights) & (TEST_SCOPES if wanted.test else USUAL_SCOPES)
     if not usual:
         raise Forbidden("You have no scope to give: name those that you have.", "scopes")
     return usual

@@ -15,7 +15,7 @@ from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.recording_schemas import recording_pause_representation, recording_representation
 from control_api.rendering import json_text
 from control_api.request_body import read_optional_json
-from control_api.routes.calls import call_id_of
+from control_api.routes.calls import call_id_of, check_seen
 from control_api.schemas import RECORDING_CONTENT_TYPE, RECORDING_URL_LIFE_S
 from control_api.signed_urls import PUBLIC_RECORDINGS_PATH, check_recording_url, signed_recording_url
 from storage.records import Scope
@@ -26,6 +26,7 @@ _SUFFIX: Final = ".mp3"
 async def show_recording(api: Api, exchange: Exchange) -> Reply:
     """A signed URL of the call's MP3, good for an hour."""
     call_id = call_id_of(exchange)
+    await check_seen(api, exchange, call_id)
     org_id = exchange.org_id
     recording, call = await api.store.read(
         lambda reader: (reader.recording(org_id, call_id), reader.call(org_id, call_id))
@@ -50,6 +51,7 @@ async def resume_recording(api: Api, exchange: Exchange) -> Reply:
 
 async def _pause(api: Api, exchange: Exchange, *, paused: bool) -> Reply:
     call_id = call_id_of(exchange)
+    await check_seen(api, exchange, call_id)
     await read_optional_json(exchange.request, api.settings.max_body_bytes)
     await api.switch.pause_recording(exchange.org_id, call_id, paused=paused)
     return Reply(json_text(recording_pause_representation(call_id, paused=paused)))

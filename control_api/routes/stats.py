@@ -14,7 +14,8 @@ async def show_stats(api: Api, exchange: Exchange) -> Reply:
     query = check_stats_query(single_values(exchange.request.query, StatsQuery.model_fields))
     start, end = query.period(api.clock.wall_ms())
     org_id = exchange.org_id
-    stats = await api.store.read(lambda reader: reader.stats(org_id, start, end))
+    test = query.test or exchange.caller.tests_only
+    stats = await api.store.read(lambda reader: reader.stats(org_id, start, end, test=test))
     return Reply(json_text(stats_representation(stats)))
 
 

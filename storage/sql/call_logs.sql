@@ -1,61 +1,77 @@
 -- page_by_time: keys of a page of an organisation's calls, live and finished, newest first
 SELECT call_id, listed_at, 1 AS live FROM calls
 WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 UNION ALL
 SELECT call_id, listed_at, 0 AS live FROM cdrs
 WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
 
 -- count_by_time: how many calls that is
 SELECT (SELECT count(*) FROM calls
-        WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status))
+        WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test))
      + (SELECT count(*) FROM cdrs
-        WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status));
+        WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test));
 
 -- page_by_reference: keys of a page of those under a reference
 SELECT call_id, listed_at, 1 AS live FROM calls
 WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
       AND (:party IS NULL OR party_a = :party OR party_b = :party)
 UNION ALL
 SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_reference
 WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
       AND (:party IS NULL OR party_a = :party OR party_b = :party)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
 
 -- count_by_reference: how many calls that is
 SELECT (SELECT count(*) FROM calls
         WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
               AND (:party IS NULL OR party_a = :party OR party_b = :party))
      + (SELECT count(*) FROM cdrs INDEXED BY cdrs_by_reference
         WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
               AND (:party IS NULL OR party_a = :party OR party_b = :party));
 
 -- page_by_party: keys of a page of a party's calls; no call has one party twice
 SELECT call_id, listed_at, 1 AS live FROM calls
 WHERE org_id = :org_id AND (party_a = :party OR party_b = :party) AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 UNION ALL
 SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_party_a
 WHERE org_id = :org_id AND party_a = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 UNION ALL
 SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_party_b
 WHERE org_id = :org_id AND party_b = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
 
 -- count_by_party: how many calls that is
 SELECT (SELECT count(*) FROM calls
-        WHERE org_id = :org_id AND (party_a = :party OR party_b = :party) AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status))
+        WHERE org_id = :org_id AND (party_a = :party OR party_b = :party) AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test))
      + (SELECT count(*) FROM cdrs INDEXED BY cdrs_by_party_a
-        WHERE org_id = :org_id AND party_a = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status))
+        WHERE org_id = :org_id AND party_a = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test))
      + (SELECT count(*) FROM cdrs INDEXED BY cdrs_by_party_b
-        WHERE org_id = :org_id AND party_b = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status));
+        WHERE org_id = :org_id AND party_b = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test));
 
 -- finished_totals: an organisation's finished calls of a period, both ends included
 SELECT count(*), coalesce(sum(bill_duration_s), 0), coalesce(sum(price_paise), 0),
        coalesce(sum(status = 'completed'), 0)
-FROM cdrs WHERE org_id = :org_id AND listed_at >= :start AND listed_at <= :end;
+FROM cdrs WHERE org_id = :org_id AND listed_at >= :start AND listed_at <= :end
+      AND (masked_number = '910000000000') = :test;
 
 -- live_totals: an organisation's live calls, all and those of a period
-SELECT count(*), coalesce(sum(listed_at >= :start AND listed_at <= :end), 0) FROM calls WHERE org_id = :org_id;
+SELECT count(*), coalesce(sum(listed_at >= :start AND listed_at <= :end), 0) FROM calls
+WHERE org_id = :org_id AND (masked_number = '910000000000') = :test;
 
 -- masking_totals: an organisation's standing pairs, all and those in use at some time of a period
 SELECT count(*), coalesce(sum(created_at <= :end AND last_used_at >= :start), 0)

@@ -46,8 +46,8 @@ FROM calls WHERE org_id = ? ORDER BY created_at, call_id;
 -- count_live: how many calls live
 SELECT count(*) FROM calls;
 
--- count_live_of: how many calls of an organisation live
-SELECT count(*) FROM calls WHERE org_id = ?;
+-- count_live_of: how many calls of an organisation live, without test calls
+SELECT count(*) FROM calls WHERE org_id = ? AND masked_number <> '910000000000';
 
 -- remove: a live call is over
 DELETE FROM calls WHERE call_id = ?;

@@ -312,3 +312,28 @@ async def test_a_key_is_named_in_the_audit_log_by_its_beginning(world: ApiWorld)
 async def test_a_log_in_that_is_none(world: ApiWorld, body: bytes) -> None:
     reply = await world.send("POST", SESSIONS, key=None, data=body, headers={"Content-Type": "application/json"})
     assert reply.status == 400
+
+
+async def test_a_test_key_stays_one_and_does_little(world: ApiWorld, owner: SignedIn) -> None:
+    made = (await owner.send("POST", KEYS, json={"name": "x", "test": True})).json["data"]
+    assert made["key"].startswith("vp_test_")
+    assert len(made["key"]) == len("vp_test_") + 64
+    assert (made["test"], made["scopes"]) == (True, ["calls:read", "calls:write", "recordings:read"])
+    for scope in ("billing:read", "account:write"):
+        refused = await owner.send("POST", KEYS, json={"name": "x", "test": True, "scopes": [scope]})
+        assert (refused.status, refused.json["error"]["field"]) == (400, "scopes")
+    new = (await owner.send("POST", f"{KEYS}/{made['key_id']}/rotate")).json["data"]
+    assert new["key"].startswith("vp_test_")
+    assert new["test"]
+    live_call = await world.place()
+    assert (await world.get(f"/v1/masking/calls/{live_call}", key=new["key"])).status == 404
+    assert (await world.post({"party_a": "9000001000", "party_b": "9000001001"}, key=new["key"])).status == 201
+    assert [command.test for command in world.switch.commands] == [False, True]
+
+
+async def test_with_a_test_key_the_same_request_is_another_one(world: ApiWorld, owner: SignedIn) -> None:
+    made = (await owner.send("POST", KEYS, json={"name": "x", "test": True})).json["data"]
+    headers = {"Idempotency-Key": "once"}
+    assert (await world.post(headers=headers)).status == 201
+    assert (await world.post(headers=headers)).status == 201
+    assert (await world.post(headers=headers, key=made["key"])).status == 409

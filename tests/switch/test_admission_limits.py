@@ -7,7 +7,8 @@ import pytest
 from b2bua.call.errors import CapacityExhausted, OrganisationSuspended
 from b2bua.call.model import PlaceCall, PlacedCall
 from b2bua.switch.admission import AdmissionPlan, ArrivalPlan, admit, admit_arrival
-from storage.records import Organisation
+from b2bua.switch.settlement import settle_unit
+from storage.records import TEST_NUMBER, CallFilter, CallStatus, Organisation, WebhookEvent
 from storage.store import Store
 from storage.units import UnitOfWork
 
@@ -40,6 +41,12 @@ async def place(store: Store, number: int = 1) -> PlacedCall:
         at=5,
     )
     return await store.run(lambda unit: admit(unit, command, plan))
+
+
+async def listed(store: Store, wanted: CallFilter) -> int:
+    rows, total = await store.read(lambda reader: reader.calls("org-1", wanted, 1, 10))
+    assert len(rows) == total
+    return total
 
 
 async def arrive(store: Store) -> None:
@@ -91,4 +98,39 @@ async def test_an_organisation_shows_its_own_numbers_alone() -> None:
         await place(store, 2)
     await store.run(lambda unit: unit.accounts.set_numbers("org-1", ()))
     await place(store, 3)
+    await store.close()
+
+
+async def test_a_test_call_knows_no_wallet_no_numbers_and_no_limit() -> None:
+    store = await opened(replace(ORG, max_concurrent_calls=1), (SECOND,))
+    await place(store, 1)
+    before = await store.read(lambda reader: reader.wallet("org-1"))
+    command = PlaceCall("org-1", "9000001000", "9000001001", test=True)
+    plan = AdmissionPlan("call-2", "event-2", "9000001000", "9000001001", [("test", TEST_NUMBER)], 45, False, 5)
+    record = (await store.run(lambda unit: admit(unit, command, plan))).record
+    assert (record.test, record.masked_number, record.tariff.rate_paise_per_minute) == (True, TEST_NUMBER, 0)
+    assert await store.read(lambda reader: reader.wallet("org-1")) == before
+    assert await store.read(lambda reader: reader.count_live("org-1")) == 1
+    assert await store.read(lambda reader: reader.pairing_for(TEST_NUMBER, "9000001000")) is None
+    ended = replace(
+        record,
+        status=CallStatus.COMPLETED,
+        answered_at=6,
+        ended_at=70_000,
+        duration_s=69,
+        bill_duration_s=120,
+        price_paise=0,
+        hangup_cause="normal",
+    )
+    cdr = await store.run(lambda unit: settle_unit(unit, ended, WebhookEvent.COMPLETED, "event-3", 80_000))
+    assert cdr is not None
+    assert cdr.price_paise == 0
+    assert await store.read(lambda reader: reader.wallet("org-1")) == before
+    stats = await store.read(lambda reader: reader.stats("org-1", None, None))
+    tested = await store.read(lambda reader: reader.stats("org-1", None, None, test=True))
+    assert (stats.total_calls, stats.active_sessions, stats.billed_s) == (1, 1, 0)
+    assert (tested.total_calls, tested.answered_calls, tested.total_mappings) == (1, 1, 0)
+    assert [await listed(store, CallFilter(test=test)) for test in (None, False, True)] == [2, 1, 1]
+    by_party = CallFilter(party="9000001000", test=False)
+    assert [await listed(store, by_party), await listed(store, replace(by_party, test=True))] == [0, 1]
     await store.close()
