@@ -25,8 +25,9 @@ class ApiSettings:
     version: str = "0.1.0"
     session_idle_s: float = 3_600
     session_life_s: float = 43_200
+    tls: bool = False
 
     @property
     def https(self) -> bool:
-        """Whether browsers reach the API over HTTPS."""
-        return self.public_url.startswith("https:")
+        """Whether browsers reach the API over HTTPS: its own (`tls`), or that of a proxy."""
+        return self.tls or self.public_url.startswith("https:")

@@ -57,6 +57,9 @@ public_url = "http://127.0.0.1:8080"
 rate_limit_per_minute = 100
 # Streams of server-sent events that one key may have open.
 streams_per_key = 10
+# Who is signed in is signed out after so long without a request, and in any case so long after the log-in.
+session_idle_s = 3600
+session_life_s = 43200
 max_body_bytes = 65536
 # Browser origins that may call the API, such as "https://portal.example".
 cors_origins = []

@@ -108,6 +108,8 @@ class ApiSection:
     public_url: Annotated[str, HTTP_URL] = "http://127.0.0.1:8080"
     rate_limit_per_minute: Annotated[int, whole(1, 1_000_000)] = 100
     streams_per_key: Annotated[int, whole(0, 1_000)] = 10
+    session_idle_s: Annotated[float, seconds(60, 2_592_000)] = 3600
+    session_life_s: Annotated[float, seconds(60, 2_592_000)] = 43200
     max_body_bytes: Annotated[int, whole(256, 16_777_216)] = 65536
     cors_origins: Annotated[tuple[str, ...], several(ORIGIN)] = ()
     tls_certificate: Annotated[Path | None, FILE] = None

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from b2bua.call.errors import InvalidParties, RehearsalsOff
 from b2bua.call.masking import parse_party
@@ -22,9 +22,11 @@ from b2bua.listening import SipListeners
 from b2bua.rehearsal.behaviour import behaviour_of
 from b2bua.rehearsal.parties import SimulatedParties
 from b2bua.sip.events import UserAgentEvent
+from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.switch.switch import Rooms, Switch
+from b2bua.switch.tracing import Message
 from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
@@ -33,6 +35,8 @@ from media.events import MediaEvent
 from media.recording.recorder import Recorder
 from media.tones import Cadence, Tone, prepare
 from storage.records import TEST_NUMBER
+
+Tape: TypeAlias = Callable[[bool, Message, TransportAddress], None]
 
 LOOPBACK: Final = "127.0.0.1"
 NAME: Final = "test"
@@ -110,7 +114,8 @@ class Rehearsal:
         media = self._media()
         rooms = replace(shared.rooms, media=media, trunks=Trunks(config.trunks, shared.rooms.clock))
         switch = Switch(config, rooms)
-        switch.attach(self._endpoint(near, rooms.trunks, switch.on_sip_event))
+        tape = None if rooms.tracing is None else rooms.tracing.message_tape
+        switch.attach(self._endpoint(near, rooms.trunks, switch.on_sip_event, tape))
         answering = Trunks((_trunk(_port(near), ()),), shared.rooms.clock)
         parties = SimulatedParties(
             next(iter(answering)),
@@ -132,11 +137,15 @@ class Rehearsal:
         return bound
 
     def _endpoint(
-        self, listeners: SipListeners, trunks: Trunks, on_event: Callable[[UserAgentEvent], None]
+        self,
+        listeners: SipListeners,
+        trunks: Trunks,
+        on_event: Callable[[UserAgentEvent], None],
+        tape: Tape | None = None,
     ) -> SipEndpoint:
         settings = UserAgentSettings(locals=listeners.locals, user_agent=self._shared.config.sip.user_agent)
         user_agent = UserAgent(settings, self._tokens, trunks.is_peer, trunks.policy_of)
-        endpoint = SipEndpoint(user_agent, self._shared.loop, trunks.is_peer, on_event)
+        endpoint = SipEndpoint(user_agent, self._shared.loop, trunks.is_peer, on_event, tape)
         self._stack.callback(endpoint.close)
         listeners.start(endpoint, self._shared.loop, trunks.identity_of)
         return endpoint

@@ -144,6 +144,7 @@ async def test_a_test_call_is_told_and_recorded_as_any_and_counts_nowhere(bench:
     for client, path in ((live, "/v1/masking/call-logs?test=true"), (test, "/v1/masking/call-logs")):
         assert [row["call_sid"] for row in (await asked(client, "GET", path))[1]["data"]] == [call_sid]
     assert (await asked(test, "GET", f"{CALLS}/{call_sid}/recording"))[0] == 200
+    assert b"INVITE" in json.dumps((await asked(test, "GET", f"{CALLS}/{call_sid}/events"))[1]).encode()
     assert bench.trunk.heard() == b""
 
 
