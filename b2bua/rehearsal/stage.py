@@ -19,6 +19,7 @@ from b2bua.config import Config
 from b2bua.config.kinds import ListenAddress, TrunkUri
 from b2bua.config.sections import SipSection, Trunk
 from b2bua.listening import SipListeners
+from b2bua.packet_path import packet_path_of, watch_on
 from b2bua.rehearsal.behaviour import behaviour_of
 from b2bua.rehearsal.parties import SimulatedParties
 from b2bua.sip.events import UserAgentEvent
@@ -154,7 +155,12 @@ class Rehearsal:
         shared = self._shared
         ports = shared.config.test_calls.ports
         media = MediaEngine(
-            MediaSettings(address=LOOPBACK, ports=(ports.first, ports.last), port_rest_s=PORT_REST_S),
+            MediaSettings(
+                address=LOOPBACK,
+                ports=(ports.first, ports.last),
+                port_rest_s=PORT_REST_S,
+                packet_path=packet_path_of(shared.config),  # the recorder's taps are made for it
+            ),
             self._tokens,
             self._clock.monotonic,
             self.on_media_event,
@@ -162,6 +168,7 @@ class Rehearsal:
             partial(_post, shared.loop),
             soon=shared.loop.call_soon,
             prompts=shared.announcements,
+            watch=watch_on(shared.loop),
         )
         media.start()
         self._stack.callback(media.close)

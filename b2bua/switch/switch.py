@@ -173,7 +173,7 @@ class Switch:
             return await self._place(command)
         except CapacityExhausted as refusal:
             self.tally.calls_refused += 1
-            if await self._cannot_pay(command.org_id):
+            if not command.test and await self._cannot_pay(command.org_id):
                 raise BalanceInsufficient from refusal
             raise
         except StoreUnavailable as error:

@@ -204,6 +204,7 @@ def test_a_wrong_value_is_a_mistake_of_its_key(text: str, key: str) -> None:
     [
         "numbers = ['917969002802', '917969002802']",
         "numbers = ['+917969002802']",
+        "numbers = ['910000000000']",
         "domain = 'x.example:5060'",
         "outbound_proxy = 'sip:user@proxy'",
         "number_format = '{E164}'",
