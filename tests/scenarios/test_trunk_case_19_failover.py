@@ -163,6 +163,30 @@ async def test_trunk_case_19_what_a_dead_attempt_still_says_is_dropped(two: Hous
             two.carrier.answer(message, 200)
 
 
+async def test_trunk_case_19_the_end_of_a_dead_attempt_ends_nothing_else(two: House) -> None:
+    """It rings late, is cancelled and says 487, all while the next trunk's phone rings."""
+    two.carrier.status = 0
+    two.carrier_at(SECOND)
+    two.alice.on_invite = answers(3.0)
+    call = await two.place()
+    await two.until(lambda: two.alice.invites)
+    dead = two.carrier.invites[0]
+    two.carrier.answer(dead, 180, tag="late")
+    await two.run(0.1)
+    [cancel] = [message for message in two.carrier.received if message.method == "CANCEL"]
+    two.carrier.answer(cancel, 200, tag="late")
+    two.carrier.answer(dead, 487, tag="late")
+    await two.run(0.1)
+    assert [message.method for message in two.carrier.received][-1] == "ACK"
+    await two.run(1.0)
+    assert two.state(call) == "ringing_a"
+    two.carrier.status = None
+    await two.until(lambda: two.state(call) == "bridged")
+    two.alice.hang_up()
+    cdr = await two.ended(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("completed", "normal", "a")
+
+
 async def test_trunk_case_19_a_503_that_comes_again_advances_once(two: House) -> None:
     two.carrier.status = 503
     two.alice.on_invite = rejects(486)
