@@ -167,7 +167,7 @@ async def test_trunk_case_19_the_end_of_a_dead_attempt_ends_nothing_else(two: Ho
     """It rings late, is cancelled and says 487, all while the next trunk's phone rings."""
     two.carrier.status = 0
     two.carrier_at(SECOND)
-    two.alice.on_invite = answers(3.0)
+    two.alice.on_invite = answers(38.0)
     call = await two.place()
     await two.until(lambda: two.alice.invites)
     dead = two.carrier.invites[0]
@@ -178,7 +178,8 @@ async def test_trunk_case_19_the_end_of_a_dead_attempt_ends_nothing_else(two: Ho
     two.carrier.answer(dead, 487, tag="late")
     await two.run(0.1)
     assert [message.method for message in two.carrier.received][-1] == "ACK"
-    await two.run(1.0)
+    await two.run(34.0)  # until nothing of it is remembered
+    assert two.user_agent.table_sizes().usages == 1
     assert two.state(call) == "ringing_a"
     two.carrier.status = None
     await two.until(lambda: two.state(call) == "bridged")
