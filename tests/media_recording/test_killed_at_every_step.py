@@ -38,6 +38,18 @@ class Fate:
     def __init__(self, steps_left: int, *, torn: bool) -> None:
         self.steps_left = steps_left
         self.torn = torn
+        self.descriptors: set[int] = set()
+        self._open, self._close = os.open, os.close
+
+    def open(self, *arguments: Any) -> int:
+        """Remember what a process that dies gives back."""
+        descriptor = self._open(*arguments)
+        self.descriptors.add(descriptor)
+        return descriptor
+
+    def close(self, descriptor: int) -> None:
+        self.descriptors.discard(descriptor)
+        self._close(descriptor)
 
     def stands_before(self, step: Callable[..., Any]) -> Callable[..., Any]:
         def taken(*arguments: Any, **named: Any) -> Any:
@@ -59,7 +71,13 @@ def fated(fate: Fate) -> Iterator[None]:
             patch.setattr(os, name, fate.stands_before(getattr(os, name)))
         patch.setattr(Path, "write_text", fate.stands_before(Path.write_text))
         patch.setattr(Path, "unlink", fate.stands_before(Path.unlink))
-        yield
+        patch.setattr(os, "open", fate.open)
+        patch.setattr(os, "close", fate.close)
+        try:
+            yield
+        finally:
+            for descriptor in list(fate.descriptors):
+                fate.close(descriptor)
 
 
 class Life:
