@@ -142,6 +142,13 @@ async def until(met: Callable[[], bool], seconds: float = 5.0) -> None:
     await asyncio.wait_for(done, seconds)
 
 
+async def in_effect(bench: Bench) -> None:
+    """Wait until the packet path has done what it was told: a packet may overtake a command."""
+    done = asyncio.get_running_loop().create_future()
+    bench.engine._path.after(lambda: done.set_result(None))
+    await asyncio.wait_for(done, 5)
+
+
 @pytest.fixture
 async def bench(packet_path: str) -> AsyncIterator[Bench]:
     events: list[MediaEvent] = []
@@ -405,6 +412,7 @@ async def test_trunk_case_07_hold_by_reinvite(bench: Bench) -> None:
 async def test_keys_are_heard_in_the_audio_of_a_leg_whose_profile_says_so(bench: Bench) -> None:
     a, b = bench.phone("c/a", profile=LegProfile(key_tones=True)), bench.phone("c/b")
     assert bench.engine.counters()["listeners"] == 1
+    await in_effect(bench)
     audio = to_alaw(pcm([*key_tone("4", 100), *hush(100)]))
     for phone in (b, a):
         for at in range(0, len(audio), 160):
@@ -422,6 +430,7 @@ async def test_recording_copies_both_directions_until_it_is_stopped(bench: Bench
     bench.engine.bridge("c/a", "c/b")
     bench.engine.record("c/a", "c/b", "call", "x.wav")
     bench.engine.record("c/a", "c/b", "call", "again.wav")
+    await in_effect(bench)
     a.say(b"A" * 160)
     b.say(b"B" * 160)
     await until(lambda: len(bench.recordings.packets) == 2)
