@@ -24,7 +24,8 @@ from storage.errors import StorageError
 from storage.store import Store
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-FILES_PER_CALL: Final = 5  # RTP and RTCP of two legs, and the recording
+# RTP and RTCP of two legs, the recording, and what calls the transcoder to the conversion and the listener of each leg.
+FILES_PER_CALL: Final = 9
 OTHER_FILES: Final = 1_000  # database, listeners, API connections, webhooks, worker processes
 GC_THRESHOLD: Final = 20_000  # objects; a call makes some hundred, and nearly all of them go by reference counting
 
