@@ -4,11 +4,13 @@ from typing import TypeVar
 
 from storage.accounts import Accounts
 from storage.audit import Audit
+from storage.billing_records import IssuedDocument, TopUp
 from storage.call_logs import CallLogs
 from storage.calls import Calls, Cdrs
 from storage.ledger import Ledger
 from storage.numbers import Numbers
 from storage.outbox import Outbox
+from storage.payments import Payments
 from storage.people import People
 from storage.person_records import AuditEntry, Invitation, Membership, Person, Session
 from storage.prompts import Prompts
@@ -53,6 +55,7 @@ class UnitOfWork:
         "ledger",
         "numbers",
         "outbox",
+        "payments",
         "people",
         "prompts",
         "recordings",
@@ -76,6 +79,7 @@ class UnitOfWork:
         self.audit = Audit(queries)
         self.traces = Traces(queries)
         self.prompts = Prompts(queries)
+        self.payments = Payments(queries)
 
 
 class Reader:
@@ -284,3 +288,23 @@ class Reader:
     def audit(self, org_id: str | None, page: int, per_page: int) -> tuple[list[AuditEntry], int]:
         """A page (from 1) of an organisation's changes, of all with None, newest first; and how many there are."""
         return self._unit.audit.page(org_id, page, per_page)
+
+    def topup(self, org_id: str, topup_id: str) -> TopUp | None:
+        """A payment of this organisation, asked for or made."""
+        return self._unit.payments.get(org_id, topup_id)
+
+    def topups(self, org_id: str, page: int, per_page: int) -> tuple[list[TopUp], int]:
+        """A page (from 1) of an organisation's payments, newest first; and how many there are."""
+        return self._unit.payments.page(org_id, page, per_page)
+
+    def tax_document(self, org_id: str, number: str) -> IssuedDocument | None:
+        """A tax document of this organisation."""
+        return self._unit.payments.document(org_id, number)
+
+    def tax_documents(self, org_id: str, page: int, per_page: int) -> tuple[list[IssuedDocument], int]:
+        """A page (from 1) of an organisation's tax documents, newest first; and how many there are."""
+        return self._unit.payments.documents(org_id, page, per_page)
+
+    def unbalanced_topups(self) -> list[str]:
+        """Top-ups that ledger and documents do not agree with."""
+        return self._unit.payments.unbalanced()

@@ -1,0 +1,46 @@
+"""What the store keeps of payments and of tax documents. Times are UTC in Unix milliseconds, money integer paise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """A payment that was asked for, and what became of it.
+
+    `order_id`: the payment provider's, by which it tells of the payment. `taxable_paise` goes to the wallet; with
+    `tax_paise` beside it is what is paid. Paid: `payment_id`, `paid_at` and `invoice_number` are there, before: none.
+    """
+
+    topup_id: str
+    org_id: str
+    order_id: str
+    taxable_paise: int
+    tax_paise: int
+    created_at: int
+    payment_id: str | None = None
+    paid_at: int | None = None
+    invoice_number: str | None = None
+
+    @property
+    def total_paise(self) -> int:
+        """What is paid."""
+        return self.taxable_paise + self.tax_paise
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedDocument:
+    """A tax invoice or credit note as it was issued: number `serial` of its series in its financial year.
+
+    `content` is all that it says.
+    """
+
+    number: str
+    series: str
+    year: str
+    serial: int
+    org_id: str
+    topup_id: str
+    issued_at: int
+    content: Mapping[str, Any]
