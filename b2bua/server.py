@@ -50,6 +50,7 @@ from b2bua.transport.resolver import Resolver
 from control_api.app import create_app, start_api
 from control_api.event_feed import EventFeed
 from control_api.metrics import Figures
+from control_api.payments.desk import payment_desk
 from control_api.schemas import RECORDING_URL_LIFE_S
 from control_api.settings import ApiSettings
 from control_api.signed_urls import signed_recording_url
@@ -433,6 +434,9 @@ async def _listen_api(
 ) -> int:
     config = process.config
     api = config.api
+    payments = payment_desk(config.billing)
+    if payments is not None:
+        process.stack.callback(payments.provider.close)
     app = create_app(
         settings=ApiSettings(
             public_url=api.public_url,
@@ -459,6 +463,7 @@ async def _listen_api(
         box=None if process.master_keys is None else SealedSecrets(process.master_keys),
         feed=process.feed,
         facts={"media_packet_path": {"path": packet_path_of(config)}},
+        payments=payments,
     )
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:

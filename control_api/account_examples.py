@@ -1,9 +1,15 @@
 """Examples of replies about accounts, made by the functions that make the replies."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Final
 
+from b2bua.billing.documents import BilledParty, DocumentKind, TaxDocument
+from b2bua.billing.tax import tax_on
 from control_api import account_schemas as shapes
+from control_api.payment_schemas import topup_representation
 from control_api.totp import provisioning_uri
+from storage.billing_records import TopUp
 from storage.person_records import (
     Actor,
     ActorKind,
@@ -72,6 +78,33 @@ _CHANGE: Final = AuditEntry(
     {"name": "shop", "scopes": ["calls:read", "calls:write"]},
     17,
 )
+_TOPUP: Final = TopUp(
+    "2d3e4f5a-6b7c-4d8e-9f0a-1b2c3d4e5f60",
+    _ORG.org_id,
+    "order_IluGWxBm9U8zJ8",
+    50_000,
+    18,
+    0,
+    0,
+    9_000,
+    "27",
+    _AT_MS,
+    "pay_IluGWxBm9U8zJ9",
+    _AT_MS,
+    "INV/24-25/000001",
+)
+_INVOICE: Final = TaxDocument(
+    DocumentKind.INVOICE,
+    "INV/24-25/000001",
+    date(2025, 1, 1),
+    BilledParty("Example Telecom Private Limited", "1 MG Road, Bengaluru 560001", "29", "29ABCDE1234F1ZW"),
+    BilledParty(_ORG.name, "", "27", None),
+    "Prepaid calling credit",
+    "998419",
+    "27",
+    tax_on(50_000, 18, "29", "27"),
+    "pay_IluGWxBm9U8zJ9",
+)
 _SECRET: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -104,6 +137,10 @@ def account_examples(public_url: str) -> dict[str, object]:
         "person": shapes.person_representation(_ASHA),
         "admin_organisation": shapes.admin_organisation_representation(_ORG, (), Wallet(_ORG.org_id, 50_000, 150)),
         "numbers": [shapes.number_representation(NumberUse("917969002802", 1, 9))],
+        "topup": topup_representation(_TOPUP),
+        "new_topup": topup_representation(replace(_TOPUP, payment_id=None, paid_at=None, invoice_number=None))
+        | {"provider": "razorpay", "key_id": "rzp_test_1DP5mmOlF5G5ag"},
+        "invoice": _INVOICE.to_json(),
     }
 
 
@@ -115,4 +152,6 @@ def listed_account_examples() -> dict[str, list[dict[str, object]]]:
             shapes.admin_organisation_representation(_ORG, (), Wallet(_ORG.org_id, 50_000, 150)),
         ],
         "people": [shapes.person_representation(_ASHA)],
+        "topups": [topup_representation(_TOPUP)],
+        "invoices": [_INVOICE.to_json()],
     }

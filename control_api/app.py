@@ -23,6 +23,7 @@ from control_api.log_in_throttle import LogInThrottle
 from control_api.metrics import ApiMetrics, Facts, Figures
 from control_api.openapi import build_openapi
 from control_api.passwords import Passwords
+from control_api.payments.desk import PaymentDesk
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
 from control_api.routes import (
@@ -41,6 +42,9 @@ from control_api.routes import (
     sign_in,
     stats,
     webhook_endpoints,
+)
+from control_api.routes import (
+    payments as payment_routes,
 )
 from control_api.routes import prompts as prompt_routes
 from control_api.routes import recordings as recording_routes
@@ -65,6 +69,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *keys.ROUTES,
     *webhook_endpoints.ROUTES,
     *organisation.ROUTES,
+    *payment_routes.ROUTES,
     *admin_organisations.ROUTES,
     *admin_people.ROUTES,
 )
@@ -90,6 +95,7 @@ def create_app(
     box: SecretBox | None = None,
     feed: EventFeed | None = None,
     facts: Facts | None = None,
+    payments: PaymentDesk | None = None,
 ) -> web.Application:
     """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's,
     `facts` what it tells that never changes.
@@ -114,6 +120,7 @@ def create_app(
         proxies=Proxies(settings.trusted_proxies),
         sign_in=SignIn(passwords or Passwords(), LogInThrottle(), box),
         feed=feed,
+        payments=payments,
     )
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))

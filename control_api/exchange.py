@@ -15,6 +15,7 @@ from control_api.facade import PromptsFacade, RecordingsFacade, SwitchFacade
 from control_api.log_in_throttle import LogInThrottle
 from control_api.metrics import ApiMetrics
 from control_api.passwords import Passwords
+from control_api.payments.desk import PaymentDesk
 from control_api.rights import Right
 from control_api.settings import ApiSettings
 from control_api.totp import SecretBox
@@ -57,6 +58,7 @@ class Api:
     proxies: Proxies
     sign_in: SignIn
     feed: EventFeed
+    payments: PaymentDesk | None = None
 
 
 @dataclass(slots=True)

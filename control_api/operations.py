@@ -9,6 +9,7 @@ from control_api.operation import INVALID as _INVALID
 from control_api.operation import NOT_FOUND as _NOT_FOUND
 from control_api.operation import NOT_NOW as _NOT_NOW
 from control_api.operation import Operation
+from control_api.payment_operations import PAYMENT_OPERATIONS
 from control_api.prompt_operations import PROMPT_OPERATIONS
 from control_api.trace_schemas import CallEventsReply
 from storage.records import Scope
@@ -268,5 +269,6 @@ OPERATIONS: Final = (
         media_type="text/html",
     ),
     *ACCOUNT_OPERATIONS,
+    *PAYMENT_OPERATIONS,
     *ADMIN_OPERATIONS,
 )

@@ -34,6 +34,13 @@ async def read_optional_json(request: web.Request, max_body_bytes: int) -> objec
     return parse_json(raw)
 
 
+async def read_raw(request: web.Request, max_body_bytes: int) -> bytes:
+    """The body as it came, to be checked against a signature. Errors as above."""
+    raw = await _read(request, max_body_bytes)
+    _check_type(request)
+    return raw
+
+
 async def read_wav(request: web.Request, max_body_bytes: int) -> bytes:
     """A WAV file that is the body; what it is called matters, what is in it is for others to judge. Errors as above."""
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()

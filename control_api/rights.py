@@ -17,6 +17,7 @@ class Right(StrEnum):
     RECORDINGS_READ = "recordings:read"
     RECORDINGS_WRITE = "recordings:write"
     BILLING_READ = "billing:read"
+    BILLING_WRITE = "billing:write"
     PROMPTS_READ = "prompts:read"
     PROMPTS_WRITE = "prompts:write"
     OWN_SIGN_IN = "own sign-in"
@@ -41,6 +42,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.RECORDINGS_READ,
                 Right.RECORDINGS_WRITE,
                 Right.BILLING_READ,
+                Right.BILLING_WRITE,
                 Right.PROMPTS_READ,
                 Right.PROMPTS_WRITE,
                 Right.OWN_SIGN_IN,
@@ -73,7 +75,14 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
             }
         ),
         Role.FINANCE: frozenset(
-            {Right.CALLS_READ, Right.BILLING_READ, Right.OWN_SIGN_IN, Right.ORGANISATION_READ, Right.PEOPLE_READ}
+            {
+                Right.CALLS_READ,
+                Right.BILLING_READ,
+                Right.BILLING_WRITE,
+                Right.OWN_SIGN_IN,
+                Right.ORGANISATION_READ,
+                Right.PEOPLE_READ,
+            }
         ),
         Role.VIEWER: frozenset({Right.CALLS_READ, Right.OWN_SIGN_IN, Right.ORGANISATION_READ}),
     }

@@ -9,15 +9,20 @@ from typing import Any
 class TopUp:
     """A payment that was asked for, and what became of it.
 
-    `order_id`: the payment provider's, by which it tells of the payment. `taxable_paise` goes to the wallet; with
-    `tax_paise` beside it is what is paid. Paid: `payment_id`, `paid_at` and `invoice_number` are there, before: none.
+    `order_id`: the payment provider's, by which it tells of the payment. `taxable_paise` goes to the wallet; with the
+    taxes at `gst_percent` beside it is what is paid. `place_of_supply`: the GST number of a state. Paid: `payment_id`,
+    `paid_at` and `invoice_number` are there, before: none.
     """
 
     topup_id: str
     org_id: str
     order_id: str
     taxable_paise: int
-    tax_paise: int
+    gst_percent: int
+    cgst_paise: int
+    sgst_paise: int
+    igst_paise: int
+    place_of_supply: str
     created_at: int
     payment_id: str | None = None
     paid_at: int | None = None
@@ -26,7 +31,7 @@ class TopUp:
     @property
     def total_paise(self) -> int:
         """What is paid."""
-        return self.taxable_paise + self.tax_paise
+        return self.taxable_paise + self.cgst_paise + self.sgst_paise + self.igst_paise
 
 
 @dataclass(frozen=True, slots=True)

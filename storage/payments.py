@@ -10,7 +10,8 @@ from storage.queries import Queries, Row
 
 def document_of(row: Row) -> IssuedDocument:
     """The document of a `payments.document` row."""
-    return IssuedDocument(*row[:7], json.loads(row[7]))
+    number, series, year, serial, org_id, topup_id, issued_at, content = row
+    return IssuedDocument(number, series, year, serial, org_id, topup_id, issued_at, json.loads(content))
 
 
 def transfer_of(topup_id: str) -> str:
@@ -30,7 +31,18 @@ class Payments:
         """Write down a payment that is asked for. IllegalState: no such organisation, or the order is known."""
         self._queries.run(
             "payments.add_topup",
-            (topup.topup_id, topup.org_id, topup.order_id, topup.taxable_paise, topup.tax_paise, topup.created_at),
+            (
+                topup.topup_id,
+                topup.org_id,
+                topup.order_id,
+                topup.taxable_paise,
+                topup.gst_percent,
+                topup.cgst_paise,
+                topup.sgst_paise,
+                topup.igst_paise,
+                topup.place_of_supply,
+                topup.created_at,
+            ),
         )
 
     def of_order(self, order_id: str) -> TopUp:

@@ -6,9 +6,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
 
+from b2bua.billing.errors import BillingError
+from b2bua.billing.gstin import STATES, check_gstin, state_code
 from b2bua.config.implied import advice_on_listeners
 from b2bua.config.kinds import is_ip
-from b2bua.config.sections import CallsSection, Config, SecretsSection, Trunk
+from b2bua.config.sections import BillingSection, CallsSection, Config, SecretsSection, Trunk
 
 T = TypeVar("T", bound=Hashable)
 
@@ -27,6 +29,7 @@ def cross_check(config: Config, trunk_names: Sequence[str], references: Mapping[
         *_tls_pair("api", config.api.tls_certificate, config.api.tls_key),
         *_secrets(config.secrets),
         *_master_keys(config),
+        *_billing(config.billing),
         *_names(trunk_names),
         *_trunks(config.trunks),
         *_references(references, trunk_names),
@@ -151,6 +154,29 @@ def _master_keys(config: Config) -> Iterator[str]:
         )
     if secrets.former_master_keys and not secrets.master_key:
         yield "secrets.master_key: it is missing; expected one, because former_master_keys has others"
+
+
+def _billing(billing: BillingSection) -> Iterator[str]:
+    """Who supplies must be there, and be somebody, where payments are taken."""
+    taken = ("razorpay_key_id", "razorpay_key_secret", "razorpay_webhook_secret")
+    if any(getattr(billing, name) for name in taken):
+        for name in (*taken, "supplier", "state"):
+            if not getattr(billing, name):
+                yield f"billing.{name}: it is missing; expected one, because payments are taken through Razorpay"
+    state = ""
+    if billing.state:
+        try:
+            state = state_code(billing.state)
+        except BillingError as error:
+            yield f"billing.state: {error}"
+    if billing.gstin:
+        try:
+            gstin = check_gstin(billing.gstin)
+        except BillingError as error:
+            yield f"billing.gstin: {error}"
+        else:
+            if state and gstin[:2] != state:
+                yield f"billing.gstin: it is one of {STATES[gstin[:2]]}; expected one of billing.state"
 
 
 def _names(trunk_names: Sequence[str]) -> Iterator[str]:

@@ -115,6 +115,24 @@ max_concurrent = 10
 # RTP ports on 127.0.0.1, eight for each call.
 ports = "19000-19199"
 
+[billing]
+# Who supplies, as tax invoices say: name, address, state (its name or its GST number), GSTIN where there is one.
+supplier = ""
+address = ""
+state = ""
+gstin = ""
+# Invoices are numbered in each financial year from SERIES/YY-YY/000001 on, without gaps.
+invoice_series = "INV"
+# What is sold: its services accounting code and its name.
+sac = "998419"
+description = "Prepaid calling credit"
+# Top-ups by Razorpay. Its webhook, events payment.captured and order.paid, is to call PUBLIC_URL/v1/payments/razorpay.
+razorpay_key_id = ""
+razorpay_key_secret = ""
+razorpay_webhook_secret = ""
+# Another address of the same protocol; "": Razorpay's own.
+razorpay_url = ""
+
 [prompts]
 # What parties hear in place of tones: "", the path of a WAV file of up to 60 s, or "bundled:NAME" with one of
 # hold_tone, recording_consent, unknown_caller. A file of any rate is converted and levelled at the start.

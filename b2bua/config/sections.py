@@ -168,6 +168,23 @@ class SecretsSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BillingSection:
+    """[billing]. Who supplies, as tax invoices say; top-ups need it whole."""
+
+    supplier: Annotated[str, text("a name", r"[^\x00-\x1f]*", 200)] = ""
+    address: Annotated[str, text("an address", r"[^\x00-\x1f]*", 400)] = ""
+    state: Annotated[str, text("the name or the GST number of a state", r"[^\x00-\x1f]*", 60)] = ""
+    gstin: Annotated[str, text("a GSTIN", r"[0-9A-Za-z ]*", 20)] = ""
+    invoice_series: Annotated[str, text("one to three capitals and digits", r"[A-Z0-9]{1,3}", 3)] = "INV"
+    sac: Annotated[str, text("a services accounting code", r"[0-9]{4,8}", 8)] = "998419"
+    description: Annotated[str, text("what is sold", r"[^\x00-\x1f]+", 200)] = "Prepaid calling credit"
+    razorpay_key_id: Annotated[str, text("a key id", r"[0-9A-Za-z_]*", 64)] = ""
+    razorpay_key_secret: Annotated[str, SECRET] = field(default="", repr=False)
+    razorpay_webhook_secret: Annotated[str, SECRET] = field(default="", repr=False)
+    razorpay_url: Annotated[str, text("an http or https URL", r"(https?://[^\s?#]+)?", 300)] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptsSection:
     """[prompts]. "": the product's own tone; "bundled:NAME", or the path of a WAV file."""
 
@@ -272,6 +289,7 @@ class Config:
     calls: CallsSection
     webhooks: WebhooksSection
     secrets: SecretsSection
+    billing: BillingSection = BillingSection()
     prompts: PromptsSection = PromptsSection()
     trace: TraceSection = TraceSection()
     log: LogSection = LogSection()
@@ -289,6 +307,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "calls": CallsSection,
     "webhooks": WebhooksSection,
     "secrets": SecretsSection,
+    "billing": BillingSection,
     "prompts": PromptsSection,
     "trace": TraceSection,
     "log": LogSection,

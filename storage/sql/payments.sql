@@ -1,16 +1,21 @@
 -- add_topup: a payment that is asked for
-INSERT INTO topups (topup_id, org_id, order_id, taxable_paise, tax_paise, created_at) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO topups (topup_id, org_id, order_id, taxable_paise, gst_percent, cgst_paise, sgst_paise, igst_paise,
+                    place_of_supply, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- topup_of_order: the payment of a provider's order
-SELECT topup_id, org_id, order_id, taxable_paise, tax_paise, created_at, payment_id, paid_at, invoice_number
+SELECT topup_id, org_id, order_id, taxable_paise, gst_percent, cgst_paise, sgst_paise, igst_paise, place_of_supply,
+       created_at, payment_id, paid_at, invoice_number
 FROM topups WHERE order_id = ?;
 
 -- topup: an organisation's payment
-SELECT topup_id, org_id, order_id, taxable_paise, tax_paise, created_at, payment_id, paid_at, invoice_number
+SELECT topup_id, org_id, order_id, taxable_paise, gst_percent, cgst_paise, sgst_paise, igst_paise, place_of_supply,
+       created_at, payment_id, paid_at, invoice_number
 FROM topups WHERE topup_id = ? AND org_id = ?;
 
 -- topups: a page of an organisation's payments, newest first
-SELECT topup_id, org_id, order_id, taxable_paise, tax_paise, created_at, payment_id, paid_at, invoice_number
+SELECT topup_id, org_id, order_id, taxable_paise, gst_percent, cgst_paise, sgst_paise, igst_paise, place_of_supply,
+       created_at, payment_id, paid_at, invoice_number
 FROM topups WHERE org_id = ? ORDER BY created_at DESC, topup_id DESC LIMIT ? OFFSET ?;
 
 -- count_topups: how many payments an organisation has asked for

@@ -71,6 +71,15 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("GET", "/v1/account/organisation"): {*ALL, READ},
     ("PATCH", "/v1/account/organisation"): {OWNER, WRITE},
     ("GET", "/v1/account/audit"): {OWNER, DEVELOPER, READ},
+    ("GET", "/v1/account/topups"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("POST", "/v1/account/topups"): {OWNER, FINANCE},
+    ("GET", "/v1/account/topups/{topup_id}"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("POST", "/v1/account/topups/{topup_id}/confirm"): {OWNER, FINANCE},
+    ("GET", "/v1/account/invoices"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/invoices/{number}"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/invoices/{number}/pdf"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/invoices/{number}/csv"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("POST", "/v1/payments/razorpay"): EVERYBODY,
     ("GET", "/v1/admin/organisations"): {OPERATOR},
     ("POST", "/v1/admin/organisations"): {OPERATOR},
     ("GET", "/v1/admin/organisations/{org_id}"): {OPERATOR},
@@ -115,6 +124,8 @@ def filled(path: str) -> str:
         ("{webhook_id}", "x"),
         ("{org_id}", "x"),
         ("{name}", "x"),
+        ("{topup_id}", "x"),
+        ("{number}", "x"),
     ):
         path = path.replace(name, value)
     assert "{" not in path

@@ -11,9 +11,15 @@ from storage.payments import transfer_of
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.sqlite_rows import bare_database
-from tests.support.stored import ORG
+from tests.support.stored import ORG, given
 
-TOPUP = TopUp("topup-1", ORG, "order_1", 50_000, 9_000, 100)
+
+def topup_of(number: int, taxable_paise: int = 1_000, at: int = 100) -> TopUp:
+    tax = taxable_paise * 18 // 100
+    return TopUp(f"topup-{number}", ORG, f"order_{number}", taxable_paise, 18, 0, 0, tax, "27", at)
+
+
+TOPUP = topup_of(1, 50_000)
 
 
 def document(serial: int, **changes: Any) -> IssuedDocument:
@@ -53,9 +59,9 @@ async def test_a_payment_is_asked_for_then_made(funded: Store) -> None:
 
 async def test_pages_are_newest_first(funded: Store) -> None:
     for at in range(1, 4):
-        topup = TopUp(f"topup-{at}", ORG, f"order_{at}", 1_000, 180, at)
-        await funded.run(lambda unit, one=topup: unit.payments.add(one))
-        await funded.run(lambda unit, one=topup, at=at: pay(unit, one, f"pay_{at}"))
+        topup = topup_of(at, at=at)
+        await funded.run(given(topup, lambda unit, one: unit.payments.add(one)))
+        await funded.run(given(topup, lambda unit, one: pay(unit, one, f"pay_{one.created_at}")))
     topups, total = await funded.read(lambda reader: reader.topups(ORG, 1, 2))
     assert ([one.topup_id for one in topups], total) == (["topup-3", "topup-2"], 3)
     documents, total = await funded.read(lambda reader: reader.tax_documents(ORG, 2, 2))
@@ -68,7 +74,7 @@ async def test_an_unknown_order_is_said_to_be_one(funded: Store) -> None:
 
 
 async def test_no_payment_is_made_twice_or_for_two(funded: Store) -> None:
-    other = TopUp("topup-2", ORG, "order_2", 1_000, 180, 100)
+    other = topup_of(2)
     await funded.run(lambda unit: unit.payments.add(TOPUP))
     await funded.run(lambda unit: unit.payments.add(other))
     await funded.run(pay)

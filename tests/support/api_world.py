@@ -21,6 +21,7 @@ from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from control_api.app import ROUTES, create_app
 from control_api.openapi import build_openapi
 from control_api.passwords import Passwords
+from control_api.payments.desk import PaymentDesk
 from control_api.settings import ApiSettings
 from media.prompts.files import PromptFiles
 from media.recording.master_keys import MasterKeys
@@ -275,7 +276,10 @@ def an_api_key(key: str, org_id: str, **changes: Any) -> ApiKey:
 
 @asynccontextmanager
 async def api_world(
-    recordings: Path = Path("/nonexistent"), prompts: Path = Path("/nonexistent"), **settings: Any
+    recordings: Path = Path("/nonexistent"),
+    prompts: Path = Path("/nonexistent"),
+    payments: PaymentDesk | None = None,
+    **settings: Any,
 ) -> AsyncIterator[ApiWorld]:
     """A running API with two organisations, Rs 500 in the wallet of the first."""
     clock, tokens = ManualClock(wall_ms=1_735_732_800_000), SeededTokens(7)
@@ -306,6 +310,7 @@ async def api_world(
             tokens=tokens,
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             box=SealedSecrets(MASTER_KEYS),
+            payments=payments,
         )
         async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
             yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"))

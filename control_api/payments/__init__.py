@@ -1,0 +1,1 @@
+"""Top-ups: asked for, paid through a provider, credited once, invoiced."""

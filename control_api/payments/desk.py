@@ -1,0 +1,31 @@
+"""Where payments are made: a provider, and the terms under which it is billed."""
+
+from dataclasses import dataclass
+
+from b2bua.billing.documents import BilledParty
+from b2bua.billing.gstin import check_gstin, state_code
+from b2bua.config.sections import BillingSection
+from control_api.payments.crediting import BillingTerms
+from control_api.payments.provider import PaymentProvider
+from control_api.payments.razorpay_provider import Razorpay, RazorpayAccount
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDesk:
+    """What the routes about money need."""
+
+    provider: PaymentProvider
+    terms: BillingTerms
+
+
+def payment_desk(billing: BillingSection) -> PaymentDesk | None:
+    """The desk of a checked configuration, to be closed by its provider; None where no payments are taken."""
+    if not billing.razorpay_key_id:
+        return None
+    account = RazorpayAccount(
+        billing.razorpay_key_id, billing.razorpay_key_secret, billing.razorpay_webhook_secret, billing.razorpay_url
+    )
+    gstin = check_gstin(billing.gstin) if billing.gstin else None
+    supplier = BilledParty(billing.supplier, billing.address, state_code(billing.state), gstin)
+    terms = BillingTerms(supplier, billing.invoice_series, billing.sac, billing.description)
+    return PaymentDesk(Razorpay(account), terms)

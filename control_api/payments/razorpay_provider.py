@@ -1,0 +1,125 @@
+"""Razorpay by its own library, which blocks: one thread of its own asks, so that nothing else waits."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import razorpay
+import requests
+from razorpay.errors import BadRequestError, GatewayError, ServerError, SignatureVerificationError
+
+from control_api.payments.provider import ProviderPayment, ProviderRefused, ProviderUnavailable
+
+Result = TypeVar("Result")
+
+TIMEOUT_S: Final = 10.0
+WAITING_MAX: Final = 32
+CURRENCY: Final = "INR"
+
+
+@dataclass(frozen=True, slots=True)
+class RazorpayAccount:
+    """The operator's account. `base_url`: another address of the same protocol; "": the provider's own."""
+
+    key_id: str
+    key_secret: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    base_url: str = ""
+
+
+class Razorpay:
+    """The provider. At most `WAITING_MAX` questions wait for the thread; beyond that it is unavailable."""
+
+    def __init__(self, account: RazorpayAccount) -> None:
+        """To be closed."""
+        self._account = account
+        options = {"base_url": account.base_url} if account.base_url else {}
+        self._client = razorpay.Client(auth=(account.key_id, account.key_secret), **options)
+        self._client.session.trust_env = False
+        self._thread = ThreadPoolExecutor(1, "razorpay")
+        self._waiting = 0
+
+    @property
+    def key_id(self) -> str:
+        """What the checkout in the browser is opened with."""
+        return self._account.key_id
+
+    def close(self) -> None:
+        """End the thread once the question under way is answered."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._client.session.close()
+
+    async def create_order(self, paise: int, receipt: str) -> str:
+        """Ask for a payment: the order's id. ProviderUnavailable, ProviderRefused."""
+        asked = {"amount": paise, "currency": CURRENCY, "receipt": receipt}
+        order = await self._ask(lambda: self._client.order.create(asked, timeout=TIMEOUT_S))
+        return _text(order, "id")
+
+    async def captured(self, payment_id: str) -> ProviderPayment:
+        """A payment, captured now where it was only authorised. ProviderUnavailable, ProviderRefused."""
+        found = await self._ask(lambda: self._client.payment.fetch(payment_id, timeout=TIMEOUT_S))
+        if found.get("status") == "authorized":
+            asked = {"currency": CURRENCY}
+            paise = payment_of(found).paise
+            found = await self._ask(lambda: self._client.payment.capture(payment_id, paise, asked, timeout=TIMEOUT_S))
+        return payment_of(found)
+
+    def checkout_is_signed(self, order_id: str, payment_id: str, signature: str) -> bool:
+        """Whether the provider says that this payment was for this order."""
+        signed = {
+            "razorpay_order_id": order_id,
+            "razorpay_payment_id": payment_id,
+            "razorpay_signature": signature,
+        }
+        return signature.isascii() and _is_true(lambda: self._client.utility.verify_payment_signature(signed))
+
+    def webhook_is_signed(self, body: bytes, signature: str) -> bool:
+        """Whether a webhook's body is the provider's. Without a webhook secret none is."""
+        secret = self._account.webhook_secret
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return False
+        check = self._client.utility.verify_webhook_signature
+        return bool(secret) and signature.isascii() and _is_true(lambda: check(text, signature, secret))
+
+    async def _ask(self, question: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        if self._waiting >= WAITING_MAX:
+            raise ProviderUnavailable("too many questions wait for an answer")
+        self._waiting += 1
+        try:
+            reply = await asyncio.get_running_loop().run_in_executor(self._thread, question)
+        except BadRequestError as error:
+            raise ProviderRefused(str(error)) from error
+        except (GatewayError, ServerError, requests.RequestException, json.JSONDecodeError) as error:
+            raise ProviderUnavailable(type(error).__name__) from error
+        finally:
+            self._waiting -= 1
+        if not isinstance(reply, Mapping):
+            raise ProviderUnavailable("the reply is no object")
+        return reply
+
+
+def payment_of(entity: Mapping[str, Any]) -> ProviderPayment:
+    """A payment entity as replies and webhooks have it. ProviderUnavailable where it is none."""
+    paise, captured = entity.get("amount"), entity.get("status") == "captured"
+    if not isinstance(paise, int) or isinstance(paise, bool):
+        raise ProviderUnavailable("the payment has no amount")
+    return ProviderPayment(_text(entity, "id"), _text(entity, "order_id"), paise, _text(entity, "currency"), captured)
+
+
+def _text(entity: Mapping[str, Any], name: str) -> str:
+    value = entity.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= 64:
+        raise ProviderUnavailable(f"the reply has no {name}")
+    return value
+
+
+def _is_true(check: Callable[[], object]) -> bool:
+    try:
+        return bool(check())
+    except SignatureVerificationError:
+        return False

@@ -1,0 +1,225 @@
+"""Top-ups: a payment is credited and invoiced once, whatever order and number of notifications."""
+
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from b2bua.config.sections import BillingSection
+from control_api.payments.desk import PaymentDesk, payment_desk
+from storage.person_records import Role
+from tests.support.api_world import ORG, ApiReply, ApiWorld, api_world
+from tests.support.signed_in import SignedIn, somebody
+from tests.support.toy_razorpay import KEY_ID, KEY_SECRET, WEBHOOK_SECRET, ToyRazorpay
+
+pytestmark = pytest.mark.sockets
+
+TOPUPS = "/v1/account/topups"
+INVOICES = "/v1/account/invoices"
+HOOK = "/v1/payments/razorpay"
+
+
+@dataclass
+class Till:
+    """An API that takes payments through a stand-in, and who pays."""
+
+    world: ApiWorld
+    toy: ToyRazorpay
+    browser: SignedIn
+
+    async def ask(self, amount: object = 500) -> dict[str, object]:
+        reply = await self.browser.send("POST", TOPUPS, json={"amount": amount})
+        assert reply.status == 201, reply.body
+        data: dict[str, object] = reply.json["data"]
+        return data
+
+    async def confirm(self, topup: dict[str, object], payment_id: str, signature: str | None = None) -> ApiReply:
+        order_id = str(topup["order_id"])
+        body = {
+            "razorpay_payment_id": payment_id,
+            "razorpay_signature": signature or self.toy.checkout_signature(order_id, payment_id),
+        }
+        return await self.browser.send("POST", f"{TOPUPS}/{topup['topup_id']}/confirm", json=body)
+
+    async def notify(self, payment_id: str, event: str = "payment.captured", signature: str | None = None) -> ApiReply:
+        body, signed = self.toy.notification(payment_id, event)
+        headers = {"X-Razorpay-Signature": signature or signed, "Content-Type": "application/json"}
+        return await self.world.send("POST", HOOK, key=None, data=body, headers=headers)
+
+    async def balance(self) -> int:
+        return (await self.world.store.read(lambda reader: reader.wallet(ORG))).balance_paise
+
+    async def invoices(self) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = (await self.browser.send("GET", INVOICES)).json["data"]
+        return rows
+
+
+def billing(url: str) -> BillingSection:
+    return BillingSection(
+        supplier="Example Telecom",
+        address="1 MG Road, Bengaluru",
+        state="Karnataka",
+        gstin="29ABCDE1234F1ZW",
+        razorpay_key_id=KEY_ID,
+        razorpay_key_secret=KEY_SECRET,
+        razorpay_webhook_secret=WEBHOOK_SECRET,
+        razorpay_url=url,
+    )
+
+
+def opened(url: str) -> PaymentDesk:
+    desk = payment_desk(billing(url))
+    assert desk is not None
+    return desk
+
+
+@pytest.fixture
+async def till() -> AsyncIterator[Till]:
+    toy = ToyRazorpay()
+    server = await toy.start()
+    desk = opened(str(server.make_url("")).rstrip("/"))
+    try:
+        async with api_world(payments=desk) as world:
+            yield Till(world, toy, await somebody(world, Role.FINANCE))
+    finally:
+        desk.provider.close()
+        await server.close()
+
+
+async def test_a_topup_is_asked_for_paid_credited_and_invoiced(till: Till) -> None:
+    before = await till.balance()
+    topup = await till.ask(500)
+    assert (topup["amount"], topup["gst"], topup["total"]) == (500, 90, 590)
+    assert till.toy.orders[str(topup["order_id"])]["amount"] == 59_000
+    assert topup["key_id"] == KEY_ID
+    payment_id = till.toy.pay(str(topup["order_id"]))
+    confirmed = (await till.confirm(topup, payment_id)).json["data"]
+    assert confirmed["payment_id"] == payment_id
+    assert await till.balance() == before + 50_000
+    (invoice,) = await till.invoices()
+    assert invoice["number"] == confirmed["invoice_number"]
+    assert (invoice["taxable_value"], invoice["cgst"], invoice["sgst"]) == ("500.00", "45.00", "45.00")
+    assert await till.world.store.read(lambda reader: reader.unbalanced_topups()) == []
+
+
+@pytest.mark.parametrize("order", sorted(itertools.permutations(["confirm", "payment.captured", "order.paid"])))
+async def test_whatever_comes_first_and_how_often_it_counts_once(till: Till, order: tuple[str, ...]) -> None:
+    before = await till.balance()
+    topup = await till.ask("1000.50")
+    payment_id = till.toy.pay(str(topup["order_id"]))
+    for told in (*order, *order):
+        if told == "confirm":
+            assert (await till.confirm(topup, payment_id)).status == 200
+        else:
+            assert (await till.notify(payment_id, told)).status == 200
+    assert await till.balance() == before + 100_050
+    assert len(await till.invoices()) == 1
+
+
+async def test_what_was_only_authorised_is_captured_first(till: Till) -> None:
+    topup = await till.ask()
+    payment_id = till.toy.pay(str(topup["order_id"]), "authorized")
+    assert (await till.notify(payment_id)).status == 200
+    assert await till.invoices() == []
+    assert (await till.confirm(topup, payment_id)).status == 200
+    assert till.toy.captures == 1
+    assert len(await till.invoices()) == 1
+
+
+async def test_numbers_follow_each_other(till: Till) -> None:
+    for _ in range(3):
+        topup = await till.ask(10)
+        await till.notify(till.toy.pay(str(topup["order_id"])))
+    numbers = [str(invoice["number"]) for invoice in await till.invoices()]
+    assert numbers == ["INV/24-25/000003", "INV/24-25/000002", "INV/24-25/000001"]
+
+
+async def test_no_forged_word_credits_anything(till: Till) -> None:
+    before = await till.balance()
+    topup = await till.ask()
+    payment_id = till.toy.pay(str(topup["order_id"]))
+    for forged in ("0" * 64, "é", "x"):
+        assert (await till.confirm(topup, payment_id, forged)).status == 400
+        assert (await till.notify(payment_id, signature=forged)).status in (400, 401)
+    assert await till.balance() == before
+
+
+async def test_a_signature_of_another_payment_is_none(till: Till) -> None:
+    topup, other = await till.ask(), await till.ask(10)
+    cheap = till.toy.pay(str(other["order_id"]))
+    stolen = till.toy.checkout_signature(str(other["order_id"]), cheap)
+    assert (await till.confirm(topup, cheap, stolen)).status == 400
+
+
+@pytest.mark.parametrize("changes", [{"amount": 1}, {"currency": "USD"}, {"status": "failed"}])
+async def test_a_payment_that_was_not_asked_for_is_not_credited(till: Till, changes: dict[str, Any]) -> None:
+    before = await till.balance()
+    topup = await till.ask()
+    payment_id = till.toy.pay(str(topup["order_id"]), **changes)
+    assert (await till.notify(payment_id)).status == 200
+    assert (await till.confirm(topup, payment_id)).status == 409
+    assert await till.balance() == before
+
+
+async def test_a_second_payment_of_one_order_is_not_credited(till: Till) -> None:
+    topup = await till.ask()
+    first, second = till.toy.pay(str(topup["order_id"])), till.toy.pay(str(topup["order_id"]))
+    before = await till.balance()
+    assert (await till.notify(first)).status == 200
+    assert (await till.notify(second)).status == 200
+    assert (await till.confirm(topup, second)).status == 409
+    assert await till.balance() == before + 50_000
+
+
+@pytest.mark.parametrize("trouble", ["down", "nonsense"])
+async def test_a_provider_in_trouble_is_said_to_be(till: Till, trouble: str) -> None:
+    topup = await till.ask()
+    payment_id = till.toy.pay(str(topup["order_id"]))
+    till.toy.trouble = trouble
+    assert (await till.browser.send("POST", TOPUPS, json={"amount": 10})).status == 503
+    assert (await till.confirm(topup, payment_id)).status == 503
+    till.toy.trouble = ""
+    assert (await till.confirm(topup, payment_id)).status == 200
+
+
+async def test_a_payment_that_is_none_is_refused(till: Till) -> None:
+    topup = await till.ask()
+    assert (await till.confirm(topup, "pay_nothing")).status == 409
+
+
+@pytest.mark.parametrize("amount", [9.99, 0, -10, 10.001, "ten", True, None, [], 500_000.01, "NaN", "1e99", "Infinity"])
+async def test_only_amounts_are_amounts(till: Till, amount: object) -> None:
+    reply = await till.browser.send("POST", TOPUPS, json={"amount": amount})
+    assert (reply.status, reply.json["error"]["field"]) == (400, "amount")
+
+
+async def test_an_invoice_is_json_csv_and_pdf_and_nobody_elses(till: Till) -> None:
+    topup = await till.ask()
+    await till.notify(till.toy.pay(str(topup["order_id"])))
+    path = f"{INVOICES}/INV-24-25-000001"
+    assert (await till.browser.send("GET", path)).json["data"] == (await till.invoices())[0]
+    pdf = await till.browser.send("GET", f"{path}/pdf")
+    assert (pdf.status, pdf.headers["Content-Type"], pdf.body[:5]) == (200, "application/pdf", b"%PDF-")
+    table = await till.browser.send("GET", f"{path}/csv")
+    assert table.body.startswith(b"kind,number,date")
+    for missing in ("INV-24-25-000002", "x", "INV-24-25-000001.exe", "INV-24-25-000002/pdf", "x/csv"):
+        assert (await till.browser.send("GET", f"{INVOICES}/{missing}")).status == 404
+
+
+async def test_what_is_no_event_of_a_payment_is_passed_over(till: Till) -> None:
+    topup = await till.ask()
+    payment_id = till.toy.pay(str(topup["order_id"]))
+    assert (await till.notify(payment_id, "payment.failed")).status == 200
+    till.toy.payments[payment_id]["amount"] = "much"
+    assert (await till.notify(payment_id)).status == 200
+    assert await till.invoices() == []
+
+
+async def test_without_a_provider_there_are_no_payments() -> None:
+    assert payment_desk(BillingSection()) is None
+    async with api_world() as world:
+        browser = await somebody(world, Role.OWNER)
+        assert (await browser.send("POST", TOPUPS, json={"amount": 10})).status == 404
+        assert (await world.send("POST", HOOK, key=None, json={})).status == 404

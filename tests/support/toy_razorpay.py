@@ -1,0 +1,104 @@
+"""A stand-in for Razorpay that speaks its documented protocol over HTTP, and misbehaves when it is told to."""
+
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+KEY_ID = "rzp_test_1DP5mmOlF5G5ag"
+KEY_SECRET = "a secret of the stand-in"
+WEBHOOK_SECRET = "another secret of the stand-in"
+
+
+_AUTHORIZATION = "Basic " + base64.b64encode(f"{KEY_ID}:{KEY_SECRET}".encode()).decode()
+
+
+@dataclass
+class ToyRazorpay:
+    """Orders and payments by id. `trouble`: "down" (500 to everything), "nonsense" (no JSON), "" for none."""
+
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    payments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    trouble: str = ""
+    captures: int = 0
+
+    async def start(self) -> TestServer:
+        """Serve; to be closed."""
+        app = web.Application(middlewares=[self._guard])
+        app.router.add_post("/v1/orders", self._order)
+        app.router.add_get("/v1/payments/{id}", self._show)
+        app.router.add_post("/v1/payments/{id}/capture", self._capture)
+        server = TestServer(app)
+        await server.start_server()
+        return server
+
+    def pay(self, order_id: str, status: str = "captured", **changes: Any) -> str:
+        """What a customer does in the checkout: the payment's id."""
+        payment_id = f"pay_{len(self.payments) + 1:014}"
+        order = self.orders[order_id]
+        entity = {
+            "id": payment_id,
+            "entity": "payment",
+            "amount": order["amount"],
+            "currency": order["currency"],
+            "status": status,
+            "order_id": order_id,
+            "method": "upi",
+            "captured": status == "captured",
+        }
+        self.payments[payment_id] = entity | changes
+        return payment_id
+
+    def checkout_signature(self, order_id: str, payment_id: str) -> str:
+        """What the checkout gives the page beside the payment's id."""
+        return _signed(f"{order_id}|{payment_id}".encode(), KEY_SECRET)
+
+    def notification(self, payment_id: str, event: str = "payment.captured") -> tuple[bytes, str]:
+        """A webhook's body and its signature."""
+        payload = {"payment": {"entity": self.payments[payment_id]}}
+        body = json.dumps({"entity": "event", "event": event, "contains": ["payment"], "payload": payload}).encode()
+        return body, _signed(body, WEBHOOK_SECRET)
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self.trouble == "down":
+            return _refused(500, "SERVER_ERROR", "We are facing some trouble")
+        if self.trouble == "nonsense":
+            return web.Response(text="<html>")
+        if request.headers.get("Authorization") != _AUTHORIZATION:
+            return _refused(401, "BAD_REQUEST_ERROR", "Authentication failed")
+        reply: web.StreamResponse = await handler(request)
+        return reply
+
+    async def _order(self, request: web.Request) -> web.Response:
+        asked = await request.json()
+        order = {**asked, "id": f"order_{len(self.orders) + 1:014}", "entity": "order", "status": "created"}
+        self.orders[order["id"]] = order
+        return web.json_response(order)
+
+    async def _show(self, request: web.Request) -> web.Response:
+        payment = self.payments.get(request.match_info["id"])
+        if payment is None:
+            return _refused(400, "BAD_REQUEST_ERROR", "The id provided does not exist")
+        return web.json_response(payment)
+
+    async def _capture(self, request: web.Request) -> web.Response:
+        payment = self.payments[request.match_info["id"]]
+        if payment["status"] != "authorized" or (await request.json())["amount"] != payment["amount"]:
+            return _refused(400, "BAD_REQUEST_ERROR", "This payment has already been captured")
+        payment |= {"status": "captured", "captured": True}
+        self.captures += 1
+        return web.json_response(payment)
+
+
+def _refused(status: int, code: str, text: str) -> web.Response:
+    return web.json_response({"error": {"code": code, "description": text}}, status=status)
+
+
+def _signed(body: bytes, secret: str) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
