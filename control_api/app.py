@@ -104,8 +104,6 @@ def create_app(
     wakes it.
     """
     feed = feed or EventFeed(store, settings.streams_per_key)
-    document = build_openapi(settings.public_url, settings.version)
-    documents = Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
     api = Api(
         settings=settings,
         switch=switch,
@@ -114,7 +112,7 @@ def create_app(
         tokens=tokens,
         metrics=ApiMetrics(switch, (*figures, feed.counters), facts),
         downloads=Downloads(),
-        documents=documents,
+        documents=_documents(settings),
         recordings=recordings,
         prompts=prompts,
         proxies=Proxies(settings.trusted_proxies),
@@ -142,6 +140,11 @@ def create_app(
         if route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.path, handle)
     return app
+
+
+def _documents(settings: ApiSettings) -> Documents:
+    document = build_openapi(settings.public_url, settings.version)
+    return Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
 
 
 class ApiServer:
