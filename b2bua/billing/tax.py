@@ -43,7 +43,7 @@ def place_of_supply(gstin: str | None, state: str | None, supplier_state: str) -
     """The GST number of the customer's state: of its GSTIN, else of its address, else the supplier's own (section 12(2)
     of the IGST Act: without an address on record, where the supplier is). StateUnknown."""
     if gstin:
-        return gstin[:2]
+        return state_code(gstin[:2])
     return state_code(state) if state else supplier_state
 
 

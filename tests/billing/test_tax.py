@@ -48,6 +48,8 @@ def test_where_it_is_supplied() -> None:
     assert place_of_supply(None, None, "29") == "29"
     with pytest.raises(StateUnknown):
         place_of_supply(None, "Nowhere", "29")
+    with pytest.raises(StateUnknown):
+        place_of_supply("99ABCDE1234F1Z5", "Kerala", "29")
 
 
 @pytest.mark.parametrize(("amount", "percent"), [(-1, 18), (1, -1), (1, 101)])

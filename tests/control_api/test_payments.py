@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -206,6 +206,21 @@ async def test_an_invoice_is_json_csv_and_pdf_and_nobody_elses(till: Till) -> No
     assert table.body.startswith(b"kind,number,date")
     for missing in ("INV-24-25-000002", "x", "INV-24-25-000001.exe", "INV-24-25-000002/pdf", "x/csv"):
         assert (await till.browser.send("GET", f"{INVOICES}/{missing}")).status == 404
+
+
+@pytest.mark.parametrize(("gstin", "state"), [("99ABCDE1234F1Z5", None), (None, "Nowhere")])
+async def test_a_customer_of_no_known_state_is_billed_where_the_supplier_is(
+    till: Till, gstin: str | None, state: str | None
+) -> None:
+    await till.world.store.run(
+        lambda unit: unit.accounts.change_organisation(
+            replace(unit.accounts.organisation(ORG), gstin=gstin, state=state)
+        )
+    )
+    topup = await till.ask()
+    await till.notify(till.toy.pay(str(topup["order_id"])))
+    (invoice,) = await till.invoices()
+    assert (invoice["place_of_supply"], invoice["igst"]) == ("29 Karnataka", "0.00")
 
 
 async def test_what_is_no_event_of_a_payment_is_passed_over(till: Till) -> None:
