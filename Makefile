@@ -5,7 +5,7 @@
 BIN := .venv/bin
 RATE ?= 20
 CALLS ?= 200
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 3
 INTEROP_WORKERS ?= 6
 
 setup:

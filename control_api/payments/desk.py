@@ -7,7 +7,6 @@ from b2bua.billing.gstin import check_gstin, state_code
 from b2bua.config.sections import BillingSection
 from control_api.payments.crediting import BillingTerms
 from control_api.payments.provider import PaymentProvider
-from control_api.payments.razorpay_provider import Razorpay, RazorpayAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,9 @@ def payment_desk(billing: BillingSection) -> PaymentDesk | None:
     """The desk of a checked configuration, to be closed by its provider; None where no payments are taken."""
     if not billing.razorpay_key_id:
         return None
+    # With its HTTP library it takes a fifth of a second to load, which only who takes payments is to wait for.
+    from control_api.payments.razorpay_provider import Razorpay, RazorpayAccount
+
     account = RazorpayAccount(
         billing.razorpay_key_id, billing.razorpay_key_secret, billing.razorpay_webhook_secret, billing.razorpay_url
     )

@@ -1,7 +1,8 @@
 """A payment provider as the API uses one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class ProviderUnavailable(Exception):
@@ -50,3 +51,21 @@ class PaymentProvider(Protocol):
     def close(self) -> None:
         """Give back threads and connections."""
         ...
+
+
+def payment_of(entity: Mapping[str, Any]) -> ProviderPayment:
+    """A payment entity as replies and webhooks have it. ProviderUnavailable where it is none."""
+    paise, captured = entity.get("amount"), entity.get("status") == "captured"
+    if not isinstance(paise, int) or isinstance(paise, bool):
+        raise ProviderUnavailable("the payment has no amount")
+    return ProviderPayment(
+        text_of(entity, "id"), text_of(entity, "order_id"), paise, text_of(entity, "currency"), captured
+    )
+
+
+def text_of(entity: Mapping[str, Any], name: str) -> str:
+    """A short text of an entity. ProviderUnavailable where it has none."""
+    value = entity.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= 64:
+        raise ProviderUnavailable(f"the reply has no {name}")
+    return value

@@ -11,7 +11,13 @@ import razorpay
 import requests
 from razorpay.errors import BadRequestError, GatewayError, ServerError, SignatureVerificationError
 
-from control_api.payments.provider import ProviderPayment, ProviderRefused, ProviderUnavailable
+from control_api.payments.provider import (
+    ProviderPayment,
+    ProviderRefused,
+    ProviderUnavailable,
+    payment_of,
+    text_of,
+)
 
 Result = TypeVar("Result")
 
@@ -56,7 +62,7 @@ class Razorpay:
         """Ask for a payment: the order's id. ProviderUnavailable, ProviderRefused."""
         asked = {"amount": paise, "currency": CURRENCY, "receipt": receipt}
         order = await self._ask(lambda: self._client.order.create(asked, timeout=TIMEOUT_S))
-        return _text(order, "id")
+        return text_of(order, "id")
 
     async def captured(self, payment_id: str) -> ProviderPayment:
         """A payment, captured now where it was only authorised. ProviderUnavailable, ProviderRefused."""
@@ -101,21 +107,6 @@ class Razorpay:
         if not isinstance(reply, Mapping):
             raise ProviderUnavailable("the reply is no object")
         return reply
-
-
-def payment_of(entity: Mapping[str, Any]) -> ProviderPayment:
-    """A payment entity as replies and webhooks have it. ProviderUnavailable where it is none."""
-    paise, captured = entity.get("amount"), entity.get("status") == "captured"
-    if not isinstance(paise, int) or isinstance(paise, bool):
-        raise ProviderUnavailable("the payment has no amount")
-    return ProviderPayment(_text(entity, "id"), _text(entity, "order_id"), paise, _text(entity, "currency"), captured)
-
-
-def _text(entity: Mapping[str, Any], name: str) -> str:
-    value = entity.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= 64:
-        raise ProviderUnavailable(f"the reply has no {name}")
-    return value
 
 
 def _is_true(check: Callable[[], object]) -> bool:

@@ -8,7 +8,6 @@ from typing import Final
 from aiohttp import web
 
 from b2bua.billing.documents import TaxDocument, flat, to_csv
-from b2bua.billing.pdf import to_pdf
 from control_api.auditing import audit_entry
 from control_api.errors import Conflict, InvalidRequest, NotFound, NotReady, Unauthorized
 from control_api.exchange import Api, Exchange, Reply, Route
@@ -24,8 +23,7 @@ from control_api.payment_schemas import (
 )
 from control_api.payments.crediting import Asked, PaymentMismatch, credit_payment, tax_for, topup_asked
 from control_api.payments.desk import PaymentDesk
-from control_api.payments.provider import ProviderPayment, ProviderRefused, ProviderUnavailable
-from control_api.payments.razorpay_provider import payment_of
+from control_api.payments.provider import ProviderPayment, ProviderRefused, ProviderUnavailable, payment_of
 from control_api.request_body import read_json, read_raw
 from control_api.rights import Right
 from control_api.routes.account import page_of, page_reply, reply_of, written
@@ -136,7 +134,8 @@ async def show_invoice(api: Api, exchange: Exchange) -> Reply:
 async def download_pdf(api: Api, exchange: Exchange) -> web.StreamResponse:
     """An invoice as PDF."""
     document = await _invoice(api, exchange)
-    content = await asyncio.get_running_loop().run_in_executor(None, to_pdf, document)
+    with api.downloads.place():
+        content = await asyncio.get_running_loop().run_in_executor(None, _as_pdf, document)
     return _file(exchange, content, "application/pdf", f"{number_in_path(document.number)}.pdf")
 
 
@@ -144,6 +143,13 @@ async def download_csv(api: Api, exchange: Exchange) -> web.StreamResponse:
     """An invoice as a table of one row."""
     document = await _invoice(api, exchange)
     return _file(exchange, to_csv([flat(document)]), "text/csv", f"{number_in_path(document.number)}.csv")
+
+
+def _as_pdf(document: TaxDocument) -> bytes:
+    # What draws takes half a second to load, which no start of a server is to wait for.
+    from b2bua.billing.pdf import to_pdf
+
+    return to_pdf(document)
 
 
 async def _invoice(api: Api, exchange: Exchange) -> TaxDocument:
