@@ -2,37 +2,62 @@
 
 import argparse
 import asyncio
+import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
 from b2bua import __version__
-from b2bua.commands import (
-    accounts,
-    audit,
-    backup,
-    checking,
-    deploy_files,
-    inspection,
-    operation,
-    people,
-    profiles,
-    prompts,
-    recordings,
-    top,
-    tracing,
-    upkeep,
-)
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import Config, ConfigInvalid, load_config
-from b2bua.prompts import with_prompt_mistakes
 from storage.errors import StorageError
 
 CONFIG_HELP: Final = f"configuration (default ./{DEFAULT_CONFIG}, then MASKBRIDGE_CONFIG)"
 
 Commands: TypeAlias = "argparse._SubParsersAction[OneLineParser]"
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What carries a command out, loaded once it is to run: a server's rooms take half a second to load, and most
+    commands need few of them."""
+
+    module: str
+    name: str
+
+    def load(self) -> Callable[..., Awaitable[int] | int]:
+        """The function."""
+        found: Callable[..., Awaitable[int] | int] = getattr(importlib.import_module(self.module), self.name)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A module of commands, whose functions are its attributes."""
+
+    module: str
+
+    def __getattr__(self, name: str) -> Later:
+        return Later(f"b2bua.commands.{self.module}", name)
+
+
+accounts = Room("accounts")
+audit = Room("audit")
+backup = Room("backup")
+checking = Room("checking")
+deploy_files = Room("deploy_files")
+inspection = Room("inspection")
+operation = Room("operation")
+people = Room("people")
+profiles = Room("profiles")
+prompts = Room("prompts")
+recordings = Room("recordings")
+top = Room("top")
+tracing = Room("tracing")
+upkeep = Room("upkeep")
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -66,11 +91,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _carry_out(options: argparse.Namespace, output: Output) -> int:
+    run = options.run.load()
     if options.without_config:
-        status = options.run(options, output)
+        status = run(options, output)
     else:
         path = config_path(options.config, os.environ)
-        status = options.run(options, _configuration(path, options), output)
+        status = run(options, _configuration(path, options), output)
     result = asyncio.run(status) if asyncio.iscoroutine(status) else status
     return int(result)
 
@@ -81,6 +107,9 @@ def _configuration(path: Path, options: argparse.Namespace) -> Config:
         return load_config(path, os.environ)
     except ConfigInvalid as invalid:
         if options.run in (checking.check, operation.run_server):
+            # The only two that load the rooms of media anyway.
+            from b2bua.prompts import with_prompt_mistakes
+
             raise with_prompt_mistakes(invalid) from None
         raise
 
@@ -122,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: Commands, name: str, run: object, text: str, *, config: str = CONFIG_HELP
+    commands: Commands, name: str, run: Later, text: str, *, config: str = CONFIG_HELP
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(run=run, without_config=config != CONFIG_HELP)
