@@ -374,7 +374,7 @@ def test_a_finished_recording_is_found_again_until_it_is_acknowledged(threads: T
 
 
 ENDLESS_RECORDER = """
-import sys, time
+import sys, time, wave
 from pathlib import Path
 from media.recording.recorder import Recorder
 recorder = Recorder(Path(sys.argv[1]), time.monotonic, print)
@@ -387,7 +387,8 @@ while True:
         tap.put(0, started_at + index * 0.02, index * 160, 7, 0, b"\\x01" * 160)
         index += 1
     part = Path(sys.argv[1], sys.argv[2] + ".part")
-    if part.exists() and part.stat().st_size > 32_000 * 30:
+    # What the head says is what counts: it follows what has been written.
+    if part.exists() and part.stat().st_size > 32_000 * 30 and wave.open(str(part)).getnframes() > 8_000 * 30:
         print("written", flush=True)
 """
 

@@ -49,7 +49,7 @@ def read(path: Path, seal: Seal = SEAL, kind: SealedKind = SealedKind.MP3) -> by
         (lambda content: content[:8] + b"\xff" + content[9:], SealDamaged, "head is damaged"),
         (lambda content: content[:-1], SealError, "no end"),
         (lambda content: content + b"x", SealDamaged, "behind its end"),
-        (lambda content: content[:-1] + b"x", SealDamaged, "does not open"),
+        (lambda content: content[:-1] + bytes([content[-1] ^ 1]), SealDamaged, "does not open"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, change: object, error: type[SealError], words: str) -> None:
