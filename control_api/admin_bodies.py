@@ -12,7 +12,6 @@ from storage.person_records import Role
 CREDIT_PREFIX: Final = "credit:"
 LARGEST_CREDIT_RUPEES: Final = 10_000_000
 MAX_NUMBERS: Final = 10_000
-_GSTIN: Final = r"^[0-9]{2}[0-9A-Z]{13}$"
 _NUMBER: Final = r"^91[0-9]{10}$"
 
 
@@ -26,11 +25,18 @@ def whole_paise(rupees: float) -> float:
 Rupees = Annotated[float, Strict(), AfterValidator(whole_paise)]
 Numbers = Annotated[list[Annotated[str, Strict(), Field(pattern=_NUMBER)]], Field(max_length=MAX_NUMBERS)]
 Calls = Annotated[int, Strict(), Field(ge=1, le=100_000)]
-Gstin = Annotated[str, Strict(), Field(pattern=_GSTIN)]
+Gstin = Annotated[
+    str,
+    Strict(),
+    Field(max_length=20, description="15 characters: a state's number, a PAN, an entity, a letter, a check digit"),
+]
+State = Annotated[
+    Name, Field(description="The name or the GST number of a state; that of the GSTIN where there is one")
+]
 
 ADMIN_REQUIREMENTS: Final = {
-    "gstin": "a GSTIN: 15 letters and digits, the first two a state's number; or null",
-    "state": "a string of 1 to 200 printable characters, or null",
+    "gstin": "a GSTIN of 15 letters and digits, or null",
+    "state": "the name or the GST number of a state, or null",
     "rate_limit_per_minute": f"an integer from 1 to {LARGEST_RATE_LIMIT}, or null",
     "max_concurrent_calls": "an integer from 1 to 100000, or null",
     "numbers": f"a list of at most {MAX_NUMBERS} numbers such as 917969002802",
@@ -68,7 +74,7 @@ class CreateOrganisationBody(Wire):
 
     name: Name
     gstin: Gstin | None = None
-    state: Name | None = None
+    state: State | None = None
     tariff: TariffBody | None = None
     rate_limit_per_minute: RateLimit | None = None
     max_concurrent_calls: Calls | None = None
@@ -81,7 +87,7 @@ class AdminChangeOrganisationBody(Wire):
 
     name: Name | None = None
     gstin: Gstin | None = None
-    state: Name | None = None
+    state: State | None = None
     tariff: TariffBody | None = None
     rate_limit_per_minute: RateLimit | None = None
     max_concurrent_calls: Calls | None = None

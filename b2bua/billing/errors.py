@@ -13,5 +13,9 @@ class StateUnknown(BillingError):
     """Not a state of India."""
 
 
+class StatesDisagree(BillingError):
+    """A GSTIN is of another state than the one that is given beside it."""
+
+
 class SerialTooLong(BillingError):
     """The number of a document would have more than sixteen characters."""

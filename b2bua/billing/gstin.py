@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from b2bua.billing.errors import GstinInvalid, StateUnknown
+from b2bua.billing.errors import GstinInvalid, StatesDisagree, StateUnknown
 
 STATES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -83,3 +83,14 @@ def state_code(text: str) -> str:
     if code not in STATES:
         raise StateUnknown(f"{text!r} is neither the name nor the GST number of a state")
     return code
+
+
+def registration(gstin: str | None, state: str | None) -> tuple[str | None, str | None]:
+    """A customer's GSTIN and state as they are kept: the GSTIN in capitals, the state in its own words without blanks
+    around it. GstinInvalid, StateUnknown, StatesDisagree."""
+    kept_gstin = None if gstin is None else check_gstin(gstin)
+    kept_state = None if state is None else state.strip()
+    code = None if kept_state is None else state_code(kept_state)
+    if kept_gstin is not None and code is not None and code != kept_gstin[:2]:
+        raise StatesDisagree(f"the GSTIN is one of {STATES[kept_gstin[:2]]}, the state is {STATES[code]}")
+    return kept_gstin, kept_state

@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 
 from yarl import URL
 
+from b2bua.billing.errors import BillingError
+from b2bua.billing.gstin import registration
 from b2bua.clock import SystemClock
 from b2bua.commands.audit import typed
 from b2bua.commands.databases import Result, looked_up, moment, written
@@ -25,19 +27,19 @@ from storage.units import Reader, UnitOfWork
 LARGEST_CREDIT_RUPEES: Final = Decimal(10_000_000)
 LONGEST_WORDS: Final = 200
 LONGEST_URL: Final = 2048
-GSTIN: Final = re.compile(r"[0-9]{2}[0-9A-Z]{13}")
 NO_URL: Final = re.compile(r"[\s\x00-\x20\x7f]")
 
 
 async def org_create(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`org create NAME`."""
     name = _words(options.name, "the organisation's name")
+    gstin, state = registered(options.gstin, options.state)
     organisation = Organisation(
         SystemTokens().uuid(),
         name,
         SystemClock().wall_ms(),
-        gstin=_gstin(options.gstin),
-        state=None if options.state is None else _words(options.state, "--state"),
+        gstin=gstin,
+        state=state,
         rate_limit_per_minute=_rate_limit(options.rate_limit),
     )
 
@@ -48,6 +50,14 @@ async def org_create(options: argparse.Namespace, config: Config, output: Output
     await written(config, work)
     output.one({"org_id": organisation.org_id, "name": name})
     return 0
+
+
+def registered(gstin: str | None, state: str | None) -> tuple[str | None, str | None]:
+    """An organisation's GSTIN and state as they are kept. CommandFailed says what is wrong with them."""
+    try:
+        return registration(gstin, state)
+    except BillingError as error:
+        raise CommandFailed(f"the organisation cannot be billed so: {error}") from None
 
 
 async def org_list(_options: argparse.Namespace, config: Config, output: Output) -> int:
@@ -239,13 +249,6 @@ def _words(text: str, what: str) -> str:
     if not words.isprintable() or not 0 < len(words) <= LONGEST_WORDS:
         raise CommandFailed(f"{what} must have 1 to {LONGEST_WORDS} printable characters")
     return words
-
-
-def _gstin(text: str | None) -> str | None:
-    gstin = None if text is None else text.strip().upper()
-    if gstin is not None and not GSTIN.fullmatch(gstin):
-        raise CommandFailed(f"not a GSTIN: {text!r}; it has 15 letters and digits, the first two a state's number")
-    return gstin
 
 
 def _web_address(text: str) -> URL:

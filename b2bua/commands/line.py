@@ -186,18 +186,19 @@ def _accounts(commands: Commands) -> None:
     org = _group(commands, "org", "organisations")
     create = _command(org, "create", accounts.org_create, "create an organisation")
     create.add_argument("name", metavar="NAME")
-    create.add_argument("--gstin")
-    create.add_argument("--state")
+    create.add_argument("--gstin", help="checked, its check digit too")
+    create.add_argument("--state", help="the name or the GST number of a state: that of the GSTIN where there is one")
     create.add_argument("--rate-limit", type=int, metavar="N", help="requests a minute for each of its keys")
     _command(org, "list", accounts.org_list, "list organisations")
     change = _command(org, "set", upkeep.org_set, "change what is kept for an organisation")
     change.add_argument("org_id", metavar="ORG_ID")
     change.add_argument(
         "--retention-days",
-        required=True,
         metavar="N",
         help="how long its recordings are kept; 0: for ever; default: as storage.retention_days says",
     )
+    change.add_argument("--gstin", help="none: it is not registered")
+    change.add_argument("--state", help="as on creation; none: not known")
 
     key = _group(commands, "key", "API keys")
     create = _command(key, "create", accounts.key_create, "create an API key; it is shown once")

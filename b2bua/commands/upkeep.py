@@ -3,9 +3,10 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from b2bua.clock import SystemClock
+from b2bua.commands.accounts import registered
 from b2bua.commands.audit import typed
 from b2bua.commands.databases import looked_up, moment, written
 from b2bua.commands.output import CommandFailed, Output
@@ -13,7 +14,7 @@ from b2bua.config import Config
 from b2bua.tokens import SystemTokens
 from control_api.keys import end_of_grace, is_live, new_key
 from storage.errors import UnknownRecord
-from storage.records import ApiKey, DeliveryLog
+from storage.records import ApiKey, DeliveryLog, Organisation
 from storage.units import UnitOfWork
 
 LONGEST_GRACE_H: Final = 24 * 365
@@ -22,18 +23,31 @@ LONGEST_RETENTION_DAYS: Final = 36_500
 
 
 async def org_set(options: argparse.Namespace, config: Config, output: Output) -> int:
-    """`org set ORG_ID --retention-days N`: how long its recordings are kept."""
-    days = _retention(options.retention_days)
+    """`org set ORG_ID [--retention-days N] [--gstin GSTIN] [--state STATE]`: what is not named stays."""
+    given: dict[str, Any] = {}
+    if options.retention_days is not None:
+        given["retention_days"] = _retention(options.retention_days)
+    for name in ("gstin", "state"):
+        if getattr(options, name) is not None:
+            given[name] = None if getattr(options, name) == "none" else getattr(options, name)
+    if not given:
+        raise CommandFailed("nothing to change; give --retention-days, --gstin or --state")
 
-    def work(unit: UnitOfWork) -> None:
-        unit.accounts.set_retention(options.org_id, days)
-        unit.audit.add(typed("organisation.change", options.org_id, options.org_id, {"retention_days": days}))
+    def work(unit: UnitOfWork) -> Organisation:
+        changed = replace(unit.accounts.organisation(options.org_id), **given)
+        if given.keys() & {"gstin", "state"}:
+            gstin, state = registered(changed.gstin, changed.state)
+            changed = replace(changed, gstin=gstin, state=state)
+        unit.accounts.change_organisation(changed)
+        change = {name: getattr(changed, name) for name in given}
+        unit.audit.add(typed("organisation.change", options.org_id, options.org_id, change))
+        return changed
 
     try:
-        await written(config, work)
+        organisation = await written(config, work)
     except UnknownRecord:
         raise CommandFailed(f"there is no organisation {options.org_id}") from None
-    output.one({"org_id": options.org_id, "retention_days": days})
+    output.one({"org_id": options.org_id} | {name: getattr(organisation, name) for name in given})
     return 0
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.billing.errors import GstinInvalid, StateUnknown
-from b2bua.billing.gstin import STATES, check_digit, check_gstin, state_code
+from b2bua.billing.errors import GstinInvalid, StatesDisagree, StateUnknown
+from b2bua.billing.gstin import STATES, check_digit, check_gstin, registration, state_code
 
 # A made-up PAN with its true check digit.
 BODY = "29ABCDE1234F1Z"
@@ -57,3 +57,29 @@ def test_what_is_no_state_is_refused(text: str) -> None:
 
 def test_a_number_may_lack_its_zero() -> None:
     assert state_code("7") == "07"
+
+
+@pytest.mark.parametrize(
+    ("gstin", "state", "kept"),
+    [
+        (None, None, (None, None)),
+        (GSTIN.lower(), None, (GSTIN, None)),
+        (GSTIN, " Karnataka ", (GSTIN, "Karnataka")),
+        (GSTIN, "29", (GSTIN, "29")),
+        (None, "goa", (None, "goa")),
+    ],
+)
+def test_gstin_and_state_are_kept_where_they_agree(
+    gstin: str | None, state: str | None, kept: tuple[str | None, str | None]
+) -> None:
+    assert registration(gstin, state) == kept
+
+
+def test_gstin_and_state_that_disagree_are_refused() -> None:
+    with pytest.raises(StatesDisagree, match="one of Karnataka, the state is Kerala"):
+        registration(GSTIN, "32")
+
+
+def test_a_state_must_be_one_where_no_gstin_is() -> None:
+    with pytest.raises(StateUnknown):
+        registration(None, "Bombay")

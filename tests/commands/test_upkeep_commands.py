@@ -92,3 +92,17 @@ def test_an_endpoint_is_enabled_again(desk: Any, org: str) -> None:
     assert desk.json("webhook", "list", "--org", org)["data"][0]["disabled_at"] is not None
     assert desk.json("webhook", "enable", webhook) == {"webhook_id": webhook, "disabled_at": None}
     assert desk.json("webhook", "list", "--org", org)["data"][0]["disabled_at"] is None
+
+
+def test_gstin_and_state_of_an_organisation_are_changed_together(desk: Any) -> None:
+    org = desk.org()
+    assert desk.json("org", "set", org, "--gstin", "27aapfu0939f1zv", "--state", "27") == {
+        "org_id": org,
+        "gstin": "27AAPFU0939F1ZV",
+        "state": "27",
+    }
+    assert "one of Maharashtra, the state is Kerala" in desk.refused("org", "set", org, "--state", "Kerala")
+    assert "mistyped" in desk.refused("org", "set", org, "--gstin", "27AAPFU0939F1ZX")
+    assert desk.json("org", "set", org, "--gstin", "none", "--state", "Kerala")["gstin"] is None
+    assert "nothing to change" in desk.refused("org", "set", org)
+    assert "mistyped" in desk.refused("org", "create", "Acme", "--gstin", "27AAPFU0939F1ZX")

@@ -51,6 +51,10 @@ async def test_an_organisation_is_created_and_changed(boss: SignedIn) -> None:
         ({"name": "x", "tariff": {"rate": 1.555}}, "tariff.rate"),
         ({"name": "x", "tariff": {"pulse_sec": 0}}, "tariff.pulse_sec"),
         ({"name": "x", "gstin": "nonsense"}, "gstin"),
+        ({"name": "x", "gstin": 27}, "gstin"),
+        ({"name": "x", "gstin": "27AAPFU0939F1ZW"}, "gstin"),
+        ({"name": "x", "state": "Bombay"}, "state"),
+        ({"name": "x", "gstin": "27AAPFU0939F1ZV", "state": "Kerala"}, "state"),
         ({"name": "x", "numbers": ["12"]}, "numbers"),
         ({"name": "x", "max_concurrent_calls": 0}, "max_concurrent_calls"),
         ({"name": "x", "retention_days": -1}, "retention_days"),
@@ -59,6 +63,25 @@ async def test_an_organisation_is_created_and_changed(boss: SignedIn) -> None:
 async def test_an_organisation_that_cannot_be(boss: SignedIn, body: object, field: str) -> None:
     reply = await boss.send("POST", ORGANISATIONS, json=body)
     assert (reply.status, reply.json["error"]["field"]) == (400, field)
+
+
+async def test_gstin_and_state_of_an_organisation_agree(boss: SignedIn) -> None:
+    made = await boss.send("POST", ORGANISATIONS, json={"name": "Shop", "gstin": "27aapfu0939f1zv"})
+    assert made.json["data"]["gstin"] == "27AAPFU0939F1ZV"
+    path = f"{ORGANISATIONS}/{made.json['data']['org_id']}"
+    for body, field, words in (
+        ({"state": "Kerala"}, "state", "The GSTIN is one of Maharashtra, the state is Kerala."),
+        ({"gstin": "27AAPFU0939F1ZX"}, "gstin", "The check digit of the GSTIN is wrong"),
+    ):
+        refused = await boss.send("PATCH", path, json=body)
+        assert (refused.status, refused.json["error"]["field"]) == (400, field)
+        assert refused.json["error"]["message"].startswith(words)
+    kept = await boss.send("PATCH", path, json={"state": "Maharashtra", "name": "Store"})
+    assert (kept.json["data"]["state"], kept.json["data"]["gstin"]) == ("Maharashtra", "27AAPFU0939F1ZV")
+    moved = await boss.send("PATCH", path, json={"state": "Kerala", "gstin": None})
+    assert (moved.json["data"]["state"], moved.json["data"]["gstin"]) == ("Kerala", None)
+    disagreeing = await boss.send("PATCH", path, json={"gstin": "27AAPFU0939F1ZV"})
+    assert (disagreeing.status, disagreeing.json["error"]["field"]) == (400, "gstin")
 
 
 async def test_a_wallet_is_credited_once_for_a_reference(boss: SignedIn, world: ApiWorld) -> None:
