@@ -40,3 +40,35 @@ class UndecodableAudio(MediaError):
 
 class PacketPathMissing(MediaError):
     """The packet path in C is wanted and has not been built."""
+
+
+class BrowserRefused(MediaError):
+    """Any refusal of the gateway for browsers."""
+
+
+class UnusableBrowserOffer(BrowserRefused):
+    """A browser's offer that cannot be answered; the text says what is wrong, never what was in it."""
+
+
+class NoSharedCodec(UnusableBrowserOffer):
+    """A browser's offer without any of the codecs that are wished for."""
+
+
+class UnusableFragment(BrowserRefused):
+    """A fragment of candidates (RFC 8840) that cannot be taken: none, of another ICE session, with too many."""
+
+
+class UnknownBrowser(BrowserRefused):
+    """No session of this name is open in the gateway for browsers."""
+
+
+class TooManyBrowsers(BrowserRefused):
+    """The gateway has as many sessions as it may have."""
+
+
+class BrowserPortsExhausted(BrowserRefused):
+    """No free UDP port for another browser."""
+
+
+class GatewayClosed(BrowserRefused):
+    """The gateway for browsers is not running."""
