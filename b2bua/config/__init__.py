@@ -17,6 +17,7 @@ from b2bua.config.sections import (
     StorageSection,
     Trunk,
     WebhooksSection,
+    WebrtcSection,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Trunk",
     "TrunkUri",
     "WebhooksSection",
+    "WebrtcSection",
     "default_config_text",
     "effectless",
     "load_config",

@@ -10,7 +10,15 @@ from b2bua.billing.errors import BillingError
 from b2bua.billing.gstin import STATES, check_gstin, state_code
 from b2bua.config.implied import advice_on_listeners
 from b2bua.config.kinds import is_ip
-from b2bua.config.sections import BillingSection, CallsSection, Config, SecretsSection, Trunk
+from b2bua.config.sections import (
+    BillingSection,
+    CallsSection,
+    Config,
+    MediaSection,
+    SecretsSection,
+    Trunk,
+    WebrtcSection,
+)
 
 T = TypeVar("T", bound=Hashable)
 
@@ -24,7 +32,9 @@ def cross_check(config: Config, trunk_names: Sequence[str], references: Mapping[
     each key says that names one of them, also of entries that are wrong otherwise."""
     return [
         *_listeners(config),
-        *_advertised(config),
+        *_advertised(config.media, "media"),
+        *_advertised(config.webrtc, "webrtc"),
+        *_browsers(config),
         *_tls_pair("sip", config.sip.tls_certificate, config.sip.tls_key),
         *_tls_pair("api", config.api.tls_certificate, config.api.tls_key),
         *_secrets(config.secrets),
@@ -45,6 +55,12 @@ def advice(config: Config) -> Iterator[str]:
         yield (
             f"media.ports: {first} to {last} are enough for {calls} calls at once, each with four ports; "
             f"calls.max_concurrent is {config.calls.max_concurrent}"
+        )
+    webrtc = config.webrtc
+    if webrtc.enabled and webrtc.ports.last - webrtc.ports.first + 1 < webrtc.max_browsers:
+        yield (
+            f"webrtc.ports: {webrtc.ports.first} to {webrtc.ports.last} are fewer than webrtc.max_browsers, "
+            f"{webrtc.max_browsers}"
         )
     for trunk in config.trunks:
         yield from _advice_of(trunk, config.calls)
@@ -108,22 +124,42 @@ def _listeners(config: Config) -> Iterator[str]:
         yield f"api.listen: port {config.api.listen.port} is a listener of sip.listen too; expected another port"
 
 
-def _advertised(config: Config) -> Iterator[str]:
-    media = config.media
+def _advertised(media: MediaSection | WebrtcSection, section: str) -> Iterator[str]:
     if not media.advertise and _is_wildcard(media.address):
-        yield "media.advertise: it is missing; expected this machine's address, because media.address is a wildcard"
-    if not media.advertise_ipv6 and media.address_ipv6 and _is_wildcard(media.address_ipv6):
         yield (
-            "media.advertise_ipv6: it is missing; expected this machine's address, because media.address_ipv6 is a "
+            f"{section}.advertise: it is missing; expected this machine's address, because {section}.address is a "
             "wildcard"
         )
+    if not media.advertise_ipv6 and media.address_ipv6 and _is_wildcard(media.address_ipv6):
+        yield (
+            f"{section}.advertise_ipv6: it is missing; expected this machine's address, because "
+            f"{section}.address_ipv6 is a wildcard"
+        )
     if media.advertise_ipv6 and not media.address_ipv6:
-        yield "media.address_ipv6: it is missing; expected an address, because advertise_ipv6 is one of it"
+        yield f"{section}.address_ipv6: it is missing; expected an address, because advertise_ipv6 is one of it"
     if media.address_ipv6 and ":" in media.address:
         yield (
-            f'media.address: "{media.address}" is an IPv6 address, and address_ipv6 is another; '
+            f'{section}.address: "{media.address}" is an IPv6 address, and address_ipv6 is another; '
             "expected an IPv4 address here, or none there"
         )
+
+
+def _browsers(config: Config) -> Iterator[str]:
+    webrtc = config.webrtc
+    if webrtc.turn and not webrtc.turn_secret:
+        yield "webrtc.turn_secret: it is missing; expected the secret of the servers of webrtc.turn"
+    if not webrtc.enabled:
+        return
+    first, last = webrtc.ports
+    for section, (other_first, other_last) in (("media", config.media.ports), ("test_calls", config.test_calls.ports)):
+        if first <= other_last and other_first <= last:
+            yield f"webrtc.ports: {first}-{last} meets {section}.ports; expected ranges that do not meet"
+    for at in config.sip.listen:
+        if at.transport == "udp" and first <= at.port <= last:
+            yield (
+                f"webrtc.ports: {first}-{last} includes the SIP port {at.port} of sip.listen; "
+                "expected ranges that do not meet"
+            )
 
 
 def _is_wildcard(host: str) -> bool:

@@ -49,6 +49,26 @@ rtp_timeout_hold_s = 300
 # What carries the packets: "native", compiled at the installation, "python", or "auto": the first where it is there.
 packet_path = "auto"
 
+[webrtc]
+# Whether browsers can be parties: agents who answer in a page. Where their ICE and media are received, and the address
+# they are told when it is another; the same for IPv6, where there is one.
+enabled = false
+address = "127.0.0.1"
+advertise = ""
+address_ipv6 = ""
+advertise_ipv6 = ""
+# UDP, one for each browser and address.
+ports = "30000-30999"
+# "stun:host:port" and "turn:host:port?transport=udp" or tcp, also "turns:": for browsers and for this machine.
+stun = []
+turn = []
+# What the TURN servers are given as their shared secret; with it credentials are made that last so long.
+turn_secret = ""
+turn_credential_s = 3600
+max_browsers = 200
+# How long a browser may take to be connected.
+connect_timeout_s = 15
+
 [api]
 listen = "127.0.0.1:8080"
 # How clients reach the API from outside: used in signed URLs.

@@ -389,6 +389,32 @@ HTTP_URL: Final = Kind("text", '"http://host:port" or "https://host", with a pat
 ORIGIN: Final = Kind("text", 'an origin such as "https://portal.example"', _read_origin)
 
 
+def _read_ice_server(schemes: tuple[str, ...]) -> Callable[[object, Place], str]:
+    def read(raw: object, place: Place) -> str:
+        value = as_text(raw)
+        scheme, _, rest = value.partition(":")
+        where, _, query = rest.partition("?")
+        if scheme not in schemes:
+            raise Unfit(f"{shown(value)} does not begin with {' or '.join(f'{each}:' for each in schemes)}")
+        if query and (not scheme.startswith("turn") or query not in ("transport=udp", "transport=tcp")):
+            raise Unfit(f"{shown(query)} is no transport of it")
+        if scheme == "turns" and query == "transport=udp":
+            raise Unfit("there is no turns: over UDP")
+        if split_host_port(where, default_port=5349 if scheme == "turns" else 3478).port == 0:
+            raise Unfit("port 0 cannot be reached")
+        return value
+
+    return read
+
+
+STUN_SERVER: Final = Kind("text", '"stun:host:port"', _read_ice_server(("stun",)))
+TURN_SERVER: Final = Kind(
+    "text",
+    '"turn:host:port" or "turns:host:port", with ?transport=udp or tcp where wanted',
+    _read_ice_server(("turn", "turns")),
+)
+
+
 def _read_folder(raw: object, place: Place) -> Path:
     value = as_text(raw)
     if not value:

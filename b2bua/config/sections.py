@@ -22,7 +22,9 @@ from b2bua.config.kinds import (
     PORTS,
     PROXY,
     SECRET,
+    STUN_SERVER,
     TRUNK_URI,
+    TURN_SERVER,
     YES_NO,
     HostPort,
     Kind,
@@ -63,6 +65,7 @@ DIGEST_ALGORITHMS: Final = ("SHA-512-256", "SHA-256", "MD5")
 DEFAULT_LISTEN: Final = (ListenAddress("udp", "127.0.0.1", 5060),)
 DEFAULT_TEST_PORTS: Final = PortRange(19000, 19199)
 DEFAULT_PORTS: Final = PortRange(20000, 29999)
+DEFAULT_BROWSER_PORTS: Final = PortRange(30000, 30999)
 DEFAULT_API_LISTEN: Final = HostPort("127.0.0.1", 8080)
 
 
@@ -98,6 +101,25 @@ class MediaSection:
     rtp_timeout_s: Annotated[float, seconds(0.5, 3600)] = 45
     rtp_timeout_hold_s: Annotated[float, seconds(0.5, 86400)] = 300
     packet_path: Annotated[str, choice("auto", "native", "python")] = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebrtcSection:
+    """[webrtc]. Each browser takes a port of `ports` on each address, and another while ICE is restarted. `turn_secret`
+    is shared with the TURN servers; credentials made of it last `turn_credential_s`."""
+
+    enabled: Annotated[bool, YES_NO] = False
+    address: Annotated[str, IP] = "127.0.0.1"
+    advertise: Annotated[str, IP_OR_EMPTY] = ""
+    address_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
+    advertise_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
+    ports: Annotated[PortRange, PORTS] = DEFAULT_BROWSER_PORTS
+    stun: Annotated[tuple[str, ...], several(STUN_SERVER)] = ()
+    turn: Annotated[tuple[str, ...], several(TURN_SERVER)] = ()
+    turn_secret: Annotated[str, SECRET] = field(default="", repr=False)
+    turn_credential_s: Annotated[int, whole(60, 86_400)] = 3600
+    max_browsers: Annotated[int, whole(1, 10_000)] = 200
+    connect_timeout_s: Annotated[float, seconds(1, 60)] = 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +315,7 @@ class Config:
     prompts: PromptsSection = PromptsSection()
     trace: TraceSection = TraceSection()
     log: LogSection = LogSection()
+    webrtc: WebrtcSection = WebrtcSection()
     test_calls: RehearsalSection = RehearsalSection()
     trunks: tuple[Trunk, ...] = ()
     routes: tuple[Route, ...] = ()
@@ -311,6 +334,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "prompts": PromptsSection,
     "trace": TraceSection,
     "log": LogSection,
+    "webrtc": WebrtcSection,
     "test_calls": RehearsalSection,
 }
 LISTS: Final[Mapping[str, type[Any]]] = {"trunks": Trunk, "routes": Route}
