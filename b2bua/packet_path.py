@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from b2bua.config import Config, ConfigInvalid
+from b2bua.config.sections import MediaSection
+from media.engine import MediaSettings
 from media.errors import PacketPathMissing
 from media.packet_path.interface import Watch
 from media.packet_paths import NATIVE, chosen, threads
@@ -35,3 +37,19 @@ def watch_on(loop: asyncio.AbstractEventLoop) -> Watch:
             loop.add_reader(descriptor, readable)
 
     return watch
+
+
+def media_settings(section: MediaSection, packet_path: str) -> MediaSettings:
+    """The media room's settings of a configuration."""
+    return MediaSettings(
+        address=section.address,
+        advertise=section.advertise,
+        address_ipv6=section.address_ipv6,
+        advertise_ipv6=section.advertise_ipv6,
+        ports=(section.ports.first, section.ports.last),
+        port_rest_s=section.port_rest_s,
+        timeout_early_s=section.rtp_timeout_early_s,
+        timeout_s=section.rtp_timeout_s,
+        timeout_hold_s=section.rtp_timeout_hold_s,
+        packet_path=packet_path,
+    )

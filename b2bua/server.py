@@ -18,12 +18,11 @@ from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
-from b2bua.config.sections import MediaSection
 from b2bua.housekeeping import keep_house, keep_prompts_tidy, keep_seen
 from b2bua.large_pages import gather_memory
 from b2bua.listening import CannotListen, SipListeners, opening
 from b2bua.loop_delay import LoopDelay
-from b2bua.packet_path import described, packet_path_of, watch_on
+from b2bua.packet_path import described, media_settings, packet_path_of, watch_on
 from b2bua.prompts import configured_prompts
 from b2bua.rehearsal.stage import Rehearsal, Shared
 from b2bua.rehearsal.switches import Switches
@@ -33,6 +32,7 @@ from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.sole_use import sole_use
 from b2bua.switch.call_sounds import CallPrompts
+from b2bua.switch.daily_check import DailyCheck
 from b2bua.switch.journal import Journal
 from b2bua.switch.locating import Locating, ways_of
 from b2bua.switch.prompt_shelf import PromptShelf
@@ -56,7 +56,7 @@ from control_api.settings import ApiSettings
 from control_api.signed_urls import signed_recording_url
 from control_api.tls import server_context
 from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
-from media.engine import MediaEngine, MediaSettings
+from media.engine import MediaEngine
 from media.events import MediaEvent
 from media.packet_paths import new_tap_for
 from media.prompts.files import PromptFiles
@@ -264,6 +264,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
         tracing.counters,
         _loop_delay(process),
         recordings.figures,
+        _money_watched(process),
     )
     _in_background(process, keep_house(process.clock, journal, tracing))
     _in_background(process, keep_prompts_tidy(shelf))
@@ -290,6 +291,13 @@ async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
     tracing = Tracing(journal, process.clock, process.loop, keep_days=trace.keep_days, unbilled=trace.unbilled)
     process.stack.callback(tracing.close)
     return dispatcher, journal, tracing
+
+
+def _money_watched(process: Process) -> Figures:
+    """What is about money, compared day after day from now on."""
+    daily_check = DailyCheck(process.store, process.clock)
+    _in_background(process, daily_check.run())
+    return daily_check.figures
 
 
 def _loop_delay(process: Process) -> Figures:
@@ -354,7 +362,7 @@ def _media(
     recorder.open()
     process.stack.push_async_callback(_off_loop, recorder.close)
     media = MediaEngine(
-        _media_settings(config.media, packet_path),
+        media_settings(config.media, packet_path),
         process.tokens,
         process.clock.monotonic,
         deliver,
@@ -367,21 +375,6 @@ def _media(
     media.start()
     process.stack.callback(media.close)
     return recorder, media
-
-
-def _media_settings(section: MediaSection, packet_path: str) -> MediaSettings:
-    return MediaSettings(
-        address=section.address,
-        advertise=section.advertise,
-        address_ipv6=section.address_ipv6,
-        advertise_ipv6=section.advertise_ipv6,
-        ports=(section.ports.first, section.ports.last),
-        port_rest_s=section.port_rest_s,
-        timeout_early_s=section.rtp_timeout_early_s,
-        timeout_s=section.rtp_timeout_s,
-        timeout_hold_s=section.rtp_timeout_hold_s,
-        packet_path=packet_path,
-    )
 
 
 async def _recordings(process: Process, journal: Journal, settlement: Settlement, recorder: Recorder) -> Recordings:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 
@@ -49,3 +50,34 @@ class IssuedDocument:
     topup_id: str
     issued_at: int
     content: Mapping[str, Any]
+
+
+class DiscrepancyKind(StrEnum):
+    """What does not agree. Each is a statement of storage/sql/books.sql."""
+
+    WALLET_BALANCE = "wallet_balance"
+    WALLET_RESERVED = "wallet_reserved"
+    RESERVATION_LEFT = "reservation_left"
+    CALL_UNRESERVED = "call_unreserved"
+    CALL_CHARGE = "call_charge"
+    CHARGE_WITHOUT_CALL = "charge_without_call"
+    PAYMENT = "payment"
+    CREDIT_WITHOUT_PAYMENT = "credit_without_payment"
+    INVOICE = "invoice"
+    INVOICE_WITHOUT_PAYMENT = "invoice_without_payment"
+    SERIAL = "serial"
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """Two things about money that should agree and do not: a defect, or a hand in the database.
+
+    `subject`: the id of the wallet, call, payment or document. `expected` and `found` in paise, or, of a series,
+    numbers; None: there is nothing to be compared.
+    """
+
+    kind: DiscrepancyKind
+    org_id: str
+    subject: str
+    expected: int | None
+    found: int | None

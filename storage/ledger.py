@@ -6,9 +6,11 @@ before; with other content it is a TransferConflict. Amounts are integer paise.
 
 from typing import NamedTuple
 
+from storage.billing_records import Discrepancy
+from storage.books import OF_WALLETS, Books
 from storage.errors import BalanceTooLow, TransferConflict, UnknownRecord
 from storage.queries import Queries
-from storage.records import Wallet, WalletMismatch
+from storage.records import Wallet
 
 
 class _Reservation(NamedTuple):
@@ -116,9 +118,9 @@ class Ledger:
         reservation = self._reservation(call_id)
         return 0 if reservation is None else reservation.reserved_paise
 
-    def verify(self) -> list[WalletMismatch]:
+    def verify(self) -> list[Discrepancy]:
         """Every wallet that is not the sum of its transfers: none, or something is badly wrong. Reads it all."""
-        return [WalletMismatch(*row) for row in self._queries.all("ledger.mismatches")]
+        return Books(self._queries).discrepancies(OF_WALLETS)
 
     def _reservation(self, call_id: str) -> _Reservation | None:
         row = self._queries.one("ledger.reservation", (call_id,))

@@ -95,7 +95,3 @@ class Payments:
                 to_json(dict(document.content)),
             ),
         )
-
-    def unbalanced(self) -> list[str]:
-        """Top-ups that ledger and documents do not agree with: none, or something is badly wrong. Reads it all."""
-        return [row[0] for row in self._queries.all("payments.unbalanced")]

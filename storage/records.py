@@ -502,14 +502,3 @@ class TracePart:
     org_id: str
     written_at: int
     steps: tuple[TraceStep, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WalletMismatch:
-    """A wallet that is not the sum of its transfers: a defect, or a hand in the database."""
-
-    org_id: str
-    balance_paise: int
-    reserved_paise: int
-    ledger_balance_paise: int
-    ledger_reserved_paise: int

@@ -50,8 +50,11 @@ def database_path(url: str, base: Path | None = None) -> Path | None:
 class Store:
     """The database of calls, money and messages. Make one with `Store.open`; close it."""
 
-    def __init__(self, writer: WorkerConnection, reader: WorkerConnection, unit: UnitOfWork, look: Reader) -> None:
+    def __init__(
+        self, location: str | None, writer: WorkerConnection, reader: WorkerConnection, unit: UnitOfWork, look: Reader
+    ) -> None:
         """Not for callers: `open` checks and migrates first."""
+        self._location = location
         self._writer = writer
         self._reader = reader
         self._unit = unit
@@ -80,7 +83,7 @@ class Store:
             statements = load_statements()
             unit = UnitOfWork(await writer.call(Queries, statements))
             look = Reader(await reader.call(Queries, statements))
-            return cls(writer, reader, unit, look)
+            return cls(None if path is None else location, writer, reader, unit, look)
         except (OSError, sqlite3.Error) as error:
             await _close_all(connections)
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_NOTADB:
@@ -114,6 +117,26 @@ class Store:
         """Ask something of one state of the database, every unit of work included that resolved before."""
         look = self._look
         value: Any = await self._reads.submit(lambda _: work(look))
+        return cast("T", value)
+
+    async def read_apart(self, work: Callable[[Reader], T]) -> T:
+        """`read` on a connection of its own, for what reads so much that other reads should not wait for it.
+
+        StoreUnavailable. A database in memory has one connection: there it is `read`.
+        """
+        if self._location is None:
+            return await self.read(work)
+        connection: WorkerConnection | None = None
+        try:
+            connection = await open_connection(self._location, read_only=True)
+            look = Reader(await connection.call(Queries, load_statements()))
+            ((value, failure),) = await connection.call(run_reads, [lambda _: work(look)])
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        finally:
+            await _close_all([] if connection is None else [connection])
+        if failure is not None:
+            raise failure
         return cast("T", value)
 
     def counters(self) -> Mapping[str, int]:

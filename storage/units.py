@@ -4,7 +4,8 @@ from typing import TypeVar
 
 from storage.accounts import Accounts
 from storage.audit import Audit
-from storage.billing_records import IssuedDocument, TopUp
+from storage.billing_records import Discrepancy, IssuedDocument, TopUp
+from storage.books import Books
 from storage.call_logs import CallLogs
 from storage.calls import Calls, Cdrs
 from storage.ledger import Ledger
@@ -33,7 +34,6 @@ from storage.records import (
     TraceStep,
     TrunkSighting,
     Wallet,
-    WalletMismatch,
     WebhookEndpoint,
 )
 from storage.sessions import Sessions
@@ -85,11 +85,12 @@ class UnitOfWork:
 class Reader:
     """Everything that is asked outside a unit of work. One work sees one state of the database throughout."""
 
-    __slots__ = ("_call_logs", "_unit")
+    __slots__ = ("_books", "_call_logs", "_unit")
 
     def __init__(self, queries: Queries) -> None:
         self._unit = UnitOfWork(queries)
         self._call_logs = CallLogs(queries)
+        self._books = Books(queries)
 
     def call(self, org_id: str, call_id: str) -> CallRecord | None:
         """A call of this organisation, live or finished; another's is None."""
@@ -144,9 +145,13 @@ class Reader:
         """An organisation's money. UnknownRecord."""
         return self._unit.ledger.wallet(org_id)
 
-    def verify_ledger(self) -> list[WalletMismatch]:
-        """Every wallet that is not the sum of its transfers."""
+    def verify_ledger(self) -> list[Discrepancy]:
+        """Every wallet that is not the sum of its transfers. Reads them all."""
         return self._unit.ledger.verify()
+
+    def discrepancies(self) -> list[Discrepancy]:
+        """What does not agree about money. Reads everything: ask it with `Store.read_apart`."""
+        return self._books.discrepancies()
 
     def recording(self, org_id: str, call_id: str) -> Recording | None:
         """The recording of a call of this organisation, a purged one too."""
@@ -304,7 +309,3 @@ class Reader:
     def tax_documents(self, org_id: str, page: int, per_page: int) -> tuple[list[IssuedDocument], int]:
         """A page (from 1) of an organisation's tax documents, newest first; and how many there are."""
         return self._unit.payments.documents(org_id, page, per_page)
-
-    def unbalanced_topups(self) -> list[str]:
-        """Top-ups that ledger and documents do not agree with."""
-        return self._unit.payments.unbalanced()

@@ -29,6 +29,15 @@ async def looked_up(config: Config, work: Callable[[Reader], Result]) -> Result:
         await store.close()
 
 
+async def checked_apart(config: Config, work: Callable[[Reader], Result]) -> Result:
+    """Read much from the configured database: `Store.read_apart`."""
+    store = await Store.open(config.storage.url)
+    try:
+        return await store.read_apart(work)
+    finally:
+        await store.close()
+
+
 def moment(at_ms: int | None) -> str | None:
     """RFC 3339 UTC in seconds."""
     return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

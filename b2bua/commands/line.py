@@ -50,6 +50,7 @@ backup = Room("backup")
 checking = Room("checking")
 deploy_files = Room("deploy_files")
 inspection = Room("inspection")
+money = Room("money")
 operation = Room("operation")
 people = Room("people")
 profiles = Room("profiles")
@@ -140,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _operation(commands)
     _accounts(commands)
+    _money(commands)
     _people(commands)
     _recordings(commands)
     _backups(commands)
@@ -218,12 +220,6 @@ def _accounts(commands: Commands) -> None:
         "--grace-hours", type=float, default=24.0, metavar="N", help="how long the old one still works (default 24)"
     )
 
-    wallet = _group(commands, "wallet", "wallets")
-    credit = _command(wallet, "credit", accounts.wallet_credit, "add to a wallet; the same reference counts once")
-    _of_organisation(credit)
-    credit.add_argument("--rupees", required=True, metavar="N")
-    credit.add_argument("--reference", required=True, metavar="REF")
-
     webhook = _group(commands, "webhook", "webhook endpoints")
     add = _command(webhook, "add", accounts.webhook_add, "add an endpoint; its secret is shown once")
     _of_organisation(add)
@@ -241,6 +237,17 @@ def _accounts(commands: Commands) -> None:
     deliveries.add_argument("--dead", action="store_true", help="only those that were given up")
     replay = _command(webhook, "replay", upkeep.webhook_replay, "send an event to its endpoint once more")
     replay.add_argument("delivery_id", type=int, metavar="DELIVERY_ID")
+
+
+def _money(commands: Commands) -> None:
+    wallet = _group(commands, "wallet", "wallets")
+    credit = _command(wallet, "credit", accounts.wallet_credit, "add to a wallet; the same reference counts once")
+    _of_organisation(credit)
+    credit.add_argument("--rupees", required=True, metavar="N")
+    credit.add_argument("--reference", required=True, metavar="REF")
+
+    ledger = _group(commands, "ledger", "money movements")
+    _command(ledger, "check", money.ledger_check, "compare wallets, ledger, calls, payments and documents")
 
 
 def _prompts(commands: Commands) -> None:

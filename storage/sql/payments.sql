@@ -41,11 +41,3 @@ FROM tax_documents WHERE org_id = ? ORDER BY issued_at DESC, number DESC LIMIT ?
 
 -- count_documents: how many tax documents an organisation has
 SELECT count(*) FROM tax_documents WHERE org_id = ?;
-
--- unbalanced: paid top-ups whose credit is missing in the ledger, or is another than it says, or whose document is missing
-SELECT t.topup_id
-FROM topups t
-LEFT JOIN transfers x ON x.transfer_id = 'topup:' || t.topup_id
-LEFT JOIN tax_documents d ON d.number = t.invoice_number
-WHERE (t.payment_id IS NOT NULL) <> (x.transfer_id IS NOT NULL)
-   OR (t.payment_id IS NOT NULL AND (d.number IS NULL OR x.balance_change <> t.taxable_paise OR x.org_id <> t.org_id));

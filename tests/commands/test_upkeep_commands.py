@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import json
 from typing import Any
 
 import pytest
 
 from storage.records import WebhookEvent
 from storage.store import Store
+from storage.units import UnitOfWork
 from tests.support.stored import a_call, an_event
 
 
@@ -106,3 +108,20 @@ def test_gstin_and_state_of_an_organisation_are_changed_together(desk: Any) -> N
     assert desk.json("org", "set", org, "--gstin", "none", "--state", "Kerala")["gstin"] is None
     assert "nothing to change" in desk.refused("org", "set", org)
     assert "mistyped" in desk.refused("org", "create", "Acme", "--gstin", "27AAPFU0939F1ZX")
+
+
+def test_the_books_are_compared(desk: Any) -> None:
+    org = desk.org()
+    assert desk.json("ledger", "check") == {"data": []}
+    assert "agree" in desk.type("ledger", "check")[1]
+
+    def astray(unit: UnitOfWork) -> None:
+        unit.ledger.credit("first", org, 1_000, None, 1)
+        unit.ledger.reserve("reserve:lost", org, "lost", 150, 1)
+
+    _in_store(desk, astray)
+    status, out, _ = desk.type("ledger", "check", "--json")
+    assert status == 1
+    assert json.loads(out)["data"] == [
+        {"kind": "reservation_left", "org_id": org, "subject": "lost", "expected": 0, "found": 150}
+    ]

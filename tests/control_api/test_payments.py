@@ -101,7 +101,7 @@ async def test_a_topup_is_asked_for_paid_credited_and_invoiced(till: Till) -> No
     (invoice,) = await till.invoices()
     assert invoice["number"] == confirmed["invoice_number"]
     assert (invoice["taxable_value"], invoice["cgst"], invoice["sgst"]) == ("500.00", "45.00", "45.00")
-    assert await till.world.store.read(lambda reader: reader.unbalanced_topups()) == []
+    assert await till.world.store.read(lambda reader: reader.discrepancies()) == []
 
 
 @pytest.mark.parametrize("order", sorted(itertools.permutations(["confirm", "payment.captured", "order.paid"])))

@@ -128,7 +128,7 @@ def test_a_wallet_is_never_overdrawn_by_hand(database: sqlite3.Connection, unit:
 def test_a_hand_in_a_wallet_is_found(database: sqlite3.Connection, unit: UnitOfWork) -> None:
     database.execute("UPDATE wallets SET balance_paise = balance_paise + 7 WHERE org_id = 'org-1'")
     (mismatch,) = unit.ledger.verify()
-    assert (mismatch.org_id, mismatch.balance_paise, mismatch.ledger_balance_paise) == (ORG, 1_007, 1_000)
+    assert (mismatch.org_id, mismatch.found, mismatch.expected) == (ORG, 1_007, 1_000)
 
 
 @pytest.mark.parametrize("status", [CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER])

@@ -551,7 +551,7 @@ class House:
     async def _check_books(self) -> None:
         """No live row, one CDR and one terminal event for each call, the ledger's sums right, the price charged."""
         assert await self.store.read(lambda reader: reader.live_calls()) == []
-        assert await self.store.read(lambda reader: reader.verify_ledger()) == []
+        assert await self.store.read(lambda reader: reader.discrepancies()) == []
         wallet = await self.wallet()
         assert wallet.reserved_paise == 0, "money is still set aside"
         for task in self.tasks:

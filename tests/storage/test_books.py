@@ -1,0 +1,163 @@
+"""A discrepancy of each kind that is planted is found, and nothing else is."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from storage.billing_records import Discrepancy, DiscrepancyKind
+from storage.errors import UnknownRecord
+from storage.records import TEST_NUMBER
+from storage.store import Store
+from storage.units import Reader, UnitOfWork
+from tests.storage.test_payments import TOPUP, pay, topup_of
+from tests.support.stored import ORG, a_call, an_organisation, completed, failed
+
+Plant = Callable[[sqlite3.Connection], object]
+
+PAID = replace(TOPUP, topup_id="paid", order_id="order_paid")
+_GUARDS = (
+    *("transfers_never_change", "transfers_never_go", "transfer_moves_wallet", "cdrs_never_change", "cdrs_never_go"),
+    *("tax_documents_never_change", "tax_documents_never_go", "a_payment_is_made_once", "cdr_ends_live_row"),
+)
+
+
+def _history(unit: UnitOfWork) -> None:
+    """Two finished calls, a test call, a live one, a payment asked for and one made."""
+    unit.accounts.create_organisation(an_organisation())
+    unit.payments.add(TOPUP)
+    unit.payments.add(PAID)
+    pay(unit, PAID, "pay_paid")
+    for number, end in enumerate((completed, failed, None)):
+        call = a_call(f"call-{number}")
+        unit.ledger.reserve(f"reserve:{call.call_id}", ORG, call.call_id, 150, 1)
+        unit.calls.save(call)
+        if end is completed:
+            cdr = completed(call)
+            unit.ledger.capture(f"capture:{call.call_id}", call.call_id, cdr.price_paise or 0, 2)
+            unit.cdrs.add(cdr)
+        elif end is not None:
+            unit.ledger.void(f"void:{call.call_id}", call.call_id, 2)
+            unit.cdrs.add(end(call))
+    unit.cdrs.add(replace(completed(a_call("test"), price_paise=0), masked_number=TEST_NUMBER))
+    unit.calls.save(replace(a_call("testing"), masked_number=TEST_NUMBER))
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    store = await Store.open(f"sqlite:///{tmp_path}/books.db")
+    await store.run(_history)
+    assert await store.read_apart(Reader.discrepancies) == []
+    await store.close()
+    return tmp_path / "books.db"
+
+
+def _statement(text: str) -> Plant:
+    return lambda connection: connection.executescript(text)
+
+
+K = DiscrepancyKind
+PLANTED: dict[DiscrepancyKind, tuple[Plant, Discrepancy]] = {
+    K.WALLET_BALANCE: (
+        _statement("UPDATE wallets SET balance_paise = balance_paise + 7"),
+        Discrepancy(K.WALLET_BALANCE, ORG, ORG, 49_700, 49_707),
+    ),
+    K.WALLET_RESERVED: (
+        _statement("UPDATE wallets SET reserved_paise = 149"),
+        Discrepancy(K.WALLET_RESERVED, ORG, ORG, 150, 149),
+    ),
+    K.RESERVATION_LEFT: (
+        _statement("DELETE FROM calls WHERE call_id = 'call-2'"),
+        Discrepancy(K.RESERVATION_LEFT, ORG, "call-2", 0, 150),
+    ),
+    K.CALL_UNRESERVED: (
+        _statement(
+            "UPDATE transfers SET call_id = 'call-1' WHERE call_id = 'none'; UPDATE calls SET call_id = 'lone'"
+            " WHERE call_id = 'testing'; UPDATE calls SET masked_number = '917969002802' WHERE call_id = 'lone'"
+        ),
+        Discrepancy(K.CALL_UNRESERVED, ORG, "lone", None, None),
+    ),
+    K.CALL_CHARGE: (
+        _statement("UPDATE cdrs SET price_paise = 450 WHERE call_id = 'call-0'"),
+        Discrepancy(K.CALL_CHARGE, ORG, "call-0", 450, 300),
+    ),
+    K.CHARGE_WITHOUT_CALL: (
+        _statement("DELETE FROM cdrs WHERE call_id = 'call-0'"),
+        Discrepancy(K.CHARGE_WITHOUT_CALL, ORG, "call-0", None, 300),
+    ),
+    K.PAYMENT: (
+        _statement(
+            "UPDATE transfers SET asked_paise = 49999, balance_change = 49999 WHERE transfer_id = 'topup:paid';"
+            "UPDATE wallets SET balance_paise = balance_paise - 1"
+        ),
+        Discrepancy(K.PAYMENT, ORG, "paid", 50_000, 49_999),
+    ),
+    K.CREDIT_WITHOUT_PAYMENT: (
+        _statement(
+            "INSERT INTO transfers VALUES ('topup:gone', 'org-1', 'credit', NULL, NULL, 5, 5, 0, 1);"
+            "UPDATE wallets SET balance_paise = balance_paise + 5"
+        ),
+        Discrepancy(K.CREDIT_WITHOUT_PAYMENT, ORG, "topup:gone", None, 5),
+    ),
+    K.INVOICE: (
+        _statement("UPDATE tax_documents SET content = json_set(content, '$.tax.igst_paise', 1)"),
+        Discrepancy(K.INVOICE, ORG, "paid", 59_000, 50_001),
+    ),
+    K.INVOICE_WITHOUT_PAYMENT: (
+        _statement("INSERT INTO tax_documents VALUES ('INV/26-27/000002', 'INV', '26-27', 2, 'org-1', 'x', 1, '{}')"),
+        Discrepancy(K.INVOICE_WITHOUT_PAYMENT, ORG, "INV/26-27/000002", None, None),
+    ),
+    K.SERIAL: (
+        _statement("UPDATE tax_documents SET serial = 3"),
+        Discrepancy(K.SERIAL, "", "INV/26-27", 3, 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", DiscrepancyKind)
+async def test_what_is_planted_is_found_and_nothing_else(path: Path, kind: DiscrepancyKind) -> None:
+    plant, expected = PLANTED[kind]
+    with closing(sqlite3.connect(path)) as connection:
+        for guard in _GUARDS:
+            connection.execute(f"DROP TRIGGER {guard}")
+        plant(connection)
+        connection.commit()
+    store = await Store.open(f"sqlite:///{path}")
+    try:
+        assert await store.read_apart(Reader.discrepancies) == [expected]
+    finally:
+        await store.close()
+
+
+async def test_an_invoice_that_is_missing_is_found(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("DROP TRIGGER a_payment_is_made_once; DROP TRIGGER tax_documents_never_go;")
+        connection.executescript("DELETE FROM tax_documents")
+    store = await Store.open(f"sqlite:///{path}")
+    try:
+        assert await store.read_apart(Reader.discrepancies) == [Discrepancy(K.INVOICE, ORG, "paid", 59_000, None)]
+    finally:
+        await store.close()
+
+
+async def test_of_each_kind_so_many_are_told(store: Store) -> None:
+    def work(unit: UnitOfWork) -> None:
+        unit.accounts.create_organisation(an_organisation())
+        for number in range(101):
+            unit.payments.add(topup_of(number))
+            unit.ledger.credit(f"topup:topup-{number}", ORG, 1_000, None, 1)
+
+    await store.run(work)
+    assert len(await store.read_apart(Reader.discrepancies)) == 100
+
+
+async def test_reading_apart_fails_as_reading_does(path: Path) -> None:
+    store = await Store.open(f"sqlite:///{path}")
+    try:
+        with pytest.raises(UnknownRecord):
+            await store.read_apart(lambda reader: reader.wallet("nobody"))
+    finally:
+        await store.close()
