@@ -7,9 +7,9 @@ from typing import Final
 from b2bua.billing.documents import BilledParty, DocumentKind, TaxDocument
 from b2bua.billing.tax import tax_on
 from control_api import account_schemas as shapes
-from control_api.payment_schemas import topup_representation
+from control_api.payment_schemas import refund_representation, topup_representation
 from control_api.totp import provisioning_uri
-from storage.billing_records import TopUp
+from storage.billing_records import Refund, RefundState, TaxParts, TopUp
 from storage.person_records import (
     Actor,
     ActorKind,
@@ -105,6 +105,20 @@ _INVOICE: Final = TaxDocument(
     tax_on(50_000, 18, "29", "27"),
     "pay_IluGWxBm9U8zJ9",
 )
+_REFUND: Final = Refund(
+    "0a1b2c3d-4e5f-4061-8273-8495a6b7c8d9",
+    _ORG.org_id,
+    _TOPUP.topup_id,
+    "ticket 17",
+    "Asked for by the customer",
+    TaxParts(10_000, 0, 0, 1_800),
+    _AT_MS,
+    RefundState.PROCESSED,
+    "rfnd_FP8QHiV938haTz",
+    _LATER_MS,
+    10_000,
+    "CN/24-25/000001",
+)
 _SECRET: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -141,6 +155,7 @@ def account_examples(public_url: str) -> dict[str, object]:
         "new_topup": topup_representation(replace(_TOPUP, payment_id=None, paid_at=None, invoice_number=None))
         | {"provider": "razorpay", "key_id": "rzp_test_1DP5mmOlF5G5ag"},
         "invoice": _INVOICE.to_json(),
+        "refund": refund_representation(_REFUND),
     }
 
 
@@ -154,4 +169,5 @@ def listed_account_examples() -> dict[str, list[dict[str, object]]]:
         "people": [shapes.person_representation(_ASHA)],
         "topups": [topup_representation(_TOPUP)],
         "invoices": [_INVOICE.to_json()],
+        "refunds": [refund_representation(_REFUND)],
     }

@@ -39,6 +39,7 @@ from control_api.routes import (
     organisation,
     own_sign_in,
     people,
+    refunds,
     sign_in,
     stats,
     webhook_endpoints,
@@ -70,6 +71,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *webhook_endpoints.ROUTES,
     *organisation.ROUTES,
     *payment_routes.ROUTES,
+    *refunds.ROUTES,
     *admin_organisations.ROUTES,
     *admin_people.ROUTES,
 )

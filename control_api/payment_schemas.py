@@ -6,16 +6,19 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 from b2bua.billing.documents import TaxDocument, from_record
+from control_api.account_bodies import Name
 from control_api.schemas import ListMeta, Timestamp, Wire, enveloped
 from control_api.timestamps import optional_timestamp, render_timestamp
-from storage.billing_records import IssuedDocument, TopUp
+from storage.billing_records import IssuedDocument, Refund, TopUp
 
 LEAST_PAISE: Final = 1_000
 MOST_PAISE: Final = 50_000_000
+LEAST_REFUND_PAISE: Final = 100  # below it the provider pays nothing back
+MOST_REFUND_PAISE: Final = 2 * MOST_PAISE  # a top-up with all the tax there may be
 _ID: Final = Field(min_length=1, max_length=64)
 
 
-def paise_of(amount: object) -> int:
+def paise_of(amount: object, least: int = LEAST_PAISE, most: int = MOST_PAISE) -> int:
     """An amount in rupees, a number or a string, with at most two decimals. Raises ValueError."""
     if isinstance(amount, bool) or not isinstance(amount, int | float | str):
         raise ValueError("not an amount")
@@ -23,7 +26,7 @@ def paise_of(amount: object) -> int:
         paise = Decimal(str(amount)) * 100
     except InvalidOperation:
         raise ValueError("not an amount") from None
-    if not paise.is_finite() or paise != paise.to_integral_value() or not LEAST_PAISE <= paise <= MOST_PAISE:
+    if not paise.is_finite() or paise != paise.to_integral_value() or not least <= paise <= most:
         raise ValueError("not an amount of paise, or out of range")
     return int(paise)
 
@@ -34,10 +37,19 @@ Amount = Annotated[
     BeforeValidator(paise_of),
     WithJsonSchema({"type": "number", "minimum": LEAST_PAISE / 100, "maximum": MOST_PAISE / 100, "multipleOf": 0.01}),
 ]
+RefundAmount = Annotated[
+    int,
+    Strict(),
+    BeforeValidator(lambda amount: paise_of(amount, LEAST_REFUND_PAISE, MOST_REFUND_PAISE)),
+    WithJsonSchema({"type": "number", "minimum": 1, "maximum": MOST_REFUND_PAISE / 100, "multipleOf": 0.01}),
+]
 Reference = Annotated[str, Strict(), _ID]
 Signature = Annotated[str, Strict(), Field(min_length=1, max_length=256)]
 
 PAYMENT_REQUIREMENTS: Final = {
+    "topup_id": "a string",
+    "reference": "a string of 1 to 200 printable characters",
+    "reason": "a string of 1 to 200 printable characters",
     "amount": "rupees from 10 to 500000, with at most two decimals",
     "razorpay_payment_id": "a string",
     "razorpay_signature": "a string",
@@ -57,6 +69,22 @@ class ConfirmTopUpBody(Wire):
 
     razorpay_payment_id: Reference
     razorpay_signature: Signature
+
+
+class RefundBody(Wire):
+    """What is to be paid back of a payment, in rupees with its tax; all that is left where no `amount` is given. The
+    same reference counts once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"topup_id": "b7c8d9e0-f1a2-4b3c-8d4e-5f60718293a4", "amount": 118, "reference": "ticket 17"}]
+        }
+    )
+
+    topup_id: Reference
+    reference: Name
+    amount: RefundAmount | None = None
+    reason: Name = "Asked for by the customer"
 
 
 class ProviderEventBody(Wire):
@@ -90,6 +118,24 @@ class NewTopUpView(TopUpView):
     key_id: str
 
 
+class RefundView(Wire):
+    """A refund; amounts in rupees. What follows `created_at` is null until the provider has paid it back."""
+
+    refund_id: str
+    topup_id: str
+    status: str = Field(description="`asked`: under way; `processed`; `failed`: nothing was paid back")
+    amount: float = Field(description="What the wallet is debited")
+    gst: float
+    total: float = Field(description="What is paid back")
+    currency: str
+    reference: str
+    reason: str
+    created_at: Timestamp
+    provider_refund_id: str | None
+    settled_at: Timestamp | None
+    credit_note_number: str | None
+
+
 class InvoiceView(Wire):
     """A tax invoice or credit note; amounts in rupees with two decimals."""
 
@@ -116,6 +162,8 @@ class InvoiceView(Wire):
 TopUpReply: Final = enveloped("TopUpReply", TopUpView)
 NewTopUpReply: Final = enveloped("NewTopUpReply", NewTopUpView)
 TopUpsReply: Final = enveloped("TopUpsReply", list[TopUpView], ListMeta)
+RefundReply: Final = enveloped("RefundReply", RefundView)
+RefundsReply: Final = enveloped("RefundsReply", list[RefundView], ListMeta)
 InvoiceReply: Final = enveloped("InvoiceReply", InvoiceView)
 InvoicesReply: Final = enveloped("InvoicesReply", list[InvoiceView], ListMeta)
 
@@ -133,6 +181,26 @@ def topup_representation(topup: TopUp) -> dict[str, object]:
         "payment_id": topup.payment_id,
         "paid_at": optional_timestamp(topup.paid_at),
         "invoice_number": topup.invoice_number,
+    }
+
+
+def refund_representation(refund: Refund) -> dict[str, object]:
+    """A refund."""
+    parts = refund.parts
+    return {
+        "refund_id": refund.refund_id,
+        "topup_id": refund.topup_id,
+        "status": str(refund.state),
+        "amount": parts.taxable_paise / 100,
+        "gst": (parts.total_paise - parts.taxable_paise) / 100,
+        "total": parts.total_paise / 100,
+        "currency": "INR",
+        "reference": refund.reference,
+        "reason": refund.reason,
+        "created_at": render_timestamp(refund.created_at),
+        "provider_refund_id": refund.provider_refund_id,
+        "settled_at": optional_timestamp(refund.settled_at),
+        "credit_note_number": refund.credit_note_number,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,13 @@ class TopUp:
         return self.taxable_paise + self.cgst_paise + self.sgst_paise + self.igst_paise
 
 
+class DocumentKind(StrEnum):
+    """What a tax document is."""
+
+    INVOICE = "invoice"
+    CREDIT_NOTE = "credit_note"
+
+
 @dataclass(frozen=True, slots=True)
 class IssuedDocument:
     """A tax invoice or credit note as it was issued: number `serial` of its series in its financial year.
@@ -50,6 +57,52 @@ class IssuedDocument:
     topup_id: str
     issued_at: int
     content: Mapping[str, Any]
+    kind: DocumentKind = DocumentKind.INVOICE
+
+
+class TaxParts(NamedTuple):
+    """An amount with its taxes, in paise: `taxable_paise` is what a wallet has of it."""
+
+    taxable_paise: int
+    cgst_paise: int
+    sgst_paise: int
+    igst_paise: int
+
+    @property
+    def total_paise(self) -> int:
+        """What is paid."""
+        return sum(self)
+
+
+class RefundState(StrEnum):
+    """What became of a refund."""
+
+    ASKED = "asked"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A payment, or a part of one, that is to be paid back. `reference` is the operator's, one for each refund of a
+    payment; `provider_refund_id` the payment provider's, once it has it.
+
+    Processed: `settled_at`, `debited_paise` and `credit_note_number` are there. `debited_paise` is less than the net
+    amount only where a refund that was made elsewhere had been spent before.
+    """
+
+    refund_id: str
+    org_id: str
+    topup_id: str
+    reference: str
+    reason: str
+    parts: TaxParts
+    created_at: int
+    state: RefundState = RefundState.ASKED
+    provider_refund_id: str | None = None
+    settled_at: int | None = None
+    debited_paise: int | None = None
+    credit_note_number: str | None = None
 
 
 class DiscrepancyKind(StrEnum):
@@ -65,6 +118,11 @@ class DiscrepancyKind(StrEnum):
     CREDIT_WITHOUT_PAYMENT = "credit_without_payment"
     INVOICE = "invoice"
     INVOICE_WITHOUT_PAYMENT = "invoice_without_payment"
+    REFUND = "refund"
+    REFUND_SPENT = "refund_spent"
+    DEBIT_WITHOUT_REFUND = "debit_without_refund"
+    CREDIT_NOTE = "credit_note"
+    CREDIT_NOTE_WITHOUT_REFUND = "credit_note_without_refund"
     SERIAL = "serial"
 
 

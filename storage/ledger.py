@@ -53,6 +53,20 @@ class Ledger:
         self._add(transfer_id, asked, paise, 0, at)
         return self.wallet(org_id), True
 
+    def debit(self, transfer_id: str, org_id: str, paise: int, reference: str | None, at: int) -> bool:
+        """Take money (`paise` > 0) that is not set aside; False when it was done before.
+
+        BalanceTooLow, UnknownRecord, TransferConflict.
+        """
+        asked = _Asked("debit", org_id, None, reference, paise)
+        if self._done_before(transfer_id, asked) is not None:
+            return False
+        available = self.wallet(org_id).available_paise
+        if available < paise:
+            raise BalanceTooLow(available, paise)
+        self._add(transfer_id, asked, -paise, 0, at)
+        return True
+
     def reserve(self, transfer_id: str, org_id: str, call_id: str, paise: int, at: int) -> bool:
         """Set money aside for a call; False when it was done before.
 
@@ -117,6 +131,11 @@ class Ledger:
         """What is set aside for a call now: 0 for one that never had a reservation or whose was released."""
         reservation = self._reservation(call_id)
         return 0 if reservation is None else reservation.reserved_paise
+
+    def is_open(self, call_id: str) -> bool:
+        """Whether a reservation was made and not released yet."""
+        reservation = self._reservation(call_id)
+        return reservation is not None and not reservation.released
 
     def verify(self) -> list[Discrepancy]:
         """Every wallet that is not the sum of its transfers: none, or something is badly wrong. Reads it all."""

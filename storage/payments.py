@@ -2,7 +2,7 @@
 
 import json
 
-from storage.billing_records import IssuedDocument, TopUp
+from storage.billing_records import DocumentKind, IssuedDocument, TopUp
 from storage.codec import to_json
 from storage.errors import UnknownRecord
 from storage.queries import Queries, Row
@@ -10,8 +10,10 @@ from storage.queries import Queries, Row
 
 def document_of(row: Row) -> IssuedDocument:
     """The document of a `payments.document` row."""
-    number, series, year, serial, org_id, topup_id, issued_at, content = row
-    return IssuedDocument(number, series, year, serial, org_id, topup_id, issued_at, json.loads(content))
+    number, series, year, serial, org_id, topup_id, issued_at, content, kind = row
+    return IssuedDocument(
+        number, series, year, serial, org_id, topup_id, issued_at, json.loads(content), DocumentKind(kind)
+    )
 
 
 def transfer_of(topup_id: str) -> str:
@@ -50,6 +52,13 @@ class Payments:
         row = self._queries.one("payments.topup_of_order", (order_id,))
         if row is None:
             raise UnknownRecord(f"no top-up has the order {order_id}")
+        return TopUp(*row)
+
+    def of_payment(self, payment_id: str) -> TopUp:
+        """The top-up that a provider's payment has paid for. UnknownRecord."""
+        row = self._queries.one("payments.topup_of_payment", (payment_id,))
+        if row is None:
+            raise UnknownRecord(f"no top-up was paid by {payment_id}")
         return TopUp(*row)
 
     def get(self, org_id: str, topup_id: str) -> TopUp | None:
@@ -93,5 +102,6 @@ class Payments:
                 document.topup_id,
                 document.issued_at,
                 to_json(dict(document.content)),
+                document.kind,
             ),
         )

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from storage.accounts import Accounts
 from storage.audit import Audit
-from storage.billing_records import Discrepancy, IssuedDocument, TopUp
+from storage.billing_records import Discrepancy, IssuedDocument, Refund, TopUp
 from storage.books import Books
 from storage.call_logs import CallLogs
 from storage.calls import Calls, Cdrs
@@ -36,6 +36,7 @@ from storage.records import (
     Wallet,
     WebhookEndpoint,
 )
+from storage.refunds import Refunds
 from storage.sessions import Sessions
 from storage.traces import Traces
 from storage.trunks import TrunkSightings
@@ -59,6 +60,7 @@ class UnitOfWork:
         "people",
         "prompts",
         "recordings",
+        "refunds",
         "sessions",
         "traces",
         "trunks",
@@ -80,6 +82,7 @@ class UnitOfWork:
         self.traces = Traces(queries)
         self.prompts = Prompts(queries)
         self.payments = Payments(queries)
+        self.refunds = Refunds(queries)
 
 
 class Reader:
@@ -309,3 +312,7 @@ class Reader:
     def tax_documents(self, org_id: str, page: int, per_page: int) -> tuple[list[IssuedDocument], int]:
         """A page (from 1) of an organisation's tax documents, newest first; and how many there are."""
         return self._unit.payments.documents(org_id, page, per_page)
+
+    def refunds(self, org_id: str, page: int, per_page: int) -> tuple[list[Refund], int]:
+        """A page (from 1) of an organisation's refunds, newest first; and how many there are."""
+        return self._unit.refunds.page(org_id, page, per_page)

@@ -39,6 +39,21 @@ def tax_on(taxable_paise: int, percent: int, supplier_state: str, place_of_suppl
     return Tax(taxable_paise, percent, 0, 0, _portion(taxable_paise, percent, 100))
 
 
+def share_of(whole: Tax, total_paise: int) -> Tax:
+    """What of an amount, its tax included, goes back when `total_paise` of it do: each tax in proportion and to the
+    nearest paisa, halves up, so that parts taken one after the other from what is left add up to the whole.
+
+    ValueError: nothing, or more than the whole.
+    """
+    of = whole.total_paise
+    if not 0 < total_paise <= of:
+        raise ValueError("a share is more than nothing and at most the whole")
+    cgst, sgst, igst = (
+        (2 * part * total_paise + of) // (2 * of) for part in (whole.cgst_paise, whole.sgst_paise, whole.igst_paise)
+    )
+    return Tax(total_paise - cgst - sgst - igst, whole.percent, cgst, sgst, igst)
+
+
 def place_of_supply(gstin: str | None, state: str | None, supplier_state: str) -> str:
     """The GST number of the customer's state: of its GSTIN, else of its address, else the supplier's own (section 12(2)
     of the IGST Act: without an address on record, where the supplier is). StateUnknown."""

@@ -32,7 +32,7 @@ NO_URL: Final = re.compile(r"[\s\x00-\x20\x7f]")
 
 async def org_create(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`org create NAME`."""
-    name = _words(options.name, "the organisation's name")
+    name = words_of(options.name, "the organisation's name")
     gstin, state = registered(options.gstin, options.state)
     organisation = Organisation(
         SystemTokens().uuid(),
@@ -88,7 +88,7 @@ async def key_create(options: argparse.Namespace, config: Config, output: Output
         ApiKey(
             key_id="",
             org_id=options.org,
-            name=_words(options.name, "--name") if options.name else "",
+            name=words_of(options.name, "--name") if options.name else "",
             key_sha256="",
             prefix="",
             scopes=_scopes(options.scopes, test=options.test),
@@ -152,8 +152,8 @@ async def key_revoke(options: argparse.Namespace, config: Config, output: Output
 
 async def wallet_credit(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`wallet credit --org ORG_ID --rupees N --reference REF`: idempotent by reference."""
-    paise = _paise(options.rupees)
-    reference = _words(options.reference, "--reference")
+    paise = paise_of(options.rupees)
+    reference = words_of(options.reference, "--reference")
     at = SystemClock().wall_ms()
     transfer_id = f"credit:{options.org}:{reference}"
 
@@ -243,7 +243,7 @@ def _of_known(reader: Reader, org_id: str, ask: Callable[[Reader, str], Result])
     return ask(reader, org_id)
 
 
-def _words(text: str, what: str) -> str:
+def words_of(text: str, what: str) -> str:
     """A name as it may stand in a table or a header: one line, not empty."""
     words = text.strip()
     if not words.isprintable() or not 0 < len(words) <= LONGEST_WORDS:
@@ -325,7 +325,8 @@ def _rate_limit(limit: int | None) -> int | None:
     return limit
 
 
-def _paise(text: str) -> int:
+def paise_of(text: str) -> int:
+    """An amount in rupees, as it is typed. CommandFailed."""
     try:
         rupees = Decimal(text)
     except InvalidOperation:

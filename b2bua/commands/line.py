@@ -246,6 +246,16 @@ def _money(commands: Commands) -> None:
     credit.add_argument("--rupees", required=True, metavar="N")
     credit.add_argument("--reference", required=True, metavar="REF")
 
+    payment = _group(commands, "payment", "top-ups and their refunds")
+    _of_organisation(_command(payment, "list", money.payment_list, "list an organisation's newest top-ups"))
+    _of_organisation(_command(payment, "refunds", money.payment_refunds, "list an organisation's newest refunds"))
+    refund = _command(payment, "refund", money.payment_refund, "pay a top-up back; the same reference counts once")
+    refund.add_argument("topup_id", metavar="TOPUP_ID")
+    _of_organisation(refund)
+    refund.add_argument("--reference", required=True, metavar="REF")
+    refund.add_argument("--rupees", metavar="N", help="with tax; default: all that is left")
+    refund.add_argument("--reason", default="Asked for by the customer", metavar="TEXT")
+
     ledger = _group(commands, "ledger", "money movements")
     _command(ledger, "check", money.ledger_check, "compare wallets, ledger, calls, payments and documents")
 

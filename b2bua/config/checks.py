@@ -194,11 +194,17 @@ def _master_keys(config: Config) -> Iterator[str]:
 
 def _billing(billing: BillingSection) -> Iterator[str]:
     """Who supplies must be there, and be somebody, where payments are taken."""
+    if billing.credit_note_series == billing.invoice_series:
+        yield "billing.credit_note_series: it is that of the invoices; expected one of its own"
     taken = ("razorpay_key_id", "razorpay_key_secret", "razorpay_webhook_secret")
     if any(getattr(billing, name) for name in taken):
         for name in (*taken, "supplier", "state"):
             if not getattr(billing, name):
                 yield f"billing.{name}: it is missing; expected one, because payments are taken through Razorpay"
+    yield from _billed_state(billing)
+
+
+def _billed_state(billing: BillingSection) -> Iterator[str]:
     state = ""
     if billing.state:
         try:

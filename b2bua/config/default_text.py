@@ -143,10 +143,13 @@ state = ""
 gstin = ""
 # Invoices are numbered in each financial year from SERIES/YY-YY/000001 on, without gaps.
 invoice_series = "INV"
+# Credit notes likewise, in a series of their own.
+credit_note_series = "CN"
 # What is sold: its services accounting code and its name.
 sac = "998419"
 description = "Prepaid calling credit"
-# Top-ups by Razorpay. Its webhook, events payment.captured and order.paid, is to call PUBLIC_URL/v1/payments/razorpay.
+# Top-ups by Razorpay. Its webhook, events payment.captured, order.paid, refund.processed
+# and refund.failed, is to call PUBLIC_URL/v1/payments/razorpay.
 razorpay_key_id = ""
 razorpay_key_secret = ""
 razorpay_webhook_secret = ""

@@ -198,6 +198,7 @@ class BillingSection:
     state: Annotated[str, text("the name or the GST number of a state", r"[^\x00-\x1f]*", 60)] = ""
     gstin: Annotated[str, text("a GSTIN", r"[0-9A-Za-z ]*", 20)] = ""
     invoice_series: Annotated[str, text("one to three capitals and digits", r"[A-Z0-9]{1,3}", 3)] = "INV"
+    credit_note_series: Annotated[str, text("one to three capitals and digits", r"[A-Z0-9]{1,3}", 3)] = "CN"
     sac: Annotated[str, text("a services accounting code", r"[0-9]{4,8}", 8)] = "998419"
     description: Annotated[str, text("what is sold", r"[^\x00-\x1f]+", 200)] = "Prepaid calling credit"
     razorpay_key_id: Annotated[str, text("a key id", r"[0-9A-Za-z_]*", 64)] = ""

@@ -1,6 +1,8 @@
 """What a payment does: the wallet is credited and the invoice is issued, in one unit of work and once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from b2bua.billing.documents import BilledParty, DocumentKind, TaxDocument
@@ -8,6 +10,7 @@ from b2bua.billing.errors import StateUnknown
 from b2bua.billing.serials import day_in_india, document_number, financial_year
 from b2bua.billing.tax import Tax, place_of_supply, tax_on
 from control_api.payments.provider import ProviderPayment
+from storage.billing_records import DocumentKind as StoredKind
 from storage.billing_records import IssuedDocument, TopUp
 from storage.payments import transfer_of
 from storage.records import Organisation
@@ -22,10 +25,12 @@ class PaymentMismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BillingTerms:
-    """Who supplies, under which series of invoices, and what is supplied: a services accounting code and its name."""
+    """Who supplies, under which series of invoices and of credit notes, and what is supplied: a services accounting
+    code and its name."""
 
     supplier: BilledParty
     series: str
+    credit_series: str
     sac: str
     description: str
 
@@ -82,31 +87,50 @@ def credit_payment(unit: UnitOfWork, terms: BillingTerms, payment: ProviderPayme
         raise PaymentMismatch(f"the payment {payment.payment_id} is not what was asked for")
     transfer_id = transfer_of(topup.topup_id)
     unit.ledger.credit(transfer_id, topup.org_id, topup.taxable_paise, payment.payment_id, at_ms)
-    invoice = _issue(unit, terms, topup, payment, at_ms)
-    unit.payments.paid(topup.topup_id, payment.payment_id, at_ms, invoice.number)
+    number = _invoice(unit, terms, topup, payment, at_ms)
+    unit.payments.paid(topup.topup_id, payment.payment_id, at_ms, number)
     return unit.payments.of_order(payment.order_id)
 
 
-def _issue(unit: UnitOfWork, terms: BillingTerms, topup: TopUp, payment: ProviderPayment, at_ms: int) -> IssuedDocument:
-    organisation = unit.accounts.organisation(topup.org_id)
-    state = topup.place_of_supply
+def issue_document(
+    unit: UnitOfWork, series: str, topup: TopUp, make: Callable[[str, date], TaxDocument], at_ms: int
+) -> IssuedDocument:
+    """Issue the document that `make` makes of its number, the next of its series, and its day."""
     day = day_in_india(at_ms)
     year = financial_year(day)
-    serial = unit.payments.next_serial(terms.series, year)
-    document = TaxDocument(
-        kind=DocumentKind.INVOICE,
-        number=document_number(terms.series, year, serial),
-        day=day,
-        supplier=terms.supplier,
-        customer=BilledParty(organisation.name, "", state, organisation.gstin),
-        description=terms.description,
-        sac=terms.sac,
-        place_of_supply=state,
-        tax=Tax(topup.taxable_paise, topup.gst_percent, topup.cgst_paise, topup.sgst_paise, topup.igst_paise),
-        reference=payment.payment_id,
-    )
+    serial = unit.payments.next_serial(series, year)
+    document = make(document_number(series, year, serial), day)
     issued = IssuedDocument(
-        document.number, terms.series, year, serial, topup.org_id, topup.topup_id, at_ms, document.to_record()
+        document.number,
+        series,
+        year,
+        serial,
+        topup.org_id,
+        topup.topup_id,
+        at_ms,
+        document.to_record(),
+        StoredKind(document.kind),
     )
     unit.payments.issue(issued)
     return issued
+
+
+def _invoice(unit: UnitOfWork, terms: BillingTerms, topup: TopUp, payment: ProviderPayment, at_ms: int) -> str:
+    organisation = unit.accounts.organisation(topup.org_id)
+    state = topup.place_of_supply
+
+    def invoice(number: str, day: date) -> TaxDocument:
+        return TaxDocument(
+            kind=DocumentKind.INVOICE,
+            number=number,
+            day=day,
+            supplier=terms.supplier,
+            customer=BilledParty(organisation.name, "", state, organisation.gstin),
+            description=terms.description,
+            sac=terms.sac,
+            place_of_supply=state,
+            tax=Tax(topup.taxable_paise, topup.gst_percent, topup.cgst_paise, topup.sgst_paise, topup.igst_paise),
+            reference=payment.payment_id,
+        )
+
+    return issue_document(unit, terms.series, topup, invoice, at_ms).number

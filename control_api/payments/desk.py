@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from b2bua.billing.documents import BilledParty
 from b2bua.billing.gstin import check_gstin, state_code
 from b2bua.config.sections import BillingSection
+from control_api.errors import NotFound
 from control_api.payments.crediting import BillingTerms
 from control_api.payments.provider import PaymentProvider
 
@@ -29,5 +30,12 @@ def payment_desk(billing: BillingSection) -> PaymentDesk | None:
     )
     gstin = check_gstin(billing.gstin) if billing.gstin else None
     supplier = BilledParty(billing.supplier, billing.address, state_code(billing.state), gstin)
-    terms = BillingTerms(supplier, billing.invoice_series, billing.sac, billing.description)
+    terms = BillingTerms(supplier, billing.invoice_series, billing.credit_note_series, billing.sac, billing.description)
     return PaymentDesk(Razorpay(account), terms)
+
+
+def desk_of(payments: PaymentDesk | None) -> PaymentDesk:
+    """The desk. NotFound where no payments are taken."""
+    if payments is None:
+        raise NotFound("Payments are not configured here.")
+    return payments

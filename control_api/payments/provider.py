@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol
 
 
@@ -24,6 +25,25 @@ class ProviderPayment:
     captured: bool
 
 
+class RefundStatus(StrEnum):
+    """Where a refund stands at the provider."""
+
+    PENDING = "pending"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRefund:
+    """A refund as the provider has it. `receipt`: our id of it; None: it was made at the provider."""
+
+    provider_refund_id: str
+    payment_id: str
+    paise: int
+    status: RefundStatus
+    receipt: str | None
+
+
 class PaymentProvider(Protocol):
     """Takes money. ProviderUnavailable, ProviderRefused."""
 
@@ -38,6 +58,10 @@ class PaymentProvider(Protocol):
 
     async def captured(self, payment_id: str) -> ProviderPayment:
         """A payment, captured now where it was only authorised."""
+        ...
+
+    async def pay_back(self, payment_id: str, paise: int, refund_id: str) -> ProviderRefund:
+        """Pay a payment back, whole or in part; asked again under the same id it is found, not repeated."""
         ...
 
     def checkout_is_signed(self, order_id: str, payment_id: str, signature: str) -> bool:
@@ -55,11 +79,26 @@ class PaymentProvider(Protocol):
 
 def payment_of(entity: Mapping[str, Any]) -> ProviderPayment:
     """A payment entity as replies and webhooks have it. ProviderUnavailable where it is none."""
-    paise, captured = entity.get("amount"), entity.get("status") == "captured"
-    if not isinstance(paise, int) or isinstance(paise, bool):
-        raise ProviderUnavailable("the payment has no amount")
+    # What was paid back whole was captured before.
+    captured = entity.get("status") in ("captured", "refunded")
     return ProviderPayment(
-        text_of(entity, "id"), text_of(entity, "order_id"), paise, text_of(entity, "currency"), captured
+        text_of(entity, "id"), text_of(entity, "order_id"), _paise_of(entity), text_of(entity, "currency"), captured
+    )
+
+
+def refund_of(entity: Mapping[str, Any]) -> ProviderRefund:
+    """A refund entity as replies and webhooks have it. ProviderUnavailable where it is none."""
+    receipt = entity.get("receipt")
+    try:
+        status = RefundStatus(text_of(entity, "status"))
+    except ValueError:
+        raise ProviderUnavailable("the refund has no known status") from None
+    return ProviderRefund(
+        text_of(entity, "id"),
+        text_of(entity, "payment_id"),
+        _paise_of(entity),
+        status,
+        receipt if isinstance(receipt, str) else None,
     )
 
 
@@ -69,3 +108,10 @@ def text_of(entity: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 64:
         raise ProviderUnavailable(f"the reply has no {name}")
     return value
+
+
+def _paise_of(entity: Mapping[str, Any]) -> int:
+    paise = entity.get("amount")
+    if not isinstance(paise, int) or isinstance(paise, bool):
+        raise ProviderUnavailable("the reply has no amount")
+    return paise

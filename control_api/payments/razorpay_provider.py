@@ -13,9 +13,11 @@ from razorpay.errors import BadRequestError, GatewayError, ServerError, Signatur
 
 from control_api.payments.provider import (
     ProviderPayment,
+    ProviderRefund,
     ProviderRefused,
     ProviderUnavailable,
     payment_of,
+    refund_of,
     text_of,
 )
 
@@ -23,6 +25,7 @@ Result = TypeVar("Result")
 
 TIMEOUT_S: Final = 10.0
 WAITING_MAX: Final = 32
+REFUNDS_LOOKED_AT: Final = 100  # of a payment: as many as the provider lists at once
 CURRENCY: Final = "INR"
 
 
@@ -36,6 +39,19 @@ class RazorpayAccount:
     base_url: str = ""
 
 
+class _Unreached(Exception):
+    """No reply came. Not one of the HTTP library's errors: those the provider's library prints to stdout."""
+
+
+class _QuietSession(requests.Session):
+    def request(self, *arguments: Any, **options: Any) -> requests.Response:
+        """The reply. _Unreached."""
+        try:
+            return super().request(*arguments, **options)
+        except requests.RequestException as error:
+            raise _Unreached(type(error).__name__) from error
+
+
 class Razorpay:
     """The provider. At most `WAITING_MAX` questions wait for the thread; beyond that it is unavailable."""
 
@@ -43,8 +59,9 @@ class Razorpay:
         """To be closed."""
         self._account = account
         options = {"base_url": account.base_url} if account.base_url else {}
-        self._client = razorpay.Client(auth=(account.key_id, account.key_secret), **options)
-        self._client.session.trust_env = False
+        session = _QuietSession()
+        session.trust_env = False
+        self._client = razorpay.Client(session=session, auth=(account.key_id, account.key_secret), **options)
         self._thread = ThreadPoolExecutor(1, "razorpay")
         self._waiting = 0
 
@@ -73,6 +90,34 @@ class Razorpay:
             found = await self._ask(lambda: self._client.payment.capture(payment_id, paise, asked, timeout=TIMEOUT_S))
         return payment_of(found)
 
+    async def pay_back(self, payment_id: str, paise: int, refund_id: str) -> ProviderRefund:
+        """Pay a payment back, whole or in part; asked again under the same id it is found, not repeated.
+
+        ProviderUnavailable: whether it is paid back is not known. ProviderRefused: it is not.
+        """
+        asked = {"amount": paise, "receipt": refund_id, "notes": {"refund_id": refund_id}}
+        headers = {"X-Refund-Idempotency": refund_id}
+        pay = self._client.payment.refund
+        try:
+            return refund_of(await self._ask(lambda: pay(payment_id, asked, headers=headers, timeout=TIMEOUT_S)))
+        except ProviderRefused:
+            known = await self._refund_known(payment_id, refund_id)
+            if known is None:
+                raise
+            return known
+
+    async def _refund_known(self, payment_id: str, refund_id: str) -> ProviderRefund | None:
+        """What the provider has under our id: refused may be what was carried out when it was first asked."""
+        wanted = {"count": REFUNDS_LOOKED_AT}
+        listed = await self._ask(
+            lambda: self._client.payment.fetch_multiple_refund(payment_id, wanted, timeout=TIMEOUT_S)
+        )
+        entities = listed.get("items")
+        if not isinstance(entities, list):
+            raise ProviderUnavailable("the reply has no refunds")
+        known = (refund_of(entity) for entity in entities if isinstance(entity, Mapping))
+        return next((refund for refund in known if refund.receipt == refund_id), None)
+
     def checkout_is_signed(self, order_id: str, payment_id: str, signature: str) -> bool:
         """Whether the provider says that this payment was for this order."""
         signed = {
@@ -100,8 +145,8 @@ class Razorpay:
             reply = await asyncio.get_running_loop().run_in_executor(self._thread, question)
         except BadRequestError as error:
             raise ProviderRefused(str(error)) from error
-        except (GatewayError, ServerError, requests.RequestException, json.JSONDecodeError) as error:
-            raise ProviderUnavailable(type(error).__name__) from error
+        except (_Unreached, GatewayError, ServerError, requests.RequestException, json.JSONDecodeError) as error:
+            raise ProviderUnavailable(str(error) or type(error).__name__) from error
         finally:
             self._waiting -= 1
         if not isinstance(reply, Mapping):

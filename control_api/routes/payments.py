@@ -22,11 +22,12 @@ from control_api.payment_schemas import (
     topup_representation,
 )
 from control_api.payments.crediting import Asked, PaymentMismatch, credit_payment, tax_for, topup_asked
-from control_api.payments.desk import PaymentDesk
+from control_api.payments.desk import PaymentDesk, desk_of
 from control_api.payments.provider import ProviderPayment, ProviderRefused, ProviderUnavailable, payment_of
 from control_api.request_body import read_json, read_raw
 from control_api.rights import Right
 from control_api.routes.account import page_of, page_reply, reply_of, written
+from control_api.routes.refunds import hear_refund
 from control_api.schemas import checked
 from storage.billing_records import TopUp
 from storage.units import UnitOfWork
@@ -42,7 +43,7 @@ _UNAVAILABLE: Final = "The payment provider does not answer now."
 
 async def ask_for_topup(api: Api, exchange: Exchange) -> Reply:
     """Order a payment from the provider; the browser's checkout goes on with it."""
-    desk, org_id = _desk(api), exchange.org_id
+    desk, org_id = desk_of(api.payments), exchange.org_id
     body = await read_json(exchange.request, api.settings.max_body_bytes)
     wanted = checked(TopUpBody, body, PAYMENT_REQUIREMENTS)
     organisation = await api.store.read(lambda reader: reader.organisation(org_id))
@@ -67,7 +68,7 @@ async def ask_for_topup(api: Api, exchange: Exchange) -> Reply:
 
 async def confirm_topup(api: Api, exchange: Exchange) -> Reply:
     """What the checkout gave: the wallet is credited as soon as the provider has the money."""
-    desk, org_id, topup_id = _desk(api), exchange.org_id, exchange.request.match_info["topup_id"]
+    desk, org_id, topup_id = desk_of(api.payments), exchange.org_id, exchange.request.match_info["topup_id"]
     body = await read_json(exchange.request, api.settings.max_body_bytes)
     given = checked(ConfirmTopUpBody, body, PAYMENT_REQUIREMENTS)
     topup = await api.store.read(lambda reader: reader.topup(org_id, topup_id))
@@ -90,16 +91,18 @@ async def confirm_topup(api: Api, exchange: Exchange) -> Reply:
 async def hear_provider(api: Api, exchange: Exchange) -> Reply:
     """The provider's webhook. It repeats what is not answered with 2xx: so what is not understood, or is about no order
     of ours, is answered so too; what could not be written down is not."""
-    desk = _desk(api)
+    desk = desk_of(api.payments)
     body = await read_raw(exchange.request, api.settings.max_body_bytes)
     if not desk.provider.webhook_is_signed(body, exchange.request.headers.get(SIGNATURE_HEADER, "")):
         raise Unauthorized("The signature is not the payment provider's.")
-    payment = _payment_told(parse_json(body))
-    if payment is not None:
-        try:
+    event = parse_json(body)
+    payment = _payment_told(event)
+    try:
+        if payment is not None:
             await _credited(api, desk, payment)
-        except (NotFound, Conflict) as error:
-            LOG.error("payment %s was not credited: %s", payment.payment_id, error)
+        await hear_refund(api, desk, event)
+    except (NotFound, Conflict) as error:
+        LOG.error("what the payment provider told could not be taken in: %s", error)
     return reply_of({})
 
 
@@ -183,12 +186,6 @@ def _payment_told(event: object) -> ProviderPayment | None:
                 return None
             return payment if payment.captured else None
     return None
-
-
-def _desk(api: Api) -> PaymentDesk:
-    if api.payments is None:
-        raise NotFound("Payments are not configured here.")
-    return api.payments
 
 
 ROUTES: Final = (

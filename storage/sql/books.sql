@@ -8,12 +8,13 @@ SELECT w.org_id, w.org_id, coalesce(sum(t.reserved_change), 0) AS reserved_sum, 
 FROM wallets w LEFT JOIN transfers t ON t.org_id = w.org_id
 GROUP BY w.org_id HAVING w.reserved_paise <> reserved_sum LIMIT :limit;
 
--- reservation_left: money that is set aside for a call that does not live
+-- reservation_left: money that is set aside for a call that does not live, or a refund that is over
 SELECT min(t.org_id), t.call_id, 0, sum(t.reserved_change)
 FROM transfers t WHERE t.call_id IS NOT NULL
 GROUP BY t.call_id
 HAVING max(t.kind IN ('capture', 'void')) = 0
    AND NOT EXISTS (SELECT 1 FROM calls c WHERE c.call_id = t.call_id)
+   AND NOT EXISTS (SELECT 1 FROM refunds r WHERE 'refund:' || r.refund_id = t.call_id AND r.state = 'asked')
 LIMIT :limit;
 
 -- call_unreserved: live calls, test calls left out, for which nothing was set aside
@@ -69,9 +70,47 @@ LIMIT :limit;
 -- invoice_without_payment: invoices of no payment
 SELECT d.org_id, d.number, NULL, NULL
 FROM tax_documents d
-WHERE NOT EXISTS (SELECT 1 FROM topups t WHERE t.invoice_number = d.number)
+WHERE d.kind = 'invoice' AND NOT EXISTS (SELECT 1 FROM topups t WHERE t.invoice_number = d.number)
 LIMIT :limit;
 
 -- serial: series of documents with a number left out
 SELECT '', d.series || '/' || d.year, max(d.serial), count(*)
 FROM tax_documents d GROUP BY d.series, d.year HAVING max(d.serial) <> count(*) LIMIT :limit;
+
+-- refund: refunds that were not debited as they say, or debited and not made
+SELECT r.org_id, r.refund_id, r.debited_paise, -x.balance_change
+FROM refunds r LEFT JOIN transfers x ON x.transfer_id = 'refund:' || r.refund_id
+WHERE coalesce(r.debited_paise, 0) <> coalesce(-x.balance_change, 0) OR x.org_id <> r.org_id
+LIMIT :limit;
+
+-- refund_spent: refunds made elsewhere of money that had been spent, which the wallet still owes
+SELECT r.org_id, r.refund_id, r.taxable_paise, r.debited_paise
+FROM refunds r WHERE r.state = 'processed' AND r.debited_paise < r.taxable_paise
+LIMIT :limit;
+
+-- debit_without_refund: debits for refunds that there are not
+SELECT x.org_id, x.transfer_id, NULL, -x.balance_change
+FROM transfers x
+WHERE x.transfer_id >= 'refund:' AND x.transfer_id < 'refund;' AND x.kind = 'debit'
+  AND NOT EXISTS (SELECT 1 FROM refunds r WHERE 'refund:' || r.refund_id = x.transfer_id)
+LIMIT :limit;
+
+-- credit_note: refunds whose credit note is missing, another's, or of another amount
+SELECT r.org_id, r.refund_id, r.taxable_paise + r.cgst_paise + r.sgst_paise + r.igst_paise,
+       d.content ->> '$.tax.taxable_paise' + d.content ->> '$.tax.cgst_paise' + d.content ->> '$.tax.sgst_paise'
+       + d.content ->> '$.tax.igst_paise'
+FROM refunds r LEFT JOIN tax_documents d ON d.number = r.credit_note_number
+WHERE r.state = 'processed'
+  AND (d.number IS NULL OR d.kind <> 'credit_note' OR d.org_id <> r.org_id OR d.topup_id <> r.topup_id
+       OR d.content ->> '$.number' <> d.number
+       OR d.content ->> '$.tax.taxable_paise' <> r.taxable_paise
+       OR d.content ->> '$.tax.cgst_paise' <> r.cgst_paise
+       OR d.content ->> '$.tax.sgst_paise' <> r.sgst_paise
+       OR d.content ->> '$.tax.igst_paise' <> r.igst_paise)
+LIMIT :limit;
+
+-- credit_note_without_refund: credit notes about nothing that was paid back
+SELECT d.org_id, d.number, NULL, NULL
+FROM tax_documents d
+WHERE d.kind = 'credit_note' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.credit_note_number = d.number)
+LIMIT :limit;

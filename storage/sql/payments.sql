@@ -8,6 +8,11 @@ SELECT topup_id, org_id, order_id, taxable_paise, gst_percent, cgst_paise, sgst_
        created_at, payment_id, paid_at, invoice_number
 FROM topups WHERE order_id = ?;
 
+-- topup_of_payment: what a provider's payment has paid for
+SELECT topup_id, org_id, order_id, taxable_paise, gst_percent, cgst_paise, sgst_paise, igst_paise, place_of_supply,
+       created_at, payment_id, paid_at, invoice_number
+FROM topups WHERE payment_id = ?;
+
 -- topup: an organisation's payment
 SELECT topup_id, org_id, order_id, taxable_paise, gst_percent, cgst_paise, sgst_paise, igst_paise, place_of_supply,
        created_at, payment_id, paid_at, invoice_number
@@ -28,15 +33,15 @@ UPDATE topups SET payment_id = ?, paid_at = ?, invoice_number = ? WHERE topup_id
 SELECT coalesce(max(serial), 0) FROM tax_documents WHERE series = ? AND year = ?;
 
 -- add_document: a tax document is issued
-INSERT INTO tax_documents (number, series, year, serial, org_id, topup_id, issued_at, content)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO tax_documents (number, series, year, serial, org_id, topup_id, issued_at, content, kind)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- document: an organisation's tax document
-SELECT number, series, year, serial, org_id, topup_id, issued_at, content
+SELECT number, series, year, serial, org_id, topup_id, issued_at, content, kind
 FROM tax_documents WHERE number = ? AND org_id = ?;
 
 -- documents: a page of an organisation's tax documents, newest first
-SELECT number, series, year, serial, org_id, topup_id, issued_at, content
+SELECT number, series, year, serial, org_id, topup_id, issued_at, content, kind
 FROM tax_documents WHERE org_id = ? ORDER BY issued_at DESC, number DESC LIMIT ? OFFSET ?;
 
 -- count_documents: how many tax documents an organisation has

@@ -1,11 +1,13 @@
 """Tax by state, to the paisa."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.billing.errors import StateUnknown
-from b2bua.billing.tax import Tax, place_of_supply, tax_on
+from b2bua.billing.tax import Tax, place_of_supply, share_of, tax_on
 
 AMOUNTS = st.integers(0, 10**12)
 PERCENTS = st.integers(0, 100)
@@ -56,3 +58,33 @@ def test_where_it_is_supplied() -> None:
 def test_nothing_below_nothing(amount: int, percent: int) -> None:
     with pytest.raises(ValueError, match="not negative"):
         tax_on(amount, percent, "29", "29")
+
+
+@given(st.integers(1, 10**9), PERCENTS, st.booleans(), st.lists(st.integers(1, 10**9), max_size=5))
+def test_shares_taken_one_after_the_other_add_up_to_the_whole(
+    amount: int, percent: int, within: bool, wanted: list[int]
+) -> None:
+    left = tax_on(amount, percent, "29", "29" if within else "27")
+    whole, taken = left, Tax(0, percent, 0, 0, 0)
+    for asked in (*wanted, left.total_paise):
+        if left.total_paise == 0:
+            break
+        share = share_of(left, min(asked, left.total_paise))
+        assert share.cgst_paise == share.sgst_paise
+        left, taken = _moved(left, share, -1), _moved(taken, share, 1)
+        assert min(share.taxable_paise, left.taxable_paise, left.cgst_paise, left.igst_paise) >= 0
+        # Within a paisa of the rate for each tax.
+        assert abs(share.tax_paise * whole.total_paise - whole.tax_paise * share.total_paise) <= 4 * whole.total_paise
+    assert left.total_paise == 0
+    assert taken == whole
+
+
+def _moved(of: Tax, by: Tax, sign: int) -> Tax:
+    parts = ("taxable_paise", "cgst_paise", "sgst_paise", "igst_paise")
+    return replace(of, **{part: getattr(of, part) + sign * getattr(by, part) for part in parts})
+
+
+@pytest.mark.parametrize("paise", [0, -1, 119])
+def test_a_share_is_some_of_the_whole(paise: int) -> None:
+    with pytest.raises(ValueError, match="more than nothing"):
+        share_of(Tax(100, 18, 9, 9, 0), paise)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from storage.billing_records import Discrepancy, DiscrepancyKind
+from storage.billing_records import Discrepancy, DiscrepancyKind, DocumentKind, Refund, TaxParts
 from storage.errors import UnknownRecord
 from storage.records import TEST_NUMBER
+from storage.refunds import hold_of
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
-from tests.storage.test_payments import TOPUP, pay, topup_of
+from tests.storage.test_payments import TOPUP, document, pay, topup_of
 from tests.support.stored import ORG, a_call, an_organisation, completed, failed
 
 Plant = Callable[[sqlite3.Connection], object]
@@ -22,7 +23,31 @@ PAID = replace(TOPUP, topup_id="paid", order_id="order_paid")
 _GUARDS = (
     *("transfers_never_change", "transfers_never_go", "transfer_moves_wallet", "cdrs_never_change", "cdrs_never_go"),
     *("tax_documents_never_change", "tax_documents_never_go", "a_payment_is_made_once", "cdr_ends_live_row"),
+    "a_processed_refund_stays",
 )
+
+
+REFUND = Refund("back", ORG, "paid", "r", "", TaxParts(10_000, 0, 0, 1_800), 1)
+OPEN = replace(REFUND, refund_id="open", reference="s")
+
+
+def refund(unit: UnitOfWork) -> None:
+    """One that was made, one that is under way."""
+    for one in (REFUND, OPEN):
+        unit.refunds.add(one)
+        unit.ledger.reserve(f"hold:{one.refund_id}", ORG, hold_of(one.refund_id), 10_000, 1)
+    unit.ledger.void("unhold:back", hold_of("back"), 2)
+    unit.ledger.debit("refund:back", ORG, 10_000, "rfnd_1", 2)
+    note = document(
+        1,
+        number="CN/26-27/000001",
+        series="CN",
+        topup_id="paid",
+        kind=DocumentKind.CREDIT_NOTE,
+        content={"number": "CN/26-27/000001", "tax": REFUND.parts._asdict()},
+    )
+    unit.payments.issue(note)
+    unit.refunds.processed("back", "rfnd_1", 2, 10_000, note.number)
 
 
 def _history(unit: UnitOfWork) -> None:
@@ -31,6 +56,7 @@ def _history(unit: UnitOfWork) -> None:
     unit.payments.add(TOPUP)
     unit.payments.add(PAID)
     pay(unit, PAID, "pay_paid")
+    refund(unit)
     for number, end in enumerate((completed, failed, None)):
         call = a_call(f"call-{number}")
         unit.ledger.reserve(f"reserve:{call.call_id}", ORG, call.call_id, 150, 1)
@@ -63,11 +89,11 @@ K = DiscrepancyKind
 PLANTED: dict[DiscrepancyKind, tuple[Plant, Discrepancy]] = {
     K.WALLET_BALANCE: (
         _statement("UPDATE wallets SET balance_paise = balance_paise + 7"),
-        Discrepancy(K.WALLET_BALANCE, ORG, ORG, 49_700, 49_707),
+        Discrepancy(K.WALLET_BALANCE, ORG, ORG, 39_700, 39_707),
     ),
     K.WALLET_RESERVED: (
-        _statement("UPDATE wallets SET reserved_paise = 149"),
-        Discrepancy(K.WALLET_RESERVED, ORG, ORG, 150, 149),
+        _statement("UPDATE wallets SET reserved_paise = 10149"),
+        Discrepancy(K.WALLET_RESERVED, ORG, ORG, 10_150, 10_149),
     ),
     K.RESERVATION_LEFT: (
         _statement("DELETE FROM calls WHERE call_id = 'call-2'"),
@@ -103,16 +129,51 @@ PLANTED: dict[DiscrepancyKind, tuple[Plant, Discrepancy]] = {
         Discrepancy(K.CREDIT_WITHOUT_PAYMENT, ORG, "topup:gone", None, 5),
     ),
     K.INVOICE: (
-        _statement("UPDATE tax_documents SET content = json_set(content, '$.tax.igst_paise', 1)"),
+        _statement("UPDATE tax_documents SET content = json_set(content, '$.tax.igst_paise', 1) WHERE series = 'INV'"),
         Discrepancy(K.INVOICE, ORG, "paid", 59_000, 50_001),
     ),
     K.INVOICE_WITHOUT_PAYMENT: (
-        _statement("INSERT INTO tax_documents VALUES ('INV/26-27/000002', 'INV', '26-27', 2, 'org-1', 'x', 1, '{}')"),
+        _statement(
+            "INSERT INTO tax_documents VALUES ('INV/26-27/000002', 'INV', '26-27', 2, 'org-1', 'x', 1, '{}', 'invoice')"
+        ),
         Discrepancy(K.INVOICE_WITHOUT_PAYMENT, ORG, "INV/26-27/000002", None, None),
     ),
     K.SERIAL: (
-        _statement("UPDATE tax_documents SET serial = 3"),
+        _statement("UPDATE tax_documents SET serial = 3 WHERE series = 'INV'"),
         Discrepancy(K.SERIAL, "", "INV/26-27", 3, 1),
+    ),
+    K.REFUND: (
+        _statement(
+            "UPDATE transfers SET asked_paise = 9999, balance_change = -9999 WHERE transfer_id = 'refund:back';"
+            "UPDATE wallets SET balance_paise = balance_paise + 1"
+        ),
+        Discrepancy(K.REFUND, ORG, "back", 10_000, 9_999),
+    ),
+    K.REFUND_SPENT: (
+        _statement(
+            "UPDATE transfers SET asked_paise = 9999, balance_change = -9999 WHERE transfer_id = 'refund:back';"
+            "UPDATE wallets SET balance_paise = balance_paise + 1;"
+            "UPDATE refunds SET debited_paise = 9999 WHERE refund_id = 'back'"
+        ),
+        Discrepancy(K.REFUND_SPENT, ORG, "back", 10_000, 9_999),
+    ),
+    K.DEBIT_WITHOUT_REFUND: (
+        _statement(
+            "INSERT INTO transfers VALUES ('refund:gone', 'org-1', 'debit', NULL, NULL, 5, -5, 0, 1);"
+            "UPDATE wallets SET balance_paise = balance_paise - 5"
+        ),
+        Discrepancy(K.DEBIT_WITHOUT_REFUND, ORG, "refund:gone", None, 5),
+    ),
+    K.CREDIT_NOTE: (
+        _statement("UPDATE tax_documents SET content = json_set(content, '$.tax.igst_paise', 1) WHERE series = 'CN'"),
+        Discrepancy(K.CREDIT_NOTE, ORG, "back", 11_800, 10_001),
+    ),
+    K.CREDIT_NOTE_WITHOUT_REFUND: (
+        _statement(
+            "INSERT INTO tax_documents"
+            " VALUES ('CN/26-27/000002', 'CN', '26-27', 2, 'org-1', 'x', 1, '{}', 'credit_note')"
+        ),
+        Discrepancy(K.CREDIT_NOTE_WITHOUT_REFUND, ORG, "CN/26-27/000002", None, None),
     ),
 }
 
@@ -135,7 +196,7 @@ async def test_what_is_planted_is_found_and_nothing_else(path: Path, kind: Discr
 async def test_an_invoice_that_is_missing_is_found(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("DROP TRIGGER a_payment_is_made_once; DROP TRIGGER tax_documents_never_go;")
-        connection.executescript("DELETE FROM tax_documents")
+        connection.executescript("DELETE FROM tax_documents WHERE series = 'INV'")
     store = await Store.open(f"sqlite:///{path}")
     try:
         assert await store.read_apart(Reader.discrepancies) == [Discrepancy(K.INVOICE, ORG, "paid", 59_000, None)]

@@ -38,7 +38,7 @@ def document(serial: int, **changes: Any) -> IssuedDocument:
         "topup_id": "topup-1",
         "issued_at": 100 + serial,
     }
-    return IssuedDocument(content=said(values | changes), **(values | changes))
+    return IssuedDocument(**({"content": said(values | changes)} | values | changes))
 
 
 def pay(unit: UnitOfWork, topup: TopUp = TOPUP, payment_id: str = "pay_1") -> None:
@@ -116,7 +116,7 @@ def test_no_document_changes_or_goes(statement: str) -> None:
     with bare_database() as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute(
-            "INSERT INTO tax_documents VALUES ('INV/26-27/000001', 'INV', '26-27', 1, 'org', 'topup', 1, '{}')"
+            "INSERT INTO tax_documents VALUES ('INV/26-27/000001', 'INV', '26-27', 1, 'org', 'x', 1, '{}', 'invoice')"
         )
         with pytest.raises(sqlite3.IntegrityError, match="never"):
             connection.execute(statement)

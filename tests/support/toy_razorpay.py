@@ -20,11 +20,15 @@ _AUTHORIZATION = "Basic " + base64.b64encode(f"{KEY_ID}:{KEY_SECRET}".encode()).
 
 @dataclass
 class ToyRazorpay:
-    """Orders and payments by id. `trouble`: "down" (500 to everything), "nonsense" (no JSON), "" for none."""
+    """Orders, payments and refunds by id. `trouble`: "down" (500 to everything), "nonsense" (no JSON), "lost" (a refund
+    is made, and nothing said of it), "forgetful" (no refund is known again by its idempotency key), "" for none.
+    `refund_status`: what new refunds are at first."""
 
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
     trouble: str = ""
+    refund_status: str = "processed"
     captures: int = 0
 
     async def start(self) -> TestServer:
@@ -33,6 +37,8 @@ class ToyRazorpay:
         app.router.add_post("/v1/orders", self._order)
         app.router.add_get("/v1/payments/{id}", self._show)
         app.router.add_post("/v1/payments/{id}/capture", self._capture)
+        app.router.add_post("/v1/payments/{id}/refund", self._refund)
+        app.router.add_get("/v1/payments/{id}/refunds", self._list_refunds)
         server = TestServer(app)
         await server.start_server()
         return server
@@ -64,6 +70,29 @@ class ToyRazorpay:
         body = json.dumps({"entity": "event", "event": event, "contains": ["payment"], "payload": payload}).encode()
         return body, _signed(body, WEBHOOK_SECRET)
 
+    def refund(self, payment_id: str, paise: int, status: str = "processed", **facts: Any) -> str:
+        """What the operator does at the provider's dashboard: the refund's id."""
+        refund_id = f"rfnd_{len(self.refunds) + 1:014}"
+        entity = {"id": refund_id, "entity": "refund", "amount": paise, "currency": "INR", "payment_id": payment_id}
+        self.refunds[refund_id] = entity | {"receipt": None, "notes": [], "status": status} | facts
+        payment = self.payments[payment_id]
+        back = self._paid_back(payment_id)
+        payment["amount_refunded"] = back
+        if back == payment["amount"]:
+            payment["status"] = "refunded"
+        return refund_id
+
+    def refund_notification(self, refund_id: str, event: str = "refund.processed") -> tuple[bytes, str]:
+        """A webhook's body about a refund and its signature."""
+        refund = self.refunds[refund_id] | {"status": event.removeprefix("refund.")}
+        payload = {"refund": {"entity": refund}, "payment": {"entity": self.payments[refund["payment_id"]]}}
+        body = json.dumps({"entity": "event", "event": event, "contains": [*payload], "payload": payload}).encode()
+        return body, _signed(body, WEBHOOK_SECRET)
+
+    def _paid_back(self, payment_id: str) -> int:
+        refunds = [one for one in self.refunds.values() if one["payment_id"] == payment_id]
+        return sum(int(one["amount"]) for one in refunds if one["status"] != "failed")
+
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if self.trouble == "down":
@@ -94,6 +123,26 @@ class ToyRazorpay:
         payment |= {"status": "captured", "captured": True}
         self.captures += 1
         return web.json_response(payment)
+
+    async def _refund(self, request: web.Request) -> web.Response:
+        payment_id, asked = request.match_info["id"], await request.json()
+        key = request.headers.get("X-Refund-Idempotency")
+        for known in self.refunds.values() if self.trouble != "forgetful" else ():
+            if key is not None and known.get("key") == key:
+                return web.json_response(known)
+        payment = self.payments.get(payment_id)
+        if payment is None or asked["amount"] > payment["amount"] - self._paid_back(payment_id):
+            return _refused(400, "BAD_REQUEST_ERROR", "The total refund amount is greater than the payment amount")
+        receipt, notes = asked["receipt"], asked["notes"]
+        refund_id = self.refund(payment_id, asked["amount"], self.refund_status, receipt=receipt, notes=notes, key=key)
+        if self.trouble == "lost":
+            return _refused(500, "SERVER_ERROR", "We are facing some trouble")
+        return web.json_response(self.refunds[refund_id])
+
+    async def _list_refunds(self, request: web.Request) -> web.Response:
+        payment_id = request.match_info["id"]
+        found = [one for one in self.refunds.values() if one["payment_id"] == payment_id]
+        return web.json_response({"entity": "collection", "count": len(found), "items": found})
 
 
 def _refused(status: int, code: str, text: str) -> web.Response:
