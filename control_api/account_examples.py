@@ -8,8 +8,9 @@ from b2bua.billing.documents import BilledParty, DocumentKind, TaxDocument
 from b2bua.billing.tax import tax_on
 from control_api import account_schemas as shapes
 from control_api.payment_schemas import refund_representation, topup_representation
+from control_api.statement_schemas import statement_of, transfer_representation
 from control_api.totp import provisioning_uri
-from storage.billing_records import Refund, RefundState, TaxParts, TopUp
+from storage.billing_records import CallDay, MonthEntry, MonthOfWallet, Refund, RefundState, TaxParts, TopUp, Transfer
 from storage.person_records import (
     Actor,
     ActorKind,
@@ -119,6 +120,13 @@ _REFUND: Final = Refund(
     10_000,
     "CN/24-25/000001",
 )
+_MONTH: Final = MonthOfWallet(
+    0,
+    49_700,
+    (MonthEntry(_AT_MS, f"topup:{_TOPUP.topup_id}", "credit", "pay_IluGWxBm9U8zJ9", 50_000, "INV/24-25/000001"),),
+    (CallDay(20_090, 2, 300),),
+)
+_TRANSFER: Final = Transfer(1, f"topup:{_TOPUP.topup_id}", "credit", None, "pay_IluGWxBm9U8zJ9", 50_000, 0, _AT_MS)
 _SECRET: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -156,6 +164,7 @@ def account_examples(public_url: str) -> dict[str, object]:
         | {"provider": "razorpay", "key_id": "rzp_test_1DP5mmOlF5G5ag"},
         "invoice": _INVOICE.to_json(),
         "refund": refund_representation(_REFUND),
+        "statement": statement_of(_ORG, "2025-01", _MONTH, _LATER_MS).to_json(),
     }
 
 
@@ -170,4 +179,6 @@ def listed_account_examples() -> dict[str, list[dict[str, object]]]:
         "topups": [topup_representation(_TOPUP)],
         "invoices": [_INVOICE.to_json()],
         "refunds": [refund_representation(_REFUND)],
+        "statements": [{"month": "2025-01", "complete": False}, {"month": "2024-12", "complete": True}],
+        "ledger": [transfer_representation(_TRANSFER)],
     }

@@ -41,6 +41,7 @@ from control_api.routes import (
     people,
     refunds,
     sign_in,
+    statements,
     stats,
     webhook_endpoints,
 )
@@ -72,6 +73,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *organisation.ROUTES,
     *payment_routes.ROUTES,
     *refunds.ROUTES,
+    *statements.ROUTES,
     *admin_organisations.ROUTES,
     *admin_people.ROUTES,
 )

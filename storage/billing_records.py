@@ -105,6 +105,47 @@ class Refund:
     credit_note_number: str | None = None
 
 
+class Transfer(NamedTuple):
+    """A movement of the ledger, as it was made: the `row`-th of all. `call_id` may be a refund's hold."""
+
+    row: int
+    transfer_id: str
+    kind: str
+    call_id: str | None
+    reference: str | None
+    balance_change: int
+    reserved_change: int
+    created_at: int
+
+
+class MonthEntry(NamedTuple):
+    """A credit or debit of a month. `document`: the number of its invoice or credit note."""
+
+    at: int
+    transfer_id: str
+    kind: str
+    reference: str | None
+    balance_change: int
+    document: str | None
+
+
+class CallDay(NamedTuple):
+    """The charged calls of a day, which is so many days after the first of 1970."""
+
+    days: int
+    calls: int
+    charged_paise: int
+
+
+class MonthOfWallet(NamedTuple):
+    """What a wallet had at the beginning and the end of a month, and what moved between."""
+
+    opening_paise: int
+    closing_paise: int
+    entries: tuple[MonthEntry, ...]
+    days: tuple[CallDay, ...]
+
+
 class DiscrepancyKind(StrEnum):
     """What does not agree. Each is a statement of storage/sql/books.sql."""
 

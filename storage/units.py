@@ -4,11 +4,12 @@ from typing import TypeVar
 
 from storage.accounts import Accounts
 from storage.audit import Audit
-from storage.billing_records import Discrepancy, IssuedDocument, Refund, TopUp
+from storage.billing_records import Discrepancy, IssuedDocument, MonthOfWallet, Refund, TopUp, Transfer
 from storage.books import Books
 from storage.call_logs import CallLogs
 from storage.calls import Calls, Cdrs
 from storage.ledger import Ledger
+from storage.movements import Movements
 from storage.numbers import Numbers
 from storage.outbox import Outbox
 from storage.payments import Payments
@@ -88,12 +89,13 @@ class UnitOfWork:
 class Reader:
     """Everything that is asked outside a unit of work. One work sees one state of the database throughout."""
 
-    __slots__ = ("_books", "_call_logs", "_unit")
+    __slots__ = ("_books", "_call_logs", "_movements", "_unit")
 
     def __init__(self, queries: Queries) -> None:
         self._unit = UnitOfWork(queries)
         self._call_logs = CallLogs(queries)
         self._books = Books(queries)
+        self._movements = Movements(queries)
 
     def call(self, org_id: str, call_id: str) -> CallRecord | None:
         """A call of this organisation, live or finished; another's is None."""
@@ -316,3 +318,17 @@ class Reader:
     def refunds(self, org_id: str, page: int, per_page: int) -> tuple[list[Refund], int]:
         """A page (from 1) of an organisation's refunds, newest first; and how many there are."""
         return self._unit.refunds.page(org_id, page, per_page)
+
+    def month_of_wallet(self, org_id: str, from_ms: int, until_ms: int, offset_ms: int) -> MonthOfWallet:
+        """What moved in a wallet in a period of at most 31 days, days counted in a time zone."""
+        return self._movements.month(org_id, from_ms, until_ms, offset_ms)
+
+    def transfers(self, org_id: str, period: tuple[int, int], page: int, per_page: int) -> tuple[list[Transfer], int]:
+        """A page (from 1) of a period's transfers, its end excluded, newest first; and how many there are."""
+        return self._movements.page(org_id, *period, page, per_page)
+
+    def transfers_after(
+        self, org_id: str, period: tuple[int, int], after: tuple[int, int], limit: int
+    ) -> list[Transfer]:
+        """The first transfers of a period behind one, oldest first: behind its time and row, or `BEGINNING`."""
+        return self._movements.after(org_id, *period, after, limit)

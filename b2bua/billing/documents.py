@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
@@ -99,13 +99,22 @@ def rupees(paise: int) -> str:
 
 
 def to_csv(rows: Sequence[Mapping[str, object]]) -> bytes:
-    """Rows of one shape as CSV (RFC 4180) in UTF-8. What a spreadsheet would take for a formula is quoted with an
-    apostrophe."""
+    """Rows of one shape as CSV (RFC 4180) in UTF-8 under their heads. What a spreadsheet would take for a formula is
+    quoted with an apostrophe."""
+    return csv_heads(rows[0]) + csv_rows(rows) if rows else b""
+
+
+def csv_heads(names: Iterable[str]) -> bytes:
+    """The heads alone."""
     out = io.StringIO(newline="")
-    if rows:
-        writer = csv.writer(out)
-        writer.writerow(rows[0])
-        writer.writerows([_harmless(value) for value in row.values()] for row in rows)
+    csv.writer(out).writerow(names)
+    return out.getvalue().encode()
+
+
+def csv_rows(rows: Iterable[Mapping[str, object]]) -> bytes:
+    """The rows alone."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([_harmless(value) for value in row.values()] for row in rows)
     return out.getvalue().encode()
 
 

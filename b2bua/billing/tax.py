@@ -49,7 +49,7 @@ def share_of(whole: Tax, total_paise: int) -> Tax:
     if not 0 < total_paise <= of:
         raise ValueError("a share is more than nothing and at most the whole")
     cgst, sgst, igst = (
-        (2 * part * total_paise + of) // (2 * of) for part in (whole.cgst_paise, whole.sgst_paise, whole.igst_paise)
+        _portion(part, total_paise, of) for part in (whole.cgst_paise, whole.sgst_paise, whole.igst_paise)
     )
     return Tax(total_paise - cgst - sgst - igst, whole.percent, cgst, sgst, igst)
 
@@ -62,5 +62,6 @@ def place_of_supply(gstin: str | None, state: str | None, supplier_state: str) -
     return state_code(state) if state else supplier_state
 
 
-def _portion(paise: int, percent: int, of: int) -> int:
-    return (2 * paise * percent + of) // (2 * of)
+def _portion(paise: int, share: int, of: int) -> int:
+    """`share / of` of an amount to the nearest paisa, halves up: all that is rounded about tax is rounded here."""
+    return (2 * paise * share + of) // (2 * of)

@@ -139,13 +139,13 @@ async def download_pdf(api: Api, exchange: Exchange) -> web.StreamResponse:
     document = await _invoice(api, exchange)
     with api.downloads.place():
         content = await asyncio.get_running_loop().run_in_executor(None, _as_pdf, document)
-    return _file(exchange, content, "application/pdf", f"{number_in_path(document.number)}.pdf")
+    return file_reply(exchange, content, "application/pdf", f"{number_in_path(document.number)}.pdf")
 
 
 async def download_csv(api: Api, exchange: Exchange) -> web.StreamResponse:
     """An invoice as a table of one row."""
     document = await _invoice(api, exchange)
-    return _file(exchange, to_csv([flat(document)]), "text/csv", f"{number_in_path(document.number)}.csv")
+    return file_reply(exchange, to_csv([flat(document)]), "text/csv", f"{number_in_path(document.number)}.csv")
 
 
 def _as_pdf(document: TaxDocument) -> bytes:
@@ -163,7 +163,8 @@ async def _invoice(api: Api, exchange: Exchange) -> TaxDocument:
     return document_of(issued)
 
 
-def _file(exchange: Exchange, content: bytes, media_type: str, name: str) -> web.Response:
+def file_reply(exchange: Exchange, content: bytes, media_type: str, name: str) -> web.Response:
+    """A file to be saved under a name."""
     headers = {**exchange.headers, "Content-Disposition": f'attachment; filename="{name}"'}
     return web.Response(body=content, content_type=media_type, headers=headers)
 

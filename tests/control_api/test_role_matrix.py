@@ -80,6 +80,12 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("GET", "/v1/account/invoices/{number}/pdf"): {OWNER, FINANCE, Scope.BILLING_READ},
     ("GET", "/v1/account/invoices/{number}/csv"): {OWNER, FINANCE, Scope.BILLING_READ},
     ("GET", "/v1/account/refunds"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/statements"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/statements/{month}"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/statements/{month}/pdf"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/statements/{month}/csv"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/ledger"): {OWNER, FINANCE, Scope.BILLING_READ},
+    ("GET", "/v1/account/ledger/csv"): {OWNER, FINANCE, Scope.BILLING_READ},
     ("POST", "/v1/payments/razorpay"): EVERYBODY,
     ("GET", "/v1/admin/organisations/{org_id}/refunds"): {OPERATOR},
     ("POST", "/v1/admin/organisations/{org_id}/refunds"): {OPERATOR},
@@ -129,6 +135,7 @@ def filled(path: str) -> str:
         ("{name}", "x"),
         ("{topup_id}", "x"),
         ("{number}", "x"),
+        ("{month}", "x"),
     ):
         path = path.replace(name, value)
     assert "{" not in path
