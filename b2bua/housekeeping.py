@@ -73,4 +73,5 @@ async def keep_prompts_tidy(shelf: PromptShelf) -> None:
 
 
 def _expire(replies_before: int, sessions_before: int, unit: UnitOfWork) -> int:
-    return unit.idempotency.expire(replies_before) + unit.sessions.forget(sessions_before)
+    ended = unit.sessions.forget(sessions_before) + unit.agents.forget_tokens(sessions_before)
+    return unit.idempotency.expire(replies_before) + ended

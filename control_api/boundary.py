@@ -9,6 +9,7 @@ from typing import Final
 from aiohttp import web
 from multidict import CIMultiDict
 
+from control_api.agent_ring import AgentRing
 from control_api.auth import Caller, KeyRing
 from control_api.errors import (
     CRASH,
@@ -48,6 +49,7 @@ class Boundary:
     def __init__(self, api: Api, keys: KeyRing, sessions: SessionRing, limiter: RateLimiter) -> None:
         self._api = api
         self._keys = keys
+        self._agents = AgentRing(api.store, api.clock)
         self._sessions = sessions
         self._cookie = cookie_name(api.settings)
         self._limiter = limiter
@@ -118,11 +120,14 @@ class Boundary:
         exchange.is_still_good = partial(self._is_still_good, right, exchange)
 
     async def _identify(self, request: web.Request) -> tuple[Caller | None, Who, int | None]:
-        """Who it is by key (the first of the three) or by session, and how often it may ask. Raises Unauthorized."""
+        """Who it is by key (the first of the three), by session or as an agent, and how often it may ask. Raises
+        Unauthorized."""
         authorization = request.headers.getall("Authorization", ())
         token = None if authorization else request.cookies.get(self._cookie)
         if token is not None:
             return None, await self._sessions.authenticate(token), SESSION_RATE_PER_MINUTE
+        if self._agents.takes(authorization):
+            return None, await self._agents.authenticate(authorization), SESSION_RATE_PER_MINUTE
         caller = await self._keys.authenticate(authorization)
         return caller, caller.who, caller.key.rate_limit_per_minute
 
@@ -188,6 +193,10 @@ class Boundary:
 def _refused(right: Right, who: Who) -> str:
     """Why somebody whose key or session is good may not do this."""
     scope = scope_for(right)
+    if right is Right.TAKE_CALLS:
+        return "This takes an agent's token, or the session of somebody who is an agent."
+    if who.key is None and who.person is None:
+        return "An agent's token is good for the agent's own calls alone."
     if who.key is None:
         return "Your role does not allow this."
     if scope is None:

@@ -20,6 +20,7 @@ from control_api.rights import Right
 from control_api.settings import ApiSettings
 from control_api.totp import SecretBox
 from control_api.who import Who
+from storage.agent_records import Agent
 from storage.records import Scope
 from storage.store import Store
 
@@ -84,6 +85,13 @@ class Exchange:
         if self.who is None:
             raise LookupError("a public route has no caller")
         return self.who
+
+    @property
+    def agent(self) -> Agent:
+        """The agent that asks; only on routes that take the right to take calls."""
+        if self.who is None or self.who.agent is None:
+            raise LookupError("whoever asks is no agent")
+        return self.who.agent
 
 
 @dataclass(frozen=True, slots=True)

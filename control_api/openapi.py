@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from control_api.agent_schemas import AGENT_NAME
 from control_api.examples import reply_examples
 from control_api.operation import Operation
 from control_api.operations import OPERATIONS
@@ -94,6 +95,7 @@ def build_openapi(public_url: str, version: str) -> dict[str, Any]:
             },
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key: vp_ and 64 hex digits"},
+                "agent": {"type": "http", "scheme": "bearer", "description": "An agent's token: at_ and 64 hex digits"},
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
@@ -154,6 +156,8 @@ def _who_may(right: Right | None) -> str:
     keys = f" Scope: `{scope}`." if scope else " Not with an API key."
     if right is Right.OPERATE:
         return keys + " For operators."
+    if right is Right.TAKE_CALLS:
+        return " With an agent's token, or signed in as somebody who is an agent."
     return keys + f" Roles: {', '.join(roles)}."
 
 
@@ -161,6 +165,8 @@ def _security(right: Right | None) -> list[dict[str, list[str]]]:
     if right is None:
         return []
     signed_in: dict[str, list[str]] = {"session": [], "csrf": []}
+    if right is Right.TAKE_CALLS:
+        return [{"agent": []}, signed_in]
     return [{"key": []}, signed_in] if scope_for(right) else [signed_in]
 
 
@@ -171,6 +177,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if "{name}" in operation.path:
         named = {"type": "string", "pattern": f"^{PROMPT_NAME}$"}
         parameters.append(_parameter("name", "path", named, "The prompt's name"))
+    if "{agent}" in operation.path:
+        named = {"type": "string", "pattern": f"^{AGENT_NAME}$"}
+        parameters.append(_parameter("agent", "path", named, "The agent's name"))
     if "{file}" in operation.path:
         parameters += [
             _parameter("file", "path", {"type": "string"}, "The call's id and .mp3"),
@@ -179,7 +188,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             _parameter("Range", "header", {"type": "string"}, "One range of bytes"),
         ]
     for name in _PATH_NAME.findall(operation.path):
-        if name not in ("call_sid", "file", "name"):
+        if name not in ("agent", "call_sid", "file", "name"):
             parameters.append(_parameter(name, "path", {"type": "string"}, f"The {name.removesuffix('_id')}'s id"))
     if operation.query is not None:
         schema = operation.query.model_json_schema(ref_template=_REF + "{model}")

@@ -5,6 +5,7 @@ from typing import Final
 from control_api import recording_schemas, schemas
 from control_api.account_operations import ACCOUNT_OPERATIONS
 from control_api.admin_operations import ADMIN_OPERATIONS
+from control_api.agent_operations import AGENT_OPERATIONS
 from control_api.operation import INVALID as _INVALID
 from control_api.operation import NOT_FOUND as _NOT_FOUND
 from control_api.operation import NOT_NOW as _NOT_NOW
@@ -268,6 +269,7 @@ OPERATIONS: Final = (
         None,
         media_type="text/html",
     ),
+    *AGENT_OPERATIONS,
     *ACCOUNT_OPERATIONS,
     *PAYMENT_OPERATIONS,
     *ADMIN_OPERATIONS,

@@ -20,6 +20,9 @@ class Right(StrEnum):
     BILLING_WRITE = "billing:write"
     PROMPTS_READ = "prompts:read"
     PROMPTS_WRITE = "prompts:write"
+    AGENTS_READ = "agents:read"
+    AGENTS_WRITE = "agents:write"
+    TAKE_CALLS = "take calls"
     OWN_SIGN_IN = "own sign-in"
     ORGANISATION_READ = "organisation:read"
     ORGANISATION_WRITE = "organisation:write"
@@ -45,6 +48,8 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.BILLING_WRITE,
                 Right.PROMPTS_READ,
                 Right.PROMPTS_WRITE,
+                Right.AGENTS_READ,
+                Right.AGENTS_WRITE,
                 Right.OWN_SIGN_IN,
                 Right.ORGANISATION_READ,
                 Right.ORGANISATION_WRITE,
@@ -64,6 +69,8 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.RECORDINGS_READ,
                 Right.PROMPTS_READ,
                 Right.PROMPTS_WRITE,
+                Right.AGENTS_READ,
+                Right.AGENTS_WRITE,
                 Right.OWN_SIGN_IN,
                 Right.ORGANISATION_READ,
                 Right.KEYS_READ,
@@ -84,7 +91,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.PEOPLE_READ,
             }
         ),
-        Role.VIEWER: frozenset({Right.CALLS_READ, Right.OWN_SIGN_IN, Right.ORGANISATION_READ}),
+        Role.VIEWER: frozenset({Right.CALLS_READ, Right.AGENTS_READ, Right.OWN_SIGN_IN, Right.ORGANISATION_READ}),
     }
 )
 
@@ -92,6 +99,8 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
 OPERATOR_RIGHTS: Final = ROLE_RIGHTS[Role.OWNER] | {Right.OPERATE}
 # Somebody who has no role anywhere can still change the password, or leave.
 NOBODYS_RIGHTS: Final = frozenset({Right.OWN_SIGN_IN})
+# An agent's token is good for its own calls, and so is the session of a person who is an agent.
+AGENT_RIGHTS: Final = frozenset({Right.TAKE_CALLS})
 
 # No scope gives a key a sign-in of its own, people to invite, or the operator's rights.
 SCOPE_RIGHTS: Final[Mapping[Scope, frozenset[Right]]] = MappingProxyType(
@@ -103,6 +112,8 @@ SCOPE_RIGHTS: Final[Mapping[Scope, frozenset[Right]]] = MappingProxyType(
         Scope.BILLING_READ: frozenset({Right.BILLING_READ}),
         Scope.PROMPTS_READ: frozenset({Right.PROMPTS_READ}),
         Scope.PROMPTS_WRITE: frozenset({Right.PROMPTS_WRITE}),
+        Scope.AGENTS_READ: frozenset({Right.AGENTS_READ}),
+        Scope.AGENTS_WRITE: frozenset({Right.AGENTS_WRITE}),
         Scope.ACCOUNT_READ: frozenset(
             {
                 Right.ORGANISATION_READ,

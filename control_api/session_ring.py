@@ -14,7 +14,7 @@ from aiohttp import web
 from b2bua.clock import Clock
 from b2bua.tokens import Tokens
 from control_api.errors import Forbidden, Unauthorized
-from control_api.rights import NOBODYS_RIGHTS, OPERATOR_RIGHTS, ROLE_RIGHTS, Right
+from control_api.rights import AGENT_RIGHTS, NOBODYS_RIGHTS, OPERATOR_RIGHTS, ROLE_RIGHTS, Right
 from control_api.settings import ApiSettings
 from control_api.who import Who
 from storage.errors import StorageError
@@ -112,7 +112,9 @@ class SessionRing:
             return None
         role = _role(reader, session.org_id, person)
         org_id = session.org_id if role is not None or person.operator else None
-        return Who(org_id, rights_of(person, org_id, role), None, person, session, role)
+        agent = None if org_id is None else reader.agent_of_person(org_id, person.person_id)
+        rights = rights_of(person, org_id, role)
+        return Who(org_id, rights if agent is None else rights | AGENT_RIGHTS, None, person, session, role, agent)
 
     def _touch(self, session: Session, now_ms: int) -> None:
         """Note that it was seen, at most once a minute and without waiting for it."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from control_api.rights import Right
+from storage.agent_records import Agent
 from storage.person_records import Actor, ActorKind, Person, Role, Session
 from storage.records import ApiKey, CallRecord
 
@@ -11,7 +12,8 @@ from storage.records import ApiKey, CallRecord
 class Who:
     """A caller whose key or session is good. `org_id` None: an operator, or somebody without a role, looks at none.
 
-    Either `key` is set, or `person` and `session`; `role` is the person's in that organisation.
+    Either `key` is set, or `person` and `session`, or `agent` alone; `role` is the person's in that organisation, and
+    a person may be an `agent` there too.
     """
 
     org_id: str | None
@@ -20,12 +22,15 @@ class Who:
     person: Person | None = None
     session: Session | None = None
     role: Role | None = None
+    agent: Agent | None = None
 
     @property
     def bucket(self) -> str:
         """The name that its requests are counted under."""
         if self.key is not None:
             return self.key.key_id
+        if self.person is None and self.agent is not None:
+            return f"agent:{self.agent.org_id}:{self.agent.name}"
         return "" if self.person is None else f"person:{self.person.person_id}"
 
     @property

@@ -48,6 +48,8 @@ class Scope(StrEnum):
     BILLING_READ = "billing:read"
     PROMPTS_READ = "prompts:read"
     PROMPTS_WRITE = "prompts:write"
+    AGENTS_READ = "agents:read"
+    AGENTS_WRITE = "agents:write"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
 

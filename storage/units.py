@@ -3,6 +3,8 @@
 from typing import TypeVar
 
 from storage.accounts import Accounts
+from storage.agent_records import Agent, AgentToken
+from storage.agents import Agents
 from storage.audit import Audit
 from storage.billing_records import Discrepancy, IssuedDocument, MonthOfWallet, Refund, TopUp, Transfer
 from storage.books import Books
@@ -50,6 +52,7 @@ class UnitOfWork:
 
     __slots__ = (
         "accounts",
+        "agents",
         "audit",
         "calls",
         "cdrs",
@@ -84,6 +87,7 @@ class UnitOfWork:
         self.prompts = Prompts(queries)
         self.payments = Payments(queries)
         self.refunds = Refunds(queries)
+        self.agents = Agents(queries)
 
 
 class Reader:
@@ -298,6 +302,22 @@ class Reader:
     def audit(self, org_id: str | None, page: int, per_page: int) -> tuple[list[AuditEntry], int]:
         """A page (from 1) of an organisation's changes, of all with None, newest first; and how many there are."""
         return self._unit.audit.page(org_id, page, per_page)
+
+    def agent(self, org_id: str, name: str) -> Agent:
+        """One agent of an organisation. UnknownRecord."""
+        return self._unit.agents.agent(org_id, name)
+
+    def agents(self, org_id: str) -> list[Agent]:
+        """An organisation's agents, by name."""
+        return self._unit.agents.of(org_id)
+
+    def agent_of_person(self, org_id: str, person_id: str) -> Agent | None:
+        """The agent that a person is in an organisation."""
+        return self._unit.agents.of_person(org_id, person_id)
+
+    def agent_token(self, token_sha256: str) -> AgentToken | None:
+        """The token of an agent with this hash, ended ones too."""
+        return self._unit.agents.token(token_sha256)
 
     def topup(self, org_id: str, topup_id: str) -> TopUp | None:
         """A payment of this organisation, asked for or made."""

@@ -45,6 +45,7 @@ class Room:
 
 
 accounts = Room("accounts")
+agents = Room("agents")
 audit = Room("audit")
 backup = Room("backup")
 checking = Room("checking")
@@ -143,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     _accounts(commands)
     _money(commands)
     _people(commands)
+    _agents(commands)
     _recordings(commands)
     _backups(commands)
     _prompts(commands)
@@ -281,6 +283,19 @@ def _prompts(commands: Commands) -> None:
     )
     choose.add_argument("--consent-notice", metavar="NAME", help="what they are told")
     choose.add_argument("--balance-warning", metavar="NAME", help="to both when the balance runs out")
+
+
+def _agents(commands: Commands) -> None:
+    agent = _group(commands, "agent", "agents, who take calls in a browser")
+    add = _command(agent, "add", agents.add, "make an agent, a party of calls as agent:NAME")
+    _of_organisation(add)
+    add.add_argument("name", metavar="NAME")
+    add.add_argument("--display-name", metavar="TEXT", help="default: the name")
+    _of_organisation(_command(agent, "list", agents.list_agents, "list an organisation's agents"))
+    token = _command(agent, "token", agents.token, "make a token for an agent's browser; it is shown once")
+    _of_organisation(token)
+    token.add_argument("name", metavar="NAME")
+    token.add_argument("--life-s", type=int, default=3600, metavar="SECONDS", help="60 to 43200; default: 3600")
 
 
 def _recordings(commands: Commands) -> None:

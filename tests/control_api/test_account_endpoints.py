@@ -105,7 +105,8 @@ async def test_a_key_that_cannot_be(world: ApiWorld, owner: SignedIn, body: obje
 async def test_no_key_can_do_more_than_who_makes_it(world: ApiWorld) -> None:
     developer = await somebody(world, Role.DEVELOPER)
     given = (await developer.send("POST", KEYS, json={"name": "x"})).json["data"]["scopes"]
-    assert given == ["calls:read", "calls:write", "prompts:read", "prompts:write", "recordings:read"]
+    calls = ["calls:read", "calls:write", "prompts:read", "prompts:write", "recordings:read"]
+    assert given == ["agents:read", "agents:write", *calls]
     for scope in (Scope.BILLING_READ, Scope.RECORDINGS_WRITE, Scope.ACCOUNT_WRITE):
         reply = await developer.send("POST", KEYS, json={"name": "x", "scopes": [scope]})
         assert (reply.status, reply.json["error"]["field"]) == (403, "scopes")

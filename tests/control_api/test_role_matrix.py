@@ -8,12 +8,14 @@ from control_api.app import ROUTES
 from control_api.rights import ROLE_RIGHTS, SCOPE_RIGHTS, Right, scope_for
 from storage.person_records import Role
 from storage.records import USUAL_SCOPES, Scope
+from tests.support.api_agents import agent_token
 from tests.support.api_world import ORG, ApiWorld, api_world
 from tests.support.signed_in import sign_in, somebody
 
 EVERYBODY = "everybody"  # no key and no session are asked for
 OWNER, DEVELOPER, FINANCE, VIEWER, NOBODY = "owner", "developer", "finance", "viewer", "no role"
 OPERATOR = "operator"
+AGENT = "agent"  # by an agent's token
 ALL = {OWNER, DEVELOPER, FINANCE, VIEWER}
 SIGNED_IN = {*ALL, NOBODY, OPERATOR}
 READ, WRITE = Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE
@@ -37,6 +39,16 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("DELETE", "/v1/prompts/{name}"): {OWNER, DEVELOPER, Scope.PROMPTS_WRITE},
     ("GET", "/v1/prompt-choice"): {OWNER, DEVELOPER, Scope.PROMPTS_READ},
     ("PUT", "/v1/prompt-choice"): {OWNER, DEVELOPER, Scope.PROMPTS_WRITE},
+    ("GET", "/v1/agents"): {OWNER, DEVELOPER, VIEWER, Scope.AGENTS_READ},
+    ("POST", "/v1/agents"): {OWNER, DEVELOPER, Scope.AGENTS_WRITE},
+    ("GET", "/v1/agents/{agent}"): {OWNER, DEVELOPER, VIEWER, Scope.AGENTS_READ},
+    ("PATCH", "/v1/agents/{agent}"): {OWNER, DEVELOPER, Scope.AGENTS_WRITE},
+    ("DELETE", "/v1/agents/{agent}"): {OWNER, DEVELOPER, Scope.AGENTS_WRITE},
+    ("POST", "/v1/agents/{agent}/tokens"): {OWNER, DEVELOPER, Scope.AGENTS_WRITE},
+    ("DELETE", "/v1/agents/{agent}/tokens"): {OWNER, DEVELOPER, Scope.AGENTS_WRITE},
+    ("DELETE", "/v1/agents/{agent}/tokens/{token_id}"): {OWNER, DEVELOPER, Scope.AGENTS_WRITE},
+    ("GET", "/v1/agent/me"): {AGENT},
+    ("PUT", "/v1/agent/state"): {AGENT},
     ("GET", "/v1/public/recordings/masking/{file}"): EVERYBODY,
     ("GET", "/healthz"): EVERYBODY,
     ("GET", "/readyz"): EVERYBODY,
@@ -136,6 +148,8 @@ def filled(path: str) -> str:
         ("{topup_id}", "x"),
         ("{number}", "x"),
         ("{month}", "x"),
+        ("{agent}", "x"),
+        ("{token_id}", "x"),
     ):
         path = path.replace(name, value)
     assert "{" not in path
@@ -161,6 +175,14 @@ async def test_keys_may_what_the_table_says(world: ApiWorld, scope: Scope) -> No
     for method, path in GUARDED:
         status = (await world.send(asked(method, path), filled(path), key=key)).status
         assert (status != 403) == (scope in MAY[method, path]), (method, path, status)
+        assert status != 401, (method, path)
+
+
+async def test_an_agents_token_is_good_for_the_agents_own_calls_alone(world: ApiWorld) -> None:
+    token = await agent_token(world, "asha")
+    for method, path in GUARDED:
+        status = (await world.send(asked(method, path), filled(path), key=token)).status
+        assert (status != 403) == (AGENT in MAY[method, path]), (method, path, status)
         assert status != 401, (method, path)
 
 
