@@ -230,8 +230,8 @@ def connection_type(address: str) -> str:
     return "IP6" if ":" in address else "IP4"
 
 
-def render_description(origin: Origin, address: str, media: tuple[Media, ...]) -> bytes:
-    """Write a description with one session-level c= line, s=- and t=0 0."""
+def render_description(origin: Origin, address: str, media: tuple[Media, ...], attributes: Attributes = ()) -> bytes:
+    """Write a description with one session-level c= line, s=- and t=0 0, and the session's `attributes`."""
     own = f"IN {connection_type(origin.address)} {origin.address}"
     lines = [
         "v=0",
@@ -239,8 +239,13 @@ def render_description(origin: Origin, address: str, media: tuple[Media, ...]) -
         "s=-",
         f"c=IN {connection_type(address)} {address}",
         "t=0 0",
+        *_rendered(attributes),
     ]
     for section in media:
         lines.append(f"m={section.kind} {section.port} {section.protocol} {' '.join(section.formats)}")
-        lines += [f"a={name}" if value is None else f"a={name}:{value}" for name, value in section.attributes]
+        lines += _rendered(section.attributes)
     return ("\r\n".join(lines) + "\r\n").encode("ascii")
+
+
+def _rendered(attributes: Attributes) -> list[str]:
+    return [f"a={name}" if value is None else f"a={name}:{value}" for name, value in attributes]
