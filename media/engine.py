@@ -10,7 +10,8 @@ from typing import Final, Protocol
 from media.bridge import BridgeRecorder, RecordedBridges
 from media.conversions import JoinedStreams
 from media.errors import MediaError, UnknownLeg
-from media.events import MediaEvent, RecordingFailed, RecordingFinished
+from media.events import HoldChanged, MediaEvent, RecordingFailed, RecordingFinished
+from media.forking.forks import Ear, Forks, Take
 from media.heard_keys import HeardKeys
 from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
@@ -66,6 +67,7 @@ class _OpenLeg:
     stream: int
     ports: Ports
     settled: bool = False
+    on_hold: bool = False
 
 
 class MediaEngine:
@@ -111,6 +113,7 @@ class MediaEngine:
             lambda event: poster(lambda: self._deliver(event)),
             threaded=transcoder is None,
         )
+        self._forks = Forks(self._path, clock, poster, new_queue_for(self._path), threaded=transcoder is None)
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player(prompts)
         self._suites = available_suites()
@@ -124,6 +127,7 @@ class MediaEngine:
     def close(self) -> None:
         """Stop the thread and close every leg's sockets; waits for the packets in hand. Harmless when closed."""
         self._legs.clear()
+        self._forks.close()
         self._transcoder.close()
         self._path.close()
 
@@ -211,6 +215,9 @@ class MediaEngine:
         found.leg = following
         assert following.negotiated is not None
         self._joined.settled(found.stream, following.negotiated)
+        if plan.on_hold is not found.on_hold:
+            found.on_hold = plan.on_hold
+            self._on_event(HoldChanged(following.name, plan.on_hold))
 
     def answer(self, leg: str) -> bytes:
         """The last answer given on a leg once more, for a response that repeats it; ValueError when there is none."""
@@ -267,12 +274,26 @@ class MediaEngine:
         self._recordings.stop(call_id)
 
     def pause_recording(self, call_id: str) -> None:
-        """Leave both legs out of a recording from now on, as silence. Harmless when there is none."""
+        """Leave both legs out of a recording from now on, as silence, and let no ear hear them. Harmless when there is
+        neither."""
         self._recordings.pause(call_id)
+        self._forks.pause(call_id)
 
     def resume_recording(self, call_id: str) -> None:
-        """Record both legs again from now on. Harmless when there is none, or it is not paused."""
+        """Record both legs again from now on, and let ears hear them. Harmless when it is not paused."""
         self._recordings.resume(call_id)
+        self._forks.resume(call_id)
+
+    def listen_in(self, a: str, b: str, rate_hz: int, take: Take, *, muted: bool = False) -> Ear:
+        """Let both legs of a call be heard from now on, as frames of 20 ms of 8000 or 16000 samples a second, until
+        `listen_no_more` or until one of them closes; nothing they send or get is touched. MediaOverloaded. `muted`:
+        until `resume_recording`."""
+        streams = self._find(a).stream, self._find(b).stream
+        return self._forks.listen(a.rpartition("/")[0], streams, rate_hz, take, muted=muted)
+
+    def listen_no_more(self, ear: Ear) -> None:
+        """Take an ear off; harmless when it is off."""
+        self._forks.stop(ear)
 
     def statistics(self, leg: str) -> LegStatistics:
         """The leg's figures as they are now."""
@@ -286,6 +307,7 @@ class MediaEngine:
             return _NOTHING
         self._joined.closed(found.stream)
         self._heard_keys.end(found.stream)
+        self._forks.forget(leg.rpartition("/")[0])
         port, ports = found.leg.port, found.ports
         figures = self._path.close_stream(found.stream, lambda: ports.release(port))
         return leg_statistics(figures, found.leg.codec)
@@ -298,6 +320,7 @@ class MediaEngine:
             "ports_left": self.ports_left(),
             **self._path.counters(),
             **self._transcoder.counters(),
+            **self._forks.counters(),
         }
 
     def _ports_on(self, address: str, clock: Callable[[], float]) -> Ports:

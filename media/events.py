@@ -38,6 +38,14 @@ class MediaLost:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldChanged:
+    """A leg has been put on hold by its far end, or is there again."""
+
+    leg: str
+    on_hold: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackFinished:
     """A tone with an end has been played out to a leg."""
 
@@ -96,5 +104,12 @@ class RecordingFailed:
 
 
 MediaEvent = (
-    MediaStarted | DigitPressed | DigitHeard | MediaLost | PlaybackFinished | RecordingFinished | RecordingFailed
+    MediaStarted
+    | DigitPressed
+    | DigitHeard
+    | MediaLost
+    | HoldChanged
+    | PlaybackFinished
+    | RecordingFinished
+    | RecordingFailed
 )

@@ -49,7 +49,9 @@ HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a cr
 RETRY_AFTER_S: Final = 5
 RETRY_AFTER_RATE_S: Final = 1  # by then the calls that wait for their turn have had it
 # Of the media engine's numbers those that do not only grow.
-_MEDIA_GAUGES: Final = frozenset({"legs", "ports_left", "streams", "commands_waiting", "conversions", "running"})
+_MEDIA_GAUGES: Final = frozenset(
+    {"legs", "ports_left", "streams", "commands_waiting", "conversions", "forked_calls", "running"}
+)
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
 
 

@@ -1,6 +1,7 @@
 """16-bit samples in the machine's byte order, whole packets of them at a time."""
 
 import audioop
+import sys
 from typing import Final
 
 SAMPLE_BYTES: Final = 2
@@ -56,3 +57,28 @@ def projection(samples: bytes, onto: bytes) -> float:
 def without(samples: bytes, other: bytes, factor: float) -> bytes:
     """These samples less another's, as many, times a factor."""
     return audioop.add(samples, audioop.mul(other, SAMPLE_BYTES, -factor), SAMPLE_BYTES)
+
+
+def mixed(samples: bytes, other: bytes) -> bytes:
+    """Both at once, as many of each; what is too loud together is cut off at the loudest there is."""
+    return audioop.add(samples, other, SAMPLE_BYTES)
+
+
+def little_endian(samples: bytes) -> bytes:
+    """The same in little-endian order."""
+    return samples if sys.byteorder == "little" else audioop.byteswap(samples, SAMPLE_BYTES)
+
+
+class Doubling:
+    """8 kHz to 16 kHz, packet after packet of one talker, by straight lines between the samples."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: tuple[int, tuple[tuple[int, int], ...]] | None = None
+
+    def put(self, samples: bytes) -> bytes:
+        """The packet in twice as many samples."""
+        doubled, self._last = audioop.ratecv(samples, SAMPLE_BYTES, 1, 8000, 16000, self._last)
+        # Of a talker's first packet it makes one sample less: there is nothing before the first to draw a line from.
+        return doubled[: 2 * len(samples) - len(doubled)] + doubled

@@ -178,6 +178,7 @@ cdef extern from "native/table.h" nogil:
     void mb_table_send_digit(mb_table *table, mb_stream *stream, uint8_t event, uint32_t duration_ms, double now)
     void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter)
     void mb_table_set_listener(mb_table *table, mb_stream *stream, mb_ring *listener)
+    void mb_table_set_fork(mb_table *table, mb_stream *stream, mb_ring *fork)
     void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now)
     void mb_table_clear(mb_table *table)
     bint mb_table_add(mb_table *table, mb_stream *stream, double now)
@@ -205,7 +206,7 @@ cdef extern from "native/worker.h" nogil:
         pass
     ctypedef enum mb_command_kind:
         MB_ADD, MB_SET_REMOTE, MB_PLAY, MB_STOP_PLAYING, MB_JOIN, MB_BRIDGE, MB_SET_TAP, MB_SET_CONVERTER, MB_SET_LISTENER,
-        MB_SEND_DIGIT, MB_SEND_AUDIO, MB_REMOVE, MB_NOTHING
+        MB_SET_FORK, MB_SEND_DIGIT, MB_SEND_AUDIO, MB_REMOVE, MB_NOTHING
     ctypedef struct mb_command:
         mb_command_kind kind
         mb_stream *stream

@@ -61,7 +61,7 @@ cdef class Tone:
 
 cdef class Converter:
     """A bounded queue of one source's packets that are to be decoded and encoded anew. `told_fd`, an eventfd, is written
-    to when there is something to take; a duplicate is kept, OSError where there can be none."""
+    to when there is something to take, nobody where it is -1; a duplicate is kept, OSError where there can be none."""
 
     cdef mb_ring *ring
 
@@ -69,7 +69,8 @@ cdef class Converter:
         self.ring = mb_ring_new(packets, packets * 256)
         if not self.ring:
             raise MemoryError
-        mb_ring_tell(self.ring, os.dup(told_fd))
+        if told_fd >= 0:
+            mb_ring_tell(self.ring, os.dup(told_fd))
 
     def __dealloc__(self):
         mb_ring_release(self.ring)

@@ -156,6 +156,10 @@ cdef class Table:
         """Copy what a leg sends to who listens to it, or stop doing so."""
         mb_table_set_listener(&self.table, stream.stream, NULL if listener is None else listener.ring)
 
+    def set_fork(self, TableStream stream not None, Converter fork):
+        """Copy what a leg sends to who passes it on to others, or stop doing so."""
+        mb_table_set_fork(&self.table, stream.stream, NULL if fork is None else fork.ring)
+
     def send_audio(self, TableStream sink not None, TableStream source not None, int codec, frames, double now):
         """Send what a source's converter has made."""
         cdef mb_converted *made = new_converted(codec, frames)

@@ -131,6 +131,10 @@ cdef class Worker:
         """Copy what a stream sends to who listens to it, or to nobody."""
         return self._hand(MB_SET_LISTENER, stream, listener)
 
+    def set_fork(self, WorkerStream stream not None, Converter fork):
+        """Copy what a stream sends to who passes it on to others, or to nobody."""
+        return self._hand(MB_SET_FORK, stream, fork)
+
     cdef _hand(self, mb_command_kind kind, WorkerStream stream, Converter taker):
         cdef mb_command command
         memset(&command, 0, sizeof(command))

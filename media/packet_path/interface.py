@@ -178,6 +178,10 @@ class PacketPath(Protocol):
         """Copy what the stream sends to who listens to it, wherever its audio goes, or stop doing so."""
         ...
 
+    def set_fork(self, stream: int, fork: Converter | None) -> None:
+        """The same for who passes it on to others: a place of its own."""
+        ...
+
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
         """Send what the source's converter made of its audio, as relayed audio is sent. May be called on any thread,
         and is harmless for streams that are closed or not joined any more, and when `codec` is the sink's no more.

@@ -218,6 +218,14 @@ class NativePacketPath:
         found.thread.worker.set_listener(found.inside, listener)
         self._wake_soon(found.thread)
 
+    def set_fork(self, stream: int, fork: Converter | None) -> None:
+        """Copy what a stream sends to who passes it on, or to nobody. TypeError for one that C cannot fill."""
+        if fork is not None and not isinstance(fork, _native.Converter):
+            raise TypeError("the packet thread cannot fill this fork")
+        found = self._find(stream)
+        found.thread.worker.set_fork(found.inside, fork)
+        self._wake_soon(found.thread)
+
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
         """Send what a source's converter has made. On any thread: it wakes the packet thread by itself."""
         to, by = self._streams.get(sink), self._streams.get(source)

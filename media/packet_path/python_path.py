@@ -216,6 +216,10 @@ class PythonPacketPath:
         """Copy what a stream sends to who listens to it, or stop doing so."""
         self._command(self._table.set_listener, self._find(stream), listener)
 
+    def set_fork(self, stream: int, fork: Converter | None) -> None:
+        """Copy what a stream sends to who passes it on to others, or stop doing so."""
+        self._command(self._table.set_fork, self._find(stream), fork)
+
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
         """Send what a source's converter has made. On any thread: it wakes the packet thread by itself."""
         to, by = self._streams.get(sink), self._streams.get(source)

@@ -124,6 +124,9 @@ class Relay:
         if listener is not None:
             payload = bytes(self._view[start:end])
             listener.put(now, ssrc, sequence, timestamp, marker, route.codec, payload)
+        fork = inbound.fork
+        if fork is not None:
+            fork.put(now, ssrc, sequence, timestamp, marker, route.codec, bytes(self._view[start:end]))
         out = inbound.sink
         if out is None or (out.barred and self.barred(inbound, out)):
             return
@@ -387,8 +390,7 @@ class Relay:
         """Relay comfort noise (RFC 3389) to a leg that takes it; any other is made noise for once it is bridged."""
         inbound = stream.inbound
         out = inbound.sink
-        if inbound.listener is not None:
-            inbound.listener.put(now, inbound.reception.ssrc, sequence, timestamp, 0, route.codec, b"")
+        inbound.let_pass(now, inbound.reception.ssrc, sequence, timestamp, route.codec)
         if out is None:
             return
         if inbound.conversion is not None:
@@ -455,8 +457,7 @@ class Relay:
             return
         for pressed in inbound.watch.packet(ssrc, timestamp, self._view[start:end], now, route.clock_rate_hz):
             self.report(stream, pressed, now)
-        if inbound.listener is not None:
-            inbound.listener.put(now, ssrc, sequence, timestamp, 0, route.codec, b"")
+        inbound.let_pass(now, ssrc, sequence, timestamp, route.codec)
         out = inbound.sink
         if out is None:
             return

@@ -235,11 +235,13 @@ class Outbound:
 
 class Inbound:
     """What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. `conversion`: what becomes of its
-    audio that no byte table makes the sink's codec; None: it is dropped. `listener`: who hears it besides."""
+    audio that no byte table makes the sink's codec; None: it is dropped. `listener`: who hears keys in it; `fork`: who
+    passes it on to others."""
 
     __slots__ = (
         "audio_at",
         "conversion",
+        "fork",
         "gate",
         "heard_at",
         "late",
@@ -271,6 +273,7 @@ class Inbound:
         self.sink: Outbound | None = None
         self.conversion: Conversion | None = None
         self.listener: Converter | None = None
+        self.fork: Converter | None = None
         self.tap: Tap | None = None
         self.tap_channel = 0
         self.started = False
@@ -301,6 +304,12 @@ class Inbound:
             self.unmapped += 1
         else:
             self.conversion.converter.put(arrival, ssrc, sequence, timestamp, marker, codec, payload)
+
+    def let_pass(self, arrival: float, ssrc: int, sequence: int, timestamp: int, codec: int) -> None:
+        """Let who listens know that a packet was no audio."""
+        for ear in (self.listener, self.fork):
+            if ear is not None:
+                ear.put(arrival, ssrc, sequence, timestamp, 0, codec, b"")
 
     def update_routes(self) -> None:
         """To be called whenever `receives`, `may_receive` or the sink's payload types have changed."""

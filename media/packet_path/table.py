@@ -105,6 +105,11 @@ class StreamTable:
         """Copy what a leg sends to who listens to it, or stop doing so."""
         stream.inbound.listener = listener
 
+    @staticmethod
+    def set_fork(stream: Stream, fork: Converter | None) -> None:
+        """Copy what a leg sends to who passes it on to others, or stop doing so."""
+        stream.inbound.fork = fork
+
     def send_audio(self, sink: Stream, source: Stream, codec: int, frames: Sequence[Frame], now: float) -> None:
         """Send what a source's converter has made."""
         self._converted.send(source.inbound, sink.outbound, codec, frames, now)
@@ -128,6 +133,7 @@ class StreamTable:
         stream.inbound.tap = None
         stream.inbound.conversion = None
         stream.inbound.listener = None
+        stream.inbound.fork = None
         out.playback = None
         out.digits = None
         out.source = None

@@ -121,6 +121,7 @@ async def test_what_has_been_closed_is_refused_and_told_of_once(bench: Bench) ->
         lambda: path.set_tap(stream, 0, None),
         lambda: path.set_converter(stream, None),
         lambda: path.set_listener(stream, None),
+        lambda: path.set_fork(stream, None),
         lambda: path.figures(stream),
         lambda: path.close_stream(stream, lambda: None),
     )

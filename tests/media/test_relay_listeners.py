@@ -1,4 +1,6 @@
-"""Who listens to a leg is given what it sends, wherever that goes."""
+"""Who listens to a leg, or passes its audio on, is given what it sends, wherever that goes."""
+
+from typing import Any
 
 import pytest
 
@@ -7,6 +9,8 @@ from media.rtp.dtmf import event_payloads
 from tests.support.relay_bed import RelayBed
 
 pytestmark = pytest.mark.usefixtures("each_table")
+
+EARS = pytest.mark.parametrize("ear", ["set_listener", "set_fork"])
 
 Put = tuple[float, int, int, int, int, int, bytes]
 
@@ -23,11 +27,16 @@ class KeptPackets:
         self.packets.append((arrival, ssrc, sequence, timestamp, marker, codec, payload))
 
 
-def test_audio_is_given_whether_it_goes_anywhere_or_not() -> None:
+def put_on(bed: RelayBed, ear: str, stream: Any, listener: KeptPackets | None) -> None:
+    getattr(bed.table, ear)(stream, listener)
+
+
+@EARS
+def test_audio_is_given_whether_it_goes_anywhere_or_not(ear: str) -> None:
     bed = RelayBed()
     a, b = bed.party("a"), bed.party("b")
     listener = KeptPackets()
-    bed.table.set_listener(a.stream, listener)
+    put_on(bed, ear, a.stream, listener)
     a.send(b"\x01" * 160, marker=True)
     bed.table.bridge(a.stream, b.stream, bed.now)
     a.send(b"\x02" * 160)
@@ -37,16 +46,17 @@ def test_audio_is_given_whether_it_goes_anywhere_or_not() -> None:
         (bed.now, a.ssrc, 101, 16160, 0, PCMA, b"\x02" * 160),
     ]
     assert [packet.payload for packet in b.heard()] == [b"\x02" * 160]
-    bed.table.set_listener(a.stream, None)
+    put_on(bed, ear, a.stream, None)
     a.send()
     assert len(listener.packets) == 2
 
 
-def test_events_and_comfort_noise_are_given_by_their_numbers() -> None:
+@EARS
+def test_events_and_comfort_noise_are_given_by_their_numbers(ear: str) -> None:
     bed = RelayBed()
     a = bed.party("a", noise=13)
     listener = KeptPackets()
-    bed.table.set_listener(a.stream, listener)
+    put_on(bed, ear, a.stream, listener)
     a.send_event(event_payloads("5", 40)[0], 16000)
     a.send(b"\x40", 13)
     assert [packet[2:] for packet in listener.packets] == [
@@ -55,18 +65,34 @@ def test_events_and_comfort_noise_are_given_by_their_numbers() -> None:
     ]
 
 
-def test_a_leg_that_may_not_send_is_not_heard() -> None:
+@EARS
+def test_a_leg_that_may_not_send_is_not_heard(ear: str) -> None:
     bed = RelayBed()
     a = bed.party("a", may_receive=False)
     listener = KeptPackets()
-    bed.table.set_listener(a.stream, listener)
+    put_on(bed, ear, a.stream, listener)
     a.send()
     assert listener.packets == []
 
 
-def test_a_leg_that_is_closed_lets_go_of_its_listener() -> None:
+@EARS
+def test_a_leg_that_is_closed_lets_go_of_its_listener(ear: str) -> None:
     bed = RelayBed()
     a = bed.party("a")
-    bed.table.set_listener(a.stream, KeptPackets())
+    put_on(bed, ear, a.stream, KeptPackets())
     bed.table.remove(a.stream, bed.now)
-    assert a.in_python is None or a.in_python.inbound.listener is None
+    assert a.in_python is None or (a.in_python.inbound.listener, a.in_python.inbound.fork) == (None, None)
+
+
+def test_who_listens_for_keys_and_who_passes_audio_on_do_not_know_of_each_other() -> None:
+    bed = RelayBed()
+    a, b = bed.party("a"), bed.party("b")
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    keys, fork = KeptPackets(), KeptPackets()
+    bed.table.set_listener(a.stream, keys)
+    bed.table.set_fork(a.stream, fork)
+    a.send(b"\x01" * 160)
+    bed.table.set_listener(a.stream, None)
+    a.send(b"\x02" * 160)
+    assert [packet[-1][:1] for packet in keys.packets] == [b"\x01"]
+    assert [packet[-1][:1] for packet in fork.packets] == [b"\x01", b"\x02"]

@@ -147,6 +147,10 @@ class MemoryPath:
         """Copy what it sends to who listens."""
         self._table.set_listener(self._find(stream), listener)
 
+    def set_fork(self, stream: int, fork: Converter | None) -> None:
+        """Copy what it sends to who passes it on."""
+        self._table.set_fork(self._find(stream), fork)
+
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
         """What the converter made."""
         if sink in self._streams and source in self._streams:

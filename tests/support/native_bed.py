@@ -138,6 +138,9 @@ class NativeTable:
     def set_listener(self, stream: NativeStream, listener: Converter | None) -> None:
         self.inside.set_listener(stream.inside, self._queue_to(listener))
 
+    def set_fork(self, stream: NativeStream, fork: Converter | None) -> None:
+        self.inside.set_fork(stream.inside, self._queue_to(fork))
+
     def _queue_to(self, taker: Converter | None) -> _native.Converter | None:
         if taker is None:
             return None

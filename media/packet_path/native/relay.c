@@ -302,6 +302,8 @@ static void let_pass(const mb_inbound *inbound, const arrival *in)
 {
     if (inbound->listener)
         copy(inbound->listener, in, 0, 0);
+    if (inbound->fork)
+        copy(inbound->fork, in, 0, 0);
 }
 
 /* Relay comfort noise (RFC 3389) to a leg that takes it; any other is made noise for once it is bridged. */
@@ -458,6 +460,8 @@ static void relay_audio(mb_table *table, mb_inbound *inbound, const arrival *in)
         copy(inbound->tap, in, in->marker, in->end - in->start);
     if (inbound->listener)
         copy(inbound->listener, in, in->marker, in->end - in->start);
+    if (inbound->fork)
+        copy(inbound->fork, in, in->marker, in->end - in->start);
     mb_outbound *out = inbound->sink;
     if (!out || (out->barred && mb_relay_barred(table, inbound, out)))
         return;

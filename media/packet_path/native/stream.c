@@ -51,6 +51,7 @@ void mb_stream_free(mb_stream *stream)
     mb_tone_release(stream->ground);
     mb_ring_release(stream->inbound.tap);
     mb_ring_release(stream->inbound.listener);
+    mb_ring_release(stream->inbound.fork);
     mb_ring_release(stream->inbound.conversion.converter);
     mb_protection_free(stream->protection);
     free(stream->inbound.gate.networks);

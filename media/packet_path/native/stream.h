@@ -131,7 +131,8 @@ struct mb_inbound {
     mb_outbound *sink;
     mb_inbound *next_source, *earlier_source; /* among the sink's */
     mb_ring *tap;
-    mb_ring *listener; /* who hears it besides; NULL: nobody */
+    mb_ring *listener; /* who hears keys in it; NULL: nobody */
+    mb_ring *fork;     /* where else its audio goes; NULL: nowhere */
     mb_conversion conversion;
     double heard_at, audio_at;
     uint32_t timestamp;

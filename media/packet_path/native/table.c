@@ -181,6 +181,14 @@ void mb_table_set_listener(mb_table *table, mb_stream *stream, mb_ring *listener
     stream->inbound.listener = listener;
 }
 
+void mb_table_set_fork(mb_table *table, mb_stream *stream, mb_ring *fork)
+{
+    (void)table;
+    mb_ring_share(fork);
+    mb_ring_release(stream->inbound.fork);
+    stream->inbound.fork = fork;
+}
+
 void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now)
 {
     if (sink->listed && source->listed)
@@ -219,6 +227,7 @@ void mb_table_remove(mb_table *table, mb_stream *stream, double now)
     mb_table_set_tap(table, stream, 0, NULL);
     mb_table_set_converter(table, stream, NULL);
     mb_table_set_listener(table, stream, NULL);
+    mb_table_set_fork(table, stream, NULL);
     mb_digit_sender_stop(table, &stream->outbound);
     mb_table_stop_playing(table, stream);
     stream->outbound.source = NULL;

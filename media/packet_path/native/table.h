@@ -96,6 +96,9 @@ void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *convert
 /* Copy what a leg sends to a ring of who listens to it, NULL for no longer. */
 void mb_table_set_listener(mb_table *table, mb_stream *stream, mb_ring *listener);
 
+/* The same for who streams the call to others or lets them listen in. */
+void mb_table_set_fork(mb_table *table, mb_stream *stream, mb_ring *fork);
+
 /* Send what a source's converter has made, whole packets in the sink's codec with timestamps of one timeline, unless
  * source, sink or codec has changed since. */
 void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now);

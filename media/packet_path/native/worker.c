@@ -206,6 +206,11 @@ static void carry_out(mb_worker *worker, const mb_command *command, double now)
             mb_table_set_listener(table, command->stream, command->ring);
         mb_ring_release(command->ring);
         break;
+    case MB_SET_FORK:
+        if (command->stream->listed)
+            mb_table_set_fork(table, command->stream, command->ring);
+        mb_ring_release(command->ring);
+        break;
     case MB_SEND_DIGIT:
         mb_table_send_digit(table, command->stream, command->event, command->duration_ms, now);
         break;

@@ -19,6 +19,7 @@ typedef enum {
     MB_SET_TAP,
     MB_SET_CONVERTER,
     MB_SET_LISTENER,
+    MB_SET_FORK,
     MB_SEND_DIGIT,
     MB_SEND_AUDIO,
     MB_REMOVE,

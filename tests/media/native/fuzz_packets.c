@@ -251,6 +251,7 @@ static void command(void)
     case 6:
         mb_table_set_converter(&table, first->stream, chance(2) ? converter : NULL);
         mb_table_set_listener(&table, first->stream, chance(2) ? listener : NULL);
+        mb_table_set_fork(&table, first->stream, chance(2) ? listener : NULL);
         break;
     case 7:
         send_audio(first, second);
