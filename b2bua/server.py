@@ -54,6 +54,8 @@ from control_api.payments.desk import payment_desk
 from control_api.schemas import RECORDING_URL_LIFE_S
 from control_api.settings import ApiSettings
 from control_api.signed_urls import signed_recording_url
+from control_api.streams.desk import StreamDesk
+from control_api.streams.line import Lines, LineSettings
 from control_api.tls import server_context
 from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
 from media.engine import MediaEngine
@@ -119,6 +121,7 @@ class Process:
     feed: EventFeed | None = None
     dispatcher: Dispatcher | None = None
     rehearsal: Rehearsal | None = None
+    streams: StreamDesk | None = None
 
 
 async def serve(config: Config, announce: Announce) -> None:
@@ -242,6 +245,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
         scheduler=process.loop,
         prompts=CallPrompts(shelf, prompts.sounds),
         tracing=tracing,
+        audience=await _streams(process),
     )
     switch = Switch(config, rooms)
     rehearsal = process.rehearsal = Rehearsal(
@@ -298,6 +302,18 @@ def _money_watched(process: Process) -> Figures:
     daily_check = DailyCheck(process.store, process.clock)
     _in_background(process, daily_check.run())
     return daily_check.figures
+
+
+async def _streams(process: Process) -> StreamDesk:
+    """What streams live calls to their organisations' servers."""
+    webhooks = process.config.webhooks
+    settings = LineSettings(f"maskbridge/{__version__}", webhooks.timeout_s, webhooks.allow_private_targets)
+    lines = Lines(settings, process.clock)
+    process.stack.push_async_callback(lines.close)
+    streams = process.streams = StreamDesk(process.store, process.clock, process.tokens, lines)
+    process.stack.push_async_callback(streams.close)
+    await streams.refresh()
+    return streams
 
 
 def _loop_delay(process: Process) -> Figures:
@@ -457,6 +473,7 @@ async def _listen_api(
         feed=process.feed,
         facts={"media_packet_path": {"path": packet_path_of(config)}},
         payments=payments,
+        streams=process.streams,
     )
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:

@@ -52,8 +52,10 @@ from control_api.routes import (
 )
 from control_api.routes import prompts as prompt_routes
 from control_api.routes import recordings as recording_routes
+from control_api.routes import streams as stream_routes
 from control_api.session_ring import SessionRing
 from control_api.settings import ApiSettings
+from control_api.streams.desk import StreamDesk
 from control_api.totp import SecretBox
 from storage.store import Store
 
@@ -67,6 +69,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *prompt_routes.ROUTES,
     *agents.ROUTES,
     *own_agent.ROUTES,
+    *stream_routes.ROUTES,
     *health.ROUTES,
     *documents.ROUTES,
     *sign_in.ROUTES,
@@ -104,6 +107,7 @@ def create_app(
     feed: EventFeed | None = None,
     facts: Facts | None = None,
     payments: PaymentDesk | None = None,
+    streams: StreamDesk | None = None,
 ) -> web.Application:
     """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's,
     `facts` what it tells that never changes.
@@ -118,7 +122,7 @@ def create_app(
         store=store,
         clock=clock,
         tokens=tokens,
-        metrics=ApiMetrics(switch, (*figures, feed.counters), facts),
+        metrics=ApiMetrics(switch, (*figures, feed.counters, *(() if streams is None else (streams.counters,))), facts),
         downloads=Downloads(),
         documents=_documents(settings),
         recordings=recordings,
@@ -127,6 +131,7 @@ def create_app(
         sign_in=SignIn(passwords or Passwords(), LogInThrottle(), box),
         feed=feed,
         payments=payments,
+        streams=streams,
     )
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))

@@ -12,6 +12,7 @@ from b2bua.call.errors import (
     IdempotencyConflict,
     InvalidParties,
     InvalidPrompts,
+    NotConnected,
     NotRecorded,
     OrganisationSuspended,
     PromptInUse,
@@ -21,6 +22,7 @@ from b2bua.call.errors import (
     RecordingUnreadable,
     RehearsalsOff,
     TooManyPauses,
+    TooManyStreams,
 )
 from storage.errors import StoreUnavailable
 
@@ -139,6 +141,8 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     IdempotencyConflict: (409, "conflict"),
     NotRecorded: (409, "conflict"),
     TooManyPauses: (409, "conflict"),
+    NotConnected: (409, "conflict"),
+    TooManyStreams: (409, "conflict"),
     PromptInUse: (409, "conflict"),
     Gone: (410, "gone"),
     PayloadTooLarge: (413, "payload_too_large"),

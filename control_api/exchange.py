@@ -18,6 +18,7 @@ from control_api.passwords import Passwords
 from control_api.payments.desk import PaymentDesk
 from control_api.rights import Right
 from control_api.settings import ApiSettings
+from control_api.streams.desk import StreamDesk
 from control_api.totp import SecretBox
 from control_api.who import Who
 from storage.agent_records import Agent
@@ -60,6 +61,7 @@ class Api:
     sign_in: SignIn
     feed: EventFeed
     payments: PaymentDesk | None = None
+    streams: StreamDesk | None = None  # None: calls are not streamed
 
 
 @dataclass(slots=True)

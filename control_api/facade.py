@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from b2bua.switch.audience import HeardCall
 from storage.person_records import AuditEntry
 from storage.records import PromptChoice, Recording, StoredPrompt
 from storage.units import UnitOfWork
@@ -81,6 +82,10 @@ class SwitchFacade(Protocol):
     async def pause_recording(self, org_id: str, call_id: str, *, paused: bool) -> None:
         """Pause a live call's recording or go on with it. Raises CallNotFound, CallAlreadyEnded, NotRecorded,
         TooManyPauses."""
+        ...
+
+    async def heard_call(self, org_id: str, call_id: str) -> HeardCall:
+        """A live call, to be listened in to. Raises CallNotFound, CallAlreadyEnded."""
         ...
 
     def ready(self) -> bool:

@@ -12,6 +12,7 @@ from control_api.operation import NOT_NOW as _NOT_NOW
 from control_api.operation import Operation
 from control_api.payment_operations import PAYMENT_OPERATIONS
 from control_api.prompt_operations import PROMPT_OPERATIONS
+from control_api.stream_operations import STREAM_OPERATIONS
 from control_api.trace_schemas import CallEventsReply
 from storage.records import Scope
 
@@ -47,6 +48,7 @@ OPERATIONS: Final = (
             (400, "invalid_numbers"),
             _INVALID,
             (402, "insufficient_balance"),
+            _NOT_FOUND,
             (409, "conflict"),
             (413, "payload_too_large"),
             (415, "unsupported_media_type"),
@@ -140,6 +142,7 @@ OPERATIONS: Final = (
         errors=(_NOT_FOUND, (409, "conflict"), _NOT_NOW),
     ),
     *PROMPT_OPERATIONS,
+    *STREAM_OPERATIONS,
     Operation(
         "POST",
         "/v1/masking/calls/{call_sid}/recording/pause",

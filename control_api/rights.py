@@ -23,6 +23,7 @@ class Right(StrEnum):
     AGENTS_READ = "agents:read"
     AGENTS_WRITE = "agents:write"
     TAKE_CALLS = "take calls"
+    STREAMS_WRITE = "streams:write"
     OWN_SIGN_IN = "own sign-in"
     ORGANISATION_READ = "organisation:read"
     ORGANISATION_WRITE = "organisation:write"
@@ -50,6 +51,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.PROMPTS_WRITE,
                 Right.AGENTS_READ,
                 Right.AGENTS_WRITE,
+                Right.STREAMS_WRITE,
                 Right.OWN_SIGN_IN,
                 Right.ORGANISATION_READ,
                 Right.ORGANISATION_WRITE,
@@ -71,6 +73,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.PROMPTS_WRITE,
                 Right.AGENTS_READ,
                 Right.AGENTS_WRITE,
+                Right.STREAMS_WRITE,
                 Right.OWN_SIGN_IN,
                 Right.ORGANISATION_READ,
                 Right.KEYS_READ,
@@ -114,6 +117,7 @@ SCOPE_RIGHTS: Final[Mapping[Scope, frozenset[Right]]] = MappingProxyType(
         Scope.PROMPTS_WRITE: frozenset({Right.PROMPTS_WRITE}),
         Scope.AGENTS_READ: frozenset({Right.AGENTS_READ}),
         Scope.AGENTS_WRITE: frozenset({Right.AGENTS_WRITE}),
+        Scope.STREAMS_WRITE: frozenset({Right.STREAMS_WRITE}),
         Scope.ACCOUNT_READ: frozenset(
             {
                 Right.ORGANISATION_READ,

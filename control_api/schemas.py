@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from b2bua.call.errors import InvalidParties
-from b2bua.call.model import HangupCause, HangupParty, PlaceCall
+from b2bua.call.model import HangupCause, HangupParty, PlaceCall, StreamWish
 from control_api.errors import InvalidRequest
 from control_api.timestamps import optional_timestamp, parse_timestamp, render_timestamp
 from storage.records import (
@@ -35,6 +35,7 @@ from storage.records import (
     PromptChoice,
     Wallet,
 )
+from storage.streams import Tracks
 
 PER_PAGE_DEFAULT: Final = 20
 PER_PAGE_MAX: Final = 100
@@ -121,6 +122,15 @@ class PromptsBody(Wire):
         return PromptChoice(**self.model_dump())
 
 
+class StreamBody(Wire):
+    """Where a call's audio is streamed, once both parties are connected: to one of your stream endpoints, or to another
+    path at its scheme, host and port. What is left out is as that endpoint has it, or as your oldest one."""
+
+    url: Annotated[PrintableText, Field(max_length=2048)] | None = None
+    rate: Literal[8000, 16000] | None = Field(default=None, description="Samples a second")
+    tracks: Tracks | None = Field(default=None, description="Whose audio")
+
+
 class PlaceCallBody(Wire):
     """A masked call to be placed: `party_a` is called first, then `party_b`; both see the masked number."""
 
@@ -150,13 +160,21 @@ class PlaceCallBody(Wire):
         default=None, description="Seconds each phone may ring; 45 by default"
     )
     prompts: PromptsBody | None = Field(default=None, description="What the parties hear besides each other")
+    stream: StreamBody | None = Field(default=None, description="Where it is streamed to; takes `streams:write`")
 
     test: Annotated[bool, Strict()] | None = Field(
         default=None, description="A test call between simulated parties; with a test key every call is one"
     )
 
     def command(
-        self, org_id: str, request_id: str, idempotency_key: str | None, body_sha256: str, *, tests_only: bool
+        self,
+        org_id: str,
+        request_id: str,
+        idempotency_key: str | None,
+        body_sha256: str,
+        *,
+        tests_only: bool,
+        stream: StreamWish | None = None,
     ) -> PlaceCall:
         """The switch's command. Raises InvalidParties for text that can be no party and must never reach SIP."""
         for field, party in (("party_a", self.party_a), ("party_b", self.party_b)):
@@ -170,6 +188,7 @@ class PlaceCallBody(Wire):
             ring_timeout_s=self.ring_timeout_sec,
             record=self.record,
             prompts=NOTHING_CHOSEN if self.prompts is None else self.prompts.choice(),
+            stream=stream,
             reference=self.reference,
             request_id=request_id,
             idempotency_key=idempotency_key,
@@ -240,6 +259,10 @@ _REQUIREMENTS: Final = {
     "test": "true or false",
     "ring_timeout_sec": "an integer from 5 to 120",
     "prompts": "an object with the names of prompts",
+    "stream": "an object",
+    "stream.url": "a ws or wss address",
+    "stream.rate": "8000 or 16000",
+    "stream.tracks": "one of " + ", ".join(Tracks),
     **{f"prompts.{name}": text for name, text in PROMPT_REQUIREMENTS.items()},
     "page": "an integer of at least 1",
     "per_page": "an integer of at least 1",

@@ -291,6 +291,10 @@ class MediaEngine:
         streams = self._find(a).stream, self._find(b).stream
         return self._forks.listen(a.rpartition("/")[0], streams, rate_hz, take, muted=muted)
 
+    def is_heard(self, call_id: str) -> bool:
+        """Whether a call has an ear."""
+        return self._forks.hears(call_id)
+
     def listen_no_more(self, ear: Ear) -> None:
         """Take an ear off; harmless when it is off."""
         self._forks.stop(ear)

@@ -50,6 +50,7 @@ class Scope(StrEnum):
     PROMPTS_WRITE = "prompts:write"
     AGENTS_READ = "agents:read"
     AGENTS_WRITE = "agents:write"
+    STREAMS_WRITE = "streams:write"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
 

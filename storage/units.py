@@ -41,6 +41,7 @@ from storage.records import (
 )
 from storage.refunds import Refunds
 from storage.sessions import Sessions
+from storage.streams import StreamEndpoint, StreamEndpoints
 from storage.traces import Traces
 from storage.trunks import TrunkSightings
 
@@ -66,6 +67,7 @@ class UnitOfWork:
         "recordings",
         "refunds",
         "sessions",
+        "streams",
         "traces",
         "trunks",
     )
@@ -88,6 +90,8 @@ class UnitOfWork:
         self.payments = Payments(queries)
         self.refunds = Refunds(queries)
         self.agents = Agents(queries)
+
+        self.streams = StreamEndpoints(queries)
 
 
 class Reader:
@@ -352,3 +356,11 @@ class Reader:
     ) -> list[Transfer]:
         """The first transfers of a period behind one, oldest first: behind its time and row, or `BEGINNING`."""
         return self._movements.after(org_id, *period, after, limit)
+
+    def stream_endpoints(self, org_id: str) -> list[StreamEndpoint]:
+        """Where an organisation's calls may be streamed to, oldest first."""
+        return self._unit.streams.of(org_id)
+
+    def streaming_organisations(self) -> frozenset[str]:
+        """Those all of whose calls are streamed."""
+        return self._unit.streams.organisations()

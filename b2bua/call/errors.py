@@ -91,5 +91,13 @@ class RecordingUnreadable(CallError):
     """The recording is there and cannot be read: its key is missing, or its file is not as it was written."""
 
 
+class NotConnected(CallError):
+    """The two parties do not talk to each other yet, or no more."""
+
+
+class TooManyStreams(CallError):
+    """A call, or all calls together, have as many streams as they may."""
+
+
 class CallAlreadyEnded(CallError):
     """The call has already ended."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from storage.records import NOTHING_CHOSEN, CallRecord, PromptChoice
+from storage.streams import Tracks
 
 
 class Leg(StrEnum):
@@ -49,12 +50,24 @@ class HangupParty(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StreamWish:
+    """Where the audio of a call is to be streamed once it is bridged: a URL of an endpoint of the organisation's,
+    8000 or 16000 samples a second, and whose audio."""
+
+    endpoint_id: str
+    url: str
+    rate_hz: int
+    tracks: Tracks
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceCall:
     """The command to place a masked call, as a client gave it: parties not yet normalised.
 
     `max_duration_s` 10..7200 counted from the bridge; `ring_timeout_s` 5..120 for each leg, None: as configured;
-    `record` None: as configured. `prompts`: their names, and who is told of the recording. `idempotency_key` with
-    `body_sha256` and `request_id` makes it repeatable. `test`: between simulated parties, for nothing.
+    `record` None: as configured. `prompts`: their names, and who is told of the recording. `stream` None: as the
+    organisation has it. `idempotency_key` with `body_sha256` and `request_id` makes it repeatable. `test`: between
+    simulated parties, for nothing.
     """
 
     org_id: str
@@ -64,6 +77,7 @@ class PlaceCall:
     ring_timeout_s: int | None = None
     record: bool | None = None
     prompts: PromptChoice = NOTHING_CHOSEN
+    stream: StreamWish | None = None
     reference: str | None = None
     request_id: str = ""
     idempotency_key: str | None = None

@@ -11,14 +11,15 @@ from typing import Final, Protocol
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call import effects as do
 from b2bua.call import events as happened
-from b2bua.call.errors import NotRecorded, TooManyPauses
+from b2bua.call.errors import CapacityExhausted, NotConnected, NotRecorded, TooManyPauses
 from b2bua.call.events import CallEvent, Deadline
 from b2bua.call.hangup import CLEARINGS, q850_reason, reason_header
 from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
-from b2bua.call.model import Leg
+from b2bua.call.model import Leg, StreamWish
 from b2bua.call.prompting import Prompt
 from b2bua.clock import Clock
+from b2bua.switch.audience import Audience, Ear, Take
 from b2bua.switch.call_leg import CallLeg
 from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask
@@ -33,6 +34,7 @@ from b2bua.switch.trace_steps import (
     of_statistics,
 )
 from media.engine import MediaEngine
+from media.errors import MediaError, UnknownLeg
 from media.recording.pauses import MOST_PAUSES
 from media.tones import Tone as Sound
 from storage.records import CallRecord, WebhookEvent, changed
@@ -89,9 +91,12 @@ class CallTask:
         on_settled: Callable[["CallTask"], None],
         sounds: Mapping[Prompt, Sound] = NO_SOUNDS,
         tell: Callable[[Told], None] | None = None,
+        audience: Audience | None = None,
+        stream: StreamWish | None = None,
     ) -> None:
         """`sounds`: the call's own prompts, in place of the product's tones and before the bridge. `tell` gets the
-        steps of the call's trace, None where none is kept."""
+        steps of the call's trace, None where none is kept; `audience` gets them too. `stream`: where the call wants its
+        audio streamed, which is the audience's affair."""
         self.machine = machine
         self.legs = legs
         self._media = media
@@ -102,6 +107,8 @@ class CallTask:
         self._sounds = sounds
         self._prompting = Prompting(media, {leg: task.media_name for leg, task in legs.items()}, sounds)
         self._tell = tell
+        self._audience = audience
+        self.stream = stream
         self._queue: deque[CallEvent] = deque()
         self._running = False
         self._recording = False
@@ -115,6 +122,16 @@ class CallTask:
     def call_id(self) -> str:
         """The call's id."""
         return self.machine.record.call_id
+
+    @property
+    def org_id(self) -> str:
+        """Whose call it is; "": nobody's."""
+        return self.machine.record.org_id
+
+    @property
+    def reference(self) -> str | None:
+        """The organisation's own name for it."""
+        return self.machine.record.reference
 
     @property
     def recording(self) -> bool:
@@ -153,7 +170,7 @@ class CallTask:
 
         Raises NotRecorded, TooManyPauses.
         """
-        if not self._recording:
+        if not self._recording and not self._media.is_heard(self.call_id):
             raise NotRecorded("The call is not being recorded now.")
         if paused is self._paused:
             return
@@ -166,6 +183,24 @@ class CallTask:
         else:
             self._media.resume_recording(self.call_id)
         self.tell(RECORDING_PAUSED if paused else RECORDING_RESUMED)
+
+    def listen_in(self, rate_hz: int, take: Take) -> Ear:
+        """Hear both parties from now on, but not while the recording is paused. Raises NotConnected,
+        CapacityExhausted."""
+        record = self.machine.record
+        if record.answered_at is None or record.ended_at is not None:
+            raise NotConnected("The parties of the call are not connected now.")
+        a, b = self.legs[Leg.A].media_name, self.legs[Leg.B].media_name
+        try:
+            return self._media.listen_in(a, b, rate_hz, take, muted=self._paused)
+        except UnknownLeg:
+            raise NotConnected("The parties of the call are not connected now.") from None
+        except MediaError as error:
+            raise CapacityExhausted("The call cannot be heard now.") from error
+
+    def listen_no_more(self, ear: Ear) -> None:
+        """Hear it no more; harmless when the call is over."""
+        self._media.listen_no_more(ear)
 
     def recording_failed(self) -> None:
         """The call has no recording to tell of: nothing is left of it, or the disk ended it before the call."""
@@ -192,17 +227,21 @@ class CallTask:
         self.post(happened.DigitPressed(leg, digit, duration_ms, happened.DigitWay.TONE, events_agreed))
 
     def tell(self, step: Told | None) -> None:
-        """Put a step into the call's trace, where one is kept."""
-        if self._tell is not None and step is not None:
+        """Put a step into the call's trace, where one is kept, and tell who hears the call of it."""
+        if step is None:
+            return
+        if self._tell is not None:
             self._tell(step)
+        if self._audience is not None:
+            self._audience.told(self, step)
 
     def _work_off(self, event: CallEvent) -> None:
-        tell = self._tell
-        if tell is not None and (told := of_event(event)) is not None:
-            tell(told)
+        told = self._tell is not None or self._audience is not None
+        if told:
+            self.tell(of_event(event))
         for effect in self.machine.handle(event, self._clock.wall_ms(), self._clock.monotonic()):
-            if tell is not None and (told := of_effect(effect)) is not None:
-                tell(told)
+            if told:
+                self.tell(of_effect(effect))
             try:
                 _PERFORM[type(effect)](self, effect)
             except Exception:

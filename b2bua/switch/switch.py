@@ -13,12 +13,13 @@ from b2bua.call.events import DigitPressed, DigitWay, HangupRequested, MediaSile
 from b2bua.call.identity import LegHeaders, compose
 from b2bua.call.machine import CallMachine
 from b2bua.call.masking import Party, parse_party, same_party
-from b2bua.call.model import Leg, PlaceCall, PlacedCall, TrunkState
+from b2bua.call.model import Leg, PlaceCall, PlacedCall, StreamWish, TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
 from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
 from b2bua.switch.arrivals import Arrivals, Means
+from b2bua.switch.audience import Audience, HeardCall
 from b2bua.switch.call_leg import CallLeg, SipUser
 from b2bua.switch.call_rate import Pacing
 from b2bua.switch.call_sounds import CallPrompts, CallSounds
@@ -30,7 +31,7 @@ from b2bua.switch.probing import Probing
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.registrations import Registrations
 from b2bua.switch.settlement import Settlement
-from b2bua.switch.trace_steps import media_started
+from b2bua.switch.trace_steps import hold_changed, media_started
 from b2bua.switch.traced_legs import follow
 from b2bua.switch.tracing import Tracing
 from b2bua.switch.trunk import Trunk
@@ -70,6 +71,7 @@ class Rooms:
     scheduler: Scheduler
     prompts: CallPrompts
     tracing: Tracing | None = None  # None: no call is traced
+    audience: Audience | None = None  # who hears calls beside their parties
 
 
 @dataclass(slots=True)
@@ -204,6 +206,10 @@ class Switch:
         """
         (await self._live(org_id, call_id)).pause_recording(paused=paused)
 
+    async def heard_call(self, org_id: str, call_id: str) -> HeardCall:
+        """A live call as who listens in sees it. Raises `CallNotFound`, `CallAlreadyEnded`."""
+        return await self._live(org_id, call_id)
+
     def has(self, call_id: str) -> bool:
         """Whether a call runs here now."""
         return call_id in self._calls
@@ -270,6 +276,9 @@ class Switch:
                 self._recording_failed(event)
             case media_events.MediaStarted():
                 self._to_call(event.leg, lambda task, leg: task.tell(media_started(leg)))
+            case media_events.HoldChanged():
+                on_hold = event.on_hold
+                self._to_call(event.leg, lambda task, leg: task.tell(hold_changed(leg, on_hold)))
             case media_events.MediaLost():
                 self._to_call(event.leg, lambda task, leg: task.post(MediaSilent(leg)))
             case media_events.DigitPressed():
@@ -324,7 +333,8 @@ class Switch:
                 trunk_a.withdraw(legs=1, calls=1)
                 trunk_b.withdraw(legs=1)
         if admitted:
-            self._dial(placed.record, sounds, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
+            legs = {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)}
+            self._dial(placed.record, sounds, legs, command.stream)
         return placed
 
     async def _cannot_pay(self, org_id: str) -> bool:
@@ -398,7 +408,13 @@ class Switch:
     def _being_admitted(self) -> int:
         return self._admitting + (0 if self._arrivals is None else self._arrivals.admitting)
 
-    def _dial(self, record: CallRecord, sounds: CallSounds, parties: dict[Leg, tuple[Party, Trunk]]) -> None:
+    def _dial(
+        self,
+        record: CallRecord,
+        sounds: CallSounds,
+        parties: dict[Leg, tuple[Party, Trunk]],
+        stream: StreamWish | None = None,
+    ) -> None:
         rooms = self._rooms
         endpoint = self._endpoint_bound()
         legs: dict[Leg, CallLeg] = {
@@ -421,9 +437,16 @@ class Switch:
             )
             for leg, (party, trunk) in parties.items()
         }
-        self.begin(record, legs, rooms.settlement, sounds)
+        self.begin(record, legs, rooms.settlement, sounds, stream)
 
-    def begin(self, record: CallRecord, legs: Mapping[Leg, CallLeg], books: CallBooks, sounds: CallSounds) -> None:
+    def begin(
+        self,
+        record: CallRecord,
+        legs: Mapping[Leg, CallLeg],
+        books: CallBooks,
+        sounds: CallSounds,
+        stream: StreamWish | None = None,
+    ) -> None:
         """Run an admitted call."""
         rooms = self._rooms
         tracing = rooms.tracing
@@ -438,6 +461,8 @@ class Switch:
             on_settled=self._settled,
             sounds=sounds.sounds,
             tell=None if tracing is None or trace is None else tracing.teller(trace),
+            audience=rooms.audience if record.org_id else None,
+            stream=stream,
         )
         for leg, leg_task in legs.items():
             leg_task.post = task.post

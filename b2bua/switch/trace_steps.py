@@ -18,6 +18,11 @@ class Told(NamedTuple):
     details: Mapping[str, object]
 
 
+BRIDGED: Final = "bridged"
+CLOSED: Final = "closed"
+DIGIT: Final = "digit"
+HOLD: Final = "hold"
+UNHOLD: Final = "unhold"
 RECORDING_STOPPED: Final = Told("media", None, "recording.stopped", {})
 RECORDING_PAUSED: Final = Told("media", None, "recording.paused", {})
 RECORDING_RESUMED: Final = Told("media", None, "recording.resumed", {})
@@ -43,12 +48,17 @@ def of_statistics(leg: Leg, codec: str | None, statistics: LegStatistics) -> Tol
         "jitter_ms": statistics.jitter_ms,
         "mos": statistics.mos,
     }
-    return Told("media", leg.value, "closed", told)
+    return Told("media", leg.value, CLOSED, told)
 
 
 def media_started(leg: Leg) -> Told:
     """A leg's first packet was taken: from now on its media go to where that came from."""
     return Told("media", leg.value, "latched", {})
+
+
+def hold_changed(leg: Leg, on_hold: bool) -> Told:
+    """A leg's far end has put it on hold, or has come back."""
+    return Told("media", leg.value, HOLD if on_hold else UNHOLD, {})
 
 
 def trunk_tried(leg: Leg, trunk: str) -> Told:
@@ -73,7 +83,7 @@ _EVENTS: Final[Mapping[type, Callable[[Any], Told]]] = {
     happened.LegLost: lambda e: Told("state", e.leg.value, "leg.lost", {}),
     happened.MediaSilent: lambda e: Told("media", e.leg.value, "silent", {}),
     happened.DigitPressed: lambda e: Told(
-        "media", e.leg.value, "digit", {"way": e.way.value, "duration_ms": e.duration_ms}
+        "media", e.leg.value, DIGIT, {"way": e.way.value, "duration_ms": e.duration_ms}
     ),
     happened.DeadlinePassed: lambda e: Told("state", None, "deadline", {"deadline": e.deadline.value}),
     happened.ReservationRefused: lambda e: Told("state", None, "reservation.refused", {}),
@@ -86,7 +96,7 @@ _EVENTS: Final[Mapping[type, Callable[[Any], Told]]] = {
 _EFFECTS: Final[Mapping[type, Callable[[Any], Told]]] = {
     do.PlayTone: lambda e: Told("media", e.leg.value, "tone", {"tone": e.tone.value}),
     do.PlayPrompts: lambda e: Told("media", None, "prompts", {}),
-    do.Bridge: lambda e: Told("media", None, "bridged", {}),
+    do.Bridge: lambda e: Told("media", None, BRIDGED, {}),
     do.StartRecording: lambda e: Told("media", None, "recording.started", {}),
     do.HangUp: lambda e: Told("state", e.leg.value, "hang_up", {"cause": e.cause.value}),
     do.Notify: _state,

@@ -8,7 +8,7 @@ from control_api.errors import NotFound
 from control_api.event_streams import stream_call, stream_events, wants_stream
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rendering import json_text
-from control_api.routes.calls import call_id_of
+from control_api.routes.of_call import call_id_of
 from control_api.trace_schemas import events_representation
 from storage.records import Scope, TraceStep
 from storage.units import Reader

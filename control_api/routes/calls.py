@@ -1,6 +1,5 @@
 """Placing a call, looking at it, ending it."""
 
-import re
 from typing import Final
 
 from control_api.errors import NotFound
@@ -9,6 +8,8 @@ from control_api.idempotency import IDEMPOTENCY_HEADER, idempotency_key
 from control_api.json_body import canonical_sha256
 from control_api.rendering import json_text
 from control_api.request_body import read_json, read_optional_json
+from control_api.routes.of_call import call_id_of, check_seen
+from control_api.routes.streams import stream_wish
 from control_api.schemas import (
     call_representation,
     check_place_call,
@@ -16,26 +17,6 @@ from control_api.schemas import (
     placed_call_representation,
 )
 from storage.records import Scope
-
-_CALL_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-
-
-def call_id_of(exchange: Exchange) -> str:
-    """The call id in the path. Raises NotFound for what can be none."""
-    text = exchange.request.match_info["call_sid"]
-    if not _CALL_ID.fullmatch(text):
-        raise NotFound("No such call.")
-    return text.lower()
-
-
-async def check_seen(api: Api, exchange: Exchange, call_id: str) -> None:
-    """Raises NotFound where whoever asks may see test calls alone, and this is none."""
-    if not exchange.caller.tests_only:
-        return
-    org_id = exchange.org_id
-    record = await api.store.read(lambda reader: reader.call(org_id, call_id))
-    if record is None or not record.test:
-        raise NotFound("No such call.")
 
 
 async def place_call(api: Api, exchange: Exchange) -> Reply:
@@ -46,7 +27,10 @@ async def place_call(api: Api, exchange: Exchange) -> Reply:
     tests_only = exchange.caller.tests_only
     # With a test key the same body is another request.
     body_sha256 = "" if key is None else canonical_sha256({"test": body} if tests_only else body)
-    command = wanted.command(exchange.org_id, exchange.request_id, key, body_sha256, tests_only=tests_only)
+    stream = await stream_wish(api, exchange, wanted.stream)
+    command = wanted.command(
+        exchange.org_id, exchange.request_id, key, body_sha256, tests_only=tests_only, stream=stream
+    )
     placed = await api.switch.place_call(command)
     return Reply(
         data=json_text(placed_call_representation(placed.record)),

@@ -15,7 +15,7 @@ from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.recording_schemas import recording_pause_representation, recording_representation
 from control_api.rendering import json_text
 from control_api.request_body import read_optional_json
-from control_api.routes.calls import call_id_of, check_seen
+from control_api.routes.of_call import call_id_of, check_seen
 from control_api.schemas import RECORDING_CONTENT_TYPE, RECORDING_URL_LIFE_S
 from control_api.signed_urls import PUBLIC_RECORDINGS_PATH, check_recording_url, signed_recording_url
 from storage.records import Scope

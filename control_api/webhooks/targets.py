@@ -1,4 +1,4 @@
-"""Where webhooks may go: public addresses alone, judged after DNS and used as judged.
+"""Where webhooks and streams may go: public addresses alone, judged after DNS and used as judged.
 
 The connector connects to the very addresses this resolver returned, so a name that resolves differently a moment later
 (DNS rebinding) gains nothing. A redirect is never followed, so it gains nothing either.
@@ -51,11 +51,11 @@ def _inner_address(address: IPv6Address) -> IPv4Address | None:
     return None
 
 
-def check_target(url: URL, allow_private: bool) -> None:
+def check_target(url: URL, allow_private: bool, schemes: tuple[str, str] = ("http", "https")) -> None:
     """Refuse what can be refused without DNS: TargetRefused for another scheme, no host, or a private literal."""
     host = url.host
-    if url.scheme not in ("http", "https") or not host:
-        raise TargetRefused("refused: not an http or https URL")
+    if url.scheme not in schemes or not host:
+        raise TargetRefused(f"refused: not an {schemes[0]} or {schemes[1]} URL")
     if allow_private:
         return
     try:

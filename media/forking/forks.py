@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
+from media.codecs.linear import little_endian
 from media.errors import MediaError
 from media.forking.playout import FRAME_MS, LONGEST_WAIT_S, Playout
 from media.packet_path.converter import Converter
@@ -21,7 +22,8 @@ _JOIN_TIMEOUT_S: Final = 10.0
 
 
 class HeardFrame(NamedTuple):
-    """20 ms of a call: `at_ms` from when the ear was put on, what A and what B is heard to say, None for nothing."""
+    """20 ms of a call: `at_ms` from when the ear was put on, what A and what B is heard to say as little-endian samples
+    of 16 bits, None for nothing."""
 
     at_ms: int
     a: bytes | None
@@ -128,6 +130,10 @@ class Forks:
         """Let the call be heard again: what was said before this instant never is."""
         self._mute(call_id, self._clock() + LONGEST_WAIT_S)
 
+    def hears(self, call_id: str) -> bool:
+        """Whether anybody hears this call."""
+        return call_id in self._calls
+
     def forget(self, call_id: str) -> None:
         """The call is over, or nobody hears it any more. Harmless for one that is not heard."""
         call = self._calls.get(call_id)
@@ -212,7 +218,10 @@ class Forks:
                 packet = Packet._make(taken)
                 for playouts in call.playouts.values():
                     playouts[channel].put(packet)
-        heard = {rate_hz: [playout.take(at) for playout in call.playouts[rate_hz]] for rate_hz in call.playouts}
+        heard = {
+            rate_hz: [frame and little_endian(frame) for frame in (playout.take(at) for playout in playouts)]
+            for rate_hz, playouts in call.playouts.items()
+        }
         for ear in ears:
             a, b = (None, None) if at < ear.muted_until else heard[ear.rate_hz]
             frame = HeardFrame(max(0, round((at - ear.began_at) * 1000 / FRAME_MS)) * FRAME_MS, a, b)

@@ -181,7 +181,7 @@ def test_its_thread_starts_with_the_first_ear_and_ends_with_it() -> None:
             enough.set()
 
     def clock() -> float:
-        return 50.0 + len(heard) * 0.02  # goes on with what is heard, so that nothing is waited for
+        return 50.0 + len(heard) * 0.021  # goes on with what is heard, so that nothing is waited for
 
     forks = Forks(path, clock, lambda work: work(), new_packet_queue)
     before = threading.active_count()

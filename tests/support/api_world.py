@@ -23,6 +23,8 @@ from control_api.openapi import build_openapi
 from control_api.passwords import Passwords
 from control_api.payments.desk import PaymentDesk
 from control_api.settings import ApiSettings
+from control_api.streams.desk import StreamDesk
+from control_api.streams.line import Dialler
 from media.prompts.files import PromptFiles
 from media.recording.master_keys import MasterKeys
 from storage.records import (
@@ -36,6 +38,7 @@ from storage.records import (
     Scope,
 )
 from storage.store import Store
+from tests.support.kept_line import HeardCalls, KeptDialler
 from tests.support.manual_clock import ManualClock
 from tests.support.seeded_tokens import SeededTokens
 
@@ -61,6 +64,7 @@ class FakeSwitch:
         self.hung_up: list[str] = []
         self.refuse_with: Exception | None = None
         self.is_ready = True
+        self.heard: dict[str, HeardCalls] = {}
 
     async def place_call(self, command: PlaceCall) -> PlacedCall:
         if self.refuse_with is not None:
@@ -127,6 +131,14 @@ class FakeSwitch:
             raise NotRecorded
         self.paused[call_id] = paused
 
+    async def heard_call(self, org_id: str, call_id: str) -> Any:
+        record = await self._store.read(lambda reader: reader.call(org_id, call_id))
+        if record is None:
+            raise CallNotFound
+        if record.status in TERMINAL_STATUSES:
+            raise CallAlreadyEnded
+        return self.heard.setdefault(call_id, HeardCalls(call_id, org_id, record.reference))
+
     def ready(self) -> bool:
         return self.is_ready
 
@@ -164,6 +176,7 @@ class ApiWorld:
     clock: ManualClock
     switch: FakeSwitch
     document: dict[str, Any]
+    streams: StreamDesk
     key: str = KEY
     seen: set[tuple[int, str]] = field(default_factory=set)
 
@@ -279,6 +292,7 @@ async def api_world(
     recordings: Path = Path("/nonexistent"),
     prompts: Path = Path("/nonexistent"),
     payments: PaymentDesk | None = None,
+    dialler: Dialler | None = None,
     **settings: Any,
 ) -> AsyncIterator[ApiWorld]:
     """A running API with two organisations, Rs 500 in the wallet of the first."""
@@ -300,6 +314,8 @@ async def api_world(
             "recordings": recordings,
             "rate_limit_per_minute": 10_000,
         }
+        desk = StreamDesk(store, clock, tokens, dialler or KeptDialler())
+        await desk.refresh()
         app = create_app(
             settings=ApiSettings(**(values | settings)),
             switch=switch,
@@ -311,9 +327,11 @@ async def api_world(
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             box=SealedSecrets(MASTER_KEYS),
             payments=payments,
+            streams=desk,
         )
         async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
-            yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"))
+            yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"), desk)
+        await desk.close()
     finally:
         await store.close()
 

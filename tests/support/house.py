@@ -247,8 +247,8 @@ class House:
         self._begin = self.switch.begin
         self.switch.begin = self._begun  # type: ignore[method-assign]
 
-    def _begun(self, record: CallRecord, legs: Any, books: Any, sounds: Any) -> None:
-        self._begin(record, legs, books, sounds)
+    def _begun(self, record: CallRecord, legs: Any, books: Any, sounds: Any, stream: Any = None) -> None:
+        self._begin(record, legs, books, sounds, stream)
         task = self.switch._calls.get(record.call_id)
         if task is not None:
             self.tasks.append(task)

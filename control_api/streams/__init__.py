@@ -1,0 +1,1 @@
+"""Live calls' audio, streamed to WebSocket servers of the organisations' own."""
