@@ -55,8 +55,8 @@ class Scope(StrEnum):
     ACCOUNT_WRITE = "account:write"
 
 
-# What a key may do that is made without naming scopes: nothing about the account itself.
-USUAL_SCOPES: Final = frozenset(Scope) - {Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE}
+# What a key may do that is made without naming scopes: nothing about the account itself, and nobody hears live calls.
+USUAL_SCOPES: Final = frozenset(Scope) - {Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE, Scope.STREAMS_WRITE}
 TEST_SCOPES: Final = frozenset({Scope.CALLS_WRITE, Scope.CALLS_READ, Scope.RECORDINGS_READ})
 
 

@@ -33,6 +33,8 @@ GAUGES = {
     "maskbridge_media_streams",
     "maskbridge_media_commands_waiting",
     "maskbridge_media_conversions",
+    "maskbridge_media_forked_calls",
+    "maskbridge_streams_live",
     "maskbridge_media_packet_path_info",
     "maskbridge_media_running",
 }
