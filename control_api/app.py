@@ -147,12 +147,16 @@ def create_app(
     app = web.Application(middlewares=[catch_misses], logger=_server_log())
     app[BOUNDARY] = boundary
     app.on_shutdown.append(lambda _app: feed.close())
+    _add_routes(app, boundary)
+    return app
+
+
+def _add_routes(app: web.Application, boundary: Boundary) -> None:
     for route in ROUTES:
         handle = boundary.endpoint(route)
         app.router.add_route(route.method, route.path, handle)
         if route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.path, handle)
-    return app
 
 
 def _documents(settings: ApiSettings) -> Documents:
