@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from b2bua.clock import SystemClock
+from b2bua.demo.client import RestClient
 from tests.support.live_call import NUMBERS, two_phones
 from tests.support.rtp_probe import amplitude
 from tests.support.speech_server import SpeechServer
@@ -33,6 +35,8 @@ async def test_a_call_is_streamed_with_each_party_on_its_channel(tmp_path: Path)
         stack.push_async_callback(server.stop)
         live = await two_phones(stack, tmp_path)
         key = str((await live.service.command("key", "create", "--org", live.service.org_id, *WITH_SCOPES))["key"])
+        await live.service.client.close()
+        live.service.client = RestClient(live.service.url, key, SystemClock())
         headers = {"Authorization": f"Bearer {key}"}
         http = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))
         added = await http.post(
