@@ -35,8 +35,7 @@ async def test_a_call_is_streamed_with_each_party_on_its_channel(tmp_path: Path)
         stack.push_async_callback(server.stop)
         live = await two_phones(stack, tmp_path)
         key = str((await live.service.command("key", "create", "--org", live.service.org_id, *WITH_SCOPES))["key"])
-        await live.service.client.close()
-        live.service.client = RestClient(live.service.url, key, SystemClock())
+        live.service.client = await stack.enter_async_context(RestClient(live.service.url, key, SystemClock()))
         headers = {"Authorization": f"Bearer {key}"}
         http = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))
         added = await http.post(
