@@ -159,6 +159,12 @@ class AcceptInvitationBody(Wire):
     name: Name | None = None
 
 
+class InvitationBody(Wire):
+    """The token of an invitation."""
+
+    token: Secret
+
+
 class InviteBody(Wire):
     """Somebody to be given a role."""
 

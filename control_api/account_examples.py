@@ -147,6 +147,7 @@ def account_examples(public_url: str) -> dict[str, object]:
         "members": [member],
         "member": member,
         "invitation": shapes.invitation_representation(invitation, _TOKEN, public_url),
+        "open_invitation": shapes.open_invitation_representation(invitation, _ORG, known=False),
         "keys": [shapes.key_representation(_KEY)],
         "new_key": key,
         "rotated_key": key | {"replaces": _KEY.key_id, "old_key_ends_at": "2025-01-02T12:00:00Z"},

@@ -184,6 +184,18 @@ _PEOPLE: Final = (
     ),
     Operation(
         "POST",
+        "/v1/account/invitations/show",
+        "showInvitation",
+        "People",
+        "Look at an invitation",
+        "To what it is, and whether its mail address has a sign-in already. It is not used up.",
+        shapes.OpenInvitationReply,
+        body=bodies.InvitationBody,
+        errors=(NOT_FOUND, *BODY),
+        example="open_invitation",
+    ),
+    Operation(
+        "POST",
         "/v1/account/invitations/accept",
         "acceptInvitation",
         "People",

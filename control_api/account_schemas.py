@@ -76,6 +76,17 @@ class InvitationView(Wire):
     expires_at: Timestamp
 
 
+class OpenInvitationView(Wire):
+    """What an invitation that can still be taken up is to."""
+
+    email: str
+    organisation: str | None = Field(description="Its name")
+    role: Role | None
+    operator: bool
+    known: bool = Field(description="Whether the mail address has a sign-in here, whose password is asked for")
+    expires_at: Timestamp
+
+
 class FactorView(Wire):
     """A second factor that is to be confirmed with a code. It is shown this once."""
 
@@ -211,6 +222,7 @@ MeReply: Final = enveloped("MeReply", MeView)
 MembersReply: Final = enveloped("MembersReply", list[MemberView])
 MemberReply: Final = enveloped("MemberReply", MemberView)
 InvitationReply: Final = enveloped("InvitationReply", InvitationView)
+OpenInvitationReply: Final = enveloped("OpenInvitationReply", OpenInvitationView)
 FactorReply: Final = enveloped("FactorReply", FactorView)
 KeysReply: Final = enveloped("KeysReply", list[KeyView])
 KeyReply: Final = enveloped("KeyReply", KeyView)
@@ -280,6 +292,20 @@ def invitation_representation(invitation: Invitation, token: str, public_url: st
         "operator": invitation.operator,
         "token": token,
         "url": f"{public_url.rstrip('/')}{INVITATION_PATH}{token}",
+        "expires_at": render_timestamp(invitation.expires_at),
+    }
+
+
+def open_invitation_representation(
+    invitation: Invitation, organisation: Organisation | None, *, known: bool
+) -> dict[str, object]:
+    """What an invitation is to."""
+    return {
+        "email": invitation.email,
+        "organisation": None if organisation is None else organisation.name,
+        "role": None if invitation.role is None else invitation.role.value,
+        "operator": invitation.operator,
+        "known": known,
         "expires_at": render_timestamp(invitation.expires_at),
     }
 

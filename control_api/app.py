@@ -5,9 +5,10 @@ import json
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from b2bua.clock import Clock
 from b2bua.tokens import Tokens
@@ -58,6 +59,9 @@ from control_api.settings import ApiSettings
 from control_api.streams.desk import StreamDesk
 from control_api.totp import SecretBox
 from storage.store import Store
+
+if TYPE_CHECKING:
+    from control_api.portal.mount import Portal
 
 ROUTES: Final[tuple[Route, ...]] = (
     *calls.ROUTES,
@@ -115,6 +119,9 @@ def create_app(
     `box` seals second factors; without it there are none. `feed`: what event streams are fed by, where somebody else
     wakes it.
     """
+    # The templates' library is loaded by who serves pages alone.
+    from control_api.portal.mount import new_portal
+
     feed = feed or EventFeed(store, settings.streams_per_key)
     api = Api(
         settings=settings,
@@ -136,19 +143,27 @@ def create_app(
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))
 
-    @web.middleware
-    async def catch_misses(request: web.Request, handler: _NextHandler) -> web.StreamResponse:
-        miss = request.match_info.http_exception
-        if miss is None:
-            return await handler(request)
-        allowed = miss.allowed_methods if isinstance(miss, web.HTTPMethodNotAllowed) else ()
-        return boundary.miss(request, tuple(sorted(allowed)))
-
-    app = web.Application(middlewares=[catch_misses], logger=_server_log())
+    portal = new_portal(settings, clock, api.metrics)
+    app = web.Application(middlewares=[_answering_misses(boundary, portal)], logger=_server_log())
     app[BOUNDARY] = boundary
     app.on_shutdown.append(lambda _app: feed.close())
     _add_routes(app, boundary)
+    portal.add_to(app)
     return app
+
+
+def _answering_misses(boundary: Boundary, portal: "Portal") -> Middleware:
+    """What is said where there is no route."""
+
+    @web.middleware
+    async def answer_misses(request: web.Request, handler: _NextHandler) -> web.StreamResponse:
+        miss = request.match_info.http_exception
+        if miss is None:
+            return await handler(request)
+        allowed = tuple(sorted(miss.allowed_methods)) if isinstance(miss, web.HTTPMethodNotAllowed) else ()
+        return await portal.miss(request, allowed) if portal.has(request.path) else boundary.miss(request, allowed)
+
+    return answer_misses
 
 
 def _add_routes(app: web.Application, boundary: Boundary) -> None:

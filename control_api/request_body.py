@@ -2,8 +2,10 @@
 
 import asyncio
 from typing import Final
+from urllib.parse import parse_qsl
 
 from aiohttp import web
+from multidict import MultiDict
 
 from control_api.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from control_api.json_body import parse_json
@@ -11,6 +13,8 @@ from control_api.json_body import parse_json
 BODY_TIMEOUT_S: Final = 15
 UPLOAD_TIMEOUT_S: Final = 120
 WAV_TYPES: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
+MAX_FORM_FIELDS: Final = 500
 _CHARSETS: Final = ("utf-8", "utf8")
 _CODINGS: Final = ("", "identity", "gzip", "deflate")  # those that are undone before the body comes here, and none
 _NOT_JSON: Final = "The body must be sent as Content-Type: application/json, in UTF-8."
@@ -47,6 +51,19 @@ async def read_wav(request: web.Request, max_body_bytes: int) -> bytes:
     if media_type not in WAV_TYPES:
         raise UnsupportedMediaType("The body must be a WAV file, sent as Content-Type: audio/wav.")
     return await _read(request, max_body_bytes, UPLOAD_TIMEOUT_S)
+
+
+async def read_form(request: web.Request, max_body_bytes: int) -> MultiDict[str]:
+    """The fields of a page's form, in UTF-8, at most `MAX_FORM_FIELDS`. Errors as above."""
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if media_type != FORM_TYPE:
+        raise UnsupportedMediaType(f"The form must be sent as Content-Type: {FORM_TYPE}.")
+    raw = await _read(request, max_body_bytes)
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FORM_FIELDS)
+    except ValueError:  # text that is no UTF-8 too
+        raise InvalidRequest("The form could not be read.") from None
+    return MultiDict(pairs)
 
 
 def _check_type(request: web.Request) -> None:

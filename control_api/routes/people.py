@@ -3,17 +3,30 @@
 from hashlib import sha256
 from typing import Final
 
-from control_api.account_bodies import LONGEST_NAME, SHORTEST_PASSWORD, AcceptInvitationBody, ChangeRoleBody, InviteBody
-from control_api.account_schemas import invitation_representation, member_representation
+from control_api.account_bodies import (
+    LONGEST_NAME,
+    SHORTEST_PASSWORD,
+    AcceptInvitationBody,
+    ChangeRoleBody,
+    InvitationBody,
+    InviteBody,
+)
+from control_api.account_schemas import (
+    invitation_representation,
+    member_representation,
+    open_invitation_representation,
+)
 from control_api.auditing import audit_entry
 from control_api.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rights import Right
 from control_api.routes.account import EMPTY, body_of, reply_of, written
 from control_api.routes.sign_in import give_back, throttled_password
+from control_api.session_ring import organisation_or_none
 from control_api.who import Who
 from storage.person_records import Invitation, Membership, Person, Role
-from storage.units import UnitOfWork
+from storage.records import Organisation
+from storage.units import Reader, UnitOfWork
 
 INVITATION_LIFE_MS: Final = 7 * 86_400_000
 MAX_PEOPLE: Final = 500
@@ -56,14 +69,24 @@ async def invited(
     return reply_of(invitation_representation(invitation, token, api.settings.public_url), 201)
 
 
+async def show_invitation(api: Api, exchange: Exchange) -> Reply:
+    """To what an invitation is, for whoever has its link."""
+    invitation = await _open_invitation(api, (await body_of(api, exchange, InvitationBody)).token)
+
+    def look(reader: Reader) -> tuple[Organisation | None, bool]:
+        org_id = invitation.org_id
+        organisation = None if org_id is None else organisation_or_none(reader, org_id)
+        return organisation, reader.person_by_email(invitation.email) is not None
+
+    organisation, known = await api.store.read(look)
+    return reply_of(open_invitation_representation(invitation, organisation, known=known))
+
+
 async def accept(api: Api, exchange: Exchange) -> Reply:
     """Take an invitation up: with a name and a password, or with the present password where one is known."""
     wanted = await body_of(api, exchange, AcceptInvitationBody)
-    digest = sha256(wanted.token.encode()).hexdigest()
-    invitation = await api.store.read(lambda reader: reader.invitation(digest))
+    invitation = await _open_invitation(api, wanted.token)
     now_ms = api.clock.wall_ms()
-    if invitation is None or invitation.used_at is not None or invitation.expires_at <= now_ms:
-        raise NotFound(_NO_INVITATION)
     known = await api.store.read(lambda reader: reader.person_by_email(invitation.email))
     if known is not None:
         person = await throttled_password(api, exchange, invitation.email, wanted.password)
@@ -127,6 +150,15 @@ def _check_new(unit: UnitOfWork, org_id: str, email: str) -> None:
         raise Conflict("This person has a role in the organisation already.")
 
 
+async def _open_invitation(api: Api, token: str) -> Invitation:
+    """The invitation that a link is about. Raises NotFound where it cannot be taken up any more."""
+    digest = sha256(token.encode()).hexdigest()
+    invitation = await api.store.read(lambda reader: reader.invitation(digest))
+    if invitation is None or invitation.used_at is not None or invitation.expires_at <= api.clock.wall_ms():
+        raise NotFound(_NO_INVITATION)
+    return invitation
+
+
 async def _newcomer(api: Api, invitation: Invitation, wanted: AcceptInvitationBody, now_ms: int) -> Person:
     if wanted.name is None:
         raise InvalidRequest(f"name must be a string of 1 to {LONGEST_NAME} printable characters.", "name")
@@ -163,5 +195,6 @@ ROUTES: Final = (
     Route("POST", "/v1/account/people", invite, right=Right.PEOPLE_WRITE),
     Route("PATCH", "/v1/account/people/{person_id}", change_role, right=Right.PEOPLE_WRITE),
     Route("DELETE", "/v1/account/people/{person_id}", remove, right=Right.PEOPLE_WRITE),
+    Route("POST", "/v1/account/invitations/show", show_invitation),
     Route("POST", "/v1/account/invitations/accept", accept),
 )

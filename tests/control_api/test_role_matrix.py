@@ -74,6 +74,7 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("POST", "/v1/account/people"): {OWNER},
     ("PATCH", "/v1/account/people/{person_id}"): {OWNER},
     ("DELETE", "/v1/account/people/{person_id}"): {OWNER},
+    ("POST", "/v1/account/invitations/show"): EVERYBODY,
     ("POST", "/v1/account/invitations/accept"): EVERYBODY,
     ("GET", "/v1/account/keys"): {OWNER, DEVELOPER, READ},
     ("POST", "/v1/account/keys"): {OWNER, DEVELOPER, WRITE},

@@ -1,0 +1,37 @@
+"""What is said once on the next page: a word in a cookie stands for a sentence, so no text comes from outside."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from aiohttp import web
+
+FLASH_COOKIE: Final = "portal_flash"
+FLASH_LIFE_S: Final = 60
+FLASHES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "joined": "Welcome. Please sign in with your mail address and the password you have just given.",
+        "signed-out": "You are signed out.",
+        "password-changed": "Your password is changed. All your other sessions have ended.",
+        "factor-on": "Your second factor is set: from now on you are asked for a code when you sign in.",
+        "factor-off": "Your second factor is taken away.",
+        "key-revoked": "The key is revoked. It works no more.",
+    }
+)
+
+
+def set_flash(response: web.StreamResponse, word: str, *, https: bool) -> None:
+    """Say this on the next page."""
+    response.set_cookie(
+        FLASH_COOKIE, word, max_age=FLASH_LIFE_S, path="/portal", httponly=True, secure=https, samesite="Lax"
+    )
+
+
+def flash_of(request: web.Request) -> str | None:
+    """The sentence that waits."""
+    return FLASHES.get(request.cookies.get(FLASH_COOKIE, ""))
+
+
+def drop_flash(response: web.StreamResponse) -> None:
+    """It has been said."""
+    response.del_cookie(FLASH_COOKIE, path="/portal")

@@ -1,0 +1,46 @@
+"""Which pages there are to go to, by what somebody may do."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from control_api.rights import Right
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the navigation; `right` is what it takes to see it."""
+
+    title: str
+    path: str
+    right: Right
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Entries under one heading."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+SECTIONS: Final = (
+    Section("Calls", (Entry("Overview", "/portal", Right.CALLS_READ),)),
+    Section("Developers", (Entry("API keys", "/portal/keys", Right.KEYS_READ),)),
+)
+
+
+def navigation_for(rights: Collection[str]) -> tuple[Section, ...]:
+    """The sections with what these rights show; none is empty."""
+    seen = (
+        Section(section.title, tuple(entry for entry in section.entries if entry.right.value in rights))
+        for section in SECTIONS
+    )
+    return tuple(section for section in seen if section.entries)
+
+
+def is_current(entry: Entry, path: str) -> bool:
+    """Whether a path is an entry's own page or one below it."""
+    if entry.path == "/portal":
+        return path in ("/portal", "/portal/")
+    return path == entry.path or path.startswith(f"{entry.path}/")
