@@ -49,6 +49,8 @@ from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Resolver
 from control_api.app import create_app, start_api
 from control_api.event_feed import EventFeed
+from control_api.mail.office import post_of
+from control_api.mail.post import Post
 from control_api.metrics import Figures
 from control_api.payments.desk import payment_desk
 from control_api.schemas import RECORDING_URL_LIFE_S
@@ -121,6 +123,7 @@ class Process:
     feed: EventFeed | None = None
     dispatcher: Dispatcher | None = None
     rehearsal: Rehearsal | None = None
+    post: Post | None = None
     streams: StreamDesk | None = None
 
 
@@ -298,10 +301,13 @@ async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
 
 
 def _money_watched(process: Process) -> Figures:
-    """What is about money, compared day after day from now on."""
+    """What is about money, compared day after day from now on, and the post that tells of it."""
+    post = process.post = post_of(process.config.mail)
+    if post is not None:
+        process.stack.push_async_callback(post.close)
     daily_check = DailyCheck(process.store, process.clock)
     _in_background(process, daily_check.run())
-    return daily_check.figures
+    return lambda: {**daily_check.figures(), **({} if post is None else post.counters())}
 
 
 async def _streams(process: Process) -> StreamDesk:
@@ -474,6 +480,7 @@ async def _listen_api(
         facts={"media_packet_path": {"path": packet_path_of(config)}},
         payments=payments,
         streams=process.streams,
+        post=process.post,
     )
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:

@@ -216,3 +216,18 @@ class ChangeOwnOrganisationBody(Wire):
     """What an organisation decides itself. `retention_days`: 0 for ever, null as the operator has it."""
 
     retention_days: Days | None = None
+
+
+class AskForResetBody(Wire):
+    """Who has forgotten the password."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "asha@shop.example"}]})
+
+    email: Email
+
+
+class ResetPasswordBody(Wire):
+    """A new password, and the token of the link that was sent."""
+
+    token: Annotated[str, Strict(), Field(min_length=1, max_length=256)]
+    password: NewPassword

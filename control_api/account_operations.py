@@ -130,6 +130,35 @@ _SIGN_IN: Final = (
     ),
 )
 
+_FORGOTTEN: Final = (
+    Operation(
+        "POST",
+        "/v1/account/password-resets",
+        "askForPasswordReset",
+        "Signing in",
+        "Forget a password",
+        "Sends a link that works once and for an hour, where there is somebody with this address; the answer is the "
+        "same where there is not. Counted by account and by address. Not found where no mail is configured.",
+        shapes.EmptyReply,
+        status=202,
+        body=bodies.AskForResetBody,
+        errors=(NOT_FOUND, _THROTTLED, *BODY),
+        example="empty",
+    ),
+    Operation(
+        "POST",
+        "/v1/account/password-resets/finish",
+        "resetPassword",
+        "Signing in",
+        "Choose a new password",
+        "With the token of the link. All sessions end; a second factor stays.",
+        shapes.EmptyReply,
+        body=bodies.ResetPasswordBody,
+        errors=(NOT_FOUND, *BODY),
+        example="empty",
+    ),
+)
+
 _PEOPLE: Final = (
     Operation(
         "GET",
@@ -399,4 +428,4 @@ _ORGANISATION: Final = (
     ),
 )
 
-ACCOUNT_OPERATIONS: Final = (*_SIGN_IN, *_PEOPLE, *_KEYS, *_WEBHOOKS, *_ORGANISATION)
+ACCOUNT_OPERATIONS: Final = (*_SIGN_IN, *_FORGOTTEN, *_PEOPLE, *_KEYS, *_WEBHOOKS, *_ORGANISATION)

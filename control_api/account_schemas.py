@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from control_api.mail.letters import INVITATION_PATH, link
 from control_api.schemas import ListMeta, Timestamp, Wire, enveloped, rupees
 from control_api.timestamps import optional_timestamp, render_timestamp
 from storage.person_records import AuditEntry, Invitation, Membership, Person, Role, Session
 from storage.records import ApiKey, DeliveryLog, NumberUse, Organisation, Scope, Wallet, WebhookEndpoint, WebhookEvent
-
-INVITATION_PATH: Final = "/portal/invitations/"
 
 
 class EmptyView(Wire):
@@ -291,7 +290,7 @@ def invitation_representation(invitation: Invitation, token: str, public_url: st
         "role": None if invitation.role is None else invitation.role.value,
         "operator": invitation.operator,
         "token": token,
-        "url": f"{public_url.rstrip('/')}{INVITATION_PATH}{token}",
+        "url": link(public_url, INVITATION_PATH, token),
         "expires_at": render_timestamp(invitation.expires_at),
     }
 

@@ -20,7 +20,8 @@ from control_api.event_feed import EventFeed
 from control_api.exchange import Api, Documents, Route, SignIn
 from control_api.facade import PromptsFacade, RecordingsFacade, SwitchFacade
 from control_api.http_protocol import HttpProtocol
-from control_api.log_in_throttle import LogInThrottle
+from control_api.log_in_throttle import LogInThrottle, reset_throttle
+from control_api.mail.post import Post
 from control_api.metrics import ApiMetrics, Facts, Figures
 from control_api.openapi import build_openapi
 from control_api.passwords import Passwords
@@ -41,6 +42,7 @@ from control_api.routes import (
     organisation,
     own_agent,
     own_sign_in,
+    password_resets,
     people,
     refunds,
     sign_in,
@@ -78,6 +80,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *documents.ROUTES,
     *sign_in.ROUTES,
     *own_sign_in.ROUTES,
+    *password_resets.ROUTES,
     *people.ROUTES,
     *keys.ROUTES,
     *webhook_endpoints.ROUTES,
@@ -112,6 +115,7 @@ def create_app(
     facts: Facts | None = None,
     payments: PaymentDesk | None = None,
     streams: StreamDesk | None = None,
+    post: Post | None = None,
 ) -> web.Application:
     """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's,
     `facts` what it tells that never changes.
@@ -135,10 +139,11 @@ def create_app(
         recordings=recordings,
         prompts=prompts,
         proxies=Proxies(settings.trusted_proxies),
-        sign_in=SignIn(passwords or Passwords(), LogInThrottle(), box),
+        sign_in=SignIn(passwords or Passwords(), LogInThrottle(), box, reset_throttle()),
         feed=feed,
         payments=payments,
         streams=streams,
+        post=post,
     )
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))

@@ -13,6 +13,7 @@ from control_api.downloads import Downloads
 from control_api.event_feed import EventFeed
 from control_api.facade import PromptsFacade, RecordingsFacade, SwitchFacade
 from control_api.log_in_throttle import LogInThrottle
+from control_api.mail.post import Post
 from control_api.metrics import ApiMetrics
 from control_api.passwords import Passwords
 from control_api.payments.desk import PaymentDesk
@@ -36,11 +37,13 @@ class Documents:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What signing in takes. `box` seals second factors; None: without a master key there are none."""
+    """What signing in takes. `box` seals second factors; None: without a master key there are none. `resets` throttles
+    who asks for a new password."""
 
     passwords: Passwords
     throttle: LogInThrottle
     box: SecretBox | None
+    resets: LogInThrottle
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Api:
     feed: EventFeed
     payments: PaymentDesk | None = None
     streams: StreamDesk | None = None  # None: calls are not streamed
+    post: Post | None = None
 
 
 @dataclass(slots=True)

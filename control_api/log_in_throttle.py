@@ -8,6 +8,9 @@ ACCOUNT_TRIES: Final = 10
 ACCOUNT_REFILL_S: Final = 90.0
 ADDRESS_TRIES: Final = 30
 ADDRESS_REFILL_S: Final = 20.0
+# Links to a new password: each is a mail.
+RESETS_OF_ACCOUNT: Final = (3, 1_200.0)
+RESETS_OF_ADDRESS: Final = (10, 360.0)
 MAX_ROWS: Final = 10_000
 
 
@@ -59,13 +62,20 @@ class TryBuckets:
 
 
 class LogInThrottle:
-    """Tries at a password: `ACCOUNT_TRIES` for an account whether it exists or not, `ADDRESS_TRIES` for an address."""
+    """Tries at a password: `ACCOUNT_TRIES` for an account whether it exists or not, `ADDRESS_TRIES` for an address; or
+    other numbers of something else."""
 
     __slots__ = ("_accounts", "_addresses")
 
-    def __init__(self, max_rows: int = MAX_ROWS) -> None:
-        self._accounts = TryBuckets(ACCOUNT_TRIES, ACCOUNT_REFILL_S, max_rows)
-        self._addresses = TryBuckets(ADDRESS_TRIES, ADDRESS_REFILL_S, max_rows)
+    def __init__(
+        self,
+        max_rows: int = MAX_ROWS,
+        account: tuple[int, float] = (ACCOUNT_TRIES, ACCOUNT_REFILL_S),
+        address: tuple[int, float] = (ADDRESS_TRIES, ADDRESS_REFILL_S),
+    ) -> None:
+        """Of each: how many at once, and seconds until there is one more."""
+        self._accounts = TryBuckets(*account, max_rows)
+        self._addresses = TryBuckets(*address, max_rows)
 
     def take(self, account: str, address: str, now: float) -> int:
         """Use up a try of both; or the whole seconds to wait, and nothing is used up. Taken before it is looked at."""
@@ -80,3 +90,8 @@ class LogInThrottle:
         """The password was right: the try does not count."""
         self._accounts.give_back(account, now)
         self._addresses.give_back(address, now)
+
+
+def reset_throttle() -> LogInThrottle:
+    """How often a new password may be asked for."""
+    return LogInThrottle(account=RESETS_OF_ACCOUNT, address=RESETS_OF_ADDRESS)

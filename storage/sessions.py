@@ -98,8 +98,28 @@ class Sessions:
         """Use an invitation up; False when it was used before or has expired."""
         return self._queries.run("sessions.accept", {"token_sha256": token_sha256, "at": at}) == 1
 
+    def offer_reset(self, token_sha256: str, person_id: str, at: int, expires_at: int) -> None:
+        """Add a link to a new password, in place of earlier ones. IllegalState: no such person."""
+        self._queries.run("sessions.end_resets", {"person_id": person_id, "at": at})
+        self._queries.run("sessions.add_reset", (token_sha256, person_id, at, expires_at))
+
+    def take_reset(self, token_sha256: str, at: int) -> str | None:
+        """Use a link up: whose password may be changed; None: it is unknown, was used or has expired."""
+        person_id = self.resets(token_sha256, at)
+        if person_id is not None:
+            self.end_resets(person_id, at)
+        return person_id
+
+    def resets(self, token_sha256: str, at: int) -> str | None:
+        """Whose password a link may change now."""
+        row = self._queries.one("sessions.reset", {"token_sha256": token_sha256, "at": at})
+        return None if row is None else str(row[0])
+
+    def end_resets(self, person_id: str, at: int) -> None:
+        """Let none of somebody's links work any more."""
+        self._queries.run("sessions.end_resets", {"person_id": person_id, "at": at})
+
     def forget(self, before: int) -> int:
-        """Drop sessions and invitations that ended before a time: how many."""
-        return self._queries.run("sessions.forget", (before,)) + self._queries.run(
-            "sessions.forget_invitations", (before,)
-        )
+        """Drop sessions, invitations and resets that ended before a time: how many."""
+        statements = ("sessions.forget", "sessions.forget_invitations", "sessions.forget_resets")
+        return sum(self._queries.run(statement, (before,)) for statement in statements)

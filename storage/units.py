@@ -299,6 +299,10 @@ class Reader:
         """The session with this hash, ended ones too."""
         return self._unit.sessions.session(session_sha256)
 
+    def reset_works(self, token_sha256: str, at: int) -> bool:
+        """Whether the link to a new password with this hash can be used now."""
+        return self._unit.sessions.resets(token_sha256, at) is not None
+
     def invitation(self, token_sha256: str) -> Invitation | None:
         """The invitation with this hash, used and expired ones too."""
         return self._unit.sessions.invitation(token_sha256)

@@ -14,6 +14,7 @@ from b2bua.config.sections import (
     BillingSection,
     CallsSection,
     Config,
+    MailSection,
     MediaSection,
     SecretsSection,
     Trunk,
@@ -40,6 +41,7 @@ def cross_check(config: Config, trunk_names: Sequence[str], references: Mapping[
         *_secrets(config.secrets),
         *_master_keys(config),
         *_billing(config.billing),
+        *_mail(config.mail),
         *_names(trunk_names),
         *_trunks(config.trunks),
         *_references(references, trunk_names),
@@ -190,6 +192,20 @@ def _master_keys(config: Config) -> Iterator[str]:
         )
     if secrets.former_master_keys and not secrets.master_key:
         yield "secrets.master_key: it is missing; expected one, because former_master_keys has others"
+
+
+def _mail(mail: MailSection) -> Iterator[str]:
+    if mail.host and not mail.sender:
+        yield "mail.sender: it is missing; expected a mail address, because mail.host is set"
+    if bool(mail.user) != bool(mail.password):
+        absent = "password" if mail.user else "user"
+        yield f"mail.{absent}: it is missing; expected user and password both, or neither"
+    if mail.password and mail.tls == "none" and not _is_loopback(mail.host):
+        yield 'mail.tls: "none" would tell the password to the network; expected starttls or tls'
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (is_ip(host) and ip_address(host).is_loopback)
 
 
 def _billing(billing: BillingSection) -> Iterator[str]:

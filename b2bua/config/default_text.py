@@ -135,6 +135,17 @@ max_concurrent = 10
 # RTP ports on 127.0.0.1, eight for each call.
 ports = "19000-19199"
 
+[mail]
+# How mail leaves: invitations, links to a new password, low balances. Without a host none does.
+host = ""
+port = 587
+# starttls | tls (from the first byte) | none
+tls = "starttls"
+user = ""
+password = ""
+# Whom it is from: a mail address.
+sender = ""
+
 [billing]
 # Who supplies, as tax invoices say: name, address, state (its name or its GST number), GSTIN where there is one.
 supplier = ""

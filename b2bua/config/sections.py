@@ -190,6 +190,18 @@ class SecretsSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailSection:
+    """[mail]. Without a `host` no mail is sent. `sender` is whom it is from."""
+
+    host: Annotated[str, HOST_OR_EMPTY] = ""
+    port: Annotated[int, whole(1, 65_535)] = 587
+    tls: Annotated[str, choice("starttls", "tls", "none")] = "starttls"
+    user: Annotated[str, text("a user name", r"[^\x00-\x1f]*", 200)] = ""
+    password: Annotated[str, SECRET] = field(default="", repr=False)
+    sender: Annotated[str, text("a mail address", r"([^\s@\"<>(),:;\[\]\\]{1,64}@[A-Za-z0-9.-]{1,189})?", 254)] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BillingSection:
     """[billing]. Who supplies, as tax invoices say; top-ups need it whole."""
 
@@ -313,6 +325,7 @@ class Config:
     webhooks: WebhooksSection
     secrets: SecretsSection
     billing: BillingSection = BillingSection()
+    mail: MailSection = MailSection()
     prompts: PromptsSection = PromptsSection()
     trace: TraceSection = TraceSection()
     log: LogSection = LogSection()
@@ -332,6 +345,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "webhooks": WebhooksSection,
     "secrets": SecretsSection,
     "billing": BillingSection,
+    "mail": MailSection,
     "prompts": PromptsSection,
     "trace": TraceSection,
     "log": LogSection,

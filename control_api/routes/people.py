@@ -19,6 +19,7 @@ from control_api.account_schemas import (
 from control_api.auditing import audit_entry
 from control_api.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
+from control_api.mail.letters import INVITATION_PATH, Heading, invitation_letter, link
 from control_api.rights import Right
 from control_api.routes.account import EMPTY, body_of, reply_of, written
 from control_api.routes.sign_in import give_back, throttled_password
@@ -50,7 +51,7 @@ async def invite(api: Api, exchange: Exchange) -> Reply:
 async def invited(
     api: Api, exchange: Exchange, email: str, org_id: str | None, role: Role | None, *, operator: bool
 ) -> Reply:
-    """A link that works once, kept by its hash alone. Raises Conflict, NotFound."""
+    """A link that works once, kept by its hash alone, and sent where mail is configured. Raises Conflict, NotFound."""
     token = api.tokens.hex(64)
     now_ms = api.clock.wall_ms()
     digest = sha256(token.encode("ascii")).hexdigest()
@@ -58,14 +59,20 @@ async def invited(
     change = {"email": email, "role": role, "operator": operator}
     entry = audit_entry(api, exchange, "person.invite", "", change, org_id=org_id)
 
-    def work(unit: UnitOfWork) -> None:
+    def work(unit: UnitOfWork) -> str | None:
+        place = None
         if org_id is not None:
-            unit.accounts.organisation(org_id)
+            place = unit.accounts.organisation(org_id).name
             _check_new(unit, org_id, email)
         unit.sessions.invite(invitation)
         unit.audit.add(entry)
+        return place
 
-    await written(api, work, "No such organisation.")
+    place = await written(api, work, "No such organisation.")
+    if api.post is not None:
+        url = link(api.settings.public_url, INVITATION_PATH, token)
+        heading = Heading(api.tokens.uuid(), now_ms)
+        api.post.send(invitation_letter(heading, email, place, url, invitation.expires_at))
     return reply_of(invitation_representation(invitation, token, api.settings.public_url), 201)
 
 

@@ -109,7 +109,7 @@ async def throttled_password(api: Api, exchange: Exchange, email: str, password:
 
     It takes the same time whether there is such a person or not. Raises RateLimited, NotReady.
     """
-    name = _address_name(client_address(api, exchange))
+    name = address_name(client_address(api, exchange))
     wait_s = api.sign_in.throttle.take(email, name, api.clock.monotonic())
     if wait_s:
         raise RateLimited(wait_s)
@@ -135,7 +135,7 @@ async def check_second_factor(api: Api, person: Person, code: str) -> None:
 
 def give_back(api: Api, exchange: Exchange, email: str) -> None:
     """The password was right, and the code where there is one: the try does not count."""
-    name = _address_name(client_address(api, exchange))
+    name = address_name(client_address(api, exchange))
     api.sign_in.throttle.give_back(email, name, api.clock.monotonic())
 
 
@@ -146,7 +146,7 @@ async def _renew_hash(api: Api, person: Person, password: str) -> None:
         await api.store.run(lambda unit: unit.people.set_password(person.person_id, renewed))
 
 
-def _address_name(address: str) -> str:
+def address_name(address: str) -> str:
     """What an address counts under: of IPv6 its /64, which one household has whole."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -40,3 +40,15 @@ UPDATE invitations SET used_at = :at WHERE token_sha256 = :token_sha256 AND used
 
 -- forget_invitations: links that ended long ago
 DELETE FROM invitations WHERE expires_at < ?;
+
+-- add_reset: a link to a new password
+INSERT INTO password_resets (token_sha256, person_id, created_at, expires_at) VALUES (?, ?, ?, ?);
+
+-- end_resets: only the newest link works
+UPDATE password_resets SET used_at = :at WHERE person_id = :person_id AND used_at IS NULL;
+
+-- reset: whose password the link changes, while it works
+SELECT person_id FROM password_resets WHERE token_sha256 = :token_sha256 AND used_at IS NULL AND expires_at > :at;
+
+-- forget_resets: links that ended long ago
+DELETE FROM password_resets WHERE expires_at < ?;

@@ -67,6 +67,8 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("PATCH", "/v1/account/sessions/current"): SIGNED_IN,
     ("GET", "/v1/account/me"): SIGNED_IN,
     ("POST", "/v1/account/password"): SIGNED_IN,
+    ("POST", "/v1/account/password-resets"): EVERYBODY,
+    ("POST", "/v1/account/password-resets/finish"): EVERYBODY,
     ("POST", "/v1/account/totp"): SIGNED_IN,
     ("POST", "/v1/account/totp/confirm"): SIGNED_IN,
     ("POST", "/v1/account/totp/disable"): SIGNED_IN,

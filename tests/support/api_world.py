@@ -19,6 +19,7 @@ from b2bua.sealed_secrets import SealedSecrets
 from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from control_api.app import ROUTES, create_app
+from control_api.mail.post import Post
 from control_api.openapi import build_openapi
 from control_api.passwords import Passwords
 from control_api.payments.desk import PaymentDesk
@@ -293,6 +294,7 @@ async def api_world(
     prompts: Path = Path("/nonexistent"),
     payments: PaymentDesk | None = None,
     dialler: Dialler | None = None,
+    post: Post | None = None,
     **settings: Any,
 ) -> AsyncIterator[ApiWorld]:
     """A running API with two organisations, Rs 500 in the wallet of the first."""
@@ -328,6 +330,7 @@ async def api_world(
             box=SealedSecrets(MASTER_KEYS),
             payments=payments,
             streams=desk,
+            post=post,
         )
         async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
             yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"), desk)
