@@ -101,3 +101,32 @@ class TooManyStreams(CallError):
 
 class CallAlreadyEnded(CallError):
     """The call has already ended."""
+
+
+class AgentsOff(CallError):
+    """The operator has no browsers answered here, or the service stops."""
+
+    def __init__(self) -> None:
+        super().__init__("Calls are not answered in browsers here.")
+
+
+class AgentCallNotFound(CallError):
+    """The agent has no such call now."""
+
+    def __init__(self) -> None:
+        super().__init__("You have no such call.")
+
+
+class AgentCallConflict(CallError):
+    """The call cannot do this as it stands: another browser answers it, or it has not been answered."""
+
+
+class BrowserOfferRefused(CallError):
+    """A browser's SDP, or its fragment of one, cannot be used."""
+
+
+class IceSessionGone(CallError):
+    """The ICE session that a browser names is not the present one."""
+
+    def __init__(self) -> None:
+        super().__init__("The ICE session has been restarted since.")

@@ -11,6 +11,8 @@ from b2bua.call.arrival import Target
 from b2bua.call.masking import DEFAULT_SIP_PORT, Party, format_number
 from b2bua.config import Trunk
 
+AGENT_LEG_HEADER: Final = "X-Agent-Leg"
+
 
 @dataclass(frozen=True, slots=True)
 class LegHeaders:
@@ -55,6 +57,14 @@ def compose(callee: Party, masked_number: str, trunk: Trunk) -> LegHeaders:
         from_display=None,
         headers=_identity_headers(Identity(identity, to_uri, trunk.privacy), trunk),
     )
+
+
+def compose_agent(agent: Party, masked_number: str, trunk: Trunk, leg_name: str) -> LegHeaders:
+    """The headers of the leg to an agent, on the agents' own line: which call and leg it is, `leg_name`, tells the
+    line all that it may show."""
+    host = f"{bracketed(trunk.uri.host)}:{trunk.uri.port}"
+    to_uri = f"sip:{agent.user}@{host}"
+    return LegHeaders(to_uri, f"sip:{masked_number}@{host}", to_uri, None, ((AGENT_LEG_HEADER, leg_name),))
 
 
 def compose_routed(target: Target, shown: Shown, trunk: Trunk) -> LegHeaders:

@@ -17,19 +17,27 @@ SIP_PARTY: Final = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?))"
     r"(?::(?P<port>[0-9]{1,5}))?"
 )
+AGENT_PARTY: Final = re.compile(r"agent:([a-z0-9][a-z0-9._-]{0,63})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Party:
     """Someone to be called. `text` is the one form of it; `user` is what is dialled: ten digits, or a SIP user part.
 
-    `host` (without brackets) and `port` belong to a `sip:` party: both must be those of a trunk's `uri`.
+    `host` (without brackets) and `port` belong to a `sip:` party: both must be those of a trunk's `uri`. `agent`: an
+    agent of the organisation, whose name `user` is.
     """
 
     text: str
     user: str
     host: str | None = None
     port: int | None = None
+    agent: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is dialled as a telephone number."""
+        return self.host is None and not self.agent
 
 
 def normalise_mobile(text: str) -> str | None:
@@ -58,11 +66,21 @@ def parse_sip_party(text: str) -> Party | None:
     return Party(f"sip:{matched['user']}@{shown_host}{shown_port}", matched["user"], host, port)
 
 
-def parse_party(text: str, *, sip_allowed: bool) -> Party | None:
-    """A party as a client gives it; None when it is neither a valid mobile number nor, where allowed, a `sip:` URI."""
+def parse_agent(text: str) -> Party | None:
+    """A party given as `agent:NAME`; None otherwise. Whether the organisation has this agent is not asked."""
+    matched = AGENT_PARTY.fullmatch(text)
+    return None if matched is None else Party(text, matched[1], agent=True)
+
+
+def parse_party(text: str, *, sip_allowed: bool, agents_allowed: bool = False) -> Party | None:
+    """A party as a client gives it; None when it is neither a valid mobile number nor, where allowed, a `sip:` URI or
+    an agent."""
     mobile = normalise_mobile(text)
     if mobile is not None:
         return Party(mobile, mobile)
+    agent = parse_agent(text) if agents_allowed else None
+    if agent is not None:
+        return agent
     return parse_sip_party(text) if sip_allowed else None
 
 
@@ -72,7 +90,11 @@ def same_party(one: Party, other: Party) -> bool:
 
 
 def _identity(party: Party) -> tuple[str, str | None, int | None]:
-    return party.user, party.host, None if party.host is None else party.port or DEFAULT_SIP_PORT
+    return (
+        party.text if party.agent else party.user,
+        party.host,
+        None if party.host is None else party.port or DEFAULT_SIP_PORT,
+    )
 
 
 def format_number(number: str, template: str) -> str:
@@ -84,6 +106,8 @@ def format_number(number: str, template: str) -> str:
 
 def redact(party: str) -> str:
     """A number or `sip:` party as logs may show it: `98******10`. Of a `sip:` party neither its host is told."""
+    if party.startswith("agent:"):
+        return "agent:" + redact(party.removeprefix("agent:"))
     if party.startswith("sip:"):
         return "sip:" + redact(party.removeprefix("sip:").partition("@")[0])
     if len(party) < 7:

@@ -5,9 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from b2bua.call import rating
-from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, IdempotencyConflict, OrganisationSuspended
+from b2bua.call.errors import (
+    BalanceInsufficient,
+    CapacityExhausted,
+    IdempotencyConflict,
+    InvalidParties,
+    OrganisationSuspended,
+)
+from b2bua.call.masking import parse_agent
 from b2bua.call.model import PlaceCall, PlacedCall
-from storage.errors import BalanceTooLow
+from storage.errors import BalanceTooLow, UnknownRecord
 from storage.records import (
     TEST_NUMBER,
     CallRecord,
@@ -119,13 +126,14 @@ def _reserve(unit: UnitOfWork, record: CallRecord) -> None:
 
 
 def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCall:
-    """The unit of work of a new call. Raises `BalanceInsufficient`, `OrganisationSuspended`, `CapacityExhausted` or
-    `IdempotencyConflict`."""
+    """The unit of work of a new call. Raises `BalanceInsufficient`, `OrganisationSuspended`, `CapacityExhausted`,
+    `IdempotencyConflict` or `InvalidParties`."""
     earlier = _replay_inside(unit, command, plan.at)
     if earlier is not None:
         return earlier
     organisation = unit.accounts.organisation(command.org_id)
     _check_limits(unit, organisation, test=command.test)
+    _check_agents(unit, plan, command.org_id)
     if command.test:
         number, tariff = TEST_NUMBER, replace(organisation.tariff, rate_paise_per_minute=0)
     else:
@@ -171,6 +179,17 @@ def _check_limits(unit: UnitOfWork, organisation: Organisation, *, test: bool = 
     limit = None if test else organisation.max_concurrent_calls
     if limit is not None and unit.calls.count_live(organisation.org_id) >= limit:
         raise CapacityExhausted("The organisation's limit of concurrent calls is reached.")
+
+
+def _check_agents(unit: UnitOfWork, plan: AdmissionPlan, org_id: str) -> None:
+    """Raise `InvalidParties` where the organisation has no such agent."""
+    for field, text in (("party_a", plan.party_a), ("party_b", plan.party_b)):
+        agent = parse_agent(text)
+        if agent is not None:
+            try:
+                unit.agents.agent(org_id, agent.user)
+            except UnknownRecord:
+                raise InvalidParties("There is no agent of this name.", field) from None
 
 
 def _own_candidates(unit: UnitOfWork, org_id: str, candidates: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:

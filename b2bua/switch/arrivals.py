@@ -19,7 +19,7 @@ from b2bua.call.arrival import (
 )
 from b2bua.call.errors import CallError, CapacityExhausted
 from b2bua.call.hangup import q850_reason
-from b2bua.call.identity import LegHeaders, Shown, compose, compose_routed
+from b2bua.call.identity import LegHeaders, Shown, compose, compose_agent, compose_routed
 from b2bua.call.masking import DEFAULT_SIP_PORT, Party, normalise_mobile, parse_party
 from b2bua.call.model import Leg
 from b2bua.clock import Clock
@@ -265,13 +265,13 @@ class Arrivals:
         if found is None:
             return None
         party_a, session = found
-        party_b = parse_party(session.other(party_a), sip_allowed=True)
+        party_b = parse_party(session.other(party_a), sip_allowed=True, agents_allowed=True)
         assert party_b is not None, "a party is stored in the form that is read"
         trunk = self._trunk_to(party_b, number)
         trunk.promise(legs=1, calls=0)
-        hunt = Hunt(means.trunks, trunk, number if party_b.host is None else None, means.clock.monotonic, booked=False)
+        hunt = Hunt(means.trunks, trunk, number if party_b.is_number else None, means.clock.monotonic, booked=False)
         relayed = Relayed(arrival.max_forwards - 1)
-        called = self._called_leg(call_id, hunt, lambda via: compose(party_b, number, via.config), relayed)
+        called = self._called_leg(call_id, hunt, _headers_of(party_b, number, call_id), relayed)
         plan = ArrivalPlan(
             call_id=call_id,
             event_id=means.tokens.uuid(),
@@ -290,7 +290,9 @@ class Arrivals:
     def _trunk_to(self, party: Party, number: str) -> Trunk:
         """The trunk by which a party is called, showing a number. Raises `CapacityExhausted`."""
         trunks = self._means.trunks
-        if party.host is None:
+        if party.agent:
+            trunk = trunks.agents
+        elif party.host is None:
             trunk = trunks.choose(1, number)
         else:
             trunk = trunks.at(party.host, party.port or DEFAULT_SIP_PORT)
@@ -390,6 +392,13 @@ class Arrivals:
         self._announcements.end_all()
         for task in self._admissions:
             task.cancel()
+
+
+def _headers_of(party: Party, number: str, call_id: str) -> Callable[[Trunk], LegHeaders]:
+    """What a trunk is told of the leg to a party that is called back."""
+    if party.agent:
+        return lambda via: compose_agent(party, number, via.config, f"{call_id}/{Leg.B.value}")
+    return lambda via: compose(party, number, via.config)
 
 
 async def _at_once(planned: Planned) -> Planned:

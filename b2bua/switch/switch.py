@@ -8,11 +8,11 @@ from functools import partial
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
-from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, InvalidParties
+from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted
 from b2bua.call.events import DigitPressed, DigitWay, HangupRequested, MediaSilent, SystemStopping
-from b2bua.call.identity import LegHeaders, compose
+from b2bua.call.identity import LegHeaders, compose, compose_agent
 from b2bua.call.machine import CallMachine
-from b2bua.call.masking import Party, parse_party, same_party
+from b2bua.call.masking import Party
 from b2bua.call.model import Leg, PlaceCall, PlacedCall, StreamWish, TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Config
@@ -27,11 +27,12 @@ from b2bua.switch.call_task import CallBooks, CallTask
 from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
 from b2bua.switch.leg_task import LegTask
+from b2bua.switch.parties import RETRY_AFTER_S, parties_of, route
 from b2bua.switch.probing import Probing
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.registrations import Registrations
 from b2bua.switch.settlement import Settlement
-from b2bua.switch.trace_steps import hold_changed, media_started
+from b2bua.switch.trace_steps import Told, hold_changed, media_started
 from b2bua.switch.traced_legs import follow
 from b2bua.switch.tracing import Tracing
 from b2bua.switch.trunk import Trunk
@@ -47,8 +48,6 @@ from storage.store import Store
 LOG: Final = logging.getLogger(__name__)
 
 HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
-RETRY_AFTER_S: Final = 5
-RETRY_AFTER_RATE_S: Final = 1  # by then the calls that wait for their turn have had it
 # Of the media engine's numbers those that do not only grow.
 _MEDIA_GAUGES: Final = frozenset(
     {"legs", "ports_left", "streams", "commands_waiting", "conversions", "forked_calls", "running"}
@@ -83,7 +82,9 @@ class Tally:
     calls_settled: int = 0
 
 
-def _headers_for(party: Party, masked_number: str, trunk: Trunk) -> LegHeaders:
+def _headers_for(party: Party, masked_number: str, leg_name: str, trunk: Trunk) -> LegHeaders:
+    if party.agent:
+        return compose_agent(party, masked_number, trunk.config, leg_name)
     return compose(party, masked_number, trunk.config)
 
 
@@ -105,7 +106,7 @@ class Switch:
         self._heartbeat = Alarm(rooms.scheduler, self._beat)
         self._probing = Probing(rooms.trunks, rooms.scheduler, self._endpoint_bound)
         self._registrations = Registrations(rooms.trunks, rooms.scheduler, rooms.tokens, self._endpoint_bound)
-        self._pacing = Pacing(rooms.trunks, rooms.scheduler)
+        self._pacing = Pacing(rooms.trunks.dialled, rooms.scheduler)
         self.tally = Tally()
 
     # The process
@@ -214,6 +215,17 @@ class Switch:
         """Whether a call runs here now."""
         return call_id in self._calls
 
+    def record_of(self, call_id: str) -> CallRecord | None:
+        """A call that runs here, as it now stands."""
+        task = self._calls.get(call_id)
+        return None if task is None else task.machine.record
+
+    def note(self, call_id: str, step: Told) -> None:
+        """Put a step into the trace of a call, where it runs and is traced."""
+        task = self._calls.get(call_id)
+        if task is not None:
+            task.tell(step)
+
     def ready(self) -> bool:
         """Whether calls are taken now."""
         return self._open and not self._draining and not self._rooms.journal.broken
@@ -304,18 +316,18 @@ class Switch:
             work(task, Leg(leg))
 
     async def _place(self, command: PlaceCall) -> PlacedCall:
-        party_a, party_b = self._parties(command)
+        party_a, party_b = parties_of(command, self._rooms.trunks, sip_allowed=self._config.calls.sip_parties)
         sounds = await self._rooms.prompts.for_call(command.org_id, command.prompts)
         self.check_capacity(billed=True)
-        trunk_a, trunk_b, numbers = self._route(party_a, party_b)
-        if command.test != (numbers == (TEST_NUMBER,)):
+        trunk_a, trunk_b, candidates = route(party_a, party_b, self._rooms.trunks, self._rooms.clock.monotonic())
+        if command.test != ([number for _trunk, number in candidates] == [TEST_NUMBER]):
             raise CapacityExhausted("Test calls go between simulated parties, and no others do.", RETRY_AFTER_S)
         plan = AdmissionPlan(
             call_id=self._rooms.tokens.uuid(),
             event_id=self._rooms.tokens.uuid(),
             party_a=party_a.text,
             party_b=party_b.text,
-            candidates=[(trunk_a.name, number) for number in numbers],
+            candidates=candidates,
             ring_timeout_s=command.ring_timeout_s or self._config.calls.ring_timeout_s,
             record=self._config.calls.record if command.record is None else command.record,
             at=self._rooms.clock.wall_ms(),
@@ -347,20 +359,6 @@ class Switch:
         except StoreUnavailable:
             return False
 
-    def _parties(self, command: PlaceCall) -> tuple[Party, Party]:
-        allowed = self._config.calls.sip_parties
-        parsed: list[Party] = []
-        for name, text in (("party_a", command.party_a), ("party_b", command.party_b)):
-            party = parse_party(text, sip_allowed=allowed)
-            if party is None:
-                raise InvalidParties("Not a valid Indian mobile number.", name)
-            if party.host is not None and self._rooms.trunks.at(party.host, party.port or 5060) is None:
-                raise InvalidParties("No trunk has this host and port.", name)
-            parsed.append(party)
-        if same_party(parsed[0], parsed[1]):
-            raise InvalidParties("The two parties must be different.", "party_b")
-        return parsed[0], parsed[1]
-
     def check_capacity(self, *, billed: bool) -> None:
         """Raise `CapacityExhausted` where one more call is not taken; one that is not `billed` needs no store."""
         if not self._open or self._draining:
@@ -369,41 +367,8 @@ class Switch:
             raise CapacityExhausted("The limit of concurrent calls is reached.", RETRY_AFTER_S)
         if billed and self._rooms.journal.overloaded:
             raise CapacityExhausted("The service cannot take calls right now.", RETRY_AFTER_S)
-        to_come = sum(trunk.promised for trunk in self._rooms.trunks)
-        if self._rooms.media.ports_left() < to_come + 2:
+        if self._rooms.media.ports_left() < self._rooms.trunks.promised + 2:
             raise CapacityExhausted("No media port is free.", RETRY_AFTER_S)
-
-    def _route(self, party_a: Party, party_b: Party) -> tuple[Trunk, Trunk, tuple[str, ...]]:
-        """A trunk for each leg and the numbers that may be shown on both, in declared order.
-
-        A trunk that declares none shows those of the other.
-        """
-        trunk_a = self._trunk_of(party_a, legs=2 if party_b.host is None else 1)
-        trunk_b = self._trunk_of(party_b, legs=1) if party_b.host is not None or party_a.host is not None else trunk_a
-        shown_by_a, shown_by_b = trunk_a.config.numbers, trunk_b.config.numbers
-        numbers = tuple(number for number in shown_by_a if number in shown_by_b or not shown_by_b)
-        if not shown_by_a:
-            numbers = shown_by_b
-        if not numbers:
-            raise CapacityExhausted("No masked number is free.", RETRY_AFTER_S)
-        return trunk_a, trunk_b, numbers
-
-    def _trunk_of(self, party: Party, legs: int) -> Trunk:
-        trunks = self._rooms.trunks
-        if party.host is None:
-            trunk = trunks.choose(legs)
-            if trunk is None and trunks.too_fast(legs):
-                raise CapacityExhausted("Calls come faster than the trunks may take them.", RETRY_AFTER_RATE_S)
-            if trunk is None:
-                raise CapacityExhausted("No trunk is up and has room.", RETRY_AFTER_S)
-            return trunk
-        named = trunks.at(party.host, party.port or 5060)
-        now = self._rooms.clock.monotonic()
-        if named is not None and named.usable(now) and not named.is_full(legs) and not named.rate.has_room(now):
-            raise CapacityExhausted("Calls come faster than the trunk of a party may take them.", RETRY_AFTER_RATE_S)
-        if named is None or not named.usable(now) or named.is_full(legs):
-            raise CapacityExhausted("The trunk of a party is down or full.", RETRY_AFTER_S)
-        return named
 
     def _being_admitted(self) -> int:
         return self._admitting + (0 if self._arrivals is None else self._arrivals.admitting)
@@ -424,11 +389,11 @@ class Switch:
                 Hunt(
                     rooms.trunks,
                     trunk,
-                    record.masked_number if party.host is None else None,
+                    record.masked_number if party.is_number else None,
                     rooms.clock.monotonic,
                     booked=leg is Leg.A,
                 ),
-                partial(_headers_for, party, record.masked_number),
+                partial(_headers_for, party, record.masked_number, f"{record.call_id}/{leg.value}"),
                 endpoint=endpoint,
                 media=rooms.media,
                 trunks=rooms.trunks,

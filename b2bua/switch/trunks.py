@@ -30,28 +30,28 @@ class Trunks:
     `on_down` is called with each trunk that goes down.
     """
 
-    def __init__(self, configs: Iterable[TrunkConfig], clock: Clock, targets: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        configs: Iterable[TrunkConfig],
+        clock: Clock,
+        targets: Iterable[str] = (),
+        agents: TrunkConfig | None = None,
+    ) -> None:
         """`targets`: addresses that routes send calls to. What comes from them is heard, whatever trunk they are of;
-        the calls they make belong to a trunk only where its own addresses have them."""
+        the calls they make belong to a trunk only where its own addresses have them. `agents`: the line that agents are
+        dialled on, which is none of the trunks: it is neither chosen, probed nor shown, and makes no calls."""
         self._clock = clock
         self.on_down: Callable[[Trunk], None] = _ignore
         listed = tuple(configs)
         least = math.lcm(*(config.weight for config in listed))
-        self._trunks = tuple(
-            Trunk(
-                config,
-                _media_profile(config),
-                _policy(config),
-                reason="not probed yet" if config.options_interval_s > 0 else "not probed (options_interval_s is 0)",
-                registered=False if config.register else None,
-                registration="not registered yet",
-                stride=least // config.weight,
-            )
-            for config in listed
-        )
+        self._trunks = tuple(_trunk_of(config, least) for config in listed)
+        self.agents = None if agents is None else _trunk_of(agents, agents.weight)
+        self._line = None if agents is None else TransportAddress("udp", agents.uri.host, agents.uri.port)
         self._targets = frozenset(targets)
         self._shares: dict[int, int] = {}  # of each priority: the share of the trunk chosen last
         self._owners: dict[str, tuple[Trunk, ...]] = {}  # of each address, as far as it has been asked for
+        if self.agents is not None and self._line is not None:
+            self.agents.destinations = (self._line,)
         for trunk in self._trunks:
             hop = trunk.next_hop
             if is_ip_literal(hop.host):
@@ -65,7 +65,17 @@ class Trunks:
 
     def is_peer(self, source: TransportAddress) -> bool:
         """Whether the source's address belongs to a trunk or a route sends calls to it; anything else is a stranger."""
-        return bool(self._owners_of(source.host)) or source.host in self._targets
+        return bool(self._owners_of(source.host)) or source.host in self._targets or source == self._line
+
+    @property
+    def dialled(self) -> tuple[Trunk, ...]:
+        """All that legs are dialled by: the trunks, and the agents' line."""
+        return self._trunks if self.agents is None else (*self._trunks, self.agents)
+
+    @property
+    def promised(self) -> int:
+        """Legs that are to be dialled yet, over any of them or to agents."""
+        return sum(trunk.promised for trunk in self.dialled)
 
     def _owners_of(self, host: str) -> tuple[Trunk, ...]:
         owners = self._owners.get(host)
@@ -279,6 +289,19 @@ class Trunks:
         trunk.reason = reason
         if went_down:
             self.on_down(trunk)
+
+
+def _trunk_of(config: TrunkConfig, least: int) -> Trunk:
+    """A trunk at the start; `least`: the least common multiple of all weights."""
+    return Trunk(
+        config,
+        _media_profile(config),
+        _policy(config),
+        reason="not probed yet" if config.options_interval_s > 0 else "not probed (options_interval_s is 0)",
+        registered=False if config.register else None,
+        registration="not registered yet",
+        stride=least // config.weight,
+    )
 
 
 def _ignore(_trunk: Trunk) -> None:

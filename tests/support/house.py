@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+from b2bua.agents.line_trunk import line_trunk
 from b2bua.call.arrival import target_hosts
 from b2bua.call.hangup import ENDING_REASONS
 from b2bua.call.model import PlaceCall
@@ -207,7 +208,8 @@ class House:
         self.shelf = PromptShelf(store, PromptFiles(prompts), clock)
         self.media, self.recorder = self._media()
         self.journal = Journal(store, self._committed)
-        self.trunks = Trunks(self.config.trunks, clock, target_hosts(self.config.routes))
+        line = line_trunk(5099) if self.config.webrtc.enabled else None
+        self.trunks = Trunks(self.config.trunks, clock, target_hosts(self.config.routes), line)
         self.tracing = Tracing(self.journal, clock, clock, keep_days=7)
         self.settlement = Settlement(self.journal, clock, self.tokens, self.recorder.taken)
         self.pool = MemoryPool()

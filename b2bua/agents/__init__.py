@@ -1,0 +1,1 @@
+"""Agents: the line on which they are dialled, over loopback, and the browsers that answer."""

@@ -1,0 +1,120 @@
+"""The pages in which agents wait for calls: each has a queue of what it is told, and every queue has a limit."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Final
+
+from b2bua.call.agent_calls import AgentEvent, AgentStateChanged
+from b2bua.call.errors import AgentCallConflict, CapacityExhausted
+from storage.agent_records import Agent, AgentState
+
+PAGES_PER_AGENT: Final = 5
+PAGES: Final = 10_000  # in all
+BACKLOG: Final = 100  # events that a page may be behind; then it is let go, and comes back
+
+Key = tuple[str, str]  # organisation, name
+
+
+class Page:
+    """One page of an agent, as long as it listens. `end`: why it is to listen no more."""
+
+    def __init__(self, key: Key, page_id: str, alive: Callable[[], bool]) -> None:
+        self.key = key
+        self.page_id = page_id
+        self.alive = alive
+        self.end: str | None = None
+        self._events: deque[AgentEvent] = deque()
+        self._news = asyncio.Event()
+
+    def give(self, event: AgentEvent) -> None:
+        """Put an event into its queue; where that is full, it ends."""
+        if self.end is None and len(self._events) >= BACKLOG:
+            self.finish("too_slow")
+        elif self.end is None:
+            self._events.append(event)
+            self._news.set()
+
+    def finish(self, reason: str) -> None:
+        """End it once what waits has been taken."""
+        self.end = self.end or reason
+        self._news.set()
+
+    async def take(self, patience_s: float) -> list[AgentEvent]:
+        """What has come, waited for so long; empty when nothing has, or when it ends."""
+        if not self._events and self.end is None:
+            self._news.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    await self._news.wait()
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+
+class Pages:
+    """Every page of every agent, and whether its agent wants calls."""
+
+    def __init__(self) -> None:
+        self._pages: dict[Key, list[Page]] = {}
+        self._states: dict[Key, AgentState] = {}  # of agents with a page
+        self._count = 0
+
+    def join(self, agent: Agent, page_id: str, alive: Callable[[], bool]) -> Page:
+        """A page more. AgentCallConflict: the agent has as many as it may; CapacityExhausted: there are too many."""
+        key = (agent.org_id, agent.name)
+        if len(self.of(key)) >= PAGES_PER_AGENT or self._count >= PAGES:
+            for page in [each for pages in self._pages.values() for each in pages if not each.alive()]:
+                self.leave(page)
+        if len(self.of(key)) >= PAGES_PER_AGENT:
+            raise AgentCallConflict(f"An agent has at most {PAGES_PER_AGENT} pages open.")
+        if self._count >= PAGES:
+            raise CapacityExhausted("No more pages can listen now.")
+        page = Page(key, page_id, alive)
+        self._pages.setdefault(key, []).append(page)
+        self._states[key] = agent.state
+        self._count += 1
+        return page
+
+    def leave(self, page: Page) -> None:
+        """A page is gone; harmless where it is gone already."""
+        pages = self._pages.get(page.key, [])
+        if page in pages:
+            pages.remove(page)
+            self._count -= 1
+        if not pages:
+            self._pages.pop(page.key, None)
+            self._states.pop(page.key, None)
+
+    def of(self, key: Key) -> list[Page]:
+        """An agent's pages."""
+        return self._pages.get(key, [])
+
+    def wants_calls(self, key: Key) -> bool:
+        """Whether an agent has a page and is not away."""
+        return self._states.get(key) is AgentState.AVAILABLE
+
+    def set_state(self, key: Key, state: AgentState) -> None:
+        """Whether an agent wants calls from now; its pages are told."""
+        if key in self._states:
+            self._states[key] = state
+            self.tell(key, AgentStateChanged(state))
+
+    def tell(self, key: Key, event: AgentEvent, but: str | None = None) -> None:
+        """Tell an agent's pages, all but one where its id is given."""
+        for page in self.of(key):
+            if page.page_id != but:
+                page.give(event)
+
+    def end(self, key: Key, reason: str) -> None:
+        """End all pages of an agent."""
+        for page in self.of(key):
+            page.finish(reason)
+
+    def counters(self) -> Mapping[str, float]:
+        """Numbers for /metrics."""
+        return {"agent_pages": self._count, "agents_present": len(self._pages)}
+
+    def __iter__(self) -> Iterator[Page]:
+        return iter([page for pages in self._pages.values() for page in pages])

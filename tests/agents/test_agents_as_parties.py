@@ -1,0 +1,348 @@
+"""Agents as parties of masked calls, whole calls on a manual clock: rung, answered, held, lost and found."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from b2bua.call.agent_calls import (
+    AgentCallEnded,
+    AgentConnected,
+    AgentDisconnected,
+    AgentRinging,
+    AgentStopped,
+)
+from b2bua.call.errors import AgentCallConflict, AgentCallNotFound, BrowserOfferRefused, InvalidParties
+from b2bua.call.model import PlaceCall
+from media.errors import UnusableBrowserOffer
+from storage.agent_records import AgentState
+from storage.records import Organisation
+from tests.support.agents_desk import AGENTS_LINE, ASHA, RAVI, Desk, told
+from tests.support.house import MASKED, ORG, House
+from tests.support.memory_media import MEDIA_HOST
+from tests.support.scripted_phone import ALICE, answers
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    opened = await Desk.open()
+    yield opened
+    await opened.close()
+
+
+TO_ASHA = {"party_a": ALICE.number, "party_b": "agent:asha"}
+FROM_ASHA = {"party_a": "agent:asha", "party_b": ALICE.number}
+
+
+async def test_an_agent_is_called_answered_recorded_billed_and_hung_up_on(desk: Desk) -> None:
+    house = desk.house
+    house.alice.on_invite = answers(1.0)
+    page = desk.page()
+    call = await desk.ringing(**TO_ASHA, reference="order-7")
+    assert told(page) == [AgentRinging(call.call_id, MASKED, "incoming", "order-7")]
+    name = await desk.connected(call)
+    await house.until(lambda: house.state(call) == "bridged")
+    stopped, connected = told(page)
+    assert isinstance(stopped, AgentStopped)
+    assert isinstance(connected, AgentConnected)
+    assert (stopped.reason, stopped.media_id) == ("answered_elsewhere", connected.media_id)
+    (host, _port), types = desk.gateway.aims[name]
+    assert (host, types.codec, types.telephone_event) == (MEDIA_HOST, 8, 101)
+    await house.run(10.0)
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party, cdr.price_paise) == ("completed", "normal", "a", 150)
+    assert [leg.codec for leg in cdr.legs] == ["PCMA", "PCMA"]
+    assert cdr.recording_path is not None
+    assert told(page) == [AgentCallEnded(call.call_id, "other_party")]
+    assert desk.gateway.closed == [name]
+    words = [step.name for step in await house.store.read(lambda reader: reader.trace(call.call_id))]
+    for word in ("agent.ringing", "agent.answering", "agent.connected", "agent.ended"):
+        assert word in words
+
+
+async def test_nothing_that_an_agents_page_is_told_shows_the_other_party(desk: Desk) -> None:
+    desk.house.alice.on_invite = answers(1.0)
+    page = desk.page()
+    call = await desk.ringing(**TO_ASHA)
+    await desk.connected(call)
+    await desk.house.run(5.0)
+    desk.line.hang_up(ASHA, call.call_id)
+    await desk.house.ended(call)
+    assert ALICE.number not in str(told(page))
+    to_line = b"".join(each.content for each in desk.house.network.carried if each.destination == AGENTS_LINE)
+    assert b"INVITE" in to_line
+    assert ALICE.number.encode() not in to_line
+
+
+async def test_an_agent_is_party_a_and_hangs_up(desk: Desk) -> None:
+    house = desk.house
+    house.alice.on_invite = answers(1.0)
+    page = desk.page()
+    call = await desk.ringing(**FROM_ASHA)
+    assert told(page) == [AgentRinging(call.call_id, MASKED, "outgoing", None)]
+    await desk.connected(call)
+    await house.until(lambda: house.state(call) == "bridged")
+    desk.line.hang_up(ASHA, call.call_id)
+    cdr = await house.ended(call)
+    assert (cdr.hangup_party, cdr.hangup_cause) == ("a", "normal")
+    assert told(page)[-1] == AgentCallEnded(call.call_id, "hung_up")
+
+
+async def test_two_agents_talk_to_each_other(desk: Desk) -> None:
+    asha, ravi = desk.page(), desk.page(RAVI)
+    call = await desk.ringing(party_a="agent:asha", party_b="agent:ravi")
+    name = await desk.connected(call)
+    await desk.house.until(lambda: len(desk.line) == 2)
+    assert [type(event) for event in told(ravi)] == [AgentRinging]
+    await desk.line.answer(RAVI, call.call_id, "an offer", None)
+    desk.gateway.connect(next(each for each in desk.gateway.sessions if each != name))
+    await desk.house.until(lambda: desk.house.state(call) == "bridged")
+    desk.line.hang_up(RAVI, call.call_id)
+    assert (await desk.house.ended(call)).hangup_party == "b"
+    assert told(asha)[-1] == AgentCallEnded(call.call_id, "other_party")
+
+
+async def test_a_caller_who_calls_back_gets_the_agent(desk: Desk) -> None:
+    house = desk.house
+    house.alice.on_invite = answers(1.0)
+    page = desk.page()
+    first = await desk.ringing(**TO_ASHA)
+    desk.line.decline(ASHA, first.call_id)
+    await house.ended(first)
+    told(page)
+    call = await house.arrive(MASKED)
+    await house.until(lambda: len(desk.line) == 1)
+    assert told(page) == [AgentRinging(call.call_id, MASKED, "incoming", None)]
+    await desk.connected(call)
+    await house.until(lambda: house.state(call) == "bridged")
+    house.alice.hang_up()
+    assert (await house.ended(call)).party_b == "agent:asha"
+
+
+@pytest.mark.parametrize(
+    ("why", "cause"),
+    [("no page", "b_unreachable"), ("away", "b_unreachable"), ("busy", "b_busy"), ("no", "b_rejected")],
+)
+async def test_an_agent_who_takes_no_call(desk: Desk, why: str, cause: str) -> None:
+    house = desk.house
+    house.alice.on_invite = answers(1.0)
+    page = None if why == "no page" else desk.page()
+    first = None
+    if why == "away":
+        desk.line.set_state(ASHA, AgentState.AWAY)
+    if why == "busy":
+        first = await desk.ringing(party_a="agent:asha", party_b="9123456789")
+    call = await house.place(**TO_ASHA)
+    if why == "no":
+        await house.until(lambda: len(desk.line) == 1)
+        desk.line.decline(ASHA, call.call_id)
+    cdr = await house.over(call)
+    assert (cdr.status, cdr.hangup_cause) == ("failed", cause)
+    if first is not None:
+        desk.line.decline(ASHA, first.call_id)
+        assert (await house.over(first)).hangup_cause == "rejected"
+    if page is not None and why == "no":
+        assert told(page)[-1] == AgentStopped(call.call_id, "declined")
+
+
+async def test_of_several_pages_the_first_to_answer_wins_and_the_others_stop(desk: Desk) -> None:
+    desk.house.alice.on_invite = answers(1.0)
+    pages = [desk.page() for _ in range(5)]
+    with pytest.raises(AgentCallConflict):
+        desk.page()
+    call = await desk.ringing(**TO_ASHA)
+    assert [[type(event) for event in told(page)] for page in pages] == [[AgentRinging]] * 5
+    answer = await desk.line.answer(ASHA, call.call_id, "an offer", pages[2].page_id)
+    with pytest.raises(AgentCallConflict):
+        await desk.line.answer(ASHA, call.call_id, "another", pages[3].page_id)
+    stopped = AgentStopped(call.call_id, "answered_elsewhere", answer.media_id)
+    assert [told(page) for page in pages] == [[stopped]] * 2 + [[]] + [[stopped]] * 2
+    desk.gateway.connect(f"{call.call_id}/b")
+    await desk.house.run(1.0)
+    desk.line.hang_up(ASHA, call.call_id)
+    await desk.house.ended(call)
+
+
+async def test_a_caller_gives_up_while_it_rings_and_while_a_browser_connects(desk: Desk) -> None:
+    for answering in (False, True):
+        desk.house.alice.on_invite = answers(1.0)
+        page = desk.page()
+        call = await desk.ringing(**TO_ASHA)
+        if answering:
+            await desk.line.answer(ASHA, call.call_id, "an offer", page.page_id)
+        told(page)
+        desk.house.alice.hang_up()
+        cdr = await desk.house.ended(call)
+        assert cdr.hangup_cause == "a_hangup_before_bridge"
+        assert told(page) == [AgentStopped(call.call_id, "cancelled")]
+        with pytest.raises(AgentCallNotFound):
+            await desk.line.answer(ASHA, call.call_id, "too late", None)
+        desk.line.leave(page)
+
+
+async def test_an_agent_lets_it_ring(desk: Desk) -> None:
+    desk.house.alice.on_invite = answers(1.0)
+    page = desk.page()
+    call = await desk.ringing(**TO_ASHA, ring_timeout_s=10)
+    cdr = await desk.house.ended(call)
+    assert cdr.hangup_cause == "b_no_answer"
+    assert told(page)[-1] == AgentStopped(call.call_id, "cancelled")
+
+
+async def test_an_offer_that_cannot_be_used_leaves_it_ringing(desk: Desk) -> None:
+    desk.house.alice.on_invite = answers(1.0)
+    desk.page()
+    call = await desk.ringing(**TO_ASHA)
+    desk.gateway.refuse_with = UnusableBrowserOffer("no audio in it")
+    with pytest.raises(BrowserOfferRefused, match="no audio"):
+        await desk.line.answer(ASHA, call.call_id, "an offer", None)
+    await desk.connected(call)
+    await desk.house.until(lambda: desk.house.state(call) == "bridged")
+    desk.line.hang_up(ASHA, call.call_id)
+    await desk.house.ended(call)
+
+
+async def test_a_browser_that_never_connects_costs_nothing(desk: Desk) -> None:
+    desk.house.alice.on_invite = answers(1.0)
+    page = desk.page()
+    call = await desk.ringing(**TO_ASHA)
+    await desk.line.answer(ASHA, call.call_id, "an offer", page.page_id)
+    desk.gateway.fail(f"{call.call_id}/b")
+    cdr = await desk.house.ended(call)
+    assert (cdr.hangup_cause, cdr.price_paise) == ("b_unreachable", 0)
+    assert told(page)[-1] == AgentStopped(call.call_id, "failed")
+
+
+async def talking(desk: Desk) -> tuple[str, str]:
+    """A call between Alice and Asha: its id, and the browser's session."""
+    desk.house.alice.on_invite = answers(1.0)
+    call = await desk.ringing(**TO_ASHA)
+    name = await desk.connected(call)
+    await desk.house.until(lambda: desk.house.state(call) == "bridged")
+    return call.call_id, name
+
+
+def on_hold(desk: Desk, call_id: str) -> bool:
+    negotiated = desk.house.media._legs[f"{call_id}/b"].leg.negotiated
+    assert negotiated is not None
+    return negotiated.direction == "inactive"
+
+
+async def test_an_agent_holds_and_resumes(desk: Desk) -> None:
+    page = desk.page()
+    call_id, _ = await talking(desk)
+    told(page)
+    desk.line.hold(ASHA, call_id, held=True)
+    await desk.house.run(1.0)
+    assert on_hold(desk, call_id)
+    desk.line.hold(ASHA, call_id, held=False)
+    await desk.house.run(1.0)
+    assert not on_hold(desk, call_id)
+    assert [event.held for event in told(page) if isinstance(event, AgentConnected)] == [True, False]
+    desk.line.hang_up(ASHA, call_id)
+
+
+async def test_a_browser_that_is_gone_comes_back_within_half_a_minute(desk: Desk) -> None:
+    page = desk.page()
+    call_id, name = await talking(desk)
+    told(page)
+    desk.gateway.disconnect(name)
+    await desk.house.run(29.0)
+    assert on_hold(desk, call_id)
+    assert [type(event) for event in told(page)] == [AgentDisconnected]
+    restarted = await desk.line.restart(ASHA, call_id, "a fragment")
+    assert restarted.sdp == "restarted by a fragment"
+    desk.gateway.reconnect(name)
+    await desk.house.run(5.0)
+    assert not on_hold(desk, call_id)
+    assert [type(event) for event in told(page)] == [AgentConnected]
+    assert call_id in desk.house.switch._calls
+    desk.line.hang_up(ASHA, call_id)
+
+
+async def test_a_page_that_was_loaded_anew_goes_on_from_another_port(desk: Desk) -> None:
+    page = desk.page()
+    call_id, name = await talking(desk)
+    before = desk.gateway.sessions[name]
+    desk.gateway.vanish(name)
+    desk.line.leave(page)
+    again = desk.page()
+    await desk.house.run(5.0)
+    await desk.line.answer(ASHA, call_id, "a new offer", again.page_id)
+    assert desk.gateway.wishes[-1].codecs == ("PCMA",)
+    assert desk.gateway.sessions[name] != before
+    desk.gateway.connect(name)
+    await desk.house.run(2.0)
+    assert not on_hold(desk, call_id)
+    assert desk.line._calls[name]._agreed.port == desk.gateway.sessions[name][1]  # type: ignore[union-attr]
+    desk.line.hang_up(ASHA, call_id)
+
+
+async def test_a_browser_that_stays_away_ends_the_call(desk: Desk) -> None:
+    page = desk.page()
+    call_id, name = await talking(desk)
+    desk.gateway.disconnect(name)
+    await desk.house.run(29.9)
+    assert call_id in desk.house.switch._calls
+    await desk.house.run(2.0)
+    assert call_id not in desk.house.switch._calls
+    assert told(page)[-1] == AgentCallEnded(call_id, "connection_lost")
+
+
+async def test_candidates_are_taken_for_the_present_ice_session_alone(desk: Desk) -> None:
+    desk.page()
+    desk.house.alice.on_invite = answers(1.0)
+    call = await desk.ringing(**TO_ASHA)
+    with pytest.raises(AgentCallNotFound):
+        await desk.line.trickle(ASHA, call.call_id, "a fragment", "")
+    answer = await desk.line.answer(ASHA, call.call_id, "an offer", None)
+    await desk.line.trickle(ASHA, call.call_id, "a fragment", answer.etag)
+    assert desk.gateway.fragments == ["a fragment"]
+    desk.gateway.connect(f"{call.call_id}/b")
+    await desk.house.run(1.0)
+    desk.line.hang_up(ASHA, call.call_id)
+
+
+async def test_digits_of_an_agent_reach_the_other_party(desk: Desk) -> None:
+    desk.page()
+    call_id, _ = await talking(desk)
+    desk.line.press(ASHA, call_id, "42#")
+    with pytest.raises(AgentCallConflict):
+        desk.line.press(ASHA, call_id, "1" * 64)
+    await desk.house.run(5.0)
+    steps = await desk.house.store.read(lambda reader: reader.trace(call_id))
+    assert [step.details["way"] for step in steps if step.name == "digit" and step.leg == "b"] == ["info"] * 3
+    desk.line.hang_up(ASHA, call_id)
+
+
+async def test_a_page_that_opens_late_is_told_of_what_rings(desk: Desk) -> None:
+    desk.house.alice.on_invite = answers(1.0)
+    desk.page()
+    call = await desk.ringing(**TO_ASHA)
+    assert [type(event) for event in told(desk.page())] == [AgentRinging]
+    desk.line.removed(ORG, "asha")
+    assert (await desk.house.ended(call)).hangup_cause == "b_unreachable"
+
+
+async def test_who_is_no_agent_is_no_party(desk: Desk) -> None:
+    for name in ("nobody", "Asha", ""):
+        with pytest.raises(InvalidParties):
+            await desk.house.place(party_b=f"agent:{name}")
+    with pytest.raises(InvalidParties):
+        await desk.house.place(party_a="agent:asha", party_b="agent:asha")
+    await desk.house.store.run(lambda unit: unit.accounts.create_organisation(Organisation("org-2", "", 1)))
+    with pytest.raises(InvalidParties):
+        await desk.house.switch.place_call(PlaceCall("org-2", ALICE.number, "agent:asha"))
+
+
+async def test_without_browsers_no_agent_is_a_party() -> None:
+    house = await House.open()
+    with pytest.raises(InvalidParties):
+        await house.place(party_b="agent:asha")
+    await house.close()
+
+
+async def test_the_line_is_no_trunk_that_anybody_sees(desk: Desk) -> None:
+    assert [state.name for state in desk.house.switch.trunk_states()] == ["carrier"]
+    assert desk.house.trunks.agents is not None
+    assert desk.house.trunks.agents not in list(desk.house.trunks)
