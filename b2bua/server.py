@@ -48,6 +48,7 @@ from b2bua.tokens import SystemTokens, Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Resolver
 from control_api.app import create_app, start_api
+from control_api.balance_alerts import BalanceAlerts
 from control_api.event_feed import EventFeed
 from control_api.mail.office import post_of
 from control_api.mail.post import Post
@@ -271,7 +272,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
         tracing.counters,
         _loop_delay(process),
         recordings.figures,
-        _money_watched(process),
+        _money_watched(process, dispatcher.wake),
     )
     _in_background(process, keep_house(process.clock, journal, tracing))
     _in_background(process, keep_prompts_tidy(shelf))
@@ -300,14 +301,16 @@ async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
     return dispatcher, journal, tracing
 
 
-def _money_watched(process: Process) -> Figures:
+def _money_watched(process: Process, wake: Callable[[], None]) -> Figures:
     """What is about money, compared day after day from now on, and the post that tells of it."""
     post = process.post = post_of(process.config.mail)
     if post is not None:
         process.stack.push_async_callback(post.close)
     daily_check = DailyCheck(process.store, process.clock)
+    alerts = BalanceAlerts(process.store, process.clock, process.tokens, wake, post, process.config.api.public_url)
     _in_background(process, daily_check.run())
-    return lambda: {**daily_check.figures(), **({} if post is None else post.counters())}
+    _in_background(process, alerts.run())
+    return lambda: {**daily_check.figures(), **alerts.figures(), **({} if post is None else post.counters())}
 
 
 async def _streams(process: Process) -> StreamDesk:

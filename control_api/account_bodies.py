@@ -5,6 +5,7 @@ Beside `schemas`, and made like it: the models describe and check requests.
 
 import ipaddress
 import re
+from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
@@ -58,6 +59,13 @@ def web_address_of(text: str) -> str:
     return text
 
 
+def whole_paise(rupees: float) -> float:
+    """An amount in rupees with at most two decimals. Raises ValueError."""
+    if Decimal(str(rupees)) != round(Decimal(str(rupees)), 2):
+        raise ValueError("more than two decimals")
+    return rupees
+
+
 def _moment_of(text: object) -> object:
     return parse_timestamp(text) if isinstance(text, str) else text
 
@@ -73,6 +81,12 @@ When = Annotated[int, Strict(), BeforeValidator(_moment_of), WithJsonSchema({"ty
 RateLimit = Annotated[int, Strict(), Field(ge=1, le=LARGEST_RATE_LIMIT)]
 Days = Annotated[int, Strict(), Field(ge=0, le=36_500)]
 Id = Annotated[str, Strict(), _ID]
+LowBalance = Annotated[
+    float,
+    Strict(),
+    AfterValidator(whole_paise),
+    Field(ge=0.01, le=10_000_000, description="Rupees: below it `wallet.low` is told, once each time; null: never"),
+]
 
 REQUIREMENTS: Final = {
     "email": "a mail address",
@@ -95,6 +109,7 @@ REQUIREMENTS: Final = {
     "test": "true or false",
     "operator": "true or false",
     "disabled": "true or false",
+    "low_balance": "rupees from 0.01 to 10000000 with at most two decimals, or null",
     "retention_days": "an integer from 0 to 36500, or null",
     "page": "an integer of at least 1",
     "per_page": "an integer of at least 1",
@@ -213,9 +228,16 @@ class RotateWebhookBody(Wire):
 
 
 class ChangeOwnOrganisationBody(Wire):
-    """What an organisation decides itself. `retention_days`: 0 for ever, null as the operator has it."""
+    """What an organisation decides itself; what is not named stays. `retention_days`: 0 for ever, null as the operator
+    has it."""
 
     retention_days: Days | None = None
+    low_balance: LowBalance | None = None
+
+    @property
+    def low_balance_paise(self) -> int | None:
+        """The same in paise."""
+        return None if self.low_balance is None else round(self.low_balance * 100)
 
 
 class AskForResetBody(Wire):

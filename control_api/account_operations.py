@@ -406,7 +406,7 @@ _ORGANISATION: Final = (
         "changeOrganisation",
         "Organisation",
         "Change your organisation",
-        "How long recordings are kept. What is not named stays.",
+        "How long recordings are kept, and below what balance you are told. What is not named stays.",
         shapes.OrganisationReply,
         right=Right.ORGANISATION_WRITE,
         body=bodies.ChangeOwnOrganisationBody,

@@ -145,7 +145,7 @@ class DeliveryView(Wire):
     delivery_id: int
     event_id: str
     event: WebhookEvent
-    call_sid: str
+    call_sid: str | None = Field(description="null: it is about the wallet")
     sequence: int
     state: str
     attempts: int
@@ -182,6 +182,7 @@ class OrganisationView(Wire):
     rate_limit_per_minute: int | None = Field(description="For each key without its own; null: as configured")
     retention_days: int | None = Field(description="0: for ever; null: as configured")
     max_concurrent_calls: int | None = Field(description="null: no limit of its own")
+    low_balance: float | None = Field(description="Below it `wallet.low` is told, in rupees; null: never")
     suspended_at: Timestamp | None = Field(description="Since then it places no calls")
     numbers: list[str] = Field(description="The only masked numbers it shows; none: all that trunks declare")
 
@@ -345,7 +346,7 @@ def delivery_representation(log: DeliveryLog) -> dict[str, object]:
         "delivery_id": log.delivery_id,
         "event_id": log.event_id,
         "event": log.event.value,
-        "call_sid": log.call_id,
+        "call_sid": log.call_sid,
         "sequence": log.sequence,
         "state": log.state.value,
         "attempts": len(log.attempts),
@@ -373,6 +374,7 @@ def organisation_representation(organisation: Organisation, numbers: Sequence[st
         "rate_limit_per_minute": organisation.rate_limit_per_minute,
         "retention_days": organisation.retention_days,
         "max_concurrent_calls": organisation.max_concurrent_calls,
+        "low_balance": None if organisation.low_balance_paise is None else rupees(organisation.low_balance_paise),
         "suspended_at": optional_timestamp(organisation.suspended_at),
         "numbers": list(numbers),
     }

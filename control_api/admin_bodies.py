@@ -1,11 +1,10 @@
 """What comes in from operators about organisations and people."""
 
-from decimal import Decimal
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, Strict
 
-from control_api.account_bodies import LARGEST_RATE_LIMIT, Days, Email, Id, Name, RateLimit
+from control_api.account_bodies import LARGEST_RATE_LIMIT, Days, Email, Id, Name, RateLimit, whole_paise
 from control_api.schemas import Wire
 from storage.person_records import Role
 
@@ -13,13 +12,6 @@ CREDIT_PREFIX: Final = "credit:"
 LARGEST_CREDIT_RUPEES: Final = 10_000_000
 MAX_NUMBERS: Final = 10_000
 _NUMBER: Final = r"^91[0-9]{10}$"
-
-
-def whole_paise(rupees: float) -> float:
-    """An amount in rupees with at most two decimals. Raises ValueError."""
-    if Decimal(str(rupees)) != round(Decimal(str(rupees)), 2):
-        raise ValueError("more than two decimals")
-    return rupees
 
 
 Rupees = Annotated[float, Strict(), AfterValidator(whole_paise)]

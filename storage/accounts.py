@@ -71,6 +71,7 @@ class Accounts:
                 organisation.retention_days,
                 organisation.suspended_at,
                 organisation.max_concurrent_calls,
+                organisation.low_balance_paise,
             ),
         )
 
@@ -89,6 +90,7 @@ class Accounts:
             "retention_days": organisation.retention_days,
             "suspended_at": organisation.suspended_at,
             "max_concurrent_calls": organisation.max_concurrent_calls,
+            "low_balance_paise": organisation.low_balance_paise,
         }
         self._changed("accounts.change_organisation", parameters, f"no organisation {organisation.org_id}")
 
@@ -107,6 +109,11 @@ class Accounts:
         """Keep a customer's recordings so many days; 0 for ever, None as configured. UnknownRecord, IllegalState."""
         parameters = {"org_id": org_id, "retention_days": retention_days}
         self._changed("accounts.set_retention", parameters, f"no organisation {org_id}")
+
+    def set_low_balance(self, org_id: str, low_balance_paise: int | None) -> None:
+        """Tell a customer when its balance falls below this; None: never. UnknownRecord, IllegalState."""
+        parameters = {"org_id": org_id, "low_balance_paise": low_balance_paise}
+        self._changed("accounts.set_low_balance", parameters, f"no organisation {org_id}")
 
     def organisation(self, org_id: str) -> Organisation:
         """One customer. UnknownRecord."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,9 @@ class TopUp:
     def total_paise(self) -> int:
         """What is paid."""
         return self.taxable_paise + self.cgst_paise + self.sgst_paise + self.igst_paise
+
+
+WALLET_SUBJECT: Final = "wallet:"
 
 
 class DocumentKind(StrEnum):
@@ -144,6 +147,35 @@ class MonthOfWallet(NamedTuple):
     closing_paise: int
     entries: tuple[MonthEntry, ...]
     days: tuple[CallDay, ...]
+
+
+class LowBalance(NamedTuple):
+    """A balance that fell below its organisation's threshold: the `sequence`-th time that this one's did."""
+
+    crossing_id: int
+    org_id: str
+    name: str
+    balance_paise: int
+    threshold_paise: int
+    crossed_at: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class WalletEvent:
+    """A fact about a wallet to be told: its balance is low. Numbered 1, 2, 3 ... per organisation."""
+
+    event_id: str
+    org_id: str
+    sequence: int
+    created_at: int
+    balance_paise: int
+    threshold_paise: int
+
+    @property
+    def call_id(self) -> str:
+        """What stands in place of a call's where events and deliveries are kept in order."""
+        return WALLET_SUBJECT + self.org_id
 
 
 class DiscrepancyKind(StrEnum):

@@ -4,11 +4,13 @@ Of one call's deliveries to one endpoint, the lowest sequence not yet ended is `
 are `waiting` and cost a claim nothing, however many they are.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Final
 
 from storage.accounts import Accounts
-from storage.codec import decode_call, encode_call
+from storage.billing_records import WalletEvent
+from storage.codec import decode_call, encode_call, to_json
 from storage.errors import UnknownRecord
 from storage.queries import Queries, Row
 from storage.records import (
@@ -26,6 +28,14 @@ LEASE_MS: Final = 60_000
 CLAIMS_PER_ENDPOINT: Final = 8
 
 _ENDED: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD})
+
+
+def _told_of(row: Row) -> OutboxEvent | WalletEvent:
+    """The event of an `outbox.event` row, of a call or of a wallet."""
+    if row[4] != WebhookEvent.WALLET_LOW:
+        return _event_of(row)
+    facts = json.loads(row[6])
+    return WalletEvent(row[0], row[1], row[3], row[5], facts["balance_paise"], facts["threshold_paise"])
 
 
 def _event_of(row: Row) -> OutboxEvent:
@@ -46,25 +56,27 @@ class Outbox:
 
         IllegalState: the event id or (call, sequence) is there already, or the call has its terminal event.
         """
-        row = (
-            event.event_id,
-            event.org_id,
-            event.call_id,
-            event.sequence,
-            event.event,
-            event.created_at,
-            encode_call(event.call),
-        )
+        row = (event.event_id, event.org_id, event.call_id, event.sequence, event.event, event.created_at)
+        return self._add((*row, encode_call(event.call)))
+
+    def add_wallet_event(self, event: WalletEvent) -> int:
+        """The same of an event about a wallet."""
+        facts = to_json({"balance_paise": event.balance_paise, "threshold_paise": event.threshold_paise})
+        row = (event.event_id, event.org_id, event.call_id, event.sequence, WebhookEvent.WALLET_LOW, event.created_at)
+        return self._add((*row, facts))
+
+    def _add(self, row: Row) -> int:
         event_seq = self._queries.insert("outbox.add_event", row)
+        _, org_id, call_id, sequence, event, created_at, _ = row
         return self._queries.run(
             "outbox.fan_out",
             {
                 "event_seq": event_seq,
-                "call_id": event.call_id,
-                "sequence": event.sequence,
-                "event": event.event,
-                "org_id": event.org_id,
-                "at": event.created_at,
+                "call_id": call_id,
+                "sequence": sequence,
+                "event": event,
+                "org_id": org_id,
+                "at": created_at,
             },
         )
 
@@ -213,7 +225,7 @@ class Outbox:
         event = self._queries.one("outbox.event", (event_seq,))
         if event is None:
             raise UnknownRecord(f"delivery {delivery_id} has no event")
-        return Delivery(delivery_id, endpoint, _event_of(event), attempt)
+        return Delivery(delivery_id, endpoint, _told_of(event), attempt)
 
     def _turn(self, webhook_id: str, call_id: str, sequence: int) -> DeliveryState:
         """The state in which one more delivery of a call joins; one of a later sequence steps back behind it."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
 
+from storage.billing_records import WALLET_SUBJECT, WalletEvent
+
 # The masked number of every test call and of no other: no trunk may declare it.
 TEST_NUMBER: Final = "910000000000"
 TEST_KEY_PREFIX: Final = "vp_test_"
@@ -26,7 +28,7 @@ TERMINAL_STATUSES: Final = frozenset({CallStatus.COMPLETED, CallStatus.FAILED, C
 
 
 class WebhookEvent(StrEnum):
-    """The eight webhook events."""
+    """The webhook events: eight of calls, one of the wallet."""
 
     INITIATED = "call.initiated"
     RINGING = "call.ringing"
@@ -36,6 +38,7 @@ class WebhookEvent(StrEnum):
     FAILED = "call.failed"
     NO_ANSWER = "call.no-answer"
     RECORDING_READY = "recording.ready"
+    WALLET_LOW = "wallet.low"
 
 
 class Scope(StrEnum):
@@ -75,7 +78,8 @@ class Organisation:
 
     `rate_limit_per_minute` holds for each of its keys that has none of its own; None: as configured. So many days its
     recordings are kept: 0 for ever; None: as configured. While `suspended_at` is set it places no calls; it has at most
-    `max_concurrent_calls` at once, None: no limit of its own.
+    `max_concurrent_calls` at once, None: no limit of its own. It is told when its balance falls below
+    `low_balance_paise`, None: never.
     """
 
     org_id: str
@@ -88,6 +92,7 @@ class Organisation:
     retention_days: int | None = None
     suspended_at: int | None = None
     max_concurrent_calls: int | None = None
+    low_balance_paise: int | None = None
 
 
 class Consent(StrEnum):
@@ -334,7 +339,7 @@ class Delivery:
 
     delivery_id: int
     endpoint: WebhookEndpoint
-    event: OutboxEvent
+    event: OutboxEvent | WalletEvent
     attempt: int
 
 
@@ -479,6 +484,11 @@ class DeliveryLog:
     state: DeliveryState
     due_at: int | None
     attempts: tuple[DeliveryAttempt, ...]
+
+    @property
+    def call_sid(self) -> str | None:
+        """The call that the event is about; None: it is about a wallet."""
+        return None if self.call_id.startswith(WALLET_SUBJECT) else self.call_id
 
 
 class TraceStep(NamedTuple):

@@ -6,11 +6,12 @@ from storage.accounts import Accounts
 from storage.agent_records import Agent, AgentToken
 from storage.agents import Agents
 from storage.audit import Audit
-from storage.billing_records import Discrepancy, IssuedDocument, MonthOfWallet, Refund, TopUp, Transfer
+from storage.billing_records import Discrepancy, IssuedDocument, LowBalance, MonthOfWallet, Refund, TopUp, Transfer
 from storage.books import Books
 from storage.call_logs import CallLogs
 from storage.calls import Calls, Cdrs
 from storage.ledger import Ledger
+from storage.low_balances import LowBalances
 from storage.movements import Movements
 from storage.numbers import Numbers
 from storage.outbox import Outbox
@@ -59,6 +60,7 @@ class UnitOfWork:
         "cdrs",
         "idempotency",
         "ledger",
+        "low_balances",
         "numbers",
         "outbox",
         "payments",
@@ -89,6 +91,7 @@ class UnitOfWork:
         self.prompts = Prompts(queries)
         self.payments = Payments(queries)
         self.refunds = Refunds(queries)
+        self.low_balances = LowBalances(queries)
         self.agents = Agents(queries)
 
         self.streams = StreamEndpoints(queries)
@@ -368,3 +371,7 @@ class Reader:
     def streaming_organisations(self) -> frozenset[str]:
         """Those all of whose calls are streamed."""
         return self._unit.streams.organisations()
+
+    def untold_low_balances(self) -> list[LowBalance]:
+        """The first low balances that nobody was told of."""
+        return self._unit.low_balances.untold()

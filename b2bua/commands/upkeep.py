@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from b2bua.clock import SystemClock
-from b2bua.commands.accounts import registered
+from b2bua.commands.accounts import paise_of, registered
 from b2bua.commands.audit import typed
 from b2bua.commands.databases import looked_up, moment, written
 from b2bua.commands.output import CommandFailed, Output
@@ -30,8 +30,10 @@ async def org_set(options: argparse.Namespace, config: Config, output: Output) -
     for name in ("gstin", "state"):
         if getattr(options, name) is not None:
             given[name] = None if getattr(options, name) == "none" else getattr(options, name)
+    if options.low_balance is not None:
+        given["low_balance_paise"] = None if options.low_balance == "none" else paise_of(options.low_balance)
     if not given:
-        raise CommandFailed("nothing to change; give --retention-days, --gstin or --state")
+        raise CommandFailed("nothing to change; give --retention-days, --gstin, --state or --low-balance")
 
     def work(unit: UnitOfWork) -> Organisation:
         changed = replace(unit.accounts.organisation(options.org_id), **given)
@@ -172,7 +174,7 @@ def _delivery(log: DeliveryLog) -> dict[str, object]:
         "delivery_id": log.delivery_id,
         "event_id": log.event_id,
         "event": log.event.value,
-        "call_sid": log.call_id,
+        "call_sid": log.call_sid,
         "sequence": log.sequence,
         "state": log.state.value,
         "attempts": len(log.attempts),

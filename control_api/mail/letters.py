@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from b2bua.billing.documents import rupees
+from storage.billing_records import LowBalance
 
 INVITATION_PATH: Final = "/portal/invitations/"
 RESET_PATH: Final = "/portal/password-resets/"
@@ -64,15 +65,16 @@ def reset_letter(heading: Heading, to: str, url: str, expires_at_ms: int) -> Let
     return Letter(heading.letter_id, heading.at_ms, LetterKind.PASSWORD_RESET, to, "A new password", text)
 
 
-def low_balance_letter(
-    heading: Heading, to: str, place: str, balance_paise: int, threshold_paise: int, public_url: str
-) -> Letter:
+def low_balance_letter(heading: Heading, to: str, low: LowBalance, public_url: str) -> Letter:
     """To those of an organisation who look after its money."""
     text = (
-        f"The balance of {place} is Rs {rupees(balance_paise)}, below the Rs {rupees(threshold_paise)} that you wanted "
-        f"to be told of. When it is used up, no calls can be made.\n\nTop it up at {public_url.rstrip('/')}/portal/.\n"
+        f"The balance of {low.name} is Rs {rupees(low.balance_paise)}, below the Rs {rupees(low.threshold_paise)} that "
+        "you want to be told of. When it is used up, no calls can be made.\n\n"
+        f"Top it up at {public_url.rstrip('/')}/portal/.\n"
     )
-    return Letter(heading.letter_id, heading.at_ms, LetterKind.BALANCE_LOW, to, f"The balance of {place} is low", text)
+    return Letter(
+        heading.letter_id, heading.at_ms, LetterKind.BALANCE_LOW, to, f"The balance of {low.name} is low", text
+    )
 
 
 def _moment(at_ms: int) -> str:

@@ -22,15 +22,20 @@ async def show_organisation(api: Api, exchange: Exchange) -> Reply:
 
 
 async def change_organisation(api: Api, exchange: Exchange) -> Reply:
-    """What it decides itself: how long recordings are kept."""
+    """What it decides itself: how long recordings are kept, below what it is told of its balance."""
     wanted = await body_of(api, exchange, ChangeOwnOrganisationBody)
     org_id = exchange.org_id
-    change = {"retention_days": wanted.retention_days}
+    change = wanted.model_dump(exclude_unset=True)
     entry = audit_entry(api, exchange, "organisation.change", org_id, change)
 
     def work(unit: UnitOfWork) -> tuple[Organisation, tuple[str, ...]]:
         if "retention_days" in wanted.model_fields_set:
             unit.accounts.set_retention(org_id, wanted.retention_days)
+        if "low_balance" in wanted.model_fields_set:
+            unit.accounts.set_low_balance(
+                org_id, None if wanted.low_balance is None else round(wanted.low_balance * 100)
+            )
+        if change:
             unit.audit.add(entry)
         return unit.accounts.organisation(org_id), unit.accounts.numbers(org_id)
 

@@ -15,10 +15,11 @@ from typing import Final
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.clock import Clock
 from b2bua.tokens import Tokens
-from control_api.webhooks.payloads import render_body
+from control_api.webhooks.payloads import render_body, render_wallet_body
 from control_api.webhooks.retry import judge, parse_retry_after
 from control_api.webhooks.sender import Sender
 from control_api.webhooks.settings import DispatcherSettings
+from storage.billing_records import WalletEvent
 from storage.errors import StorageError, UnknownRecord
 from storage.records import CallRecord, Delivery, DeliveryOutcome, OutboxEvent, WebhookEvent
 from storage.store import Store
@@ -185,14 +186,16 @@ class Dispatcher:
             # A defect of ours: the delivery's lease lapses and it is tried again; all others go on.
             LOG.error("a webhook could not be attempted", exc_info=error)
 
-    def _body_of(self, event: OutboxEvent, rendered: dict[str, bytes]) -> bytes:
+    def _body_of(self, event: OutboxEvent | WalletEvent, rendered: dict[str, bytes]) -> bytes:
         """An event that goes to several endpoints at once is rendered once."""
         body = rendered.get(event.event_id)
         if body is None:
             body = rendered[event.event_id] = self._render(event)
         return body
 
-    def _render(self, event: OutboxEvent) -> bytes:
+    def _render(self, event: OutboxEvent | WalletEvent) -> bytes:
+        if isinstance(event, WalletEvent):
+            return render_wallet_body(event)
         download_url = self._sign_url(event.call) if event.event is WebhookEvent.RECORDING_READY else None
         return render_body(event, self._settings.log_number_style, download_url)
 

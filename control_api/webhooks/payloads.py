@@ -3,11 +3,30 @@
 import json
 from typing import Final
 
-from control_api.schemas import call_representation
+from control_api.schemas import call_representation, rupees
 from control_api.timestamps import render_timestamp
-from storage.records import OutboxEvent
+from storage.billing_records import WalletEvent
+from storage.records import OutboxEvent, WebhookEvent
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def render_wallet_body(event: WalletEvent) -> bytes:
+    """The JSON body of `wallet.low`: the same bytes at every attempt."""
+    body = {
+        "event": WebhookEvent.WALLET_LOW.value,
+        "call_sid": None,
+        "data": {
+            "balance": rupees(event.balance_paise),
+            "threshold": rupees(event.threshold_paise),
+            "currency": "INR",
+        },
+        "event_id": event.event_id,
+        "sequence": event.sequence,
+        "created_at": render_timestamp(event.created_at),
+        "reference": None,
+    }
+    return _encode(body).encode()
 
 
 def render_body(event: OutboxEvent, log_number_style: str, download_url: str | None = None) -> bytes:

@@ -1,24 +1,25 @@
 -- add_organisation: a new customer; its empty wallet comes with it
 INSERT INTO organisations
       (org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days, suspended_at, max_concurrent_calls)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+       retention_days, suspended_at, max_concurrent_calls, low_balance_paise)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- organisation: one customer
 SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days, suspended_at, max_concurrent_calls
+       retention_days, suspended_at, max_concurrent_calls, low_balance_paise
 FROM organisations WHERE org_id = ?;
 
 -- organisations: all customers, oldest first
 SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days, suspended_at, max_concurrent_calls
+       retention_days, suspended_at, max_concurrent_calls, low_balance_paise
 FROM organisations ORDER BY created_at, org_id;
 
 -- change_organisation: other terms and limits
 UPDATE organisations
 SET name = :name, rate_paise_per_minute = :rate, pulse_s = :pulse_s, gst_percent = :gst_percent, gstin = :gstin,
     state = :state, rate_limit_per_minute = :rate_limit, retention_days = :retention_days,
-    suspended_at = :suspended_at, max_concurrent_calls = :max_concurrent_calls
+    suspended_at = :suspended_at, max_concurrent_calls = :max_concurrent_calls,
+    low_balance_paise = :low_balance_paise
 WHERE org_id = :org_id;
 
 -- numbers: the only masked numbers an organisation may show; none: any
@@ -32,6 +33,9 @@ INSERT INTO organisation_numbers (org_id, number) VALUES (?, ?);
 
 -- set_retention: how long its recordings are kept
 UPDATE organisations SET retention_days = :retention_days WHERE org_id = :org_id;
+
+-- set_low_balance: below what it wants to be told
+UPDATE organisations SET low_balance_paise = :low_balance_paise WHERE org_id = :org_id;
 
 -- add_key: a new API key
 INSERT INTO api_keys (key_id, org_id, name, key_sha256, prefix, scopes, created_at, expires_at, revoked_at,

@@ -104,10 +104,11 @@ SELECT max(event_seq) FROM events;
 -- number_of: the number of an organisation's event
 SELECT event_seq FROM events WHERE event_id = ? AND org_id = ?;
 
--- told_after: what was told to anybody since, oldest first
+-- told_after: what was told of calls to anybody since, oldest first
 SELECT event_id, org_id, call_id, sequence, event, created_at, snapshot, event_seq FROM events
-WHERE event_seq > ? ORDER BY event_seq LIMIT ?;
+WHERE event_seq > ? AND event <> 'wallet.low' ORDER BY event_seq LIMIT ?;
 
--- told_between: what was told to an organisation after one event and up to another, oldest first
+-- told_between: what was told of calls to an organisation after one event and up to another, oldest first
 SELECT event_id, org_id, call_id, sequence, event, created_at, snapshot, event_seq FROM events
-WHERE event_seq > :after AND event_seq <= :until AND +org_id = :org_id ORDER BY event_seq LIMIT :limit;
+WHERE event_seq > :after AND event_seq <= :until AND +org_id = :org_id AND event <> 'wallet.low'
+ORDER BY event_seq LIMIT :limit;

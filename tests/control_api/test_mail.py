@@ -14,6 +14,7 @@ from control_api.mail.letters import Heading, Letter, LetterKind, invitation_let
 from control_api.mail.office import post_of
 from control_api.mail.post import PAUSES_S, WAITING_MAX, CarrierAway, LetterRefused, Post
 from control_api.mail.smtp import MailServer, SmtpCarrier
+from storage.billing_records import LowBalance
 from storage.errors import StoreUnavailable
 from tests.support.certificates import Authority
 from tests.support.mail import Letterbox, Pauses
@@ -79,7 +80,7 @@ def test_what_letters_say() -> None:
     assert "https://x/portal/invitations/t" in invited.text
     assert "01 January 2025, 12:00 UTC" in invited.text
     assert "operator" in invitation_letter(HEADING, "a@b.example", None, "u", 0).subject
-    low = low_balance_letter(HEADING, "a@b.example", "Shop", 9_950, 10_000, "https://x/")
+    low = low_balance_letter(HEADING, "a@b.example", LowBalance(1, "o", "Shop", 9_950, 10_000, 1, 1), "https://x/")
     assert "Rs 99.50, below the Rs 100.00" in low.text
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from storage.errors import IllegalState, UnknownRecord
-from storage.records import CallRecord, Delivery, DeliveryOutcome, DeliveryState, WebhookEvent
+from storage.records import CallRecord, Delivery, DeliveryOutcome, DeliveryState, OutboxEvent, WebhookEvent
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.stored import ORG, a_call, adding, an_endpoint, an_event, an_organisation, completed
@@ -81,6 +81,7 @@ async def test_a_delivery_carries_the_call_as_it_was(funded: Store) -> None:
     event = an_event(completed(a_call("call-2")), 7, WebhookEvent.COMPLETED, at=100)
     await funded.run(lambda unit: unit.outbox.add(event))
     first, second = await claim(funded, 100)
+    assert isinstance(first.event, OutboxEvent)
     assert first.event.call == replace(a_call(), sequence=1)
     assert second.event == event
     assert second.endpoint == an_endpoint()
