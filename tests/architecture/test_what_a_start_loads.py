@@ -1,9 +1,9 @@
-"""A start of the server waits for no library that only some requests need."""
+"""A start of the server waits for no library that only some requests, or browsers, need."""
 
 import subprocess
 import sys
 
-SELDOM_NEEDED = ("reportlab", "razorpay", "requests")
+SELDOM_NEEDED = ("reportlab", "razorpay", "requests", "aioice", "OpenSSL")
 
 
 def test_what_draws_invoices_and_takes_payments_is_loaded_when_it_is_needed() -> None:

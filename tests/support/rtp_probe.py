@@ -93,3 +93,8 @@ def _to_a_law(value: float) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if _FROM_A_LAW[_BY_VALUE[middle]] <= wanted else (low, middle)
     return _BY_VALUE[low]
+
+
+def to_a_law_tone(tone_hz: float) -> bytes:
+    """20 ms of a tone; a whole number of its periods for a multiple of 50 Hz."""
+    return bytes(_to_a_law(0.4 * math.sin(2 * math.pi * tone_hz * n / RATE_HZ)) for n in range(FRAME))
