@@ -1,7 +1,11 @@
 """Which legs are joined, and which of their directions have to be converted from one codec into another."""
 
+from contextlib import suppress
+
 from media.codecs.table import BY_NAME, needs_conversion
+from media.errors import MediaError
 from media.leg import Negotiated
+from media.packet_path.converter import Converter
 from media.packet_path.interface import PacketPath
 from media.transcoding.conversion import Target
 from media.transcoding.transcoder import Transcoder
@@ -20,6 +24,7 @@ class JoinedStreams:
         self._sinks: dict[int, int] = {}
         self._sources: dict[int, set[int]] = {}  # of each sink
         self._converted: dict[int, tuple[int, Target]] = {}
+        self._diverted: set[int] = set()
 
     def settled(self, stream: int, negotiated: Negotiated) -> None:
         """An SDP exchange has settled this for a stream."""
@@ -38,9 +43,30 @@ class JoinedStreams:
     def closed(self, stream: int) -> None:
         """A stream is no more."""
         self._spoken.pop(stream, None)
+        self._diverted.discard(stream)
         for source in {stream, *self._sources.get(stream, ())}:
             if self._part(source):
                 self._end(source)
+
+    def divert(self, source: int, converter: Converter) -> tuple[int, Target] | None:
+        """Hand all that a source says to a converter, whatever its codec, in place of any conversion. Returns the sink
+        and what it takes; None, with nothing done, where there is none. MediaError: nothing is done either."""
+        sink = self._sinks.get(source)
+        taken = None if sink is None else self._spoken.get(sink)
+        if sink is None or taken is None:
+            return None
+        self._path.set_converter(source, converter, whole=True)
+        self._end(source)
+        self._diverted.add(source)
+        return sink, Target(BY_NAME[taken.codec].number, taken.ptime_ms, taken.wishes)
+
+    def restore(self, source: int) -> None:
+        """Let what a source says go its way again; harmless when it does."""
+        if source in self._diverted:
+            self._diverted.discard(source)
+            with suppress(MediaError):
+                self._path.set_converter(source, None)
+                self._look_at(source)
 
     def _part(self, source: int) -> bool:
         """Whether it went to a sink, which it does no more."""
@@ -54,6 +80,8 @@ class JoinedStreams:
         return True
 
     def _look_at(self, source: int) -> None:
+        if source in self._diverted:
+            return
         target = self._target_of(source)
         if target is None:
             if self._end(source):

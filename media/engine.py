@@ -12,6 +12,7 @@ from media.conversions import JoinedStreams
 from media.errors import MediaError, UnknownLeg
 from media.events import HoldChanged, MediaEvent, RecordingFailed, RecordingFinished
 from media.forking.forks import Ear, Forks, Take
+from media.forking.seats import Mode, Seat, SeatLine
 from media.heard_keys import HeardKeys
 from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
@@ -113,7 +114,9 @@ class MediaEngine:
             lambda event: poster(lambda: self._deliver(event)),
             threaded=transcoder is None,
         )
-        self._forks = Forks(self._path, clock, poster, new_queue_for(self._path), threaded=transcoder is None)
+        self._forks = Forks(
+            self._path, clock, poster, new_queue_for(self._path), self._joined, threaded=transcoder is None
+        )
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player(prompts)
         self._suites = available_suites()
@@ -215,6 +218,7 @@ class MediaEngine:
         found.leg = following
         assert following.negotiated is not None
         self._joined.settled(found.stream, following.negotiated)
+        self._forks.settled(following.name.rpartition("/")[0])
         if plan.on_hold is not found.on_hold:
             found.on_hold = plan.on_hold
             self._on_event(HoldChanged(following.name, plan.on_hold))
@@ -290,6 +294,21 @@ class MediaEngine:
         until `resume_recording`."""
         streams = self._find(a).stream, self._find(b).stream
         return self._forks.listen(a.rpartition("/")[0], streams, rate_hz, take, muted=muted)
+
+    def sit(self, a: str, b: str, line: SeatLine, codec: str, payload_type: int, mode: Mode) -> Seat:
+        """Let a supervisor take part in a call, over plain RTP of "PCMA" or "PCMU", until `leave` or until a leg
+        closes. What the parties hear and say is relayed as ever but while they are spoken to. MediaOverloaded,
+        TooManySupervisors."""
+        streams = self._find(a).stream, self._find(b).stream
+        tokens = self._tokens
+        numbers = tokens.integer(32), tokens.integer(16), tokens.integer(32)
+        seat = Seat(a.rpartition("/")[0], line, codec, payload_type, mode, numbers)
+        self._forks.sit(seat, streams)
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """A supervisor takes part no more; harmless when the call is over."""
+        self._forks.leave(seat)
 
     def is_heard(self, call_id: str) -> bool:
         """Whether a call has an ear."""

@@ -72,3 +72,7 @@ class BrowserPortsExhausted(BrowserRefused):
 
 class GatewayClosed(BrowserRefused):
     """The gateway for browsers is not running."""
+
+
+class TooManySupervisors(MediaError):
+    """A call has as many supervisors as it may have."""

@@ -4,14 +4,17 @@ The packet path copies packets into queues; here they are decoded. Nothing that 
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from media.codecs.linear import little_endian
-from media.errors import MediaError
+from media.errors import MediaError, TooManySupervisors
 from media.forking.playout import FRAME_MS, LONGEST_WAIT_S, Playout
+from media.forking.seats import Seat
+from media.forking.supervision import SEATS_PER_CALL, Diversion, Supervision
 from media.packet_path.converter import Converter
+from media.packet_path.repacketiser import Frame
 from media.transcoding.packets import ConversionQueue, NewQueue, Packet
 
 FRAME_S: Final = FRAME_MS / 1000
@@ -42,6 +45,10 @@ class ForkedPath(Protocol):
         """Copy what a stream sends to a queue, or stop doing so."""
         ...
 
+    def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
+        """Send what was made of a diverted stream's audio."""
+        ...
+
 
 class Ear:
     """Who hears a call: made by `Forks.listen`, and of use to it alone."""
@@ -60,12 +67,13 @@ class Ear:
 class _ForkedCall:
     """One call that is heard. `ears` is replaced, not changed: the thread may be going through it."""
 
-    __slots__ = ("ears", "playouts", "queues", "streams")
+    __slots__ = ("ears", "playouts", "queues", "streams", "supervision")
 
     def __init__(self, streams: tuple[int, int], queues: tuple[ConversionQueue, ConversionQueue]) -> None:
         self.streams = streams
         self.queues = queues
         self.ears: tuple[Ear, ...] = ()
+        self.supervision: Supervision | None = None
         self.playouts: dict[int, tuple[Playout, Playout]] = {}  # by rate; the thread's own
 
 
@@ -82,14 +90,17 @@ class Forks:
         clock: Callable[[], float],
         post: Poster,
         new_queue: NewQueue,
+        diversion: Diversion | None = None,
         *,
         threaded: bool = True,
     ) -> None:
-        """`threaded` False: somebody else calls the turns."""
+        """`diversion`: how what a party hears is mixed; without it nobody can be supervised. `threaded` False: somebody
+        else calls the turns."""
         self._path = path
         self._clock = clock
         self._post = post
         self._new_queue = new_queue
+        self._diversion = diversion
         self._threaded = threaded
         self._calls: dict[str, _ForkedCall] = {}
         self._frames = 0
@@ -119,8 +130,45 @@ class Forks:
         if call is None:
             return
         call.ears = tuple(other for other in call.ears if other is not ear)
-        if not call.ears:
-            self.forget(ear.call_id)
+        self._forget_unheard(ear.call_id, call)
+
+    def sit(self, seat: Seat, streams: tuple[int, int]) -> None:
+        """Let a supervisor take part in a call from now on. MediaOverloaded, UnknownLeg, TooManySupervisors; the
+        seat's line is closed then."""
+        diversion = self._diversion
+        call = self._calls.get(seat.call_id)
+        try:
+            if diversion is None or (
+                call is not None and call.supervision is not None and len(call.supervision.seats) >= SEATS_PER_CALL
+            ):
+                raise TooManySupervisors(f"a call has at most {SEATS_PER_CALL} supervisors")
+            call = call or self._fork(seat.call_id, streams)
+        except MediaError:
+            seat.line.close()
+            raise
+        if call.supervision is None:
+            new_queue = partial(self._new_queue, _nothing, -1)
+            call.supervision = Supervision(streams, diversion, new_queue, self._path.send_audio, self._post)
+        call.supervision.seats = (*call.supervision.seats, seat)
+        self._wake()
+
+    def leave(self, seat: Seat) -> None:
+        """A supervisor takes part no more; harmless when that is so already."""
+        call = self._calls.get(seat.call_id)
+        if call is not None and call.supervision is not None and seat in call.supervision.seats:
+            supervision = call.supervision
+            supervision.seats = tuple(other for other in supervision.seats if other is not seat)
+            if not supervision.seats:
+                call.supervision = None
+                supervision.end()
+            self._forget_unheard(seat.call_id, call)
+        seat.line.close()
+
+    def settled(self, call_id: str) -> None:
+        """A leg of a call may take another codec now."""
+        call = self._calls.get(call_id)
+        if call is not None and call.supervision is not None:
+            call.supervision.settled()
 
     def pause(self, call_id: str) -> None:
         """Let nobody hear the call from now on."""
@@ -131,8 +179,9 @@ class Forks:
         self._mute(call_id, self._clock() + LONGEST_WAIT_S)
 
     def hears(self, call_id: str) -> bool:
-        """Whether anybody hears this call."""
-        return call_id in self._calls
+        """Whether this call has an ear; a supervisor is none."""
+        call = self._calls.get(call_id)
+        return call is not None and bool(call.ears)
 
     def forget(self, call_id: str) -> None:
         """The call is over, or nobody hears it any more. Harmless for one that is not heard."""
@@ -141,6 +190,10 @@ class Forks:
             return
         self._calls = {name: other for name, other in self._calls.items() if name != call_id}
         call.ears = ()
+        if call.supervision is not None:
+            for seat in call.supervision.seats:
+                seat.line.close()
+            call.supervision.end()
         self._dropped += sum(queue.dropped for queue in call.queues)
         self._take_off(call.streams)
 
@@ -195,6 +248,10 @@ class Forks:
         self._calls = {**self._calls, call_id: call}
         return call
 
+    def _forget_unheard(self, call_id: str, call: _ForkedCall) -> None:
+        if not call.ears and call.supervision is None:
+            self.forget(call_id)
+
     def _take_off(self, streams: tuple[int, int]) -> None:
         for stream in streams:
             # One that is closed copies nothing any more; where the path is overloaded, its queue fills up.
@@ -210,22 +267,24 @@ class Forks:
 
     def _hand_out(self, call: _ForkedCall, at: float, batch: list[_Delivery]) -> None:
         ears = call.ears
-        rates = {ear.rate_hz for ear in ears}
+        supervision = call.supervision
+        rates = {ear.rate_hz for ear in ears} | (set() if supervision is None else supervision.rates_hz)
         for rate_hz in rates - call.playouts.keys():
             call.playouts[rate_hz] = Playout(rate_hz), Playout(rate_hz)
+        for rate_hz in call.playouts.keys() - rates:
+            del call.playouts[rate_hz]
         for channel, queue in enumerate(call.queues):
             for taken in queue.take():
                 packet = Packet._make(taken)
                 for playouts in call.playouts.values():
                     playouts[channel].put(packet)
-        heard = {
-            rate_hz: [frame and little_endian(frame) for frame in (playout.take(at) for playout in playouts)]
-            for rate_hz, playouts in call.playouts.items()
-        }
+        heard = {rate_hz: [playout.take(at) for playout in playouts] for rate_hz, playouts in call.playouts.items()}
+        if supervision is not None:
+            supervision.turn(heard, at)
         for ear in ears:
             a, b = (None, None) if at < ear.muted_until else heard[ear.rate_hz]
-            frame = HeardFrame(max(0, round((at - ear.began_at) * 1000 / FRAME_MS)) * FRAME_MS, a, b)
-            batch.append((ear.take, frame))
+            at_ms = max(0, round((at - ear.began_at) * 1000 / FRAME_MS)) * FRAME_MS
+            batch.append((ear.take, HeardFrame(at_ms, a and little_endian(a), b and little_endian(b))))
 
     def _wake(self) -> None:
         if self._threaded and self._thread is None:

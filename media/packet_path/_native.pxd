@@ -176,7 +176,7 @@ cdef extern from "native/table.h" nogil:
         const uint8_t *bytes
     bint mb_table_init(mb_table *table, const mb_table_plan *plan)
     void mb_table_send_digit(mb_table *table, mb_stream *stream, uint8_t event, uint32_t duration_ms, double now)
-    void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter)
+    void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter, bint whole)
     void mb_table_set_listener(mb_table *table, mb_stream *stream, mb_ring *listener)
     void mb_table_set_fork(mb_table *table, mb_stream *stream, mb_ring *fork)
     void mb_table_send_audio(mb_table *table, mb_stream *sink, mb_stream *source, const mb_converted *made, double now)

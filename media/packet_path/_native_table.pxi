@@ -148,9 +148,9 @@ cdef class Table:
         """Send a leg a digit in place of the audio."""
         mb_table_send_digit(&self.table, stream.stream, event, duration_ms, now)
 
-    def set_converter(self, TableStream source not None, Converter converter):
+    def set_converter(self, TableStream source not None, Converter converter, bint whole=False):
         """Hand a leg's audio to a converter, None: drop it."""
-        mb_table_set_converter(&self.table, source.stream, NULL if converter is None else converter.ring)
+        mb_table_set_converter(&self.table, source.stream, NULL if converter is None else converter.ring, whole)
 
     def set_listener(self, TableStream stream not None, Converter listener):
         """Copy what a leg sends to who listens to it, or stop doing so."""

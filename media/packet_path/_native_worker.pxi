@@ -123,9 +123,9 @@ cdef class Worker:
             mb_ring_release(command.ring)
         return self._queued(pushed)
 
-    def set_converter(self, WorkerStream source not None, Converter converter):
-        """Hand a stream's audio to a converter where the sink's codec needs that, or to none."""
-        return self._hand(MB_SET_CONVERTER, source, converter)
+    def set_converter(self, WorkerStream source not None, Converter converter, bint whole=False):
+        """Hand a stream's audio to a converter where the sink's codec needs that, or all of it, or to none."""
+        return self._hand(MB_SET_CONVERTER, source, converter, whole)
 
     def set_listener(self, WorkerStream stream not None, Converter listener):
         """Copy what a stream sends to who listens to it, or to nobody."""
@@ -135,12 +135,13 @@ cdef class Worker:
         """Copy what a stream sends to who passes it on to others, or to nobody."""
         return self._hand(MB_SET_FORK, stream, fork)
 
-    cdef _hand(self, mb_command_kind kind, WorkerStream stream, Converter taker):
+    cdef _hand(self, mb_command_kind kind, WorkerStream stream, Converter taker, bint whole=False):
         cdef mb_command command
         memset(&command, 0, sizeof(command))
         command.kind = kind
         command.stream = open_stream(stream)
         command.ring = NULL if taker is None else mb_ring_share(taker.ring)
+        command.overrides = whole
         pushed = mb_worker_push(self.worker, &command)
         if not pushed:
             mb_ring_release(command.ring)

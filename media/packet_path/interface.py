@@ -170,8 +170,9 @@ class PacketPath(Protocol):
         """Copy the stream's incoming audio to a recorder, or stop doing so."""
         ...
 
-    def set_converter(self, source: int, converter: Converter | None) -> None:
-        """Hand the stream's audio to a converter where no byte table makes it the sink's codec, or to none."""
+    def set_converter(self, source: int, converter: Converter | None, *, whole: bool = False) -> None:
+        """Hand the stream's audio to a converter where no byte table makes it the sink's codec, or to none. `whole`:
+        all of it, whatever its codec, as where something is mixed into it."""
         ...
 
     def set_listener(self, stream: int, listener: Converter | None) -> None:

@@ -201,13 +201,13 @@ class NativePacketPath:
         found.thread.worker.set_tap(found.inside, channel, tap)
         self._wake_soon(found.thread)
 
-    def set_converter(self, source: int, converter: Converter | None) -> None:
-        """Hand a stream's audio to a converter where the sink's codec needs that, or to none. TypeError for one that C
-        cannot fill."""
+    def set_converter(self, source: int, converter: Converter | None, *, whole: bool = False) -> None:
+        """Hand a stream's audio to a converter where the sink's codec needs that, or all of it, or to none. TypeError
+        for one that C cannot fill."""
         if converter is not None and not isinstance(converter, _native.Converter):
             raise TypeError("the packet thread cannot fill this converter")
         found = self._find(source)
-        found.thread.worker.set_converter(found.inside, converter)
+        found.thread.worker.set_converter(found.inside, converter, whole)
         self._wake_soon(found.thread)
 
     def set_listener(self, stream: int, listener: Converter | None) -> None:

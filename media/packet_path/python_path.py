@@ -208,9 +208,9 @@ class PythonPacketPath:
         """Copy a stream's incoming audio to a recorder, or stop doing so."""
         self._command(self._table.set_tap, self._find(stream), channel, tap)
 
-    def set_converter(self, source: int, converter: Converter | None) -> None:
-        """Hand a stream's audio to a converter where the sink's codec needs that, or to none."""
-        self._command(self._table.set_converter, self._find(source), converter)
+    def set_converter(self, source: int, converter: Converter | None, *, whole: bool = False) -> None:
+        """Hand a stream's audio to a converter where the sink's codec needs that, or all of it, or to none."""
+        self._command(self._table.set_converter, self._find(source), converter, whole)
 
     def set_listener(self, stream: int, listener: Converter | None) -> None:
         """Copy what a stream sends to who listens to it, or stop doing so."""

@@ -235,7 +235,8 @@ class Outbound:
 
 class Inbound:
     """What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. `conversion`: what becomes of its
-    audio that no byte table makes the sink's codec; None: it is dropped. `listener`: who hears keys in it; `fork`: who
+    audio that no byte table makes the sink's codec; None: it is dropped. `whole`: all of its audio is
+    converted. `listener`: who hears keys in it; `fork`: who
     passes it on to others."""
 
     __slots__ = (
@@ -261,9 +262,11 @@ class Inbound:
         "unmapped",
         "unwanted",
         "watch",
+        "whole",
     )
 
     def __init__(self, plan: StreamPlan) -> None:
+        self.whole = False
         self.gate = Gate(plan.nat, plan.networks)
         self.reception = Reception()
         self.watch = DigitWatch()
@@ -317,7 +320,7 @@ class Inbound:
         if not receives:
             self.routes = NO_ROUTES
         elif sink is None:
-            self.routes = _routes(receives, None)
+            self.routes = _routes(receives, None, False)
         else:
             taken = (
                 sink.codec,
@@ -326,18 +329,18 @@ class Inbound:
                 sink.noise_payload_type,
                 sink.dtmf_clock_rate_hz,
             )
-            self.routes = _routes(receives, taken)
+            self.routes = _routes(receives, taken, self.whole)
 
 
 @lru_cache(maxsize=_CACHED_ROUTES)
-def _routes(receives: tuple[tuple[int, int], ...], taken: Taken | None) -> Routes:
+def _routes(receives: tuple[tuple[int, int], ...], taken: Taken | None, whole: bool) -> Routes:
     routes: list[Route | None] = [None] * PAYLOAD_TYPES
     for payload_type, codec in receives:
-        routes[payload_type] = _route(codec, taken)
+        routes[payload_type] = _route(codec, taken, whole)
     return tuple(routes)
 
 
-def _route(codec: int, taken: Taken | None) -> Route:
+def _route(codec: int, taken: Taken | None, whole: bool) -> Route:
     if taken is None:
         return Route(codec, UNROUTED)
     sink_codec, audio, dtmf, noise, dtmf_clock_rate_hz = taken
@@ -345,7 +348,7 @@ def _route(codec: int, taken: Taken | None) -> Route:
         taken_as = noise if codec == COMFORT_NOISE else dtmf
         return Route(codec, UNROUTED if taken_as is None else taken_as, None, dtmf_clock_rate_hz)
     route = Route(codec, audio, TRANSLATIONS.get((codec, sink_codec)))
-    route.converted = needs_conversion(codec, sink_codec)
+    route.converted = whole or needs_conversion(codec, sink_codec)
     return route
 
 

@@ -96,9 +96,14 @@ class StreamTable:
         stream.inbound.tap_channel = channel
         stream.inbound.tap = tap
 
-    def set_converter(self, source: Stream, converter: Converter | None) -> None:
-        """Hand a leg's audio to a converter where the sink's codec needs that; None: drop it."""
-        source.inbound.conversion = None if converter is None else Conversion(converter)
+    def set_converter(self, source: Stream, converter: Converter | None, whole: bool = False) -> None:
+        """Hand a leg's audio to a converter where the sink's codec needs that, or `whole`, whatever its codec; None:
+        drop what needs one."""
+        inbound = source.inbound
+        inbound.conversion = None if converter is None else Conversion(converter)
+        if inbound.whole != (converter is not None and whole):
+            inbound.whole = not inbound.whole
+            inbound.update_routes()
 
     @staticmethod
     def set_listener(stream: Stream, listener: Converter | None) -> None:

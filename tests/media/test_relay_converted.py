@@ -1,5 +1,7 @@
 """Audio that is decoded and encoded anew on its way: what the relay hands out, and how it sends what comes back."""
 
+from itertools import pairwise
+
 import pytest
 
 from media.codecs.table import G722, OPUS, PCMA, PCMU, TELEPHONE_EVENT, TELEPHONE_EVENT_48000
@@ -292,3 +294,49 @@ def test_reports_tell_the_time_in_the_clock_of_the_codec() -> None:
     ticks = int.from_bytes(last[16:20], "big") - int.from_bytes(first[16:20], "big") & 0xFFFFFFFF
     assert seconds > 5
     assert ticks == pytest.approx(48_000 * seconds, abs=2)
+
+
+def whole_alaw() -> tuple[RelayBed, Party, Party, KeptPackets]:
+    """Two parties of one codec; what A says goes through a converter all the same."""
+    bed = RelayBed()
+    a, b = bed.party("a", codec=PCMA), bed.party("b", codec=PCMA)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    bed.talk(a, packets=5)
+    to_b = KeptPackets()
+    bed.table.set_converter(a.stream, to_b, True)
+    return bed, a, b, to_b
+
+
+def test_whole_audio_goes_to_the_converter_though_the_sink_takes_it() -> None:
+    bed, a, b, to_b = whole_alaw()
+    b.heard()
+    bed.talk(a, packets=3)
+    assert [packet[5] for packet in to_b.packets] == [PCMA] * 3
+    assert b.heard() == []
+    bed.talk(b, packets=2)
+    assert len(a.heard()) == 2
+
+
+def test_numbers_go_on_when_whole_conversion_begins_and_ends() -> None:
+    bed, a, b, _ = whole_alaw()
+    for index in range(5):
+        bed.run(FRAME_S)
+        to_alaw(bed, a, b, (7000 + index * G711_FRAME, 0, bytes([index]) * 160))
+    bed.table.set_converter(a.stream, None)
+    bed.talk(a, packets=5)
+    heard = b.heard()
+    assert len(heard) == 15
+    assert [packet.sequence - heard[0].sequence & 0xFFFF for packet in heard] == list(range(15))
+    steps = [later.timestamp - packet.timestamp & 0xFFFFFFFF for packet, later in pairwise(heard)]
+    assert all(G711_FRAME <= step <= 2 * G711_FRAME for step in steps), steps
+    assert {packet.ssrc for packet in heard} == {b.our_ssrc}
+
+
+def test_telephone_events_pass_a_whole_conversion() -> None:
+    bed, a, b, _ = whole_alaw()
+    for index in range(3):
+        bed.run(FRAME_S)
+        to_alaw(bed, a, b, (7000 + index * G711_FRAME, 0, b"\x01" * 160))
+    for payload in event_payloads("5", 60):
+        a.send_event(payload, a.timestamp)
+    assert 101 in {packet.payload_type for packet in b.heard()}

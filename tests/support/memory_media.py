@@ -139,9 +139,9 @@ class MemoryPath:
         """Copy incoming audio."""
         self._table.set_tap(self._find(stream), channel, tap)
 
-    def set_converter(self, source: int, converter: Converter | None) -> None:
+    def set_converter(self, source: int, converter: Converter | None, *, whole: bool = False) -> None:
         """Hand its audio to a converter."""
-        self._table.set_converter(self._find(source), converter)
+        self._table.set_converter(self._find(source), converter, whole)
 
     def set_listener(self, stream: int, listener: Converter | None) -> None:
         """Copy what it sends to who listens."""

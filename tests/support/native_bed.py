@@ -132,8 +132,8 @@ class NativeTable:
         queue, _ = self._taps.setdefault(id(tap), (_native.Tap(_QUEUE_PACKETS), tap))
         self.inside.set_tap(stream.inside, channel, queue)
 
-    def set_converter(self, source: NativeStream, converter: Converter | None) -> None:
-        self.inside.set_converter(source.inside, self._queue_to(converter))
+    def set_converter(self, source: NativeStream, converter: Converter | None, whole: bool = False) -> None:
+        self.inside.set_converter(source.inside, self._queue_to(converter), whole)
 
     def set_listener(self, stream: NativeStream, listener: Converter | None) -> None:
         self.inside.set_listener(stream.inside, self._queue_to(listener))

@@ -200,7 +200,8 @@ void mb_inbound_update_routes(mb_inbound *inbound)
         inbound->routes[entry->payload_type & 0x7F] = (mb_route){
             entry->codec,
             taken_as(inbound->sink, entry->codec),
-            inbound->sink && mb_needs_conversion(entry->codec, inbound->sink->codec),
+            inbound->sink && (mb_needs_conversion(entry->codec, inbound->sink->codec) ||
+                              (inbound->conversion.whole && mb_is_audio(entry->codec))),
         };
     }
 }

@@ -91,6 +91,7 @@ typedef struct {
 /* A source's audio as its converter gives it back: for the outbound half a source of its own. */
 typedef struct {
     mb_ring *converter; /* NULL: what needs one is dropped */
+    bool whole; /* all of the source's audio is converted, not only what no table makes the sink's codec */
 } mb_conversion;
 
 /* What is sent to a leg: one SSRC with one run of sequence numbers and timestamps, whoever the source is.

@@ -161,13 +161,17 @@ void mb_table_send_digit(mb_table *table, mb_stream *stream, uint8_t event, uint
         mb_digit_sender_send(table, &stream->outbound, event, duration_ms, now);
 }
 
-void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter)
+void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter, bool whole)
 {
     (void)table;
     mb_inbound *inbound = &source->inbound;
     mb_ring_share(converter);
     mb_ring_release(inbound->conversion.converter);
     inbound->conversion.converter = converter;
+    if (inbound->conversion.whole != (converter && whole)) {
+        inbound->conversion.whole = converter && whole;
+        mb_inbound_update_routes(inbound);
+    }
     /* Another converter has a timeline of its own. */
     if (inbound->sink && inbound->sink->source == &inbound->conversion)
         inbound->sink->source = NULL;
@@ -225,7 +229,7 @@ void mb_table_remove(mb_table *table, mb_stream *stream, double now)
     mb_pacer_stop_noise(table, stream->inbound.sink);
     mb_inbound_join(&stream->inbound, NULL);
     mb_table_set_tap(table, stream, 0, NULL);
-    mb_table_set_converter(table, stream, NULL);
+    mb_table_set_converter(table, stream, NULL, false);
     mb_table_set_listener(table, stream, NULL);
     mb_table_set_fork(table, stream, NULL);
     mb_digit_sender_stop(table, &stream->outbound);

@@ -90,8 +90,9 @@ void mb_table_set_tap(mb_table *table, mb_stream *stream, uint8_t channel, mb_ri
  * takes them, in the audio where it does not. */
 void mb_table_send_digit(mb_table *table, mb_stream *stream, uint8_t event, uint32_t duration_ms, double now);
 
-/* Hand a leg's audio to a converter where the sink's codec needs that; NULL: drop it. */
-void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter);
+/* Hand a leg's audio to a converter where the sink's codec needs that, or `whole`, whatever its codec; NULL: drop what
+ * needs one. */
+void mb_table_set_converter(mb_table *table, mb_stream *source, mb_ring *converter, bool whole);
 
 /* Copy what a leg sends to a ring of who listens to it, NULL for no longer. */
 void mb_table_set_listener(mb_table *table, mb_stream *stream, mb_ring *listener);

@@ -198,7 +198,7 @@ static void carry_out(mb_worker *worker, const mb_command *command, double now)
         break;
     case MB_SET_CONVERTER:
         if (command->stream->listed)
-            mb_table_set_converter(table, command->stream, command->ring);
+            mb_table_set_converter(table, command->stream, command->ring, command->overrides);
         mb_ring_release(command->ring);
         break;
     case MB_SET_LISTENER:

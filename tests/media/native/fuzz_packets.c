@@ -249,7 +249,7 @@ static void command(void)
         mb_table_set_tap(&table, first->stream, (uint8_t)chance(2), chance(2) ? tap : NULL);
         break;
     case 6:
-        mb_table_set_converter(&table, first->stream, chance(2) ? converter : NULL);
+        mb_table_set_converter(&table, first->stream, chance(2) ? converter : NULL, chance(2));
         mb_table_set_listener(&table, first->stream, chance(2) ? listener : NULL);
         mb_table_set_fork(&table, first->stream, chance(2) ? listener : NULL);
         break;
