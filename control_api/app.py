@@ -11,6 +11,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from b2bua.clock import Clock
+from b2bua.switch.supervisors import SupervisorDesk
 from b2bua.tokens import Tokens
 from control_api.auth import KeyRing, Proxies
 from control_api.boundary import Boundary
@@ -56,6 +57,7 @@ from control_api.routes import (
 from control_api.routes import prompts as prompt_routes
 from control_api.routes import recordings as recording_routes
 from control_api.routes import streams as stream_routes
+from control_api.routes import supervisors as supervisor_routes
 from control_api.session_ring import SessionRing
 from control_api.settings import ApiSettings
 from control_api.streams.desk import StreamDesk
@@ -76,6 +78,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *agents.ROUTES,
     *own_agent.ROUTES,
     *stream_routes.ROUTES,
+    *supervisor_routes.ROUTES,
     *health.ROUTES,
     *documents.ROUTES,
     *sign_in.ROUTES,
@@ -116,6 +119,7 @@ def create_app(
     payments: PaymentDesk | None = None,
     streams: StreamDesk | None = None,
     post: Post | None = None,
+    supervisors: SupervisorDesk | None = None,
 ) -> web.Application:
     """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's,
     `facts` what it tells that never changes.
@@ -144,6 +148,7 @@ def create_app(
         payments=payments,
         streams=streams,
         post=post,
+        supervisors=supervisors,
     )
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))

@@ -12,6 +12,7 @@ from b2bua.call.errors import (
     IdempotencyConflict,
     InvalidParties,
     InvalidPrompts,
+    NoSuchSupervisor,
     NotConnected,
     NotRecorded,
     OrganisationSuspended,
@@ -23,6 +24,8 @@ from b2bua.call.errors import (
     RehearsalsOff,
     TooManyPauses,
     TooManyStreams,
+    TooManySupervisors,
+    UnusableOffer,
 )
 from storage.errors import StoreUnavailable
 
@@ -143,6 +146,9 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     TooManyPauses: (409, "conflict"),
     NotConnected: (409, "conflict"),
     TooManyStreams: (409, "conflict"),
+    TooManySupervisors: (409, "conflict"),
+    UnusableOffer: (400, "invalid_request"),
+    NoSuchSupervisor: (404, "not_found"),
     PromptInUse: (409, "conflict"),
     Gone: (410, "gone"),
     PayloadTooLarge: (413, "payload_too_large"),
@@ -167,6 +173,7 @@ _SENTENCES: Final[dict[type[Exception], str]] = {
     IdempotencyConflict: "The Idempotency-Key was already used with another body.",
     StoreUnavailable: "The service is busy. Please try again.",
 }
+_WITH_FIELD: Final = (ApiError, InvalidParties, InvalidPrompts, UnusableOffer)
 CRASH: Final = ErrorReply(500, "internal_error", "Something went wrong on our side.")
 
 
@@ -177,7 +184,7 @@ def error_reply(error: Exception) -> ErrorReply | None:
         if row is not None:
             status, code = row
             message = _SENTENCES.get(kind) or str(error)
-            field = error.field if isinstance(error, ApiError | InvalidParties | InvalidPrompts) else None
+            field = error.field if isinstance(error, _WITH_FIELD) else None
             return ErrorReply(status, code, message, field, _headers_of(error))
     return None
 

@@ -9,6 +9,7 @@ from control_api.agent_schemas import agent_examples
 from control_api.recording_schemas import recording_pause_representation, recording_representation
 from control_api.signed_urls import signed_recording_url
 from control_api.stream_examples import stream_examples
+from control_api.supervisor_schemas import supervisor_examples
 from control_api.trace_schemas import events_representation
 from storage.records import (
     CallRecord,
@@ -154,7 +155,8 @@ def reply_examples(public_url: str) -> dict[str, object]:
         "health": schemas.health_representation("ok"),
         "ready": schemas.health_representation("ready"),
     }
-    envelopes |= account_examples(public_url) | agent_examples(_AT_MS) | stream_examples(_AT_MS)
+    envelopes |= account_examples(public_url) | agent_examples(_AT_MS)
+    envelopes |= stream_examples(_AT_MS) | supervisor_examples(_AT_MS)
     replies: dict[str, object] = {name: {"data": data, "meta": meta} for name, data in envelopes.items()}
     replies["call_list"] = {"data": [call], "meta": schemas.page_representation(1, 1, 20) | meta}
     for name, rows in listed_account_examples().items():

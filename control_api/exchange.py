@@ -7,6 +7,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from b2bua.clock import Clock
+from b2bua.switch.supervisors import SupervisorDesk
 from b2bua.tokens import Tokens
 from control_api.auth import Proxies
 from control_api.downloads import Downloads
@@ -66,6 +67,7 @@ class Api:
     payments: PaymentDesk | None = None
     streams: StreamDesk | None = None  # None: calls are not streamed
     post: Post | None = None
+    supervisors: SupervisorDesk | None = None  # None: no browsers are met here
 
 
 @dataclass(slots=True)

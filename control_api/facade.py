@@ -6,6 +6,7 @@ from typing import Protocol
 
 from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
 from b2bua.switch.audience import HeardCall
+from b2bua.switch.supervisors import SupervisedCall
 from storage.person_records import AuditEntry
 from storage.records import PromptChoice, Recording, StoredPrompt
 from storage.units import UnitOfWork
@@ -82,6 +83,10 @@ class SwitchFacade(Protocol):
     async def pause_recording(self, org_id: str, call_id: str, *, paused: bool) -> None:
         """Pause a live call's recording or go on with it. Raises CallNotFound, CallAlreadyEnded, NotRecorded,
         TooManyPauses."""
+        ...
+
+    async def supervised_call(self, org_id: str, call_id: str) -> SupervisedCall:
+        """A live call, to be supervised. Raises CallNotFound, CallAlreadyEnded."""
         ...
 
     async def heard_call(self, org_id: str, call_id: str) -> HeardCall:

@@ -13,6 +13,7 @@ from control_api.operation import Operation
 from control_api.payment_operations import PAYMENT_OPERATIONS
 from control_api.prompt_operations import PROMPT_OPERATIONS
 from control_api.stream_operations import STREAM_OPERATIONS
+from control_api.supervisor_operations import SUPERVISOR_OPERATIONS
 from control_api.trace_schemas import CallEventsReply
 from storage.records import Scope
 
@@ -143,6 +144,7 @@ OPERATIONS: Final = (
     ),
     *PROMPT_OPERATIONS,
     *STREAM_OPERATIONS,
+    *SUPERVISOR_OPERATIONS,
     Operation(
         "POST",
         "/v1/masking/calls/{call_sid}/recording/pause",

@@ -24,6 +24,7 @@ class Right(StrEnum):
     AGENTS_WRITE = "agents:write"
     TAKE_CALLS = "take calls"
     STREAMS_WRITE = "streams:write"
+    SUPERVISE = "supervise"
     OWN_SIGN_IN = "own sign-in"
     ORGANISATION_READ = "organisation:read"
     ORGANISATION_WRITE = "organisation:write"
@@ -52,6 +53,7 @@ ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
                 Right.AGENTS_READ,
                 Right.AGENTS_WRITE,
                 Right.STREAMS_WRITE,
+                Right.SUPERVISE,
                 Right.OWN_SIGN_IN,
                 Right.ORGANISATION_READ,
                 Right.ORGANISATION_WRITE,
@@ -118,6 +120,7 @@ SCOPE_RIGHTS: Final[Mapping[Scope, frozenset[Right]]] = MappingProxyType(
         Scope.AGENTS_READ: frozenset({Right.AGENTS_READ}),
         Scope.AGENTS_WRITE: frozenset({Right.AGENTS_WRITE}),
         Scope.STREAMS_WRITE: frozenset({Right.STREAMS_WRITE}),
+        Scope.SUPERVISE: frozenset({Right.SUPERVISE}),
         Scope.ACCOUNT_READ: frozenset(
             {
                 Right.ORGANISATION_READ,

@@ -54,12 +54,18 @@ class Scope(StrEnum):
     AGENTS_READ = "agents:read"
     AGENTS_WRITE = "agents:write"
     STREAMS_WRITE = "streams:write"
+    SUPERVISE = "supervise"
     ACCOUNT_READ = "account:read"
     ACCOUNT_WRITE = "account:write"
 
 
 # What a key may do that is made without naming scopes: nothing about the account itself, and nobody hears live calls.
-USUAL_SCOPES: Final = frozenset(Scope) - {Scope.ACCOUNT_READ, Scope.ACCOUNT_WRITE, Scope.STREAMS_WRITE}
+USUAL_SCOPES: Final = frozenset(Scope) - {
+    Scope.ACCOUNT_READ,
+    Scope.ACCOUNT_WRITE,
+    Scope.STREAMS_WRITE,
+    Scope.SUPERVISE,
+}
 TEST_SCOPES: Final = frozenset({Scope.CALLS_WRITE, Scope.CALLS_READ, Scope.RECORDINGS_READ})
 
 

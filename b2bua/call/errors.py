@@ -99,6 +99,22 @@ class TooManyStreams(CallError):
     """A call, or all calls together, have as many streams as they may."""
 
 
+class UnusableOffer(CallError):
+    """An SDP offer of a browser, or candidates of one, that cannot be used; `field` is where they were."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class TooManySupervisors(CallError):
+    """A call, or all calls together, have as many supervisors as they may."""
+
+
+class NoSuchSupervisor(CallError):
+    """No such supervisor of this call."""
+
+
 class CallAlreadyEnded(CallError):
     """The call has already ended."""
 

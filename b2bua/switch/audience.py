@@ -6,7 +6,7 @@ from b2bua.call.model import StreamWish
 from b2bua.switch.trace_steps import Told
 from media.forking.forks import Ear, HeardFrame, Take
 
-__all__ = ["Audience", "Ear", "HeardCall", "HeardFrame", "Take", "Told"]
+__all__ = ["Audience", "Ear", "Everyone", "HeardCall", "HeardFrame", "Take", "Told"]
 
 
 class HeardCall(Protocol):
@@ -40,6 +40,18 @@ class HeardCall(Protocol):
     def listen_no_more(self, ear: Ear) -> None:
         """Hear it no more; harmless when the call is over."""
         ...
+
+
+class Everyone:
+    """Several audiences, told one after the other."""
+
+    def __init__(self, *audiences: "Audience") -> None:
+        self._audiences = audiences
+
+    def told(self, call: HeardCall, step: Told) -> None:
+        """A step, to each of them."""
+        for audience in self._audiences:
+            audience.told(call, step)
 
 
 class Audience(Protocol):

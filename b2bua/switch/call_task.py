@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call import effects as do
 from b2bua.call import events as happened
-from b2bua.call.errors import CapacityExhausted, NotConnected, NotRecorded, TooManyPauses
+from b2bua.call.errors import CapacityExhausted, NotConnected, NotRecorded, TooManyPauses, TooManySupervisors
 from b2bua.call.events import CallEvent, Deadline
 from b2bua.call.hangup import CLEARINGS, q850_reason, reason_header
 from b2bua.call.inputs import State
@@ -35,6 +35,8 @@ from b2bua.switch.trace_steps import (
 )
 from media.engine import MediaEngine
 from media.errors import MediaError, UnknownLeg
+from media.errors import TooManySupervisors as CallIsFull
+from media.forking.seats import Mode, Seat, SeatLine
 from media.recording.pauses import MOST_PAUSES
 from media.tones import Tone as Sound
 from storage.records import CallRecord, WebhookEvent, changed
@@ -201,6 +203,28 @@ class CallTask:
     def listen_no_more(self, ear: Ear) -> None:
         """Hear it no more; harmless when the call is over."""
         self._media.listen_no_more(ear)
+
+    def sit(self, line: SeatLine, codec: str, payload_type: int, mode: Mode) -> Seat:
+        """Let a supervisor take part from now on, over plain RTP. Raises NotConnected, TooManySupervisors,
+        CapacityExhausted; the line is closed then."""
+        record = self.machine.record
+        a, b = self.legs[Leg.A].media_name, self.legs[Leg.B].media_name
+        try:
+            if record.answered_at is None or record.ended_at is not None:
+                raise UnknownLeg("the call is not bridged")
+            return self._media.sit(a, b, line, codec, payload_type, mode)
+        except UnknownLeg:
+            line.close()
+            raise NotConnected("The parties of the call are not connected now.") from None
+        except CallIsFull as error:
+            raise TooManySupervisors(f"There are too many: {error}.") from None
+        except MediaError as error:
+            line.close()
+            raise CapacityExhausted("The call cannot be heard now.") from error
+
+    def leave(self, seat: Seat) -> None:
+        """A supervisor takes part no more; harmless when the call is over."""
+        self._media.leave(seat)
 
     def recording_failed(self) -> None:
         """The call has no recording to tell of: nothing is left of it, or the disk ended it before the call."""

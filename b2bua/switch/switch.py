@@ -32,6 +32,7 @@ from b2bua.switch.probing import Probing
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.registrations import Registrations
 from b2bua.switch.settlement import Settlement
+from b2bua.switch.supervisors import SupervisedCall
 from b2bua.switch.trace_steps import Told, hold_changed, media_started
 from b2bua.switch.traced_legs import follow
 from b2bua.switch.tracing import Tracing
@@ -206,6 +207,10 @@ class Switch:
         Raises `CallNotFound`, `CallAlreadyEnded`, `NotRecorded`, `TooManyPauses`.
         """
         (await self._live(org_id, call_id)).pause_recording(paused=paused)
+
+    async def supervised_call(self, org_id: str, call_id: str) -> SupervisedCall:
+        """A live call as a supervisor takes part in it. Raises `CallNotFound`, `CallAlreadyEnded`."""
+        return await self._live(org_id, call_id)
 
     async def heard_call(self, org_id: str, call_id: str) -> HeardCall:
         """A live call as who listens in sees it. Raises `CallNotFound`, `CallAlreadyEnded`."""

@@ -17,11 +17,11 @@ from media.forking.seats import Mode, Seat
 from media.forking.supervision import SEATS_PER_CALL
 from media.leg import Negotiated
 from media.packet_path.converter import Converter
-from media.packet_path.interface import Address
 from media.packet_path.repacketiser import Frame
-from media.rtp.packet import RtpPacket, parse_packet
+from media.rtp.packet import RtpPacket
 from media.transcoding.packets import new_packet_queue
 from media.transcoding.transcoder import Transcoder
+from tests.support.kept_gateway import KeptSeatLine
 from tests.support.relay_bed import FRAME_S, OPUS_PAYLOAD_TYPE, Party, RelayBed
 from tests.support.spectrum import levels_db, sine
 
@@ -48,30 +48,6 @@ class PathOnBed:
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
         parties, bed = self._parties, self._bed
         bed.table.send_audio(parties[sink].stream, parties[source].stream, codec, list(frames), bed.now)
-
-
-class KeptSeatLine:
-    """A gateway's plain side: what the supervisor is sent is kept, what it says is given."""
-
-    address: Address = ("127.0.0.1", 40_000)
-
-    def __init__(self) -> None:
-        self.said: list[bytes] = []
-        self.sent: list[bytes] = []
-        self.closed = False
-
-    def take(self) -> list[bytes]:
-        said, self.said = self.said, []
-        return said
-
-    def send(self, packet: bytes) -> None:
-        self.sent.append(packet)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def packets(self) -> list[RtpPacket]:
-        return [packet for packet in map(parse_packet, self.sent) if packet is not None]
 
 
 class Mute:

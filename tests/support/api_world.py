@@ -18,6 +18,7 @@ from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
 from b2bua.sealed_secrets import SealedSecrets
 from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
+from b2bua.switch.supervisors import SupervisorDesk
 from control_api.app import ROUTES, create_app
 from control_api.mail.post import Post
 from control_api.openapi import build_openapi
@@ -39,6 +40,7 @@ from storage.records import (
     Scope,
 )
 from storage.store import Store
+from tests.support.kept_gateway import KeptGateway, KeptSeatLine
 from tests.support.kept_line import HeardCalls, KeptDialler
 from tests.support.manual_clock import ManualClock
 from tests.support.seeded_tokens import SeededTokens
@@ -131,6 +133,9 @@ class FakeSwitch:
         if not record.record:
             raise NotRecorded
         self.paused[call_id] = paused
+
+    async def supervised_call(self, org_id: str, call_id: str) -> Any:
+        return await self.heard_call(org_id, call_id)
 
     async def heard_call(self, org_id: str, call_id: str) -> Any:
         record = await self._store.read(lambda reader: reader.call(org_id, call_id))
@@ -295,6 +300,7 @@ async def api_world(
     payments: PaymentDesk | None = None,
     dialler: Dialler | None = None,
     post: Post | None = None,
+    gateway: KeptGateway | None = None,
     **settings: Any,
 ) -> AsyncIterator[ApiWorld]:
     """A running API with two organisations, Rs 500 in the wallet of the first."""
@@ -331,6 +337,7 @@ async def api_world(
             payments=payments,
             streams=desk,
             post=post,
+            supervisors=None if gateway is None else SupervisorDesk(gateway, clock, tokens, open_line=KeptSeatLine),
         )
         async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
             yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"), desk)

@@ -7,8 +7,9 @@ from typing import Any
 
 from b2bua.call.errors import NotConnected
 from b2bua.call.model import StreamWish
-from b2bua.switch.audience import HeardFrame
+from b2bua.switch.audience import HeardFrame, Told
 from control_api.streams.line import CannotConnect, Line, LineClosed
+from media.forking.seats import Mode, Seat, SeatLine
 
 
 @dataclass
@@ -21,6 +22,8 @@ class HeardCalls:
     stream: StreamWish | None = None
     connected: bool = True
     takes: dict[Any, Any] = field(default_factory=dict)
+    seats: list[Seat] = field(default_factory=list)
+    steps: list[Told | None] = field(default_factory=list)
 
     def listen_in(self, rate_hz: int, take: Any) -> Any:
         if not self.connected:
@@ -31,6 +34,21 @@ class HeardCalls:
 
     def listen_no_more(self, ear: Any) -> None:
         self.takes.pop(ear, None)
+
+    def sit(self, line: SeatLine, codec: str, payload_type: int, mode: Mode) -> Seat:
+        if not self.connected:
+            line.close()
+            raise NotConnected("The parties of the call are not connected now.")
+        self.seats.append(Seat(self.call_id, line, codec, payload_type, mode, (1, 1, 1)))
+        return self.seats[-1]
+
+    def leave(self, seat: Seat) -> None:
+        if seat in self.seats:
+            self.seats.remove(seat)
+        seat.line.close()
+
+    def tell(self, step: Told | None) -> None:
+        self.steps.append(step)
 
     def say(
         self, frames: int = 1, *, first: int = 0, a: bytes | None = b"\x01\x00" * 160, b: bytes | None = None

@@ -1,0 +1,239 @@
+"""Supervisors of live calls: browsers that hear both parties, and may whisper to one or speak to both.
+
+The browser is the gateway's affair, what is heard and mixed is media's; here they are brought together, and parted when
+the browser vanishes or the call ends. Nothing of it can end the call.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Protocol
+
+from b2bua.call.errors import CallError, CapacityExhausted, NoSuchSupervisor, TooManySupervisors, UnusableOffer
+from b2bua.clock import Clock
+from b2bua.switch.audience import HeardCall
+from b2bua.switch.trace_steps import CLOSED, Told
+from b2bua.tokens import Tokens
+from media.errors import BrowserRefused, PortsExhausted, UnknownBrowser, UnusableBrowserOffer, UnusableFragment
+from media.forking.seats import Mode, PlainLine, Seat, SeatLine
+from media.webrtc import interface as browser
+
+__all__ = ["Joined", "Mode", "Supervisor", "SupervisorDesk", "SupervisorState"]
+
+LOG: Final = logging.getLogger(__name__)
+
+SUPERVISORS_MAX: Final = 50  # in all, those who are joining among them
+CODECS: Final = ("PCMA", "PCMU")
+SESSIONS: Final = "supervisor/"  # how their sessions in the gateway are called
+CLOSE_S: Final = 3.0
+
+
+class SupervisorState(StrEnum):
+    """How a supervisor's browser does."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+
+
+class SupervisedCall(HeardCall, Protocol):
+    """A live call that may be supervised; `b2bua.switch.call_task.CallTask` satisfies it."""
+
+    def sit(self, line: SeatLine, codec: str, payload_type: int, mode: Mode) -> Seat:
+        """Let a supervisor take part. Raises NotConnected, TooManySupervisors, CapacityExhausted; the line is closed
+        then."""
+        ...
+
+    def leave(self, seat: Seat) -> None:
+        """It takes part no more; harmless when the call is over."""
+        ...
+
+    def tell(self, step: Told | None) -> None:
+        """Put a step into the call's trace."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Supervisor:
+    """One at one call. `joined_at`: Unix milliseconds."""
+
+    supervisor_id: str
+    call: SupervisedCall
+    seat: Seat
+    joined_at: int
+    state: SupervisorState = SupervisorState.CONNECTING
+
+    @property
+    def mode(self) -> Mode:
+        """Whom it speaks to."""
+        return self.seat.mode
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A supervisor with the SDP answer for its browser."""
+
+    supervisor: Supervisor
+    sdp: str
+
+
+class SupervisorDesk:
+    """All supervisors. An `Audience` of the switch; runs on the event loop."""
+
+    def __init__(
+        self,
+        gateway: browser.BrowserGateway,
+        clock: Clock,
+        tokens: Tokens,
+        ice_servers: tuple[browser.IceServer, ...] = (),
+        open_line: Callable[[browser.Address], SeatLine] = PlainLine,
+    ) -> None:
+        """`open_line`: the plain side of a browser at that address of the gateway. Raises PortsExhausted."""
+        self._gateway = gateway
+        self._clock = clock
+        self._tokens = tokens
+        self._wish = browser.BrowserWish(CODECS, ice_servers)
+        self._open_line = open_line
+        self._supervisors: dict[str, Supervisor] = {}
+        self._joining = 0
+        self._joined = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def join(self, call: SupervisedCall, offer: str, mode: Mode) -> Joined:
+        """Let a browser take part in a call, by its SDP offer. Raises NotConnected, TooManySupervisors, UnusableOffer,
+        CapacityExhausted."""
+        if len(self._supervisors) + self._joining >= SUPERVISORS_MAX:
+            raise TooManySupervisors("There are as many supervisors as there can be. Please try again.")
+        supervisor_id = self._tokens.uuid()
+        session = SESSIONS + supervisor_id
+        self._joining += 1
+        try:
+            answer = await self._answered(session, offer)
+            try:
+                seat = call.sit(self._line(answer), answer.codec, answer.payload_types.codec, mode)
+            except CallError:
+                self._later(self._gateway.close(session))
+                raise
+        finally:
+            self._joining -= 1
+        supervisor = self._supervisors[supervisor_id] = Supervisor(supervisor_id, call, seat, self._clock.wall_ms())
+        try:
+            await self._aimed(session, seat, answer)
+            self._find(call.call_id, supervisor_id)  # the call may have ended meanwhile
+        except CallError:
+            if supervisor_id in self._supervisors:
+                self._part(supervisor, None)
+            raise
+        self._joined += 1
+        call.tell(_step("joined", supervisor))
+        return Joined(supervisor, answer.sdp)
+
+    def of(self, call_id: str) -> Sequence[Supervisor]:
+        """A call's supervisors, the first to come first."""
+        return tuple(one for one in self._supervisors.values() if one.call.call_id == call_id)
+
+    def change(self, call_id: str, supervisor_id: str, mode: Mode) -> Supervisor:
+        """Let a supervisor speak to somebody else from now on. Raises NoSuchSupervisor."""
+        supervisor = self._find(call_id, supervisor_id)
+        if supervisor.seat.mode is not mode:
+            supervisor.seat.mode = mode
+            supervisor.call.tell(_step("mode", supervisor))
+        return supervisor
+
+    async def trickle(self, call_id: str, supervisor_id: str, fragment: str) -> None:
+        """Take further candidates of the browser's (RFC 8840). Raises NoSuchSupervisor, UnusableOffer."""
+        self._find(call_id, supervisor_id)
+        try:
+            await self._gateway.trickle(SESSIONS + supervisor_id, fragment)
+        except UnknownBrowser:
+            raise NoSuchSupervisor("No such supervisor of this call.") from None
+        except UnusableFragment as error:
+            raise UnusableOffer(f"The candidates cannot be used: {error}.", "candidates") from error
+        except BrowserRefused as error:
+            raise CapacityExhausted("The browser cannot be taken now.") from error
+
+    def leave(self, call_id: str, supervisor_id: str) -> Supervisor:
+        """End a supervisor's part. Raises NoSuchSupervisor."""
+        supervisor = self._find(call_id, supervisor_id)
+        self._part(supervisor, "left")
+        return supervisor
+
+    def on_browser_event(self, event: browser.BrowserEvent) -> None:
+        """Take in what the gateway tells of a session of ours; others are passed over."""
+        supervisor = self._supervisors.get(event.session.removeprefix(SESSIONS))
+        if supervisor is None or not event.session.startswith(SESSIONS):
+            return
+        match event:
+            case browser.BrowserConnected() | browser.BrowserReconnected():
+                supervisor.state = SupervisorState.CONNECTED
+            case browser.BrowserDisconnected() | browser.BrowserFailed() | browser.BrowserClosed():
+                self._part(supervisor, "vanished")
+
+    def told(self, call: HeardCall, step: Told) -> None:
+        """The end of a call's media ends its supervisors' parts."""
+        if step.name == CLOSED and self._supervisors:
+            for supervisor in self.of(call.call_id):
+                self._part(supervisor, None)
+
+    def counters(self) -> Mapping[str, float]:
+        """Numbers for /metrics."""
+        return {"supervisors_live": len(self._supervisors), "supervisors_joined_total": self._joined}
+
+    async def close(self) -> None:
+        """End every part, and wait for the gateway to have let go."""
+        for supervisor in tuple(self._supervisors.values()):
+            self._part(supervisor, "left")
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_S)
+
+    async def _answered(self, session: str, offer: str) -> browser.BrowserAnswer:
+        try:
+            return await self._gateway.answer(session, offer, self._wish)
+        except UnusableBrowserOffer as error:
+            raise UnusableOffer(f"The offer cannot be used: {error}.", "sdp") from error
+        except BrowserRefused as error:
+            raise CapacityExhausted("The browser cannot be taken now.") from error
+
+    async def _aimed(self, session: str, seat: Seat, answer: browser.BrowserAnswer) -> None:
+        plain = browser.PayloadTypes(answer.payload_types.codec, None)
+        try:
+            await self._gateway.aim(session, seat.address, plain)
+        except BrowserRefused as error:
+            raise CapacityExhausted("The browser cannot be taken now.") from error
+
+    def _line(self, answer: browser.BrowserAnswer) -> SeatLine:
+        try:
+            return self._open_line(answer.plain)
+        except PortsExhausted as error:
+            raise CapacityExhausted("No port is free for a supervisor.") from error
+
+    def _find(self, call_id: str, supervisor_id: str) -> Supervisor:
+        supervisor = self._supervisors.get(supervisor_id)
+        if supervisor is None or supervisor.call.call_id != call_id:
+            raise NoSuchSupervisor("No such supervisor of this call.")
+        return supervisor
+
+    def _part(self, supervisor: Supervisor, how: str | None) -> None:
+        """`how`: as the trace tells it; None: the call itself is over."""
+        del self._supervisors[supervisor.supervisor_id]
+        supervisor.call.leave(supervisor.seat)
+        if how is not None:
+            supervisor.call.tell(_step(how, supervisor))
+        self._later(self._gateway.close(SESSIONS + supervisor.supervisor_id))
+
+    def _later(self, work: Coroutine[object, object, None]) -> None:
+        async def refused() -> None:
+            try:
+                await work
+            except BrowserRefused as error:
+                LOG.warning("a supervisor's browser cannot be let go: %s", error)
+
+        task = asyncio.get_running_loop().create_task(refused(), name="end of a supervisor")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _step(what: str, supervisor: Supervisor) -> Told:
+    details = {"supervisor": supervisor.supervisor_id, "mode": supervisor.mode.value}
+    return Told("media", None, f"supervisor.{what}", details)

@@ -1,0 +1,74 @@
+"""What goes over the wire about supervisors of live calls."""
+
+from typing import Annotated, Final
+
+from pydantic import Field, Strict
+
+from b2bua.switch.supervisors import Mode, Supervisor, SupervisorState
+from control_api.schemas import Timestamp, Wire, enveloped
+from control_api.timestamps import render_timestamp
+
+LONGEST_SDP: Final = 30_000
+LONGEST_FRAGMENT: Final = 10_000
+
+SUPERVISOR_REQUIREMENTS: Final = {
+    "sdp": f"an SDP offer of at most {LONGEST_SDP} characters",
+    "mode": "one of " + ", ".join(Mode),
+    "candidates": f"a trickle-ice-sdpfrag of at most {LONGEST_FRAGMENT} characters",
+}
+
+
+class JoinCallBody(Wire):
+    """A browser that is to take part in a call: its SDP offer, with audio both ways."""
+
+    sdp: Annotated[str, Strict(), Field(min_length=1, max_length=LONGEST_SDP)]
+    mode: Mode = Field(default=Mode.LISTEN, description="Whom it speaks to")
+
+
+class ChangeSupervisorBody(Wire):
+    """What is to change. `candidates`: further ones of the browser's, as RFC 8840 writes them."""
+
+    mode: Mode | None = None
+    candidates: Annotated[str, Strict(), Field(min_length=1, max_length=LONGEST_FRAGMENT)] | None = None
+
+
+class SupervisorView(Wire):
+    """Who takes part in a call beside its parties."""
+
+    supervisor_id: str
+    mode: Mode
+    state: SupervisorState
+    joined_at: Timestamp
+
+
+class JoinedView(SupervisorView):
+    """The same with the SDP answer for its browser."""
+
+    sdp: str
+
+
+SupervisorsReply: Final = enveloped("SupervisorsReply", list[SupervisorView])
+SupervisorReply: Final = enveloped("SupervisorReply", SupervisorView)
+JoinedReply: Final = enveloped("JoinedReply", JoinedView)
+
+
+def supervisor_representation(supervisor: Supervisor) -> dict[str, object]:
+    """A supervisor as it is now."""
+    return {
+        "supervisor_id": supervisor.supervisor_id,
+        "mode": supervisor.mode.value,
+        "state": supervisor.state.value,
+        "joined_at": render_timestamp(supervisor.joined_at),
+    }
+
+
+def supervisor_examples(at_ms: int) -> dict[str, object]:
+    """The data of an example reply by name."""
+    shown = {
+        "supervisor_id": "7a6b5c4d-3e2f-4a1b-9c8d-0e1f2a3b4c5d",
+        "mode": Mode.WHISPER_A.value,
+        "state": SupervisorState.CONNECTED.value,
+        "joined_at": render_timestamp(at_ms),
+    }
+    joined = shown | {"state": SupervisorState.CONNECTING.value, "sdp": "v=0\r\no=- 1 1 IN IP4 203.0.113.7\r\n..."}
+    return {"supervisors": [shown], "supervisor": shown, "joined_supervisor": joined}

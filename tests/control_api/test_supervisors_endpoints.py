@@ -1,0 +1,79 @@
+"""Supervisors over the API: joining, changing, leaving; who may; what is written into the audit log."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from storage.records import Scope
+from tests.support.api_world import CALLS, OTHER_KEY, ApiWorld, api_world
+from tests.support.kept_gateway import OFFER, KeptGateway
+from tests.support.kept_line import settle
+
+
+@pytest.fixture
+async def gateway() -> KeptGateway:
+    return KeptGateway()
+
+
+@pytest.fixture
+async def world(gateway: KeptGateway) -> AsyncIterator[ApiWorld]:
+    async with api_world(gateway=gateway) as started:
+        yield started
+
+
+async def test_a_supervisor_joins_speaks_and_leaves(world: ApiWorld, gateway: KeptGateway) -> None:
+    call_id = await world.place()
+    path = f"{CALLS}/{call_id}/supervisors"
+    joined = await world.send("POST", path, json={"sdp": OFFER, "mode": "whisper_b"})
+    assert joined.status == 201
+    assert joined.json["data"]["sdp"] == "the answer"
+    supervisor_id = joined.json["data"]["supervisor_id"]
+    (listed,) = (await world.get(path)).json["data"]
+    assert (listed["mode"], listed["state"]) == ("whisper_b", "connecting")
+    mine = f"{path}/{supervisor_id}"
+    changed = await world.send("PATCH", mine, json={"mode": "barge", "candidates": "a=candidate:1 1 udp"})
+    assert changed.json["data"]["mode"] == "barge"
+    assert world.switch.heard[call_id].seats[0].mode == "barge"
+    assert gateway.fragments == ["a=candidate:1 1 udp"]
+    assert (await world.send("DELETE", mine)).status == 204
+    assert (await world.send("DELETE", mine)).status == 404
+    assert (await world.send("PATCH", mine, json={"mode": "listen"})).status == 404
+    await settle()
+    assert gateway.closed == [f"supervisor/{supervisor_id}"]
+    entries = (await world.get("/v1/account/audit")).json["data"]
+    assert [entry["action"] for entry in entries[:3]] == ["supervisor.leave", "supervisor.mode", "supervisor.join"]
+    assert {entry["object_id"] for entry in entries[:3]} == {call_id}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "sdp"),
+        ({"sdp": ""}, "sdp"),
+        ({"sdp": "x" * 30_001}, "sdp"),
+        ({"sdp": "no offer"}, "sdp"),
+        ({"sdp": OFFER, "mode": "shout"}, "mode"),
+    ],
+)
+async def test_an_offer_that_cannot_be_used_is_refused(world: ApiWorld, body: dict[str, str], field: str) -> None:
+    path = f"{CALLS}/{await world.place()}/supervisors"
+    refused = await world.send("POST", path, json=body)
+    assert (refused.status, refused.json["error"]["field"]) == (400, field)
+    assert (await world.get(path)).json["data"] == []
+
+
+async def test_only_who_may_supervises_and_only_own_calls(world: ApiWorld) -> None:
+    call_id = await world.place()
+    path = f"{CALLS}/{call_id}/supervisors"
+    usual = await world.add_key("a", scopes=frozenset(Scope) - {Scope.SUPERVISE})
+    assert (await world.send("POST", path, json={"sdp": OFFER}, key=usual)).status == 403
+    assert (await world.send("POST", path, json={"sdp": OFFER}, key=OTHER_KEY)).status == 404
+    await world.finish(call_id)
+    assert (await world.send("POST", path, json={"sdp": OFFER})).status == 409
+
+
+async def test_where_no_browsers_are_met_there_are_no_supervisors() -> None:
+    async with api_world() as world:
+        path = f"{CALLS}/{await world.place()}/supervisors"
+        assert (await world.send("POST", path, json={"sdp": OFFER})).status == 404
+        assert (await world.get(path)).status == 404
