@@ -7,10 +7,21 @@ from typing import Final
 from b2bua.billing.documents import BilledParty, DocumentKind, TaxDocument
 from b2bua.billing.tax import tax_on
 from control_api import account_schemas as shapes
-from control_api.payment_schemas import refund_representation, topup_representation
+from control_api.payment_schemas import note_representation, refund_representation, topup_representation
 from control_api.statement_schemas import statement_of, transfer_representation
 from control_api.totp import provisioning_uri
-from storage.billing_records import CallDay, MonthEntry, MonthOfWallet, Refund, RefundState, TaxParts, TopUp, Transfer
+from storage.billing_records import (
+    CallDay,
+    CreditNote,
+    MonthEntry,
+    MonthOfWallet,
+    NoteKind,
+    Refund,
+    RefundState,
+    TaxParts,
+    TopUp,
+    Transfer,
+)
 from storage.person_records import (
     Actor,
     ActorKind,
@@ -120,6 +131,16 @@ _REFUND: Final = Refund(
     10_000,
     "CN/24-25/000001",
 )
+_NOTE: Final = CreditNote(
+    "CN/24-25/000002",
+    _ORG.org_id,
+    NoteKind.CORRECTION,
+    _TOPUP.topup_id,
+    "ticket 18",
+    "Invoiced twice",
+    TaxParts(10_000, 0, 0, 1_800),
+    _LATER_MS,
+)
 _MONTH: Final = MonthOfWallet(
     0,
     49_700,
@@ -165,6 +186,7 @@ def account_examples(public_url: str) -> dict[str, object]:
         | {"provider": "razorpay", "key_id": "rzp_test_1DP5mmOlF5G5ag"},
         "invoice": _INVOICE.to_json(),
         "refund": refund_representation(_REFUND),
+        "credit_note": note_representation(_NOTE),
         "statement": statement_of(_ORG, "2025-01", _MONTH, _LATER_MS).to_json(),
     }
 
@@ -180,6 +202,7 @@ def listed_account_examples() -> dict[str, list[dict[str, object]]]:
         "topups": [topup_representation(_TOPUP)],
         "invoices": [_INVOICE.to_json()],
         "refunds": [refund_representation(_REFUND)],
+        "credit_notes": [note_representation(_NOTE)],
         "statements": [{"month": "2025-01", "complete": False}, {"month": "2024-12", "complete": True}],
         "ledger": [transfer_representation(_TRANSFER)],
     }

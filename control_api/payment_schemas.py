@@ -9,7 +9,7 @@ from b2bua.billing.documents import TaxDocument, from_record
 from control_api.account_bodies import Name
 from control_api.schemas import ListMeta, Timestamp, Wire, enveloped
 from control_api.timestamps import optional_timestamp, render_timestamp
-from storage.billing_records import IssuedDocument, Refund, TopUp
+from storage.billing_records import CreditNote, IssuedDocument, NoteKind, Refund, TopUp
 
 LEAST_PAISE: Final = 1_000
 MOST_PAISE: Final = 50_000_000
@@ -43,11 +43,20 @@ RefundAmount = Annotated[
     BeforeValidator(lambda amount: paise_of(amount, LEAST_REFUND_PAISE, MOST_REFUND_PAISE)),
     WithJsonSchema({"type": "number", "minimum": 1, "maximum": MOST_REFUND_PAISE / 100, "multipleOf": 0.01}),
 ]
+NoteAmount = Annotated[
+    int,
+    Strict(),
+    BeforeValidator(lambda amount: paise_of(amount, 1, MOST_REFUND_PAISE)),
+    WithJsonSchema({"type": "number", "minimum": 0.01, "maximum": MOST_REFUND_PAISE / 100, "multipleOf": 0.01}),
+]
 Reference = Annotated[str, Strict(), _ID]
 Signature = Annotated[str, Strict(), Field(min_length=1, max_length=256)]
 
 PAYMENT_REQUIREMENTS: Final = {
     "topup_id": "a string",
+    "invoice_number": "a string, or null",
+    "kind": "correction or goodwill",
+    "with_tax": "true, false or null",
     "reference": "a string of 1 to 200 printable characters",
     "reason": "a string of 1 to 200 printable characters",
     "amount": "rupees from 10 to 500000, with at most two decimals",
@@ -85,6 +94,34 @@ class RefundBody(Wire):
     reference: Name
     amount: RefundAmount | None = None
     reason: Name = "Asked for by the customer"
+
+
+class CreditNoteBody(Wire):
+    """A credit note, in rupees. A `correction` takes back some of an invoice, with its tax or without, and debits the
+    wallet by the net amount; `goodwill` has no tax and credits the wallet. The same reference counts once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "correction",
+                    "amount": 118,
+                    "invoice_number": "INV/26-27/000001",
+                    "reference": "ticket 18",
+                    "reason": "Invoiced twice",
+                }
+            ]
+        }
+    )
+
+    kind: NoteKind
+    amount: NoteAmount
+    reference: Name
+    reason: Name
+    invoice_number: Reference | None = None
+    with_tax: Annotated[bool, Strict()] | None = Field(
+        default=None, description="Whether tax is in the amount; default: of a correction"
+    )
 
 
 class ProviderEventBody(Wire):
@@ -136,6 +173,20 @@ class RefundView(Wire):
     credit_note_number: str | None
 
 
+class CreditNoteView(Wire):
+    """A credit note by the operator; amounts in rupees. Its document is among the invoices, by its number."""
+
+    number: str
+    kind: NoteKind
+    amount: float = Field(description="What the wallet is debited, or of goodwill credited")
+    gst: float
+    total: float
+    currency: str
+    reference: str
+    reason: str
+    created_at: Timestamp
+
+
 class InvoiceView(Wire):
     """A tax invoice or credit note; amounts in rupees with two decimals."""
 
@@ -164,6 +215,8 @@ NewTopUpReply: Final = enveloped("NewTopUpReply", NewTopUpView)
 TopUpsReply: Final = enveloped("TopUpsReply", list[TopUpView], ListMeta)
 RefundReply: Final = enveloped("RefundReply", RefundView)
 RefundsReply: Final = enveloped("RefundsReply", list[RefundView], ListMeta)
+CreditNoteReply: Final = enveloped("CreditNoteReply", CreditNoteView)
+CreditNotesReply: Final = enveloped("CreditNotesReply", list[CreditNoteView], ListMeta)
 InvoiceReply: Final = enveloped("InvoiceReply", InvoiceView)
 InvoicesReply: Final = enveloped("InvoicesReply", list[InvoiceView], ListMeta)
 
@@ -201,6 +254,22 @@ def refund_representation(refund: Refund) -> dict[str, object]:
         "provider_refund_id": refund.provider_refund_id,
         "settled_at": optional_timestamp(refund.settled_at),
         "credit_note_number": refund.credit_note_number,
+    }
+
+
+def note_representation(note: CreditNote) -> dict[str, object]:
+    """A credit note by the operator."""
+    parts = note.parts
+    return {
+        "number": note.number,
+        "kind": str(note.kind),
+        "amount": parts.taxable_paise / 100,
+        "gst": (parts.total_paise - parts.taxable_paise) / 100,
+        "total": parts.total_paise / 100,
+        "currency": "INR",
+        "reference": note.reference,
+        "reason": note.reason,
+        "created_at": render_timestamp(note.created_at),
     }
 
 

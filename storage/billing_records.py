@@ -108,6 +108,27 @@ class Refund:
     credit_note_number: str | None = None
 
 
+class NoteKind(StrEnum):
+    """What a credit note by the operator is for."""
+
+    CORRECTION = "correction"
+    GOODWILL = "goodwill"
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNote:
+    """A credit note by the operator. A correction is about a `topup_id`, goodwill about none, and has no tax."""
+
+    number: str
+    org_id: str
+    kind: NoteKind
+    topup_id: str | None
+    reference: str
+    reason: str
+    parts: TaxParts
+    created_at: int
+
+
 class Transfer(NamedTuple):
     """A movement of the ledger, as it was made: the `row`-th of all. `call_id` may be a refund's hold."""
 
@@ -195,7 +216,9 @@ class DiscrepancyKind(StrEnum):
     REFUND_SPENT = "refund_spent"
     DEBIT_WITHOUT_REFUND = "debit_without_refund"
     CREDIT_NOTE = "credit_note"
-    CREDIT_NOTE_WITHOUT_REFUND = "credit_note_without_refund"
+    CREDIT_NOTE_OF_NOTHING = "credit_note_of_nothing"
+    NOTE = "note"
+    TRANSFER_WITHOUT_NOTE = "transfer_without_note"
     SERIAL = "serial"
 
 

@@ -65,7 +65,7 @@ class Refunds:
 
     def left(self, topup_id: str) -> TaxParts:
         """What of a payment is neither paid back nor about to be. UnknownRecord."""
-        row = self._queries.one("refunds.left", (topup_id,))
+        row = self._queries.one("refunds.left", {"topup_id": topup_id})
         if row is None:
             raise UnknownRecord(f"no top-up {topup_id}")
         return TaxParts(*row)

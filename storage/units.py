@@ -6,10 +6,20 @@ from storage.accounts import Accounts
 from storage.agent_records import Agent, AgentToken
 from storage.agents import Agents
 from storage.audit import Audit
-from storage.billing_records import Discrepancy, IssuedDocument, LowBalance, MonthOfWallet, Refund, TopUp, Transfer
+from storage.billing_records import (
+    CreditNote,
+    Discrepancy,
+    IssuedDocument,
+    LowBalance,
+    MonthOfWallet,
+    Refund,
+    TopUp,
+    Transfer,
+)
 from storage.books import Books
 from storage.call_logs import CallLogs
 from storage.calls import Calls, Cdrs
+from storage.credit_notes import CreditNotes
 from storage.ledger import Ledger
 from storage.low_balances import LowBalances
 from storage.movements import Movements
@@ -58,6 +68,7 @@ class UnitOfWork:
         "audit",
         "calls",
         "cdrs",
+        "credit_notes",
         "idempotency",
         "ledger",
         "low_balances",
@@ -91,6 +102,7 @@ class UnitOfWork:
         self.prompts = Prompts(queries)
         self.payments = Payments(queries)
         self.refunds = Refunds(queries)
+        self.credit_notes = CreditNotes(queries)
         self.low_balances = LowBalances(queries)
         self.agents = Agents(queries)
 
@@ -375,3 +387,7 @@ class Reader:
     def untold_low_balances(self) -> list[LowBalance]:
         """The first low balances that nobody was told of."""
         return self._unit.low_balances.untold()
+
+    def credit_notes(self, org_id: str, page: int, per_page: int) -> tuple[list[CreditNote], int]:
+        """A page (from 1) of an organisation's credit notes by the operator, newest first; and how many there are."""
+        return self._unit.credit_notes.page(org_id, page, per_page)

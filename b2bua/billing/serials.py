@@ -23,6 +23,12 @@ def financial_year(day: date) -> str:
     return f"{begins % 100:02}-{(begins + 1) % 100:02}"
 
 
+def last_day_of_tax_notes(supplied: date) -> date:
+    """Until when a credit note may change the tax of a supply: 30 November after its financial year has ended (section
+    34(2) of the CGST Act). The annual return, which may end it earlier, is not known here."""
+    return date(supplied.year + (1 if supplied.month >= _APRIL else 0), 11, 30)
+
+
 def document_number(prefix: str, year: str, serial: int) -> str:
     """The number on a document: "INV/26-27/000001"; the serial grows beyond six digits where there is room.
     SerialTooLong, ValueError for a serial below 1."""

@@ -259,6 +259,17 @@ def _money(commands: Commands) -> None:
     refund.add_argument("--rupees", metavar="N", help="with tax; default: all that is left")
     refund.add_argument("--reason", default="Asked for by the customer", metavar="TEXT")
 
+    note = _group(commands, "credit-note", "credit notes by the operator")
+    issue = _command(note, "issue", money.note_issue, "issue one; the same reference counts once")
+    _of_organisation(issue)
+    issue.add_argument("--kind", required=True, choices=("correction", "goodwill"))
+    issue.add_argument("--rupees", required=True, metavar="N", help="with its tax, where it has any")
+    issue.add_argument("--reference", required=True, metavar="REF")
+    issue.add_argument("--reason", required=True, metavar="TEXT", help="as the note says it")
+    issue.add_argument("--invoice", metavar="NUMBER", help="what a correction takes back of")
+    issue.add_argument("--without-tax", action="store_true", help="of a correction: its tax stays as it is")
+    _of_organisation(_command(note, "list", money.note_list, "list an organisation's newest"))
+
     ledger = _group(commands, "ledger", "money movements")
     _command(ledger, "check", money.ledger_check, "compare wallets, ledger, calls, payments and documents")
 

@@ -7,14 +7,16 @@ from typing import Final, TypeVar
 
 from b2bua.commands.accounts import paise_of, words_of
 from b2bua.commands.audit import typed
-from b2bua.commands.databases import checked_apart, looked_up
+from b2bua.commands.databases import checked_apart, looked_up, written
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
-from control_api.payment_schemas import refund_representation, topup_representation
+from control_api.payment_schemas import note_representation, refund_representation, topup_representation
 from control_api.payments.desk import PaymentDesk, payment_desk
+from control_api.payments.noting import NoteImpossible, NoteWish, issue_note
 from control_api.payments.provider import ProviderUnavailable
 from control_api.payments.refunding import RefundImpossible, RefundMismatch, RefundWish, pay_back
+from storage.billing_records import NoteKind
 from storage.errors import UnknownRecord
 from storage.store import Store
 from storage.units import Reader
@@ -73,6 +75,41 @@ async def payment_refund(options: argparse.Namespace, config: Config, output: Ou
         desk.provider.close()
         await store.close()
     output.one(refund_representation(refund))
+    return 0
+
+
+async def note_issue(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`credit-note issue --org ORG_ID --kind KIND --rupees N --reference REF --reason TEXT`: once for a reference."""
+    kind = NoteKind(options.kind)
+    wish = NoteWish(
+        options.org,
+        kind,
+        paise_of(options.rupees),
+        kind is NoteKind.CORRECTION and not options.without_tax,
+        options.invoice,
+        words_of(options.reference, "--reference"),
+        words_of(options.reason, "--reason"),
+    )
+    change = {"kind": kind, "paise": wish.paise, "invoice_number": wish.invoice_number}
+    entry = typed("credit_note.issue", wish.reference, options.org, change)
+    desk = _desk(config)
+    try:
+        note = await written(config, lambda unit: issue_note(unit, desk.terms, wish, entry))
+    except UnknownRecord:
+        raise CommandFailed(f"there is no organisation {options.org}") from None
+    except NoteImpossible as error:
+        raise CommandFailed(str(error)) from None
+    finally:
+        desk.provider.close()
+    output.one(note_representation(note))
+    return 0
+
+
+async def note_list(options: argparse.Namespace, config: Config, output: Output) -> int:
+    """`credit-note list --org ORG_ID`: the newest that were issued."""
+    notes = await _newest(config, options.org, lambda reader: reader.credit_notes(options.org, 1, SHOWN)[0])
+    columns = ("number", "kind", "total", "created_at", "reference", "reason")
+    output.rows([note_representation(note) for note in notes], columns)
     return 0
 
 

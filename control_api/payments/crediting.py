@@ -92,8 +92,16 @@ def credit_payment(unit: UnitOfWork, terms: BillingTerms, payment: ProviderPayme
     return unit.payments.of_order(payment.order_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Whose a document is, and about which top-up; "": about none."""
+
+    org_id: str
+    topup_id: str
+
+
 def issue_document(
-    unit: UnitOfWork, series: str, topup: TopUp, make: Callable[[str, date], TaxDocument], at_ms: int
+    unit: UnitOfWork, series: str, issue: Issue, make: Callable[[str, date], TaxDocument], at_ms: int
 ) -> IssuedDocument:
     """Issue the document that `make` makes of its number, the next of its series, and its day."""
     day = day_in_india(at_ms)
@@ -105,8 +113,8 @@ def issue_document(
         series,
         year,
         serial,
-        topup.org_id,
-        topup.topup_id,
+        issue.org_id,
+        issue.topup_id,
         at_ms,
         document.to_record(),
         StoredKind(document.kind),
@@ -133,4 +141,4 @@ def _invoice(unit: UnitOfWork, terms: BillingTerms, topup: TopUp, payment: Provi
             reference=payment.payment_id,
         )
 
-    return issue_document(unit, terms.series, topup, invoice, at_ms).number
+    return issue_document(unit, terms.series, Issue(topup.org_id, topup.topup_id), invoice, at_ms).number

@@ -7,7 +7,7 @@ from datetime import date
 from b2bua.billing.documents import DocumentKind, TaxDocument, from_record
 from b2bua.billing.tax import Tax, share_of
 from control_api.payment_schemas import LEAST_REFUND_PAISE
-from control_api.payments.crediting import BillingTerms, credit_payment, issue_document
+from control_api.payments.crediting import BillingTerms, Issue, credit_payment, issue_document
 from control_api.payments.desk import PaymentDesk
 from control_api.payments.provider import (
     ProviderPayment,
@@ -193,7 +193,7 @@ def _credit_note(unit: UnitOfWork, terms: BillingTerms, refund: Refund, told: Pr
             against=invoiced.number,
         )
 
-    return issue_document(unit, terms.credit_series, topup, note, at_ms).number
+    return issue_document(unit, terms.credit_series, Issue(topup.org_id, topup.topup_id), note, at_ms).number
 
 
 def _parts(topup: TopUp, left: TaxParts, paise: int | None) -> TaxParts:

@@ -109,8 +109,30 @@ WHERE r.state = 'processed'
        OR d.content ->> '$.tax.igst_paise' <> r.igst_paise)
 LIMIT :limit;
 
--- credit_note_without_refund: credit notes about nothing that was paid back
+-- credit_note_of_nothing: credit notes about nothing that was paid back, corrected or given
 SELECT d.org_id, d.number, NULL, NULL
 FROM tax_documents d
 WHERE d.kind = 'credit_note' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.credit_note_number = d.number)
+  AND NOT EXISTS (SELECT 1 FROM credit_notes n WHERE n.number = d.number)
+LIMIT :limit;
+
+-- note: the operator's notes whose transfer is missing or another than they say, or whose document says something else
+SELECT n.org_id, n.number, n.taxable_paise, abs(x.balance_change)
+FROM credit_notes n
+LEFT JOIN transfers x ON x.transfer_id = 'note:' || n.number
+LEFT JOIN tax_documents d ON d.number = n.number
+WHERE coalesce(x.balance_change, 0) <> CASE n.kind WHEN 'goodwill' THEN n.taxable_paise ELSE -n.taxable_paise END
+   OR x.org_id <> n.org_id OR d.number IS NULL OR d.kind <> 'credit_note' OR d.org_id <> n.org_id
+   OR d.topup_id <> coalesce(n.topup_id, '')
+   OR d.content ->> '$.tax.taxable_paise' <> n.taxable_paise
+   OR d.content ->> '$.tax.cgst_paise' <> n.cgst_paise
+   OR d.content ->> '$.tax.sgst_paise' <> n.sgst_paise
+   OR d.content ->> '$.tax.igst_paise' <> n.igst_paise
+LIMIT :limit;
+
+-- transfer_without_note: transfers of credit notes that there are not
+SELECT x.org_id, x.transfer_id, NULL, x.balance_change
+FROM transfers x
+WHERE x.transfer_id >= 'note:' AND x.transfer_id < 'note;'
+  AND NOT EXISTS (SELECT 1 FROM credit_notes n WHERE 'note:' || n.number = x.transfer_id)
 LIMIT :limit;

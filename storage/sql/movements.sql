@@ -3,7 +3,8 @@ SELECT coalesce(sum(balance_change), 0) FROM transfers WHERE org_id = ? AND crea
 
 -- entries: what came in or went out but for calls, oldest first
 SELECT x.created_at, x.transfer_id, x.kind, x.reference, x.balance_change,
-       coalesce(t.invoice_number, r.credit_note_number)
+       coalesce(t.invoice_number, r.credit_note_number,
+                CASE WHEN x.transfer_id >= 'note:' AND x.transfer_id < 'note;' THEN substr(x.transfer_id, 6) END)
 FROM transfers x
 LEFT JOIN topups t ON x.transfer_id >= 'topup:' AND x.transfer_id < 'topup;' AND t.topup_id = substr(x.transfer_id, 7)
 LEFT JOIN refunds r ON x.transfer_id >= 'refund:' AND x.transfer_id < 'refund;'

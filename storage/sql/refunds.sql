@@ -26,11 +26,13 @@ FROM refunds WHERE org_id = ? ORDER BY created_at DESC, refund_id DESC LIMIT ? O
 -- count: how many refunds an organisation has
 SELECT count(*) FROM refunds WHERE org_id = ?;
 
--- left: what of a payment is neither paid back nor about to be
-SELECT t.taxable_paise - coalesce(sum(r.taxable_paise), 0), t.cgst_paise - coalesce(sum(r.cgst_paise), 0),
-       t.sgst_paise - coalesce(sum(r.sgst_paise), 0), t.igst_paise - coalesce(sum(r.igst_paise), 0)
-FROM topups t LEFT JOIN refunds r ON r.topup_id = t.topup_id AND r.state <> 'failed'
-WHERE t.topup_id = ? GROUP BY t.topup_id;
+-- left: what of a payment is neither paid back, nor about to be, nor taken back by a correction
+SELECT t.taxable_paise - g.taxable, t.cgst_paise - g.cgst, t.sgst_paise - g.sgst, t.igst_paise - g.igst
+FROM topups t,
+     (SELECT coalesce(sum(taxable_paise), 0) AS taxable, coalesce(sum(cgst_paise), 0) AS cgst,
+             coalesce(sum(sgst_paise), 0) AS sgst, coalesce(sum(igst_paise), 0) AS igst
+      FROM given_back WHERE topup_id = :topup_id) g
+WHERE t.topup_id = :topup_id;
 
 -- set_provider_id: the provider has it
 UPDATE refunds SET provider_refund_id = :provider_refund_id

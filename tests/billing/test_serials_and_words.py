@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.billing.errors import SerialTooLong
-from b2bua.billing.serials import day_in_india, document_number, financial_year
+from b2bua.billing.serials import day_in_india, document_number, financial_year, last_day_of_tax_notes
 from b2bua.billing.words import rupees_in_words
 
 
@@ -73,3 +73,15 @@ def test_different_amounts_have_different_words(one: int, other: int) -> None:
 def test_no_amount_is_below_nothing() -> None:
     with pytest.raises(ValueError, match="not negative"):
         rupees_in_words(-1)
+
+
+@pytest.mark.parametrize(
+    ("supplied", "until"),
+    [
+        (date(2026, 4, 1), date(2027, 11, 30)),
+        (date(2027, 3, 31), date(2027, 11, 30)),
+        (date(2027, 4, 1), date(2028, 11, 30)),
+    ],
+)
+def test_until_when_a_note_may_change_the_tax(supplied: date, until: date) -> None:
+    assert last_day_of_tax_notes(supplied) == until

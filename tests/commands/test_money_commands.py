@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from b2bua.clock import SystemClock
 from b2bua.config import load_config
 from control_api.payments.crediting import Asked, credit_payment, tax_for, topup_asked
 from control_api.payments.desk import payment_desk
@@ -58,7 +59,7 @@ def take_payments(desk: Any, url: str) -> None:
     desk.config.write_text(text, "utf-8")
 
 
-def pay(desk: Any, toy: ToyRazorpay, org_id: str) -> None:
+def pay(desk: Any, toy: ToyRazorpay, org_id: str, at_ms: int = 1_735_732_800_000) -> None:
     """A top-up of 500 rupees that was asked for and paid."""
     config = load_config(desk.config, {})
     payments = payment_desk(config.billing)
@@ -70,9 +71,9 @@ def pay(desk: Any, toy: ToyRazorpay, org_id: str) -> None:
 
     def work(unit: UnitOfWork) -> None:
         organisation = unit.accounts.organisation(org_id)
-        asked = Asked("topup-1", "order_1", tax_for(terms, organisation, 50_000), 1_735_732_800_000)
+        asked = Asked("topup-1", "order_1", tax_for(terms, organisation, 50_000), at_ms)
         unit.payments.add(topup_asked(terms, organisation, asked))
-        credit_payment(unit, terms, payment, 1_735_732_800_000)
+        credit_payment(unit, terms, payment, at_ms)
 
     async def carry_out() -> None:
         store = await Store.open(config.storage.url)
@@ -110,3 +111,18 @@ def test_a_provider_out_of_reach_is_one_line_and_no_more(desk: Any) -> None:
     assert "try again with the same reference" in told
     [refund] = desk.json("payment", "refunds", "--org", org)["data"]
     assert refund["status"] == "asked"
+
+
+def test_credit_notes_are_issued_by_command(desk: Any) -> None:
+    org, toy = desk.org(), ToyRazorpay()
+    take_payments(desk, "http://127.0.0.1:9")
+    pay(desk, toy, org, SystemClock().wall_ms())
+    [paid] = desk.json("payment", "list", "--org", org)["data"]
+    asked = ("credit-note", "issue", "--org", org, "--reason", "Invoiced twice", "--rupees", "118")
+    made = desk.json(*asked, "--kind", "correction", "--invoice", paid["invoice_number"], "--reference", "a")
+    assert (made["amount"], made["total"]) == (100, 118)
+    given = desk.json(*asked, "--kind", "goodwill", "--reference", "b")
+    assert (given["amount"], given["gst"]) == (118, 0)
+    assert desk.json("credit-note", "list", "--org", org)["data"] == [given, made]
+    assert "needs the number" in desk.refused(*asked, "--kind", "correction", "--reference", "c")
+    assert desk.json("ledger", "check") == {"data": []}

@@ -121,6 +121,8 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("POST", "/v1/admin/organisations/{org_id}/suspend"): {OPERATOR},
     ("POST", "/v1/admin/organisations/{org_id}/resume"): {OPERATOR},
     ("POST", "/v1/admin/organisations/{org_id}/credit"): {OPERATOR},
+    ("GET", "/v1/admin/organisations/{org_id}/credit-notes"): {OPERATOR},
+    ("POST", "/v1/admin/organisations/{org_id}/credit-notes"): {OPERATOR},
     ("GET", "/v1/admin/people"): {OPERATOR},
     ("POST", "/v1/admin/people"): {OPERATOR},
     ("PATCH", "/v1/admin/people/{person_id}"): {OPERATOR},

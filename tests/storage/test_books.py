@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.billing_records import Discrepancy, DiscrepancyKind, DocumentKind, Refund, TaxParts
+from storage.billing_records import CreditNote, Discrepancy, DiscrepancyKind, DocumentKind, NoteKind, Refund, TaxParts
+from storage.credit_notes import transfer_of_note
 from storage.errors import UnknownRecord
 from storage.records import TEST_NUMBER
 from storage.refunds import hold_of
@@ -50,6 +51,18 @@ def refund(unit: UnitOfWork) -> None:
     unit.refunds.processed("back", "rfnd_1", 2, 10_000, note.number)
 
 
+NOTE = CreditNote("CN/26-27/000002", ORG, NoteKind.CORRECTION, "paid", "n", "x", TaxParts(1_000, 0, 0, 180), 3)
+
+
+def correct(unit: UnitOfWork) -> None:
+    """A correction of what was paid."""
+    said = {"number": NOTE.number, "tax": NOTE.parts._asdict()}
+    issued = document(2, number=NOTE.number, series="CN", topup_id="paid", kind=DocumentKind.CREDIT_NOTE, content=said)
+    unit.payments.issue(issued)
+    unit.ledger.debit(transfer_of_note(NOTE.number), ORG, 1_000, None, 3)
+    unit.credit_notes.add(NOTE)
+
+
 def _history(unit: UnitOfWork) -> None:
     """Two finished calls, a test call, a live one, a payment asked for and one made."""
     unit.accounts.create_organisation(an_organisation())
@@ -57,6 +70,7 @@ def _history(unit: UnitOfWork) -> None:
     unit.payments.add(PAID)
     pay(unit, PAID, "pay_paid")
     refund(unit)
+    correct(unit)
     for number, end in enumerate((completed, failed, None)):
         call = a_call(f"call-{number}")
         unit.ledger.reserve(f"reserve:{call.call_id}", ORG, call.call_id, 150, 1)
@@ -89,7 +103,7 @@ K = DiscrepancyKind
 PLANTED: dict[DiscrepancyKind, tuple[Plant, Discrepancy]] = {
     K.WALLET_BALANCE: (
         _statement("UPDATE wallets SET balance_paise = balance_paise + 7"),
-        Discrepancy(K.WALLET_BALANCE, ORG, ORG, 39_700, 39_707),
+        Discrepancy(K.WALLET_BALANCE, ORG, ORG, 38_700, 38_707),
     ),
     K.WALLET_RESERVED: (
         _statement("UPDATE wallets SET reserved_paise = 10149"),
@@ -165,15 +179,32 @@ PLANTED: dict[DiscrepancyKind, tuple[Plant, Discrepancy]] = {
         Discrepancy(K.DEBIT_WITHOUT_REFUND, ORG, "refund:gone", None, 5),
     ),
     K.CREDIT_NOTE: (
-        _statement("UPDATE tax_documents SET content = json_set(content, '$.tax.igst_paise', 1) WHERE series = 'CN'"),
+        _statement(
+            "UPDATE tax_documents SET content = json_set(content, '$.tax.igst_paise', 1)"
+            " WHERE series = 'CN' AND serial = 1"
+        ),
         Discrepancy(K.CREDIT_NOTE, ORG, "back", 11_800, 10_001),
     ),
-    K.CREDIT_NOTE_WITHOUT_REFUND: (
+    K.CREDIT_NOTE_OF_NOTHING: (
         _statement(
             "INSERT INTO tax_documents"
-            " VALUES ('CN/26-27/000002', 'CN', '26-27', 2, 'org-1', 'x', 1, '{}', 'credit_note')"
+            " VALUES ('CN/26-27/000003', 'CN', '26-27', 3, 'org-1', 'x', 1, '{}', 'credit_note')"
         ),
-        Discrepancy(K.CREDIT_NOTE_WITHOUT_REFUND, ORG, "CN/26-27/000002", None, None),
+        Discrepancy(K.CREDIT_NOTE_OF_NOTHING, ORG, "CN/26-27/000003", None, None),
+    ),
+    K.NOTE: (
+        _statement(
+            "UPDATE transfers SET asked_paise = 999, balance_change = -999 WHERE transfer_id LIKE 'note:%';"
+            "UPDATE wallets SET balance_paise = balance_paise + 1"
+        ),
+        Discrepancy(K.NOTE, ORG, NOTE.number, 1_000, 999),
+    ),
+    K.TRANSFER_WITHOUT_NOTE: (
+        _statement(
+            "INSERT INTO transfers VALUES ('note:gone', 'org-1', 'credit', NULL, NULL, 5, 5, 0, 1);"
+            "UPDATE wallets SET balance_paise = balance_paise + 5"
+        ),
+        Discrepancy(K.TRANSFER_WITHOUT_NOTE, ORG, "note:gone", None, 5),
     ),
 }
 
