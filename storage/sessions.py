@@ -70,7 +70,9 @@ class Sessions:
         self._queries.run("sessions.revoke", {"session_sha256": session_sha256, "at": at})
 
     def revoke_all(self, person_id: str, at: int, but: str = "") -> int:
-        """End all of somebody's sessions, all but one where its hash is given: how many."""
+        """End all of somebody's sessions, all but one where its hash is given, and their links to a new password: how
+        many sessions."""
+        self.end_resets(person_id, at)
         return self._queries.run("sessions.revoke_all", {"person_id": person_id, "at": at, "but": but})
 
     def invite(self, invitation: Invitation) -> None:

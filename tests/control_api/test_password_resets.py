@@ -134,3 +134,11 @@ async def test_without_mail_there_is_no_link() -> None:
     async with api_world() as world:
         assert (await world.send("POST", RESETS, key=None, json={"email": EMAIL})).status == 404
         await somebody(world, Role.OWNER)
+
+
+async def test_a_link_ends_with_the_password_it_was_to_replace(desk: Desk) -> None:
+    token = await desk.token()
+    browser = await sign_in(desk.world, EMAIL)
+    body = {"current_password": PASSWORD, "new_password": "a third long password"}
+    assert (await browser.send("POST", "/v1/account/password", json=body)).status == 200
+    assert await desk.finish(token) == 404
