@@ -53,10 +53,15 @@ class Twins:
         self.keys: list[int | None] = [None] * 3
         self.sealers: dict[tuple[int, int], Session] = {}
         self.heard = [tuple(PacketQueue(lambda: None) for _ in self.beds) for _ in self.parties]
+        self.forked = [tuple(PacketQueue(lambda: None) for _ in self.beds) for _ in self.parties]
+        self.converted = [tuple(PacketQueue(lambda: None) for _ in self.beds) for _ in self.parties]
+        self.made = 0
         for leg in range(3):
             self.settle(leg)
             for bed, party, heard in zip(self.beds, self.parties[leg], self.heard[leg], strict=True):
                 bed.table.set_listener(party.stream, heard)
+            for bed, party, forked in zip(self.beds, self.parties[leg], self.forked[leg], strict=True):
+                bed.table.set_fork(party.stream, forked)
 
     def settle(self, leg: int, **changes: Any) -> None:
         chance = self.chance
@@ -81,9 +86,12 @@ class Twins:
 
     def command(self, leg: int, other: int) -> None:
         chance = self.chance
-        kind, overrides, digit = chance.randrange(6), chance.random() < 0.5, chance.choice(DIGITS)
+        kind, overrides, digit = chance.randrange(8), chance.random() < 0.5, chance.choice(DIGITS)
         if kind == 5:
             self.settle(leg, may_send=chance.random() < 0.8, on_hold=chance.random() < 0.2)
+            return
+        if kind > 5:
+            self.convert(leg)
             return
         for bed, party, partner in zip(self.beds, self.parties[leg], self.parties[other], strict=True):
             match kind:
@@ -97,6 +105,21 @@ class Twins:
                     bed.table.stop_playing(party.stream)
                 case _:
                     bed.send_digit(party, digit, 100)
+
+    def convert(self, leg: int) -> None:
+        """All of a leg's audio goes to a converter, or only what needs one, or none."""
+        taken, whole = self.chance.random() < 0.7, self.chance.random() < 0.7
+        for bed, party, queue in zip(self.beds, self.parties[leg], self.converted[leg], strict=True):
+            bed.table.set_converter(party.stream, queue if taken else None, whole)
+
+    def make(self, leg: int, other: int) -> None:
+        """What a converter may have made of a leg's audio for another."""
+        chance = self.chance
+        self.made += chance.choice([160, 160, 160, 320, 8000])
+        frames = [(self.made & 0xFFFFFFFF, 0, chance.randbytes(160))]
+        codec = chance.choice([PCMA, PCMU])
+        for bed, party, sink in zip(self.beds, self.parties[leg], self.parties[other], strict=True):
+            bed.table.send_audio(sink.stream, party.stream, codec, frames, bed.now)
 
     def packet(self, leg: int) -> None:
         party, chance = self.parties[leg][0], self.chance
@@ -165,7 +188,7 @@ class Twins:
             assert python.wire.control == native.wire.control
             assert python.wire.target == native.wire.target
             assert python.stream.figures() == native.stream.figures()
-        for in_python, in_c in self.heard:
+        for in_python, in_c in (*self.heard, *self.forked, *self.converted):
             assert in_python.take() == in_c.take()
         assert self.beds[0].events == self.beds[1].events
 
@@ -176,8 +199,11 @@ def test_both_send_the_same_bytes_and_count_the_same(seed: int, secured: bool) -
     twins = Twins(seed, secured=secured)
     for _ in range(400):
         leg = twins.chance.randrange(3)
-        if twins.chance.random() < 0.06:
-            twins.command(leg, (leg + 1 + twins.chance.randrange(2)) % 3)
+        other = (leg + 1 + twins.chance.randrange(2)) % 3
+        if twins.chance.random() < 0.08:
+            twins.command(leg, other)
+        elif twins.chance.random() < 0.1:
+            twins.make(leg, other)
         else:
             twins.packet(leg)
         twins.advance()
