@@ -48,6 +48,10 @@ class Everyone:
     def __init__(self, *audiences: "Audience") -> None:
         self._audiences = audiences
 
+    def add(self, audience: "Audience") -> None:
+        """One more, told last."""
+        self._audiences = (*self._audiences, audience)
+
     def told(self, call: HeardCall, step: Told) -> None:
         """A step, to each of them."""
         for audience in self._audiences:

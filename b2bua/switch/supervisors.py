@@ -86,14 +86,14 @@ class SupervisorDesk:
         gateway: browser.BrowserGateway,
         clock: Clock,
         tokens: Tokens,
-        ice_servers: tuple[browser.IceServer, ...] = (),
+        ice_servers: Callable[[str], tuple[browser.IceServer, ...]] = lambda _session: (),
         open_line: Callable[[browser.Address], SeatLine] = PlainLine,
     ) -> None:
-        """`open_line`: the plain side of a browser at that address of the gateway. Raises PortsExhausted."""
+        """`ice_servers`: for a session of this name. `open_line`: the plain side of a browser at that address of the gateway. Raises PortsExhausted."""
         self._gateway = gateway
         self._clock = clock
         self._tokens = tokens
-        self._wish = browser.BrowserWish(CODECS, ice_servers)
+        self._ice_servers = ice_servers
         self._open_line = open_line
         self._supervisors: dict[str, Supervisor] = {}
         self._joining = 0
@@ -189,7 +189,7 @@ class SupervisorDesk:
 
     async def _answered(self, session: str, offer: str) -> browser.BrowserAnswer:
         try:
-            return await self._gateway.answer(session, offer, self._wish)
+            return await self._gateway.answer(session, offer, browser.BrowserWish(CODECS, self._ice_servers(session)))
         except UnusableBrowserOffer as error:
             raise UnusableOffer(f"The offer cannot be used: {error}.", "sdp") from error
         except BrowserRefused as error:
