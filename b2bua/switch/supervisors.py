@@ -89,7 +89,8 @@ class SupervisorDesk:
         ice_servers: Callable[[str], tuple[browser.IceServer, ...]] = lambda _session: (),
         open_line: Callable[[browser.Address], SeatLine] = PlainLine,
     ) -> None:
-        """`ice_servers`: for a session of this name. `open_line`: the plain side of a browser at that address of the gateway. Raises PortsExhausted."""
+        """`ice_servers`: for a session of this name. `open_line`: the plain side of a browser at that address of the
+        gateway. Raises PortsExhausted."""
         self._gateway = gateway
         self._clock = clock
         self._tokens = tokens
