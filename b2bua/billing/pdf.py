@@ -56,7 +56,7 @@ def _heads(found: dict[str, Any], style: ParagraphStyle) -> Table:
         ("Number", found["number"]),
         ("Date", found["date"]),
         ("Place of supply", found["place_of_supply"]),
-        ("Payment", found["reference"]),
+        ("Payment" if found["kind"] == DocumentKind.INVOICE else "Reference", found["reference"]),
     ]
     if found["against"]:
         facts.append(("Against invoice", found["against"]))

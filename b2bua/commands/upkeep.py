@@ -23,7 +23,7 @@ LONGEST_RETENTION_DAYS: Final = 36_500
 
 
 async def org_set(options: argparse.Namespace, config: Config, output: Output) -> int:
-    """`org set ORG_ID [--retention-days N] [--gstin GSTIN] [--state STATE]`: what is not named stays."""
+    """`org set ORG_ID [--retention-days N] [--gstin GSTIN] [--state STATE] [--low-balance RUPEES]`: the rest stays."""
     given: dict[str, Any] = {}
     if options.retention_days is not None:
         given["retention_days"] = _retention(options.retention_days)
@@ -49,7 +49,11 @@ async def org_set(options: argparse.Namespace, config: Config, output: Output) -
         organisation = await written(config, work)
     except UnknownRecord:
         raise CommandFailed(f"there is no organisation {options.org_id}") from None
-    output.one({"org_id": options.org_id} | {name: getattr(organisation, name) for name in given})
+    shown = {name: getattr(organisation, name) for name in given}
+    if "low_balance_paise" in shown:
+        paise = shown.pop("low_balance_paise")
+        shown["low_balance"] = None if paise is None else paise / 100
+    output.one({"org_id": options.org_id} | shown)
     return 0
 
 

@@ -125,3 +125,10 @@ def test_the_books_are_compared(desk: Any) -> None:
     assert json.loads(out)["data"] == [
         {"kind": "reservation_left", "org_id": org, "subject": "lost", "expected": 0, "found": 150}
     ]
+
+
+def test_an_organisation_is_told_below_a_balance(desk: Any) -> None:
+    org = desk.org()
+    assert desk.json("org", "set", org, "--low-balance", "99.50") == {"org_id": org, "low_balance": 99.5}
+    assert desk.json("org", "set", org, "--low-balance", "none") == {"org_id": org, "low_balance": None}
+    assert "amount" in desk.refused("org", "set", org, "--low-balance", "0")
