@@ -1,4 +1,4 @@
-"""aiohttp's server protocol, with a limit on connections and its own errors told in JSON."""
+"""aiohttp's server protocol, with limits on connections and its own errors told in JSON."""
 
 import asyncio
 import logging
@@ -13,6 +13,8 @@ from control_api.errors import CRASH, ErrorReply, MethodNotAllowed, UnsupportedM
 
 MAX_CONNECTIONS: Final = 2_000
 LINGERING_S: Final = 5.0
+HEAD_TIMEOUT_S: Final = 15.0
+"""So long a new connection may take over the head of its first request; the keep-alive time bounds those after it."""
 _NOT_HTTP: Final = ErrorReply(400, "invalid_request", "The request is not valid HTTP.")
 # aiohttp knows a fixed list of methods; this is how it shows a request line that is sound but for the method.
 _ONLY_ITS_METHOD: Final = re.compile(r"b'[A-Za-z-]{1,32} \S+ HTTP/1\.[01]'", re.ASCII)
@@ -20,9 +22,10 @@ _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST")  # of all paths tog
 
 
 class HttpProtocol(web.RequestHandler):
-    """One connection. Beyond `MAX_CONNECTIONS` a new one is closed at once."""
+    """One connection. Beyond `MAX_CONNECTIONS` a new one is closed at once, and one without a whole head when
+    `HEAD_TIMEOUT_S` are over, whatever trickles in."""
 
-    __slots__ = ("_boundary",)
+    __slots__ = ("_boundary", "_event_loop", "_head_due", "_replied")
 
     def __init__(
         self,
@@ -36,6 +39,9 @@ class HttpProtocol(web.RequestHandler):
         options: dict[str, Any] = {"access_log": None, "lingering_time": LINGERING_S}
         super().__init__(server, loop=loop, keepalive_timeout=keep_alive_s, logger=log, **options)
         self._boundary = boundary
+        self._event_loop = loop
+        self._head_due: asyncio.TimerHandle | None = None
+        self._replied = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, unless there are too many."""
@@ -43,6 +49,23 @@ class HttpProtocol(web.RequestHandler):
         server = self._manager
         if server is not None and len(server.connections) > MAX_CONNECTIONS:
             self.force_close()
+        self._head_due = self._event_loop.call_later(HEAD_TIMEOUT_S, self._expect_head)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It is gone."""
+        if self._head_due is not None:
+            self._head_due.cancel()
+        super().connection_lost(exc)
+
+    def _expect_head(self) -> None:
+        if not self._replied and self._current_request is None:
+            self.force_close()
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a mistake of ours. A body that cannot be read is its sender's, who has been told; aiohttp meets it once
+        more as it drains the request."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
 
     def handle_error(
         self,
@@ -64,6 +87,7 @@ class HttpProtocol(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         """Send the reply; one that aiohttp made of its own accord is put into our words first."""
+        self._replied = True
         if isinstance(resp, web.HTTPException):
             error = ErrorReply(resp.status, "invalid_request", "The request is not valid HTTP.")
             resp = self._boundary.refusal(request, error)

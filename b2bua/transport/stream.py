@@ -94,6 +94,7 @@ class StreamTransport:
         self._of_host: Counter[str] = Counter()
         self._by_remote: dict[TransportAddress, Connection] = {}
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
+        self._handshakes_told: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarm = Alarm(self._scheduler, self._check)
         self._listening = False
@@ -314,11 +315,21 @@ class StreamTransport:
         except OSError as error:
             why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
             self._counters["connections refused: handshake"] += 1
-            _LOGGER.info("%s: no handshake with %s: %s", self._local, connection.remote, why or error)
+            self._log_handshake(connection.remote, why or str(error))
         finally:
             if connection.connecting:
                 self._leave(connection)
                 accepted.close()
+
+    def _log_handshake(self, remote: TransportAddress, why: str) -> None:
+        """Say that it came to nothing, once in a while for each host: every attempt has a port of its own."""
+        now, told = self._scheduler.time(), self._handshakes_told.get(remote.host)
+        if told is not None and now - told <= LOG_INTERVAL_S:
+            return
+        if told is None and len(self._handshakes_told) >= FAILURES_KEPT:
+            self._handshakes_told.clear()
+        self._handshakes_told[remote.host] = now
+        _LOGGER.info("%s: no handshake with %s: %s", self._local, remote, why)
 
     # The table.
 

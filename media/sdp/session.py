@@ -97,7 +97,8 @@ def parse_address(text: str) -> str:
         address = ipaddress.ip_address(literal)
     except ValueError:
         raise UnusableSdp("a c= address is not an IP address") from None
-    if address.is_multicast or "%" in text:
+    reserved = address.version == 4 and address.is_reserved  # 240.0.0.0/4, the broadcast address among them
+    if address.is_multicast or reserved or "%" in text:
         raise UnusableSdp("a c= address is not a unicast IP address")
     return str(address)
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from b2bua.certificates import CertificateUnusable
+from control_api import app as app_module
 from control_api import http_protocol, request_body
 from control_api.boundary import Boundary
 from control_api.tls import server_context
@@ -129,6 +130,47 @@ async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyP
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
         assert head.startswith(b"HTTP/1.1 400")
         writer.close()
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["first", "second"])
+async def test_a_head_that_only_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch, before: bytes) -> None:
+    """The first by a limit of its own, those after it by the keep-alive time."""
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(app_module, "KEEP_ALIVE_S", 0.2)
+    async with RunningApi() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(before + b"GET / HTTP/1.1\r\n")
+        closed = asyncio.ensure_future(reader.read())
+        for _ in range(200):
+            done, _ = await asyncio.wait([closed], timeout=0.05)
+            if done:
+                break
+            writer.write(b"X: y\r\n")
+        assert closed.done(), "it is held for as long as its client wants"
+        writer.close()
+
+
+async def test_a_connection_whose_first_head_came_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.05)
+    async with RunningApi() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(reader.readuntil(b"}}"), 5)
+        more = asyncio.ensure_future(reader.read())
+        assert not (await asyncio.wait([more], timeout=0.2))[0]
+        writer.close()
+        assert await more == b""
+
+
+async def test_a_body_that_is_not_compressed_as_it_says_is_no_mistake_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    async with RunningApi() as port:
+        raw = (
+            b"POST /v1/masking/calls HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+            b"Authorization: Bearer " + KEY.encode() + b"\r\nContent-Length: 20\r\n" + CLOSE
+        )
+        status, _, _ = parts(await exchange(port, raw + b"x" * 20))
+        assert status == 400
+    assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
 
 
 async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:

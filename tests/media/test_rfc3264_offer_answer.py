@@ -148,6 +148,8 @@ class TestAnswerRead:
             (sdp("m=audio 4000 RTP/AVP 8", connection=None), "no c= line"),
             (sdp("m=audio 4000 RTP/AVP 8", connection="IN IP4 host.example"), "not an IP address"),
             (sdp("m=audio 4000 RTP/AVP 8", connection="IN IP4 224.2.1.1/127"), "unicast"),
+            (sdp("m=audio 4000 RTP/AVP 8", connection="IN IP4 255.255.255.255"), "unicast"),
+            (sdp("m=audio 4000 RTP/AVP 8", connection="IN IP4 240.0.0.1"), "unicast"),
             (sdp("m=audio 4000 RTP/AVP 8", connection="IN IP6 2001:db8::9"), "other IP version"),
             (sdp("m=audio 4000 RTP/AVP 8", connection="ATM x y"), "c= line"),
             (sdp(*["m=audio 4000 RTP/AVP 8"] * 33), "more than 32"),

@@ -304,6 +304,19 @@ async def test_a_handshake_that_does_not_come_about_ends_the_connection(authorit
         await bed.left(0)
 
 
+async def test_handshakes_that_come_to_nothing_are_told_once_for_a_host(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with stream_bed(tls=contexts(authority, authority.issue("127.0.0.1"))) as bed:
+        for number in (1, 2, 3):
+            peer = await bed.connect()
+            peer.send(b"no TLS at all")
+            assert b"no TLS" not in await peer.rest()
+            await bed.counted("connections refused: handshake", number)
+    assert len([record for record in caplog.records if "no handshake" in record.message]) == 1
+
+
 @on_both_loops
 async def test_without_a_certificate_no_connection_is_taken(authority: Authority) -> None:
     async with stream_bed(tls=contexts(authority)) as bed:
