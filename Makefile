@@ -1,5 +1,5 @@
 # Every target does its own set-up: .venv with the pinned dependencies, and SIPp where it is needed.
-.PHONY: demo test interop sanitize bench bench-media load wheels lint format lock setup clean
+.PHONY: demo test client interop sanitize bench bench-media load wheels lint format lock setup clean
 .DEFAULT_GOAL := test
 
 BIN := .venv/bin
@@ -15,6 +15,7 @@ demo: setup
 	@$(BIN)/maskbridge demo
 
 lint: setup
+	$(BIN)/python clients/python/generate.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -49,6 +50,10 @@ bench-media: setup
 load: setup
 	@.ci/sipp
 	@$(BIN)/python -m tests.bench.load --rate $(RATE) --calls $(CALLS)
+
+# The Python client's generated files, from the OpenAPI document.
+client: setup
+	$(BIN)/python clients/python/generate.py
 
 format: setup
 	$(BIN)/ruff check --fix-only .

@@ -5,6 +5,7 @@ import json
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import hdrs, web
@@ -141,7 +142,7 @@ def create_app(
         tokens=tokens,
         metrics=ApiMetrics(switch, (*figures, feed.counters, *(() if streams is None else (streams.counters,))), facts),
         downloads=Downloads(),
-        documents=_documents(settings),
+        documents=_documents(settings.public_url, settings.version),
         recordings=recordings,
         prompts=prompts,
         proxies=Proxies(settings.trusted_proxies),
@@ -186,8 +187,10 @@ def _add_routes(app: web.Application, boundary: Boundary) -> None:
             app.router.add_route(hdrs.METH_HEAD, route.path, handle)
 
 
-def _documents(settings: ApiSettings) -> Documents:
-    document = build_openapi(settings.public_url, settings.version)
+@lru_cache(maxsize=1)
+def _documents(public_url: str, version: str) -> Documents:
+    """What `/v1/openapi.json` and `/docs` show: the same for every application of a process, and dear to make."""
+    document = build_openapi(public_url, version)
     return Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
 
 

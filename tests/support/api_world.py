@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -340,10 +341,16 @@ async def api_world(
             supervisors=None if gateway is None else SupervisorDesk(gateway, clock, tokens, open_line=KeptSeatLine),
         )
         async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
-            yield ApiWorld(client, store, clock, switch, build_openapi("http://calls.example", "0.1.0"), desk)
+            yield ApiWorld(client, store, clock, switch, documented(), desk)
         await desk.close()
     finally:
         await store.close()
+
+
+@cache
+def documented() -> dict[str, Any]:
+    """The OpenAPI document that replies are held to; it takes a while to make."""
+    return build_openapi("http://calls.example", "0.1.0")
 
 
 def every_route() -> set[tuple[str, str]]:
