@@ -214,6 +214,7 @@ class DiscrepancyKind(StrEnum):
     INVOICE_WITHOUT_PAYMENT = "invoice_without_payment"
     REFUND = "refund"
     REFUND_SPENT = "refund_spent"
+    REFUND_WAITING = "refund_waiting"
     DEBIT_WITHOUT_REFUND = "debit_without_refund"
     CREDIT_NOTE = "credit_note"
     CREDIT_NOTE_OF_NOTHING = "credit_note_of_nothing"

@@ -8,6 +8,7 @@ from storage.queries import Queries
 from storage.records import TEST_NUMBER
 
 OF_WALLETS: Final = (DiscrepancyKind.WALLET_BALANCE, DiscrepancyKind.WALLET_RESERVED)
+REFUND_LONGEST_MS: Final = 10 * 86_400_000  # a provider may take a week
 FOUND_MAX: Final = 100  # of a kind: whoever finds so many does not look at each
 
 
@@ -19,7 +20,8 @@ class Books:
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
 
-    def discrepancies(self, kinds: Iterable[DiscrepancyKind] = DiscrepancyKind) -> list[Discrepancy]:
-        """What does not agree, at most `FOUND_MAX` of a kind: none, or something is badly wrong."""
-        parameters = {"limit": FOUND_MAX, "test_number": TEST_NUMBER}
+    def discrepancies(self, now: int, kinds: Iterable[DiscrepancyKind] = DiscrepancyKind) -> list[Discrepancy]:
+        """What does not agree at Unix millisecond `now`, at most `FOUND_MAX` of a kind: none, or something is badly
+        wrong."""
+        parameters = {"limit": FOUND_MAX, "test_number": TEST_NUMBER, "long_ago": now - REFUND_LONGEST_MS}
         return [Discrepancy(kind, *row) for kind in kinds for row in self._queries.all(f"books.{kind}", parameters)]

@@ -139,7 +139,7 @@ class Ledger:
 
     def verify(self) -> list[Discrepancy]:
         """Every wallet that is not the sum of its transfers: none, or something is badly wrong. Reads it all."""
-        return Books(self._queries).discrepancies(OF_WALLETS)
+        return Books(self._queries).discrepancies(0, OF_WALLETS)
 
     def _reservation(self, call_id: str) -> _Reservation | None:
         row = self._queries.one("ledger.reservation", (call_id,))

@@ -177,9 +177,10 @@ class Reader:
         """Every wallet that is not the sum of its transfers. Reads them all."""
         return self._unit.ledger.verify()
 
-    def discrepancies(self) -> list[Discrepancy]:
-        """What does not agree about money. Reads everything: ask it with `Store.read_apart`."""
-        return self._books.discrepancies()
+    def discrepancies(self, now: int = 0) -> list[Discrepancy]:
+        """What does not agree about money at Unix millisecond `now`. Reads everything: ask it with
+        `Store.read_apart`."""
+        return self._books.discrepancies(now)
 
     def recording(self, org_id: str, call_id: str) -> Recording | None:
         """The recording of a call of this organisation, a purged one too."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final, TypeVar
 
+from b2bua.clock import SystemClock
 from b2bua.commands.accounts import paise_of, words_of
 from b2bua.commands.audit import typed
 from b2bua.commands.databases import checked_apart, looked_up, written
@@ -28,7 +29,8 @@ SHOWN: Final = 100
 
 async def ledger_check(_options: argparse.Namespace, config: Config, output: Output) -> int:
     """`ledger check`: status 1 where something does not agree."""
-    found = await checked_apart(config, lambda reader: reader.discrepancies())
+    now_ms = SystemClock().wall_ms()
+    found = await checked_apart(config, lambda reader: reader.discrepancies(now_ms))
     if not found:
         output.one({"data": []}, "wallets, ledger, calls, payments and documents agree")
         return 0

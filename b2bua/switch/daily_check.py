@@ -37,14 +37,14 @@ class DailyCheck:
 
     async def turn(self) -> bool:
         """Compare everything once; False where the database could not be read."""
-        began = self._clock.monotonic()
+        began, now_ms = self._clock.monotonic(), self._clock.wall_ms()
         try:
-            found = await self._store.read_apart(lambda reader: reader.discrepancies())
+            found = await self._store.read_apart(lambda reader: reader.discrepancies(now_ms))
         except StorageError as error:
             self._failed += 1
             LOG.warning("what is about money could not be compared: %s", error)
             return False
-        self._found, self._checked_at_ms = len(found), self._clock.wall_ms()
+        self._found, self._checked_at_ms = len(found), now_ms
         self._took_s = self._clock.monotonic() - began
         for one in found[:TOLD_MAX]:
             LOG.error(

@@ -88,6 +88,11 @@ SELECT r.org_id, r.refund_id, r.taxable_paise, r.debited_paise
 FROM refunds r WHERE r.state = 'processed' AND r.debited_paise < r.taxable_paise
 LIMIT :limit;
 
+-- refund_waiting: refunds that the provider has said nothing of for long, whose money is still set aside
+SELECT r.org_id, r.refund_id, r.taxable_paise, NULL
+FROM refunds r WHERE r.state = 'asked' AND r.created_at < :long_ago
+LIMIT :limit;
+
 -- debit_without_refund: debits for refunds that there are not
 SELECT x.org_id, x.transfer_id, NULL, -x.balance_change
 FROM transfers x

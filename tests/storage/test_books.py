@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage.billing_records import CreditNote, Discrepancy, DiscrepancyKind, DocumentKind, NoteKind, Refund, TaxParts
+from storage.books import REFUND_LONGEST_MS
 from storage.credit_notes import transfer_of_note
 from storage.errors import UnknownRecord
 from storage.records import TEST_NUMBER
@@ -29,7 +30,8 @@ _GUARDS = (
 
 
 REFUND = Refund("back", ORG, "paid", "r", "", TaxParts(10_000, 0, 0, 1_800), 1)
-OPEN = replace(REFUND, refund_id="open", reference="s")
+NOW = 2_000_000_000_000
+OPEN = replace(REFUND, refund_id="open", reference="s", created_at=NOW - REFUND_LONGEST_MS)
 
 
 def refund(unit: UnitOfWork) -> None:
@@ -90,7 +92,7 @@ def _history(unit: UnitOfWork) -> None:
 async def path(tmp_path: Path) -> Path:
     store = await Store.open(f"sqlite:///{tmp_path}/books.db")
     await store.run(_history)
-    assert await store.read_apart(Reader.discrepancies) == []
+    assert await store.read_apart(lambda reader: reader.discrepancies(NOW)) == []
     await store.close()
     return tmp_path / "books.db"
 
@@ -171,6 +173,10 @@ PLANTED: dict[DiscrepancyKind, tuple[Plant, Discrepancy]] = {
         ),
         Discrepancy(K.REFUND_SPENT, ORG, "back", 10_000, 9_999),
     ),
+    K.REFUND_WAITING: (
+        _statement(f"UPDATE refunds SET created_at = {NOW - REFUND_LONGEST_MS - 1} WHERE refund_id = 'open'"),
+        Discrepancy(K.REFUND_WAITING, ORG, "open", 10_000, None),
+    ),
     K.DEBIT_WITHOUT_REFUND: (
         _statement(
             "INSERT INTO transfers VALUES ('refund:gone', 'org-1', 'debit', NULL, NULL, 5, -5, 0, 1);"
@@ -219,7 +225,7 @@ async def test_what_is_planted_is_found_and_nothing_else(path: Path, kind: Discr
         connection.commit()
     store = await Store.open(f"sqlite:///{path}")
     try:
-        assert await store.read_apart(Reader.discrepancies) == [expected]
+        assert await store.read_apart(lambda reader: reader.discrepancies(NOW)) == [expected]
     finally:
         await store.close()
 
