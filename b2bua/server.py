@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from b2bua import __version__
+from b2bua.agents.line import AgentsLine
+from b2bua.agents.stage import LINE_LISTENER, AgentsStage
 from b2bua.call.arrival import target_hosts
 from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
@@ -124,6 +126,7 @@ class Process:
     feed: EventFeed | None = None
     dispatcher: Dispatcher | None = None
     rehearsal: Rehearsal | None = None
+    line: AgentsLine | None = None
     post: Post | None = None
     streams: StreamDesk | None = None
 
@@ -228,7 +231,9 @@ async def _build(process: Process, announce: Announce) -> Switch:
     recorder, media = _media(process, media_events, prompts.announcements)
     shelf = PromptShelf(process.store, PromptFiles(config.storage.prompts), process.clock)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
-    trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes))
+    agents = _agents(process)
+    line = None if agents is None else agents.trunk
+    trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes), line)
     locating = Locating(
         trunks, Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
     )
@@ -259,6 +264,8 @@ async def _build(process: Process, announce: Announce) -> Switch:
     media_events += [switch.on_media_event, rehearsal.on_media_event]
     await recover(process.store, settlement, recordings, orphans)
     listeners = _listen_sip(process, switch, trunks, tracing)
+    if agents is not None:
+        process.line = agents.open(switch, listeners.locals)
     switch.start()
     stack.callback(switch.stop)
     _in_background(process, keep_seen(process.clock, switch, journal))
@@ -299,6 +306,15 @@ async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
     tracing = Tracing(journal, process.clock, process.loop, keep_days=trace.keep_days, unbilled=trace.unbilled)
     process.stack.callback(tracing.close)
     return dispatcher, journal, tracing
+
+
+def _agents(process: Process) -> AgentsStage | None:
+    """Where agents are dialled, bound so that the switch can be told where; None where no browsers are answered."""
+    if not process.config.webrtc.enabled:
+        return None
+    stage = AgentsStage(process.config, process.clock, process.tokens, process.loop)
+    process.stack.push_async_callback(stage.close)
+    return stage
 
 
 def _money_watched(process: Process, wake: Callable[[], None]) -> Figures:
@@ -425,6 +441,8 @@ def _listen_sip(process: Process, switch: Switch, trunks: Trunks, tracing: Traci
     """Open what `sip.listen` has, and what trunks need beside it."""
     config = process.config
     addresses = (*config.sip.listen, *undeclared_listeners(config))
+    if config.webrtc.enabled and not any(at.transport == "udp" and ":" not in at.host for at in addresses):
+        addresses = (*addresses, LINE_LISTENER)  # agents are dialled over it
     listeners = SipListeners.bind(addresses, config.sip, process.clock.wall_ms())
     process.stack.push_async_callback(listeners.close)
     user_agent = UserAgent(
@@ -482,6 +500,7 @@ async def _listen_api(
         feed=process.feed,
         facts={"media_packet_path": {"path": packet_path_of(config)}},
         payments=payments,
+        agents=process.line,
         streams=process.streams,
         post=process.post,
     )

@@ -2,10 +2,12 @@
 
 from typing import Final
 
-from control_api import agent_schemas
+from control_api import agent_schemas, schemas
 from control_api.operation import BODY, CONFLICT, NOT_FOUND, NOT_NOW, Operation
 from control_api.rights import Right
 from storage.records import Scope
+
+_MEDIA: Final = "/v1/agent/calls/{call_sid}/media"
 
 AGENT_OPERATIONS: Final = (
     Operation(
@@ -117,11 +119,12 @@ AGENT_OPERATIONS: Final = (
         "showOwnAgent",
         "Agents",
         "Who you are, as an agent",
-        "The agent whose token or session it is.",
-        agent_schemas.AgentReply,
+        "The agent whose token or session it is, and the STUN and TURN servers for its browser, with credentials that "
+        "last as long as the operator has configured: ask again before a call.",
+        agent_schemas.OwnAgentReply,
         right=Right.TAKE_CALLS,
         errors=(NOT_NOW,),
-        example="agent",
+        example="own_agent",
     ),
     Operation(
         "PUT",
@@ -135,5 +138,114 @@ AGENT_OPERATIONS: Final = (
         body=agent_schemas.AgentStateBody,
         errors=(*BODY, NOT_FOUND),
         example="agent",
+    ),
+    Operation(
+        "GET",
+        "/v1/agent/events",
+        "streamOwnAgent",
+        "Agents",
+        "Be rung",
+        "Server-sent events for a page of the agent's: while one is open, and the agent is not away, the agent can be "
+        "called. `page` has the page's own id; `ringing` the call, the masked number, the direction and the call's "
+        "reference, never the other party; `stopped` says that it needs no answer any more (`answered_elsewhere`, with "
+        "the `media_id` of the browser that has it, `cancelled`, `declined`, `failed`); then `connected`, "
+        "`disconnected` (the call waits `for_sec` seconds for a browser), `ended`, and `state`. A comment every 15 "
+        "seconds says that the connection lives; the last event is `end` with a `reason`. An agent has 5 pages at most "
+        "(409).",
+        None,
+        right=Right.TAKE_CALLS,
+        errors=(NOT_FOUND, CONFLICT, NOT_NOW),
+        media_type="text/event-stream",
+    ),
+    Operation(
+        "POST",
+        "/v1/agent/calls",
+        "placeOwnCall",
+        "Agents",
+        "Call somebody",
+        "A masked call of which the agent is party A: the agent's pages ring first, as `outgoing`. With an "
+        "`Idempotency-Key` it can be repeated as `POST /v1/masking/calls` can.",
+        schemas.PlacedCallReply,
+        status=201,
+        right=Right.TAKE_CALLS,
+        body=agent_schemas.AgentCallBody,
+        errors=((400, "invalid_numbers"), *BODY, (402, "insufficient_balance"), NOT_FOUND, CONFLICT),
+        example="placed_call",
+    ),
+    Operation(
+        "POST",
+        _MEDIA,
+        "answerOwnCall",
+        "Agents",
+        "Answer a call in the browser",
+        "As WHIP has it (RFC 9725): the body is the browser's SDP offer, the reply our answer, with the ICE session's "
+        "`ETag` and the browser's `X-Media-Id`. The first browser wins, another one gets 409. `?page=` names the page, "
+        "which is not told to stop then. The call is answered once ICE and DTLS stand. Sent again for a call that was "
+        "answered it goes on with that, as after a page was loaded anew.",
+        None,
+        status=201,
+        right=Right.TAKE_CALLS,
+        body_type="application/sdp",
+        errors=(*BODY, NOT_FOUND, CONFLICT),
+        media_type="application/sdp",
+    ),
+    Operation(
+        "PATCH",
+        _MEDIA,
+        "changeOwnMedia",
+        "Agents",
+        "Trickle candidates, or restart ICE",
+        "With the `ETag` in `If-Match`: further candidates of the browser, 204. With `If-Match: *`: an ICE restart, "
+        "200 with ours and a new `ETag`. A call waits half a minute for a browser that is gone.",
+        None,
+        right=Right.TAKE_CALLS,
+        body_type="application/trickle-ice-sdpfrag",
+        may_be_empty=True,
+        errors=(*BODY, NOT_FOUND, (412, "precondition_failed"), (428, "precondition_required")),
+        media_type="application/trickle-ice-sdpfrag",
+    ),
+    Operation(
+        "DELETE",
+        _MEDIA,
+        "hangUpOwnCall",
+        "Agents",
+        "Hang up",
+        "A call that a browser of yours answers.",
+        None,
+        status=204,
+        right=Right.TAKE_CALLS,
+        errors=(NOT_FOUND, NOT_NOW),
+    ),
+    *(
+        Operation(
+            "POST",
+            f"/v1/agent/calls/{{call_sid}}/{word}",
+            name,
+            "Agents",
+            summary,
+            text,
+            None,
+            status=204,
+            right=Right.TAKE_CALLS,
+            errors=(NOT_FOUND, CONFLICT, NOT_NOW),
+        )
+        for word, name, summary, text in (
+            ("decline", "declineOwnCall", "Decline a call", "All your pages stop ringing; the caller is refused."),
+            ("hold", "holdOwnCall", "Hold a call", "Nothing passes either way until it is resumed."),
+            ("resume", "resumeOwnCall", "Go on with a call that is held", "Both hear each other again."),
+        )
+    ),
+    Operation(
+        "POST",
+        "/v1/agent/calls/{call_sid}/digits",
+        "pressInOwnCall",
+        "Agents",
+        "Press keys",
+        "For browsers that send no telephone-events: the other party gets them as such, or hears tones.",
+        None,
+        status=204,
+        right=Right.TAKE_CALLS,
+        body=agent_schemas.DigitsBody,
+        errors=(*BODY, NOT_FOUND, CONFLICT),
     ),
 )

@@ -1,9 +1,20 @@
 """What goes over the wire about agents, both ways."""
 
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, Strict
 
+from b2bua.call.agent_calls import (
+    AgentCallEnded,
+    AgentConnected,
+    AgentDisconnected,
+    AgentEvent,
+    AgentRinging,
+    AgentStateChanged,
+    AgentStopped,
+    IceServerTold,
+)
 from control_api.schemas import Timestamp, Wire, enveloped
 from control_api.timestamps import render_timestamp
 from storage.agent_records import Agent, AgentState, AgentToken
@@ -30,6 +41,11 @@ AGENT_REQUIREMENTS: Final = {
     "display_name": f"a printable string of 1 to {LONGEST_DISPLAY_NAME} characters",
     "state": "one of " + ", ".join(AgentState),
     "person_id": "the id of somebody with a role in the organisation, or null",
+    "party_b": "a 10-digit Indian mobile number, or agent: and the name of another agent",
+    "reference": "a string of at most 128 printable characters",
+    "max_duration_sec": "an integer from 10 to 7200",
+    "ring_timeout_sec": "an integer from 5 to 120",
+    "digits": "1 to 32 of 0123456789*#ABCD",
     "life_sec": f"an integer from {SHORTEST_LIFE_S} to {LONGEST_LIFE_S}",
 }
 
@@ -67,6 +83,31 @@ class AgentStateBody(Wire):
     state: AgentState
 
 
+class AgentCallBody(Wire):
+    """A masked call of the agent's to somebody: the agent's pages ring first, then `party_b` is called."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"party_b": "9876543210", "reference": "order-1042"}]})
+
+    party_b: Annotated[str, Strict(), Field(min_length=1, max_length=320)]
+    reference: Annotated[str, Strict(), Field(max_length=128)] | None = None
+    max_duration_sec: Annotated[int, Strict(), Field(ge=10, le=7200)] | None = None
+    ring_timeout_sec: Annotated[int, Strict(), Field(ge=5, le=120)] | None = None
+
+
+class DigitsBody(Wire):
+    """Keys to be pressed, one after the other."""
+
+    digits: Annotated[str, Strict(), Field(pattern="^[0-9*#A-D]{1,32}$")]
+
+
+class IceServerView(Wire):
+    """As RTCPeerConnection takes it; without credentials for STUN."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
 class AgentView(Wire):
     """An agent. `party` is what it is called by, as `party_a` or `party_b` of a call."""
 
@@ -76,6 +117,12 @@ class AgentView(Wire):
     state: AgentState
     person_id: str | None
     created_at: Timestamp
+
+
+class OwnAgentView(AgentView):
+    """The agent that asks, with the servers that its browser finds candidates by."""
+
+    ice_servers: list[IceServerView]
 
 
 class AgentTokenView(Wire):
@@ -89,6 +136,7 @@ class AgentTokenView(Wire):
 
 AgentReply: Final = enveloped("AgentReply", AgentView)
 AgentListReply: Final = enveloped("AgentListReply", list[AgentView])
+OwnAgentReply: Final = enveloped("OwnAgentReply", OwnAgentView)
 AgentTokenReply: Final = enveloped("AgentTokenReply", AgentTokenView)
 
 
@@ -102,6 +150,34 @@ def agent_representation(agent: Agent) -> dict[str, object]:
         "person_id": agent.person_id,
         "created_at": render_timestamp(agent.created_at),
     }
+
+
+def own_agent_representation(agent: Agent, servers: Iterable[IceServerTold]) -> dict[str, object]:
+    """An agent as it sees itself."""
+    return agent_representation(agent) | {"ice_servers": [_ice_server(server) for server in servers]}
+
+
+def _ice_server(server: IceServerTold) -> dict[str, object]:
+    told: dict[str, object] = {"urls": [server.url]}
+    return told | {"username": server.username, "credential": server.credential} if server.username else told
+
+
+def agent_event(event: AgentEvent) -> tuple[str, dict[str, object]]:
+    """What a page is told, as the name and the data of a server-sent event. Nothing is in it of the other party."""
+    match event:
+        case AgentRinging():
+            shown = {"call_sid": event.call_id, "masked_number": event.masked_number, "direction": event.direction}
+            return "ringing", shown | {"reference": event.reference}
+        case AgentStopped():
+            return "stopped", {"call_sid": event.call_id, "reason": event.reason, "media_id": event.media_id}
+        case AgentConnected():
+            return "connected", {"call_sid": event.call_id, "media_id": event.media_id, "held": event.held}
+        case AgentDisconnected():
+            return "disconnected", {"call_sid": event.call_id, "media_id": event.media_id, "for_sec": event.for_s}
+        case AgentCallEnded():
+            return "ended", {"call_sid": event.call_id, "reason": event.reason}
+        case AgentStateChanged():
+            return "state", {"state": event.state}
 
 
 def agent_token_representation(token: AgentToken, text: str) -> dict[str, object]:
@@ -121,5 +197,12 @@ def agent_examples(at_ms: int) -> dict[str, object]:
     return {
         "agent": agent_representation(agent),
         "agents": [agent_representation(agent)],
+        "own_agent": own_agent_representation(
+            agent,
+            (
+                IceServerTold("stun:stun.example:3478"),
+                IceServerTold("turn:turn.example:3478", "1735736400:asha", "u2l6Q3V5c2tJc0FuRXhhbXBsZT0="),
+            ),
+        ),
         "agent_token": agent_token_representation(token, "at_" + "0123456789abcdef" * 4),
     }

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 from b2bua.clock import Clock
 from b2bua.switch.supervisors import SupervisorDesk
 from b2bua.tokens import Tokens
+from control_api.agent_facade import AgentsFacade
 from control_api.auth import KeyRing, Proxies
 from control_api.boundary import Boundary
 from control_api.docs_page import render_docs
@@ -123,6 +124,7 @@ def create_app(
     streams: StreamDesk | None = None,
     post: Post | None = None,
     supervisors: SupervisorDesk | None = None,
+    agents: AgentsFacade | None = None,
 ) -> web.Application:
     """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's,
     `facts` what it tells that never changes.
@@ -140,7 +142,7 @@ def create_app(
         store=store,
         clock=clock,
         tokens=tokens,
-        metrics=ApiMetrics(switch, (*figures, feed.counters, *(() if streams is None else (streams.counters,))), facts),
+        metrics=ApiMetrics(switch, (*figures, feed.counters, *_counters_of(streams, agents)), facts),
         downloads=Downloads(),
         documents=_documents(settings.public_url, settings.version),
         recordings=recordings,
@@ -152,6 +154,7 @@ def create_app(
         streams=streams,
         post=post,
         supervisors=supervisors,
+        agents=agents,
     )
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))
@@ -159,10 +162,22 @@ def create_app(
     portal = new_portal(settings, clock, api.metrics)
     app = web.Application(middlewares=[_answering_misses(boundary, portal)], logger=_server_log())
     app[BOUNDARY] = boundary
-    app.on_shutdown.append(lambda _app: feed.close())
+    app.on_shutdown.append(lambda _app: _end_streams(feed, agents))
     _add_routes(app, boundary)
     portal.add_to(app)
     return app
+
+
+def _counters_of(streams: StreamDesk | None, agents: AgentsFacade | None) -> tuple[Figures, ...]:
+    """What /metrics tells of what is there in some processes alone."""
+    return tuple(each.counters for each in (streams, agents) if each is not None)
+
+
+async def _end_streams(feed: EventFeed, agents: AgentsFacade | None) -> None:
+    """Streams would keep the server from stopping for as long as it waits for requests under way."""
+    if agents is not None:
+        agents.let_pages_go()
+    await feed.close()
 
 
 def _answering_misses(boundary: Boundary, portal: "Portal") -> Middleware:

@@ -37,8 +37,10 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _SAFE_METHODS: Final = ("GET", "HEAD")  # RFC 9110 section 9.2.1: they change nothing
 _KNOWN_METHODS: Final = frozenset(HTTPMethod)
 _EXPECTED: Final = tuple(ERRORS)
-_EXPOSED_HEADERS: Final = "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After"
-_PREFLIGHT_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, X-CSRF-Token, X-Request-Id"
+_EXPOSED_HEADERS: Final = (
+    "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, Location, ETag, X-Media-Id"
+)
+_PREFLIGHT_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, X-CSRF-Token, X-Request-Id"
 _PREFLIGHT_LIFE_S: Final = "600"
 _UNMATCHED: Final = "unmatched"
 

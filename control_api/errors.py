@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from b2bua.call.errors import (
+    AgentCallConflict,
+    AgentCallNotFound,
+    AgentsOff,
     BalanceInsufficient,
+    BrowserOfferRefused,
     CallAlreadyEnded,
     CallNotFound,
     CallStillLive,
     CapacityExhausted,
+    IceSessionGone,
     IdempotencyConflict,
     InvalidParties,
     InvalidPrompts,
@@ -66,6 +71,10 @@ class NotFound(ApiError):
 
 class Conflict(ApiError):
     """It contradicts what is there already."""
+
+
+class PreconditionRequired(ApiError):
+    """A header has to say what the request builds on (RFC 6585 section 3)."""
 
 
 class MethodNotAllowed(ApiError):
@@ -127,12 +136,15 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     InvalidParties: (400, "invalid_numbers"),
     InvalidRequest: (400, "invalid_request"),
     InvalidPrompts: (400, "invalid_request"),
+    BrowserOfferRefused: (400, "invalid_request"),
     Unauthorized: (401, "unauthorized"),
     SecondFactorRequired: (401, "totp_required"),
     BalanceInsufficient: (402, "insufficient_balance"),
     Forbidden: (403, "forbidden"),
     OrganisationSuspended: (403, "forbidden"),
     RehearsalsOff: (403, "forbidden"),
+    AgentsOff: (404, "not_found"),
+    AgentCallNotFound: (404, "not_found"),
     CallNotFound: (404, "not_found"),
     NotFound: (404, "not_found"),
     PromptNotFound: (404, "not_found"),
@@ -150,10 +162,13 @@ ERRORS: Final[dict[type[Exception], tuple[int, str]]] = {
     UnusableOffer: (400, "invalid_request"),
     NoSuchSupervisor: (404, "not_found"),
     PromptInUse: (409, "conflict"),
+    AgentCallConflict: (409, "conflict"),
     Gone: (410, "gone"),
+    IceSessionGone: (412, "precondition_failed"),
     PayloadTooLarge: (413, "payload_too_large"),
     UnsupportedMediaType: (415, "unsupported_media_type"),
     RangeNotSatisfiable: (416, "invalid_request"),
+    PreconditionRequired: (428, "precondition_required"),
     RateLimited: (429, "rate_limited"),
     RecordingUnreadable: (500, "internal_error"),
     CapacityExhausted: (503, "no_capacity"),

@@ -9,6 +9,7 @@ from multidict import CIMultiDict
 from b2bua.clock import Clock
 from b2bua.switch.supervisors import SupervisorDesk
 from b2bua.tokens import Tokens
+from control_api.agent_facade import AgentsFacade
 from control_api.auth import Proxies
 from control_api.downloads import Downloads
 from control_api.event_feed import EventFeed
@@ -68,6 +69,7 @@ class Api:
     streams: StreamDesk | None = None  # None: calls are not streamed
     post: Post | None = None
     supervisors: SupervisorDesk | None = None  # None: no browsers are met here
+    agents: AgentsFacade | None = None  # None: no browsers are answered
 
 
 @dataclass(slots=True)

@@ -35,12 +35,14 @@ _ERROR_TEXTS: Final[dict[tuple[int, str], tuple[str, str | None]]] = {
     (404, "not_found"): ("No such call.", None),
     (409, "conflict"): ("The call has already ended.", None),
     (410, "gone"): ("This URL has expired. Please ask for a new one.", None),
+    (412, "precondition_failed"): ("The ICE session has been restarted since.", None),
     (413, "payload_too_large"): ("The body is larger than 65536 bytes.", None),
     (415, "unsupported_media_type"): (
         "The body must be sent as Content-Type: application/json, in UTF-8.",
         None,
     ),
     (416, "invalid_request"): ("The range lies outside the recording.", "Range"),
+    (428, "precondition_required"): ("If-Match must name the ICE session, or be * for a restart.", None),
     (429, "rate_limited"): ("Too many requests. Please slow down.", None),
     (500, "internal_error"): ("Something went wrong on our side.", None),
     (503, "no_capacity"): ("No masked number is free. Please try again.", None),
@@ -53,9 +55,11 @@ _ERROR_MEANINGS: Final = {
     404: "No such thing",
     409: "It contradicts what happened before",
     410: "The URL has expired",
+    412: "It builds on what is not so any more",
     413: "The body is too large",
-    415: "The body is not JSON",
+    415: "The body is not of the type that is taken",
     416: "No byte of the range exists",
+    428: "A header has to say what it builds on",
     429: "Too many requests",
     500: "A fault of ours",
     503: "Not now; try again after `Retry-After` seconds",
@@ -231,6 +235,8 @@ def _responses(operation: Operation, examples: dict[str, object]) -> dict[str, A
         part = {"description": "The part asked for", "content": {operation.media_type: {}}, "headers": _headers(206)}
         responses["206"] = part
         responses["304"] = {"description": "The client has it already", "headers": _headers(304)}
+    if operation.may_be_empty:
+        responses["204"] = {"description": "It is done", "headers": _headers(204, limited=operation.needs is not None)}
     by_status: dict[int, list[str]] = defaultdict(list)
     scoped = _SCOPED_ERRORS if operation.needs else ()
     for status, code in (*scoped, *operation.errors, (500, "internal_error")):

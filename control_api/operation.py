@@ -12,7 +12,7 @@ from storage.records import Scope
 @dataclass(frozen=True, slots=True)
 class Operation:
     """An endpoint as documented. `errors` are those beyond what its scope or right brings. `body_type`: of a
-    body that is not JSON."""
+    body that is not JSON. `may_be_empty`: 204 is a success too."""
 
     method: str
     path: str
@@ -31,6 +31,7 @@ class Operation:
     right: Right | None = None
     body_needed: bool = True
     body_type: str | None = None
+    may_be_empty: bool = False
 
     @property
     def needs(self) -> Right | None:

@@ -47,8 +47,7 @@ async def read_raw(request: web.Request, max_body_bytes: int) -> bytes:
 
 async def read_wav(request: web.Request, max_body_bytes: int) -> bytes:
     """A WAV file that is the body; what it is called matters, what is in it is for others to judge. Errors as above."""
-    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if media_type not in WAV_TYPES:
+    if media_type_of(request) not in WAV_TYPES:
         raise UnsupportedMediaType("The body must be a WAV file, sent as Content-Type: audio/wav.")
     return await _read(request, max_body_bytes, UPLOAD_TIMEOUT_S)
 
@@ -64,6 +63,21 @@ async def read_form(request: web.Request, max_body_bytes: int) -> MultiDict[str]
     except ValueError:  # text that is no UTF-8 too
         raise InvalidRequest("The form could not be read.") from None
     return MultiDict(pairs)
+
+
+async def read_text(request: web.Request, max_body_bytes: int, media_types: tuple[str, ...]) -> str:
+    """A body of one of these media types, in UTF-8. Errors as above."""
+    if media_type_of(request) not in media_types:
+        raise UnsupportedMediaType(f"The body must be sent as Content-Type: {' or '.join(media_types)}.")
+    try:
+        return (await _read(request, max_body_bytes)).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest("The body is not UTF-8.") from None
+
+
+def media_type_of(request: web.Request) -> str:
+    """What the body is said to be, without parameters."""
+    return request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def _check_type(request: web.Request) -> None:

@@ -58,7 +58,10 @@ class Exchange(Protocol):
     scheduler: Scheduler
     tokens: Tokens
     media_host: str  # where the switch's media are
-    ice_servers: tuple[browser.IceServer, ...]
+
+    def own_ice_servers(self) -> tuple[browser.IceServer, ...]:
+        """Where the gateway finds candidates of its own."""
+        ...
 
     def tell(self, call: "AgentCall", event: AgentEvent, but: str | None = None) -> None:
         """Tell the agent's pages."""
@@ -242,7 +245,7 @@ class AgentCall:
             self.hang_up("connection_lost")
 
     def _wish(self, codecs: tuple[str, ...]) -> browser.BrowserWish:
-        return browser.BrowserWish(codecs, self._line.ice_servers)
+        return browser.BrowserWish(codecs, self._line.own_ice_servers())
 
     def _side_of(self, answer: browser.BrowserAnswer) -> PlainSide:
         host, port = answer.plain

@@ -3,7 +3,7 @@ with the plain RTP of the gateway for browsers."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -11,7 +11,7 @@ from b2bua.agents.agent_call import AgentCall, AgentLeg, Stage
 from b2bua.agents.pages import Key, Page, Pages
 from b2bua.agents.plain_sdp import read_plain_offer
 from b2bua.alarm import Scheduler
-from b2bua.call.agent_calls import AgentConnected, AgentEvent, MediaAnswer
+from b2bua.call.agent_calls import AgentConnected, AgentEvent, IceServerTold, MediaAnswer
 from b2bua.call.errors import AgentCallNotFound, BrowserOfferRefused, CapacityExhausted
 from b2bua.call.identity import AGENT_LEG_HEADER
 from b2bua.call.masking import parse_agent
@@ -56,14 +56,15 @@ class Calls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LineMeans:
-    """What the line works with. `media_host`: where the switch's media sockets are."""
+    """What the line works with. `media_host`: where the switch's media sockets are. `ice_servers`: those there are,
+    with credentials for a name."""
 
     calls: Calls
     gateway: browser.BrowserGateway
     scheduler: Scheduler
     tokens: Tokens
     media_host: str
-    ice_servers: tuple[browser.IceServer, ...] = ()
+    ice_servers: Callable[[str], tuple[browser.IceServer, ...]]
 
 
 class AgentsLine:
@@ -74,7 +75,7 @@ class AgentsLine:
         self.scheduler = means.scheduler
         self.tokens = means.tokens
         self.media_host = means.media_host
-        self.ice_servers = means.ice_servers
+        self._ice_servers = means.ice_servers
         self.pages = Pages()
         self._switch = means.calls
         self._endpoint: SipEndpoint | None = None
@@ -181,9 +182,19 @@ class AgentsLine:
             page.give(AgentConnected(call.leg.call_id, call.media_id, call.held))
         return page
 
-    def leave(self, page: Page) -> None:
-        """A page listens no more. A call that rings goes on to ring: the page may be back in a moment."""
-        self.pages.leave(page)
+    def ice_servers(self, agent: Agent) -> Sequence[IceServerTold]:
+        """Where the agent's browser finds candidates, with credentials that last a while."""
+        servers = self._ice_servers(agent.name)
+        return [IceServerTold(server.url, server.username, server.credential) for server in servers]
+
+    def own_ice_servers(self) -> tuple[browser.IceServer, ...]:
+        """The same for the gateway itself."""
+        return self._ice_servers("gateway")
+
+    def let_pages_go(self) -> None:
+        """End every page: the process stops, and they are to come back to the next one."""
+        for page in self.pages:
+            page.finish("shutdown")
 
     def set_state(self, agent: Agent, state: AgentState) -> None:
         """Whether an agent wants calls from now on."""
@@ -276,8 +287,7 @@ class AgentsLine:
         """Hang every leg up, let every page go, and wait for what the gateway has to do yet."""
         for call in tuple(self._calls.values()):
             call.hang_up("other_party")
-        for page in self.pages:
-            page.finish("shutdown")
+        self.let_pages_go()
         await asyncio.gather(*self._work)
 
 

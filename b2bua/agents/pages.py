@@ -18,13 +18,15 @@ Key = tuple[str, str]  # organisation, name
 
 
 class Page:
-    """One page of an agent, as long as it listens. `end`: why it is to listen no more."""
+    """One page of an agent, as long as it listens. `end`: why it is to listen no more. A call that rings goes on to
+    ring when it leaves: it may be back in a moment."""
 
-    def __init__(self, key: Key, page_id: str, alive: Callable[[], bool]) -> None:
+    def __init__(self, key: Key, page_id: str, alive: Callable[[], bool], left: "Callable[[Page], None]") -> None:
         self.key = key
         self.page_id = page_id
         self.alive = alive
         self.end: str | None = None
+        self._left = left
         self._events: deque[AgentEvent] = deque()
         self._news = asyncio.Event()
 
@@ -40,6 +42,10 @@ class Page:
         """End it once what waits has been taken."""
         self.end = self.end or reason
         self._news.set()
+
+    def leave(self) -> None:
+        """It listens no more; twice is fine."""
+        self._left(self)
 
     async def take(self, patience_s: float) -> list[AgentEvent]:
         """What has come, waited for so long; empty when nothing has, or when it ends."""
@@ -66,19 +72,18 @@ class Pages:
         key = (agent.org_id, agent.name)
         if len(self.of(key)) >= PAGES_PER_AGENT or self._count >= PAGES:
             for page in [each for pages in self._pages.values() for each in pages if not each.alive()]:
-                self.leave(page)
+                self._leave(page)
         if len(self.of(key)) >= PAGES_PER_AGENT:
             raise AgentCallConflict(f"An agent has at most {PAGES_PER_AGENT} pages open.")
         if self._count >= PAGES:
             raise CapacityExhausted("No more pages can listen now.")
-        page = Page(key, page_id, alive)
+        page = Page(key, page_id, alive, self._leave)
         self._pages.setdefault(key, []).append(page)
         self._states[key] = agent.state
         self._count += 1
         return page
 
-    def leave(self, page: Page) -> None:
-        """A page is gone; harmless where it is gone already."""
+    def _leave(self, page: Page) -> None:
         pages = self._pages.get(page.key, [])
         if page in pages:
             pages.remove(page)

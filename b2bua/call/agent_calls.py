@@ -1,6 +1,6 @@
 """What an agent's browsers are told. Of the other party there is nothing in it to tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from storage.agent_records import AgentState
@@ -71,3 +71,12 @@ class MediaAnswer:
     sdp: str
     media_id: str
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class IceServerTold:
+    """A STUN or TURN server as a browser is told of it; the credentials are empty for STUN."""
+
+    url: str
+    username: str = ""
+    credential: str = field(default="", repr=False)

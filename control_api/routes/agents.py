@@ -81,7 +81,10 @@ async def change_agent(api: Api, exchange: Exchange) -> Reply:
         unit.audit.add(entry)
         return agent
 
-    return reply_of(agent_representation(await written(api, work, _NO_AGENT)))
+    agent = await written(api, work, _NO_AGENT)
+    if api.agents is not None and "state" in changes:
+        api.agents.set_state(agent, agent.state)
+    return reply_of(agent_representation(agent))
 
 
 async def delete_agent(api: Api, exchange: Exchange) -> web.StreamResponse:
@@ -94,6 +97,8 @@ async def delete_agent(api: Api, exchange: Exchange) -> web.StreamResponse:
         unit.audit.add(entry)
 
     await written(api, work, _NO_AGENT)
+    if api.agents is not None:
+        api.agents.removed(org_id, name)
     return web.Response(status=204, headers=exchange.headers)
 
 

@@ -177,7 +177,7 @@ async def test_a_caller_gives_up_while_it_rings_and_while_a_browser_connects(des
         assert told(page) == [AgentStopped(call.call_id, "cancelled")]
         with pytest.raises(AgentCallNotFound):
             await desk.line.answer(ASHA, call.call_id, "too late", None)
-        desk.line.leave(page)
+        page.leave()
 
 
 async def test_an_agent_lets_it_ring(desk: Desk) -> None:
@@ -265,7 +265,7 @@ async def test_a_page_that_was_loaded_anew_goes_on_from_another_port(desk: Desk)
     call_id, name = await talking(desk)
     before = desk.gateway.sessions[name]
     desk.gateway.vanish(name)
-    desk.line.leave(page)
+    page.leave()
     again = desk.page()
     await desk.house.run(5.0)
     await desk.line.answer(ASHA, call_id, "a new offer", again.page_id)

@@ -49,6 +49,15 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("DELETE", "/v1/agents/{agent}/tokens/{token_id}"): {OWNER, DEVELOPER, Scope.AGENTS_WRITE},
     ("GET", "/v1/agent/me"): {AGENT},
     ("PUT", "/v1/agent/state"): {AGENT},
+    ("GET", "/v1/agent/events"): {AGENT},
+    ("POST", "/v1/agent/calls"): {AGENT},
+    ("POST", "/v1/agent/calls/{call_sid}/media"): {AGENT},
+    ("PATCH", "/v1/agent/calls/{call_sid}/media"): {AGENT},
+    ("DELETE", "/v1/agent/calls/{call_sid}/media"): {AGENT},
+    ("POST", "/v1/agent/calls/{call_sid}/decline"): {AGENT},
+    ("POST", "/v1/agent/calls/{call_sid}/hold"): {AGENT},
+    ("POST", "/v1/agent/calls/{call_sid}/resume"): {AGENT},
+    ("POST", "/v1/agent/calls/{call_sid}/digits"): {AGENT},
     ("GET", "/v1/masking/calls/{call_sid}/streams"): {OWNER, DEVELOPER, Scope.STREAMS_WRITE},
     ("POST", "/v1/masking/calls/{call_sid}/streams"): {OWNER, DEVELOPER, Scope.STREAMS_WRITE},
     ("DELETE", "/v1/masking/calls/{call_sid}/streams/{stream_id}"): {OWNER, DEVELOPER, Scope.STREAMS_WRITE},
@@ -146,7 +155,7 @@ def test_every_endpoint_is_in_the_table_and_nothing_else() -> None:
 
 def asked(method: str, path: str) -> str:
     """The method to ask with: a stream has no end, so only its head is asked for."""
-    return "HEAD" if path == "/v1/masking/events" else method
+    return "HEAD" if path in ("/v1/masking/events", "/v1/agent/events") else method
 
 
 def filled(path: str) -> str:

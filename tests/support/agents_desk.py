@@ -30,7 +30,9 @@ class Desk:
     def __init__(self, house: House) -> None:
         self.house = house
         self.gateway = FakeGateway(lambda event: self.line.on_browser_event(event))
-        self.line = AgentsLine(LineMeans(house.switch, self.gateway, house.clock, house.tokens, MEDIA_HOST, (STUN,)))
+        self.line = AgentsLine(
+            LineMeans(house.switch, self.gateway, house.clock, house.tokens, MEDIA_HOST, lambda _name: (STUN,))
+        )
         settings = UserAgentSettings(locals=(LocalAddress(AGENTS_LINE, AGENTS_LINE.host, AGENTS_LINE.port),))
         self.user_agent = UserAgent(settings, house.tokens, lambda source: source == OURS)
         endpoint = SipEndpoint(

@@ -20,6 +20,7 @@ from b2bua.sealed_secrets import SealedSecrets
 from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from b2bua.switch.supervisors import SupervisorDesk
+from control_api.agent_facade import AgentsFacade
 from control_api.app import ROUTES, create_app
 from control_api.mail.post import Post
 from control_api.openapi import build_openapi
@@ -299,6 +300,7 @@ async def api_world(
     recordings: Path = Path("/nonexistent"),
     prompts: Path = Path("/nonexistent"),
     payments: PaymentDesk | None = None,
+    agents: AgentsFacade | None = None,
     dialler: Dialler | None = None,
     post: Post | None = None,
     gateway: KeptGateway | None = None,
@@ -336,6 +338,7 @@ async def api_world(
             passwords=Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)),
             box=SealedSecrets(MASTER_KEYS),
             payments=payments,
+            agents=agents,
             streams=desk,
             post=post,
             supervisors=None if gateway is None else SupervisorDesk(gateway, clock, tokens, open_line=KeptSeatLine),

@@ -1,0 +1,62 @@
+"""Server-sent events for an agent's pages (the event stream format of the HTML standard, 9.2)."""
+
+import asyncio
+import json
+from typing import Final
+
+from aiohttp import hdrs, web
+
+from control_api.agent_facade import AgentPage, AgentsFacade
+from control_api.agent_schemas import agent_event
+from control_api.event_streams import EVENT_STREAM, HEARTBEAT_S, WRITE_TIMEOUT_S
+from control_api.exchange import Exchange
+
+_RECONNECT_MS: Final = 1_000
+
+
+async def stream_to_page(exchange: Exchange, agents: AgentsFacade) -> web.StreamResponse:
+    """What an agent's page is told from now on. Its last event is `end` with a `reason`."""
+    transport = exchange.request.transport
+    page = agents.listen(exchange.agent, lambda: transport is not None and not transport.is_closing())
+    try:
+        headers = exchange.headers
+        headers[hdrs.CONTENT_TYPE] = f"{EVENT_STREAM}; charset=utf-8"
+        headers["X-Accel-Buffering"] = "no"  # a proxy in front has to pass each event on at once
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(exchange.request)
+        if exchange.request.method != hdrs.METH_HEAD:
+            await _follow(exchange, response, page)
+        return response
+    finally:
+        page.leave()
+
+
+async def _follow(exchange: Exchange, response: web.StreamResponse, page: AgentPage) -> None:
+    content = f"retry: {_RECONNECT_MS}\n\n".encode() + _frame("page", {"page": page.page_id})
+    reason: str | None = None
+    while await _write(exchange, response, content) and reason is None:
+        events = await page.take(HEARTBEAT_S)
+        reason = page.end
+        content = b"".join(_frame(*agent_event(event)) for event in events)
+        if not events and reason is None:
+            content = b": heartbeat\n\n"
+            is_good = exchange.is_still_good
+            reason = None if is_good is not None and await is_good() else "unauthorized"
+        if reason is not None:
+            content += _frame("end", {"reason": reason})
+
+
+async def _write(exchange: Exchange, response: web.StreamResponse, content: bytes) -> bool:
+    """Whether it was taken; a client that takes nothing for `WRITE_TIMEOUT_S` has gone."""
+    try:
+        async with asyncio.timeout(WRITE_TIMEOUT_S):
+            await response.write(content)
+    except (TimeoutError, ConnectionError):
+        if exchange.request.transport is not None:
+            exchange.request.transport.abort()
+        return False
+    return True
+
+
+def _frame(event: str, data: dict[str, object]) -> bytes:
+    return f"event: {event}\ndata: {json.dumps(data)}\n\n".encode()
