@@ -43,7 +43,7 @@ class AgentsStage:
 
     def open(self, calls: Calls, switch_at: tuple[LocalAddress, ...]) -> AgentsLine:
         """The line, which takes INVITEs of the switch, by its listeners, and of nobody else."""
-        # aiortc is loaded by who answers browsers alone.
+        # What ICE and DTLS take is loaded by who answers browsers alone.
         from media.webrtc.gateway import WebrtcGateway
 
         gateway = WebrtcGateway(
