@@ -15,6 +15,7 @@ from typing import Final
 from b2bua import __version__
 from b2bua.agents.line import AgentsLine
 from b2bua.agents.stage import LINE_LISTENER, AgentsStage
+from b2bua.browsers import Browsers
 from b2bua.call.arrival import target_hosts
 from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
@@ -126,6 +127,7 @@ class Process:
     feed: EventFeed | None = None
     dispatcher: Dispatcher | None = None
     rehearsal: Rehearsal | None = None
+    browsers: Browsers | None = None
     line: AgentsLine | None = None
     post: Post | None = None
     streams: StreamDesk | None = None
@@ -264,8 +266,8 @@ async def _build(process: Process, announce: Announce) -> Switch:
     media_events += [switch.on_media_event, rehearsal.on_media_event]
     await recover(process.store, settlement, recordings, orphans)
     listeners = _listen_sip(process, switch, trunks, tracing)
-    if agents is not None:
-        process.line = agents.open(switch, listeners.locals)
+    if agents is not None and process.browsers is not None:
+        process.line = agents.open(switch, listeners.locals, process.browsers)
     switch.start()
     stack.callback(switch.stop)
     _in_background(process, keep_seen(process.clock, switch, journal))
@@ -312,6 +314,8 @@ def _agents(process: Process) -> AgentsStage | None:
     """Where agents are dialled, bound so that the switch can be told where; None where no browsers are answered."""
     if not process.config.webrtc.enabled:
         return None
+    browsers = process.browsers = Browsers(process.config.webrtc, process.clock, process.loop)
+    process.stack.push_async_callback(browsers.close)
     stage = AgentsStage(process.config, process.clock, process.tokens, process.loop)
     process.stack.push_async_callback(stage.close)
     return stage

@@ -52,8 +52,13 @@ class AgentsFacade(Protocol):
         """Where the agent's browser finds candidates, with credentials that last a while."""
         ...
 
-    async def answer(self, agent: Agent, call_id: str, offer: str, page_id: str | None) -> MediaAnswer:
-        """A browser offers. AgentCallConflict, BrowserOfferRefused, CapacityExhausted."""
+    async def answer(
+        self, agent: Agent, call_id: str, offer: str, page_id: str | None = None, media_id: str | None = None
+    ) -> MediaAnswer:
+        """A browser of the page `page_id` offers, in the place of `media_id` where it goes on with a call.
+
+        AgentCallConflict, BrowserOfferRefused, CapacityExhausted.
+        """
         ...
 
     async def trickle(self, agent: Agent, call_id: str, fragment: str, etag: str) -> None:

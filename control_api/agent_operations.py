@@ -180,8 +180,9 @@ AGENT_OPERATIONS: Final = (
         "Answer a call in the browser",
         "As WHIP has it (RFC 9725): the body is the browser's SDP offer, the reply our answer, with the ICE session's "
         "`ETag` and the browser's `X-Media-Id`. The first browser wins, another one gets 409. `?page=` names the page, "
-        "which is not told to stop then. The call is answered once ICE and DTLS stand. Sent again for a call that was "
-        "answered it goes on with that, as after a page was loaded anew.",
+        "which is not told to stop then. The call is answered once ICE and DTLS stand. Sent again it goes on "
+        "with a call whose browser is gone, or with `?media=` takes the place of the browser of that `media_id`, as "
+        "after a page was loaded anew.",
         None,
         status=201,
         right=Right.TAKE_CALLS,

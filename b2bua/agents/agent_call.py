@@ -138,12 +138,13 @@ class AgentCall:
 
     # The browser
 
-    async def answer(self, offer: str, page_id: str | None) -> MediaAnswer:
-        """Answer a browser that offers: the first while it rings, or one that comes back while it talks.
+    async def answer(self, offer: str, page_id: str | None, media_id: str | None) -> MediaAnswer:
+        """Answer a browser that offers: the first while it rings; while it talks one in the place of a browser that is
+        gone, or that it names by its `media_id`.
 
         AgentCallConflict: another one answers it. AgentCallNotFound: it is over by now. BrowserRefused of the gateway.
         """
-        if self.stage is Stage.TALKING:
+        if self.stage is Stage.TALKING and (self._lost or media_id == self.media_id):
             return await self._answer_again(offer)
         if self.stage is not Stage.RINGING:
             raise AgentCallConflict("Another browser answers this call.")

@@ -208,10 +208,12 @@ class AgentsLine:
             call.hang_up("agent_removed")
         self.pages.end(key, "unauthorized")
 
-    async def answer(self, agent: Agent, call_id: str, offer: str, page_id: str | None) -> MediaAnswer:
+    async def answer(
+        self, agent: Agent, call_id: str, offer: str, page_id: str | None = None, media_id: str | None = None
+    ) -> MediaAnswer:
         """A browser of an agent offers to answer a call, or to go on with it. AgentCallNotFound, AgentCallConflict,
         BrowserOfferRefused, CapacityExhausted."""
-        return await _told(self._call(agent, call_id).answer(offer, page_id))
+        return await _told(self._call(agent, call_id).answer(offer, page_id, media_id))
 
     async def trickle(self, agent: Agent, call_id: str, fragment: str, etag: str) -> None:
         """Further candidates of the browser. AgentCallNotFound, IceSessionGone, BrowserOfferRefused."""

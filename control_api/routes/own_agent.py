@@ -81,8 +81,8 @@ async def offer_media(api: Api, exchange: Exchange) -> web.StreamResponse:
     """A browser's SDP offer answers a call that rings, or goes on with one after its page was loaded anew."""
     call_id = call_id_of(exchange)
     offer = await read_text(exchange.request, api.settings.max_body_bytes, (SDP,))
-    page_id = exchange.request.query.get("page")
-    answer = await _agents(api).answer(exchange.agent, call_id, offer, page_id)
+    query = exchange.request.query
+    answer = await _agents(api).answer(exchange.agent, call_id, offer, query.get("page"), query.get("media"))
     exchange.headers["Location"] = _MEDIA.replace("{call_sid}", call_id)
     return _described(exchange, answer, SDP, 201)
 

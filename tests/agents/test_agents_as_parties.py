@@ -94,7 +94,7 @@ async def test_two_agents_talk_to_each_other(desk: Desk) -> None:
     name = await desk.connected(call)
     await desk.house.until(lambda: len(desk.line) == 2)
     assert [type(event) for event in told(ravi)] == [AgentRinging]
-    await desk.line.answer(RAVI, call.call_id, "an offer", None)
+    await desk.line.answer(RAVI, call.call_id, "an offer")
     desk.gateway.connect(next(each for each in desk.gateway.sessions if each != name))
     await desk.house.until(lambda: desk.house.state(call) == "bridged")
     desk.line.hang_up(RAVI, call.call_id)
@@ -176,7 +176,7 @@ async def test_a_caller_gives_up_while_it_rings_and_while_a_browser_connects(des
         assert cdr.hangup_cause == "a_hangup_before_bridge"
         assert told(page) == [AgentStopped(call.call_id, "cancelled")]
         with pytest.raises(AgentCallNotFound):
-            await desk.line.answer(ASHA, call.call_id, "too late", None)
+            await desk.line.answer(ASHA, call.call_id, "too late")
         page.leave()
 
 
@@ -195,7 +195,7 @@ async def test_an_offer_that_cannot_be_used_leaves_it_ringing(desk: Desk) -> Non
     call = await desk.ringing(**TO_ASHA)
     desk.gateway.refuse_with = UnusableBrowserOffer("no audio in it")
     with pytest.raises(BrowserOfferRefused, match="no audio"):
-        await desk.line.answer(ASHA, call.call_id, "an offer", None)
+        await desk.line.answer(ASHA, call.call_id, "an offer")
     await desk.connected(call)
     await desk.house.until(lambda: desk.house.state(call) == "bridged")
     desk.line.hang_up(ASHA, call.call_id)
@@ -278,6 +278,22 @@ async def test_a_page_that_was_loaded_anew_goes_on_from_another_port(desk: Desk)
     desk.line.hang_up(ASHA, call_id)
 
 
+async def test_a_page_that_answers_late_takes_no_call_from_the_first(desk: Desk) -> None:
+    desk.page()
+    call_id, name = await talking(desk)
+    with pytest.raises(AgentCallConflict):
+        await desk.line.answer(ASHA, call_id, "a late offer")
+    media_id = desk.line._calls[name].media_id
+    again = await desk.line.answer(ASHA, call_id, "the first one's page, loaded anew", media_id=media_id)
+    assert again.media_id != media_id
+    await desk.house.run(1.0)
+    assert on_hold(desk, call_id)
+    desk.gateway.connect(name)
+    await desk.house.run(1.0)
+    assert not on_hold(desk, call_id)
+    desk.line.hang_up(ASHA, call_id)
+
+
 async def test_a_browser_that_stays_away_ends_the_call(desk: Desk) -> None:
     page = desk.page()
     call_id, name = await talking(desk)
@@ -295,7 +311,7 @@ async def test_candidates_are_taken_for_the_present_ice_session_alone(desk: Desk
     call = await desk.ringing(**TO_ASHA)
     with pytest.raises(AgentCallNotFound):
         await desk.line.trickle(ASHA, call.call_id, "a fragment", "")
-    answer = await desk.line.answer(ASHA, call.call_id, "an offer", None)
+    answer = await desk.line.answer(ASHA, call.call_id, "an offer")
     await desk.line.trickle(ASHA, call.call_id, "a fragment", answer.etag)
     assert desk.gateway.fragments == ["a fragment"]
     desk.gateway.connect(f"{call.call_id}/b")

@@ -60,13 +60,15 @@ async def test_an_agent_learns_where_its_browser_finds_candidates(world: ApiWorl
 
 
 async def test_an_offer_is_answered_as_whip_has_it(world: ApiWorld, line: FakeLine) -> None:
-    reply = await send(world, "POST", f"{MEDIA}?page=page-7", data="an offer", headers=OFFER | {"Origin": PAGE})
+    reply = await send(
+        world, "POST", f"{MEDIA}?page=page-7&media=m-1", data="an offer", headers=OFFER | {"Origin": PAGE}
+    )
     assert (reply.status, reply.body) == (201, b"an answer")
     assert reply.headers["Content-Type"] == "application/sdp"
     assert (reply.headers["Location"], reply.headers["ETag"]) == (MEDIA, '"ice-1"')
     assert reply.headers["X-Media-Id"] == "media-1"
     assert {"Location", "ETag", "X-Media-Id"} <= set(reply.headers["Access-Control-Expose-Headers"].split(", "))
-    assert line.asked == [("answer", "asha", CALL, "an offer", "page-7")]
+    assert line.asked == [("answer", "asha", CALL, "an offer", "page-7", "m-1")]
 
 
 async def test_candidates_trickle_under_the_etag_and_a_star_restarts(world: ApiWorld, line: FakeLine) -> None:

@@ -31,8 +31,10 @@ class FakeLine:
     def ice_servers(self, agent: Agent) -> Sequence[IceServerTold]:
         return [IceServerTold("stun:stun.example"), IceServerTold("turn:turn.example", f"9:{agent.name}", "secret")]
 
-    async def answer(self, agent: Agent, call_id: str, offer: str, page_id: str | None) -> MediaAnswer:
-        self._note("answer", agent.name, call_id, offer, page_id or "")
+    async def answer(
+        self, agent: Agent, call_id: str, offer: str, page_id: str | None = None, media_id: str | None = None
+    ) -> MediaAnswer:
+        self._note("answer", agent.name, call_id, offer, page_id or "", media_id or "")
         return MediaAnswer("an answer", "media-1", '"ice-1"')
 
     async def trickle(self, agent: Agent, call_id: str, fragment: str, etag: str) -> None:
