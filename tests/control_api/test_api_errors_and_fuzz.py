@@ -10,20 +10,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from b2bua.call.errors import BalanceInsufficient, CallError, CapacityExhausted, InvalidParties
+from b2bua.call.errors import BalanceInsufficient, CallError, CapacityExhausted, IceSessionGone, InvalidParties
 from control_api.errors import ERRORS, error_reply
 from storage.errors import StorageError, StoreUnavailable
 from storage.records import Scope
+from tests.support.api_agents import agent_token
 from tests.support.api_world import BODY, CALLS, ApiWorld, api_world
+from tests.support.fake_line import FakeLine
 from tests.support.signed_in import PASSWORD, SESSIONS, add_person
 
 BILLING = "/v1/masking/billing"
+MEDIA = "/v1/agent/calls/3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d/media"
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[ApiWorld]:
     (tmp_path / "a.mp3").write_bytes(b"mp3")
-    async with api_world(tmp_path) as started:
+    line = FakeLine()
+    line.refuse_with = IceSessionGone()
+    async with api_world(tmp_path, agents=line) as started:
         yield started
 
 
@@ -54,7 +59,15 @@ async def test_every_error_of_the_contract_is_reached(world: ApiWorld) -> None:
     await world.store.run(lambda unit: unit.people.set_totp(asha.person_id, "v1.sealed"))
     await world.store.run(lambda unit: unit.people.confirm_totp(asha.person_id, 1))
     await world.send("POST", SESSIONS, key=None, json={"email": asha.email, "password": PASSWORD})
+    await _whip_is_refused(world, await agent_token(world, "asha"))
     assert world.seen == {*ERRORS.values(), (500, "internal_error")}
+
+
+async def _whip_is_refused(world: ApiWorld, token: str) -> None:
+    """RFC 9725 section 4.3: candidates without the ICE session's ETag, and with an earlier one's."""
+    headers = {"Content-Type": "application/trickle-ice-sdpfrag"}
+    await world.send("PATCH", MEDIA, key=token, data="", headers=headers)
+    await world.send("PATCH", MEDIA, key=token, data="", headers=headers | {"If-Match": '"earlier"'})
 
 
 @pytest.mark.parametrize("kind", CallError.__subclasses__())
