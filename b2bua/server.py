@@ -234,8 +234,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     shelf = PromptShelf(process.store, PromptFiles(config.storage.prompts), process.clock)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     agents = _agents(process)
-    line = None if agents is None else agents.trunk
-    trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes), line)
+    trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes), None if agents is None else agents.trunk)
     locating = Locating(
         trunks, Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
     )
@@ -266,11 +265,9 @@ async def _build(process: Process, announce: Announce) -> Switch:
     media_events += [switch.on_media_event, rehearsal.on_media_event]
     await recover(process.store, settlement, recordings, orphans)
     listeners = _listen_sip(process, switch, trunks, tracing)
-    if agents is not None and process.browsers is not None:
-        process.line = agents.open(switch, listeners.locals, process.browsers)
+    process.line = None if agents is None else agents.open(switch, listeners.locals)
     switch.start()
     stack.callback(switch.stop)
-    _in_background(process, keep_seen(process.clock, switch, journal))
     retention = Retention(process.store, at_rest, process.clock, config.storage.retention_days, recordings.is_exporting)
     _in_background(process, retention.run())
     figures = (
@@ -283,8 +280,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
         recordings.figures,
         _money_watched(process, dispatcher.wake),
     )
-    _in_background(process, keep_house(process.clock, journal, tracing))
-    _in_background(process, keep_prompts_tidy(shelf))
+    _keep_house(process, switch, journal, tracing, shelf)
     port = await _listen_api(process, Switches(switch, rehearsal), at_rest, shelf, figures)
     announce(listeners.names, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
@@ -310,13 +306,19 @@ async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
     return dispatcher, journal, tracing
 
 
+def _keep_house(process: Process, switch: Switch, journal: Journal, tracing: Tracing, shelf: PromptShelf) -> None:
+    _in_background(process, keep_seen(process.clock, switch, journal))
+    _in_background(process, keep_house(process.clock, journal, tracing))
+    _in_background(process, keep_prompts_tidy(shelf))
+
+
 def _agents(process: Process) -> AgentsStage | None:
     """Where agents are dialled, bound so that the switch can be told where; None where no browsers are answered."""
     if not process.config.webrtc.enabled:
         return None
     browsers = process.browsers = Browsers(process.config.webrtc, process.clock, process.loop)
     process.stack.push_async_callback(browsers.close)
-    stage = AgentsStage(process.config, process.clock, process.tokens, process.loop)
+    stage = AgentsStage(process.config, process.clock, process.tokens, process.loop, browsers)
     process.stack.push_async_callback(stage.close)
     return stage
 

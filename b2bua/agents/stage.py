@@ -24,17 +24,21 @@ _EVERYWHERE: Final = "0.0.0.0"
 class AgentsStage:
     """The line is bound from the start, so that the switch can be told of it; it takes calls after `open`."""
 
-    def __init__(self, config: Config, clock: Clock, tokens: Tokens, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, tokens: Tokens, loop: asyncio.AbstractEventLoop, browsers: Browsers
+    ) -> None:
         self._config = config
         self._tokens = tokens
         self._loop = loop
+        self._browsers = browsers
         self._stack = contextlib.AsyncExitStack()
         self._listeners = SipListeners.bind((LINE_LISTENER,), SipSection(), clock.wall_ms())
         self._stack.push_async_callback(self._listeners.close)
         self.trunk: Trunk = line_trunk(self._listeners.locals[0].bound.port)
 
-    def open(self, calls: Calls, switch_at: tuple[LocalAddress, ...], browsers: Browsers) -> AgentsLine:
+    def open(self, calls: Calls, switch_at: tuple[LocalAddress, ...]) -> AgentsLine:
         """The line, which takes INVITEs of the switch, by its listeners, and of nobody else."""
+        browsers = self._browsers
         means = LineMeans(
             calls, browsers.gateway, self._loop, self._tokens, self._media_host, ice_servers=browsers.ice_servers
         )
