@@ -17,13 +17,14 @@ from b2bua.sip.routing import TransportAddress, stamp_via
 from b2bua.sip.screening import Rejection, screen_request
 from b2bua.sip.session_agreement import min_se, session_too_short
 from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy
-from b2bua.sip.station import Station
+from b2bua.sip.station import OVER, Station
 from b2bua.sip.transaction_layer import ToUser, server_key
 from b2bua.sip.transactions import Failed, ServerTransaction
 from b2bua.sip.usage import Usage
 from b2bua.sip.usage_table import (
     ANSWERED,
     CONFIRMED,
+    ENDING,
     GOT_ACK,
     GOT_BYE,
     GOT_CANCEL,
@@ -37,6 +38,7 @@ from b2bua.sip.usage_table import (
 
 _WITH_OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _WITH_USER: Final = frozenset({CONFIRMED, ANSWERED, PROGRESSING, OFFERED})
+_ENDED: Final = frozenset({ENDING, OVER})
 _NEEDS_DIALOG: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY"})
 
 
@@ -258,6 +260,10 @@ def _bye(station: Station, transaction: ServerTransaction, usage: Usage, dialog:
 
 
 def _options(station: Station, transaction: ServerTransaction, usage: Usage, _dialog: Dialog, now: float) -> None:
+    """11.2; peers ask whether the dialog is still there, and one that is over is not (12.2.2)."""
+    if usage.state in _ENDED:
+        station.reply(transaction, 481, now)
+        return
     _answer_options(station, transaction, usage.policy, now)
 
 

@@ -348,3 +348,17 @@ def test_requests_in_a_dialog_that_is_being_ended() -> None:
     bench.take_sent()
     assert statuses(reinvite(bench, invite)) == [481]
     assert statuses(bench.receive(in_dialog_from_peer(invite, "INFO", cseq=2, branch="z9hG4bKi"))) == [481]
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["our BYE is out", "their BYE came"])
+def test_options_in_a_dialog_that_is_over_is_481(ours: bool) -> None:
+    """Peers ask by OPTIONS whether the other side still has the call."""
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "OPTIONS", branch="z9hG4bKbefore"))) == [200]
+    if ours:
+        bench.user_agent.hang_up(usage, bench.now)
+    else:
+        bench.receive(in_dialog_from_peer(invite, "BYE", cseq=2, branch="z9hG4bKbye"))
+    bench.take_sent()
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "OPTIONS", cseq=3, branch="z9hG4bKafter"))) == [481]
