@@ -34,6 +34,7 @@ from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.sole_use import sole_use
+from b2bua.switch.audience import Audience, Everyone
 from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.daily_check import DailyCheck
 from b2bua.switch.journal import Journal
@@ -44,6 +45,7 @@ from b2bua.switch.recordings_at_rest import RecordingsAtRest, master_keys_of
 from b2bua.switch.recovery import recover
 from b2bua.switch.retention import Retention
 from b2bua.switch.settlement import Settlement
+from b2bua.switch.supervisors import SupervisorDesk
 from b2bua.switch.switch import Rooms, Switch
 from b2bua.switch.tracing import Tracing
 from b2bua.switch.trunks import Trunks
@@ -131,6 +133,7 @@ class Process:
     line: AgentsLine | None = None
     post: Post | None = None
     streams: StreamDesk | None = None
+    supervisors: SupervisorDesk | None = None
 
 
 async def serve(config: Config, announce: Announce) -> None:
@@ -255,7 +258,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
         scheduler=process.loop,
         prompts=CallPrompts(shelf, prompts.sounds),
         tracing=tracing,
-        audience=await _streams(process),
+        audience=Everyone(*await _audiences(process)),
     )
     switch = Switch(config, rooms)
     rehearsal = process.rehearsal = Rehearsal(
@@ -333,6 +336,20 @@ def _money_watched(process: Process, wake: Callable[[], None]) -> Figures:
     _in_background(process, daily_check.run())
     _in_background(process, alerts.run())
     return lambda: {**daily_check.figures(), **alerts.figures(), **({} if post is None else post.counters())}
+
+
+async def _audiences(process: Process) -> list[Audience]:
+    """Who hears live calls: what streams them, and where browsers are answered, supervisors."""
+    audiences: list[Audience] = [await _streams(process)]
+    if process.browsers is not None:
+        browsers = process.browsers
+        desk = process.supervisors = SupervisorDesk(
+            browsers.gateway, process.clock, process.tokens, browsers.ice_servers
+        )
+        browsers.told_to(desk.on_browser_event)
+        process.stack.push_async_callback(desk.close)
+        audiences.append(desk)
+    return audiences
 
 
 async def _streams(process: Process) -> StreamDesk:
@@ -508,6 +525,7 @@ async def _listen_api(
         payments=payments,
         agents=process.line,
         streams=process.streams,
+        supervisors=process.supervisors,
         post=process.post,
     )
     context = None

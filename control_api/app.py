@@ -142,7 +142,7 @@ def create_app(
         store=store,
         clock=clock,
         tokens=tokens,
-        metrics=ApiMetrics(switch, (*figures, feed.counters, *_counters_of(streams, agents)), facts),
+        metrics=ApiMetrics(switch, (*figures, feed.counters, *_counters_of(streams, agents, supervisors)), facts),
         downloads=Downloads(),
         documents=_documents(settings.public_url, settings.version),
         recordings=recordings,
@@ -168,9 +168,9 @@ def create_app(
     return app
 
 
-def _counters_of(streams: StreamDesk | None, agents: AgentsFacade | None) -> tuple[Figures, ...]:
+def _counters_of(*desks: StreamDesk | AgentsFacade | SupervisorDesk | None) -> tuple[Figures, ...]:
     """What /metrics tells of what is there in some processes alone."""
-    return tuple(each.counters for each in (streams, agents) if each is not None)
+    return tuple(each.counters for each in desks if each is not None)
 
 
 async def _end_streams(feed: EventFeed, agents: AgentsFacade | None) -> None:
