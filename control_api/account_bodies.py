@@ -61,7 +61,8 @@ def web_address_of(text: str) -> str:
 
 def whole_paise(rupees: float) -> float:
     """An amount in rupees with at most two decimals. Raises ValueError."""
-    if Decimal(str(rupees)) != round(Decimal(str(rupees)), 2):
+    exponent = Decimal(str(rupees)).normalize().as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -2:  # no number at all, or one that rounding would change
         raise ValueError("more than two decimals")
     return rupees
 

@@ -338,3 +338,9 @@ async def test_with_a_test_key_the_same_request_is_another_one(world: ApiWorld, 
     assert (await world.post(headers=headers)).status == 201
     assert (await world.post(headers=headers)).status == 201
     assert (await world.post(headers=headers, key=made["key"])).status == 409
+
+
+@pytest.mark.parametrize("rupees", [1e300, 1e-9, 10.001, 1e16 + 0.5])
+async def test_an_amount_beyond_all_bounds_is_refused_as_any_other(world: ApiWorld, rupees: float) -> None:
+    reply = await world.send("PATCH", "/v1/account/organisation", json={"low_balance": rupees})
+    assert reply.status == 400
