@@ -152,6 +152,8 @@ def _browsers(config: Config) -> Iterator[str]:
         yield "webrtc.turn_secret: it is missing; expected the secret of the servers of webrtc.turn"
     if not webrtc.enabled:
         return
+    if ":" in config.media.address:
+        yield "media.address: it is an IPv6 address; expected an IPv4 one, which webrtc.enabled needs"
     first, last = webrtc.ports
     for section, (other_first, other_last) in (("media", config.media.ports), ("test_calls", config.test_calls.ports)):
         if first <= other_last and other_first <= last:

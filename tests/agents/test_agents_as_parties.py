@@ -13,11 +13,12 @@ from b2bua.call.agent_calls import (
 )
 from b2bua.call.errors import AgentCallConflict, AgentCallNotFound, BrowserOfferRefused, InvalidParties
 from b2bua.call.model import PlaceCall
+from b2bua.sip.routing import TransportAddress
 from media.errors import UnusableBrowserOffer
 from storage.agent_records import AgentState
 from storage.records import Organisation
 from tests.support.agents_desk import AGENTS_LINE, ASHA, RAVI, Desk, told
-from tests.support.house import MASKED, ORG, House
+from tests.support.house import MASKED, ORG, OURS, House
 from tests.support.memory_media import MEDIA_HOST
 from tests.support.scripted_phone import ALICE, answers
 
@@ -362,3 +363,50 @@ async def test_the_line_is_no_trunk_that_anybody_sees(desk: Desk) -> None:
     assert [state.name for state in desk.house.switch.trunk_states()] == ["carrier"]
     assert desk.house.trunks.agents is not None
     assert desk.house.trunks.agents not in list(desk.house.trunks)
+
+
+async def test_the_line_takes_no_strangers_and_makes_no_calls(desk: Desk) -> None:
+    house, page = desk.house, desk.page()
+    stranger = TransportAddress("udp", "192.0.2.99", 5060)
+    heard: list[bytes] = []
+    wire = house.network.attach(stranger, lambda content, source, local: heard.append(content))
+    call = await house.place(party_a=ALICE.number, party_b="9123456789")
+    wire.send(an_invite(stranger, f"{call.call_id}/b"), AGENTS_LINE)
+    await house.run(1.0)
+    assert (heard, told(page), len(desk.line)) == ([], [], 0)
+    from_line = desk.line.endpoint._transports[AGENTS_LINE]
+    from_line.send(an_invite(AGENTS_LINE, f"{call.call_id}/b"), OURS)
+    before = len(house.tasks)
+    await house.run(1.0)
+    assert len(house.tasks) == before
+    house.switch.end_all_calls()
+    await house.ended(call)
+
+
+async def test_an_invite_that_names_no_leg_of_an_agent_is_refused(desk: Desk) -> None:
+    house = desk.house
+    page = desk.page()
+    call = await house.place(party_a=ALICE.number, party_b="9123456789")
+    names = (f"{call.call_id}/b", f"{call.call_id}/c", "nothing/a", "")
+    answers_before = len(house.network.carried)
+    ours = house.endpoint._transports[OURS]
+    for name in names:
+        ours.send(an_invite(OURS, name), AGENTS_LINE)
+    await house.run(1.0)
+    sent = [each.content for each in house.network.carried[answers_before:] if each.source == AGENTS_LINE]
+    assert sum(content.startswith(b"SIP/2.0 404") for content in sent) >= len(names)
+    assert told(page) == []
+    house.switch.end_all_calls()
+    await house.ended(call)
+
+
+def an_invite(source: TransportAddress, leg: str) -> bytes:
+    """An INVITE to an agent, as it might come from anywhere; each of a dialog of its own."""
+    named = f"X-Agent-Leg: {leg}\r\n" if leg else ""
+    token = f"{source.host}{leg}".replace("/", "").replace(".", "")
+    return (
+        f"INVITE sip:asha@127.0.0.1:5099 SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {source.host}:{source.port};branch=z9hG4bK{token}\r\n"
+        f"From: <sip:x@{source.host}>;tag=1\r\nTo: <sip:asha@127.0.0.1>\r\nCall-ID: {token}\r\nCSeq: 1 INVITE\r\n"
+        f"Contact: <sip:x@{source.host}:{source.port}>\r\nMax-Forwards: 70\r\n{named}Content-Length: 0\r\n\r\n"
+    ).encode()

@@ -38,6 +38,7 @@ def test_servers_for_ice_are_read() -> None:
         ("[webrtc]\nconnect_timeout_s = 0", "webrtc.connect_timeout_s"),
         ('[webrtc]\nenabled = true\nports = "29999-30100"', "webrtc.ports"),
         ('[webrtc]\nenabled = true\nports = "19100-19300"', "webrtc.ports"),
+        (BROWSERS + '[media]\naddress = "::1"', "media.address"),
         (BROWSERS + '[sip]\nlisten = ["udp://127.0.0.1:30005"]', "webrtc.ports"),
     ],
 )
