@@ -9,6 +9,7 @@ from media.engine import MediaSettings
 from media.errors import PacketPathMissing
 from media.packet_path.interface import Watch
 from media.packet_paths import NATIVE, chosen, threads
+from media.ports import kept_pairs_max
 
 
 def packet_path_of(config: Config) -> str:
@@ -48,6 +49,7 @@ def media_settings(section: MediaSection, packet_path: str) -> MediaSettings:
         advertise_ipv6=section.advertise_ipv6,
         ports=(section.ports.first, section.ports.last),
         port_rest_s=section.port_rest_s,
+        kept_pairs_max=kept_pairs_max(),
         timeout_early_s=section.rtp_timeout_early_s,
         timeout_s=section.rtp_timeout_s,
         timeout_hold_s=section.rtp_timeout_hold_s,

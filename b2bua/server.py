@@ -21,7 +21,7 @@ from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
-from b2bua.housekeeping import keep_house, keep_prompts_tidy, keep_seen
+from b2bua.housekeeping import keep_house, keep_pairs_open, keep_prompts_tidy, keep_seen
 from b2bua.large_pages import gather_memory
 from b2bua.listening import CannotListen, SipListeners, opening
 from b2bua.loop_delay import LoopDelay
@@ -438,6 +438,7 @@ def _media(
     )
     media.start()
     process.stack.callback(media.close)
+    _in_background(process, keep_pairs_open(media))
     return recorder, media
 
 

@@ -16,11 +16,11 @@ from media.forking.seats import Mode, Seat, SeatLine
 from media.heard_keys import HeardKeys
 from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
-from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, StreamPlan, Timeouts, Watch
+from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, SocketPair, StreamPlan, Timeouts, Watch
 from media.packet_path.protection import available_suites
 from media.packet_paths import AUTO, new_packet_path, new_queue_for
 from media.player import Player
-from media.ports import Ports
+from media.ports import KEPT_MAX, Ports
 from media.sdp.negotiate import OFF
 from media.statistics import LegStatistics, leg_statistics
 from media.tones import Tone
@@ -47,6 +47,7 @@ class MediaSettings:
     `advertise_ipv6`: the same for the legs of peers over IPv6; where the first is empty, `address` is for all legs.
 
     `ports`: first and last of the range. Timeouts: seconds without anything from a leg before `MediaLost`.
+    `kept_pairs_max`: port pairs of each address that stay open though no leg has them.
     `packet_path`: one of `media.packet_paths.CHOICES`.
     """
 
@@ -56,6 +57,7 @@ class MediaSettings:
     advertise_ipv6: str = ""
     ports: tuple[int, int] = (20_000, 29_999)
     port_rest_s: float = 30.0
+    kept_pairs_max: int = KEPT_MAX
     timeout_early_s: float = 30.0
     timeout_s: float = 45.0
     timeout_hold_s: float = 300.0
@@ -67,6 +69,7 @@ class _OpenLeg:
     leg: MediaLeg
     stream: int
     ports: Ports
+    pair: SocketPair
     settled: bool = False
     on_hold: bool = False
 
@@ -122,22 +125,32 @@ class MediaEngine:
         self._suites = available_suites()
         self._legs: dict[str, _OpenLeg] = {}
         self._opened = 0
+        self._closed = False
 
     def start(self) -> None:
         """Start the packet path's thread."""
         self._path.start()
 
     def close(self) -> None:
-        """Stop the thread and close every leg's sockets; waits for the packets in hand. Harmless when closed."""
+        """Stop the thread and close all sockets; waits for the packets in hand. Harmless when closed."""
+        self._closed = True
         self._legs.clear()
         self._forks.close()
         self._transcoder.close()
         self._path.close()
+        for ports in self._all_ports():
+            ports.close()
+
+    def open_ahead(self, pairs: int) -> int:
+        """Open up to so many port pairs for legs to come, where there is nothing better to do: how many it has opened.
+        0 when enough are open, or the engine is closed."""
+        if self._closed:
+            return 0
+        return sum(ports.open_ahead(pairs) for ports in self._all_ports())
 
     def ports_left(self) -> int:
         """How many legs can be opened now, whatever their peers talk over."""
-        left = self._ports.left()
-        return left if self._ports_ipv6 is None else min(left, self._ports_ipv6.left())
+        return min(ports.left() for ports in self._all_ports())
 
     def open_leg(self, leg: str, profile: LegProfile) -> None:
         """Bind a port pair for a leg; PortsExhausted, MediaOverloaded. ValueError when the leg is open."""
@@ -166,12 +179,10 @@ class MediaEngine:
             handed_over = True
         finally:
             if not handed_over:
-                sockets.rtp.close()
-                sockets.rtcp.close()
-                ports.release(sockets.port)
+                ports.release(sockets)
         keys = LegKeys(self._suites, self._new_key) if profile.srtp != OFF else None
         media_leg = MediaLeg(leg, profile, advertised, sockets.port, tokens.integer(62), keys)
-        self._legs[leg] = _OpenLeg(media_leg, stream, ports)
+        self._legs[leg] = _OpenLeg(media_leg, stream, ports, sockets)
         self._opened += 1
         if profile.key_tones:
             self._listen(leg, stream)
@@ -331,8 +342,8 @@ class MediaEngine:
         self._joined.closed(found.stream)
         self._heard_keys.end(found.stream)
         self._forks.forget(leg.rpartition("/")[0])
-        port, ports = found.leg.port, found.ports
-        figures = self._path.close_stream(found.stream, lambda: ports.release(port))
+        pair, ports = found.pair, found.ports
+        figures = self._path.close_stream(found.stream, lambda: ports.release(pair), ports.has_room())
         return leg_statistics(figures, found.leg.codec)
 
     def counters(self) -> Mapping[str, float]:
@@ -349,7 +360,11 @@ class MediaEngine:
     def _ports_on(self, address: str, clock: Callable[[], float]) -> Ports:
         settings = self._settings
         first, last = settings.ports
-        return Ports(address, first, last, settings.port_rest_s, clock, start=self._tokens.integer(16))
+        start = self._tokens.integer(16)
+        return Ports(address, first, last, settings.port_rest_s, clock, start, settings.kept_pairs_max)
+
+    def _all_ports(self) -> tuple[Ports, ...]:
+        return (self._ports,) if self._ports_ipv6 is None else (self._ports, self._ports_ipv6)
 
     def _new_key(self, length: int) -> bytes:
         return bytes.fromhex(self._tokens.hex(2 * length))

@@ -1,5 +1,10 @@
-"""UDP port pairs of a range: RTP on the even port, RTCP on the next. A freed pair rests before it is given again."""
+"""UDP port pairs of a range: RTP on the even port, RTCP on the next. A freed pair rests before it is given again.
 
+Sockets are opened ahead, and those of a freed pair are kept open: to open and to close them costs a call a dozen system
+calls.
+"""
+
+import resource
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +16,18 @@ from media.packet_path.interface import SocketPair
 
 # Ports that another program holds are passed over, up to this many for one leg.
 _TRIES_MAX: Final = 64
+# Pairs opened ahead: with fewer in turn a party that talks on would soon meet the next call on its pair.
+AHEAD_MAX: Final = 128
+# Pairs that are open though no leg has them, those opened ahead among them; what is more is closed.
+KEPT_MAX: Final = 1024
+# They take at most this share of the files that the process may have open: two each.
+_SHARE_OF_FILES: Final = 8
+
+
+def kept_pairs_max() -> int:
+    """`KEPT_MAX`, or fewer where this process may have few files open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return KEPT_MAX if soft == resource.RLIM_INFINITY else min(KEPT_MAX, soft // _SHARE_OF_FILES // 2)
 
 
 class Ports:
@@ -24,8 +41,10 @@ class Ports:
         rest_s: float,
         clock: Callable[[], float],
         start: int = 0,
+        kept_max: int = KEPT_MAX,
     ) -> None:
-        """`start`: any number; where in the range to begin, so that ports are not guessed from the time of start."""
+        """`start`: any number; where in the range to begin, so that ports are not guessed from the time of start.
+        `kept_max`: how many pairs may stay open that no leg has."""
         if not 0 < first <= last <= 65_535:
             raise ValueError(f"not a port range: {first}-{last}")
         evens = list(range(first + first % 2, last, 2))
@@ -34,33 +53,77 @@ class Ports:
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._rest_s = rest_s
         self._clock = clock
+        self._kept_max = kept_max
         self._free = deque(evens[begin:] + evens[:begin])
-        self._resting: deque[tuple[float, int]] = deque()
+        self._open: deque[SocketPair] = deque()
+        self._resting: deque[tuple[float, int | SocketPair]] = deque()
+        self._kept = 0  # open pairs, those that rest too
 
     def left(self) -> int:
         """Pairs that can be given now."""
         self._collect_rested()
-        return len(self._free)
+        return len(self._free) + len(self._open)
 
     def open_pair(self) -> SocketPair:
-        """A fresh pair of non-blocking sockets; PortsExhausted when none is left."""
+        """A pair of non-blocking sockets, one that is open if there is; PortsExhausted when none is left."""
         self._collect_rested()
+        if self._open:
+            self._kept -= 1
+            return self._open.popleft()
         for _ in range(min(_TRIES_MAX, len(self._free))):
-            port = self._free.popleft()
-            try:
-                return self._bind_pair(port)
-            except OSError:
-                self.release(port)
+            pair = self._bind_next()
+            if pair is not None:
+                return pair
         raise PortsExhausted("no free media port pair")
 
-    def release(self, port: int) -> None:
-        """Let a pair rest and then return to the others; its sockets are closed."""
-        self._resting.append((self._clock() + self._rest_s, port))
+    def open_ahead(self, at_most: int) -> int:
+        """Open up to so many pairs ahead, as far as they are wanted and can be: how many it has opened."""
+        self._collect_rested()
+        opened = 0
+        wanted = min(at_most, AHEAD_MAX - len(self._open), self._kept_max - self._kept, len(self._free))
+        while opened < wanted:
+            pair = self._bind_next()
+            if pair is None:
+                break
+            self._open.append(pair)
+            self._kept += 1
+            opened += 1
+        return opened
+
+    def has_room(self) -> bool:
+        """Whether the pair of a leg that ends is to be kept open."""
+        return self._kept < self._kept_max
+
+    def release(self, pair: SocketPair) -> None:
+        """Let a pair rest and then return to the others, open where the packet path has kept it, closed otherwise."""
+        if pair.kept:
+            self._kept += 1
+        else:
+            _close(pair)
+        self._resting.append((self._clock() + self._rest_s, pair if pair.kept else pair.port))
+
+    def close(self) -> None:
+        """Close what is open here; pairs that the packet path has kept are its to close."""
+        while self._open:
+            _close(self._open.popleft())
 
     def _collect_rested(self) -> None:
         now = self._clock()
         while self._resting and self._resting[0][0] <= now:
-            self._free.append(self._resting.popleft()[1])
+            rested = self._resting.popleft()[1]
+            if isinstance(rested, SocketPair):
+                self._open.append(rested)
+            else:
+                self._free.append(rested)
+
+    def _bind_next(self) -> SocketPair | None:
+        """The pair of the port that is free longest; None where another program has one of the two."""
+        port = self._free.popleft()
+        try:
+            return self._bind_pair(port)
+        except OSError:
+            self._resting.append((self._clock() + self._rest_s, port))
+            return None
 
     def _bind_pair(self, port: int) -> SocketPair:
         rtp = self._bind(port)
@@ -81,3 +144,8 @@ class Ports:
             opened.close()
             raise
         return opened
+
+
+def _close(pair: SocketPair) -> None:
+    pair.rtp.close()
+    pair.rtcp.close()

@@ -201,6 +201,11 @@ cdef extern from "native/relay.h" nogil:
                           double now)
 
 
+cdef extern from "native/sockets.h" nogil:
+    ctypedef struct mb_sockets:
+        int rtp, rtcp
+
+
 cdef extern from "native/worker.h" nogil:
     ctypedef struct mb_worker:
         pass
@@ -217,7 +222,7 @@ cdef extern from "native/worker.h" nogil:
         mb_converted *audio
         uint32_t duration_ms
         uint8_t channel, event
-        bint overrides, tells
+        bint overrides, tells, keeps
     ctypedef struct mb_worker_plan:
         mb_table_plan table
         size_t commands_max
@@ -227,8 +232,10 @@ cdef extern from "native/worker.h" nogil:
     int mb_worker_start(mb_worker *worker)
     void mb_worker_stop(mb_worker *worker)
     void mb_worker_free(mb_worker *worker)
-    mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, int rtp, int rtcp)
+    mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp)
     void mb_worker_discard(mb_stream *stream)
+    void mb_worker_let_go(mb_sockets *sockets)
+    void mb_worker_forget(mb_worker *worker, mb_sockets *sockets)
     uint64_t mb_worker_push(mb_worker *worker, const mb_command *command)
     void mb_worker_wake(mb_worker *worker)
     int mb_worker_told_fd(const mb_worker *worker)

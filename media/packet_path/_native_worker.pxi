@@ -1,11 +1,25 @@
 # Included by _native.pyx: a packet thread.
 
+cdef class WorkerSockets:
+    """A pair of sockets that a packet thread watches, with a stream over it or without."""
+
+    cdef mb_sockets *sockets
+
+    @property
+    def descriptors(self):
+        """RTP's and RTCP's; -1 when they are closed or forgotten."""
+        if not self.sockets:
+            return -1, -1
+        return self.sockets.rtp, self.sockets.rtcp
+
+
 cdef class WorkerStream:
     """A stream in a packet thread's table; None but its worker touches it."""
 
     cdef mb_stream *stream
     cdef bint closed
     cdef readonly uint64_t number
+    cdef readonly WorkerSockets sockets
 
     def figures(self):
         """The fields of StreamFigures in their order; UnknownLeg once it has been discarded."""
@@ -55,20 +69,27 @@ cdef class Worker:
         with nogil:
             mb_worker_stop(self.worker)
 
-    def open(self, uint64_t number, plan, int rtp, int rtcp):
-        """A stream over two descriptors, the worker's own from now on; MediaOverloaded: they are not."""
+    def open(self, uint64_t number, plan, WorkerSockets kept, int rtp, int rtcp):
+        """A stream over kept sockets, or where they are None over two descriptors, the worker's own from now on;
+        MediaOverloaded: they are not."""
         cdef mb_command command
         planned = _StreamPlan(number, plan)
         opened = WorkerStream()
         opened.number = number
+        if kept is not None and not kept.sockets:
+            raise ValueError("the sockets are forgotten")
         # Before the packet thread hears of the stream: it could not be taken back.
         if mb_worker_waiting(self.worker) >= self.commands_max:
             raise MediaOverloaded("the packet path does not keep up with its commands")
         if self.streams == self.streams_max:
             raise MediaOverloaded("the packet path can take no further stream")
-        opened.stream = mb_worker_open(self.worker, &planned.plan, rtp, rtcp)
+        opened.stream = mb_worker_open(self.worker, &planned.plan, NULL if kept is None else kept.sockets, rtp, rtcp)
         if not opened.stream:
             raise MediaOverloaded("the packet path can take no further stream")
+        if kept is None:
+            kept = WorkerSockets()
+            kept.sockets = <mb_sockets *>opened.stream.wire_context
+        opened.sockets = kept
         self.streams += 1
         memset(&command, 0, sizeof(command))
         command.kind = MB_ADD
@@ -82,6 +103,18 @@ cdef class Worker:
             mb_worker_discard(stream.stream)
             stream.stream = NULL
             self.streams -= 1
+
+    def let_go(self, WorkerSockets sockets not None):
+        """Watch a pair without a stream no longer, so that another thread can: it is to be forgotten once a command that
+        comes after this has been carried out, and not to be closed before."""
+        if sockets.sockets:
+            mb_worker_let_go(sockets.sockets)
+
+    def forget(self, WorkerSockets sockets not None):
+        """Give back a pair that is let go or closed."""
+        if sockets.sockets:
+            mb_worker_forget(self.worker, sockets.sockets)
+            sockets.sockets = NULL
 
     def set_remote(self, WorkerStream stream not None, plan, keys):
         """Apply what an SDP exchange settled. The sessions among the keys are the worker's, unless this fails."""
@@ -185,9 +218,16 @@ cdef class Worker:
         """Relay both ways."""
         return self._simple(MB_BRIDGE, first, second, False)
 
-    def remove(self, WorkerStream stream not None):
-        """Close a stream; it is told when that has been carried out. Never refused."""
-        number = self._simple(MB_REMOVE, stream, None, True)
+    def remove(self, WorkerStream stream not None, bint keeps):
+        """Close a stream, and its sockets unless it `keeps` them; it is told when that has been carried out. Never
+        refused."""
+        cdef mb_command command
+        memset(&command, 0, sizeof(command))
+        command.kind = MB_REMOVE
+        command.stream = open_stream(stream)
+        command.tells = True
+        command.keeps = keeps
+        number = self._queued(mb_worker_push(self.worker, &command))
         stream.closed = True
         return number
 

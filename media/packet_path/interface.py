@@ -116,12 +116,15 @@ class StreamFigures:
     dropped: Mapping[str, int]
 
 
-class SocketPair(NamedTuple):
-    """A bound, non-blocking pair: RTP on the even `port`, RTCP on the next."""
+@dataclass(slots=True, eq=False)
+class SocketPair:
+    """A bound, non-blocking pair: RTP on the even `port`, RTCP on the next. `kept`: the packet path has it, open, and
+    no stream is over it."""
 
     rtp: socket.socket
     rtcp: socket.socket
     port: int
+    kept: bool = False
 
 
 class PacketPath(Protocol):
@@ -133,11 +136,12 @@ class PacketPath(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop, close every stream's sockets; harmless when it is closed."""
+        """Stop, close all sockets, kept ones too; harmless when it is closed."""
         ...
 
     def open(self, plan: StreamPlan, sockets: SocketPair) -> int:
-        """Take over a pair of sockets. Nothing is accepted before the first `set_remote`."""
+        """Take over a pair of sockets, which stays as it was when this fails. Nothing is accepted before the first
+        `set_remote`, and what came for an earlier stream of the pair never is."""
         ...
 
     def set_remote(self, stream: int, plan: RemotePlan) -> None:
@@ -192,8 +196,10 @@ class PacketPath(Protocol):
         """
         ...
 
-    def close_stream(self, stream: int, closed: Callable[[], None]) -> StreamFigures:
-        """Say BYE in RTCP, close the sockets, then call `closed` on the caller's thread. Returns the last figures."""
+    def close_stream(self, stream: int, closed: Callable[[], None], keep: bool = False) -> StreamFigures:
+        """Say BYE in RTCP, close the sockets, then call `closed` on the caller's thread. Returns the last figures.
+
+        `keep`: leave them open for another stream instead; the pair is `kept` then, unless that could not be."""
         ...
 
     def after(self, callback: Callable[[], None]) -> None:

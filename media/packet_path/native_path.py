@@ -5,7 +5,7 @@ What the threads do is in native/; here are the numbers of streams, and the way 
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
@@ -48,16 +48,19 @@ class _OpenStream:
     group: str
     thread: "_PacketThread"
     inside: _native.WorkerStream
+    pair: SocketPair
     keys: StreamKeys = field(default_factory=StreamKeys)
 
 
 @dataclass(slots=True)
 class _Awaited:
-    """What is called once a command has been carried out, by its number; `closed`: the stream that it has closed."""
+    """What is called once a command has been carried out, by its number; `closed`: the stream that it has closed,
+    `let_go`: the pair that its thread does not watch any more."""
 
     command: int
     callback: Callback
     closed: _OpenStream | None = None
+    let_go: tuple[SocketPair, _native.WorkerSockets] | None = None
 
 
 @dataclass(slots=True)
@@ -98,6 +101,8 @@ class NativePacketPath:
         self._streams: dict[int, _OpenStream] = {}
         self._legs: dict[int, str] = {}  # of streams that are being closed too: their last events are on their way
         self._groups: dict[str, tuple[_PacketThread, int]] = {}  # and how many streams each has
+        self._kept: dict[SocketPair, tuple[_PacketThread, _native.WorkerSockets]] = {}
+        self._let_go: set[SocketPair] = set()  # by threads that may look at them once more
         self._numbers = 0
         self._undelivered = 0
         self._audio_dropped = 0
@@ -124,6 +129,9 @@ class NativePacketPath:
             happened += self._happened(thread)
         for stream in self._streams.values():
             stream.thread.worker.discard(stream.inside)
+        for pair in self._kept:
+            pair.kept = False
+        self._kept.clear()
         self._streams.clear()
         self._legs.clear()
         if happened:
@@ -138,18 +146,41 @@ class NativePacketPath:
         if self._closed:
             raise UnknownLeg("the packet path is closed")
         thread = self._thread_of(plan.group)
-        inside = thread.worker.open(self._numbers + 1, plan, sockets.rtp.fileno(), sockets.rtcp.fileno())
-        # They are the worker's to close from now on.
-        sockets.rtp.detach()
-        sockets.rtcp.detach()
+        inside = self._opened(thread, plan, sockets)
         self._numbers += 1
         _, members = self._groups.get(plan.group, (thread, 0))
         self._groups[plan.group] = thread, members + 1
         thread.streams += 1
-        self._streams[self._numbers] = _OpenStream(self._numbers, plan.leg, plan.group, thread, inside)
+        self._streams[self._numbers] = _OpenStream(self._numbers, plan.leg, plan.group, thread, inside, sockets)
         self._legs[self._numbers] = plan.leg
         # Nothing is expected before its remote side is known: that command wakes the thread for both.
         return self._numbers
+
+    def _opened(self, thread: _PacketThread, plan: StreamPlan, pair: SocketPair) -> _native.WorkerStream:
+        """A stream over a pair that is kept or new."""
+        number = self._numbers + 1
+        keeping, kept = self._kept.get(pair, (thread, None))
+        if kept is None:
+            inside = thread.worker.open(number, plan, None, pair.rtp.fileno(), pair.rtcp.fileno())
+            # They are the worker's to close from now on.
+            pair.rtp.detach()
+            pair.rtcp.detach()
+        elif keeping is thread:
+            inside = thread.worker.open(number, plan, kept, -1, -1)
+        else:
+            inside = thread.worker.open(number, plan, None, *kept.descriptors)
+            self._leave(keeping, pair, kept)
+        self._kept.pop(pair, None)
+        pair.kept = False
+        return inside
+
+    def _leave(self, thread: _PacketThread, pair: SocketPair, kept: _native.WorkerSockets) -> None:
+        """Have a thread watch a pair no longer: another does."""
+        thread.worker.let_go(kept)
+        self._let_go.add(pair)
+        with suppress(MediaOverloaded):  # a thread that has died: nothing is forgotten before the end
+            thread.awaited.append(_Awaited(thread.worker.nothing(), _nothing, let_go=(pair, kept)))
+            self._wake_soon(thread)
 
     def set_remote(self, stream: int, plan: RemotePlan) -> None:
         """Apply what an SDP exchange settled."""
@@ -239,14 +270,16 @@ class NativePacketPath:
             return  # closed by the other thread just now
         to.thread.worker.wake()
 
-    def close_stream(self, stream: int, closed: Callback) -> StreamFigures:
-        """Close a stream; `closed` is called back once its sockets are."""
+    def close_stream(self, stream: int, closed: Callback, keep: bool = False) -> StreamFigures:
+        """Close a stream; `closed` is called back once its sockets are, or are free for another one."""
         found = self._find(stream)
         del self._streams[stream]
         thread = found.thread
         thread.streams -= 1
         self._leave_group(found.group)
-        thread.awaited.append(_Awaited(thread.worker.remove(found.inside), closed, found))
+        # What another thread may look at once more must not be another file by then.
+        keep = keep or found.pair in self._let_go
+        thread.awaited.append(_Awaited(thread.worker.remove(found.inside, keep), closed, found))
         self._wake_soon(thread)
         return StreamFigures(*found.inside.figures())
 
@@ -338,9 +371,26 @@ class NativePacketPath:
             awaited = thread.awaited.popleft()
             happened.append(awaited.callback)
             if awaited.closed is not None:
-                del self._legs[awaited.closed.number]
-                thread.worker.discard(awaited.closed.inside)
+                self._closed_stream(thread, awaited.closed)
+            if awaited.let_go is not None:
+                pair, sockets = awaited.let_go
+                self._let_go.discard(pair)
+                thread.worker.forget(sockets)
         return happened
+
+    def _closed_stream(self, thread: _PacketThread, stream: _OpenStream) -> None:
+        del self._legs[stream.number]
+        thread.worker.discard(stream.inside)
+        sockets = stream.inside.sockets
+        if sockets.descriptors[0] < 0:
+            thread.worker.forget(sockets)
+        elif not self._closed:
+            self._kept[stream.pair] = thread, sockets
+            stream.pair.kept = True
+
+
+def _nothing() -> None:
+    """Nobody waits for it."""
 
 
 def event_of(told: Told, leg: str) -> MediaEvent:

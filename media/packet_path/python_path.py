@@ -2,6 +2,7 @@
 
 import os
 import select
+import socket
 import sys
 import threading
 from collections import deque
@@ -13,7 +14,6 @@ from media.errors import MediaOverloaded, UnknownLeg
 from media.events import MediaEvent
 from media.packet_path.converter import Converter
 from media.packet_path.interface import (
-    Address,
     PlaybackPlan,
     RemotePlan,
     SocketPair,
@@ -21,8 +21,8 @@ from media.packet_path.interface import (
     StreamPlan,
 )
 from media.packet_path.repacketiser import Frame
-from media.packet_path.sockets import dissolve
-from media.packet_path.stream import Packet, Send, Stream
+from media.packet_path.sockets import SocketWire
+from media.packet_path.stream import Stream
 from media.packet_path.table import StreamTable
 from media.packet_path.tap import Tap
 from media.rtp.dtmf import DIGITS
@@ -42,58 +42,6 @@ _RATE_WINDOW_S: Final = 0.1
 SWITCH_INTERVAL_S: Final = 0.001
 
 Command = tuple[Callable[..., None], tuple[object, ...]]
-
-
-class SocketWire:
-    """One stream's pair of sockets.
-
-    `checked`: the kernel lets only the target's packets in, and nothing from before that is waiting.
-    """
-
-    __slots__ = ("_connected_to", "_fresh", "checked", "control_socket", "receive", "rtp_socket")
-
-    def __init__(self, sockets: SocketPair, fresh: list["SocketWire"]) -> None:
-        self.rtp_socket = sockets.rtp
-        self.receive = sockets.rtp.recv_into
-        self.control_socket = sockets.rtcp
-        self._fresh = fresh
-        self._connected_to: Address | None = None
-        self.checked = False
-
-    def aim(self, target: Address, exclusive: bool) -> Send:
-        """Send RTP to `target`; connect the socket to it where nobody else is listened to."""
-        if exclusive and self._connected_to == target:
-            return self.rtp_socket.send
-        self.checked = False
-        if self._connected_to is not None:
-            dissolve(self.rtp_socket)
-            self._connected_to = None
-        if exclusive:
-            with suppress(OSError):
-                self.rtp_socket.connect(target)
-                self._connected_to = target
-                self._fresh.append(self)
-                return self.rtp_socket.send
-        sendto = self.rtp_socket.sendto
-
-        def send(packet: Packet) -> int:
-            return sendto(packet, target)
-
-        return send
-
-    def leftovers_read(self) -> None:
-        """What had come before the connection has been dealt with."""
-        self.checked = self._connected_to is not None
-
-    def send_control(self, packet: bytes, target: Address) -> None:
-        """Send RTCP; what cannot be sent is not missed."""
-        with suppress(OSError):
-            self.control_socket.sendto(packet, target)
-
-    def close(self) -> None:
-        """Close both sockets."""
-        self.rtp_socket.close()
-        self.control_socket.close()
 
 
 class PythonPacketPath:
@@ -128,6 +76,9 @@ class PythonPacketPath:
         self._rtp: dict[int, tuple[Stream, SocketWire]] = {}
         self._srtp: dict[int, tuple[Stream, SocketWire]] = {}
         self._rtcp: dict[int, tuple[Stream, SocketWire]] = {}
+        self._kept: dict[int, socket.socket] = {}  # sockets without a stream, by their numbers
+        self._wires: dict[SocketPair, SocketWire] = {}  # those of kept pairs
+        self._pairs: dict[int, SocketPair] = {}  # by the streams over them
         self._fresh: list[SocketWire] = []
         self._epoll = select.epoll()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -160,9 +111,14 @@ class PythonPacketPath:
         if self._thread is not None:
             self._thread.join(_JOIN_TIMEOUT_S)
         self._carry_out(len(self._commands))
-        for stream in self._streams.values():
-            stream.wire.close()
+        for number in self._streams:
+            _shut(self._pairs[number])
+        for waiting in self._kept.values():
+            waiting.close()
+        for pair in self._wires:
+            pair.kept = False
         self._streams.clear()
+        self._wires.clear()
         self._flush_events()
         self._epoll.close()
         self._pause.close()
@@ -171,11 +127,16 @@ class PythonPacketPath:
     def open(self, plan: StreamPlan, sockets: SocketPair) -> int:
         """Take over a pair of sockets."""
         self._numbers += 1
-        wire = SocketWire(sockets, self._fresh)
+        kept = self._wires.get(sockets)
+        wire = SocketWire(sockets, self._fresh) if kept is None else kept
+        wire.empty()  # now, while nobody has been told to send here yet
         stream = Stream(self._numbers, plan, wire)
         # Nothing is expected before its remote side is known: that command wakes the thread for both.
         self._command(self._add, stream, wire, wake=False)
+        self._wires.pop(sockets, None)
+        sockets.kept = False
         self._streams[stream.number] = stream
+        self._pairs[stream.number] = sockets
         return stream.number
 
     def set_remote(self, stream: int, plan: RemotePlan) -> None:
@@ -231,12 +192,24 @@ class PythonPacketPath:
         self._commands.append((self._send_audio, (to, by, codec, frames)))
         self._wake()
 
-    def close_stream(self, stream: int, closed: Callable[[], None]) -> StreamFigures:
-        """Close a stream; `closed` is called back once its sockets are."""
+    def close_stream(self, stream: int, closed: Callable[[], None], keep: bool = False) -> StreamFigures:
+        """Close a stream; `closed` is called back once its sockets are, or are free for another one."""
         found = self._find(stream)
         del self._streams[stream]
+        pair = self._pairs.pop(stream)
+        wire = found.wire
+        assert isinstance(wire, SocketWire)
+
+        def ended() -> None:
+            if wire.is_open and not self._closed:
+                self._wires[pair] = wire
+                pair.kept = True
+            else:
+                wire.shut()
+            closed()
+
         # Never refused at the limit: there are no more of these than streams, and they free what is scarce.
-        self._commands.append((self._remove, (found, closed)))
+        self._commands.append((self._remove, (found, ended, keep)))
         self._wake_soon()
         return found.figures()
 
@@ -359,6 +332,7 @@ class PythonPacketPath:
             return
         found = self._rtcp.get(fd)
         if found is None:
+            self._drop(fd)
             return
         stream, wire = found
         try:
@@ -367,6 +341,13 @@ class PythonPacketPath:
             self._receive_errors += 1
             return
         self._table.relay.control(stream, size, source[:2], now)
+
+    def _drop(self, fd: int) -> None:
+        """What comes to a pair that rests."""
+        kept = self._kept.get(fd)
+        if kept is not None:
+            with suppress(OSError):
+                kept.recv(1)
 
     def _receive_srtp(self, stream: Stream, wire: SocketWire, now: float) -> None:
         relay = self._table.relay
@@ -385,10 +366,11 @@ class PythonPacketPath:
             function(*arguments)
 
     def _add(self, stream: Stream, wire: SocketWire) -> None:
-        self._rtp[wire.rtp_socket.fileno()] = (stream, wire)
-        self._rtcp[wire.control_socket.fileno()] = (stream, wire)
-        self._epoll.register(wire.rtp_socket.fileno(), select.EPOLLIN)
-        self._epoll.register(wire.control_socket.fileno(), select.EPOLLIN)
+        for waiting, streams in ((wire.rtp_socket, self._rtp), (wire.control_socket, self._rtcp)):
+            number = waiting.fileno()
+            streams[number] = (stream, wire)
+            if self._kept.pop(number, None) is None:
+                self._epoll.register(number, select.EPOLLIN)
         self._table.add(stream, self._clock())
 
     def _set_remote(self, stream: Stream, plan: RemotePlan) -> None:
@@ -413,15 +395,18 @@ class PythonPacketPath:
     def _bridge(self, first: Stream, second: Stream) -> None:
         self._table.bridge(first, second, self._clock())
 
-    def _remove(self, stream: Stream, closed: Callable[[], None]) -> None:
+    def _remove(self, stream: Stream, closed: Callable[[], None], keep: bool) -> None:
         wire = stream.wire
         assert isinstance(wire, SocketWire)
-        number = wire.rtp_socket.fileno()
+        wire.keeps = keep
+        number, control_number = wire.rtp_socket.fileno(), wire.control_socket.fileno()
         self._rtp.pop(number, None)
         self._srtp.pop(number, None)
-        self._rtcp.pop(wire.control_socket.fileno(), None)
-        # It closes the sockets, and with its last descriptor each leaves the epoll by itself (epoll(7)).
+        self._rtcp.pop(control_number, None)
+        # Where it closes the sockets each leaves the epoll by itself with its last descriptor (epoll(7)).
         self._table.remove(stream, self._clock())
+        if wire.is_open:
+            self._kept[number], self._kept[control_number] = wire.rtp_socket, wire.control_socket
         self._ended.append(closed)
 
     def _read_leftovers(self, now: float) -> None:
@@ -458,3 +443,9 @@ class PythonPacketPath:
         except RuntimeError:
             # The event loop is closed: nobody is left to tell.
             self._undelivered += 1
+
+
+def _shut(pair: SocketPair) -> None:
+    pair.rtp.close()
+    pair.rtcp.close()
+    pair.kept = False

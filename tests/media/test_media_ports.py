@@ -1,12 +1,14 @@
 """Even/odd port pairs: bound, rested, returned; never leaked."""
 
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from media.errors import PortsExhausted
-from media.ports import Ports
+from media.packet_path.interface import SocketPair
+from media.ports import KEPT_MAX, Ports, kept_pairs_max
 from tests.support.free_ports import PortLease, is_free
 
 pytestmark = pytest.mark.sockets
@@ -65,7 +67,7 @@ def test_trunk_case_15_a_freed_pair_rests_before_it_is_given_again(base: int) ->
         pair = ports.open_pair()
         pair.rtp.close()
         pair.rtcp.close()
-        ports.release(pair.port)
+        ports.release(pair)
         clock.now += 29.9
         assert ports.left() == 0
         with pytest.raises(PortsExhausted):
@@ -82,7 +84,7 @@ def test_the_longest_rested_pair_comes_first(base: int) -> None:
         order.append(pair.port - base)
         pair.rtp.close()
         pair.rtcp.close()
-        ports.release(pair.port)
+        ports.release(pair)
     assert order == [4, 6, 0, 2, 4]
 
 
@@ -108,3 +110,76 @@ def test_ipv6(base: int) -> None:
     pair.rtp.close()
     pair.rtcp.close()
     assert pair.rtp.family == socket.AF_INET6
+
+
+def in_use(ports: Ports, many: int) -> list[SocketPair]:
+    return [ports.open_pair() for _ in range(many)]
+
+
+def shut(pairs: Iterable[SocketPair]) -> None:
+    for pair in pairs:
+        pair.rtp.close()
+        pair.rtcp.close()
+
+
+def test_a_pair_that_was_kept_open_rests_and_is_given_as_it_is(base: int) -> None:
+    clock = Hand()
+    ports = Ports("127.0.0.1", base, base + 1, 30.0, clock)
+    pair = ports.open_pair()
+    pair.kept = True
+    ports.release(pair)
+    clock.now += 29.9
+    assert ports.left() == 0
+    with pytest.raises(PortsExhausted):
+        ports.open_pair()
+    clock.now += 0.2
+    assert ports.left() == 1
+    assert ports.open_pair() is pair
+    assert pair.rtp.getsockname() == ("127.0.0.1", base)
+    shut([pair])
+
+
+def test_pairs_are_opened_ahead_up_to_a_limit_and_come_first(base: int) -> None:
+    ports = Ports("127.0.0.1", base, base + 7, 30.0, Hand(), kept_max=3)
+    assert ports.open_ahead(2) == 2
+    assert ports.open_ahead(2) == 1
+    assert ports.open_ahead(2) == 0
+    assert [is_free(base + at) for at in (0, 2, 4, 6)] == [False, False, False, True]
+    assert ports.left() == 4
+    pairs = in_use(ports, 4)
+    assert [pair.port for pair in pairs] == [base, base + 2, base + 4, base + 6]
+    shut(pairs)
+
+
+def test_what_is_open_beyond_the_limit_is_not_kept(base: int) -> None:
+    ports = Ports("127.0.0.1", base, base + 7, 0.0, Hand(), kept_max=2)
+    first, second, third, _ = pairs = in_use(ports, 4)
+    for pair in (first, second):
+        assert ports.has_room()
+        pair.kept = True
+        ports.release(pair)
+    assert not ports.has_room()
+    ports.release(third)
+    assert third.rtp.fileno() == -1
+    assert is_free(third.port)
+    ports.open_pair()
+    assert ports.has_room(), "one of the two is used again"
+    shut(pairs)
+
+
+def test_ports_of_another_program_are_not_opened_ahead_over_and_over(base: int) -> None:
+    ports = Ports("127.0.0.1", base, base + 3, 30.0, Hand())
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", base + 1))
+        assert ports.open_ahead(8) == 0
+    assert ports.left() == 1
+    assert ports.open_ahead(8) == 1
+    ports.close()
+    assert is_free(base + 2)
+
+
+def test_few_files_leave_few_pairs_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, pairs in ((1_024, 64), (1_000_000, KEPT_MAX), (resource.RLIM_INFINITY, KEPT_MAX)):
+        limits = (limit, limit)
+        monkeypatch.setattr(resource, "getrlimit", lambda _what, limits=limits: limits)
+        assert kept_pairs_max() == pairs

@@ -251,7 +251,7 @@ async def test_streams_that_close_while_their_packets_arrive_leave_nothing(bench
                 await bench.settled(path)
                 await asyncio.wait_for(bench.started.wait(), 10)
                 for pair, stream in zip(pairs, streams, strict=True):
-                    path.close_stream(stream, lambda port=pair.port: bench.ports.release(port))  # type: ignore[misc]
+                    path.close_stream(stream, lambda pair=pair: bench.ports.release(pair))  # type: ignore[misc]
                 await bench.settled(path)
             assert open_descriptors() == before
         finally:
@@ -279,7 +279,7 @@ async def test_a_path_that_is_closed_gives_everything_back(bench: Bench) -> None
         assert ended == [1]
         assert path.counters()["running"] == 0.0
         for pair in pairs:
-            bench.ports.release(pair.port)
+            bench.ports.release(pair)
     del path
     assert open_descriptors() == before
     assert threading.active_count() == running

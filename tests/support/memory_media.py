@@ -157,7 +157,7 @@ class MemoryPath:
             self._table.send_audio(self._streams[sink], self._streams[source], codec, frames, self._clock.time())
             self._arm()
 
-    def close_stream(self, stream: int, closed: Callable[[], None]) -> StreamFigures:
+    def close_stream(self, stream: int, closed: Callable[[], None], keep: bool = False) -> StreamFigures:
         """Close it; `closed` comes from the clock."""
         found = self._streams.pop(stream)
         figures = found.figures()

@@ -1,9 +1,13 @@
 #include "sockets.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+/* More datagrams than Linux lets wait in a socket with its ordinary room. */
+enum { WAITING_MAX = 1024 };
 
 static socklen_t to_kernel(const mb_address *address, struct sockaddr_storage *out)
 {
@@ -54,13 +58,13 @@ ssize_t mb_receive(int descriptor, uint8_t *buffer, mb_address *source)
 }
 
 /* connect(2): "Connectionless sockets may dissolve the association by connecting to an address with the sa_family member
- * of sockaddr set to AF_UNSPEC"; it stays bound. */
-static void dissolve(mb_sockets *sockets)
+ * of sockaddr set to AF_UNSPEC"; it stays bound. False when the kernel refuses. */
+static bool dissolve(mb_sockets *sockets)
 {
     struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-    if (sockets->connected)
-        (void)connect(sockets->rtp, &nobody, sizeof nobody);
+    bool connected = sockets->connected;
     sockets->connected = false;
+    return !connected || connect(sockets->rtp, &nobody, sizeof nobody) == 0;
 }
 
 static void aim(mb_stream *stream, const mb_address *target, bool exclusive)
@@ -69,7 +73,7 @@ static void aim(mb_stream *stream, const mb_address *target, bool exclusive)
     if (exclusive && sockets->connected && mb_same_address(&sockets->connected_to, target))
         return;
     sockets->checked = false;
-    dissolve(sockets);
+    (void)dissolve(sockets);
     sockets->target_size = to_kernel(target, &sockets->target);
     if (!exclusive || connect(sockets->rtp, (struct sockaddr *)&sockets->target, sockets->target_size))
         return;
@@ -110,19 +114,43 @@ static void leave_fresh(mb_sockets *sockets)
     sockets->fresh = false;
 }
 
-static void close_pair(mb_stream *stream)
+static void empty(int descriptor)
+{
+    uint8_t octet;
+    for (int count = 0; count < WAITING_MAX; count++)
+        /* Other errors are of earlier packets, and are told once. */
+        if (recv(descriptor, &octet, sizeof octet, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+            return;
+}
+
+void mb_sockets_empty(const mb_sockets *sockets)
+{
+    empty(sockets->rtp);
+    empty(sockets->rtcp);
+}
+
+static void leave_pair(mb_stream *stream)
 {
     mb_sockets *sockets = stream->wire_context;
     if (sockets->rtp < 0)
         return;
     leave_fresh(sockets);
+    sockets->stream = NULL;
+    sockets->checked = false;
+    if (!dissolve(sockets) || !sockets->keeps)
+        mb_sockets_close(sockets);
+}
+
+void mb_sockets_close(mb_sockets *sockets)
+{
+    if (sockets->rtp < 0)
+        return;
     /* Another process may have inherited the descriptors: closing them alone might leave them in the epoll. */
     (void)epoll_ctl(sockets->epoll, EPOLL_CTL_DEL, sockets->rtp, NULL);
     (void)epoll_ctl(sockets->epoll, EPOLL_CTL_DEL, sockets->rtcp, NULL);
     close(sockets->rtp);
     close(sockets->rtcp);
     sockets->rtp = sockets->rtcp = -1;
-    sockets->connected = sockets->checked = false;
 }
 
-const mb_wire mb_socket_wire = {aim, send_rtp, send_control, close_pair};
+const mb_wire mb_socket_wire = {aim, send_rtp, send_control, leave_pair};

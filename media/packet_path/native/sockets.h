@@ -1,4 +1,4 @@
-/* One stream's pair of UDP sockets. */
+/* A pair of UDP sockets, for one stream after another. */
 #ifndef MB_SOCKETS_H
 #define MB_SOCKETS_H
 
@@ -7,18 +7,27 @@
 #include "stream.h"
 
 /* `checked`: the kernel lets only the target's packets in, and nothing from before that is waiting. `fresh`: it has been
- * connected, and what had come before is still to be read. */
+ * connected, and what had come before is still to be read. `keeps`: it stays open when its stream ends. `let_go`: another
+ * thread has it now; of the commanding thread, as the worker's list is. `stream` NULL: nobody's, and what comes is read
+ * and dropped. */
 typedef struct mb_sockets {
     int rtp, rtcp, epoll;
-    bool connected, checked, fresh;
+    bool connected, checked, fresh, keeps, let_go;
     mb_address connected_to;
     struct sockaddr_storage target;
     socklen_t target_size;
     mb_stream *stream;
     struct mb_sockets **fresh_list, *next_fresh;
+    struct mb_sockets *next, *earlier; /* among the worker's */
 } mb_sockets;
 
 extern const mb_wire mb_socket_wire;
+
+/* Drop what lies in a pair without a stream, on any thread: it was sent to nobody, or to the stream before. */
+void mb_sockets_empty(const mb_sockets *sockets);
+
+/* Close both; harmless when they are. */
+void mb_sockets_close(mb_sockets *sockets);
 
 /* Receive one datagram of at most MB_DATAGRAM_MAX. Its size, or -1 with errno; `source` NULL: it is not asked for. */
 ssize_t mb_receive(int descriptor, uint8_t *buffer, mb_address *source);

@@ -22,7 +22,7 @@ enum {
     EVENTS_MAX = 4096, /* a power of two; what is more is lost and counted */
     /* What may lie in a socket from before it was connected: read with the source check, up to this many packets. */
     LEFTOVERS_MAX = 256,
-    RTCP_TAG = 1, /* in the lowest bit of a stream's address */
+    RTCP_TAG = 1, /* in the lowest bit of an address of sockets */
 };
 
 /* Positions count on and never go back; the place of one is its rest by the size of the room. */
@@ -35,6 +35,7 @@ struct mb_worker {
     mb_command *commands;
     size_t commands_max, commands_room;
     mb_sockets *fresh;
+    mb_sockets *sockets; /* all, of the other thread */
     uint64_t receive_errors;
     bool tells;
     _Alignas(LINE) atomic_uint_least64_t pushed; /* by the other thread */
@@ -107,6 +108,8 @@ static void close_descriptor(int descriptor)
 
 void mb_worker_free(mb_worker *worker)
 {
+    while (worker->sockets)
+        mb_worker_forget(worker, worker->sockets);
     mb_table_clear(&worker->table);
     close_descriptor(worker->epoll);
     close_descriptor(worker->wake);
@@ -115,33 +118,64 @@ void mb_worker_free(mb_worker *worker)
     free(worker);
 }
 
-mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, int rtp, int rtcp)
+static mb_sockets *watch_pair(mb_worker *worker, int rtp, int rtcp)
 {
     mb_sockets *sockets = calloc(1, sizeof *sockets);
-    mb_stream *stream = sockets ? mb_stream_new(plan, &mb_socket_wire, sockets) : NULL;
+    if (!sockets)
+        return NULL;
+    *sockets = (mb_sockets){.rtp = rtp, .rtcp = rtcp, .epoll = worker->epoll, .fresh_list = &worker->fresh};
+    sockets->next = worker->sockets;
+    if (sockets->next)
+        sockets->next->earlier = sockets;
+    worker->sockets = sockets;
+    if (watch(worker->epoll, rtp, sockets, 0) == 0 && watch(worker->epoll, rtcp, sockets, RTCP_TAG) == 0)
+        return sockets;
+    /* The thread may have come upon the first by now: it is kept until the end. */
+    int reason = errno;
+    mb_worker_let_go(sockets);
+    errno = reason;
+    return NULL;
+}
+
+mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp)
+{
+    mb_stream *stream = mb_stream_new(plan, &mb_socket_wire, NULL);
     if (!stream) {
-        free(sockets);
         errno = ENOMEM;
         return NULL;
     }
-    *sockets = (mb_sockets){.rtp = rtp, .rtcp = rtcp, .epoll = worker->epoll, .stream = stream};
-    sockets->fresh_list = &worker->fresh;
-    if (watch(worker->epoll, rtp, stream, 0) == 0) {
-        if (watch(worker->epoll, rtcp, stream, RTCP_TAG) == 0)
-            return stream;
-        (void)epoll_ctl(worker->epoll, EPOLL_CTL_DEL, rtp, NULL);
+    stream->wire_context = kept ? kept : watch_pair(worker, rtp, rtcp);
+    if (stream->wire_context) {
+        /* Now, while nobody has been told to send here yet. */
+        mb_sockets_empty(stream->wire_context);
+        return stream;
     }
     int reason = errno;
     mb_stream_free(stream);
-    free(sockets);
     errno = reason;
     return NULL;
 }
 
 void mb_worker_discard(mb_stream *stream)
 {
-    void *sockets = stream->wire_context;
     mb_stream_free(stream);
+}
+
+void mb_worker_let_go(mb_sockets *sockets)
+{
+    sockets->let_go = true;
+    (void)epoll_ctl(sockets->epoll, EPOLL_CTL_DEL, sockets->rtp, NULL);
+    (void)epoll_ctl(sockets->epoll, EPOLL_CTL_DEL, sockets->rtcp, NULL);
+}
+
+void mb_worker_forget(mb_worker *worker, mb_sockets *sockets)
+{
+    if (sockets->earlier)
+        sockets->earlier->next = sockets->next;
+    else
+        worker->sockets = sockets->next;
+    if (sockets->next)
+        sockets->next->earlier = sockets->earlier;
     free(sockets);
 }
 
@@ -169,6 +203,7 @@ static void carry_out(mb_worker *worker, const mb_command *command, double now)
     mb_table *table = &worker->table;
     switch (command->kind) {
     case MB_ADD:
+        ((mb_sockets *)command->stream->wire_context)->stream = command->stream;
         mb_table_add(table, command->stream, now);
         break;
     case MB_SET_REMOTE:
@@ -219,6 +254,7 @@ static void carry_out(mb_worker *worker, const mb_command *command, double now)
         free(command->audio);
         break;
     case MB_REMOVE:
+        ((mb_sockets *)command->stream->wire_context)->keeps = command->keeps;
         mb_table_remove(table, command->stream, now);
         break;
     case MB_NOTHING:
@@ -275,20 +311,27 @@ static void take_wake(mb_worker *worker)
         mb_worker_wake(worker);
 }
 
-/* A stream that is closed, or not added yet, may still be among those ready. */
+/* Of a pair that rests, or whose stream is not added yet. */
+static void drop(mb_worker *worker, int descriptor)
+{
+    if (descriptor >= 0)
+        (void)mb_receive(descriptor, worker->buffer, NULL);
+}
+
+/* A pair that is closed may still be among those ready. */
 static void receive(mb_worker *worker, const struct epoll_event *ready, int count, double now)
 {
     for (int at = 0; at < count; at++) {
         uint64_t what = ready[at].data.u64;
-        mb_stream *stream = (mb_stream *)(uintptr_t)(what & ~(uint64_t)RTCP_TAG); // NOLINT: the address we gave
-        if (!stream)
+        mb_sockets *sockets = (mb_sockets *)(uintptr_t)(what & ~(uint64_t)RTCP_TAG); // NOLINT: the address we gave
+        if (!sockets)
             take_wake(worker);
-        else if (stream->listed) {
-            if (what & RTCP_TAG)
-                receive_rtcp(worker, stream, now);
-            else
-                receive_rtp(worker, stream, now);
-        }
+        else if (!sockets->stream)
+            drop(worker, what & RTCP_TAG ? sockets->rtcp : sockets->rtp);
+        else if (what & RTCP_TAG)
+            receive_rtcp(worker, sockets->stream, now);
+        else
+            receive_rtp(worker, sockets->stream, now);
     }
 }
 
@@ -380,9 +423,9 @@ void mb_worker_stop(mb_worker *worker)
         pthread_join(worker->thread, NULL);
     }
     uint64_t taken = carry_out_some(worker, UINT64_MAX);
-    for (int part = 0; part < MB_PARTS; part++)
-        for (mb_stream *stream = worker->table.first[part]; stream; stream = stream->next)
-            stream->wire->close(stream);
+    for (mb_sockets *sockets = worker->sockets; sockets; sockets = sockets->next)
+        if (!sockets->let_go)
+            mb_sockets_close(sockets);
     atomic_store_explicit(&worker->carried_out, taken, memory_order_release);
 }
 

@@ -5,6 +5,7 @@
 #ifndef MB_WORKER_H
 #define MB_WORKER_H
 
+#include "sockets.h"
 #include "table.h"
 
 typedef struct mb_worker mb_worker;
@@ -28,7 +29,8 @@ typedef enum {
 
 /* What a command carries is its own until it is carried out: the plan is freed, of tone and ring an owner is released.
  * `audio`, one block of memory with all that it points to, is freed.
- * `tells`: the other thread wants to know when it has been carried out. */
+ * `tells`: the other thread wants to know when it has been carried out. `keeps`: the sockets of the stream that is removed
+ * stay open. */
 typedef struct {
     mb_command_kind kind;
     mb_stream *stream, *other;
@@ -38,7 +40,7 @@ typedef struct {
     mb_converted *audio;
     uint32_t duration_ms;
     uint8_t channel, event;
-    bool overrides, tells;
+    bool overrides, tells, keeps;
 } mb_command;
 
 /* What a worker needs from outside, all of which outlives it. */
@@ -58,18 +60,26 @@ mb_worker *mb_worker_new(const mb_worker_plan *plan);
 /* Start the thread: 0 or an errno. */
 int mb_worker_start(mb_worker *worker);
 
-/* Stop the thread for the turn it is in, carry out what commands are left, close every stream's sockets. */
+/* Stop the thread for the turn it is in, carry out what commands are left, close all sockets. */
 void mb_worker_stop(mb_worker *worker);
 
-/* Give back everything; it is stopped. */
+/* Give back everything, sockets included; it is stopped. */
 void mb_worker_free(mb_worker *worker);
 
-/* A stream over bound, non-blocking sockets, which are its own from now on, or NULL with errno (the sockets are then the
- * caller's). It takes and sends nothing before it was added and its first remote was set. It is to be discarded once the
- * command that removes it has been carried out, or the worker is stopped. */
-mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, int rtp, int rtcp);
+/* A stream over `kept` sockets that no other stream has, or where that is NULL over bound, non-blocking ones, which are the
+ * worker's own from now on; or NULL with errno, and nothing has changed. It takes and sends nothing before it was added
+ * and its first remote was set. It is to be discarded once the command that removes it has been carried out, or the worker
+ * is stopped. */
+mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp);
 
 void mb_worker_discard(mb_stream *stream);
+
+/* Watch kept sockets, which are nobody's, no longer: their descriptors are the caller's. They are to be forgotten once the
+ * commands queued afterwards have been carried out, and not to be closed before. */
+void mb_worker_let_go(mb_sockets *sockets);
+
+/* Give back what is known of sockets that are let go or closed. */
+void mb_worker_forget(mb_worker *worker, mb_sockets *sockets);
 
 /* Queue a command; its number, from 1 on, or 0 when the queue is full: what it carries is then still the caller's.
  * MB_REMOVE is never refused: there are no more of these than streams, and they free what is scarce. */
