@@ -22,7 +22,7 @@ from media.rtp.packet import RtpPacket
 from media.transcoding.packets import new_packet_queue
 from media.transcoding.transcoder import Transcoder
 from tests.support.kept_gateway import KeptSeatLine
-from tests.support.relay_bed import FRAME_S, OPUS_PAYLOAD_TYPE, Party, RelayBed
+from tests.support.relay_bed import FRAME_S, OPUS_PAYLOAD_TYPE, Party, RelayBed, remote_plan
 from tests.support.spectrum import levels_db, sine
 
 pytestmark = pytest.mark.usefixtures("each_table")
@@ -260,3 +260,53 @@ def test_the_end_of_the_call_ends_its_supervisors() -> None:
     assert call.forks.turn(call.bed.now) is None
     to_a, _ = call.talk(FRAMES)
     assert call.tones(to_a, 0) == {B_HZ}
+
+
+class KeptAudio:
+    """A recorder's tap that keeps payloads."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+
+    def put(self, channel: int, arrival: float, rtp_timestamp: int, ssrc: int, codec: int, payload: bytes) -> None:
+        self.payloads.append(payload)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_recording_has_the_parties_and_never_the_supervisor(mode: Mode) -> None:
+    call, taps = Supervised(), (KeptAudio(), KeptAudio())
+    for channel, (party, tap) in enumerate(zip(call.parties, taps, strict=True)):
+        call.bed.table.set_tap(party.stream, channel, tap)
+    _, line = call.seat(mode)
+    call.talk(FRAMES, line)
+    for tap, hz in zip(taps, (A_HZ, B_HZ), strict=True):
+        said = [to_alaw(sine(hz, 8000, (number % 50 + 1) * 160)[-320:]) for number in range(FRAMES)]
+        assert tap.payloads == said
+
+
+def test_a_party_that_takes_another_codec_meanwhile_hears_both_in_that() -> None:
+    call = Supervised()
+    _, line = call.seat(Mode.WHISPER_A)
+    call.talk(20, line)
+    a = call.parties[0]
+    call.bed.table.set_remote(a.stream, remote_plan(a.address, codec=PCMU, renewed=False), call.bed.now)
+    call.joined.settled(0, Negotiated("PCMU", 0, 101, None, "sendrecv", 20, NO_WISHES, ("PCMU", "PCMA")))
+    call.forks.settled(CALL)
+    call.codecs = PCMU, PCMA
+    call.encoders[0], call.decoders[0] = new_encoder(PCMU, 8000, NO_WISHES), new_decoder(PCMU, 8000)
+    to_a, to_b = call.talk(FRAMES, line)
+    assert {packet.payload_type for packet in to_a} == {0}
+    assert (call.tones(to_a, 0), call.tones(to_b, 1)) == ({B_HZ, BOSS_HZ}, {A_HZ})
+    assert {later.sequence - packet.sequence & 0xFFFF for packet, later in pairwise(to_a)} == {1}
+
+
+def test_a_party_on_hold_is_sent_nothing_though_a_supervisor_speaks() -> None:
+    call = Supervised()
+    _, line = call.seat(Mode.BARGE)
+    call.talk(20, line)
+    b = call.parties[1]
+    held = remote_plan(b.address, may_send=False, on_hold=True, renewed=False)
+    call.bed.table.set_remote(b.stream, held, call.bed.now)
+    to_a, to_b = call.talk(FRAMES, line)
+    assert to_b == []
+    assert BOSS_HZ in call.tones(to_a, 0)
