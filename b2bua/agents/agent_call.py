@@ -133,8 +133,8 @@ class AgentCall:
         self._digits: deque[str] = deque()
         self._digit_request: int | None = None
         self._lost = False
-        self._patience = Alarm(line.scheduler, self._given_up)
-        self._retry = Alarm(line.scheduler, self._negotiate)
+        self._patience: Alarm | None = None  # both are let go at the end: each holds on to this
+        self._retry: Alarm | None = None
 
     # The browser
 
@@ -223,7 +223,8 @@ class AgentCall:
         elif self.stage is not Stage.TALKING:
             return
         self._lost = False
-        self._patience.clear()
+        if self._patience is not None:
+            self._patience.clear()
         self._line.note(self, "agent.connected")
         self._line.tell(self, AgentConnected(self.leg.call_id, self.media_id, self.held))
         self._negotiate()
@@ -238,6 +239,7 @@ class AgentCall:
 
     def _wait_for_browser(self) -> None:
         self._lost = True
+        self._patience = self._patience or Alarm(self._line.scheduler, self._given_up)
         self._patience.set(self._line.scheduler.time() + RECONNECT_S)
         self._negotiate()
 
@@ -390,6 +392,7 @@ class AgentCall:
     def _try_again(self) -> None:
         self._retries += 1
         if self._retries <= MOST_RETRIES:
+            self._retry = self._retry or Alarm(self._line.scheduler, self._negotiate)
             self._retry.set(self._line.scheduler.time() + RETRY_S)
 
     def _negotiate(self) -> None:
@@ -432,8 +435,10 @@ class AgentCall:
 
     def _close(self) -> None:
         self.stage = Stage.OVER
-        self._patience.clear()
-        self._retry.clear()
+        for alarm in (self._patience, self._retry):
+            if alarm is not None:
+                alarm.clear()
+        self._patience = self._retry = None
         self._digits.clear()
         gateway, name = self._line.gateway, self.leg.name
         self._line.later(lambda: gateway.close(name))

@@ -1,5 +1,7 @@
 """Agents as parties of masked calls, whole calls on a manual clock: rung, answered, held, lost and found."""
 
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -363,6 +365,25 @@ async def test_the_line_is_no_trunk_that_anybody_sees(desk: Desk) -> None:
     assert [state.name for state in desk.house.switch.trunk_states()] == ["carrier"]
     assert desk.house.trunks.agents is not None
     assert desk.house.trunks.agents not in list(desk.house.trunks)
+
+
+async def test_a_leg_that_is_over_leaves_no_cycle(desk: Desk) -> None:
+    page = desk.page()
+    call_id, name = await talking(desk)
+    held = weakref.ref(desk.line._calls[name])
+    gc.collect()
+    gc.disable()
+    try:
+        desk.gateway.disconnect(name)
+        await desk.house.run(1.0)
+        desk.gateway.reconnect(name)
+        await desk.house.run(1.0)
+        desk.line.hang_up(ASHA, call_id)
+        await desk.house.run(60.0)
+        assert held() is None
+    finally:
+        gc.enable()
+    assert told(page)[-1] == AgentCallEnded(call_id, "hung_up")
 
 
 async def test_the_line_takes_no_strangers_and_makes_no_calls(desk: Desk) -> None:

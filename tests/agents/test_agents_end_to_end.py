@@ -173,4 +173,7 @@ async def test_a_phone_and_a_browser_talk_and_the_page_is_loaded_anew_meanwhile(
         "b",
     )
     assert NUMBER not in json.dumps(page.events)
+    listed = json.dumps(await bench.service.command("trunks"))
+    assert "real" in listed
+    assert "agents" not in listed
     await again.close()
