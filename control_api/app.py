@@ -159,7 +159,7 @@ def create_app(
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))
 
-    portal = new_portal(settings, clock, api.metrics)
+    portal = new_portal(api)
     app = web.Application(middlewares=[_answering_misses(boundary, portal)], logger=_server_log())
     app[BOUNDARY] = boundary
     app.on_shutdown.append(lambda _app: _end_streams(feed, agents))

@@ -12,14 +12,14 @@ Adding a page
        refusal is raised as `Refused`, which becomes an error page of the same status, or the way to the sign-in, by
        itself.
     3. Show with `page.render("x.html", name=value)`. Besides those names a template has `me`, `may("keys:write")`,
-       `sent` (the form as it was sent), `error` (the refusal of a form, with `message` and `field`), `path`,
+       `sent` (what a form brought), `error` (the refusal of a form, with `message` and `field`), `path`,
        `static("portal.css")`.
     4. A form is a POST that changes something through `page.rest.post(path, **body)` or `page.rest.call(method, path,
        body=...)`, then `page.redirect("/portal/x", "a-word")`; the word stands for a sentence in `flashes.py`. What
        the API refuses is shown beside the field: `except Refused as refused: return page.again("x.html",
        refused.reply, ...)`. A secret that is shown once is rendered as the answer to the POST, and nowhere else.
-    5. An entry in `navigation.py`, which hides what a role may not see, and a row in
-       `tests/portal/test_who_sees_what.py`.
+    5. An entry in `navigation.py`, which hides what a role may not see;
+       `tests/portal/test_frame.py` asks every page for every role.
 
 Templates
     A page begins `{% extends "layout.html" %}` and `{% import "parts.html" as ui with context %}`, and fills the

@@ -15,6 +15,12 @@ FLASHES: Final[Mapping[str, str]] = MappingProxyType(
         "password-changed": "Your password is changed. All your other sessions have ended.",
         "factor-on": "Your second factor is set: from now on you are asked for a code when you sign in.",
         "factor-off": "Your second factor is taken away.",
+        "reset-sent": "If there is somebody with this address, a letter with a link is on its way.",
+        "reset-done": "Your new password is set. Please sign in.",
+        "call-ending": "The call is being ended.",
+        "recording-paused": "The recording is paused.",
+        "recording-resumed": "The recording goes on.",
+        "recording-erased": "The recording is erased.",
         "key-revoked": "The key is revoked. It works no more.",
     }
 )

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 from multidict import MultiDict, MultiDictProxy
 
 from b2bua.clock import Clock
+from b2bua.tokens import Tokens
 from control_api.errors import ErrorReply
 from control_api.portal.flashes import flash_of, set_flash
 from control_api.portal.navigation import navigation_for
@@ -30,6 +32,9 @@ class Site:
     templating: Templating
     settings: ApiSettings
     clock: Clock
+    tokens: Tokens
+    takes_payments: bool
+    sends_mail: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,14 @@ class Page:
         """Whether whoever is signed in has a right."""
         return self.me is not None and self.me.may(right.value)
 
+    def part(self, name: str) -> str:
+        """A name in the page's path, percent-encoded for the API's."""
+        return quote(self.request.match_info[name], safe="")
+
+    def asked_page(self) -> int | str:
+        """Which page of a list is wanted; what is no number is left to the API to refuse."""
+        return self.request.query.get("page", 1)
+
     def given(self, name: str) -> str | None:
         """What a field of the form holds; None where that is nothing."""
         return self.form.get(name, "").strip() or None
@@ -94,6 +107,7 @@ class Page:
             "flash": flash_of(self.request),
             "sent": self.form,
             "error": None,
+            "site": self.site,
             **context,
         }
         text = self.site.templating.render(template, whole)

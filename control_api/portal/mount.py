@@ -5,20 +5,32 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from b2bua.clock import Clock
-from control_api.metrics import ApiMetrics
+from control_api.exchange import Api
 from control_api.portal.door import Door
 from control_api.portal.frame import PageRoute, Site
-from control_api.portal.pages import invitations, keys, overview, own_sign_in, sign_in
+from control_api.portal.pages import (
+    call_log,
+    call_page,
+    invitations,
+    keys,
+    overview,
+    own_sign_in,
+    password_resets,
+    place_call,
+    sign_in,
+)
 from control_api.portal.static_files import PREFIX, StaticFiles
 from control_api.portal.templating import Templating
-from control_api.settings import ApiSettings
 
 PAGES: Final[tuple[PageRoute, ...]] = (
     *sign_in.PAGES,
     *invitations.PAGES,
+    *password_resets.PAGES,
     *own_sign_in.PAGES,
     *overview.PAGES,
+    *place_call.PAGES,
+    *call_log.PAGES,
+    *call_page.PAGES,
     *keys.PAGES,
 )
 
@@ -53,7 +65,15 @@ class Portal:
         return await self._door.miss(request, ()) if found is None else found
 
 
-def new_portal(settings: ApiSettings, clock: Clock, metrics: ApiMetrics) -> Portal:
-    """The portal of an application."""
+def new_portal(api: Api) -> Portal:
+    """The portal of an application. Of what the API works with, pages see no more than what `Site` has."""
     static = StaticFiles()
-    return Portal(Door(Site(Templating(static), settings, clock), metrics), static)
+    site = Site(
+        Templating(static),
+        api.settings,
+        api.clock,
+        api.tokens,
+        api.payments is not None,
+        sends_mail=api.post is not None,
+    )
+    return Portal(Door(site, api.metrics), static)

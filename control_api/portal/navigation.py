@@ -25,7 +25,14 @@ class Section:
 
 
 SECTIONS: Final = (
-    Section("Calls", (Entry("Overview", "/portal", Right.CALLS_READ),)),
+    Section(
+        "Calls",
+        (
+            Entry("Overview", "/portal", Right.CALLS_READ),
+            Entry("Call log", "/portal/calls", Right.CALLS_READ),
+            Entry("Place a call", "/portal/place-call", Right.CALLS_WRITE),
+        ),
+    ),
     Section("Developers", (Entry("API keys", "/portal/keys", Right.KEYS_READ),)),
 )
 

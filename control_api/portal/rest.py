@@ -17,6 +17,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from control_api.errors import ErrorReply
+from control_api.idempotency import IDEMPOTENCY_HEADER
 from control_api.rendering import JSON_TYPE, json_text
 from control_api.session_ring import CSRF_HEADER
 
@@ -81,11 +82,14 @@ class Rest:
         *,
         body: Mapping[str, object] | None = None,
         query: Mapping[str, str | int] | None = None,
+        idempotency_key: str | None = None,
     ) -> Answer:
         """Ask an endpoint. `path` is percent-encoded already. Raises Refused."""
         headers = CIMultiDict({name: self._outer.headers[name] for name in _HANDED_ON if name in self._outer.headers})
         if self.csrf_token is not None:
             headers[CSRF_HEADER] = self.csrf_token
+        if idempotency_key is not None:
+            headers[IDEMPOTENCY_HEADER] = idempotency_key
         content = b"" if body is None else json_text(body).encode("ascii")
         if body is not None:
             headers[hdrs.CONTENT_TYPE] = JSON_TYPE

@@ -17,10 +17,9 @@ from b2bua.call.masking import normalise_mobile, parse_party
 from control_api import recording_schemas, schemas
 from control_api.app import ROUTES
 from control_api.errors import ERRORS
-from control_api.openapi import build_openapi
 from control_api.operations import OPERATIONS
 from storage.records import TEST_NUMBER, CallRecord, CallStats, CallStatus, LegRecord, Recording
-from tests.support.api_world import CALLS, ApiWorld, api_world, every_route
+from tests.support.api_world import CALLS, ApiWorld, api_world, documented, every_route
 
 A_CALL = CallRecord(
     "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d",
@@ -51,7 +50,7 @@ async def test_the_document_is_valid_openapi_3_1(world: ApiWorld) -> None:
 
 
 def test_query_parameters_say_what_is_taken_in_words_of_json_schema() -> None:
-    parameters = build_openapi("http://x", "1")["paths"]["/v1/masking/call-logs"]["get"]["parameters"]
+    parameters = documented()["paths"]["/v1/masking/call-logs"]["get"]["parameters"]
     schemas = {parameter["name"]: parameter["schema"] for parameter in parameters}
     assert schemas["page"] == {"type": "integer", "minimum": 1, "default": 1}
     assert schemas["per_page"] == {"type": "integer", "minimum": 1, "default": 20}
@@ -64,7 +63,7 @@ def test_query_parameters_say_what_is_taken_in_words_of_json_schema() -> None:
     "party", ["9876543210", "+919876543210", "91 98765-43210", "0-98765 43210", "sip:9876543210@127.0.0.1:5060"]
 )
 def test_a_good_party_fits_the_documented_pattern(party: str) -> None:
-    schema = build_openapi("http://x", "1")["components"]["schemas"]["PlaceCallBody"]["properties"]["party_a"]
+    schema = documented()["components"]["schemas"]["PlaceCallBody"]["properties"]["party_a"]
     assert re.search(schema["pattern"], party)
     assert parse_party(party, sip_allowed=True) is not None
 
@@ -74,7 +73,7 @@ def test_a_good_party_fits_the_documented_pattern(party: str) -> None:
     | st.from_regex(r"\+?9 ?1 ?[5-9][0-9]{9}", fullmatch=True)
 )
 def test_the_documented_pattern_of_numbers_is_what_is_taken(text: str) -> None:
-    schema = build_openapi("http://x", "1")["components"]["schemas"]["PlaceCallBody"]["properties"]["party_b"]
+    schema = documented()["components"]["schemas"]["PlaceCallBody"]["properties"]["party_b"]
     assert (re.search(schema["pattern"], text) is None) == (normalise_mobile(text) is None)
 
 
@@ -83,8 +82,8 @@ def test_every_route_is_documented_and_nothing_else() -> None:
 
 
 def test_every_error_of_the_table_is_documented() -> None:
-    document = build_openapi("http://x", "1")
-    documented = {
+    document = documented()
+    told = {
         (int(status), code)
         for operations in document["paths"].values()
         for operation in operations.values()
@@ -92,8 +91,8 @@ def test_every_error_of_the_table_is_documented() -> None:
         for code in response.get("content", {}).get("application/json", {}).get("examples", {})
     }
     # A wrong method has no operation to be documented under.
-    assert set(ERRORS.values()) - documented == {(405, "method_not_allowed")}
-    assert (500, "internal_error") in documented
+    assert set(ERRORS.values()) - told == {(405, "method_not_allowed")}
+    assert (500, "internal_error") in told
 
 
 def test_rights_are_documented_as_they_are_checked() -> None:

@@ -1,107 +1,199 @@
-"""Who comes in by the pages, and who does not."""
+"""The pages before and around a session: sign-in with and without a code, sign-out, invitations, one's own sign-in."""
 
+from collections.abc import AsyncIterator
+
+import pyotp
 import pytest
 
-from control_api.portal.door import CONTENT_SECURITY_POLICY
 from storage.person_records import Role
-from tests.support.api_world import ApiWorld
-from tests.support.portal_browser import SIGN_IN, Browser, browser_of
+from tests.support.api_world import ApiWorld, api_world
+from tests.support.page_visitor import PageVisitor
 from tests.support.signed_in import PASSWORD, add_person, somebody
 
+NEW_PASSWORD = "another correct horse"
 
-async def test_a_page_leads_to_the_sign_in_and_back(world: ApiWorld) -> None:
+
+@pytest.fixture
+async def world() -> AsyncIterator[ApiWorld]:
+    async with api_world() as started:
+        yield started
+
+
+@pytest.fixture
+async def owner(world: ApiWorld) -> PageVisitor:
     await add_person(world, "asha@shop.example", Role.OWNER)
-    browser = Browser(world)
-    asked = await browser.get("/portal/keys")
-    assert asked.path == SIGN_IN
-    shown = await browser.send(asked, SIGN_IN, email="asha@shop.example", password=PASSWORD)
-    assert (shown.status, shown.path) == (200, "/portal/keys")
+    visitor = PageVisitor(world)
+    assert (await visitor.sign_in("asha@shop.example")).status == 303
+    return visitor
 
 
-async def test_a_wrong_password_is_refused_and_not_put_back_into_the_page(world: ApiWorld) -> None:
+async def test_signing_in_leads_to_the_first_page_and_out_again(world: ApiWorld, owner: PageVisitor) -> None:
+    assert "Overview" in (await owner.get("/portal")).text
+    out = await owner.submit("/portal", "/portal/sign-out")
+    assert (out.status, out.location) == (303, "/portal/sign-in")
+    assert "You are signed out." in (await owner.get("/portal/sign-in")).text
+    assert "You are signed out." not in (await owner.get("/portal/sign-in")).text
+    again = await owner.get("/portal/keys?x=1")
+    assert (again.status, again.location) == (303, "/portal/sign-in?next=/portal/keys?x%3D1")
+
+
+async def test_a_wrong_password_says_so_and_is_not_put_back(world: ApiWorld) -> None:
     await add_person(world, "asha@shop.example", Role.OWNER)
-    shown = await Browser(world).sign_in("asha@shop.example", "not the password")
-    assert shown.status == 401
-    assert "not the password" not in shown.text
-    assert shown.form(SIGN_IN)["email"] == "asha@shop.example"
+    refused = await PageVisitor(world).sign_in("asha@shop.example", "a wrong password")
+    assert refused.status == 401
+    assert "The mail address, the password or the code is wrong." in refused.text
+    assert "asha@shop.example" in refused.text
+    assert "a wrong password" not in refused.text
 
 
-@pytest.mark.parametrize("way_on", ["https://bad.example", "//bad.example", "/portal/../../x\\y", "/v1/account/me"])
-async def test_no_sign_in_leads_to_another_place(world: ApiWorld, way_on: str) -> None:
-    await add_person(world, "asha@shop.example", Role.OWNER)
-    browser = Browser(world)
-    page = await browser.get(SIGN_IN)
-    shown = await browser.send(page, SIGN_IN, email="asha@shop.example", password=PASSWORD, next=way_on)
-    assert shown.path == "/portal"
-
-
-async def test_signing_out_ends_the_session(world: ApiWorld) -> None:
-    browser = await browser_of(world, Role.VIEWER)
-    kept = dict(browser.cookies)
-    out = await browser.send(await browser.get("/portal"), "/portal/sign-out")
-    assert out.path == SIGN_IN
-    assert "signed out" in out.text
-    browser.cookies.update(kept)
-    assert (await browser.get("/portal")).path == SIGN_IN
-
-
-async def test_a_form_of_another_site_or_session_changes_nothing(world: ApiWorld) -> None:
-    browser = await browser_of(world, Role.OWNER)
-    page = await browser.get("/portal/keys/new")
-    form = page.form("/portal/keys/new") | {"name": "shop"}
-    for fields, headers in (
-        (form | {"csrf_token": "guessed"}, {}),
-        ({name: value for name, value in form.items() if name != "csrf_token"}, {}),
-        (form, {"Origin": "https://bad.example"}),
-        (form, {"Origin": "null"}),
-        (form, {"Sec-Fetch-Site": "cross-site"}),
-    ):
-        assert (await browser.post("/portal/keys/new", fields, **headers)).status == 403
-    assert "shop" not in (await browser.get("/portal/keys")).text
-    assert (await browser.post("/portal/keys/new", form)).status == 201
-
-
-async def test_a_key_is_shown_once_and_revoked(world: ApiWorld) -> None:
-    browser = await browser_of(world, Role.DEVELOPER)
-    page = await browser.get("/portal/keys/new")
-    made = await browser.send(page, "/portal/keys/new", [("scopes", "calls:read")], name="<b>shop</b>")
-    key = next(one.get("value", "") for one in made.tree().iter("input") if one.get("id") == "secret")
-    assert key.startswith("vp_")
-    assert (await world.get("/v1/masking/call-logs", key=key)).status == 200
-    listed = await browser.get("/portal/keys")
-    assert key not in listed.text
-    assert "&lt;b&gt;shop" in listed.text
-    revoke = next(form.get("action", "") for form in listed.forms() if form.get("action", "").endswith("/revoke"))
-    assert "revoked" in (await browser.send(listed, revoke)).text
-
-
-async def test_an_invitation_is_taken_up_through_its_page(world: ApiWorld) -> None:
-    owner = await somebody(world, Role.OWNER)
-    invited = await owner.send("POST", "/v1/account/people", json={"email": "new@shop.example", "role": "viewer"})
-    link = invited.json["data"]["url"].removeprefix("http://calls.example")
-    browser = Browser(world)
-    page = await browser.get(link)
-    assert "viewer" in page.text
-    taken = await browser.send(page, link, name="Newcomer", password=PASSWORD)
-    assert taken.path == SIGN_IN
-    assert (await browser.send(taken, SIGN_IN, email="new@shop.example", password=PASSWORD)).path == "/portal"
-    assert (await browser.get(link)).status == 404
+async def test_after_too_many_tries_one_is_told_to_wait(world: ApiWorld) -> None:
+    visitor = PageVisitor(world)
+    for _ in range(10):
+        assert (await visitor.sign_in("asha@shop.example", "no")).status == 401
+    refused = await visitor.sign_in("asha@shop.example", "no")
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize(
-    "path", ["/portal/sign-in", "/portal/nothing", "/portal/static/x/y.css", "/portal/invitations/x"]
+    ("wanted", "leads_to"),
+    [
+        ("/portal/keys", "/portal/keys"),
+        ("/portal/keys?page=2", "/portal/keys?page=2"),
+        ("https://elsewhere.example/", "/portal"),
+        ("//elsewhere.example/portal/", "/portal"),
+        ("/portalx", "/portal"),
+        ("/portal/\\elsewhere", "/portal"),
+        ("/portal/\r\nSet-Cookie: a=b", "/portal"),
+        ("", "/portal"),
+    ],
 )
-async def test_every_page_has_the_policy_and_is_html(world: ApiWorld, path: str) -> None:
-    shown = await Browser(world).get(path)
-    assert shown.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
-    assert shown.headers["Cache-Control"] == "no-store"
-    shown.tree()
+async def test_the_way_on_is_never_another_site(world: ApiWorld, wanted: str, leads_to: str) -> None:
+    await add_person(world, "asha@shop.example", Role.OWNER)
+    visitor = PageVisitor(world)
+    given = {"email": "asha@shop.example", "password": PASSWORD, "next": wanted}
+    assert (await visitor.post("/portal/sign-in", given)).location == leads_to
 
 
-async def test_static_files_are_kept_by_browsers(world: ApiWorld) -> None:
-    page = await Browser(world).get(SIGN_IN)
-    sheet = next(link.get("href", "") for link in page.tree().iter("link") if link.get("rel") == "stylesheet")
-    found = await world.client.get(sheet)
-    assert found.status == 200
-    assert "immutable" in found.headers["Cache-Control"]
-    assert found.content_type == "text/css"
+async def test_whoever_is_signed_in_needs_no_sign_in(owner: PageVisitor) -> None:
+    assert (await owner.get("/portal/sign-in?next=/portal/keys")).location == "/portal/keys"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+)
+async def test_another_sites_form_signs_nobody_in(world: ApiWorld, headers: dict[str, str]) -> None:
+    await add_person(world, "asha@shop.example", Role.OWNER)
+    refused = await PageVisitor(world).post(
+        "/portal/sign-in", {"email": "asha@shop.example", "password": PASSWORD}, **headers
+    )
+    assert (refused.status, refused.set_cookies) == (403, ())
+
+
+async def test_a_second_factor_is_set_up_asked_for_and_taken_away(world: ApiWorld, owner: PageVisitor) -> None:
+    begun = await owner.submit("/portal/me", "/portal/me/factor", password=PASSWORD)
+    assert begun.status == 201
+    secret = begun.tree().find(".//input[@id='secret']")
+    assert secret is not None
+    factor = pyotp.TOTP(str(secret.get("value")))
+    assert "<svg" in begun.text
+    token = begun.fields("/portal/me/factor/confirm")["csrf_token"]
+    confirm = {"csrf_token": token, "code": "000000"}
+    wrong = await owner.post("/portal/me/factor/confirm", confirm)
+    assert wrong.status == 400
+    assert "The code is wrong." in wrong.text
+    assert str(secret.get("value")) not in wrong.text
+    now_s = world.clock.wall_ms() // 1000
+    done = await owner.post("/portal/me/factor/confirm", confirm | {"code": factor.at(now_s)})
+    assert done.location == "/portal/me"
+    assert "Your second factor is set" in (await owner.get("/portal/me")).text
+
+    other = PageVisitor(world)
+    asked = await other.sign_in("asha@shop.example")
+    assert asked.status == 401
+    assert 'name="totp_code"' in asked.text
+    assert PASSWORD not in asked.text
+    given = asked.fields("/portal/sign-in") | {"password": PASSWORD, "totp_code": "000000"}
+    refused = await other.post("/portal/sign-in", given)
+    assert refused.status == 401
+    assert 'name="totp_code"' in refused.text
+    world.clock.advance(60)
+    right = factor.at(world.clock.wall_ms() // 1000)
+    assert (await other.post("/portal/sign-in", given | {"totp_code": right})).status == 303
+
+    off = await owner.submit("/portal/me", "/portal/me/factor/disable", password=PASSWORD)
+    assert off.location == "/portal/me"
+    assert (await PageVisitor(world).sign_in("asha@shop.example")).status == 303
+
+
+async def test_a_script_that_asks_gets_the_part_and_the_way_on(world: ApiWorld) -> None:
+    await add_person(world, "asha@shop.example", Role.OWNER)
+    visitor = PageVisitor(world)
+    given = {"email": "asha@shop.example", "password": "no", "next": "/portal/keys"}
+    refused = await visitor.post("/portal/sign-in", given, HX_Request="true")
+    assert refused.status == 401
+    assert "<html" not in refused.text
+    done = await visitor.post("/portal/sign-in", given | {"password": PASSWORD}, HX_Request="true")
+    assert (done.status, done.headers["HX-Redirect"]) == (200, "/portal/keys")
+
+
+async def test_a_new_password_ends_the_other_sessions(world: ApiWorld, owner: PageVisitor) -> None:
+    other = PageVisitor(world)
+    await other.sign_in("asha@shop.example")
+    form = "/portal/me/password"
+    refused = await owner.submit("/portal/me", form, current_password="no", new_password=NEW_PASSWORD)
+    assert refused.status == 403
+    assert "The password is wrong." in refused.text
+    done = await owner.submit("/portal/me", form, current_password=PASSWORD, new_password=NEW_PASSWORD)
+    assert done.location == "/portal/me"
+    assert (await owner.get("/portal/me")).status == 200
+    assert (await other.get("/portal/me")).location.startswith("/portal/sign-in")
+    assert (await PageVisitor(world).sign_in("asha@shop.example", NEW_PASSWORD)).status == 303
+
+
+async def test_signing_out_everywhere_ends_all_sessions(world: ApiWorld, owner: PageVisitor) -> None:
+    other = PageVisitor(world)
+    await other.sign_in("asha@shop.example")
+    token = (await owner.get("/portal/me")).fields("/portal/sign-out")["csrf_token"]
+    await owner.post("/portal/sign-out", {"csrf_token": token, "everywhere": "yes"})
+    assert (await other.get("/portal")).status == 303
+
+
+async def test_an_invitation_is_taken_up_once(world: ApiWorld) -> None:
+    boss = await somebody(world, Role.OWNER)
+    body = {"email": "ravi@shop.example", "role": "finance"}
+    invited = await boss.send("POST", "/v1/account/people", json=body)
+    path = f"/portal/invitations/{invited.json['data']['token']}"
+    assert invited.json["data"]["url"] == f"http://calls.example{path}"
+    visitor = PageVisitor(world)
+    shown = await visitor.get(path)
+    assert "finance" in shown.text
+    assert "ravi@shop.example" in shown.text
+    short = await visitor.submit(path, path, name="Ravi", password="short")
+    assert short.status == 400
+    assert "at least 12 characters" in short.text
+    done = await visitor.submit(path, path, name="Ravi", password=NEW_PASSWORD)
+    assert done.location == "/portal/sign-in"
+    assert (await visitor.get(path)).status == 404
+    assert (await visitor.sign_in("ravi@shop.example", NEW_PASSWORD)).status == 303
+    assert "Ravi" in (await visitor.get("/portal")).text
+
+
+async def test_who_is_known_takes_an_invitation_up_with_the_present_password(world: ApiWorld) -> None:
+    boss = await somebody(world, Role.OWNER)
+    await add_person(world, "ravi@shop.example")
+    body = {"email": "ravi@shop.example", "role": "viewer"}
+    token = (await boss.send("POST", "/v1/account/people", json=body)).json["data"]["token"]
+    visitor, path = PageVisitor(world), f"/portal/invitations/{token}"
+    assert 'name="name"' not in (await visitor.get(path)).text
+    assert (await visitor.submit(path, path, password="no")).status == 403
+    assert (await visitor.submit(path, path, password=PASSWORD)).status == 303
+
+
+async def test_who_has_no_role_is_told_so_and_can_leave(world: ApiWorld) -> None:
+    await add_person(world, "ravi@shop.example")
+    visitor = PageVisitor(world)
+    await visitor.sign_in("ravi@shop.example")
+    assert "You have no role in any organisation." in (await visitor.get("/portal")).text
+    assert (await visitor.submit("/portal", "/portal/sign-out")).status == 303

@@ -1,7 +1,6 @@
 """API keys: listed, created, replaced, revoked."""
 
 from typing import Final
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -42,7 +41,7 @@ async def create(page: Page) -> web.Response:
 
 async def rotate(page: Page) -> web.Response:
     """Put another key in its place, and show that this once."""
-    path = f"/v1/account/keys/{quote(page.request.match_info['key_id'], safe='')}/rotate"
+    path = f"/v1/account/keys/{page.part('key_id')}/rotate"
     hours = page.given("grace_hours")
     replaced = await page.rest.call("POST", path, body={} if hours is None else {"grace_hours": _number(hours)})
     return page.render("keys_created.html", 201, key=replaced.data)
@@ -50,7 +49,7 @@ async def rotate(page: Page) -> web.Response:
 
 async def revoke(page: Page) -> web.Response:
     """End it."""
-    await page.rest.call("DELETE", f"/v1/account/keys/{quote(page.request.match_info['key_id'], safe='')}")
+    await page.rest.call("DELETE", f"/v1/account/keys/{page.part('key_id')}")
     return page.redirect(_PATH, "key-revoked")
 
 

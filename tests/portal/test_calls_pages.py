@@ -1,0 +1,148 @@
+"""The call log, one call's page, and placing a call by hand."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from b2bua.call.errors import BalanceInsufficient
+from control_api.portal.pages.call_page import ladder_of
+from storage.person_records import Role
+from tests.support.api_world import ORG, OTHER_KEY, ApiWorld, api_world
+from tests.support.page_visitor import PageVisitor
+from tests.support.signed_in import add_person
+
+PLACE = "/portal/place-call"
+PARTIES = {"party_a": "9876543210", "party_b": "9123456789"}
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[ApiWorld]:
+    async with api_world() as started:
+        yield started
+
+
+async def visitor_of(world: ApiWorld, role: Role) -> PageVisitor:
+    await add_person(world, f"{role}@shop.example", role)
+    visitor = PageVisitor(world)
+    await visitor.sign_in(f"{role}@shop.example")
+    return visitor
+
+
+async def test_a_call_is_placed_once_and_shown(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.DEVELOPER)
+    given = (await visitor.get(PLACE)).fields(PLACE) | PARTIES | {"reference": "order-7", "minutes": "5"}
+    placed = await visitor.post(PLACE, given)
+    again = await visitor.post(PLACE, given)
+    assert (placed.status, again.location) == (303, placed.location)
+    (command,) = world.switch.commands
+    assert (command.reference, command.max_duration_s, command.record) == ("order-7", 300, True)
+    shown = await visitor.get(placed.location)
+    assert "order-7" in shown.text
+    ended = await visitor.submit(placed.location, f"{placed.location}/hang-up")
+    assert (ended.location, world.switch.hung_up) == (placed.location, [placed.location.rpartition("/")[2]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "status"),
+    [({"party_a": "12"}, "", 201), ({"minutes": "long"}, "max_duration_sec", 400), ({"minutes": "0"}, "max_d", 400)],
+)
+async def test_what_is_wrong_with_a_call_is_said(
+    world: ApiWorld, changes: dict[str, str], field: str, status: int
+) -> None:
+    visitor = await visitor_of(world, Role.DEVELOPER)
+    refused = await visitor.submit(PLACE, PLACE, **(PARTIES | changes))
+    assert refused.status == (303 if status == 201 else status)
+    assert field in refused.text
+
+
+async def test_a_call_without_money_is_refused_in_words(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.OWNER)
+    world.switch.refuse_with = BalanceInsufficient()
+    refused = await visitor.submit(PLACE, PLACE, **PARTIES)
+    assert (refused.status, 'role="alert"' in refused.text) == (402, True)
+    assert refused.fields(PLACE)["party_b"] == "9123456789"
+
+
+async def test_the_log_is_filtered_and_paged(world: ApiWorld) -> None:
+    for number in range(21):
+        await world.finish(await world.place(reference=f"order-{number}"))
+    visitor = await visitor_of(world, Role.VIEWER)
+    first = await visitor.get("/portal/calls?status=completed")
+    assert "Page 1 of 2, 21 in all" in first.text
+    older = next(link for link in first.links() if "page=2" in link)
+    assert "Page 2 of 2" in (await visitor.get(older)).text
+    found = await visitor.get("/portal/calls?reference=order-3&first_day=2025-01-01&last_day=2025-01-01")
+    assert ("order-3" in found.text, "order-4" in found.text) == (True, False)
+    assert "No call is like this." in (await visitor.get("/portal/calls?last_day=2024-12-31")).text
+
+
+@pytest.mark.parametrize("query", ["status=lost", "page=0", "page=x", "first_day=soon", "first_day=2025-13-01"])
+async def test_a_filter_that_is_none_is_said_so(world: ApiWorld, query: str) -> None:
+    visitor = await visitor_of(world, Role.VIEWER)
+    refused = await visitor.get(f"/portal/calls?{query}")
+    assert (refused.status, 'role="alert"' in refused.text) == (400, True)
+
+
+async def test_a_calls_page_tells_what_became_of_it(world: ApiWorld) -> None:
+    call_id = await world.place()
+    await world.finish(call_id)
+    await world.record(call_id, f"{call_id[:8]}.mp3")
+    owner, viewer = await visitor_of(world, Role.OWNER), await visitor_of(world, Role.VIEWER)
+    path = f"/portal/calls/{call_id}"
+    shown = await owner.get(path)
+    assert "1 min 34 s" in shown.text
+    player = shown.tree().find(".//audio")
+    assert player is not None
+    assert str(player.get("src")).startswith("/v1/public/recordings/masking/")
+    assert "hang-up" not in shown.text
+    assert "<audio" not in (await viewer.get(path)).text
+    assert (await owner.submit(path, f"{path}/recording/erase")).status == 303
+    assert "There is no recording." in (await owner.get(path)).text
+
+
+async def test_a_recording_is_paused_and_resumed(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.OWNER)
+    call_id = await world.place()
+    path = f"/portal/calls/{call_id}"
+    for deed, paused in (("pause", True), ("resume", False)):
+        assert (await visitor.submit(path, f"{path}/recording/{deed}")).location == path
+        assert world.switch.paused == {call_id: paused}
+
+
+async def test_another_organisations_call_is_not_there(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.OWNER)
+    theirs = (await world.post(key=OTHER_KEY)).json["data"]["call_sid"]
+    assert (await visitor.get(f"/portal/calls/{theirs}")).status == 404
+    token = (await visitor.get("/portal")).fields("/portal/sign-out")["csrf_token"]
+    for deed in ("hang-up", "recording/pause", "recording/resume", "recording/erase"):
+        assert (await visitor.post(f"/portal/calls/{theirs}/{deed}", {"csrf_token": token})).status == 404, deed
+    assert theirs not in (await visitor.get("/portal/calls")).text
+    assert ORG not in (await visitor.get(f"/portal/calls/{theirs}")).headers
+
+
+def event(at_ms: int, kind: str, leg: str | None, name: str, **details: Any) -> dict[str, Any]:
+    return {"at_ms": at_ms, "kind": kind, "leg": leg, "name": name, "details": details}
+
+
+def test_a_ladder_has_its_arrows_on_the_parties_sides() -> None:
+    rungs = ladder_of(
+        [
+            event(1_000, "sip", "a", "INVITE", direction="sent", cseq=1),
+            event(1_200, "sip", "a", "180 Ringing", direction="received"),
+            event(1_300, "state", None, "call.ringing"),
+            event(1_400, "sip", "b", "INVITE", direction="sent"),
+            event(1_500, "sip", "b", "486 Busy Here", direction="received"),
+            event(1_600, "media", "b", "latched"),
+        ]
+    )
+    assert [(rung.after_ms, rung.a, rung.here, rung.b) for rung in rungs] == [
+        (0, "← INVITE", "", ""),
+        (200, "180 Ringing →", "", ""),
+        (300, "", "call.ringing", ""),
+        (400, "", "", "→ INVITE"),
+        (500, "", "", "← 486 Busy Here"),
+        (600, "", "B: latched", ""),
+    ]
+    assert rungs[0].said == "cseq 1"
+    assert ladder_of([]) == []
