@@ -166,6 +166,23 @@ async def test_trunk_case_20_nothing_of_the_caller_reaches_the_other(house: Hous
     house.check_secrecy()
 
 
+async def test_trunk_case_20_nothing_of_the_caller_passes_a_masked_route(relay: House) -> None:
+    """The other way Alice is told Bob's number by nobody but herself: she dialled what the route leads to."""
+    relay.bob.on_invite = answers(1.0, ringing=183, early=True)
+    call = await relay.arrive(DIALLED, headers=tell_all(ALICE))
+    await relay.until(lambda: relay.alice.is_connected)
+    relay.alice.speak()
+    await relay.run(2.0)
+    relay.alice.reinvite(ALICE.sdp(direction="sendonly", version=2))
+    await relay.run(1.0)
+    relay.alice.hang_up()
+    await relay.relayed(call)
+    assert relay.bob.methods()[-1] == "BYE"
+    sent = b"\n".join(relay.bob.received).lower()
+    for secret in (*ALICE.secrets(), *relay.alice.marks()):
+        assert secret.lower() not in sent, secret
+
+
 async def test_trunk_case_23_a_bye_in_the_early_dialog(relay: House) -> None:
     """RFC 3261 15.1.2: 200 to the BYE, 487 to the INVITE, CANCEL to B."""
     relay.bob.on_invite = rings()

@@ -25,9 +25,10 @@ GUARDED_HOST = "127.0.0.3"
 CALLER, CALLED = "9876543210", "9123456789"
 SDP_TYPE = "application/sdp"
 USERNAME, PASSWORD = "guarded", "a long password"
+_REPEAT_S = 0.5
 _MOST_GROWTH_MIB = 96
 _MOST_DESCRIPTORS_MORE = 8
-_CALM_AFTER_S = 8.0
+_CALM_AFTER_S = 15.0
 
 
 class RawPeer(asyncio.DatagramProtocol):
@@ -41,6 +42,7 @@ class RawPeer(asyncio.DatagramProtocol):
         self.on_message: Callable[[Request | Response], None] | None = None
         self._arrived = asyncio.Event()
         self._transport: asyncio.DatagramTransport | None = None
+        self._last_sent: tuple[bytes, int] | None = None
 
     async def open(self) -> "RawPeer":
         """Bind it."""
@@ -58,6 +60,7 @@ class RawPeer(asyncio.DatagramProtocol):
         """To a port of the service."""
         assert self._transport is not None
         self._transport.sendto(content, (TRUNK_HOST, port))
+        self._last_sent = content, port
 
     def datagram_received(self, data: bytes, _addr: tuple[str, int]) -> None:
         """Keep it."""
@@ -75,15 +78,20 @@ class RawPeer(asyncio.DatagramProtocol):
     def error_received(self, _error: Exception) -> None:
         """An ICMP error: nobody listened at a port."""
 
-    async def until(self, wanted: Callable[[Request | Response], bool], timeout_s: float = 5.0) -> Request | Response:
-        """The first message that is wanted, once it has come. Raises TimeoutError."""
+    async def until(self, wanted: Callable[[Request | Response], bool], timeout_s: float = 10.0) -> Request | Response:
+        """The first message that is wanted, once it has come. What was sent last is repeated meanwhile: in a flood the
+        network loses some. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while True:
                 for message in self.got:
                     if wanted(message):
                         return message
                 self._arrived.clear()
-                await self._arrived.wait()
+                try:
+                    await asyncio.wait_for(self._arrived.wait(), _REPEAT_S)
+                except TimeoutError:
+                    if self._last_sent is not None:
+                        self.send(*self._last_sent)
 
     async def status_of(self, call_id: str, method: str = "INVITE", *, cseq: int | None = None) -> int:
         """The final status of a request of ours."""
