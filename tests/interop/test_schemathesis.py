@@ -13,7 +13,7 @@ from tests.support.running_api import RunningApi
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 # Streams have no end; the rest sign somebody in or out.
 ROOT = Path(__file__).parents[2]
-LEFT_OUT = r"streamEvents|streamAgentEvents"
+LEFT_OUT = r"streamEvents|streamOwnAgent"
 
 
 @pytest.mark.interop
