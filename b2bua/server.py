@@ -87,12 +87,12 @@ LAST_WORDS_POLL_S: Final = 0.02
 # How often the garbage collector looks: after so many more objects have been made than freed, and then at the middle
 # and at the old ones every so many times. A call goes by reference counting (tests/scenarios/test_no_cycles.py), so
 # there is little to find, while Python's own 700 has the collector walk through the thousands of transactions that wait
-# for retransmissions again and again: a tenth of the CPU. A pass holds everything up, media too: 3 ms for the young,
-# 50 ms and more for the 200,000 objects that linger at 100 calls a second, hence seldom. What is in a cycle all the
-# same (an exception with its frames) is found while it is young; a million objects, some 100 MB, are the most that wait
-# for the pass behind.
-COLLECT_YOUNG: Final = 10_000
-COLLECT_MIDDLE: Final = 100
+# for retransmissions again and again: a tenth of the CPU. A pass holds up all that the interpreter does: 1.5 ms of CPU
+# for 2,000 young ones (6 ms, at worst 10, for 10,000, and 0.5 % less CPU a call), 50 ms and more for the 200,000
+# objects that linger at 100 calls a second, hence seldom. What is in a cycle all the same (an exception with its
+# frames) is found while it is young; a million objects, some 100 MB, are the most that wait for the pass behind.
+COLLECT_YOUNG: Final = 2_000
+COLLECT_MIDDLE: Final = 500
 COLLECT_OLD: Final = 10
 
 
