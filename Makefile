@@ -1,5 +1,5 @@
 # Every target does its own set-up: .venv with the pinned dependencies, and SIPp where it is needed.
-.PHONY: demo test client interop sanitize bench bench-media load wheels lint format lock setup clean
+.PHONY: demo test docs client interop sanitize bench bench-media load wheels lint format lock setup clean
 .DEFAULT_GOAL := test
 
 BIN := .venv/bin
@@ -14,7 +14,11 @@ setup:
 demo: setup
 	@$(BIN)/maskbridge demo
 
-lint: setup
+# The documentation, which a server shows at /docs; a dead link or a page left out is an error.
+docs: setup
+	@.ci/docs
+
+lint: docs
 	$(BIN)/python clients/python/generate.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,7 +33,7 @@ test: lint
 # Other people's phones and carriers' software, installed from Debian where missing: mostly waiting, so many at a time.
 interop: setup
 	@.ci/interop
-	$(BIN)/pytest -n $(INTEROP_WORKERS) tests/interop
+	$(BIN)/pytest -n $(INTEROP_WORKERS) -m interop tests/interop tests/docs
 
 # The compiled packet path under AddressSanitizer and UndefinedBehaviorSanitizer: a fuzzer, then its tests.
 sanitize: setup

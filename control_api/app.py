@@ -18,6 +18,7 @@ from control_api.agent_facade import AgentsFacade
 from control_api.auth import KeyRing, Proxies
 from control_api.boundary import Boundary
 from control_api.docs_page import render_docs
+from control_api.docs_site import load_site
 from control_api.downloads import Downloads
 from control_api.event_feed import EventFeed
 from control_api.exchange import Api, Documents, Route, SignIn
@@ -195,18 +196,20 @@ def _answering_misses(boundary: Boundary, portal: "Portal") -> Middleware:
 
 
 def _add_routes(app: web.Application, boundary: Boundary) -> None:
-    for route in ROUTES:
+    for route in (*ROUTES, *documents.PAGES):
         handle = boundary.endpoint(route)
-        app.router.add_route(route.method, route.path, handle)
+        app.router.add_route(route.method, route.pattern, handle)
         if route.method == hdrs.METH_GET:
-            app.router.add_route(hdrs.METH_HEAD, route.path, handle)
+            app.router.add_route(hdrs.METH_HEAD, route.pattern, handle)
 
 
 @lru_cache(maxsize=1)
 def _documents(public_url: str, version: str) -> Documents:
     """What `/v1/openapi.json` and `/docs` show: the same for every application of a process, and dear to make."""
     document = build_openapi(public_url, version)
-    return Documents(json.dumps(document).encode("ascii"), render_docs(document).encode())
+    site = load_site()
+    page = render_docs(document, has_site=bool(site.files))
+    return Documents(json.dumps(document).encode("ascii"), page.encode(), site)
 
 
 class ApiServer:

@@ -33,11 +33,13 @@ _STYLE_HASH: Final = b64encode(sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_SITE_THERE: Final = 'How to use it: <a href="/docs/">the documentation</a>.'
+_SITE_MISSING: Final = "The rest of the documentation has not been built here: <code>make docs</code> does that."
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 
-def render_docs(document: dict[str, Any]) -> str:
-    """The page of an OpenAPI document."""
+def render_docs(document: dict[str, Any], *, has_site: bool = False) -> str:
+    """The page of an OpenAPI document. `has_site`: whether the rest of the documentation is there to be linked."""
     info = document["info"]
     sections: dict[str, list[str]] = {tag["name"]: [] for tag in document["tags"]}
     contents: dict[str, list[str]] = {name: [] for name in sections}
@@ -58,7 +60,7 @@ def render_docs(document: dict[str, Any]) -> str:
         f"<title>{escape(info['title'])} API</title><style>{_STYLE}</style></head><body><main>"
         f'<h1>{escape(info["title"])} API <span class="faint">{escape(info["version"])}</span></h1>{about}'
         f"<p>Base URL <code>{escape(document['servers'][0]['url'])}</code>. "
-        'For machines: <a href="/v1/openapi.json">openapi.json</a>.</p>'
+        f'For machines: <a href="/v1/openapi.json">openapi.json</a>. {_SITE_THERE if has_site else _SITE_MISSING}</p>'
         f"<nav>{navigation}</nav>{body}</main></body></html>"
     )
 

@@ -11,6 +11,7 @@ from b2bua.switch.supervisors import SupervisorDesk
 from b2bua.tokens import Tokens
 from control_api.agent_facade import AgentsFacade
 from control_api.auth import Proxies
+from control_api.docs_site import DocsSite
 from control_api.downloads import Downloads
 from control_api.event_feed import EventFeed
 from control_api.facade import PromptsFacade, RecordingsFacade, SwitchFacade
@@ -31,10 +32,11 @@ from storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The API's description, rendered once."""
+    """The API's description, rendered once, and the documentation."""
 
     openapi: bytes
     page: bytes
+    site: DocsSite
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +122,22 @@ Handler = Callable[[Api, Exchange], Awaitable[Reply | web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path of the API with what it takes to use it: a scope or a right. Without either it is public."""
+    """A path of the API with what it takes to use it: a scope or a right. Without either it is public.
+
+    `tail`: the parameter that the path ends with is all that comes, slashes too, or nothing.
+    """
 
     method: str
     path: str
     handler: Handler
     scope: Scope | None = None
     right: Right | None = None
+    tail: bool = False
+
+    @property
+    def pattern(self) -> str:
+        """The path as the router takes it."""
+        return self.path.removesuffix("}") + ":.*}" if self.tail else self.path
 
     @property
     def needs(self) -> Right | None:

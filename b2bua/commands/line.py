@@ -72,7 +72,7 @@ class OneLineParser(argparse.ArgumentParser):
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = build_parser().parse_args(arguments)
     output = Output(as_json=getattr(options, "json", False), out=sys.stdout)
     try:
         return _carry_out(options, output)
@@ -134,7 +134,8 @@ def _fail(message: str) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """All that can be typed."""
     parser = OneLineParser(
         prog="maskbridge", description="Number masking that you run yourself: masked calls over your own SIP trunks."
     )

@@ -19,7 +19,7 @@ def commands_of(parser: argparse.ArgumentParser) -> Iterator[line.Later]:
 
 
 def test_every_command_is_there() -> None:
-    found = list(commands_of(line._parser()))
+    found = list(commands_of(line.build_parser()))
     assert len(found) > 40
     assert all(callable(later.load()) for later in found)
 
