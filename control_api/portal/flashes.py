@@ -21,6 +21,15 @@ FLASHES: Final[Mapping[str, str]] = MappingProxyType(
         "recording-paused": "The recording is paused.",
         "recording-resumed": "The recording goes on.",
         "recording-erased": "The recording is erased.",
+        "webhook-finished": "From now on only the newest secret signs.",
+        "webhook-disabled": "Nothing is sent there any more.",
+        "webhook-enabled": "Events are sent there again.",
+        "webhook-replayed": "The event is sent once more.",
+        "role-changed": "The role is changed.",
+        "person-removed": "They have no role here any more.",
+        "settings-kept": "The settings are kept.",
+        "organisation-suspended": "The organisation is suspended: it places no calls.",
+        "organisation-resumed": "The organisation places calls again.",
         "key-revoked": "The key is revoked. It works no more.",
     }
 )

@@ -13,11 +13,16 @@ from control_api.portal.pages import (
     call_page,
     invitations,
     keys,
+    operator,
     overview,
     own_sign_in,
     password_resets,
+    people,
     place_call,
+    settings,
     sign_in,
+    wallet,
+    webhooks,
 )
 from control_api.portal.static_files import PREFIX, StaticFiles
 from control_api.portal.templating import Templating
@@ -32,6 +37,11 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     *call_log.PAGES,
     *call_page.PAGES,
     *keys.PAGES,
+    *webhooks.PAGES,
+    *wallet.PAGES,
+    *people.PAGES,
+    *settings.PAGES,
+    *operator.PAGES,
 )
 
 

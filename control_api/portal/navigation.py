@@ -33,7 +33,34 @@ SECTIONS: Final = (
             Entry("Place a call", "/portal/place-call", Right.CALLS_WRITE),
         ),
     ),
-    Section("Developers", (Entry("API keys", "/portal/keys", Right.KEYS_READ),)),
+    Section(
+        "Developers",
+        (
+            Entry("API keys", "/portal/keys", Right.KEYS_READ),
+            Entry("Webhooks", "/portal/webhooks", Right.WEBHOOKS_READ),
+        ),
+    ),
+    Section(
+        "Money",
+        (
+            Entry("Wallet", "/portal/wallet", Right.BILLING_READ),
+            Entry("Invoices", "/portal/invoices", Right.BILLING_READ),
+        ),
+    ),
+    Section(
+        "Organisation",
+        (
+            Entry("People", "/portal/people", Right.PEOPLE_READ),
+            Entry("Settings", "/portal/settings", Right.ORGANISATION_READ),
+        ),
+    ),
+    Section(
+        "Operators",
+        (
+            Entry("Organisations", "/portal/operator/organisations", Right.OPERATE),
+            Entry("Numbers", "/portal/operator/numbers", Right.OPERATE),
+        ),
+    ),
 )
 
 

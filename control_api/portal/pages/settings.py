@@ -1,0 +1,38 @@
+"""An organisation's settings: its terms as they are, and how long recordings are kept."""
+
+from typing import Final
+
+from aiohttp import web
+
+from control_api.portal.frame import Page, PageRoute
+from control_api.portal.rest import Refused
+from control_api.rights import Right
+
+_PATH: Final = "/portal/settings"
+_TEMPLATE: Final = "settings.html"
+
+
+async def show(page: Page) -> web.Response:
+    """Its terms, limits and numbers."""
+    return page.render(_TEMPLATE, organisation=await _organisation(page))
+
+
+async def change(page: Page) -> web.Response:
+    """Keep recordings for another time; nothing given: as the operator has it."""
+    days = page.given("retention_days")
+    wanted = int(days) if days is not None and days.isascii() and days.isdecimal() and len(days) < 9 else days
+    try:
+        await page.rest.call("PATCH", "/v1/account/organisation", body={"retention_days": wanted})
+    except Refused as refused:
+        return page.again(_TEMPLATE, refused.reply, organisation=await _organisation(page))
+    return page.redirect(_PATH, "settings-kept")
+
+
+async def _organisation(page: Page) -> object:
+    return (await page.rest.get("/v1/account/organisation")).data
+
+
+PAGES: Final = (
+    PageRoute("GET", _PATH, show, Right.ORGANISATION_READ),
+    PageRoute("POST", _PATH, change, Right.ORGANISATION_WRITE),
+)
