@@ -7,9 +7,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from typing import cast
 
 import pytest
-from aioice import Candidate, Connection
+from aioice import Candidate, Connection, stun
 
 from b2bua.clock import SystemClock
 from b2bua.packet_path import watch_on
@@ -43,6 +44,7 @@ from media.webrtc.interface import (
     BrowserFailed,
     BrowserReconnected,
     BrowserWish,
+    IceServer,
     PayloadTypes,
 )
 from tests.media.webrtc.offers import CHROME
@@ -448,6 +450,33 @@ async def test_what_cannot_be_is_refused_and_leaves_nothing(
     await until(lambda: told.count(BrowserFailed("1", "connect_timeout")) == 1)
     await gateway.close("1")
     await gateway.close("2")
+    assert gateway.counters()["ports_left"] == PORTS
+
+
+class MirrorOfAddresses(asyncio.DatagramProtocol):
+    """A STUN server that tells everybody the same address."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        asked = stun.parse_message(data)
+        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, asked.transaction_id)
+        answer.attributes["XOR-MAPPED-ADDRESS"] = ("198.51.100.9", 4321)
+        self.transport.sendto(bytes(answer), addr)
+
+
+async def test_a_stun_server_tells_a_further_candidate(usual: tuple[WebrtcGateway, list[BrowserEvent]]) -> None:
+    gateway, _ = usual
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(MirrorOfAddresses, local_addr=("127.0.0.1", 0))
+    port = transport.get_extra_info("sockname")[1]
+    answer = await gateway.answer("stun", CHROME, replace(ALAW, ice_servers=(IceServer(f"stun:127.0.0.1:{port}"),)))
+    assert " 198.51.100.9 4321 typ srflx raddr 0.0.0.0 rport 9\r\n" in answer.sdp
+    with pytest.raises(ValueError, match="no URL"):
+        await gateway.answer("none", CHROME, replace(ALAW, ice_servers=(IceServer("http://x"),)))
+    transport.close()
+    await gateway.close("stun")
     assert gateway.counters()["ports_left"] == PORTS
 
 
