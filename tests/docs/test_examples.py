@@ -103,7 +103,7 @@ async def receiver(example: str, port: int) -> AsyncIterator[asyncio.subprocess.
         "py": (sys.executable, str(EXAMPLES / example)),
         "mjs": ("node", str(EXAMPLES / example)),
         "php": ("php", "-S", f"127.0.0.1:{port}", str(EXAMPLES / example)),
-        "go": ("go", "run", str(EXAMPLES / example)),
+        "go": ("go", "run", "-exec", "setpriv --pdeathsig KILL", str(EXAMPLES / example)),
     }
     line = lines[example.rpartition(".")[2]]
     if shutil.which(line[0]) is None:
