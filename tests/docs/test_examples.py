@@ -25,6 +25,7 @@ from tests.support.service_under_test import ServiceUnderTest, service_under_tes
 pytestmark = [pytest.mark.sockets, pytest.mark.asyncio(loop_scope="module")]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+CLIENT = EXAMPLES.parents[1] / "clients" / "python"
 LANGUAGES = {"sh": ("sh",), "py": (sys.executable,), "mjs": ("node",)}
 RECEIVERS = ("webhooks.py", "webhooks.mjs")
 SECRET = "whsec_of_an_example"
@@ -44,7 +45,11 @@ class Sandbox:
         language = LANGUAGES[example.rpartition(".")[2]]
         if shutil.which(language[0]) is None or (language == ("sh",) and shutil.which("curl") is None):
             pytest.skip(f"{language[0]} is not here")
-        environment = {"MASKBRIDGE_URL": self.service.url, "MASKBRIDGE_KEY": self.key}
+        environment = {
+            "MASKBRIDGE_URL": self.service.url,
+            "MASKBRIDGE_KEY": self.key,
+            "PYTHONPATH": str(CLIENT),
+        }
         child = await started(*language, str(EXAMPLES / example), *arguments, environment=environment)
         said, complaint = await asyncio.wait_for(child.communicate(), 30)
         assert child.returncode == 0, complaint.decode()
@@ -94,6 +99,13 @@ async def test_a_call_its_status_and_its_recording(sandbox: Sandbox, ending: str
     check(recording, "RecordingView")
     async with aiohttp.ClientSession() as session, session.get(recording["url"]) as mp3:
         assert (mp3.status, mp3.content_type) == (200, "audio/mpeg")
+
+
+async def test_a_call_with_the_typed_client(sandbox: Sandbox) -> None:
+    said = await sandbox.run("client.py")
+    assert said["status"] in {"initiated", "ringing", "answered", "in-progress"}
+    reported = await sandbox.service.webhooks.wait_for(lambda webhook: webhook.call_sid == said["call_sid"], 30)
+    assert reported is not None
 
 
 @asynccontextmanager

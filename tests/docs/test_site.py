@@ -153,6 +153,14 @@ def cells(site: Path, name: str) -> Iterator[str]:
         yield html.unescape(re.sub(r"<[^>]+>", "", row))
 
 
+def test_every_example_is_shown_whole(site: Path) -> None:
+    shown = "".join(text_of(site, name) for name in ("quick-start", "webhooks", "python-client"))
+    examples = [path for path in (ROOT / "docs" / "examples").iterdir() if path.is_file()]
+    assert len(examples) > 10
+    # Markdown has spaces for tabs.
+    assert [path.name for path in examples if path.read_text("utf-8").strip().expandtabs(4) not in shown] == []
+
+
 def test_every_event_and_every_status_is_there(site: Path) -> None:
     webhooks, concepts = text_of(site, "webhooks"), text_of(site, "concepts")
     assert [event for event in WebhookEvent if event.value not in webhooks] == []
