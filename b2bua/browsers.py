@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import uvloop
+
 from b2bua.clock import Clock
 from b2bua.config.sections import WebrtcSection
 from b2bua.tokens import SystemTokens
@@ -35,6 +37,7 @@ class Browsers:
             datetime.datetime.fromtimestamp(clock.wall_ms() / 1000, datetime.UTC),
             self._tell,
             partial(_post, loop),
+            uvloop.new_event_loop,
         )
         self._gateway.start()
 
