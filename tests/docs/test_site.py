@@ -1,5 +1,6 @@
 """The built documentation: nothing left out, nothing dead, nothing from elsewhere, and served under a strict policy."""
 
+import base64
 import html
 import json
 import re
@@ -16,9 +17,11 @@ import pytest
 from b2bua.call.model import HangupCause
 from b2bua.commands.line import build_parser
 from b2bua.config.sections import LISTS, SECTIONS, kinds_of
+from b2bua.switch.supervisors import Mode
 from control_api.docs_site import MANIFEST, SITE_FOLDER, DocsSite, load_site
 from control_api.errors import ERRORS
 from control_api.openapi import build_openapi
+from control_api.streams.messages import mark_message, media_message, silence_of, start_message, stop_message
 from docs.causes import CAUSES
 from docs.commands import every_command
 from docs.policy import at_docs_itself, inline_scripts, inline_styles
@@ -165,6 +168,21 @@ def test_every_event_and_every_status_is_there(site: Path) -> None:
     webhooks, concepts = text_of(site, "webhooks"), text_of(site, "concepts")
     assert [event for event in WebhookEvent if event.value not in webhooks] == []
     assert [status for status in CallStatus if status.value not in concepts] == []
+
+
+def test_every_message_of_a_stream_and_every_mode_of_a_supervisor_is_there(site: Path) -> None:
+    text = text_of(site, "streams")
+    messages = [
+        start_message(1, "s", "c", None, 8000, "both", 1),
+        media_message(2, "a", 0, ""),
+        mark_message(3, "bridged", None, 0),
+        stop_message(4, "ended", 1, 0, 20),
+    ]
+    for message in map(json.loads, messages):
+        assert [word for word in (message["event"], *message[message["event"]]) if word not in text] == []
+    assert f"{len(base64.b64decode(silence_of(8000)))} bytes a frame at 8000" in text
+    modes = text_of(site, "supervisors")
+    assert [mode for mode in Mode if mode.value not in modes] == []
 
 
 async def test_it_is_served_as_its_policy_has_it(world: ApiWorld, site: Path) -> None:
