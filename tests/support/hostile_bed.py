@@ -373,4 +373,15 @@ async def hostile_bed(folder: Path) -> AsyncIterator[HostileBed]:
             peers = [await peer.open() for peer in (near, far, guarded, stranger)]
             for peer in peers:
                 stack.callback(peer.close)
+            await _sockets_are_ready(service)
             yield HostileBed(service, near, far, guarded, stranger, sip + 1, http)
+
+
+async def _sockets_are_ready(service: ServiceUnderTest) -> None:
+    """Wait until all media sockets are open that a service opens ahead, so that they are not taken for a leak."""
+    folder, seen = Path(f"/proc/{service.service.pid}/fd"), 0
+    for _ in range(40):
+        before, seen = seen, len(os.listdir(folder))
+        if before == seen:
+            return
+        await asyncio.sleep(0.5)
