@@ -19,7 +19,7 @@ LEFT_OUT = r"streamEvents|streamOwnAgent"
 @pytest.mark.interop
 @pytest.mark.sockets
 @pytest.mark.timeout(300)
-async def test_no_reply_is_a_500_or_undocumented() -> None:
+async def test_no_reply_is_a_500_or_undocumented(tmp_path: Path) -> None:
     async with RunningApi(rate_limit_per_minute=1_000_000) as port:
         process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).with_name("schemathesis")),
@@ -36,8 +36,13 @@ async def test_no_reply_is_a_500_or_undocumented() -> None:
             "--generation-database=none",
             "--suppress-health-check=all",
             "--no-color",
-            cwd=ROOT,
-            env={**os.environ, "PYTHONWARNINGS": "ignore", "SCHEMATHESIS_HOOKS": "tests.interop.schemathesis_hooks"},
+            cwd=tmp_path,  # it keeps what it found
+            env={
+                **os.environ,
+                "PYTHONWARNINGS": "ignore",
+                "SCHEMATHESIS_HOOKS": "tests.interop.schemathesis_hooks",
+                "PYTHONPATH": str(ROOT),
+            },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
