@@ -91,14 +91,14 @@ class Rehearsal:
     async def close(self) -> None:
         """End the calls there are, wait a while for them to be settled, and close everything. Twice is fine."""
         self._closed = True
-        switch, self._switch = self._switch, None
-        if switch is not None:
+        if self._switch is not None:
             empty = asyncio.Event()
-            switch.drain(empty.set)
-            switch.end_all_calls()
+            self._switch.drain(empty.set)
+            self._switch.end_all_calls()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LAST_CALLS_S):
                     await empty.wait()
+        self._switch = None  # only now: the last calls wait for what the recorder tells
         await self._stack.aclose()
 
     async def _started(self) -> Switch:

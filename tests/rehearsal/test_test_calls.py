@@ -178,3 +178,15 @@ async def test_test_calls_are_bounded_and_can_be_ended(bench: Bench) -> None:
         assert ending is not None
         assert ending.data["hangup_cause"] == "api_hangup"
     assert (await bench.place(TALKS, OTHER))[0] == 201  # and what runs at the end is ended there
+
+
+async def test_a_recorded_test_call_is_settled_before_the_service_stops(bench: Bench) -> None:
+    _, placed = await bench.place(TALKS, OTHER)
+    call_sid = placed["data"]["call_sid"]
+    while (await asked(bench.client, "GET", f"{CALLS}/{call_sid}"))[1]["data"]["status"] != "in-progress":
+        await asyncio.sleep(0.05)
+    await bench.service.service.stop()
+    shown: dict[str, Any] = await bench.service.command("trace", call_sid)
+    names = [step["name"] for step in shown["events"]]
+    assert "recording.stopped" in names, names
+    assert "deadline" not in names[names.index("system.stopping") :], names
