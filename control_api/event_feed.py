@@ -6,12 +6,13 @@ order it was committed. Nobody who listens can hold up a call, a webhook or anot
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 
+from control_api.backlog import TOO_SLOW, Backlog
 from control_api.errors import NotReady, RateLimited
 from storage.errors import StorageError
 from storage.records import OutboxEvent
@@ -30,49 +31,21 @@ class End(StrEnum):
     """Why a stream ends, as it is told in its last event."""
 
     SHUTDOWN = "shutdown"  # the server stops: connect again
-    TOO_SLOW = "too_slow"  # the listener fell behind: connect again, with Last-Event-ID
+    TOO_SLOW = TOO_SLOW  # the listener fell behind: connect again, with Last-Event-ID
     UNAUTHORIZED = "unauthorized"  # the key was revoked, or has expired
     CALL_OVER = "call_over"  # nothing more will be told of this call
 
 
-class Listener:
+class Listener(Backlog[OutboxEvent]):
     """One stream's place. `after` is the number of the last event before those that it gets."""
 
     def __init__(self, org_id: str, bucket: str, call_id: str | None, alive: Callable[[], bool], after: int) -> None:
+        super().__init__(BACKLOG)
         self.org_id = org_id
         self.bucket = bucket
         self.call_id = call_id
         self.alive = alive
         self.after = after
-        self.end: End | None = None
-        self._events: deque[OutboxEvent] = deque()
-        self._news = asyncio.Event()
-
-    def give(self, event: OutboxEvent) -> None:
-        """Put an event into its queue; where that is full, the stream ends."""
-        if self.end is not None:
-            return
-        if len(self._events) >= BACKLOG:
-            self.finish(End.TOO_SLOW)
-            return
-        self._events.append(event)
-        self._news.set()
-
-    def finish(self, end: End) -> None:
-        """End the stream once what waits has been taken."""
-        self.end = self.end or end
-        self._news.set()
-
-    async def take(self, patience_s: float) -> list[OutboxEvent]:
-        """What has come, waited for so long; empty when nothing has, or when the stream ends."""
-        if not self._events and self.end is None:
-            self._news.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
-                    await self._news.wait()
-        events = list(self._events)
-        self._events.clear()
-        return events
 
 
 class EventFeed:
@@ -128,7 +101,7 @@ class EventFeed:
             self._by_key[listener.bucket] -= 1
             if not self._by_key[listener.bucket]:
                 del self._by_key[listener.bucket]
-            self.let_go += listener.end is End.TOO_SLOW
+            self.let_go += listener.end == TOO_SLOW
 
     async def close(self) -> None:
         """End every stream."""

@@ -148,7 +148,7 @@ class _Stream:
             if self._is_over():
                 listener.finish(End.CALL_OVER)
             if listener.end is not None:
-                await self._write(_frame("end", {"reason": listener.end.value}))
+                await self._write(_frame("end", {"reason": listener.end}))
                 return
 
     async def _idle(self, listener: Listener) -> None:

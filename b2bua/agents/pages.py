@@ -1,13 +1,11 @@
 """The pages in which agents wait for calls: each has a queue of what it is told, and every queue has a limit."""
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import Final
 
 from b2bua.call.agent_calls import AgentEvent, AgentStateChanged
 from b2bua.call.errors import AgentCallConflict, CapacityExhausted
+from control_api.backlog import Backlog
 from storage.agent_records import Agent, AgentState
 
 PAGES_PER_AGENT: Final = 5
@@ -17,46 +15,20 @@ BACKLOG: Final = 100  # events that a page may be behind; then it is let go, and
 Key = tuple[str, str]  # organisation, name
 
 
-class Page:
+class Page(Backlog[AgentEvent]):
     """One page of an agent, as long as it listens. `end`: why it is to listen no more. A call that rings goes on to
     ring when it leaves: it may be back in a moment."""
 
     def __init__(self, key: Key, page_id: str, alive: Callable[[], bool], left: "Callable[[Page], None]") -> None:
+        super().__init__(BACKLOG)
         self.key = key
         self.page_id = page_id
         self.alive = alive
-        self.end: str | None = None
         self._left = left
-        self._events: deque[AgentEvent] = deque()
-        self._news = asyncio.Event()
-
-    def give(self, event: AgentEvent) -> None:
-        """Put an event into its queue; where that is full, it ends."""
-        if self.end is None and len(self._events) >= BACKLOG:
-            self.finish("too_slow")
-        elif self.end is None:
-            self._events.append(event)
-            self._news.set()
-
-    def finish(self, reason: str) -> None:
-        """End it once what waits has been taken."""
-        self.end = self.end or reason
-        self._news.set()
 
     def leave(self) -> None:
         """It listens no more; twice is fine."""
         self._left(self)
-
-    async def take(self, patience_s: float) -> list[AgentEvent]:
-        """What has come, waited for so long; empty when nothing has, or when it ends."""
-        if not self._events and self.end is None:
-            self._news.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
-                    await self._news.wait()
-        events = list(self._events)
-        self._events.clear()
-        return events
 
 
 class Pages:

@@ -13,8 +13,9 @@ import pytest
 from media.rtp.packet import RtpPacket, parse_packet
 from tests.support.free_ports import PortLease
 from tests.support.loopback_phone import LoopbackPhone
-from tests.support.scripted_browser import ScriptedBrowser, until
+from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.service_under_test import MASKED_NUMBER, ServiceUnderTest, service_under_test, trunk
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 

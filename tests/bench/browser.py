@@ -27,7 +27,8 @@ from media.rtp.packet import RtpPacket
 from media.webrtc.gateway import GatewaySettings, WebrtcGateway
 from media.webrtc.interface import BrowserWish, PayloadTypes
 from tests.support.free_ports import PortLease
-from tests.support.scripted_browser import ScriptedBrowser, until
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.until import until
 
 PACKET_S: Final = 0.02
 SENT_AT: Final = struct.Struct("!d")

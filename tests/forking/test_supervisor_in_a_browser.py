@@ -21,7 +21,8 @@ from media.webrtc.gateway import GatewaySettings, WebrtcGateway
 from media.webrtc.interface import BrowserEvent
 from tests.support.free_ports import PortLease
 from tests.support.rtp_probe import RtpProbe, amplitude, to_a_law_tone
-from tests.support.scripted_browser import ScriptedBrowser, until
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 import pytest
@@ -16,6 +16,7 @@ from media.packet_paths import NATIVE, NATIVE_BUILT, new_packet_path
 from media.ports import Ports
 from media.rtp.packet import RtpPacket
 from tests.support.free_ports import PortLease, is_free
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
@@ -101,21 +102,6 @@ async def bed(packet_path: str) -> AsyncIterator[Bed]:
         made = Bed(packet_path, stack, first, kept_max=64)
         made.path.start()
         yield made
-
-
-async def until(met: Callable[[], bool]) -> None:
-    """Let the loop run until something has come true; fails after a time."""
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def look() -> None:
-        if met():
-            done.set_result(None)
-        elif not done.done():
-            loop.call_later(0.001, look)
-
-    look()
-    await asyncio.wait_for(done, 5)
 
 
 def taken(figures: StreamFigures) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from media.rtp.packet import RtpPacket, parse_packet
 from media.statistics import LegStatistics
 from tests.support.free_ports import PortLease
 from tests.support.keypad import hush, key_tone, pcm
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
@@ -123,23 +124,6 @@ class Bench:
         if answered:
             self.engine.apply_answer(leg, phone.answer())
         return phone
-
-
-async def until(met: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Let the loop run until something has come true; fails after a time."""
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def look() -> None:
-        if done.done():
-            return
-        if met():
-            done.set_result(None)
-        else:
-            loop.call_later(0.002, look)
-
-    look()
-    await asyncio.wait_for(done, seconds)
 
 
 async def in_effect(bench: Bench) -> None:

@@ -18,6 +18,7 @@ from media.rtp.rtcp import Report, ReportBlock, build_report
 from media.rtp.srtp import AES_CM_128_HMAC_SHA1_80
 from tests.support.free_ports import PortLease
 from tests.support.srtp_party import master, opener, sealer
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
@@ -99,21 +100,6 @@ async def parts(packet_path: str) -> AsyncIterator[tuple[MediaEngine, list[Media
         stack.callback(engine.close)
         engine.start()
         yield engine, events, stack
-
-
-async def until(met: Callable[[], object], seconds: float = 5.0) -> None:
-    """Let the loop run until something has come true."""
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def look() -> None:
-        if met():
-            done.set_result(None)
-        else:
-            loop.call_later(0.002, look)
-
-    look()
-    await asyncio.wait_for(done, seconds)
 
 
 @pytest.mark.parametrize("nat", [False, True])

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 import pytest
@@ -19,6 +19,7 @@ from media.leg import LegProfile
 from media.rtp.packet import RtpPacket, parse_packet
 from tests.support.free_ports import PortLease
 from tests.support.spectrum import levels_db, sine
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
@@ -77,20 +78,6 @@ async def bench(packet_path: str) -> AsyncIterator[tuple[MediaEngine, ExitStack]
         stack.callback(engine.close)
         engine.start()
         yield engine, stack
-
-
-async def until(met: Callable[[], bool]) -> None:
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def look() -> None:
-        if not done.done() and met():
-            done.set_result(None)
-        elif not done.done():
-            loop.call_later(0.002, look)
-
-    look()
-    await asyncio.wait_for(done, 5)
 
 
 async def test_a_tone_crosses_from_opus_to_g711_and_back(bench: tuple[MediaEngine, ExitStack]) -> None:

@@ -14,6 +14,7 @@ import pytest
 from b2bua.clock import SystemClock
 from b2bua.demo.client import RestClient
 from tests.support.service_under_test import ServiceUnderTest, service_under_test, trunk
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
@@ -183,8 +184,7 @@ async def test_test_calls_are_bounded_and_can_be_ended(bench: Bench) -> None:
 async def test_a_recorded_test_call_is_settled_before_the_service_stops(bench: Bench) -> None:
     _, placed = await bench.place(TALKS, OTHER)
     call_sid = placed["data"]["call_sid"]
-    while (await asked(bench.client, "GET", f"{CALLS}/{call_sid}"))[1]["data"]["status"] != "in-progress":
-        await asyncio.sleep(0.05)
+    await until(lambda: "call.bridged" in [told.event for told in bench.service.events_of(call_sid)])
     await bench.service.service.stop()
     shown: dict[str, Any] = await bench.service.command("trace", call_sid)
     names = [step["name"] for step in shown["events"]]

@@ -13,7 +13,8 @@ from media.codecs.g711 import alaw_to_linear
 from tests.support.free_ports import PortLease
 from tests.support.live_call import two_phones
 from tests.support.rtp_probe import RtpProbe, amplitude, to_a_law_tone
-from tests.support.scripted_browser import ScriptedBrowser, until
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 A_HZ, B_HZ, BOSS_HZ = 700.0, 1100.0, 1900.0

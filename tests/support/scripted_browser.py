@@ -1,7 +1,6 @@
 """A browser that does what a test says: aiortc's ICE and DTLS, and RTP of the test's own making below its codecs."""
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from aioice import Connection
@@ -91,18 +90,3 @@ class ScriptedBrowser:
         await self.connection.close()
         for each in self.further:
             await each.close()
-
-
-async def until(met: Callable[[], object], seconds: float = 8.0) -> None:
-    """Let the loop run until something has come true."""
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-
-    def look() -> None:
-        if met():
-            done.set_result(None)
-        else:
-            loop.call_later(0.002, look)
-
-    look()
-    await asyncio.wait_for(done, seconds)

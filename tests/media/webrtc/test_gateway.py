@@ -50,7 +50,8 @@ from media.webrtc.interface import (
 from tests.media.webrtc.offers import CHROME
 from tests.support.free_ports import PortLease
 from tests.support.rtp_probe import amplitude, to_a_law_tone
-from tests.support.scripted_browser import EVENTS, ScriptedBrowser, until
+from tests.support.scripted_browser import EVENTS, ScriptedBrowser
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
