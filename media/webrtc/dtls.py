@@ -98,8 +98,10 @@ class DtlsAssociation:
         if self.state == "handshake":
             return self._step()
         try:
-            # Nothing is said over it but that it ends; and a last flight that was lost is sent again.
-            self._ssl.recv(DATAGRAM_BYTES_MAX)
+            # Nothing is said over it but that it ends; and a last flight that was lost is sent again. All that came is
+            # read: a record left behind would wait in OpenSSL's memory.
+            while True:
+                self._ssl.recv(DATAGRAM_BYTES_MAX)
         except SSL.ZeroReturnError:
             self.state = "closed"
         except SSL.WantReadError:

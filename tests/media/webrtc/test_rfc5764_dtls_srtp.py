@@ -60,6 +60,16 @@ def test_the_end_is_told() -> None:
     assert client.receive(b"\x16\xfe\xfd") == []
 
 
+def test_all_records_of_a_datagram_are_read() -> None:
+    client, server = pair(OURS.fingerprint, THEIRS.fingerprint)
+    shake(client, server)
+    client._ssl.send(b"one")
+    client._ssl.send(b"two")
+    (datagram,) = client.close()
+    server.receive(datagram)
+    assert server.state == "closed"
+
+
 def test_a_flight_waits_to_be_sent_again() -> None:
     client, _ = pair(OURS.fingerprint, THEIRS.fingerprint)
     assert client.timeout_s() is None
