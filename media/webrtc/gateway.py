@@ -218,11 +218,18 @@ class WebrtcGateway:
 
     def _ended(self, session: BrowserSession) -> None:
         """The browser ended it: it is closed like any other, but from below."""
-        if self._sessions.get(session.name) is session:
-            del self._sessions[session.name]
-        task = self._loop.create_task(session.close())
+        task = self._loop.create_task(self._end(session))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    async def _end(self, session: BrowserSession) -> None:
+        name = session.name
+        async with self._turn(name):
+            # The page may have been loaded anew, and have offered before it was known that the one before had gone.
+            if session.is_over and self._sessions.get(name) is session:
+                del self._sessions[name]
+                self._tell(BrowserClosed(name))
+                await session.close()
 
     async def _close_all(self) -> None:
         for name in tuple(self._sessions):

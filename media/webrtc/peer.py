@@ -83,6 +83,11 @@ class BrowserPeer:
         """The ICE session that media go over."""
         return self._ice
 
+    @property
+    def has_left(self) -> bool:
+        """Whether the browser has said that it ends."""
+        return self._dtls.state == "closed"
+
     async def open(self) -> None:
         """Find our candidates. BrowserPortsExhausted."""
         await self._ice.gather_candidates()

@@ -15,7 +15,6 @@ from media.webrtc.ice import BrowserIce
 from media.webrtc.interface import (
     Address,
     BrowserAnswer,
-    BrowserClosed,
     BrowserConnected,
     BrowserDisconnected,
     BrowserEvent,
@@ -35,7 +34,8 @@ _REPORTED: Final = 0
 
 
 class BrowserSession:
-    """`tell` gets its events, `ended` is called when the browser ended it. `session_id`: of our descriptions."""
+    """`tell` gets its events but for the end: `ended` is called when the browser ended it. `session_id`: of our
+    descriptions."""
 
     def __init__(
         self,
@@ -124,6 +124,11 @@ class BrowserSession:
             await self._peer.close()
         self._plain.close()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its browser has ended it, and no other one has taken that one's place."""
+        return self._peer is not None and self._peer.has_left
+
     def figures(self) -> BrowserFigures:
         """As they are now."""
         peer = self._peer
@@ -167,7 +172,6 @@ class BrowserSession:
     def peer_closed(self, peer: BrowserPeer) -> None:
         """It said that it ends."""
         if peer is self._peer:
-            self._tell(BrowserClosed(self.name))
             self._ended(self)
 
     # Each packet.

@@ -481,6 +481,39 @@ async def test_a_stun_server_tells_a_further_candidate(usual: tuple[WebrtcGatewa
     assert gateway.counters()["ports_left"] == PORTS
 
 
+class SlowMirror(MirrorOfAddresses):
+    """The same, a while after it was asked."""
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        asyncio.get_running_loop().call_later(0.3, super().datagram_received, data, addr)
+
+
+async def test_a_page_leaves_while_the_next_one_is_being_answered(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain
+) -> None:
+    gateway, told = usual
+    first, answer = await connected(gateway, told, "leaving", plain)
+    second = ScriptedBrowser()
+    offer = await second.offer()
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        SlowMirror, local_addr=("127.0.0.1", 0)
+    )
+    stun_server = IceServer(f"stun:127.0.0.1:{transport.get_extra_info('sockname')[1]}")
+    answering = asyncio.ensure_future(gateway.answer("leaving", offer, replace(ALAW, ice_servers=(stun_server,))))
+    await until(lambda: gateway.counters()["ports_left"] == PORTS - 2)
+    await first.close()
+    again = await answering
+    transport.close()
+    assert again.plain == answer.plain
+    await second.take(again.sdp)
+    await until(lambda: BrowserReconnected("leaving") in told and second.transport.state == "connected")
+    await both_hear(second, again, plain)
+    assert BrowserClosed("leaving") not in told
+    await gateway.close("leaving")
+    assert gateway.counters()["ports_left"] == PORTS
+    await second.close()
+
+
 async def test_a_gateway_without_a_port_refuses(gateways: Gateways) -> None:
     gateway, _ = gateways.make(GatewaySettings())
     for number in range(PORTS):
