@@ -121,11 +121,14 @@ class BrowserPeer:
     async def restart(
         self, theirs: IceCredentials, candidates: tuple[IceCandidate, ...], servers: tuple[IceServer, ...]
     ) -> BrowserIce:
-        """Begin another ICE session beside the one that is; media take it once it stands. BrowserPortsExhausted leaves
-        what was before."""
+        """Begin another ICE session beside the one that is; media take it once it stands. BrowserPortsExhausted and
+        UnusableFragment, of a browser whose DTLS has failed or ended, leave what was before."""
         following = self._new_ice(theirs, servers)
         await following.gather_candidates()
         await following.take(candidates)
+        if self._dtls.state in ("failed", "closed"):
+            await following.close()
+            raise UnusableFragment("there is no DTLS any more that could go on: only a new offer helps")
         if self._dtls.state in ("new", "handshake"):
             replaced, self._ice = self._ice, following
             if self._connecting is not None:
@@ -147,6 +150,8 @@ class BrowserPeer:
             if self._next is following:
                 self._next = None
             return
+        if self._next is not following or self.has_left:
+            return  # who took its place, or ends the peer, closes it
         before, self._ice, self._next = self._ice, following, None
         self.state = "connected"
         self._owner.peer_connected(self)

@@ -298,6 +298,10 @@ async def test_a_certificate_that_is_not_the_offers_is_refused(
     answer = await gateway.answer("wrong", offer, ALAW)
     await browser.take(answer.sdp)
     await until(lambda: BrowserFailed("wrong", "fingerprint") in told)
+    with pytest.raises(UnusableFragment, match="only a new offer"):
+        await restart(gateway, browser, "wrong")
+    assert BrowserConnected("wrong") not in told
+    assert gateway.counters()["ports_left"] == PORTS - 1
     figures = gateway.figures("wrong")
     assert figures is not None
     assert not figures.connected
