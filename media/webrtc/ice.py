@@ -159,10 +159,10 @@ class BrowserIce(Connection):
         try:
             for number, address in enumerate(self._settings.addresses):
                 self._bind(address, number)
-        except Exception:
+            await self._ask_servers()
+        except BaseException:
             await self.close()
             raise
-        await self._ask_servers()
         self._local_candidates_end = True
 
     def _bind(self, address: HostAddress, number: int) -> None:
@@ -205,7 +205,11 @@ class BrowserIce(Connection):
             asked.append(asyncio.create_task(self._relayed(self.turn_server)))
         if not asked:
             return
-        done, pending = await asyncio.wait(asked, timeout=GATHERING_S)
+        try:
+            done, _ = await asyncio.wait(asked, timeout=GATHERING_S)
+        finally:
+            for task in asked:
+                task.cancel()
         for task in done:
             # A server that does not answer, or refuses, is one that there is not.
             if task.exception() is None:
@@ -213,8 +217,6 @@ class BrowserIce(Connection):
                 self._local_candidates.append(candidate)
                 if relay is not None:
                     self._protocols.append(relay)
-        for task in pending:
-            task.cancel()
 
     async def _relayed(self, server: Address) -> tuple[Candidate, StunProtocol | None]:
         return await relayed_candidate(

@@ -518,6 +518,20 @@ async def test_a_page_leaves_while_the_next_one_is_being_answered(
     await second.close()
 
 
+async def test_who_gives_up_while_servers_are_asked_leaves_nothing(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]],
+) -> None:
+    gateway, _ = usual
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        servers = (IceServer(f"stun:127.0.0.1:{silent.getsockname()[1]}"),)
+        answering = asyncio.ensure_future(gateway.answer("given up", CHROME, replace(ALAW, ice_servers=servers)))
+        await until(lambda: gateway.counters()["ports_left"] == PORTS - 1)
+        answering.cancel()
+        await until(lambda: gateway.counters()["ports_left"] == PORTS)
+    assert gateway.figures("given up") is None
+
+
 async def test_a_gateway_without_a_port_refuses(gateways: Gateways) -> None:
     gateway, _ = gateways.make(GatewaySettings())
     for number in range(PORTS):
