@@ -22,7 +22,7 @@ from media.webrtc.udp import HostSocket, UdpPorts
 
 # How long STUN and TURN servers may take to answer before the browser is answered without them.
 GATHERING_S: Final = 3.0
-# STUN that is taken of addresses that are nobody's yet, and of those that are the browser's.
+# STUN that is taken of addresses that are nobody's yet, and of those that are the browser's or name our ufrag.
 STRANGERS_PER_S: Final = 50
 STRANGERS_BURST: Final = 50
 KNOWN_PER_S: Final = 200
@@ -30,6 +30,7 @@ KNOWN_BURST: Final = 200
 
 _NO_ADDRESS: Final = {False: ("0.0.0.0", 9), True: ("::", 9)}
 _UDP: Final = "udp"
+_BINDING_REQUEST: Final = b"\x00\x01"
 # What the library's parser may stumble over in a datagram that looks like STUN.
 _MALFORMED: Final = (ValueError, struct.error, IndexError, KeyError, TypeError)
 _PRIORITY_STEP: Final = 1
@@ -134,6 +135,8 @@ class BrowserIce(Connection):
         self._sockets: list[HostSocket] = []
         self._told: dict[Address, str] = {}
         self._known: set[Address] = set()
+        # A check has it in its USERNAME: those of a browser at an address that nobody has told are among strangers'.
+        self._ours_in_it = f"{ours.ufrag}:".encode("ascii")
         now = settings.clock()
         self._strangers = TokenBucket(STRANGERS_PER_S, STRANGERS_BURST, now)
         self._acquainted = TokenBucket(KNOWN_PER_S, KNOWN_BURST, now)
@@ -274,8 +277,10 @@ class BrowserIce(Connection):
     def other_arrived(self, data: bytes, origin: Address, protocol: _Protocol) -> None:
         """What is no media: STUN, DTLS of the browser's addresses, or nothing of ours."""
         first, now = data[0], self._settings.clock()
-        known = origin in self._known or any(
-            each._network_host == origin[0] and each.port == origin[1] for each in self._remote_candidates
+        known = (
+            origin in self._known
+            or (data.startswith(_BINDING_REQUEST) and self._ours_in_it in data)
+            or any(each._network_host == origin[0] and each.port == origin[1] for each in self._remote_candidates)
         )
         if not (self._acquainted if known else self._strangers).take(now):
             self._counts.refused_checks += 1

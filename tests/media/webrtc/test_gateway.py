@@ -58,6 +58,8 @@ pytestmark = pytest.mark.sockets
 PORTS = 20
 ALAW = BrowserWish(("PCMA",))
 PLAIN = PayloadTypes(8, 101)
+# A binding request as STUN has it, with nothing in it that only the browser knows.
+REQUEST = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
 LOW, HIGH = to_a_law_tone(400.0), to_a_law_tone(1000.0)
 
 
@@ -330,14 +332,12 @@ async def test_a_flood_of_strangers_is_turned_away_and_the_call_goes_on(
 ) -> None:
     gateway, told = usual
     browser, answer = await connected(gateway, told, "flood", plain)
-    port = int(re.findall(r"a=candidate:\S+ 1 udp \d+ 127.0.0.1 (\d+)", answer.sdp)[0])
-    # A binding request as STUN has it, with nothing in it that only the browser knows.
-    request = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
+    port = port_of(answer)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.bind(("127.0.0.1", 0))
         stranger.setblocking(False)
         for _ in range(400):
-            stranger.sendto(request, ("127.0.0.1", port))
+            stranger.sendto(REQUEST, ("127.0.0.1", port))
         await until(lambda: refused(gateway, "flood") > 200)
         answered = 0
         with suppress(BlockingIOError):
@@ -350,6 +350,33 @@ async def test_a_flood_of_strangers_is_turned_away_and_the_call_goes_on(
     await both_hear(browser, answer, plain)
     await gateway.close("flood")
     await browser.close()
+
+
+async def test_a_browser_at_an_address_that_nobody_knows_connects_through_a_flood(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those do that hide their addresses behind names of mDNS."""
+    # Of a flood that leaves nothing over for others, without its making.
+    monkeypatch.setattr("media.webrtc.ice.STRANGERS_PER_S", 0)
+    gateway, told = usual
+    browser = ScriptedBrowser()
+    offer = re.sub(r"a=candidate:.*\r\n", "", await browser.offer())
+    answer = await gateway.answer("hidden", offer, ALAW)
+    await gateway.aim("hidden", plain.address, PLAIN)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(STRANGERS_BURST + 1):
+            stranger.sendto(REQUEST, ("127.0.0.1", port_of(answer)))
+    await until(lambda: refused(gateway, "hidden") == 1)
+    await browser.take(answer.sdp)
+    await until(lambda: BrowserConnected("hidden") in told and browser.transport.state == "connected")
+    await both_hear(browser, answer, plain)
+    await gateway.close("hidden")
+    await browser.close()
+
+
+def port_of(answer: BrowserAnswer) -> int:
+    """Where a browser is met on the loopback."""
+    return int(re.findall(r"a=candidate:\S+ 1 udp \d+ 127.0.0.1 (\d+)", answer.sdp)[0])
 
 
 def refused(gateway: WebrtcGateway, session: str) -> int:
@@ -499,9 +526,7 @@ async def test_a_page_leaves_while_the_next_one_is_being_answered(
     first, answer = await connected(gateway, told, "leaving", plain)
     second = ScriptedBrowser()
     offer = await second.offer()
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        SlowMirror, local_addr=("127.0.0.1", 0)
-    )
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(SlowMirror, local_addr=("127.0.0.1", 0))
     stun_server = IceServer(f"stun:127.0.0.1:{transport.get_extra_info('sockname')[1]}")
     answering = asyncio.ensure_future(gateway.answer("leaving", offer, replace(ALAW, ice_servers=(stun_server,))))
     await until(lambda: gateway.counters()["ports_left"] == PORTS - 2)
