@@ -232,11 +232,13 @@ class WebrtcGateway:
                 await session.close()
 
     async def _close_all(self) -> None:
-        for name in tuple(self._sessions):
-            await self._close(name)
+        """All at once: one whose TURN server is silent takes a while to go."""
+        names = tuple(self._sessions)
+        closing = [*self._closing, *(self._loop.create_task(self._close(name)) for name in names)]
+        for name in names:
             self._tell(BrowserClosed(name))
-        if self._closing:
-            await asyncio.wait(tuple(self._closing), timeout=_CLOSING_S)
+        if closing:
+            await asyncio.wait(closing, timeout=_CLOSING_S)
 
     def _tell(self, event: BrowserEvent) -> None:
         self._totals[_COUNTED[type(event)]] += 1

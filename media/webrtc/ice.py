@@ -22,6 +22,8 @@ from media.webrtc.udp import HostSocket, UdpPorts
 
 # How long STUN and TURN servers may take to answer before the browser is answered without them.
 GATHERING_S: Final = 3.0
+# How long a TURN server may take to say that an allocation is gone; host sockets are closed before.
+CLOSING_S: Final = 2.0
 # STUN that is taken of addresses that are nobody's yet, and of those that are the browser's or name our ufrag.
 STRANGERS_PER_S: Final = 50
 STRANGERS_BURST: Final = 50
@@ -232,6 +234,12 @@ class BrowserIce(Connection):
             turn_ssl=self.turn_ssl,
             turn_transport=self.turn_transport,
         )
+
+    async def close(self) -> None:
+        """Close it; harmless when it is closed. A relay whose server is silent goes by itself, half a minute later."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_S):
+                await super().close()
 
     def described(self) -> tuple[IceCandidate, ...]:
         """Our candidates as the browser is told them, each address once."""

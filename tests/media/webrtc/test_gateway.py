@@ -557,6 +557,47 @@ async def test_who_gives_up_while_servers_are_asked_leaves_nothing(
     assert gateway.figures("given up") is None
 
 
+class RelayOfNothing(MirrorOfAddresses):
+    """A TURN server that gives everybody the same address, and relays nothing. `muted`: it answers nobody."""
+
+    def __init__(self) -> None:
+        self.muted = False
+        self.ended = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        asked = stun.parse_message(data)
+        if self.muted:
+            return
+        answer = stun.Message(asked.message_method, stun.Class.RESPONSE, asked.transaction_id)
+        answer.attributes["LIFETIME"] = asked.attributes["LIFETIME"]
+        answer.attributes["XOR-MAPPED-ADDRESS"] = answer.attributes["XOR-RELAYED-ADDRESS"] = ("198.51.100.9", 4321)
+        self.ended += asked.attributes["LIFETIME"] == 0
+        self.transport.sendto(bytes(answer), addr)
+
+
+async def test_a_turn_server_that_falls_silent_keeps_nobody(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("media.webrtc.ice.CLOSING_S", 0.2)
+    gateway, _ = usual
+    transport, relay = await asyncio.get_running_loop().create_datagram_endpoint(
+        RelayOfNothing, local_addr=("127.0.0.1", 0)
+    )
+    turn_server = IceServer(f"turn:127.0.0.1:{transport.get_extra_info('sockname')[1]}", "name", "secret")
+    wish = replace(ALAW, ice_servers=(turn_server,))
+    first = await gateway.answer("turn 1", CHROME, wish)
+    await gateway.answer("turn 2", CHROME, wish)
+    assert " 198.51.100.9 4321 typ relay " in first.sdp
+    relay.muted = True
+    async with asyncio.timeout(5):  # a request to a server is given up after more than 30 s
+        await gateway.close("turn 1")
+        await gateway.close("turn 2")
+    assert gateway.counters()["ports_left"] == PORTS
+    relay.muted = False
+    await until(lambda: relay.ended == 2)
+    transport.close()
+
+
 async def test_a_gateway_without_a_port_refuses(gateways: Gateways) -> None:
     gateway, _ = gateways.make(GatewaySettings())
     for number in range(PORTS):
