@@ -343,7 +343,7 @@ class MediaEngine:
         self._heard_keys.end(found.stream)
         self._forks.forget(leg.rpartition("/")[0])
         pair, ports = found.pair, found.ports
-        figures = self._path.close_stream(found.stream, lambda: ports.release(pair), ports.has_room())
+        figures = self._path.close_stream(found.stream, lambda: ports.release(pair), ports.keep(pair))
         return leg_statistics(figures, found.leg.codec)
 
     def counters(self) -> Mapping[str, float]:

@@ -58,6 +58,7 @@ class Ports:
         self._open: deque[SocketPair] = deque()
         self._resting: deque[tuple[float, int | SocketPair]] = deque()
         self._kept = 0  # open pairs, those that rest too
+        self._ending: set[SocketPair] = set()  # of legs that end, and are to be kept
 
     def left(self) -> int:
         """Pairs that can be given now."""
@@ -80,7 +81,7 @@ class Ports:
         """Open up to so many pairs ahead, as far as they are wanted and can be: how many it has opened."""
         self._collect_rested()
         opened = 0
-        wanted = min(at_most, AHEAD_MAX - len(self._open), self._kept_max - self._kept, len(self._free))
+        wanted = min(at_most, AHEAD_MAX - len(self._open), self._room(), len(self._free))
         while opened < wanted:
             pair = self._bind_next()
             if pair is None:
@@ -90,12 +91,16 @@ class Ports:
             opened += 1
         return opened
 
-    def has_room(self) -> bool:
-        """Whether the pair of a leg that ends is to be kept open."""
-        return self._kept < self._kept_max
+    def keep(self, pair: SocketPair) -> bool:
+        """Whether the pair of a leg that ends is to be kept open: it has a place from now on then."""
+        if self._room() <= 0:
+            return False
+        self._ending.add(pair)
+        return True
 
     def release(self, pair: SocketPair) -> None:
         """Let a pair rest and then return to the others, open where the packet path has kept it, closed otherwise."""
+        self._ending.discard(pair)
         if pair.kept:
             self._kept += 1
         else:
@@ -106,6 +111,9 @@ class Ports:
         """Close what is open here; pairs that the packet path has kept are its to close."""
         while self._open:
             _close(self._open.popleft())
+
+    def _room(self) -> int:
+        return self._kept_max - self._kept - len(self._ending)
 
     def _collect_rested(self) -> None:
         now = self._clock()

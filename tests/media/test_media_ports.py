@@ -155,15 +155,23 @@ def test_what_is_open_beyond_the_limit_is_not_kept(base: int) -> None:
     ports = Ports("127.0.0.1", base, base + 7, 0.0, Hand(), kept_max=2)
     first, second, third, _ = pairs = in_use(ports, 4)
     for pair in (first, second):
-        assert ports.has_room()
+        assert ports.keep(pair)
         pair.kept = True
         ports.release(pair)
-    assert not ports.has_room()
+    assert not ports.keep(third)
     ports.release(third)
     assert third.rtp.fileno() == -1
     assert is_free(third.port)
-    ports.open_pair()
-    assert ports.has_room(), "one of the two is used again"
+    assert ports.keep(ports.open_pair()), "one of the two is used again"
+    shut(pairs)
+
+
+def test_legs_that_end_together_keep_no_more_than_the_limit(base: int) -> None:
+    ports = Ports("127.0.0.1", base, base + 7, 0.0, Hand(), kept_max=2)
+    pairs = in_use(ports, 4)
+    assert [ports.keep(pair) for pair in pairs] == [True, True, False, False]
+    ports.release(pairs[0])
+    assert ports.keep(pairs[2]), "the first could not be kept"
     shut(pairs)
 
 
