@@ -1,18 +1,13 @@
 """Browsers through the gateway over loopback: aiortc's ICE and DTLS on their side, a leg of the packet path on ours."""
 
 import asyncio
-import datetime
 import re
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import replace
-from typing import cast
 
 import pytest
-from aioice import Candidate, Connection, stun
+from aioice import Candidate, Connection
 
-from b2bua.clock import SystemClock
 from b2bua.packet_path import watch_on
 from b2bua.tokens import SystemTokens
 from media.codecs.g711 import alaw_to_linear
@@ -29,7 +24,7 @@ from media.errors import (
 from media.events import DigitPressed, MediaEvent
 from media.leg import LegProfile
 from media.rtp.dtmf import event_payloads
-from media.rtp.packet import RtpPacket, parse_packet
+from media.rtp.packet import RtpPacket
 from media.rtp.rtcp import Report, ReportBlock, build_report
 from media.webrtc.fragment import parse_fragment, render_fragment
 from media.webrtc.gateway import GatewaySettings, WebrtcGateway
@@ -44,107 +39,19 @@ from media.webrtc.interface import (
     BrowserFailed,
     BrowserReconnected,
     BrowserWish,
-    IceServer,
     PayloadTypes,
 )
+from tests.media.webrtc.gateway_bed import ALAW, HIGH, LOW, PLAIN, PORTS, Gateways, Plain, both_hear, connected
 from tests.media.webrtc.offers import CHROME
 from tests.support.free_ports import PortLease
-from tests.support.rtp_probe import amplitude, to_a_law_tone
+from tests.support.rtp_probe import amplitude
 from tests.support.scripted_browser import EVENTS, ScriptedBrowser
 from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
-PORTS = 20
-ALAW = BrowserWish(("PCMA",))
-PLAIN = PayloadTypes(8, 101)
 # A binding request as STUN has it, with nothing in it that only the browser knows.
 REQUEST = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
-LOW, HIGH = to_a_law_tone(400.0), to_a_law_tone(1000.0)
-
-
-class Gateways:
-    """Gateways of one module, each with what it told."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
-
-    def make(self, settings: GatewaySettings) -> tuple[WebrtcGateway, list[BrowserEvent]]:
-        told: list[BrowserEvent] = []
-        first = self._stack.enter_context(PortLease(PORTS))
-        gateway = WebrtcGateway(
-            replace(settings, ports=(first, first + PORTS - 1)),
-            SystemTokens(),
-            SystemClock().monotonic,
-            datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
-            told.append,
-            lambda call: call(),
-        )
-        gateway.start()
-        self._stack.callback(lambda: asyncio.run(gateway.stop()))
-        return gateway, told
-
-
-@pytest.fixture(scope="module")
-def gateways() -> Iterator[Gateways]:
-    with ExitStack() as stack:
-        yield Gateways(stack)
-
-
-@pytest.fixture(scope="module")
-def usual(gateways: Gateways) -> tuple[WebrtcGateway, list[BrowserEvent]]:
-    return gateways.make(GatewaySettings(consent_interval_s=0.1))
-
-
-@pytest.fixture(scope="module")
-def impatient(gateways: Gateways) -> tuple[WebrtcGateway, list[BrowserEvent]]:
-    return gateways.make(GatewaySettings(consent_interval_s=0.05, consent_s=0.2, connect_timeout_s=1.0, max_browsers=2))
-
-
-class Plain:
-    """The plain side of one browser: a socket, where no packet path is needed."""
-
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.setblocking(False)
-        self.heard: list[RtpPacket] = []
-        self.address: tuple[str, int] = self.socket.getsockname()
-
-    def listen(self) -> list[RtpPacket]:
-        with suppress(BlockingIOError):
-            while True:
-                packet = parse_packet(self.socket.recv(2048))
-                assert packet is not None
-                self.heard.append(packet)
-        return self.heard
-
-
-@pytest.fixture
-def plain() -> Iterator[Plain]:
-    made = Plain()
-    with made.socket:
-        yield made
-
-
-async def connected(
-    gateway: WebrtcGateway, told: list[BrowserEvent], session: str, plain: Plain
-) -> tuple[ScriptedBrowser, BrowserAnswer]:
-    browser = ScriptedBrowser()
-    answer = await gateway.answer(session, await browser.offer(), ALAW)
-    await gateway.aim(session, plain.address, PLAIN)
-    await browser.take(answer.sdp)
-    await until(lambda: BrowserConnected(session) in told and browser.transport.state == "connected")
-    return browser, answer
-
-
-async def both_hear(browser: ScriptedBrowser, answer: BrowserAnswer, plain: Plain) -> None:
-    heard, listened = len(browser.heard), len(plain.listen())
-    await browser.say(LOW)
-    await until(lambda: len(plain.listen()) > listened)
-    plain.socket.sendto(RtpPacket(8, heard + 1, 160 * heard, 7, HIGH).render(), answer.plain)
-    await until(lambda: len(browser.heard) > heard)
-    assert (plain.heard[-1].payload, browser.heard[-1].payload) == (LOW, HIGH)
 
 
 async def test_tones_and_digits_cross_between_a_browser_and_a_phone(
@@ -483,119 +390,6 @@ async def test_what_cannot_be_is_refused_and_leaves_nothing(
     await gateway.close("1")
     await gateway.close("2")
     assert gateway.counters()["ports_left"] == PORTS
-
-
-class MirrorOfAddresses(asyncio.DatagramProtocol):
-    """A STUN server that tells everybody the same address."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        asked = stun.parse_message(data)
-        answer = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, asked.transaction_id)
-        answer.attributes["XOR-MAPPED-ADDRESS"] = ("198.51.100.9", 4321)
-        self.transport.sendto(bytes(answer), addr)
-
-
-async def test_a_stun_server_tells_a_further_candidate(usual: tuple[WebrtcGateway, list[BrowserEvent]]) -> None:
-    gateway, _ = usual
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(MirrorOfAddresses, local_addr=("127.0.0.1", 0))
-    port = transport.get_extra_info("sockname")[1]
-    answer = await gateway.answer("stun", CHROME, replace(ALAW, ice_servers=(IceServer(f"stun:127.0.0.1:{port}"),)))
-    assert " 198.51.100.9 4321 typ srflx raddr 0.0.0.0 rport 9\r\n" in answer.sdp
-    with pytest.raises(ValueError, match="no URL"):
-        await gateway.answer("none", CHROME, replace(ALAW, ice_servers=(IceServer("http://x"),)))
-    transport.close()
-    await gateway.close("stun")
-    assert gateway.counters()["ports_left"] == PORTS
-
-
-class SlowMirror(MirrorOfAddresses):
-    """The same, a while after it was asked."""
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        asyncio.get_running_loop().call_later(0.3, super().datagram_received, data, addr)
-
-
-async def test_a_page_leaves_while_the_next_one_is_being_answered(
-    usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain
-) -> None:
-    gateway, told = usual
-    first, answer = await connected(gateway, told, "leaving", plain)
-    second = ScriptedBrowser()
-    offer = await second.offer()
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(SlowMirror, local_addr=("127.0.0.1", 0))
-    stun_server = IceServer(f"stun:127.0.0.1:{transport.get_extra_info('sockname')[1]}")
-    answering = asyncio.ensure_future(gateway.answer("leaving", offer, replace(ALAW, ice_servers=(stun_server,))))
-    await until(lambda: gateway.counters()["ports_left"] == PORTS - 2)
-    await first.close()
-    again = await answering
-    transport.close()
-    assert again.plain == answer.plain
-    await second.take(again.sdp)
-    await until(lambda: BrowserReconnected("leaving") in told and second.transport.state == "connected")
-    await both_hear(second, again, plain)
-    assert BrowserClosed("leaving") not in told
-    await gateway.close("leaving")
-    assert gateway.counters()["ports_left"] == PORTS
-    await second.close()
-
-
-async def test_who_gives_up_while_servers_are_asked_leaves_nothing(
-    usual: tuple[WebrtcGateway, list[BrowserEvent]],
-) -> None:
-    gateway, _ = usual
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-        silent.bind(("127.0.0.1", 0))
-        servers = (IceServer(f"stun:127.0.0.1:{silent.getsockname()[1]}"),)
-        answering = asyncio.ensure_future(gateway.answer("given up", CHROME, replace(ALAW, ice_servers=servers)))
-        await until(lambda: gateway.counters()["ports_left"] == PORTS - 1)
-        answering.cancel()
-        await until(lambda: gateway.counters()["ports_left"] == PORTS)
-    assert gateway.figures("given up") is None
-
-
-class RelayOfNothing(MirrorOfAddresses):
-    """A TURN server that gives everybody the same address, and relays nothing. `muted`: it answers nobody."""
-
-    def __init__(self) -> None:
-        self.muted = False
-        self.ended = 0
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        asked = stun.parse_message(data)
-        if self.muted:
-            return
-        answer = stun.Message(asked.message_method, stun.Class.RESPONSE, asked.transaction_id)
-        answer.attributes["LIFETIME"] = asked.attributes["LIFETIME"]
-        answer.attributes["XOR-MAPPED-ADDRESS"] = answer.attributes["XOR-RELAYED-ADDRESS"] = ("198.51.100.9", 4321)
-        self.ended += asked.attributes["LIFETIME"] == 0
-        self.transport.sendto(bytes(answer), addr)
-
-
-async def test_a_turn_server_that_falls_silent_keeps_nobody(
-    usual: tuple[WebrtcGateway, list[BrowserEvent]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("media.webrtc.ice.CLOSING_S", 0.2)
-    gateway, _ = usual
-    transport, relay = await asyncio.get_running_loop().create_datagram_endpoint(
-        RelayOfNothing, local_addr=("127.0.0.1", 0)
-    )
-    turn_server = IceServer(f"turn:127.0.0.1:{transport.get_extra_info('sockname')[1]}", "name", "secret")
-    wish = replace(ALAW, ice_servers=(turn_server,))
-    first = await gateway.answer("turn 1", CHROME, wish)
-    await gateway.answer("turn 2", CHROME, wish)
-    assert " 198.51.100.9 4321 typ relay " in first.sdp
-    relay.muted = True
-    async with asyncio.timeout(5):  # a request to a server is given up after more than 30 s
-        await gateway.close("turn 1")
-        await gateway.close("turn 2")
-    assert gateway.counters()["ports_left"] == PORTS
-    relay.muted = False
-    await until(lambda: relay.ended == 2)
-    transport.close()
 
 
 async def test_a_gateway_without_a_port_refuses(gateways: Gateways) -> None:
