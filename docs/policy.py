@@ -53,7 +53,9 @@ def inline_styles(html: str) -> Iterator[str]:
 def at_docs_itself(home: str) -> str:
     """The home page as it has to be for the address without a slash at its end: relative to what is above it."""
     moved = _RELATIVE.sub(lambda found: f'{found["name"]}="docs/{found["rest"]}"', home)
-    moved = moved.replace('"base": "."', '"base": "docs"').replace('new URL(".",location)', 'new URL("docs/",location)')
+    moved = moved.replace('"base": "."', '"base": "docs/"').replace(
+        'new URL(".",location)', 'new URL("docs/",location)'
+    )
     return re.sub(r'"search": "(?=assets/)', '"search": "docs/', moved)
 
 

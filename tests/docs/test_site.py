@@ -224,5 +224,5 @@ def test_the_first_page_has_an_address_of_its_own() -> None:
     assert at_docs_itself(home) == (
         '<a href="docs/webhooks/">w</a><a href="#x">x</a><a href="/docs/api/">a</a><a href="https://e.example/">e</a>'
         '<link href="docs/assets/a.css"><a href="docs/.">h</a><script>__md_scope=new URL("docs/",location)</script>'
-        '<script type="application/json">{"base": "docs", "search": "docs/assets/search.js"}</script>'
+        '<script type="application/json">{"base": "docs/", "search": "docs/assets/search.js"}</script>'
     )
