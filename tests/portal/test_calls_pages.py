@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from b2bua.call.errors import BalanceInsufficient
+from control_api.event_streams import RECORDING_WAIT_S
 from control_api.portal.pages.call_page import ladder_of
 from storage.person_records import Role
 from tests.support.api_world import ORG, OTHER_KEY, ApiWorld, api_world
@@ -99,6 +100,22 @@ async def test_a_calls_page_tells_what_became_of_it(world: ApiWorld) -> None:
     assert "<audio" not in (await viewer.get(path)).text
     assert (await owner.submit(path, f"{path}/recording/erase")).status == 303
     assert "There is no recording." in (await owner.get(path)).text
+
+
+async def test_a_calls_page_follows_it_until_its_recording_is_there(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.OWNER)
+    call_id, unrecorded = await world.place(), await world.place()
+    stream = f'sse-connect="/v1/masking/calls/{call_id}/events"'
+    path = f"/portal/calls/{call_id}"
+    assert stream in (await visitor.get(path)).text
+    ended = await world.finish(call_id)
+    await world.finish(unrecorded)
+    assert stream in (await visitor.get(path)).text
+    await world.record(call_id, f"{call_id[:8]}.mp3")
+    assert stream not in (await visitor.get(path)).text
+    assert ended.ended_at is not None
+    world.clock.advance((ended.ended_at - world.clock.wall_ms()) / 1000 + RECORDING_WAIT_S + 1)
+    assert "sse-connect" not in (await visitor.get(f"/portal/calls/{unrecorded}")).text
 
 
 async def test_a_recording_is_paused_and_resumed(world: ApiWorld) -> None:

@@ -7,10 +7,13 @@ from typing import Any, Final
 from aiohttp import web
 from yarl import URL
 
+from control_api.event_streams import RECORDING_WAIT_S
 from control_api.portal.frame import Page, PageRoute
+from control_api.portal.pages.overview import EVENTS
 from control_api.portal.rest import Refused
 from control_api.rights import Right
-from storage.records import TERMINAL_STATUSES
+from control_api.timestamps import parse_timestamp
+from storage.records import TERMINAL_STATUSES, WebhookEvent
 
 _PATH: Final = "/portal/calls/{call_sid}"
 _ENDED: Final = frozenset(status.value for status in TERMINAL_STATUSES)
@@ -38,8 +41,17 @@ async def show(page: Page) -> web.Response:
     call = (await page.rest.get(path)).data
     live = call["status"] not in _ENDED
     recording = await _recording(page, path) if page.may(Right.RECORDINGS_READ) and not live else None
-    events = (await page.rest.get(f"{path}/events")).data["events"]
-    return page.render("call_page.html", call=call, live=live, recording=recording, ladder=ladder_of(events))
+    told = (await page.rest.get(f"{path}/events")).data["events"]
+    more_to_come = live or (recording is None and _ended_just_now(page, call))
+    return page.render(
+        "call_page.html",
+        call=call,
+        live=live,
+        more_to_come=more_to_come,
+        recording=recording,
+        ladder=ladder_of(told),
+        events=(*EVENTS, WebhookEvent.RECORDING_READY),
+    )
 
 
 async def hang_up(page: Page) -> web.Response:
@@ -93,6 +105,12 @@ async def _recording(page: Page, path: str) -> dict[str, Any] | None:
             raise
         return None
     return found | {"address": URL(found["url"]).path_qs}
+
+
+def _ended_just_now(page: Page, call: Mapping[str, Any]) -> bool:
+    """Whether a recording may still be on its way: it is ready after the call's end."""
+    ended_at = call["ended_at"]
+    return ended_at is not None and page.site.clock.wall_ms() - parse_timestamp(ended_at) < RECORDING_WAIT_S * 1000
 
 
 def _own(page: Page) -> str:

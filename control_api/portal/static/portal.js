@@ -41,3 +41,11 @@ document.addEventListener("keydown", (event) => {
     asked.querySelector("summary").focus();
   }
 });
+
+// What changes by itself waits for whoever answers a question in it, or listens to a recording.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { target } = event.detail;
+  const asked = target.querySelector("details.confirm[open]");
+  const heard = [...target.querySelectorAll("audio")].some((player) => !player.paused);
+  if (asked || heard) event.detail.shouldSwap = false;
+});
