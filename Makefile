@@ -30,10 +30,10 @@ test: lint
 	@.ci/sipp
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not interop" --cov --cov-report=term:skip-covered
 
-# Other people's phones and carriers' software, installed from Debian where missing: mostly waiting, so many at a time.
+# Other people's phones, browser and carriers' software, installed from Debian where missing: mostly waiting, so many at a time.
 interop: setup
 	@.ci/interop
-	$(BIN)/pytest -n $(INTEROP_WORKERS) -m interop tests/interop tests/docs
+	$(BIN)/pytest -n $(INTEROP_WORKERS) -m interop tests/interop tests/docs tests/portal_browser
 
 # The compiled packet path under AddressSanitizer and UndefinedBehaviorSanitizer: a fuzzer, then its tests.
 sanitize: setup

@@ -1,0 +1,91 @@
+"""A call between simulated parties, watched while it is up, listened to when it is over, and told of once more."""
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.portal_browser.watched import Portal, Watched
+
+# What the player's file holds, as the browser decodes it: seconds, and the loudest sample.
+DECODE = """async player => {
+  const file = await (await fetch(player.src)).arrayBuffer();
+  const sound = await new OfflineAudioContext(1, 8000, 8000).decodeAudioData(file);
+  return [sound.duration, sound.getChannelData(0).reduce((most, one) => Math.max(most, Math.abs(one)), 0)];
+}"""
+
+
+async def test_a_call_appears_and_changes_by_itself(owner: Watched) -> None:
+    overview = await owner.open("/portal")
+    row = overview.get_by_role("row", name="watched live")
+    await expect(row).to_have_count(0)
+    page = await place(owner, "9000001000", "9000007005", "watched live")
+    await expect(row).to_contain_text("test")
+    await expect(row).to_contain_text("in-progress")
+    await expect(state_of(page)).to_have_text("in-progress")
+    await expect(page.get_by_role("button", name="Pause the recording")).to_be_visible()
+    await expect(state_of(page)).to_have_text("completed")
+    await expect(row).to_have_count(0)
+    await expect(page.locator("audio")).to_be_visible()
+    await expect(page.get_by_role("button", name="Pause the recording")).to_have_count(0)
+    await expect(page.get_by_role("region", name="What happened", exact=True)).to_contain_text("BYE")
+
+
+async def test_a_question_outlasts_what_happens_meanwhile(owner: Watched) -> None:
+    overview = await owner.open("/portal")
+    page = await place(owner, "9000001000", "9000007060", "hung up by hand")
+    await page.locator("summary", has_text="Hang up").click()
+    asked = page.get_by_role("button", name="Hang up now")
+    await expect(overview.get_by_role("row", name="hung up by hand")).to_contain_text("in-progress")
+    await expect(asked).to_be_visible()
+    await asked.click()
+    await expect(state_of(page)).to_have_text("completed")
+    await expect(page.locator("audio")).to_be_visible()
+
+
+async def test_the_recording_is_heard(owner: Watched, recorded_call: str) -> None:
+    page = await owner.open(f"/portal/calls/{recorded_call}")
+    player = page.locator("audio")
+    await player.focus()
+    await page.keyboard.press("Space")
+    await expect(player).to_have_js_property("paused", value=False)
+    await expect(player).to_have_js_property("ended", value=True)
+    assert await player.evaluate("player => player.currentTime") > 2
+    await player.evaluate("player => { player.currentTime = 1 }")
+    await expect(player).to_have_js_property("seeking", value=False)
+    assert await player.evaluate("player => player.currentTime") == 1
+    seconds, loudest = await player.evaluate(DECODE)
+    assert 2 < seconds < 6
+    assert loudest > 0.01
+    async with page.expect_download() as downloading:
+        await page.get_by_role("link", name="Download").click()
+    assert (await downloading.value).suggested_filename == f"{recorded_call}.mp3"
+
+
+async def test_a_webhook_is_sent_again(owner: Watched, portal: Portal, recorded_call: str) -> None:
+    page = await owner.open("/portal/webhooks")
+    await page.get_by_role("link", name="/hooks/").click()
+    row = page.get_by_role("row").filter(has_text="recording.ready").filter(has_text=recorded_call[:8])
+    await expect(row).to_contain_text("delivered")
+    await row.get_by_role("button", name="Send again").click()
+    await expect(page.get_by_role("status")).to_have_text("The event is sent once more.")
+    journal = portal.service.webhooks
+    told = [one for one in journal.entries if one.call_sid == recorded_call and one.event == "recording.ready"]
+    again = await journal.wait_for(
+        lambda one: one.event_id == told[0].event_id and one is not told[0] and one.signed_v2, 20
+    )
+    assert again is not None
+    assert again.payload["data"] is not None
+
+
+async def place(owner: Watched, party_a: str, party_b: str, reference: str) -> Page:
+    """The page of a test call that was placed by hand."""
+    page = await owner.open("/portal/place-call")
+    await page.get_by_label("A", exact=True).fill(party_a)
+    await page.get_by_label("B", exact=True).fill(party_b)
+    await page.get_by_label("Reference").fill(reference)
+    await page.get_by_label("A test call").check()
+    await page.get_by_role("button", name="Call", exact=True).click()
+    await expect(page.get_by_role("heading", name="Call of")).to_be_visible()
+    return page
+
+
+def state_of(page: Page) -> Locator:
+    return page.locator("#call .heading .badge").first

@@ -1,0 +1,93 @@
+"""Every page in a browser: no complaint, nothing that shuts people out, no wider than a telephone."""
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from tests.portal_browser.watched import Watched
+
+PAGES = {
+    "/portal": "Overview",
+    "/portal/calls": "Call log",
+    "/portal/calls?test=yes": "Call log",
+    "/portal/place-call": "Place a call",
+    "/portal/keys": "API keys",
+    "/portal/keys/new": "New key",
+    "/portal/webhooks": "Webhooks",
+    "/portal/wallet": "Wallet",
+    "/portal/invoices": "Invoices",
+    "/portal/people": "People",
+    "/portal/settings": "Settings",
+    "/portal/me": "Your sign-in",
+}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+async def check(page: Page) -> None:
+    """Against the rules of axe, in both schemes and at both sizes."""
+    for scheme in SCHEMES:
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for width, height in ((1280, 900), (390, 844)):
+            await page.set_viewport_size({"width": width, "height": height})
+            found = await Axe().run(page)
+            assert found.violations_count == 0, f"{scheme}, {width}: {found.generate_report()}"
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page(owner: Watched, recorded_call: str, path: str) -> None:
+    page = await owner.open(path)
+    await expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path])
+    await check(page)
+
+
+async def test_the_page_of_a_call(owner: Watched, recorded_call: str) -> None:
+    page = await owner.open(f"/portal/calls/{recorded_call}")
+    await expect(page.locator("audio")).to_be_visible()
+    await check(page)
+
+
+async def test_the_deliveries_of_a_webhook(owner: Watched, recorded_call: str) -> None:
+    page = await owner.open("/portal/webhooks")
+    await page.locator("main table a").click()
+    await expect(page.get_by_role("heading", name="Deliveries")).to_be_visible()
+    await check(page)
+
+
+async def test_the_sign_in(stranger: Watched) -> None:
+    await check(await stranger.open("/portal/sign-in"))
+
+
+async def test_the_menu_of_a_telephone(owner: Watched) -> None:
+    page = await owner.open("/portal")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    settings = page.get_by_role("link", name="Settings")
+    await expect(settings).to_be_hidden()
+    await page.get_by_role("button", name="Menu").click()
+    await settings.click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Settings")
+
+
+@pytest.mark.parametrize("home", ["/docs", "/docs/", "/docs/webhooks/"])
+async def test_the_documentation_is_searched(stranger: Watched, home: str) -> None:
+    page = await stranger.open(home)
+    await page.get_by_role("textbox", name="Search").click()
+    await page.keyboard.type("retries")
+    found = page.locator(".md-search-result__link").filter(has=page.get_by_role("heading", name="Webhooks", exact=True))
+    await found.first.click()
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("Webhooks")
+
+
+async def test_the_reference_is_shown(stranger: Watched) -> None:
+    page = await stranger.open("/docs/api/")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("API")
+
+
+async def test_a_policy_that_refuses_would_be_noticed(owner: Watched) -> None:
+    page = await owner.open("/portal")
+    await page.evaluate("document.body.append(Object.assign(document.createElement('style'), {textContent: 'p {}'}))")
+    assert len(owner.complaints) == 1
+    assert "Content Security Policy" in owner.complaints[0]
+    owner.complaints.clear()
