@@ -86,6 +86,7 @@ class CallStream:
         self._sequence = 0
         self._at_ms = 0
         self._silence = silence_of(plan.rate_hz)
+        self._talking: asyncio.Timeout | None = None  # while there is a connection
         self._ear: Ear | None = call.listen_in(plan.rate_hz, self._heard)
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"stream {plan.stream_id}")
 
@@ -102,12 +103,16 @@ class CallStream:
             self._more.set()
 
     def stop(self, reason: StopReason) -> None:
-        """Hear the call no more; what waits and the `stop` still go out. Harmless when it is stopped."""
+        """Hear the call no more; what waits and the `stop` still go out, within `LAST_WORDS_S`. Harmless when it is
+        stopped."""
         if self.reason is not None:
             return
         self.reason = reason
         self._let_go()
         self._more.set()
+        if self._talking is not None:
+            # What is being sent counts too: a server that takes nothing would hold it for ever.
+            self._talking.reschedule(asyncio.get_running_loop().time() + LAST_WORDS_S)
 
     async def ended(self) -> None:
         """Wait until it is over."""
@@ -180,6 +185,15 @@ class CallStream:
             await line.close()
 
     async def _talk(self, line: Line) -> None:
+        try:
+            async with asyncio.timeout(LAST_WORDS_S if self._is_over() else None) as self._talking:
+                await self._say_all(line)
+        except TimeoutError:
+            return
+        finally:
+            self._talking = None
+
+    async def _say_all(self, line: Line) -> None:
         plan = self.plan
         await line.send(
             start_message(
@@ -187,16 +201,13 @@ class CallStream:
             )
         )
         while not self._is_over():
-            await self._send_waiting(line)
+            # Cleared before sending, which may take long: what is told meanwhile, the end too, is not missed.
             self._more.clear()
+            await self._send_waiting(line)
             await self._more.wait()
-        try:
-            async with asyncio.timeout(LAST_WORDS_S):
-                await self._send_waiting(line)
-                reason = "" if self.reason is None else self.reason.value
-                await line.send(stop_message(self._next(), reason, self.frames_sent, self.frames_dropped, self._at_ms))
-        except TimeoutError:
-            return
+        await self._send_waiting(line)
+        reason = "" if self.reason is None else self.reason.value
+        await line.send(stop_message(self._next(), reason, self.frames_sent, self.frames_dropped, self._at_ms))
 
     async def _send_waiting(self, line: Line) -> None:
         tracks = self.plan.tracks

@@ -1,5 +1,6 @@
 """One stream from its start to its stop: its messages, and a server that is slow or goes away."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 
@@ -7,6 +8,7 @@ import pytest
 
 from b2bua.call.errors import NotConnected
 from b2bua.switch.trace_steps import RECORDING_PAUSED, Told
+from control_api.streams import stream as call_stream
 from control_api.streams.backlog import FRAMES_MAX
 from control_api.streams.stream import CallStream, StopReason, StreamPlan, StreamState
 from storage.streams import Tracks
@@ -115,6 +117,36 @@ async def test_a_server_that_does_not_keep_up_loses_whole_frames_and_is_told(str
     assert line.of("stop")[0]["frames_dropped"] >= 10
     assert times[-1] == (FRAMES_MAX + 14) * 20
     assert times == sorted(times)
+
+
+async def test_a_call_that_ends_while_its_server_is_slow_still_ends_with_its_stop(streaming: Streaming) -> None:
+    line = streaming.dialler.lines[0]
+    line.flowing.clear()
+    streaming.call.say(2)
+    await settle()
+    streaming.stream.stop(StopReason.CALL_ENDED)
+    line.flowing.set()
+    async with asyncio.timeout(call_stream.LAST_WORDS_S / 2):
+        await streaming.stream.ended()
+    assert line.of("stop") == [{"reason": "call_ended", "frames_sent": 2, "frames_dropped": 0, "timestamp_ms": 20}]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_server_that_takes_nothing_does_not_outlast_its_call(
+    streaming: Streaming, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    monkeypatch.setattr(call_stream, "LAST_WORDS_S", 0.02)
+    line = streaming.dialler.lines[0]
+    line.flowing.clear()
+    if begun:
+        streaming.call.say(2)
+        await settle()
+    streaming.stream.stop(StopReason.CALL_ENDED)
+    async with asyncio.timeout(5):
+        await streaming.stream.ended()
+    assert (streaming.stream.state, streaming.stream.reason) == (StreamState.STOPPED, StopReason.CALL_ENDED)
+    assert line.of("stop") == []
+    assert line.closed
 
 
 async def test_a_server_that_goes_away_is_called_again_and_told_from_where(streaming: Streaming) -> None:
