@@ -107,11 +107,16 @@ class Razorpay:
             return known
 
     async def _refund_known(self, payment_id: str, refund_id: str) -> ProviderRefund | None:
-        """What the provider has under our id: refused may be what was carried out when it was first asked."""
+        """What the provider has under our id: refused may be what was carried out when it was first asked.
+
+        ProviderUnavailable, where it refuses to tell as well.
+        """
         wanted = {"count": REFUNDS_LOOKED_AT}
-        listed = await self._ask(
-            lambda: self._client.payment.fetch_multiple_refund(payment_id, wanted, timeout=TIMEOUT_S)
-        )
+        look = self._client.payment.fetch_multiple_refund
+        try:
+            listed = await self._ask(lambda: look(payment_id, wanted, timeout=TIMEOUT_S))
+        except ProviderRefused as error:
+            raise ProviderUnavailable(str(error)) from error
         entities = listed.get("items")
         if not isinstance(entities, list):
             raise ProviderUnavailable("the reply has no refunds")

@@ -172,6 +172,20 @@ async def test_without_a_reply_it_is_asked_again_and_made_once(counter: Counter,
     assert await counter.disagreeing() == []
 
 
+async def test_who_refuses_to_tell_as_well_has_not_said_that_nothing_was_paid_back(counter: Counter) -> None:
+    topup = await counter.till.paid(500)
+    balance, _ = await counter.wallet()
+    counter.till.toy.trouble = "lost"
+    assert (await counter.refund(topup)).status == 503
+    counter.till.toy.trouble = "busy"
+    assert (await counter.refund(topup)).status == 503
+    assert await counter.wallet() == (balance, 50_000)
+    counter.till.toy.trouble = ""
+    assert (await counter.refunded(topup))["status"] == "processed"
+    assert len(counter.till.toy.refunds) == 1
+    assert await counter.wallet() == (balance - 50_000, 0)
+
+
 async def test_what_the_provider_refuses_is_said_and_nothing_is_kept_aside(counter: Counter) -> None:
     topup = await counter.till.paid(500)
     balance, _ = await counter.wallet()

@@ -21,7 +21,8 @@ _AUTHORIZATION = "Basic " + base64.b64encode(f"{KEY_ID}:{KEY_SECRET}".encode()).
 @dataclass
 class ToyRazorpay:
     """Orders, payments and refunds by id. `trouble`: "down" (500 to everything), "nonsense" (no JSON), "lost" (a refund
-    is made, and nothing said of it), "forgetful" (no refund is known again by its idempotency key), "" for none.
+    is made, and nothing said of it), "forgetful" (no refund is known again by its idempotency key), "busy" (429 to
+    everything), "" for none.
     `refund_status`: what new refunds are at first."""
 
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -97,6 +98,8 @@ class ToyRazorpay:
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if self.trouble == "down":
             return _refused(500, "SERVER_ERROR", "We are facing some trouble")
+        if self.trouble == "busy":
+            return _refused(429, "BAD_REQUEST_ERROR", "Too many requests")
         if self.trouble == "nonsense":
             return web.Response(text="<html>")
         if request.headers.get("Authorization") != _AUTHORIZATION:
