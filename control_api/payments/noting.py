@@ -39,7 +39,7 @@ def issue_note(unit: UnitOfWork, terms: BillingTerms, wish: NoteWish, entry: Aud
     unit.accounts.organisation(wish.org_id)
     earlier = unit.credit_notes.by_reference(wish.org_id, wish.reference)
     if earlier is not None:
-        if earlier.kind is not wish.kind or earlier.parts.total_paise != wish.paise:
+        if (earlier.kind, earlier.parts.total_paise, earlier.topup_id) != (wish.kind, wish.paise, _topup(unit, wish)):
             raise NoteImpossible("This reference was used for another credit note.")
         return earlier
     issue = _goodwill if wish.kind is NoteKind.GOODWILL else _correction
@@ -80,8 +80,8 @@ def _goodwill(unit: UnitOfWork, terms: BillingTerms, wish: NoteWish, at_ms: int)
 
 def _correction(unit: UnitOfWork, terms: BillingTerms, wish: NoteWish, at_ms: int) -> CreditNote:
     """Some of what was invoiced is taken back, and leaves the wallet."""
-    invoice = unit.payments.document(wish.org_id, wish.invoice_number or "")
-    if invoice is None or invoice.kind is not StoredKind.INVOICE:
+    invoice = _invoice(unit, wish)
+    if invoice is None:
         raise NoteImpossible("A correction needs the number of an invoice of this organisation.")
     invoiced = from_record(invoice.content)
     parts = _parts(unit, wish, invoice, invoiced, day_in_india(at_ms))
@@ -106,6 +106,17 @@ def _correction(unit: UnitOfWork, terms: BillingTerms, wish: NoteWish, at_ms: in
     except BalanceTooLow:
         raise NoteImpossible("The available balance of the wallet does not cover it.") from None
     return CreditNote(number, wish.org_id, wish.kind, invoice.topup_id, wish.reference, wish.reason, parts, at_ms)
+
+
+def _invoice(unit: UnitOfWork, wish: NoteWish) -> IssuedDocument | None:
+    found = unit.payments.document(wish.org_id, wish.invoice_number or "")
+    return found if found is not None and found.kind is StoredKind.INVOICE else None
+
+
+def _topup(unit: UnitOfWork, wish: NoteWish) -> str | None:
+    """The payment that the note is to be about."""
+    invoice = _invoice(unit, wish)
+    return None if invoice is None else invoice.topup_id
 
 
 def _issued(

@@ -83,6 +83,13 @@ async def test_the_same_reference_counts_once(office: Office) -> None:
     assert "another credit note" in await office.refusal(kind="correction", invoice_number="x")
 
 
+async def test_a_reference_of_another_invoice_is_not_taken_for_its_own(office: Office) -> None:
+    first, second = await office.till.paid(500), await office.till.paid(500)
+    made = (await office.note(invoice_number=first["invoice_number"])).json["data"]
+    assert (await office.note(invoice_number=first["invoice_number"])).json["data"] == made
+    assert "another credit note" in await office.refusal(invoice_number=second["invoice_number"])
+
+
 async def test_corrections_and_refunds_together_are_at_most_the_invoice(office: Office) -> None:
     topup = await office.till.paid(500)
     number = topup["invoice_number"]
