@@ -122,7 +122,7 @@ class Store:
     async def read_apart(self, work: Callable[[Reader], T]) -> T:
         """`read` on a connection of its own, for what reads so much that other reads should not wait for it.
 
-        StoreUnavailable. A database in memory has one connection: there it is `read`.
+        StoreUnavailable. Cancelled, it is broken off. A database in memory has one connection: there it is `read`.
         """
         if self._location is None:
             return await self.read(work)
@@ -131,6 +131,10 @@ class Store:
             connection = await open_connection(self._location, read_only=True)
             look = Reader(await connection.call(Queries, load_statements()))
             ((value, failure),) = await connection.call(run_reads, [lambda _: work(look)])
+        except asyncio.CancelledError:
+            if connection is not None:
+                await connection.interrupt()  # or closing would wait until all is read
+            raise
         except sqlite3.Error as error:
             raise StoreUnavailable(str(error)) from error
         finally:

@@ -1,10 +1,13 @@
 """A discrepancy of each kind that is planted is found, and nothing else is."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 
@@ -257,5 +260,24 @@ async def test_reading_apart_fails_as_reading_does(path: Path) -> None:
     try:
         with pytest.raises(UnknownRecord):
             await store.read_apart(lambda reader: reader.wallet("nobody"))
+    finally:
+        await store.close()
+
+
+async def test_reading_apart_is_broken_off_when_nobody_waits_any_more(path: Path) -> None:
+    under_way = Event()
+
+    def read_for_long(reader: Reader) -> None:
+        execute: Any = reader._books._queries._execute
+        execute.__self__.set_progress_handler(under_way.set, 1_000)
+        execute("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n").fetchone()
+
+    store = await Store.open(f"sqlite:///{path}")
+    try:
+        reading = asyncio.create_task(store.read_apart(read_for_long))
+        assert await asyncio.to_thread(under_way.wait, 10)
+        reading.cancel()
+        assert await asyncio.wait([reading], timeout=10) == ({reading}, set())
+        assert reading.cancelled()
     finally:
         await store.close()
