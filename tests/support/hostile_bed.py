@@ -4,7 +4,7 @@ at after each attack."""
 import asyncio
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +109,13 @@ class RawPeer(asyncio.DatagramProtocol):
         assert isinstance(message, Response)
         return message.status
 
-    def statuses(self) -> list[int]:
-        """Of all responses that came."""
-        return [message.status for message in self.got if isinstance(message, Response)]
+    def statuses(self, *, leaving_out: Container[str] = ()) -> list[int]:
+        """Of all responses that came, but for those in the calls that are left out."""
+        return [
+            message.status
+            for message in self.got
+            if isinstance(message, Response) and message.headers.get("Call-ID") not in leaving_out
+        ]
 
     def forget(self) -> None:
         """What has come."""
@@ -220,6 +224,10 @@ class HostileBed:
         """One that was not used."""
         self._calls += 1
         return f"hostile-{self._calls}"
+
+    def used_call_ids(self) -> frozenset[str]:
+        """Those of all calls so far. Final responses in them that nobody acknowledges come again for 32 s."""
+        return frozenset(f"hostile-{number + 1}" for number in range(self._calls))
 
     def build(self, method: str, user: str, call_id: str, **changes: object) -> bytes:
         """A request of `near`."""
