@@ -1,5 +1,6 @@
 """A prompt from its source to what a leg can be sent. It takes up to seconds of CPU: never on the event loop."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,7 @@ from media.prompts.samples import Samples
 from media.tones import Tone, encode
 
 BUNDLED: Final = "bundled:"
+_CACHED: Final = 16
 
 
 def read_prompt(source: str) -> Samples:
@@ -29,4 +31,12 @@ def read_prompt(source: str) -> Samples:
 
 def load_prompt(name: str, source: str, *, endless: bool) -> Tone:
     """The prompt at `source`, encoded for every codec, as the tone called `name`. PromptUnusable."""
+    if source.startswith(BUNDLED):
+        return _bundled(name, source, endless)
+    return encode(name, read_prompt(source), endless=endless)
+
+
+@lru_cache(maxsize=_CACHED)
+def _bundled(name: str, source: str, endless: bool) -> Tone:
+    """What comes with the product never changes: it is encoded once."""
     return encode(name, read_prompt(source), endless=endless)
