@@ -28,6 +28,7 @@ from media.webrtc.interface import (
     PayloadTypes,
 )
 from media.webrtc.peer import PeerSettings
+from media.webrtc.server_health import ServerHealth
 from media.webrtc.session import BrowserSession
 from media.webrtc.srtp import PacketBuffer
 from media.webrtc.udp import UdpPorts
@@ -102,6 +103,7 @@ class WebrtcGateway:
             IceSettings(
                 addresses,
                 PacketBuffer(),
+                ServerHealth(clock),
                 clock,
                 lambda: tokens.integer(16),
                 settings.consent_interval_s,

@@ -2,26 +2,31 @@
 
 import asyncio
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, cast
 
 from aioice import Candidate, Connection
 from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair, StunProtocol, relayed_candidate, server_reflexive_candidate
-from aioice.stun import Message, TransactionError
+from aioice.stun import Message, TransactionError, TransactionFailed
 
 from media.webrtc.candidates import CANDIDATES_MAX, IceCandidate
 from media.webrtc.flood import TokenBucket
 from media.webrtc.ice_parameters import IceCredentials
 from media.webrtc.ice_servers import parse_ice_url
 from media.webrtc.interface import Address, IceServer
+from media.webrtc.server_health import ServerHealth
 from media.webrtc.srtp import PacketBuffer
 from media.webrtc.udp import HostSocket, UdpPorts
 
-# How long STUN and TURN servers may take to answer before the browser is answered without them.
-GATHERING_S: Final = 3.0
+# How long STUN and TURN servers may take to answer before the browser is answered without them: a request that is sent
+# twice more. One that did not is not waited for again until it has answered.
+GATHERING_S: Final = 2.0
+# How long they are listened for after that.
+LATE_S: Final = 30.0
 # How long a TURN server may take to say that an allocation is gone; host sockets are closed before.
 CLOSING_S: Final = 2.0
 # STUN that is taken of addresses that are nobody's yet, and of those that are the browser's or name our ufrag.
@@ -36,6 +41,9 @@ _BINDING_REQUEST: Final = b"\x00\x01"
 # What the library's parser may stumble over in a datagram that looks like STUN.
 _MALFORMED: Final = (ValueError, struct.error, IndexError, KeyError, TypeError)
 _PRIORITY_STEP: Final = 1
+
+_Found = tuple[Candidate, StunProtocol | None]
+"""A candidate, and where it is a relayed one what it is reached by."""
 
 
 class IceOwner(Protocol):
@@ -71,6 +79,7 @@ class IceSettings:
 
     addresses: tuple[HostAddress, ...]
     buffer: PacketBuffer
+    health: ServerHealth
     clock: Callable[[], float]
     vary: Callable[[], int]
     consent_interval_s: float = 5.0
@@ -135,6 +144,7 @@ class BrowserIce(Connection):
         self._settings = settings
         self._counts = counts
         self._sockets: list[HostSocket] = []
+        self._late: set[asyncio.Task[None]] = set()
         self._told: dict[Address, str] = {}
         self._known: set[Address] = set()
         # A check has it in its USERNAME: those of a browser at an address that nobody has told are among strangers'.
@@ -148,13 +158,19 @@ class BrowserIce(Connection):
         self._use(servers)
 
     def _use(self, servers: tuple[IceServer, ...]) -> None:
-        """The first STUN server and the first TURN server."""
-        for server in servers:
-            endpoint = parse_ice_url(server.url)
-            if endpoint.kind == "stun" and self.stun_server is None:
-                self.stun_server = (endpoint.host, endpoint.port)
-            elif endpoint.kind == "turn" and self.turn_server is None:
-                self.turn_server = (endpoint.host, endpoint.port)
+        """One STUN server and one TURN server, of those that answer."""
+        asked = [(server, parse_ice_url(server.url)) for server in servers]
+        for kind in ("stun", "turn"):
+            found = [(server, endpoint) for server, endpoint in asked if endpoint.kind == kind]
+            if not found:
+                continue
+            addresses = [(endpoint.host, endpoint.port) for _, endpoint in found]
+            at = self._settings.health.preferred(addresses)
+            if kind == "stun":
+                self.stun_server = addresses[at]
+            else:
+                server, endpoint = found[at]
+                self.turn_server = addresses[at]
                 self.turn_transport, self.turn_ssl = endpoint.transport, endpoint.tls
                 self.turn_username, self.turn_password = server.username, server.credential
 
@@ -199,31 +215,69 @@ class BrowserIce(Connection):
         self._local_candidates.append(protocol.local_candidate)
 
     async def _ask_servers(self) -> None:
-        asked: list[asyncio.Task[tuple[Candidate, StunProtocol | None]]] = []
+        """Wait for servers that answer; one that has been silent is asked beside, and not waited for."""
+        health = self._settings.health
+        asked: dict[asyncio.Task[_Found], Address] = {}
+        for server, question in self._questions():
+            if not health.is_silent(server):
+                asked[asyncio.create_task(question())] = server
+            elif health.is_due(server):
+                self._ask_beside(server, asyncio.create_task(question()))
+        if asked:
+            await self._await(asked)
+
+    async def _await(self, asked: dict[asyncio.Task[_Found], Address]) -> None:
+        try:
+            done, pending = await asyncio.wait(asked, timeout=GATHERING_S)
+        except asyncio.CancelledError:
+            for task in asked:
+                task.cancel()
+            raise
+        well = {asked[task] for task in done if task.exception() is None or _is_refusal(task)}
+        for server in set(asked.values()):
+            self._settings.health.noted(server, answered=server in well)
+        for task in pending:
+            self._ask_beside(asked[task], task)
+        for task in done:
+            if task.exception() is None:
+                self._found(*task.result())
+
+    def _found(self, candidate: Candidate, relay: StunProtocol | None) -> None:
+        self._local_candidates.append(candidate)
+        if relay is not None:
+            self._protocols.append(relay)
+
+    def _questions(self) -> list[tuple[Address, Callable[[], Coroutine[Any, Any, _Found]]]]:
+        """What is to be asked of which server."""
+        questions: list[tuple[Address, Callable[[], Coroutine[Any, Any, _Found]]]] = []
         if self.stun_server is not None:
-            asked += [
-                asyncio.create_task(server_reflexive_candidate(protocol, self.stun_server))
+            questions += [
+                (self.stun_server, partial(server_reflexive_candidate, protocol, self.stun_server))
                 for protocol in self._protocols
                 if ":" not in protocol.local_candidate.host
             ]
         if self.turn_server is not None:
-            asked.append(asyncio.create_task(self._relayed(self.turn_server)))
-        if not asked:
-            return
-        try:
-            done, _ = await asyncio.wait(asked, timeout=GATHERING_S)
-        finally:
-            for task in asked:
-                task.cancel()
-        for task in done:
-            # A server that does not answer, or refuses, is one that there is not.
-            if task.exception() is None:
-                candidate, relay = task.result()
-                self._local_candidates.append(candidate)
-                if relay is not None:
-                    self._protocols.append(relay)
+            questions.append((self.turn_server, partial(self._relayed, self.turn_server)))
+        return questions
 
-    async def _relayed(self, server: Address) -> tuple[Candidate, StunProtocol | None]:
+    def _ask_beside(self, server: Address, question: asyncio.Task[_Found]) -> None:
+        task = asyncio.create_task(self._hear_late(server, question))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _hear_late(self, server: Address, question: asyncio.Task[_Found]) -> None:
+        """An answer comes too late for the browser at hand: the next one is told of it."""
+        try:
+            async with asyncio.timeout(LATE_S):
+                _, relay = await question
+        except (OSError, TransactionError):  # of the time too
+            self._settings.health.noted(server, answered=_is_refusal(question))
+            return
+        self._settings.health.noted(server, answered=True)
+        if relay is not None:
+            await relay.close()
+
+    async def _relayed(self, server: Address) -> _Found:
         return await relayed_candidate(
             component=1,
             hide_related_address=True,
@@ -237,6 +291,8 @@ class BrowserIce(Connection):
 
     async def close(self) -> None:
         """Close it; harmless when it is closed. A relay whose server is silent goes by itself, half a minute later."""
+        for task in self._late:
+            task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_S):
                 await super().close()
@@ -343,6 +399,11 @@ class BrowserIce(Connection):
             integrity_key=self.remote_password.encode("ascii"),
             retransmissions=1,
         )
+
+
+def _is_refusal(question: asyncio.Task[_Found]) -> bool:
+    """Whether a server answered, if only with an error."""
+    return question.done() and not question.cancelled() and isinstance(question.exception(), TransactionFailed)
 
 
 def _nowhere(data: Any, address: Any) -> None:

@@ -95,6 +95,69 @@ async def test_who_gives_up_while_servers_are_asked_leaves_nothing(
     assert gateway.figures("given up") is None
 
 
+class MutableMirror(MirrorOfAddresses):
+    """One that answers nobody while it is `muted`; `asked`: how often it was."""
+
+    def __init__(self) -> None:
+        self.muted = True
+        self.asked = 0
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.asked += 1
+        if not self.muted:
+            super().datagram_received(data, addr)
+
+
+async def test_a_dead_stun_server_keeps_one_browser_waiting_and_no_further_one(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, _ = usual
+    transport, mirror = await asyncio.get_running_loop().create_datagram_endpoint(
+        MutableMirror, local_addr=("127.0.0.1", 0)
+    )
+    server = IceServer(f"stun:127.0.0.1:{transport.get_extra_info('sockname')[1]}")
+    wish = replace(ALAW, ice_servers=(server,))
+    monkeypatch.setattr("media.webrtc.ice.GATHERING_S", 0.1)
+    assert " srflx " not in (await gateway.answer("1", CHROME, wish)).sdp
+    monkeypatch.setattr("media.webrtc.ice.GATHERING_S", 60.0)
+    async with asyncio.timeout(5):
+        assert " srflx " not in (await gateway.answer("2", CHROME, wish)).sdp
+    await gateway.close("1")  # with it goes the question that was under way
+    before = mirror.asked
+    mirror.muted = False
+    monkeypatch.setattr("media.webrtc.server_health.PROBE_AFTER_S", 0.0)
+    await gateway.answer("3", CHROME, wish)
+    await until(lambda: mirror.asked > before)
+    async with asyncio.timeout(5):
+        number = 4
+        while " srflx " not in (await gateway.answer(str(number), CHROME, wish)).sdp:
+            await gateway.close(str(number))
+    for name in ("2", "3", str(number)):
+        await gateway.close(name)
+    transport.close()
+    assert gateway.counters()["ports_left"] == PORTS
+
+
+async def test_another_server_is_asked_in_the_place_of_a_dead_one(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway, _ = usual
+    loop = asyncio.get_running_loop()
+    transports = [
+        (await loop.create_datagram_endpoint(made, local_addr=("127.0.0.1", 0)))[0]
+        for made in (MutableMirror, MirrorOfAddresses)
+    ]
+    ports = [each.get_extra_info("sockname")[1] for each in transports]
+    wish = replace(ALAW, ice_servers=tuple(IceServer(f"stun:127.0.0.1:{port}") for port in ports))
+    monkeypatch.setattr("media.webrtc.ice.GATHERING_S", 0.1)
+    assert " srflx " not in (await gateway.answer("dead", CHROME, wish)).sdp
+    assert " srflx " in (await gateway.answer("well", CHROME, wish)).sdp
+    for name in ("dead", "well"):
+        await gateway.close(name)
+    for each in transports:
+        each.close()
+
+
 class RelayOfNothing(MirrorOfAddresses):
     """A TURN server that gives everybody the same address, and relays nothing. `muted`: it answers nobody."""
 
