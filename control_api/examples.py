@@ -7,10 +7,12 @@ from control_api import prompt_schemas, schemas
 from control_api.account_examples import account_examples, listed_account_examples
 from control_api.agent_schemas import agent_examples
 from control_api.recording_schemas import recording_pause_representation, recording_representation
+from control_api.series_schemas import Step, series_representation
 from control_api.signed_urls import signed_recording_url
 from control_api.stream_examples import stream_examples
 from control_api.supervisor_schemas import supervisor_examples
 from control_api.trace_schemas import events_representation
+from storage.call_series import StepOfCalls
 from storage.records import (
     CallRecord,
     CallStats,
@@ -96,6 +98,7 @@ _RECORDING: Final = Recording(
 _PROMPT = StoredPrompt("", "your_order", "0" * 64, 3_200, _AT_MS)
 
 
+_DAYS: Final = (StepOfCalls(20_088, 40, 31, 39, 4_320, 10_800), StepOfCalls(20_089, 12, 9, 11, 1_260, 3_150))
 _STEPS = (
     TraceStep(
         _AT_MS,
@@ -146,6 +149,7 @@ def reply_examples(public_url: str) -> dict[str, object]:
         "paused_recording": recording_pause_representation(_CALL_ID, paused=True),
         "resumed_recording": recording_pause_representation(_CALL_ID, paused=False),
         "stats": schemas.stats_representation(stats),
+        "stats_series": series_representation(Step.DAY, range(20_088, 20_090), _DAYS),
         "billing": json.loads(schemas.billing_text(Wallet("", 50_000, 150))),
         "prompt": prompt_schemas.prompt_representation(_PROMPT),
         "prompts": prompt_schemas.prompts_representation([_PROMPT]),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from control_api import recording_schemas, schemas
+from control_api import recording_schemas, schemas, series_schemas
 from control_api.account_operations import ACCOUNT_OPERATIONS
 from control_api.admin_operations import ADMIN_OPERATIONS
 from control_api.agent_operations import AGENT_OPERATIONS
@@ -211,6 +211,33 @@ OPERATIONS: Final = (
         query=schemas.StatsQuery,
         errors=(_INVALID, _NOT_NOW),
         example="stats",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/stats/series",
+        "showStatsSeries",
+        "Reports",
+        "Totals hour by hour or day by day",
+        "Each hour or day of India from that of `start_date` to that of `end_date`, those without a call too; without "
+        "dates it is the last 24 hours or 30 days.",
+        series_schemas.SeriesReply,
+        scope=Scope.CALLS_READ,
+        query=series_schemas.SeriesQuery,
+        errors=(_INVALID, _NOT_NOW),
+        example="stats_series",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/stats/series/csv",
+        "exportStatsSeries",
+        "Reports",
+        "Export totals hour by hour or day by day",
+        "The same as a table (CSV, RFC 4180), oldest first.",
+        None,
+        scope=Scope.CALLS_READ,
+        query=series_schemas.SeriesQuery,
+        errors=(_INVALID, _NOT_NOW),
+        media_type="text/csv",
     ),
     Operation(
         "GET",

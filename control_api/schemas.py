@@ -210,6 +210,7 @@ class CallLogQuery(Wire):
         default=None, description="Only calls with this number as A or as B"
     )
     test: TrueOrFalse = Field(default=False, description="Test calls instead of all others; a test key has no others")
+    live: TrueOrFalse = Field(default=False, description="Only calls that are not over")
 
     @property
     def page_size(self) -> int:
@@ -229,6 +230,7 @@ class CallLogQuery(Wire):
             reference=self.reference,
             party=party,
             test=tests_only or self.test,
+            live=self.live,
         )
 
 
@@ -257,6 +259,7 @@ _REQUIREMENTS: Final = {
     "reference": "a string of at most 128 printable characters",
     "record": "true or false",
     "test": "true or false",
+    "live": "true or false",
     "ring_timeout_sec": "an integer from 5 to 120",
     "prompts": "an object with the names of prompts",
     "stream": "an object",

@@ -30,12 +30,6 @@ class CallLogs:
 
     def page(self, org_id: str, wanted: CallFilter, page: int, per_page: int) -> tuple[list[CallRecord], int]:
         """Page `page` (from 1) of the calls that meet every condition, newest first, and how many meet them."""
-        if wanted.reference is not None:
-            kind = "reference"
-        elif wanted.party is not None:
-            kind = "party"
-        else:
-            kind = "time"
         parameters: dict[str, object] = {
             "org_id": org_id,
             "status": wanted.status,
@@ -47,10 +41,11 @@ class CallLogs:
             "limit": per_page,
             "offset": min((page - 1) * per_page, LATEST_MS),
         }
-        total = self._queries.number(f"call_logs.count_by_{kind}", parameters)
+        kind = _kind_of(wanted)
+        total = self._queries.number(f"call_logs.count_{kind}", parameters)
         if (page - 1) * per_page >= total:
             return [], total
-        keys = self._queries.all(f"call_logs.page_by_{kind}", parameters)
+        keys = self._queries.all(f"call_logs.page_{kind}", parameters)
         records = (
             self._queries.one("calls.live_call" if live else "calls.cdr", (call_id,)) for call_id, _, live in keys
         )
@@ -89,3 +84,12 @@ class CallLogs:
     def _call(self, call_id: str) -> CallRecord | None:
         row = self._queries.one("calls.live_call", (call_id,)) or self._queries.one("calls.cdr", (call_id,))
         return None if row is None else call_of(row)
+
+
+def _kind_of(wanted: CallFilter) -> str:
+    """Which of the statements finds the fewest rows to look at."""
+    if wanted.live:
+        return "of_live"
+    if wanted.reference is not None:
+        return "by_reference"
+    return "by_time" if wanted.party is None else "by_party"

@@ -380,7 +380,7 @@ class IdempotentReply:
 class CallFilter:
     """Which calls of an organisation: all conditions hold together; dates are on `started_at`, exclusive.
 
-    `test`: test calls alone, or none of them; None: both.
+    `test`: test calls alone, or none of them; None: both. `live`: those alone that are not over.
     """
 
     status: CallStatus | None = None
@@ -389,6 +389,7 @@ class CallFilter:
     reference: str | None = None
     party: str | None = None
     test: bool | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from storage.billing_records import (
 )
 from storage.books import Books
 from storage.call_logs import CallLogs
+from storage.call_series import CallSeries, StepOfCalls
 from storage.calls import Calls, Cdrs
 from storage.credit_notes import CreditNotes
 from storage.ledger import Ledger
@@ -112,11 +113,12 @@ class UnitOfWork:
 class Reader:
     """Everything that is asked outside a unit of work. One work sees one state of the database throughout."""
 
-    __slots__ = ("_books", "_call_logs", "_movements", "_unit")
+    __slots__ = ("_books", "_call_logs", "_call_series", "_movements", "_unit")
 
     def __init__(self, queries: Queries) -> None:
         self._unit = UnitOfWork(queries)
         self._call_logs = CallLogs(queries)
+        self._call_series = CallSeries(queries)
         self._books = Books(queries)
         self._movements = Movements(queries)
 
@@ -131,6 +133,10 @@ class Reader:
     def stats(self, org_id: str, start: int | None, end: int | None, *, test: bool = False) -> CallStats:
         """An organisation's totals over a period, both ends included; None: open. Of test calls, or of all others."""
         return self._call_logs.stats(org_id, start, end, test=test)
+
+    def steps_of_calls(self, org_id: str, first: int, last: int, step_h: int, *, test: bool) -> list[StepOfCalls]:
+        """An organisation's calls by steps of `step_h` hours of India; those without a call are left out."""
+        return self._call_series.steps(org_id, first, last, step_h, test=test)
 
     def live_calls(self, org_id: str | None = None) -> list[CallRecord]:
         """Every live call, or an organisation's, oldest first."""

@@ -46,6 +46,21 @@ def time_of_day(timestamp: str | None) -> str:
     return NONE if timestamp is None else f"{_local(timestamp):%H:%M:%S}"
 
 
+def hour_of_day(timestamp: str) -> str:
+    """`17:30` in India."""
+    return f"{_local(timestamp):%H:%M}"
+
+
+def day_of_month(timestamp: str) -> str:
+    """`31 Jan` in India."""
+    return f"{_local(timestamp):%-d %b}"
+
+
+def day_of_week(timestamp: str) -> str:
+    """`Fri, 31 Jan` in India."""
+    return f"{_local(timestamp):%a, %-d %b}"
+
+
 def rupees(amount: float | None) -> str:
     """`₹1,23,456.50` with Indian grouping; a dash for none."""
     if amount is None:

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from control_api.portal import formats
 from control_api.portal.navigation import is_current
+from control_api.portal.plots import minutes
 from control_api.portal.qr_codes import qr_code
 from control_api.portal.static_files import StaticFiles
 
@@ -31,6 +32,7 @@ class Templating:
             length=formats.length,
             tone=formats.tone,
             qr_code=qr_code,
+            minutes=minutes,
         )
         self._environment.globals.update(
             static=static.address, is_current=is_current, percent=formats.percent, key_state=formats.key_state

@@ -63,6 +63,19 @@ SELECT (SELECT count(*) FROM calls
         WHERE org_id = :org_id AND party_b = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test));
 
+-- page_of_live: keys of a page of an organisation's live calls
+SELECT call_id, listed_at, 1 AS live FROM calls
+WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
+      AND (:reference IS NULL OR reference = :reference) AND (:party IS NULL OR party_a = :party OR party_b = :party)
+ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
+
+-- count_of_live: how many calls that is
+SELECT count(*) FROM calls
+WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test)
+      AND (:reference IS NULL OR reference = :reference) AND (:party IS NULL OR party_a = :party OR party_b = :party);
+
 -- finished_totals: an organisation's finished calls of a period, both ends included
 SELECT count(*), coalesce(sum(bill_duration_s), 0), coalesce(sum(price_paise), 0),
        coalesce(sum(status = 'completed'), 0)

@@ -36,6 +36,14 @@ async def test_pages_newest_first(world: ApiWorld) -> None:
     assert meta["request_id"] == reply.headers["X-Request-Id"]
 
 
+async def test_those_alone_that_are_not_over(world: ApiWorld) -> None:
+    over, live = await world.place(), await world.place()
+    await world.finish(over)
+    assert await ids(world, "?live=true") == [live]
+    assert await ids(world, "?live=true&test=true") == []
+    assert sorted(await ids(world, "?live=false")) == sorted((live, over))
+
+
 async def test_past_the_end_is_empty(world: ApiWorld) -> None:
     await world.place()
     for page in ("2", "9" * 18, "9" * 19, "9" * 400):
@@ -77,6 +85,7 @@ async def test_per_page_is_clamped(world: ApiWorld) -> None:
         ("end_date=0000-01-01T00:00:00Z", "end_date"),
         ("reference=a%00b", "reference"),
         ("party=", "party"),
+        ("live=yes", "live"),
     ],
 )
 async def test_a_bad_value_is_400(world: ApiWorld, query: str, field: str) -> None:

@@ -33,6 +33,8 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("POST", "/v1/masking/calls/{call_sid}/recording/resume"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},
     ("GET", "/v1/masking/call-logs"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/stats"): {*ALL, Scope.CALLS_READ},
+    ("GET", "/v1/masking/stats/series"): {*ALL, Scope.CALLS_READ},
+    ("GET", "/v1/masking/stats/series/csv"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/billing"): {OWNER, FINANCE, Scope.BILLING_READ},
     ("GET", "/v1/prompts"): {OWNER, DEVELOPER, Scope.PROMPTS_READ},
     ("PUT", "/v1/prompts/{name}"): {OWNER, DEVELOPER, Scope.PROMPTS_WRITE},

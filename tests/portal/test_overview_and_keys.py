@@ -46,6 +46,23 @@ async def test_the_overview_tells_of_today_and_of_what_is_up(world: ApiWorld, ow
     assert "No call is up." in (await owner.get("/portal/overview/live", HX_Request="true")).text
 
 
+async def test_the_overview_plots_hours_or_days(world: ApiWorld, owner: PageVisitor) -> None:
+    await world.finish(await world.place(), started_at=world.clock.wall_ms() - 2 * 86_400_000)
+    by_hour = await owner.get("/portal")
+    assert [len(by_hour.tree().findall(f".//figure//*[@class='{look}']")) for look in ("bar", "dot")] == [1, 0]
+    by_day = await owner.get("/portal/overview/plots?by=day", HX_Request="true")
+    assert [len(by_day.tree().findall(f".//figure//*[@class='{look}']")) for look in ("bar", "dot")] == [3, 1]
+    assert len(by_day.tree().findall(".//tbody/tr")) == 30
+    assert "/v1/masking/stats/series/csv?by=day" in by_day.text
+
+
+async def test_live_calls_are_asked_for_at_once(world: ApiWorld, owner: PageVisitor) -> None:
+    over, live = await world.place(), await world.place()
+    await world.finish(over)
+    shown = await owner.get("/portal/overview/live", HX_Request="true")
+    assert (live in shown.text, over in shown.text) == (True, False)
+
+
 async def test_yesterdays_calls_are_not_todays(world: ApiWorld, owner: PageVisitor) -> None:
     await world.finish(await world.place())
     world.clock.advance(24 * 3600 - 40_000)

@@ -141,6 +141,7 @@ FILTERS = st.builds(
     started_before=st.none() | st.integers(0, 7),
     reference=st.sampled_from([None, None, "r1", "r2"]),
     party=st.sampled_from([None, None, "p1", "p2", "p4"]),
+    live=st.sampled_from([False, False, True]),
 )
 
 
@@ -153,6 +154,7 @@ def meets(record: CallRecord, wanted: CallFilter) -> bool:
         and (wanted.started_before is None or at < wanted.started_before)
         and wanted.reference in (None, record.reference)
         and wanted.party in (None, record.party_a, record.party_b)
+        and not (wanted.live and record.ended_at is not None)
     )
 
 

@@ -17,6 +17,7 @@ GROWING = {
     "agents",
     "api_keys",
     "audit_log",
+    "call_hours",
     "calls",
     "cdrs",
     "credit_notes",
@@ -121,11 +122,13 @@ def test_the_check_for_scans_sees_one(database: sqlite3.Connection) -> None:
     [
         ("accounts.key_by_sha256", "INDEX sqlite_autoindex_api_keys_2 (key_sha256=?)"),
         ("call_logs.count_by_time", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
+        ("call_logs.count_of_live", "INDEX calls_by_org (org_id=?)"),
         ("call_logs.page_by_time", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
         ("call_logs.page_by_reference", "INDEX cdrs_by_reference (org_id=? AND reference=? AND"),
         ("call_logs.page_by_party", "INDEX cdrs_by_party_a (org_id=? AND party_a=? AND"),
         ("call_logs.page_by_party", "INDEX cdrs_by_party_b (org_id=? AND party_b=? AND"),
         ("call_logs.finished_totals", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
+        ("call_series.by_step", "PRIMARY KEY (org_id=? AND test=? AND hour>? AND hour<?)"),
         ("outbox.fan_out", "INDEX one_delivery_on_its_way (webhook_id=? AND call_id=?)"),
         ("outbox.lapse_leases", "INDEX deliveries_leased (lease_until<?)"),
         ("outbox.lease", "INDEX deliveries_ready (webhook_id=? AND due_at<?)"),
@@ -157,7 +160,7 @@ def test_every_statement_is_used_by_name() -> None:
         for name in load_statements()
         if f'"{name}"' not in source
         and name not in OF_THE_BOOKS
-        and not re.match(r"call_logs\.(page|count)_by_(time|reference|party)$", name)
+        and not re.match(r"call_logs\.(page|count)_(by_(time|reference|party)|of_live)$", name)
     }
     assert unused == set()
 

@@ -40,9 +40,11 @@ from maskbridge_client.shapes import (
     Scope,
     SecretStreamEndpoint,
     SecretWebhook,
+    Series,
     Statement,
     StatementMonth,
     Stats,
+    Step,
     Stream,
     StreamBody,
     StreamEndpoint,
@@ -467,6 +469,7 @@ class AsyncOperations(ABC):
         reference: str | Unset = UNSET,
         party: str | Unset = UNSET,
         test: bool | Unset = UNSET,
+        live: bool | Unset = UNSET,
     ) -> Page[Call]:
         """List calls.
 
@@ -478,6 +481,7 @@ class AsyncOperations(ABC):
         :param end_date: Only calls that started before it
         :param party: Only calls with this number as A or as B
         :param test: Test calls instead of all others; a test key has no others
+        :param live: Only calls that are not over
         """
         return await self._send(
             Request(
@@ -492,6 +496,7 @@ class AsyncOperations(ABC):
                     "reference": reference,
                     "party": party,
                     "test": test,
+                    "live": live,
                 },
             ),
             page_of(Call),
@@ -512,6 +517,61 @@ class AsyncOperations(ABC):
         return await self._send(
             Request("GET", "/v1/masking/stats", query={"start_date": start_date, "end_date": end_date, "test": test}),
             one_of(Stats),
+        )
+
+    async def show_stats_series(
+        self,
+        *,
+        by: Step | Unset = UNSET,
+        start_date: datetime | Unset = UNSET,
+        end_date: datetime | Unset = UNSET,
+        test: bool | Unset = UNSET,
+    ) -> Series:
+        """Totals hour by hour or day by day.
+
+        Each hour or day of India from that of `start_date` to that of `end_date`, those without a call too;
+        without dates it is the last 24 hours or 30 days. Scope: `calls:read`. Roles: owner, developer, finance,
+        viewer.
+
+        :param by: At most 744 hours or 366 days at once
+        :param start_date: Default: 24 hours or 30 days in all
+        :param end_date: Default: now
+        :param test: Of test calls instead of all others
+        """
+        return await self._send(
+            Request(
+                "GET",
+                "/v1/masking/stats/series",
+                query={"by": by, "start_date": start_date, "end_date": end_date, "test": test},
+            ),
+            one_of(Series),
+        )
+
+    async def export_stats_series(
+        self,
+        *,
+        by: Step | Unset = UNSET,
+        start_date: datetime | Unset = UNSET,
+        end_date: datetime | Unset = UNSET,
+        test: bool | Unset = UNSET,
+    ) -> bytes:
+        """Export totals hour by hour or day by day.
+
+        The same as a table (CSV, RFC 4180), oldest first. Scope: `calls:read`. Roles: owner, developer,
+        finance, viewer.
+
+        :param by: At most 744 hours or 366 days at once
+        :param start_date: Default: 24 hours or 30 days in all
+        :param end_date: Default: now
+        :param test: Of test calls instead of all others
+        """
+        return await self._send(
+            Request(
+                "GET",
+                "/v1/masking/stats/series/csv",
+                query={"by": by, "start_date": start_date, "end_date": end_date, "test": test},
+            ),
+            raw,
         )
 
     async def show_billing(self) -> Billing:

@@ -70,6 +70,9 @@ Scope: TypeAlias = Literal[
 ]
 """What an API key may do."""
 
+Step: TypeAlias = Literal["hour", "day"]
+"""How long the steps are."""
+
 StopReason: TypeAlias = Literal["call_ended", "stopped", "closed_by_server", "unreachable", "shutdown"]
 """Why a stream has ended."""
 
@@ -571,6 +574,16 @@ class SecretWebhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Calls through time, oldest step first; a call counts in the step that its `started_at` lies in."""
+
+    by: Step
+    time_zone: str
+    """Whose hours and days they are"""
+    steps: list[StepView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
     """A payment, a correction, or all charged calls of a day."""
 
@@ -629,6 +642,22 @@ class Stats:
     """Rupees"""
     answered_calls: int
     failed_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """An hour or a day. Live calls count in `total_calls` only."""
+
+    start: datetime
+    total_calls: int
+    answered_calls: int
+    failed_calls: int
+    answer_ratio: float | None
+    """Answered of those that are over, 0 to 1; null where none is"""
+    total_minutes: float
+    """Billed seconds / 60"""
+    total_cost: float
+    """Rupees"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
