@@ -57,6 +57,10 @@ class IceOwner(Protocol):
         """DTLS came from an address that has shown to be the browser's."""
         ...
 
+    def path_found(self, ice: "BrowserIce") -> None:
+        """The first pair has shown to work: `transmit` may be used, though none is selected yet."""
+        ...
+
     def consent_lost(self, ice: "BrowserIce") -> None:
         """The browser has not consented for too long (RFC 7675)."""
         ...
@@ -153,6 +157,7 @@ class BrowserIce(Connection):
         self._strangers = TokenBucket(STRANGERS_PER_S, STRANGERS_BURST, now)
         self._acquainted = TokenBucket(KNOWN_PER_S, KNOWN_BURST, now)
         self._pair: CandidatePair | None = None
+        self._valid: CandidatePair | None = None  # until one is nominated
         self._send: Callable[[Any, Any], None] = _nowhere
         self._target: Address = ("", 0)
         self._use(servers)
@@ -291,6 +296,7 @@ class BrowserIce(Connection):
 
     async def close(self) -> None:
         """Close it; harmless when it is closed. A relay whose server is silent goes by itself, half a minute later."""
+        self._valid = None
         for task in self._late:
             task.cancel()
         with suppress(TimeoutError):
@@ -318,14 +324,20 @@ class BrowserIce(Connection):
             await self.add_remote_candidate(candidate)
 
     def transmit(self, data: Any) -> bool:
-        """Send over the selected pair; False where there is none yet."""
-        pair = self._nominated.get(1)
+        """Send over the selected pair, before that over any valid one (RFC 8445 section 12.1); False where there is
+        none."""
+        pair = self._nominated.get(1) or self._valid
         if pair is not self._pair:
             self._select(pair)
         if pair is None:
             return False
         self._send(data, self._target)
         return True
+
+    def forget_path(self) -> None:
+        """Send nothing any more."""
+        self._nominated.clear()
+        self._valid = None
 
     def _select(self, pair: CandidatePair | None) -> None:
         self._pair = pair
@@ -365,6 +377,19 @@ class BrowserIce(Connection):
             self._known.add(addr)
         super().check_incoming(message, addr, protocol)
 
+    def check_complete(self, pair: CandidatePair) -> None:
+        """A check of ours has its answer, or none: an answer shows that the address is the browser's."""
+        super().check_complete(pair)
+        if pair.state is not CandidatePair.State.SUCCEEDED or self._closing:
+            return
+        if len(self._known) < CANDIDATES_MAX:
+            self._known.add(pair.remote_addr)
+        if self._nominated:
+            self._valid = None
+        elif self._valid is None:
+            self._valid = pair
+        self.owner.path_found(self)
+
     def data_received(self, data: bytes, component: int) -> None:
         """What looked like STUN and is none."""
         self._counts.stray += 1
@@ -384,7 +409,7 @@ class BrowserIce(Connection):
                 await self._ask_consent(pair)
             except TransactionError:
                 if settings.clock() - given >= settings.consent_s:
-                    self._nominated.clear()
+                    self.forget_path()
                     self.owner.consent_lost(self)
                     return
                 continue

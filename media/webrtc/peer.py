@@ -2,9 +2,10 @@
 another peer of the same session; an ICE restart is not."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from media.errors import UnusableFragment
 from media.webrtc.candidates import IceCandidate
@@ -14,6 +15,9 @@ from media.webrtc.ice_parameters import IceCredentials
 from media.webrtc.interface import FailureReason, IceServer
 from media.webrtc.offer import BrowserOffer
 from media.webrtc.srtp import BrowserSrtp
+
+# Datagrams of the handshake that wait for a path; the oldest goes first, as it is sent again by itself.
+_HELD_MAX: Final = 16
 
 PeerState = Literal["new", "connected", "disconnected", "failed", "closed"]
 
@@ -73,6 +77,7 @@ class BrowserPeer:
         self._ice = self._new_ice(offer.ice, servers)
         self._next: BrowserIce | None = None
         self._dtls = DtlsAssociation(settings.identity, offer.fingerprints, offer.dtls_client)
+        self._held: deque[bytes] = deque(maxlen=_HELD_MAX)
         self._shaken = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,6 +114,9 @@ class BrowserPeer:
                 await self._shaken.wait()
         except (TimeoutError, ConnectionError):
             self._fail("connect_timeout")
+            # The handshake may have been done over a pair that was never nominated.
+            ice.forget_path()
+            self.consent_lost(ice)
 
     async def trickle(self, ufrag: str | None, candidates: tuple[IceCandidate, ...]) -> None:
         """Take further candidates; UnusableFragment where they are of an ICE session that is none of this peer's."""
@@ -196,6 +204,13 @@ class BrowserPeer:
             self.state = "closed"
             self._owner.peer_closed(self)
 
+    def path_found(self, ice: BrowserIce) -> None:
+        """A flight that there was no path for yet goes."""
+        if ice is self._ice and self._held:
+            held = list(self._held)
+            self._held.clear()
+            self._transmit(held)
+
     def consent_lost(self, ice: BrowserIce) -> None:
         """The browser has not consented for too long."""
         if ice is self._ice and self.state == "connected":
@@ -248,7 +263,8 @@ class BrowserPeer:
 
     def _transmit(self, datagrams: list[bytes]) -> None:
         for datagram in datagrams:
-            self._ice.transmit(datagram)
+            if not self._ice.transmit(datagram) and self.state == "new":
+                self._held.append(datagram)
 
     def _new_ice(self, theirs: IceCredentials, servers: tuple[IceServer, ...]) -> BrowserIce:
         settings = self._settings

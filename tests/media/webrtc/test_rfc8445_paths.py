@@ -1,0 +1,124 @@
+"""Paths that a whole browser would not take: ICE of the light kind, DTLS before a pair is nominated, IPv6."""
+
+import pytest
+
+from media.rtp.packet import RtpPacket
+from media.webrtc.gateway import GatewaySettings, WebrtcGateway
+from media.webrtc.interface import BrowserConnected, BrowserDisconnected, BrowserEvent
+from tests.media.webrtc.gateway_bed import ALAW, HIGH, LOW, PLAIN, PORTS, Gateways, Plain, both_hear
+from tests.support.plain_browser import PlainBrowser
+from tests.support.scripted_browser import ScriptedBrowser
+from tests.support.until import until
+
+pytestmark = pytest.mark.sockets
+
+SIX = "::1"
+
+
+@pytest.fixture(scope="module")
+def with_six(gateways: Gateways) -> tuple[WebrtcGateway, list[BrowserEvent]]:
+    return gateways.make(GatewaySettings(addresses=(("127.0.0.1", ""), (SIX, ""))))
+
+
+async def talks(gateway: WebrtcGateway, session: str, browser: PlainBrowser, plain: Plain, to: tuple[str, int]) -> None:
+    browser.say(LOW)
+    await until(lambda: any(packet.payload == LOW for packet in plain.listen()))
+    plain.socket.sendto(RtpPacket(8, 1, 160, 7, HIGH).render(), to)
+    await until(lambda: any(packet.payload == HIGH for packet in browser.heard))
+    await gateway.close(session)
+    browser.close()
+    assert gateway.counters()["ports_left"] == PORTS
+
+
+@pytest.mark.parametrize("setup", ["actpass", "active", "passive"])
+async def test_a_browser_with_ice_of_the_light_kind_is_heard(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain, setup: str
+) -> None:
+    """RFC 8445 section 2.5: it never checks, so that only our checks show that its address is its own."""
+    gateway, told = usual
+    browser = PlainBrowser(setup, lite=True)
+    name = f"lite {setup}"
+    answer = await gateway.answer(name, browser.offer(), ALAW)
+    await gateway.aim(name, plain.address, PLAIN)
+    browser.take(answer.sdp)
+    if setup == "active":
+        await until(lambda: browser.nominated)
+        browser.begin_handshake()
+    await until(lambda: BrowserConnected(name) in told and browser.dtls is not None and browser.dtls.keys is not None)
+    await talks(gateway, name, browser, plain, answer.plain)
+
+
+@pytest.mark.parametrize("hello_first", [False, True])
+async def test_a_handshake_that_begins_before_a_pair_is_nominated_is_answered(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain, hello_first: bool
+) -> None:
+    """RFC 8445 section 12.1: any valid pair carries data until one is selected. `hello_first`: before our check of it
+    was answered, so that there is no valid pair yet."""
+    gateway, told = usual
+    name = f"early {hello_first}"
+    browser = PlainBrowser("active", lite=False)
+    browser.answers_checks = not hello_first
+    answer = await gateway.answer(name, browser.offer(), ALAW)
+    await gateway.aim(name, plain.address, PLAIN)
+    browser.take(answer.sdp)
+    browser.check(nominate=False)
+    await until(lambda: browser.checked)
+    browser.begin_handshake()
+    browser.answers_checks = True
+    await until(lambda: browser.dtls is not None and browser.dtls.keys is not None)
+    await until(lambda: BrowserConnected(name) in told)
+    browser.check(nominate=True)
+    await talks(gateway, name, browser, plain, answer.plain)
+
+
+async def test_a_pair_that_is_never_nominated_is_given_up(
+    impatient: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain
+) -> None:
+    gateway, told = impatient
+    browser = PlainBrowser("active", lite=False)
+    answer = await gateway.answer("never", browser.offer(), ALAW)
+    browser.take(answer.sdp)
+    browser.check(nominate=False)
+    await until(lambda: browser.checked)
+    browser.begin_handshake()
+    await until(lambda: BrowserConnected("never") in told)
+    await until(lambda: BrowserDisconnected("never") in told)
+    await gateway.close("never")
+    browser.close()
+
+
+async def test_a_whole_call_over_ipv6(
+    with_six: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aioice.ice.get_host_addresses", lambda **_: [SIX])
+    gateway, told = with_six
+    browser = ScriptedBrowser()
+    offer = await browser.offer()
+    assert f" {SIX} " in offer
+    answer = await gateway.answer("six", offer, ALAW)
+    assert " 127.0.0.1 " in answer.sdp
+    assert f" {SIX} " in answer.sdp
+    await gateway.aim("six", plain.address, PLAIN)
+    await browser.take(answer.sdp)
+    await until(lambda: BrowserConnected("six") in told and browser.transport.state == "connected")
+    assert browser.ice._nominated[1].remote_addr[0] == SIX
+    await both_hear(browser, answer, plain)
+    await gateway.close("six")
+    await browser.close()
+    assert gateway.counters()["ports_left"] == PORTS
+
+
+async def test_consent_of_a_light_browser_runs_out_over_ipv6(gateways: Gateways, plain: Plain) -> None:
+    gateway, told = gateways.make(GatewaySettings(addresses=((SIX, ""),), consent_interval_s=0.05, consent_s=0.2))
+    browser = PlainBrowser("actpass", lite=True, host=SIX)
+    answer = await gateway.answer("gone", browser.offer(), ALAW)
+    await gateway.aim("gone", plain.address, PLAIN)
+    browser.take(answer.sdp)
+    await until(lambda: BrowserConnected("gone") in told)
+    browser.answers_checks = False
+    await until(lambda: BrowserDisconnected("gone") in told)
+    figures = gateway.figures("gone")
+    assert figures is not None
+    assert not figures.connected
+    await gateway.close("gone")
+    browser.close()
