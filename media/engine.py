@@ -20,7 +20,8 @@ from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, So
 from media.packet_path.protection import available_suites
 from media.packet_paths import AUTO, new_packet_path, new_queue_for
 from media.player import Player
-from media.ports import KEPT_MAX, Ports
+from media.ports import KEPT_MAX, Ports, is_of_this_machine
+from media.reach import Reach
 from media.sdp.negotiate import OFF
 from media.statistics import LegStatistics, leg_statistics
 from media.tones import Tone
@@ -48,7 +49,8 @@ class MediaSettings:
 
     `ports`: first and last of the range. Timeouts: seconds without anything from a leg before `MediaLost`.
     `kept_pairs_max`: port pairs of each address that stay open though no leg has them.
-    `packet_path`: one of `media.packet_paths.CHOICES`.
+    `packet_path`: one of `media.packet_paths.CHOICES`. `own_peers`: legs may be each other's peers, as where both ends
+    of a call are simulated; otherwise no SDP may name our own ports.
     """
 
     address: str
@@ -62,6 +64,7 @@ class MediaSettings:
     timeout_s: float = 45.0
     timeout_hold_s: float = 300.0
     packet_path: str = AUTO
+    own_peers: bool = False
 
 
 @dataclass(slots=True)
@@ -123,6 +126,8 @@ class MediaEngine:
         self._recordings = RecordedBridges(self._path, recorder, clock)
         self._player = Player(prompts)
         self._suites = available_suites()
+        own = (settings.address, settings.advertise, settings.address_ipv6, settings.advertise_ipv6)
+        self._reach = None if settings.own_peers else Reach(own, settings.ports, is_of_this_machine)
         self._legs: dict[str, _OpenLeg] = {}
         self._opened = 0
         self._closed = False
@@ -181,7 +186,7 @@ class MediaEngine:
             if not handed_over:
                 ports.release(sockets)
         keys = LegKeys(self._suites, self._new_key) if profile.srtp != OFF else None
-        media_leg = MediaLeg(leg, profile, advertised, sockets.port, tokens.integer(62), keys)
+        media_leg = MediaLeg(leg, profile, advertised, sockets.port, tokens.integer(62), keys, self._reach)
         self._legs[leg] = _OpenLeg(media_leg, stream, ports, sockets)
         self._opened += 1
         if profile.key_tones:

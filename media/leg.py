@@ -11,6 +11,7 @@ from media.codecs.table import BY_NAME, CLOCK_RATE_HZ, COMFORT_NOISE, OPUS, TELE
 from media.errors import UnusableSdp
 from media.leg_keys import LegKeys
 from media.packet_path.interface import Address, Keying, RemotePlan
+from media.reach import Reach
 from media.sdp.crypto import CryptoLine
 from media.sdp.negotiate import (
     AVP,
@@ -46,7 +47,8 @@ class LegProfile:
 
     `nat`: its SDP address may not be where its RTP comes from, so the first is latched. `media_networks`: addresses or
     networks its RTP may come from besides the SDP's address. `srtp`: "off", "optional" or "required". `ipv6`: its peer
-    is talked to over IPv6. `key_tones`: keys are listened for in its audio. ValueError for what cannot be.
+    is talked to over IPv6. `key_tones`: keys are listened for in its audio. `loopback`: its peer is on loopback, so
+    that its SDP may name it. ValueError for what cannot be.
     """
 
     codecs: tuple[str, ...] = ("PCMA", "PCMU")
@@ -57,6 +59,7 @@ class LegProfile:
     srtp: str = OFF
     ipv6: bool = False
     key_tones: bool = False
+    loopback: bool = False
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.codecs if name not in BY_NAME]
@@ -92,13 +95,20 @@ class Negotiated(NamedTuple):
 class MediaLeg:
     """Offer/answer of one leg (RFC 3264). A description that cannot be used leaves everything as it was.
 
-    `keys`: our SRTP keys; needed unless the profile's `srtp` is off. An optional SRTP is offered as a=crypto in one
-    RTP/AVP section (RFC 8643): who knows nothing of it answers as ever, whereas two sections or RTP/SAVP alone would
-    be refused or misread.
+    `reach`: where its media may be sent; None: anywhere. `keys`: our SRTP keys; needed unless the profile's `srtp` is
+    off. An optional SRTP is offered as a=crypto in one RTP/AVP section (RFC 8643): who knows nothing of it answers as
+    ever, whereas two sections or RTP/SAVP alone would be refused or misread.
     """
 
     def __init__(
-        self, name: str, profile: LegProfile, address: str, port: int, session_id: int, keys: LegKeys | None = None
+        self,
+        name: str,
+        profile: LegProfile,
+        address: str,
+        port: int,
+        session_id: int,
+        keys: LegKeys | None = None,
+        reach: Reach | None = None,
     ) -> None:
         if profile.srtp != OFF and keys is None:
             raise ValueError("a leg with SRTP needs keys")
@@ -106,6 +116,7 @@ class MediaLeg:
         self.profile = profile
         self.port = port
         self._address = address
+        self._reach = reach
         self._session_id = session_id
         self._version = _VERSION_START
         self._sent: tuple[Media, ...] | None = None
@@ -147,7 +158,7 @@ class MediaLeg:
     def apply_answer(self, sdp: bytes) -> RemotePlan:
         """Take the answer to our offer; UnusableSdp."""
         remote, accepted = read_answer(parse_description(sdp), self._local, self.profile.srtp, self._position)
-        self._check_family(remote)
+        remote = self._reachable(remote)
         return self._settle(sdp, remote, self._local, remote.formats[0].codec, accepted)
 
     def answer_offer(self, sdp: bytes) -> tuple[bytes, RemotePlan]:
@@ -157,7 +168,7 @@ class MediaLeg:
         position, remote = read_offer(
             description, profile.codecs, profile.ptime_ms, profile.srtp, keys.suites if keys is not None else ()
         )
-        self._check_family(remote)
+        remote = self._reachable(remote)
         local = answer_local(remote, self.codec, profile.codecs, self.port, profile.ptime_ms)
         answering = None
         if keys is not None and remote.crypto is not None:
@@ -195,9 +206,22 @@ class MediaLeg:
             opus_dtmf_payload_type=opus_dtmf,
         )
 
-    def _check_family(self, remote: Remote) -> None:
-        if remote.address is not None and (":" in remote.address) != (":" in self._address):
+    def _reachable(self, remote: Remote) -> Remote:
+        """`remote`, without an RTCP address that nothing may be sent to; UnusableSdp where its media cannot be sent."""
+        if remote.address is None:
+            return remote
+        if (":" in remote.address) != (":" in self._address):
             raise UnusableSdp("the SDP's address is of the other IP version than ours")
+        if self._reach is None:
+            return remote
+        self._reach.check(remote.address, remote.port, loopback=self.profile.loopback)
+        if remote.control_address is None:
+            return remote
+        try:
+            self._reach.check(remote.control_address, remote.control_port, loopback=self.profile.loopback)
+        except UnusableSdp:
+            return remote._replace(control_address=None)
+        return remote
 
     def _settle(self, sdp: bytes, remote: Remote, local: Local, codec: str, ours: CryptoLine | None) -> RemotePlan:
         renewed = sdp != self._remote_sdp

@@ -154,6 +154,17 @@ class Ports:
         return opened
 
 
+def is_of_this_machine(address: str) -> bool:
+    """Whether an interface of this machine has the address: only then can a socket be bound to it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
 def _close(pair: SocketPair) -> None:
     pair.rtp.close()
     pair.rtcp.close()

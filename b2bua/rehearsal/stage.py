@@ -159,6 +159,7 @@ class Rehearsal:
                 address=LOOPBACK,
                 ports=(ports.first, ports.last),
                 port_rest_s=PORT_REST_S,
+                own_peers=True,
                 packet_path=packet_path_of(shared.config),  # the recorder's taps are made for it
             ),
             self._tokens,

@@ -12,6 +12,7 @@ from b2bua.switch.call_rate import CallRate
 from b2bua.switch.health import ASKED_TO_BE_LEFT_ALONE, Health
 from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
+from media.reach import is_loopback
 
 
 @dataclass(slots=True, eq=False)
@@ -74,9 +75,10 @@ class Trunk:
         return next(candidates, None)
 
     def media_profile_at(self, peer: TransportAddress) -> LegProfile:
-        """How it wants the media of a leg whose SIP is with `peer`: over the same IP version. What the leg's own SDP
-        says would come too late, where we make the offer."""
-        return replace(self.media_profile, ipv6=True) if ":" in peer.host else self.media_profile
+        """How it wants the media of a leg whose SIP is with `peer`: over the same IP version, on loopback only where
+        `peer` is. What the leg's own SDP says would come too late, where we make the offer."""
+        ipv6, loopback = ":" in peer.host, is_ip_literal(peer.host) and is_loopback(peer.host)
+        return replace(self.media_profile, ipv6=ipv6, loopback=loopback) if ipv6 or loopback else self.media_profile
 
     @property
     def contact_user(self) -> str | None:

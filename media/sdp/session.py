@@ -90,13 +90,16 @@ def _attribute(attributes: Attributes, name: str) -> str | None:
 def parse_address(text: str) -> str:
     """An IP literal in its canonical form; UnusableSdp for anything else (a host name, a group).
 
-    IPv6 may stand in brackets, which RFC 8866 knows nothing of and some peers write.
+    IPv6 may stand in brackets, which RFC 8866 knows nothing of and some peers write. IPv4 that is mapped into IPv6 is
+    IPv4: nothing may reach by it what that would not (RFC 4291 section 2.5.5.2).
     """
     literal = text[1:-1] if text.startswith("[") and text.endswith("]") and ":" in text else text
     try:
         address = ipaddress.ip_address(literal)
     except ValueError:
         raise UnusableSdp("a c= address is not an IP address") from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     reserved = address.version == 4 and address.is_reserved  # 240.0.0.0/4, the broadcast address among them
     if address.is_multicast or reserved or "%" in text:
         raise UnusableSdp("a c= address is not a unicast IP address")
