@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from b2bua.call.model import TrunkState
 from control_api.facade import SwitchFacade
+from control_api.metric_texts import LABELLED, text_of
 
 # Numbers by name; those that only ever grow end in `_total`.
 Figures = Callable[[], Mapping[str, float]]
@@ -23,21 +24,17 @@ _NOT_IN_A_NAME: Final = re.compile(r"[^a-zA-Z0-9_]")
 _LATENCY_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 _TrunkFigure = Callable[[TrunkState], float | None]
-_TRUNK_GAUGES: Final[tuple[tuple[str, str, _TrunkFigure], ...]] = (
-    ("trunk_up", "1 while the trunk is up", lambda trunk: float(trunk.up)),
-    ("trunk_live_calls", "Live calls on the trunk", lambda trunk: trunk.live_calls),
-    ("trunk_destinations", "Addresses that the trunk has", lambda trunk: trunk.destinations),
-    ("trunk_destinations_open", "Addresses of the trunk that take calls", lambda trunk: trunk.open_destinations),
-    ("trunk_cps_waiting", "INVITEs that wait for their turn in the call rate", lambda trunk: trunk.waiting),
-    (
-        "trunk_options_seconds",
-        "Round trip of the last answered OPTIONS",
-        lambda trunk: None if trunk.round_trip_ms is None else trunk.round_trip_ms / 1000,
-    ),
+_TRUNK_GAUGES: Final[tuple[tuple[str, _TrunkFigure], ...]] = (
+    ("trunk_up", lambda trunk: float(trunk.up)),
+    ("trunk_live_calls", lambda trunk: trunk.live_calls),
+    ("trunk_destinations", lambda trunk: trunk.destinations),
+    ("trunk_destinations_open", lambda trunk: trunk.open_destinations),
+    ("trunk_cps_waiting", lambda trunk: trunk.waiting),
+    ("trunk_options_seconds", lambda trunk: None if trunk.round_trip_ms is None else trunk.round_trip_ms / 1000),
 )
-_TRUNK_COUNTERS: Final[tuple[tuple[str, str, _TrunkFigure], ...]] = (
-    ("trunk_calls_placed", "INVITEs sent, not counting repeated ones", lambda trunk: trunk.placed),
-    ("trunk_failovers", "Failed INVITEs that another attempt followed", lambda trunk: trunk.failovers),
+_TRUNK_COUNTERS: Final[tuple[tuple[str, _TrunkFigure], ...]] = (
+    ("trunk_calls_placed_total", lambda trunk: trunk.placed),
+    ("trunk_failovers_total", lambda trunk: trunk.failovers),
 )
 
 
@@ -50,13 +47,13 @@ class ApiMetrics:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             f"{_PREFIX}api_requests",
-            "Requests answered, by path template, method and status",
+            LABELLED["api_requests_total"],
             ("path", "method", "status"),
             registry=self._registry,
         )
         self._seconds = Histogram(
             f"{_PREFIX}api_request_seconds",
-            "Seconds from a request's headers to its reply",
+            LABELLED["api_request_seconds"],
             ("path",),
             buckets=_LATENCY_BUCKETS_S,
             registry=self._registry,
@@ -94,11 +91,11 @@ class _Numbers(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """The numbers as they are now."""
-        yield GaugeMetricFamily(f"{_PREFIX}live_calls", "Calls being set up or talking", self._switch.live_calls())
-        yield GaugeMetricFamily(f"{_PREFIX}ready", "1 while calls are taken", float(self._switch.ready()))
+        yield GaugeMetricFamily(f"{_PREFIX}live_calls", LABELLED["live_calls"], self._switch.live_calls())
+        yield GaugeMetricFamily(f"{_PREFIX}ready", LABELLED["ready"], float(self._switch.ready()))
         yield from _of_trunks(self._switch.trunk_states())
         for name, labels in self._facts.items():
-            yield InfoMetricFamily(_PREFIX + name, name.replace("_", " "), dict(labels))
+            yield InfoMetricFamily(_PREFIX + name, text_of(f"{name}_info"), dict(labels))
         counted = {name: number for figures in self._figures for name, number in figures().items()}
         for name, number in sorted(counted.items()):
             yield _family(_PREFIX + _NOT_IN_A_NAME.sub("_", name), number)
@@ -107,11 +104,11 @@ class _Numbers(Collector):
 def _of_trunks(states: Iterable[TrunkState]) -> Iterable[Metric]:
     """Each trunk's figures, labelled with its name; one that it does not have is left out."""
     families: list[tuple[GaugeMetricFamily | CounterMetricFamily, _TrunkFigure]] = [
-        *((GaugeMetricFamily(_PREFIX + name, text, labels=("trunk",)), of) for name, text, of in _TRUNK_GAUGES),
-        *((CounterMetricFamily(_PREFIX + name, text, labels=("trunk",)), of) for name, text, of in _TRUNK_COUNTERS),
+        *((GaugeMetricFamily(_PREFIX + name, text_of(name), labels=("trunk",)), of) for name, of in _TRUNK_GAUGES),
+        *((CounterMetricFamily(_PREFIX + name, text_of(name), labels=("trunk",)), of) for name, of in _TRUNK_COUNTERS),
     ]
     failed = CounterMetricFamily(
-        f"{_PREFIX}trunk_calls_failed", "INVITEs that failed, by what they failed of", labels=("trunk", "cause")
+        f"{_PREFIX}trunk_calls_failed", text_of("trunk_calls_failed_total"), labels=("trunk", "cause")
     )
     for trunk in states:
         for family, figure in families:
@@ -124,7 +121,7 @@ def _of_trunks(states: Iterable[TrunkState]) -> Iterable[Metric]:
 
 
 def _family(name: str, number: float) -> Metric:
-    documentation = name.removeprefix(_PREFIX).removesuffix("_total").replace("_", " ")
+    documentation = text_of(name.removeprefix(_PREFIX))
     if name.endswith("_total"):
         return CounterMetricFamily(name, documentation, number)
     return GaugeMetricFamily(name, documentation, number)

@@ -3,11 +3,15 @@
 import json
 from typing import Any, Final
 
+import yaml
+
 from b2bua import __version__
+from b2bua.commands.deploy_files import shipped_text
 from b2bua.config.default_text import default_config_text
 from b2bua.config.sections import LISTS, SECTIONS, kinds_of
 from control_api.errors import ERRORS
 from control_api.examples import reply_examples
+from control_api.metric_texts import LABELLED, METRIC_TEXTS
 from control_api.openapi import build_openapi
 from docs.commands import commands_page
 from docs.endpoints import endpoints_page
@@ -25,6 +29,7 @@ def generated_pages() -> dict[str, str]:
         "reference/configuration.md": configuration_page(),
         "reference/commands.md": commands_page(),
         "errors.md": errors_page(document),
+        "alerts.md": alerts_page(),
         "changelog.md": '--8<-- "CHANGELOG.md"\n',
     }
 
@@ -110,3 +115,34 @@ def _messages(document: dict[str, Any]) -> dict[tuple[int, str], tuple[str, str]
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def alerts_page() -> str:
+    """Each alert rule: when it comes, what it means, what to do; and every figure of /metrics."""
+    (group,) = yaml.safe_load(shipped_text("prometheus-alerts.yml"))["groups"]
+    parts = [
+        "# Alerts and metrics\n",
+        "`maskbridge deploy show prometheus-alerts.yml` prints these rules for Prometheus, `maskbridge deploy show "
+        "grafana-dashboard.json` a dashboard of the same figures. Each alert has its `description` and its `action` "
+        "with it. *Critical* is worth waking somebody for, a *warning* can wait for the morning.\n",
+    ]
+    for rule in group["rules"]:
+        said = rule["annotations"]
+        wait = f", for {rule['for']}" if "for" in rule else ""
+        parts += [
+            f"## {rule['alert']}\n",
+            f"*{rule['labels']['severity'].capitalize()}.* {said['description']}\n",
+            f"**What to do.** {said['action']}\n",
+            f"```text\n{rule['expr']}{wait}\n```\n",
+        ]
+    rows = [f"| `maskbridge_{name}` | {_cell(text)} |" for name, text in sorted({**LABELLED, **METRIC_TEXTS}.items())]
+    parts += [
+        "## Metrics\n",
+        "`GET /metrics` tells these in Prometheus' text format, without a key: keep it behind the firewall. What ends "
+        "in `_total` only grows, from 0 at each start. Figures of agents, mail, streams and supervisors are there "
+        "where they are turned on; SIP has further counters, `maskbridge_sip_..._total`, from their first time on.\n",
+        "| metric | what it is |\n|---|---|",
+        *rows,
+        "| `process_...` | CPU, memory, start and open files of the process |\n",
+    ]
+    return "\n".join(parts)

@@ -51,7 +51,7 @@ LOG: Final = logging.getLogger(__name__)
 HEARTBEAT_S: Final = 2.0  # a bridged call is charged to the last one after a crash
 # Of the media engine's numbers those that do not only grow.
 _MEDIA_GAUGES: Final = frozenset(
-    {"legs", "ports_left", "streams", "commands_waiting", "conversions", "forked_calls", "running"}
+    {"legs", "ports_left", "streams", "commands_waiting", "conversions", "listeners", "forked_calls", "running"}
 )
 _NOT_A_WORD: Final = re.compile(r"[^a-z0-9]+")
 

@@ -33,13 +33,22 @@ async def test_every_metric_that_dashboard_and_rules_name_is_told(tmp_path: Path
     async with service_under_test(tmp_path, [trunk("carrier", 5060)]) as service:
         reply = await service.client.fetch(f"{service.url}/metrics")
     told: set[str] = set()
-    for family in text_string_to_metric_families(reply.body.decode()):
+    families = list(text_string_to_metric_families(reply.body.decode()))
+    for family in families:
         endings = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(family.type, ("",))
         told |= {family.name + ending for ending in endings}
     for name in ("grafana-dashboard.json", "prometheus-alerts.yml"):
         asked = {metric for expression in expressions(name) for metric in NAME.findall(expression)}
         assert len(asked) > 10
         assert asked - told == set(), f"{name} asks for what is not told"
+    without = {
+        family.name
+        for family in families
+        if family.name.startswith("maskbridge_")
+        and family.documentation.replace(" ", "_") in (family.name.removeprefix("maskbridge_"), "")
+    }
+    assert without == set(), "figures that say no more than their name"
+    assert {family.type for family in families if family.name.endswith("_media_listeners")} == {"gauge"}
 
 
 def test_the_rules_are_whole_and_named_once() -> None:
@@ -47,7 +56,8 @@ def test_the_rules_are_whole_and_named_once() -> None:
     rules = group["rules"]
     assert len({rule["alert"] for rule in rules}) == len(rules) > 10
     assert all(rule["labels"]["severity"] in ("warning", "critical") for rule in rules)
-    assert all(rule["annotations"]["summary"] for rule in rules)
+    assert all(set(rule["annotations"]) == {"summary", "description", "action"} for rule in rules)
+    assert all(text.strip() for rule in rules for text in rule["annotations"].values())
     assert all(expression.count("(") == expression.count(")") for expression in expressions("prometheus-alerts.yml"))
 
 

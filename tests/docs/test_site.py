@@ -13,13 +13,16 @@ from pathlib import Path
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
+import yaml
 
 from b2bua.call.model import HangupCause
+from b2bua.commands.deploy_files import shipped_text
 from b2bua.commands.line import build_parser
 from b2bua.config.sections import LISTS, SECTIONS, kinds_of
 from b2bua.switch.supervisors import Mode
 from control_api.docs_site import MANIFEST, SITE_FOLDER, DocsSite, load_site
 from control_api.errors import ERRORS
+from control_api.metric_texts import LABELLED, METRIC_TEXTS
 from control_api.openapi import build_openapi
 from control_api.streams.messages import mark_message, media_message, silence_of, start_message, stop_message
 from docs.causes import CAUSES
@@ -154,6 +157,13 @@ def cells(site: Path, name: str) -> Iterator[str]:
     source = (site / name / "index.html").read_text("utf-8")
     for row in re.findall(r"<tr>(.*?)</tr>", source, re.DOTALL):
         yield html.unescape(re.sub(r"<[^>]+>", "", row))
+
+
+def test_every_alert_and_every_figure_is_there(site: Path) -> None:
+    source, page = text_of(site, "alerts"), read(site / "alerts" / "index.html")
+    (group,) = yaml.safe_load(shipped_text("prometheus-alerts.yml"))["groups"]
+    assert [rule["alert"] for rule in group["rules"] if rule["alert"].lower() not in page.ids] == []
+    assert [name for name in (*LABELLED, *METRIC_TEXTS) if f"maskbridge_{name}" not in source] == []
 
 
 def test_every_example_is_shown_whole(site: Path) -> None:
