@@ -44,7 +44,9 @@ SUPERVISOR_OPERATIONS: Final = (
         "changeSupervisor",
         "Supervisors",
         "Speak to somebody else",
-        "Changes `mode` at once, or brings further `candidates` of the browser's (trickle ICE).",
+        "Changes `mode` at once, brings further `candidates` of the browser's (trickle ICE), or restarts ICE with "
+        "`sdp`, an offer of the same browser with new credentials: the answer is in the reply's `sdp`, null otherwise. "
+        "A browser whose network is gone is `reconnecting` for 30 s before its part ends.",
         shapes.SupervisorReply,
         scope=Scope.SUPERVISE,
         body=shapes.ChangeSupervisorBody,

@@ -26,9 +26,11 @@ class JoinCallBody(Wire):
 
 
 class ChangeSupervisorBody(Wire):
-    """What is to change. `candidates`: further ones of the browser's, as RFC 8840 writes them."""
+    """What is to change. `candidates`: further ones of the browser's, as RFC 8840 writes them. `sdp`: an offer of the
+    same browser that restarts ICE."""
 
     mode: Mode | None = None
+    sdp: Annotated[str, Strict(), Field(min_length=1, max_length=LONGEST_SDP)] | None = None
     candidates: Annotated[str, Strict(), Field(min_length=1, max_length=LONGEST_FRAGMENT)] | None = None
 
 
@@ -47,8 +49,14 @@ class JoinedView(SupervisorView):
     sdp: str
 
 
+class ChangedView(SupervisorView):
+    """The same; where ICE was restarted with the SDP answer for its browser."""
+
+    sdp: str | None = None
+
+
 SupervisorsReply: Final = enveloped("SupervisorsReply", list[SupervisorView])
-SupervisorReply: Final = enveloped("SupervisorReply", SupervisorView)
+SupervisorReply: Final = enveloped("SupervisorReply", ChangedView)
 JoinedReply: Final = enveloped("JoinedReply", JoinedView)
 
 
@@ -71,4 +79,4 @@ def supervisor_examples(at_ms: int) -> dict[str, object]:
         "joined_at": render_timestamp(at_ms),
     }
     joined = shown | {"state": SupervisorState.CONNECTING.value, "sdp": "v=0\r\no=- 1 1 IN IP4 203.0.113.7\r\n..."}
-    return {"supervisors": [shown], "supervisor": shown, "joined_supervisor": joined}
+    return {"supervisors": [shown], "supervisor": shown | {"sdp": None}, "joined_supervisor": joined}

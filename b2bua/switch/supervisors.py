@@ -9,8 +9,10 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Final, Protocol
 
+from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.errors import CallError, CapacityExhausted, NoSuchSupervisor, TooManySupervisors, UnusableOffer
 from b2bua.clock import Clock
 from b2bua.switch.audience import HeardCall
@@ -28,6 +30,7 @@ SUPERVISORS_MAX: Final = 50  # in all, those who are joining among them
 CODECS: Final = ("PCMA", "PCMU")
 SESSIONS: Final = "supervisor/"  # how their sessions in the gateway are called
 CLOSE_S: Final = 3.0
+RECONNECT_S: Final = 30.0  # so long a supervisor's place is kept for a browser whose network is gone
 
 
 class SupervisorState(StrEnum):
@@ -35,6 +38,7 @@ class SupervisorState(StrEnum):
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
+    RECONNECTING = "reconnecting"  # its network is gone: an ICE restart brings it back
 
 
 class SupervisedCall(HeardCall, Protocol):
@@ -63,6 +67,7 @@ class Supervisor:
     seat: Seat
     joined_at: int
     state: SupervisorState = SupervisorState.CONNECTING
+    patience: Alarm | None = None
 
     @property
     def mode(self) -> Mode:
@@ -86,6 +91,7 @@ class SupervisorDesk:
         gateway: browser.BrowserGateway,
         clock: Clock,
         tokens: Tokens,
+        scheduler: Scheduler,
         ice_servers: Callable[[str], tuple[browser.IceServer, ...]] = lambda _session: (),
         open_line: Callable[[browser.Address], SeatLine] = PlainLine,
     ) -> None:
@@ -94,6 +100,7 @@ class SupervisorDesk:
         self._gateway = gateway
         self._clock = clock
         self._tokens = tokens
+        self._scheduler = scheduler
         self._ice_servers = ice_servers
         self._open_line = open_line
         self._supervisors: dict[str, Supervisor] = {}
@@ -154,6 +161,19 @@ class SupervisorDesk:
         except BrowserRefused as error:
             raise CapacityExhausted("The browser cannot be taken now.") from error
 
+    async def restart(self, call_id: str, supervisor_id: str, offer: str) -> str:
+        """Restart ICE by an offer of the same browser with new credentials; returns the SDP answer. What is heard and
+        said goes over the new path once it stands. Raises NoSuchSupervisor, UnusableOffer, CapacityExhausted."""
+        self._find(call_id, supervisor_id)
+        try:
+            return await self._gateway.restart(SESSIONS + supervisor_id, offer)
+        except UnknownBrowser:
+            raise NoSuchSupervisor("No such supervisor of this call.") from None
+        except (UnusableBrowserOffer, UnusableFragment) as error:
+            raise UnusableOffer(f"The offer cannot be used: {error}.", "sdp") from error
+        except BrowserRefused as error:
+            raise CapacityExhausted("The browser cannot be taken now.") from error
+
     def leave(self, call_id: str, supervisor_id: str) -> Supervisor:
         """End a supervisor's part. Raises NoSuchSupervisor."""
         supervisor = self._find(call_id, supervisor_id)
@@ -168,8 +188,18 @@ class SupervisorDesk:
         match event:
             case browser.BrowserConnected() | browser.BrowserReconnected():
                 supervisor.state = SupervisorState.CONNECTED
-            case browser.BrowserDisconnected() | browser.BrowserFailed() | browser.BrowserClosed():
+                if supervisor.patience is not None:
+                    supervisor.patience.clear()
+            case browser.BrowserDisconnected():
+                self._wait_for(supervisor)
+            case browser.BrowserFailed() | browser.BrowserClosed():
                 self._part(supervisor, "vanished")
+
+    def _wait_for(self, supervisor: Supervisor) -> None:
+        if supervisor.patience is None:
+            supervisor.patience = Alarm(self._scheduler, partial(self._part, supervisor, "vanished"))
+        supervisor.state = SupervisorState.RECONNECTING
+        supervisor.patience.set(self._scheduler.time() + RECONNECT_S)
 
     def told(self, call: HeardCall, step: Told) -> None:
         """The end of a call's media ends its supervisors' parts."""
@@ -218,6 +248,9 @@ class SupervisorDesk:
     def _part(self, supervisor: Supervisor, how: str | None) -> None:
         """`how`: as the trace tells it; None: the call itself is over."""
         del self._supervisors[supervisor.supervisor_id]
+        if supervisor.patience is not None:
+            supervisor.patience.clear()
+            supervisor.patience = None
         supervisor.call.leave(supervisor.seat)
         if how is not None:
             supervisor.call.tell(_step(how, supervisor))

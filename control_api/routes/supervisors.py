@@ -41,20 +41,21 @@ async def join_call(api: Api, exchange: Exchange) -> Reply:
 
 
 async def change_supervisor(api: Api, exchange: Exchange) -> Reply:
-    """Speak to somebody else, or bring further candidates."""
+    """Speak to somebody else, bring further candidates, or restart ICE."""
     body = await read_json(exchange.request, api.settings.max_body_bytes)
     wanted = checked(ChangeSupervisorBody, body, SUPERVISOR_REQUIREMENTS)
     call_id = await _live_call_id(api, exchange)
     desk, supervisor_id = _desk(api), exchange.request.match_info["supervisor_id"]
     if wanted.candidates is not None:
         await desk.trickle(call_id, supervisor_id, wanted.candidates)
+    sdp = None if wanted.sdp is None else await desk.restart(call_id, supervisor_id, wanted.sdp)
     supervisor = next((one for one in desk.of(call_id) if one.supervisor_id == supervisor_id), None)
     if supervisor is None:
         raise NotFound("No such supervisor of this call.")
     if wanted.mode is not None and wanted.mode is not supervisor.mode:
         desk.change(call_id, supervisor_id, wanted.mode)
         await _audit(api, exchange, "mode", {"supervisor": supervisor_id, "mode": wanted.mode.value})
-    return reply_of(supervisor_representation(supervisor))
+    return reply_of(supervisor_representation(supervisor) | {"sdp": sdp})
 
 
 async def end_supervision(api: Api, exchange: Exchange) -> web.StreamResponse:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from media.errors import UnusableBrowserOffer
 from storage.records import Scope
 from tests.support.api_world import CALLS, OTHER_KEY, ApiWorld, api_world
 from tests.support.kept_gateway import OFFER, KeptGateway
@@ -35,6 +36,12 @@ async def test_a_supervisor_joins_speaks_and_leaves(world: ApiWorld, gateway: Ke
     assert changed.json["data"]["mode"] == "barge"
     assert world.switch.heard[call_id].seats[0].mode == "barge"
     assert gateway.fragments == ["a=candidate:1 1 udp"]
+    assert changed.json["data"]["sdp"] is None
+    restarted = await world.send("PATCH", mine, json={"sdp": OFFER})
+    assert restarted.json["data"]["sdp"] == OFFER
+    gateway.refuse_with = UnusableBrowserOffer("it is of another certificate")
+    refused = await world.send("PATCH", mine, json={"sdp": OFFER})
+    assert (refused.status, refused.json["error"]["field"]) == (400, "sdp")
     assert (await world.send("DELETE", mine)).status == 204
     assert (await world.send("DELETE", mine)).status == 404
     assert (await world.send("PATCH", mine, json={"mode": "listen"})).status == 404

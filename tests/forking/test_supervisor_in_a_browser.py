@@ -110,7 +110,7 @@ async def test_a_browser_listens_whispers_and_vanishes() -> None:
         gateway.start()
         async with AsyncExitStack() as ends:
             ends.push_async_callback(gateway.stop)
-            desk = SupervisorDesk(gateway, SystemClock(), SystemTokens())
+            desk = SupervisorDesk(gateway, SystemClock(), SystemTokens(), loop)
             desks.append(desk)
             ends.push_async_callback(desk.close)
             speaking = [

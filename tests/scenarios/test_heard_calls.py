@@ -43,7 +43,7 @@ async def test_a_supervised_call_tells_of_it_and_its_end_lets_everybody_go(house
         lines.append(KeptSeatLine(peer))
         return lines[-1]
 
-    desk = SupervisorDesk(gateway, house.clock, house.tokens, open_line=open_line)
+    desk = SupervisorDesk(gateway, house.clock, house.tokens, house.clock, open_line=open_line)
     heard_by(house, desk)
     call = await house.bridged()
     joined = await desk.join(await house.switch.supervised_call(ORG, call.call_id), OFFER, Mode.LISTEN)
@@ -62,7 +62,7 @@ async def test_a_supervised_call_tells_of_it_and_its_end_lets_everybody_go(house
 
 
 async def test_a_call_that_was_heard_and_supervised_leaves_no_cycle(house: House) -> None:
-    desk = SupervisorDesk(KeptGateway(), house.clock, house.tokens, open_line=KeptSeatLine)
+    desk = SupervisorDesk(KeptGateway(), house.clock, house.tokens, house.clock, open_line=KeptSeatLine)
     heard_by(house, desk)
     call = await house.bridged()
     (task,) = house.switch._calls.values()

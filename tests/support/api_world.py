@@ -343,7 +343,9 @@ async def api_world(
             agents=agents,
             streams=desk,
             post=post,
-            supervisors=None if gateway is None else SupervisorDesk(gateway, clock, tokens, open_line=KeptSeatLine),
+            supervisors=None
+            if gateway is None
+            else SupervisorDesk(gateway, clock, tokens, clock, open_line=KeptSeatLine),
         )
         async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
             yield ApiWorld(client, store, clock, switch, documented(), desk)

@@ -43,6 +43,8 @@ class KeptGateway:
         self.fragments.append(fragment)
 
     async def restart(self, session: str, fragment_or_offer: str) -> str:
+        if self.refuse_with is not None:
+            raise self.refuse_with
         return fragment_or_offer
 
     async def close(self, session: str) -> None:

@@ -15,7 +15,7 @@ from media.webrtc.dtls import DtlsAssociation, DtlsIdentity
 from media.webrtc.fingerprints import parse_fingerprint
 from media.webrtc.srtp import BrowserSrtp, PacketBuffer
 
-UFRAG, PASSWORD = "plainfrag", "plainpasswordofabrowser1"
+PASSWORD = "plainpasswordofabrowser1"
 _NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 _PRIORITY = 2_130_706_431
 
@@ -40,7 +40,13 @@ class PlainBrowser:
         self.checked = False
         self.answers_checks = True
         self._sequence = 0
+        self._own_ufrag = "plainfrag"
         asyncio.get_running_loop().add_reader(self.socket, self._readable)
+
+    def renew(self) -> None:
+        """Have another user fragment: its next offer restarts ICE."""
+        self._own_ufrag += "2"
+        self.checked = self.nominated = False
 
     def offer(self, formats: str = "8 126") -> str:
         """Its offer, with its one candidate."""
@@ -53,7 +59,7 @@ class PlainBrowser:
             *(["a=ice-lite"] if self._lite else []),
             f"m=audio 9 UDP/TLS/RTP/SAVPF {formats}",
             f"c=IN IP{version} {self._host}",
-            f"a=ice-ufrag:{UFRAG}",
+            f"a=ice-ufrag:{self._own_ufrag}",
             f"a=ice-pwd:{PASSWORD}",
             f"a=fingerprint:{self._identity.fingerprint.render()}",
             f"a=setup:{self._setup}",
@@ -76,6 +82,8 @@ class PlainBrowser:
             (each.address, each.port) for each in candidates if (":" in each.address) == (":" in self._host)
         )
         self._ufrag, self._password = said["ice-ufrag"], said["ice-pwd"]
+        if self.dtls is not None:
+            return
         fingerprint = parse_fingerprint(said["fingerprint"])
         assert fingerprint is not None
         self.dtls = DtlsAssociation(self._identity, (fingerprint,), said["setup"] == "passive")
@@ -85,7 +93,7 @@ class PlainBrowser:
     def check(self, *, nominate: bool) -> None:
         """Send a check of its own."""
         request = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
-        request.attributes["USERNAME"] = f"{self._ufrag}:{UFRAG}"
+        request.attributes["USERNAME"] = f"{self._ufrag}:{self._own_ufrag}"
         request.attributes["PRIORITY"] = _PRIORITY
         request.attributes["ICE-CONTROLLING"] = 2**64 - 1
         if nominate:

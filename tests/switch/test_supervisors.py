@@ -12,9 +12,18 @@ from b2bua.call.errors import (
     TooManySupervisors,
     UnusableOffer,
 )
-from b2bua.switch.supervisors import SUPERVISORS_MAX, Mode, SupervisorDesk, SupervisorState
+from b2bua.switch.supervisors import RECONNECT_S, SUPERVISORS_MAX, Mode, SupervisorDesk, SupervisorState
 from b2bua.switch.trace_steps import CLOSED, Told
-from media.errors import BrowserRefused, GatewayClosed, NoSharedCodec, PortsExhausted, TooManyBrowsers
+from media.errors import (
+    BrowserRefused,
+    GatewayClosed,
+    NoSharedCodec,
+    PortsExhausted,
+    TooManyBrowsers,
+    UnknownBrowser,
+    UnusableBrowserOffer,
+    UnusableFragment,
+)
 from media.packet_path.interface import Address
 from media.webrtc import interface as browser
 from tests.support.kept_gateway import OFFER, KeptGateway, KeptSeatLine
@@ -28,7 +37,8 @@ class Floor:
 
     def __init__(self, open_line: Callable[[Address], KeptSeatLine] = KeptSeatLine) -> None:
         self.gateway = KeptGateway()
-        self.desk = SupervisorDesk(self.gateway, ManualClock(), SeededTokens(3), open_line=open_line)
+        self.clock = ManualClock()
+        self.desk = SupervisorDesk(self.gateway, self.clock, SeededTokens(3), self.clock, open_line=open_line)
         self.call = HeardCalls("call-1", "org")
 
     async def join(self, mode: Mode = Mode.LISTEN) -> str:
@@ -76,9 +86,7 @@ async def test_a_supervisor_who_leaves_is_let_go_by_the_gateway() -> None:
         floor.desk.leave("call-1", supervisor_id)
 
 
-@pytest.mark.parametrize(
-    "event", [browser.BrowserDisconnected, browser.BrowserClosed, lambda s: browser.BrowserFailed(s, "dtls")]
-)
+@pytest.mark.parametrize("event", [browser.BrowserClosed, lambda s: browser.BrowserFailed(s, "dtls")])
 async def test_who_vanishes_ends_their_own_part_alone(event: Callable[[str], browser.BrowserEvent]) -> None:
     floor = Floor()
     gone, stays = await floor.join(), await floor.join()
@@ -88,6 +96,53 @@ async def test_who_vanishes_ends_their_own_part_alone(event: Callable[[str], bro
     assert [one.supervisor_id for one in floor.desk.of("call-1")] == [stays]
     assert len(floor.call.seats) == 1
     assert floor.told()[-1] == ("supervisor.vanished", "listen")
+
+
+async def test_a_browser_whose_network_is_gone_has_a_while_to_come_back() -> None:
+    floor = Floor()
+    supervisor_id = await floor.join()
+    session = f"supervisor/{supervisor_id}"
+    floor.desk.on_browser_event(browser.BrowserConnected(session))
+    floor.desk.on_browser_event(browser.BrowserDisconnected(session))
+    assert [one.state for one in floor.desk.of("call-1")] == [SupervisorState.RECONNECTING]
+    floor.clock.advance(RECONNECT_S - 0.1)
+    assert await floor.desk.restart("call-1", supervisor_id, OFFER) == OFFER
+    floor.desk.on_browser_event(browser.BrowserReconnected(session))
+    floor.clock.advance(RECONNECT_S)
+    assert [one.state for one in floor.desk.of("call-1")] == [SupervisorState.CONNECTED]
+    floor.desk.on_browser_event(browser.BrowserDisconnected(session))
+    floor.clock.advance(RECONNECT_S)
+    assert floor.desk.of("call-1") == ()
+    assert floor.told()[-1] == ("supervisor.vanished", "listen")
+    with pytest.raises(NoSuchSupervisor):
+        await floor.desk.restart("call-1", supervisor_id, OFFER)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (UnusableBrowserOffer("another's"), UnusableOffer),
+        (UnusableFragment("no DTLS"), UnusableOffer),
+        (UnknownBrowser("gone"), NoSuchSupervisor),
+        (GatewayClosed("closed"), CapacityExhausted),
+    ],
+)
+async def test_a_restart_that_is_refused_keeps_the_place(refusal: BrowserRefused, kind: type[CallError]) -> None:
+    floor = Floor()
+    supervisor_id = await floor.join()
+    floor.gateway.refuse_with = refusal
+    with pytest.raises(kind):
+        await floor.desk.restart("call-1", supervisor_id, OFFER)
+    assert len(floor.desk.of("call-1")) == 1
+
+
+async def test_a_place_that_is_kept_goes_with_its_call() -> None:
+    floor = Floor()
+    supervisor_id = await floor.join()
+    floor.desk.on_browser_event(browser.BrowserDisconnected(f"supervisor/{supervisor_id}"))
+    floor.desk.told(floor.call, Told("media", "a", CLOSED, {}))
+    floor.clock.advance(RECONNECT_S)
+    assert floor.told() == [("supervisor.joined", "listen")]
 
 
 async def test_the_end_of_the_call_ends_all_parts_and_tells_nothing_more() -> None:

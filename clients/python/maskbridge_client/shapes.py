@@ -79,7 +79,7 @@ StopReason: TypeAlias = Literal["call_ended", "stopped", "closed_by_server", "un
 StreamState: TypeAlias = Literal["connecting", "streaming", "reconnecting", "stopped"]
 """How a stream does."""
 
-SupervisorState: TypeAlias = Literal["connecting", "connected"]
+SupervisorState: TypeAlias = Literal["connecting", "connected", "reconnecting"]
 """How a supervisor's browser does."""
 
 Tracks: TypeAlias = Literal["a", "b", "both"]
@@ -209,6 +209,17 @@ class Call:
     recording_url: str | None
     reference: str | None
     legs: list[Leg]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The same; where ICE was restarted with the SDP answer for its browser."""
+
+    supervisor_id: str
+    mode: Mode
+    state: SupervisorState
+    joined_at: datetime
+    sdp: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

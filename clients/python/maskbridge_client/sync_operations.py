@@ -17,6 +17,7 @@ from maskbridge_client.shapes import (
     Call,
     CallEvents,
     CallStatus,
+    Changed,
     Consent,
     Delivery,
     EndingCall,
@@ -398,11 +399,14 @@ class Operations(ABC):
         supervisor_id: str,
         *,
         mode: Mode | Unset | None = UNSET,
+        sdp: str | Unset | None = UNSET,
         candidates: str | Unset | None = UNSET,
-    ) -> Supervisor:
+    ) -> Changed:
         """Speak to somebody else.
 
-        Changes `mode` at once, or brings further `candidates` of the browser's (trickle ICE). Scope:
+        Changes `mode` at once, brings further `candidates` of the browser's (trickle ICE), or restarts ICE with
+        `sdp`, an offer of the same browser with new credentials: the answer is in the reply's `sdp`, null
+        otherwise. A browser whose network is gone is `reconnecting` for 30 s before its part ends. Scope:
         `supervise`. Roles: owner.
 
         :param call_sid: The call's id
@@ -412,9 +416,9 @@ class Operations(ABC):
             Request(
                 "PATCH",
                 f"/v1/masking/calls/{path_part(call_sid)}/supervisors/{path_part(supervisor_id)}",
-                body={"mode": mode, "candidates": candidates},
+                body={"mode": mode, "sdp": sdp, "candidates": candidates},
             ),
-            one_of(Supervisor),
+            one_of(Changed),
         )
 
     def leave_call(self, call_sid: str, supervisor_id: str) -> None:

@@ -1,10 +1,13 @@
 """Paths that a whole browser would not take: ICE of the light kind, DTLS before a pair is nominated, IPv6."""
 
+import re
+
 import pytest
 
+from media.errors import UnusableBrowserOffer
 from media.rtp.packet import RtpPacket
 from media.webrtc.gateway import GatewaySettings, WebrtcGateway
-from media.webrtc.interface import BrowserConnected, BrowserDisconnected, BrowserEvent
+from media.webrtc.interface import BrowserConnected, BrowserDisconnected, BrowserEvent, BrowserReconnected
 from tests.media.webrtc.gateway_bed import ALAW, HIGH, LOW, PLAIN, PORTS, Gateways, Plain, both_hear
 from tests.support.plain_browser import PlainBrowser
 from tests.support.scripted_browser import ScriptedBrowser
@@ -85,6 +88,30 @@ async def test_a_pair_that_is_never_nominated_is_given_up(
     await until(lambda: BrowserDisconnected("never") in told)
     await gateway.close("never")
     browser.close()
+
+
+async def test_ice_is_restarted_by_a_whole_offer(usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain) -> None:
+    """RFC 8445 section 9: DTLS and its keys go on."""
+    gateway, told = usual
+    browser = PlainBrowser("passive", lite=False)
+    answer = await gateway.answer("offer", browser.offer(), ALAW)
+    await gateway.aim("offer", plain.address, PLAIN)
+    browser.take(answer.sdp)
+    browser.check(nominate=True)
+    await until(lambda: BrowserConnected("offer") in told)
+    browser.renew()
+    again = await gateway.restart("offer", browser.offer())
+    assert re.findall("a=ice-ufrag:.*", again) != re.findall("a=ice-ufrag:.*", answer.sdp)
+    assert re.findall("a=fingerprint:.*", again) == re.findall("a=fingerprint:.*", answer.sdp)
+    browser.take(again)
+    browser.check(nominate=True)
+    await until(lambda: BrowserReconnected("offer") in told)
+    await until(lambda: gateway.counters()["ports_left"] == PORTS - 1)
+    another = PlainBrowser("passive", lite=False)
+    with pytest.raises(UnusableBrowserOffer, match="another certificate"):
+        await gateway.restart("offer", another.offer())
+    another.close()
+    await talks(gateway, "offer", browser, plain, answer.plain)
 
 
 async def test_a_whole_call_over_ipv6(
