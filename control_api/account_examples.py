@@ -10,6 +10,7 @@ from control_api import account_schemas as shapes
 from control_api.payment_schemas import note_representation, refund_representation, topup_representation
 from control_api.statement_schemas import statement_of, transfer_representation
 from control_api.totp import provisioning_uri
+from control_api.trunk_schemas import trunk_example
 from storage.billing_records import (
     CallDay,
     CreditNote,
@@ -180,6 +181,7 @@ def account_examples(public_url: str) -> dict[str, object]:
         "organisation": shapes.organisation_representation(_ORG, ["917969002802"]),
         "person": shapes.person_representation(_ASHA),
         "admin_organisation": shapes.admin_organisation_representation(_ORG, (), Wallet(_ORG.org_id, 50_000, 150)),
+        "trunks": [trunk_example(_LATER_MS)],
         "numbers": [shapes.number_representation(NumberUse("917969002802", 1, 9))],
         "topup": topup_representation(_TOPUP),
         "new_topup": topup_representation(replace(_TOPUP, payment_id=None, paid_at=None, invoice_number=None))

@@ -7,6 +7,7 @@ from control_api import admin_bodies
 from control_api.account_bodies import PageQuery
 from control_api.operation import BODY, CONFLICT, INVALID, NOT_FOUND, NOT_NOW, Operation
 from control_api.rights import Right
+from control_api.trunk_schemas import TrunksReply
 
 _ONE: Final = "/v1/admin/organisations/{org_id}"
 _TAG: Final = "Operators"
@@ -178,5 +179,17 @@ ADMIN_OPERATIONS: Final = (
         right=Right.OPERATE,
         errors=(NOT_NOW,),
         example="numbers",
+    ),
+    Operation(
+        "GET",
+        "/v1/admin/trunks",
+        "adminListTrunks",
+        _TAG,
+        "List trunks",
+        "As they are now: state, load, caps, the last OPTIONS, and of what calls failed since the server started.",
+        TrunksReply,
+        right=Right.OPERATE,
+        errors=(NOT_NOW,),
+        example="trunks",
     ),
 )

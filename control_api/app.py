@@ -35,6 +35,7 @@ from control_api.redaction import number_free_logger
 from control_api.routes import (
     admin_organisations,
     admin_people,
+    admin_trunks,
     agents,
     billing,
     call_events,
@@ -98,6 +99,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *statements.ROUTES,
     *admin_organisations.ROUTES,
     *admin_people.ROUTES,
+    *admin_trunks.ROUTES,
 )
 BOUNDARY: Final = web.AppKey("boundary", Boundary)
 SHUTDOWN_GRACE_S: Final = 5.0

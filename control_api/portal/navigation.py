@@ -59,6 +59,7 @@ SECTIONS: Final = (
         (
             Entry("Organisations", "/portal/operator/organisations", Right.OPERATE),
             Entry("Numbers", "/portal/operator/numbers", Right.OPERATE),
+            Entry("Trunks", "/portal/operator/trunks", Right.OPERATE),
         ),
     ),
 )

@@ -178,3 +178,10 @@ async def test_numbers_and_how_busy_they_are(boss: SignedIn, world: ApiWorld) ->
     await world.place()
     rows = (await boss.send("GET", "/v1/admin/numbers")).json["data"]
     assert rows == [{"number": "917969002802", "live_calls": 1, "pairs": 0}]
+
+
+async def test_the_trunks_as_they_are(boss: SignedIn) -> None:
+    (trunk,) = (await boss.send("GET", "/v1/admin/trunks")).json["data"]
+    assert (trunk["name"], trunk["up"], trunk["live_calls"]) == ("carrier", True, 2)
+    assert (trunk["max_calls"], trunk["cps"]) == (None, None)  # 0 in the configuration: no cap
+    assert (trunk["failed"], trunk["failures"][0]) == (3, {"cause": "503", "count": 2})

@@ -139,6 +139,7 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("PATCH", "/v1/admin/people/{person_id}"): {OPERATOR},
     ("DELETE", "/v1/admin/people/{person_id}"): {OPERATOR},
     ("GET", "/v1/admin/audit"): {OPERATOR},
+    ("GET", "/v1/admin/trunks"): {OPERATOR},
     ("GET", "/v1/admin/numbers"): {OPERATOR},
 }
 ENDPOINTS = sorted((route.method, route.path) for route in ROUTES)

@@ -1,6 +1,7 @@
 """The pages about webhooks, the wallet, people, settings, and the operator's."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -126,6 +127,24 @@ async def test_an_operator_looks_at_an_organisation_and_suspends_it(world: ApiWo
     assert "Overview" in (await boss.get("/portal")).text
     assert (await boss.get("/portal/operator/numbers")).status == 200
     assert (await boss.post("/portal/look-at", {"csrf_token": token, "org_id": "nobody"})).status == 404
+
+
+async def test_an_operator_sees_the_trunks_those_that_are_down_first(world: ApiWorld) -> None:
+    boss = await visitor_of(world, None, operator=True)
+    (carrier,) = world.switch.trunk_states()
+    down = replace(carrier, name="<spare>", up=False, reason="does not answer", max_calls=4, cps=5, failures=())
+    world.switch.trunks = (carrier, down)
+    for path in ("/portal/operator/trunks", "/portal/operator/trunks/live"):
+        shown = await boss.get(path)
+        names = [
+            str(heading.text) for heading in shown.tree().iter("h2") if str(heading.get("id")).startswith("trunk-")
+        ]
+        assert names == ["<spare>", "carrier"]
+        assert "does not answer" in shown.text
+        (causes,) = (one for one in shown.tree().iter("ul") if one.get("class") == "causes")
+        assert ["".join(one.itertext()).split() for one in causes] == [["503", "2"], ["no", "response", "1"]]
+    owner = await visitor_of(world, Role.OWNER)
+    assert (await owner.get("/portal/operator/trunks")).status == 403
 
 
 async def test_an_event_is_sent_once_more_from_its_row(world: ApiWorld) -> None:

@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal]:
-    """A service with an owner who signs in, a test key and an endpoint for webhooks."""
+    """A service with an owner and operator who signs in, a test key and an endpoint for webhooks."""
     with PortLease(TEST_PORTS) as ports:
         sections = {"test_calls": {"ports": f"{ports}-{ports + TEST_PORTS - 1}"}}
         async with service_under_test(tmp_path_factory.mktemp("portal"), [], sections=sections) as service:
@@ -38,7 +38,7 @@ async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Port
 
 
 async def add_owner(config: str, org_id: str) -> None:
-    line = product("person", "add", EMAIL, "--org", org_id, "--role", "owner", "-c", config)
+    line = product("person", "add", EMAIL, "--org", org_id, "--role", "owner", "--operator", "-c", config)
     pipe = asyncio.subprocess.PIPE
     adding = await asyncio.create_subprocess_exec(*line, cwd=ROOT, env=environment(), stdin=pipe, stderr=pipe)
     _, complaint = await adding.communicate(f"{PASSWORD}\n".encode())

@@ -74,6 +74,20 @@ async def test_making_a_key(owner: Watched, portal: Portal) -> None:
     await expect(page.get_by_text(key)).to_have_count(0)
 
 
+async def test_what_changes_by_itself_keeps_the_focus_and_what_is_open(owner: Watched) -> None:
+    page = await owner.open("/portal")
+    await tab_to(page, page.get_by_role("link", name="By day"))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="The last 30 days")).to_be_visible()
+    await expect(page.get_by_role("link", name="By day")).to_be_focused()
+    await tab_to(page, page.get_by_text("The figures"))
+    await page.keyboard.press("Enter")
+    await tab_to(page, page.get_by_role("link", name="Download as CSV"))
+    await page.evaluate("htmx.ajax('GET', '/portal/overview/plots?by=day', '#plots').then(() => window.swapped = true)")
+    await page.wait_for_function("window.swapped")
+    await expect(page.get_by_role("link", name="Download as CSV")).to_be_focused()
+
+
 async def test_escape_takes_a_question_back(owner: Watched) -> None:
     page = await owner.open("/portal/webhooks")
     asks = page.locator("summary", has_text="Switch off")

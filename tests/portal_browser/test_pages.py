@@ -10,6 +10,7 @@ from tests.portal_browser.watched import Watched
 
 PAGES = {
     "/portal": "Overview",
+    "/portal?by=day": "Overview",
     "/portal/calls": "Call log",
     "/portal/calls?test=yes": "Call log",
     "/portal/place-call": "Place a call",
@@ -21,6 +22,9 @@ PAGES = {
     "/portal/people": "People",
     "/portal/settings": "Settings",
     "/portal/me": "Your sign-in",
+    "/portal/operator/organisations": "Organisations",
+    "/portal/operator/numbers": "Numbers",
+    "/portal/operator/trunks": "Trunks",
 }
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 

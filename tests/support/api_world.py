@@ -70,6 +70,12 @@ class FakeSwitch:
         self.refuse_with: Exception | None = None
         self.is_ready = True
         self.heard: dict[str, HeardCalls] = {}
+        failures = (("503", 2), ("no_response", 1))
+        self.trunks: tuple[TrunkState, ...] = (
+            TrunkState(
+                "carrier", "sip:sip.carrier.example", True, "", 2, 0, 0, None, 200, 12.5, 3, 2, 4, 9, 1, failures
+            ),
+        )
 
     async def place_call(self, command: PlaceCall) -> PlacedCall:
         if self.refuse_with is not None:
@@ -154,12 +160,7 @@ class FakeSwitch:
         return len(self.commands)
 
     def trunk_states(self) -> Sequence[TrunkState]:
-        failures = (("503", 2), ("no_response", 1))
-        return [
-            TrunkState(
-                "carrier", "sip:sip.carrier.example", True, "", 2, 0, 0, None, 200, 12.5, 3, 2, 4, 9, 1, failures
-            )
-        ]
+        return self.trunks
 
     def counters(self) -> Mapping[str, float]:
         return {"calls_placed_total": 7, "ports left": 90}

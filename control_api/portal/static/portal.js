@@ -42,10 +42,50 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// What changes by itself waits for whoever answers a question in it, or listens to a recording.
+// What changes by itself waits for whoever answers a question in it, or listens to a recording. Else what has the
+// focus, is open or is scrolled stays so: each is found again by what it is, for the element itself is another one.
+let kept = null;
+
+function nameOf(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  const { tagName } = element;
+  for (const name of ["href", "name", "aria-label"]) {
+    const value = element.getAttribute(name);
+    if (value === null) continue;
+    const form = name === "name" ? element.closest("form") : null;
+    const within = form ? `form[action="${CSS.escape(form.getAttribute("action"))}"] ` : "";
+    return `${within}${tagName}[${name}="${CSS.escape(value)}"]`;
+  }
+  const around = element.parentElement?.closest("[id], [action]");
+  if (!around) return null;
+  const part = around.id ? `#${CSS.escape(around.id)}` : `form[action="${CSS.escape(around.getAttribute("action"))}"]`;
+  return `${part} ${tagName}`;
+}
+
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { target } = event.detail;
   const asked = target.querySelector("details.confirm[open]");
   const heard = [...target.querySelectorAll("audio")].some((player) => !player.paused);
   if (asked || heard) event.detail.shouldSwap = false;
+  const focused = target.contains(document.activeElement) ? document.activeElement : null;
+  kept = {
+    focus: focused && focused !== target ? nameOf(focused) : null,
+    within: target.id,
+    open: [...target.querySelectorAll("details[id][open]")].map(nameOf),
+    scrolled: [...target.querySelectorAll(".scroll")].filter((one) => one.scrollLeft).map((one) => [nameOf(one), one.scrollLeft]),
+  };
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (!kept) return;
+  const { focus, within, open, scrolled } = kept;
+  kept = null;
+  for (const name of open) document.querySelector(name)?.setAttribute("open", "");
+  for (const [name, left] of scrolled) document.querySelector(name)?.scrollTo({ left, behavior: "instant" });
+  if (!focus || document.activeElement !== document.body) return;
+  const again = document.querySelector(focus);
+  if (again) return again.focus({ preventScroll: true });
+  // It is there no more: whoever goes by the keyboard goes on from the part that it was in.
+  const part = document.getElementById(within);
+  part?.setAttribute("tabindex", "-1");
+  part?.focus({ preventScroll: true });
 });
