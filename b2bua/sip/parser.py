@@ -199,7 +199,8 @@ def _start_otherwise(line: str, headers: Headers, problem: str) -> Response | Ma
 
 def validate_request(request: Request) -> None:
     """What every request must be to be worth a transaction, read whole: Via, From, To, Call-ID and CSeq (section
-    8.1.1), and of Max-Forwards, Contact, Route and Record-Route those that are there.
+    8.1.1), and of Max-Forwards, Contact, Route and Record-Route those that are there. A BYE is not lost for a Contact
+    or Record-Route, which say nothing in it: its sender is out of the call whatever the answer (section 15.1.1).
 
     Raises MalformedMessage, to be answered with its status: 400, 414 for the request URI, 501 for a method that is not
     registered and differs from CSeq's (RFC 4475 section 3.1.2.18).
@@ -208,7 +209,9 @@ def validate_request(request: Request) -> None:
     if problem is None:
         try:
             uri = request.uri
-            _ = request.max_forwards, request.contacts, request.record_routes, request.routes
+            _ = request.max_forwards, request.routes
+            if request.method != "BYE":
+                _ = request.contacts, request.record_routes
             if uri.headers:
                 problem = "Request URI with headers", 400
             elif request.cseq.method != request.method:

@@ -246,14 +246,21 @@ def _receive_in_dialog(
         station.reply(transaction, 500, now)
     elif rejection is not None:
         station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
+        if request.method == "BYE":  # its sender is out of the call whatever the answer (15.1.1)
+            _end_by(station, transaction, usage, dialog, now)
     else:
         usage.learn(request)
         _IN_DIALOG.get(request.method, _hand_on)(station, transaction, usage, dialog, now)
 
 
 def _bye(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
-    """200 in any state; it ends the usage unless it is of a fork that is not the call's."""
+    """200 in any state."""
     station.reply(transaction, 200, now)
+    _end_by(station, transaction, usage, dialog, now)
+
+
+def _end_by(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
+    """A BYE ends the usage unless it is of a fork that is not the call's."""
     if usage.dialog is None or dialog is usage.dialog:
         take(station, usage, GOT_BYE, transaction.request, now)
     transaction.request.headers.forget_meaning()  # it stays half a minute, to be compared with what comes again

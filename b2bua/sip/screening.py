@@ -52,7 +52,8 @@ def screen_request(
     415 for a body whose type is not in `accepted_types` or whose encoding is not identity, unless Content-Disposition
     says that it is optional; never for ACK, CANCEL and BYE. A multipart body is taken for the session
     description in it (RFC 5621).
-    406 for an INVITE or OPTIONS whose Accept leaves no type we could answer with.
+    406 for an INVITE whose Accept leaves no type we could answer with; our answer to OPTIONS has no body that could be
+    unacceptable, and monitors ask with `Accept: text/plain`.
     400 when a header that these read is malformed.
     """
     try:
@@ -122,7 +123,7 @@ def _is_optional(request: Request) -> bool:
 
 def _screen_accept(request: Request, accepted: Collection[str]) -> Rejection | None:
     """An Accept that is there but empty accepts nothing (section 20.1)."""
-    if request.method not in ("INVITE", "OPTIONS") or "Accept" not in request.headers:
+    if request.method != "INVITE" or "Accept" not in request.headers:
         return None
     for text in request.headers.get_all("Accept"):
         media_type = MediaType.parse(text)

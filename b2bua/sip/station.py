@@ -391,10 +391,16 @@ class Station:
         return tags if policy.reliable_provisional == "off" else (*tags, RELIABLE_PROVISIONALS)
 
     def reply_without_transaction(
-        self, request: Request, status: int, source: TransportAddress, local: TransportAddress, headers: Headers = ()
+        self,
+        request: Request,
+        status: int,
+        source: TransportAddress,
+        local: TransportAddress,
+        headers: Headers = (),
+        reason: str | None = None,
     ) -> None:
         """Answer a request that gets no transaction: it is malformed, or there is no room. Raises SipError."""
-        response = build_response(request, status, to_tag=self.tokens.hex(16), headers=headers)
+        response = build_response(request, status, reason, to_tag=self.tokens.hex(16), headers=headers)
         destination, fallback = self.reply_address(request, source), response_fallback(request, source)
         self.outgoing.append(Outgoing(response.render(), destination, local, fallback))
 

@@ -144,7 +144,7 @@ class UserAgent:
         request = None
         try:
             if isinstance(message, MalformedMessage):
-                self._refuse_malformed(message.request, message.status, source, local)
+                self._refuse_malformed(message.request, message, source, local)
             elif isinstance(message, Response):
                 self._receive_response(message, now)
             else:
@@ -152,7 +152,7 @@ class UserAgent:
                 receive_request(self._station, message, source, local, now)
         except SipError as error:
             broken = error.request if isinstance(error, MalformedMessage) else request
-            self._refuse_malformed(broken, error.status, source, local)
+            self._refuse_malformed(broken, error, source, local)
 
     def _receive_response(self, response: Response, now: float) -> None:
         station = self._station
@@ -164,15 +164,16 @@ class UserAgent:
         dispatch(station, transaction, station.layer.receive_response(transaction, response, now), now)
 
     def _refuse_malformed(
-        self, request: Request | None, status: int, source: TransportAddress, local: TransportAddress
+        self, request: Request | None, error: SipError, source: TransportAddress, local: TransportAddress
     ) -> None:
+        """Say what is wrong with a request: the reason phrase names it (21.4.1)."""
         self._station.counters["malformed"] += 1
         if request is None or request.method == "ACK" or "Via" not in request.headers:
             return
         try:
             with suppress(MalformedHeader):  # one that cannot be read is answered as it stands
                 stamp_via(request, source)
-            self._station.reply_without_transaction(request, status, source, local)
+            self._station.reply_without_transaction(request, error.status, source, local, reason=error.reason)
         except SipError:
             self._station.counters["malformed, unanswered"] += 1
 

@@ -239,6 +239,17 @@ def test_trunk_case_23_a_bye_is_taken_whatever_its_body(headers: str) -> None:
     assert bench.events() == [ByeReceived(usage, None)]
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"), [("Require: nobody-knows", 420), ("Contact: <sip:broken", 200), ("Record-Route: <", 200)]
+)
+def test_trunk_case_23_a_bye_ends_the_call_whatever_its_answer(headers: str, status: int) -> None:
+    """15.1.1: its sender is out of the call with the sending."""
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "BYE", headers=headers))) == [status]
+    assert bench.events() == [ByeReceived(usage, None)]
+
+
 def test_trunk_case_23_bye_before_the_ack_of_our_200() -> None:
     bench = Bench()
     bench.receive(request_from_peer("INVITE"))

@@ -109,6 +109,7 @@ def test_bodies() -> None:
 def test_accept(accept: str, expected: int | None) -> None:
     assert status(screen(("Accept", accept))) == expected
     assert screen(("Accept", accept), method="BYE") is None
+    assert screen(("Accept", accept), method="OPTIONS") is None, "our answer has no body"
 
 
 def test_order() -> None:

@@ -90,6 +90,23 @@ def test_malformed_requests_are_answered_400_where_they_can_be() -> None:
     assert bench.events() == []
 
 
+@pytest.mark.parametrize(
+    ("line", "wrong", "reason"),
+    [
+        (b"Call-ID: peer-call-1\r\n", b"", "Missing Call-ID"),
+        (b"CSeq: 1 INVITE", b"CSeq: one INVITE", "Malformed CSeq"),
+        (b"CSeq: 1 INVITE", b"CSeq: 1 BYE", "CSeq method does not match"),
+        (b"Max-Forwards: 70", b"Max-Forwards: many", "Malformed Max-Forwards"),
+    ],
+)
+def test_the_reason_phrase_says_what_is_wrong(line: bytes, wrong: bytes, reason: str) -> None:
+    """21.4.1: so that who reads the trace need not guess."""
+    good = request_from_peer("INVITE")
+    assert line in good
+    refusal = answer(Bench(), good.replace(line, wrong))
+    assert (refusal.status, refusal.reason) == (400, reason)
+
+
 @pytest.mark.parametrize("via", [b";;,;,,", b"SIP/2.0/UDP 192.0.2.15;;,;,,", b"nonsense"])
 def test_a_via_that_cannot_be_read_is_answered_400_at_the_source(via: bytes) -> None:
     bench = Bench()
