@@ -14,7 +14,8 @@ from b2bua.config.kinds import Kind, Place, Unfit, shown
 from b2bua.config.sections import LISTS, SECTIONS, Config, StorageSection, kinds_of
 
 PREFIX: Final = "MASKBRIDGE_"
-NOT_SETTINGS: Final = frozenset({"MASKBRIDGE_CONFIG", "MASKBRIDGE_LOG"})  # the command line's own
+# The command line's own, and those that clients read: the documentation's examples run in the same shell.
+NOT_SETTINGS: Final = frozenset({"MASKBRIDGE_CONFIG", "MASKBRIDGE_LOG", "MASKBRIDGE_URL", "MASKBRIDGE_KEY"})
 SQLITE: Final = "sqlite:///"
 YES: Final = frozenset({"true", "yes", "on", "1"})
 NO: Final = frozenset({"false", "no", "off", "0"})
@@ -92,18 +93,21 @@ class _Reader:
 
     def override(self, tables: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
         """Put the environment's settings in place of the file's."""
+        settings = {
+            _variable(section, key): (section, key, kind)
+            for section, made in SECTIONS.items()
+            for key, kind in kinds_of(made).items()
+        }
         for variable, value in sorted(environ.items()):
             if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
                 continue
-            section, _, key = variable.removeprefix(PREFIX).lower().partition("_")
-            made = SECTIONS.get(section)
-            kind = None if made is None else kinds_of(made).get(key)
-            if kind is None:
-                names = [_variable(name, each) for name, of in SECTIONS.items() for each in kinds_of(of)]
+            if variable not in settings:
                 self.mistakes.append(
-                    f"{variable} (environment): no setting is named so; the nearest is {nearest(variable, names)}"
+                    f"{variable} (environment): no setting is named so; "
+                    f"the nearest is {nearest(variable, list(settings))}"
                 )
                 continue
+            section, key, kind = settings[variable]
             try:
                 tables[section][key] = from_environment(value, kind)
             except Unfit as unfit:

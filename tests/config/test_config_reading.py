@@ -18,7 +18,7 @@ from b2bua.config import (
     load_config,
 )
 from b2bua.config.release import default_of
-from b2bua.config.sections import LISTS, SECTIONS
+from b2bua.config.sections import LISTS, SECTIONS, kinds_of
 from tests.support.configurations import A_TRUNK, config_of, mistakes_in
 
 
@@ -346,6 +346,20 @@ def test_the_environment_overrides_the_file() -> None:
     assert config.calls.ring_timeout_s == 60
     assert config.media.rtp_timeout_s == 2.5
     assert config.secrets.master_key == "sixteen characters"
+
+
+def test_every_key_has_a_variable() -> None:
+    asked = {
+        f"MASKBRIDGE_{name}_{key}".upper(): "\0" for name, section in SECTIONS.items() for key in kinds_of(section)
+    }
+    assert "MASKBRIDGE_TEST_CALLS_ENABLED" in asked
+    assert not any("no setting is named so" in mistake for mistake in mistakes_in("", asked))
+    assert config_of("", {"MASKBRIDGE_TEST_CALLS_ENABLED": "false"}).test_calls.enabled is False
+
+
+def test_what_the_examples_of_the_documentation_read_is_no_setting() -> None:
+    """Whoever follows them types commands in the same shell."""
+    config_of("", {"MASKBRIDGE_URL": "http://127.0.0.1:8080", "MASKBRIDGE_KEY": "vp_test_0"})
 
 
 def test_a_wrong_variable_is_a_mistake_that_names_it() -> None:
