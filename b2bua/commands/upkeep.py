@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
+from heapq import nlargest
+from itertools import chain
 from typing import Any, Final
 
 from b2bua.clock import SystemClock
@@ -15,7 +17,7 @@ from b2bua.tokens import SystemTokens
 from control_api.keys import end_of_grace, is_live, new_key
 from storage.errors import UnknownRecord
 from storage.records import ApiKey, DeliveryLog, Organisation
-from storage.units import UnitOfWork
+from storage.units import Reader, UnitOfWork
 
 LONGEST_GRACE_H: Final = 24 * 365
 SHOWN_DELIVERIES: Final = 50
@@ -140,15 +142,23 @@ async def webhook_enable(options: argparse.Namespace, config: Config, output: Ou
 
 
 async def webhook_deliveries(options: argparse.Namespace, config: Config, output: Output) -> int:
-    """`webhook deliveries --org ORG_ID WEBHOOK_ID [--dead]`: the newest deliveries and what came of them."""
-    found = await looked_up(
-        config,
-        lambda reader: reader.deliveries(options.org, options.webhook_id, 1, SHOWN_DELIVERIES, dead_only=options.dead),
-    )
-    output.rows(
-        [_delivery(log) for log in found],
-        ("delivery_id", "event", "call_sid", "state", "attempts", "http_status", "error", "next_attempt_at"),
-    )
+    """`webhook deliveries [WEBHOOK_ID] [--org ORG_ID] [--dead]`: the newest deliveries and what came of them, of one
+    endpoint, of an organisation's or of all."""
+
+    def work(reader: Reader) -> list[DeliveryLog]:
+        asked = [org.org_id for org in reader.organisations() if options.org in (None, org.org_id)]
+        endpoints = [(org_id, each.webhook_id) for org_id in asked for each in reader.endpoints(org_id)]
+        wanted = [pair for pair in endpoints if options.webhook_id in (None, pair[1])]
+        if options.webhook_id is not None and not wanted:
+            raise CommandFailed(f"there is no webhook {options.webhook_id}")
+        logs = (
+            reader.deliveries(org_id, webhook_id, 1, SHOWN_DELIVERIES, dead_only=options.dead)
+            for org_id, webhook_id in wanted
+        )
+        return nlargest(SHOWN_DELIVERIES, chain.from_iterable(logs), key=lambda log: log.delivery_id)
+
+    shown = ("delivery_id", "webhook_id", "event", "call_sid", "state", "attempts", "http_status", "error")
+    output.rows([_delivery(log) for log in await looked_up(config, work)], (*shown, "next_attempt_at"))
     return 0
 
 
@@ -176,6 +186,7 @@ def _delivery(log: DeliveryLog) -> dict[str, object]:
     last = log.attempts[-1] if log.attempts else None
     return {
         "delivery_id": log.delivery_id,
+        "webhook_id": log.webhook_id,
         "event_id": log.event_id,
         "event": log.event.value,
         "call_sid": log.call_sid,

@@ -83,6 +83,12 @@ def test_deliveries_are_shown_and_sent_again(desk: Any, org: str) -> None:
         0,
     )
     assert desk.json("webhook", "deliveries", "--org", org, webhook, "--dead")["data"] == []
+    other = desk.org()
+    assert desk.json("webhook", "deliveries")["data"] == [shown]
+    assert desk.json("webhook", "deliveries", webhook)["data"] == [shown]
+    assert shown["webhook_id"] == webhook
+    assert desk.json("webhook", "deliveries", "--org", other)["data"] == []
+    assert f"there is no webhook {webhook}" in desk.refused("webhook", "deliveries", "--org", other, webhook)
     again = desk.json("webhook", "replay", str(shown["delivery_id"]))
     assert again["replays"] == shown["delivery_id"]
     assert "no delivery 999" in desk.refused("webhook", "replay", "999")
