@@ -1,7 +1,5 @@
 """Which legs are joined, and which of their directions have to be converted from one codec into another."""
 
-from contextlib import suppress
-
 from media.codecs.table import BY_NAME, needs_conversion
 from media.errors import MediaError
 from media.leg import Negotiated
@@ -61,12 +59,16 @@ class JoinedStreams:
         return sink, Target(BY_NAME[taken.codec].number, taken.ptime_ms, taken.wishes)
 
     def restore(self, source: int) -> None:
-        """Let what a source says go its way again; harmless when it does."""
-        if source in self._diverted:
-            self._diverted.discard(source)
-            with suppress(MediaError):
-                self._path.set_converter(source, None)
-                self._look_at(source)
+        """Let what a source says go its way again; harmless when it does. MediaError: it is diverted still."""
+        if source not in self._diverted:
+            return
+        self._path.set_converter(source, None)
+        self._diverted.discard(source)
+        try:
+            self._look_at(source)
+        except MediaError:
+            self._diverted.add(source)
+            raise
 
     def _part(self, source: int) -> bool:
         """Whether it went to a sink, which it does no more."""

@@ -1,6 +1,8 @@
 """The pages in which agents wait for calls: each has a queue of what it is told, and every queue has a limit."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from b2bua.call.agent_calls import AgentEvent, AgentStateChanged
@@ -10,6 +12,8 @@ from storage.agent_records import Agent, AgentState
 
 PAGES_PER_AGENT: Final = 5
 PAGES: Final = 10_000  # in all
+# When a place is wanted, so many are looked at whether they have gone: those that listen longest first.
+LOOKED_AT: Final = 50
 BACKLOG: Final = 100  # events that a page may be behind; then it is let go, and comes back
 
 Key = tuple[str, str]  # organisation, name
@@ -37,32 +41,42 @@ class Pages:
     def __init__(self) -> None:
         self._pages: dict[Key, list[Page]] = {}
         self._states: dict[Key, AgentState] = {}  # of agents with a page
-        self._count = 0
+        self._oldest: OrderedDict[Page, None] = OrderedDict()
 
     def join(self, agent: Agent, page_id: str, alive: Callable[[], bool]) -> Page:
         """A page more. AgentCallConflict: the agent has as many as it may; CapacityExhausted: there are too many."""
         key = (agent.org_id, agent.name)
-        if len(self.of(key)) >= PAGES_PER_AGENT or self._count >= PAGES:
-            for page in [each for pages in self._pages.values() for each in pages if not each.alive()]:
-                self._leave(page)
+        if len(self.of(key)) >= PAGES_PER_AGENT:
+            self._let_go_of_the_gone(self.of(key))
+        if len(self._oldest) >= PAGES:
+            self._let_go_of_the_gone(list(islice(self._oldest, LOOKED_AT)))
         if len(self.of(key)) >= PAGES_PER_AGENT:
             raise AgentCallConflict(f"An agent has at most {PAGES_PER_AGENT} pages open.")
-        if self._count >= PAGES:
+        if len(self._oldest) >= PAGES:
             raise CapacityExhausted("No more pages can listen now.")
         page = Page(key, page_id, alive, self._leave)
         self._pages.setdefault(key, []).append(page)
         self._states[key] = agent.state
-        self._count += 1
+        self._oldest[page] = None
         return page
 
+    def _let_go_of_the_gone(self, pages: list[Page]) -> None:
+        """Those that are there still are looked at again after all others."""
+        for page in tuple(pages):
+            if page.alive():
+                self._oldest.move_to_end(page)
+            else:
+                self._leave(page)
+
     def _leave(self, page: Page) -> None:
-        pages = self._pages.get(page.key, [])
-        if page in pages:
-            pages.remove(page)
-            self._count -= 1
+        if page not in self._oldest:
+            return
+        del self._oldest[page]
+        pages = self._pages[page.key]
+        pages.remove(page)
         if not pages:
-            self._pages.pop(page.key, None)
-            self._states.pop(page.key, None)
+            del self._pages[page.key]
+            del self._states[page.key]
 
     def of(self, key: Key) -> list[Page]:
         """An agent's pages."""
@@ -91,7 +105,7 @@ class Pages:
 
     def counters(self) -> Mapping[str, float]:
         """Numbers for /metrics."""
-        return {"agent_pages": self._count, "agents_present": len(self._pages)}
+        return {"agent_pages": len(self._oldest), "agents_present": len(self._pages)}
 
     def __iter__(self) -> Iterator[Page]:
-        return iter([page for pages in self._pages.values() for page in pages])
+        return iter(tuple(self._oldest))

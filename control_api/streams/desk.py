@@ -36,6 +36,7 @@ class StreamDesk:
         self._streams: dict[str, list[CallStream]] = {}  # by call
         self._every_call: frozenset[str] = frozenset()
         self._starting: set[asyncio.Task[None]] = set()
+        self._ending_now = 0  # of calls that are over: each has its connection until it has said so
         self._counted = {"started": 0, "refused": 0, "sent": 0, "dropped": 0, "reconnected": 0}
 
     async def refresh(self) -> None:
@@ -110,7 +111,7 @@ class StreamDesk:
             raise TooManyStreams(f"A call has at most {STREAMS_PER_CALL} streams at once.")
         if len(streams) >= STREAMS_OF_CALL:
             raise TooManyStreams(f"A call can be streamed {STREAMS_OF_CALL} times.")
-        if self.counters()["streams_live"] >= STREAMS_MAX:
+        if self.counters()["streams_live"] + self._ending_now >= STREAMS_MAX:
             raise TooManyStreams("As many calls are being streamed as can be. Please try again.")
 
     async def _begin_wanted(self, call: HeardCall) -> None:
@@ -145,8 +146,13 @@ class StreamDesk:
     def _ending(self, stream: CallStream) -> None:
         """Count what a stream has done, once it is over."""
 
+        self._ending_now += 1
+
         async def count() -> None:
-            await stream.ended()
+            try:
+                await stream.ended()
+            finally:
+                self._ending_now -= 1
             self._counted["sent"] += stream.frames_sent
             self._counted["dropped"] += stream.frames_dropped
             self._counted["reconnected"] += max(0, stream.connections - 1)

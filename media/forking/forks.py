@@ -3,6 +3,7 @@
 The packet path copies packets into queues; here they are decoded. Nothing that is done here can hold a call up.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from media.packet_path.converter import Converter
 from media.packet_path.repacketiser import Frame
 from media.transcoding.packets import ConversionQueue, NewQueue, Packet
 
+LOG: Final = logging.getLogger(__name__)
 FRAME_S: Final = FRAME_MS / 1000
 RATES_HZ: Final = (8000, 16_000)
 # A thread that was held up for longer than this leaves the frames of that time out.
@@ -148,8 +150,9 @@ class Forks:
             raise
         if call.supervision is None:
             new_queue = partial(self._new_queue, _nothing, -1)
-            call.supervision = Supervision(streams, diversion, new_queue, self._path.send_audio, self._post)
-        call.supervision.seats = (*call.supervision.seats, seat)
+            let_go = partial(self._supervision_over, seat.call_id)
+            call.supervision = Supervision(streams, diversion, new_queue, self._path.send_audio, self._post, let_go)
+        call.supervision.take_on(seat)
         self._wake()
 
     def leave(self, seat: Seat) -> None:
@@ -159,9 +162,8 @@ class Forks:
             supervision = call.supervision
             supervision.seats = tuple(other for other in supervision.seats if other is not seat)
             if not supervision.seats:
-                call.supervision = None
                 supervision.end()
-            self._forget_unheard(seat.call_id, call)
+                self._supervision_over(seat.call_id)
         seat.line.close()
 
     def settled(self, call_id: str) -> None:
@@ -208,7 +210,7 @@ class Forks:
 
     def turn(self, now: float) -> float | None:
         """Hand out what is due; when to come again, None for not before there is a call to hear."""
-        calls = tuple(self._calls.values())
+        calls = list(self._calls.items())
         if not calls:
             self._next_at = 0.0
             return None
@@ -217,8 +219,13 @@ class Forks:
             self._next_at = now
         batch: list[_Delivery] = []
         while self._next_at <= now:
-            for call in calls:
-                self._hand_out(call, self._next_at, batch)
+            for name, call in calls:
+                try:
+                    self._hand_out(call, self._next_at, batch)
+                except Exception:
+                    LOG.exception("call %s: it is heard and supervised no more", name)
+                    calls = [each for each in calls if each[0] != name]
+                    self._post(partial(self.forget, name))
             self._next_at += FRAME_S
         if batch:
             self._frames += len(batch)
@@ -247,6 +254,13 @@ class Forks:
         call = _ForkedCall(streams, queues)
         self._calls = {**self._calls, call_id: call}
         return call
+
+    def _supervision_over(self, call_id: str) -> None:
+        """Its last supervisor has left: it is let go once the parties' audio goes its own way again."""
+        call = self._calls.get(call_id)
+        if call is not None and call.supervision is not None and call.supervision.is_over:
+            call.supervision = None
+            self._forget_unheard(call_id, call)
 
     def _forget_unheard(self, call_id: str, call: _ForkedCall) -> None:
         if not call.ears and call.supervision is None:

@@ -1,6 +1,5 @@
 """A supervisor's place at a call: the plain RTP of its browser's gateway, what it says and what it is to hear."""
 
-import socket
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -13,10 +12,10 @@ from media.forking.playout import FRAMES_PER_S, Playout, silent_frame
 from media.packet_path.interface import Address
 from media.rtp.packet import RtpPacket, parse_packet
 from media.transcoding.packets import Packet
+from media.udp_pairs import open_pair
 
 LOOPBACK: Final = "127.0.0.1"
 _FRAME_TICKS: Final = NARROW_HZ // FRAMES_PER_S
-_BINDS_MAX: Final = 50
 _DATAGRAM_MAX: Final = 2048
 # Packets that are taken at once: what comes faster is no speech.
 _TAKEN_MAX: Final = 10
@@ -63,7 +62,10 @@ class PlainLine:
 
     def __init__(self, peer: Address) -> None:
         self._peer = peer
-        self._rtp, self._rtcp = _bound_pair()
+        opened = open_pair(LOOPBACK)
+        if opened is None:
+            raise PortsExhausted("no pair of ports is free on loopback")
+        self._rtp, self._rtcp = opened
         host, port = self._rtp.getsockname()[:2]
         self.address: Address = (host, port)
 
@@ -149,20 +151,3 @@ class Seat:
         self._timestamp = self._timestamp + _FRAME_TICKS & 0xFFFFFFFF
         payload = self._encoder.encode(samples)
         self.line.send(RtpPacket(self._payload_type, self._sequence, self._timestamp, self._ssrc, payload).render())
-
-
-def _bound_pair() -> tuple[socket.socket, socket.socket]:
-    for _ in range(_BINDS_MAX):
-        rtp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        rtcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            rtp.bind((LOOPBACK, 0))
-            rtcp.bind((LOOPBACK, rtp.getsockname()[1] + 1))
-        except (OSError, OverflowError):
-            rtp.close()
-            rtcp.close()
-            continue
-        rtp.setblocking(False)
-        rtcp.setblocking(False)
-        return rtp, rtcp
-    raise PortsExhausted("no pair of ports is free on loopback")

@@ -5,10 +5,12 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any, Final
 
+from media.errors import BrowserPortsExhausted
 from media.rtp.packet import HEADER_BYTES, MARKER
+from media.udp_pairs import open_pair
 from media.webrtc.interface import Address, PayloadTypes
 from media.webrtc.srtp import PacketBuffer
-from media.webrtc.udp import HostSocket, open_pair
+from media.webrtc.udp import HostSocket
 
 _PAYLOAD_TYPES: Final = 128
 _NONE: Final = -1
@@ -47,7 +49,10 @@ class PlainSide:
         on_rtp: Callable[[int], None],
         on_rtcp: Callable[[int], None],
     ) -> None:
-        rtp, rtcp = open_pair(address)
+        opened = open_pair(address)
+        if opened is None:
+            raise BrowserPortsExhausted("no free pair of UDP ports for the plain side of a browser")
+        rtp, rtcp = opened
         self._on_rtp, self._on_rtcp = on_rtp, on_rtcp
         self._rtp = HostSocket(loop, rtp, buffer, self._rtp_arrived, _nothing)
         self._rtcp = HostSocket(loop, rtcp, buffer, self._rtcp_arrived, _nothing)

@@ -1,19 +1,18 @@
-"""UDP sockets of the gateway: one for each browser and address, and the pair of its plain side."""
+"""UDP sockets of the gateway: one for each browser and address."""
 
 import asyncio
 import socket
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
 
 from media.errors import BrowserPortsExhausted
+from media.udp_pairs import bound_socket
 from media.webrtc.interface import Address
 from media.webrtc.srtp import PACKET_BYTES_MAX, PacketBuffer
 
 # Ports that another program holds are passed over, up to this many for one socket.
 _TRIES_MAX: Final = 64
-_RECEIVED_BYTES: Final = 262_144
 
 Arrived = Callable[[int, tuple[Any, ...]], None]
 """How many bytes stand in the buffer, and whose they are."""
@@ -38,7 +37,7 @@ class UdpPorts:
         """A bound non-blocking socket; BrowserPortsExhausted when none is left."""
         for _ in range(min(_TRIES_MAX, len(self._free))):
             port = self._free.popleft()
-            opened = _bound(self.address, port)
+            opened = bound_socket(self.address, port)
             if opened is not None:
                 return opened
             self._free.append(port)
@@ -108,33 +107,3 @@ class HostSocket(asyncio.DatagramTransport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`sockname` alone."""
         return self.address if name == "sockname" else default
-
-
-def open_pair(address: str) -> tuple[socket.socket, socket.socket]:
-    """Two sockets on ports of the system's choice: RTP on an even one, RTCP on the next. BrowserPortsExhausted."""
-    for _ in range(_TRIES_MAX):
-        rtp = _bound(address, 0)
-        if rtp is None:
-            break
-        port = rtp.getsockname()[1]
-        rtcp = _bound(address, port + 1) if port % 2 == 0 else None
-        if rtcp is not None:
-            return rtp, rtcp
-        rtp.close()
-    raise BrowserPortsExhausted("no free pair of UDP ports for the plain side of a browser")
-
-
-def _bound(address: str, port: int) -> socket.socket | None:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    try:
-        if family == socket.AF_INET6:
-            with suppress(OSError):
-                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        with suppress(OSError):
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVED_BYTES)
-        opened.bind((address, port))
-    except OSError:
-        opened.close()
-        return None
-    return opened

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from media.forking.forks import Ear, Forks, HeardFrame
 from media.forking.playout import LONGEST_WAIT_S
 from media.packet_path.converter import Converter
 from media.packet_path.repacketiser import Frame
-from media.transcoding.packets import QUEUE_PACKETS, new_packet_queue
+from media.transcoding.packets import QUEUE_PACKETS, NewQueue, new_packet_queue
 
 CALL = "3f2b1c0d"
 A_SAYS, B_SAYS = b"\x11" * 160, b"\x22" * 160
@@ -40,10 +41,10 @@ class PathOfForks:
 class Talk:
     """A call that goes on by 20 ms at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, new_queue: NewQueue = new_packet_queue) -> None:
         self.path = PathOfForks()
         self.now = 100.0
-        self.forks = Forks(self.path, lambda: self.now, self.post, new_packet_queue, threaded=False)
+        self.forks = Forks(self.path, lambda: self.now, self.post, new_queue, threaded=False)
         self.number = 0
         self.posted = 0
 
@@ -168,6 +169,29 @@ def test_a_packet_path_that_takes_no_more_leaves_nothing_behind(stream: int) -> 
         talk.listen(lambda _frame: None)
     assert talk.path.forks == {}
     assert talk.forks.turn(talk.now) is None
+
+
+class BrokenQueue:
+    """One that nothing can be taken of."""
+
+    dropped = 0
+
+    def put(self, *_packet: object) -> None:
+        """Nothing is kept."""
+
+    def take(self) -> list[tuple[float, int, int, int, int, int, bytes]]:
+        raise RuntimeError("unheard of")
+
+
+def test_a_call_that_cannot_be_heard_ends_alone(caplog: pytest.LogCaptureFixture) -> None:
+    broken: list[Any] = [BrokenQueue(), BrokenQueue()]
+    talk, heard = Talk(lambda *told: broken.pop() if broken else new_packet_queue(*told)), list[HeardFrame]()
+    talk.listen(lambda _frame: None)
+    talk.forks.listen("another", (3, 4), 8000, heard.append)
+    talk.step(5)
+    assert len(heard) == 5
+    assert talk.forks.counters()["forked_calls"] == 1
+    assert caplog.text.count("RuntimeError: unheard of") == 1
 
 
 def test_a_rate_that_there_is_not_is_refused() -> None:

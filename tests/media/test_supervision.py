@@ -11,7 +11,7 @@ from media.codecs.opus import NO_WISHES
 from media.codecs.speech import Decoder, new_decoder, new_encoder
 from media.codecs.table import BY_NUMBER, G722, OPUS, PCMA, PCMU
 from media.conversions import JoinedStreams
-from media.errors import TooManySupervisors
+from media.errors import MediaOverloaded, TooManySupervisors
 from media.forking.forks import Forks
 from media.forking.seats import Mode, Seat
 from media.forking.supervision import SEATS_PER_CALL
@@ -38,11 +38,14 @@ class PathOnBed:
     def __init__(self, bed: RelayBed, parties: Sequence[Party]) -> None:
         self._bed = bed
         self._parties = parties
+        self.is_full = False
 
     def set_fork(self, stream: int, fork: Converter | None) -> None:
         self._bed.table.set_fork(self._parties[stream].stream, fork)
 
     def set_converter(self, source: int, converter: Converter | None, *, whole: bool = False) -> None:
+        if self.is_full:
+            raise MediaOverloaded("too many commands")
         self._bed.table.set_converter(self._parties[source].stream, converter, whole)
 
     def send_audio(self, sink: int, source: int, codec: int, frames: Sequence[Frame]) -> None:
@@ -64,7 +67,8 @@ class Supervised:
         self.bed = RelayBed()
         self.codecs = codec_a, codec_b
         self.parties = self.bed.party("a", codec=codec_a), self.bed.party("b", codec=codec_b)
-        path: Any = PathOnBed(self.bed, self.parties)
+        self.path = PathOnBed(self.bed, self.parties)
+        path: Any = self.path
         self.transcoder = Transcoder(lambda: self.bed.now, path.send_audio, wake=lambda: None)
         self.joined = JoinedStreams(path, self.transcoder, threaded=False)
         for stream, codec in enumerate(self.codecs):
@@ -220,6 +224,50 @@ def test_a_conversion_that_gave_way_comes_back(codecs: tuple[int, int]) -> None:
     to_a, to_b = call.talk(FRAMES)
     assert call.transcoder.counters()["conversions"] == (2 if codecs[0] != codecs[1] else 0)
     assert (call.tones(to_a, 0), call.tones(to_b, 1)) == ({B_HZ}, {A_HZ})
+
+
+def test_a_packet_path_that_takes_no_more_is_asked_again_by_who_speaks() -> None:
+    call = Supervised()
+    _, boss = call.seat(Mode.BARGE)
+    call.path.is_full = True
+    a_got, _ = call.talk(FRAMES, boss)
+    assert call.tones(a_got, 0) == {B_HZ}
+    call.path.is_full = False
+    a_got, _ = call.talk(FRAMES, boss)
+    assert call.tones(a_got, 0) == {B_HZ, BOSS_HZ}
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_party_is_not_left_in_silence_by_a_packet_path_that_takes_no_more(leaves: bool) -> None:
+    call = Supervised()
+    seat, boss = call.seat(Mode.BARGE)
+    call.talk(FRAMES, boss)
+    call.path.is_full = True
+    if leaves:
+        call.forks.leave(seat)
+    else:
+        seat.mode = Mode.LISTEN
+    call.talk(FRAMES, boss)
+    call.path.is_full = False
+    call.talk(FRAMES, boss)
+    a_got, b_got = call.talk(FRAMES, boss)
+    assert (call.tones(a_got, 0), call.tones(b_got, 1)) == ({B_HZ}, {A_HZ})
+    assert call.forks.counters()["forked_calls"] == (0 if leaves else 1)
+
+
+def test_a_supervisor_may_come_before_the_one_before_is_gone() -> None:
+    call = Supervised()
+    first, boss = call.seat(Mode.BARGE)
+    call.talk(FRAMES, boss)
+    call.path.is_full = True
+    call.forks.leave(first)
+    second, boss = call.seat(Mode.BARGE)
+    call.path.is_full = False
+    call.talk(FRAMES, boss)
+    a_got, _ = call.talk(FRAMES, boss)
+    assert call.tones(a_got, 0) == {B_HZ, BOSS_HZ}
+    call.forks.leave(second)
+    assert call.forks.counters()["forked_calls"] == 0
 
 
 def test_two_supervisors_are_heard_at_once_and_do_not_disturb_each_other() -> None:
