@@ -1,4 +1,4 @@
-"""Writes the client's shapes and operations from the OpenAPI document of this version.
+"""Writes the client's shapes and operations from the OpenAPI document of this version, a module for each tag of it.
 
     python clients/python/generate.py [--check]
 
@@ -9,19 +9,24 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from control_api.openapi import build_openapi
 
 PACKAGE: Final = Path(__file__).parent / "maskbridge_client"
+FOLDERS: Final = ("shapes", "sync_operations", "async_operations")
 PUBLIC: Final = ("showHealth", "showReadiness")
 BY_HAND: Final = ("streamEvents",)
 _PLAIN: Final = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "object": "dict[str, Any]"}
 _ENVELOPES: Final = ("Reply", "Meta")
 _HEADER: Final = '"""{0}\n\nGenerated from the OpenAPI document by `make client`: not to be changed by hand.\n"""\n\n'
+
+
+# A method, a path, and what the document says of both.
+Operation: TypeAlias = tuple[str, str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +48,82 @@ class Writer:
         self._document = document
         self._schemas: Mapping[str, Any] = document["components"]["schemas"]
 
-    def shapes(self) -> str:
-        """The text of `shapes.py`."""
-        wanted = sorted(self._reachable())
-        parts = [
-            _HEADER.format("What requests and replies are made of."),
-            "from __future__ import annotations\n\nfrom dataclasses import dataclass\nfrom datetime import datetime\n"
-            "from typing import Any, Literal, TypeAlias\n\n"
-            "from maskbridge_client.wire import UNSET, Unset\n\n",
-        ]
-        # Words first: they are evaluated where they stand, and classes are named in quotes.
-        parts += [self._words(name) for name in wanted if "enum" in self._schemas[name]]
-        parts += [self._class(name) for name in wanted if "properties" in self._schemas[name]]
-        return "".join(parts)
+    def shapes(self) -> dict[str, str]:
+        """The modules of `shapes`: each schema stands where the first tag that leads to it is."""
+        homes = self._homes()
+        texts = {}
+        for room in dict.fromkeys(homes.values()):
+            wanted = sorted(name for name, home in homes.items() if home == room)
+            # Words first: they are evaluated where they stand, and classes are named in quotes.
+            parts = [self._words(name) for name in wanted if "enum" in self._schemas[name]]
+            parts += [self._class(name) for name in wanted if "properties" in self._schemas[name]]
+            others = [
+                f"from maskbridge_client.shapes.{home} import {self._named(name)}\n"
+                for name, home in homes.items()
+                if home != room
+            ]
+            texts[f"shapes/{room}.py"] = (
+                _HEADER.format("What requests and replies are made of.")
+                + "from __future__ import annotations\n\nfrom dataclasses import dataclass\n"
+                + "from datetime import datetime\nfrom typing import Any, Literal, TypeAlias\n\n"
+                + f"{''.join(others)}from maskbridge_client.wire import UNSET, Unset\n\n{''.join(parts)}"
+            )
+        return texts | {"shapes/__init__.py": self._all_shapes(homes)}
 
-    def operations(self, *, asynchronous: bool) -> str:
-        """The text of `sync_operations.py` or `async_operations.py`."""
+    def operations(self, *, asynchronous: bool) -> dict[str, str]:
+        """The modules of `sync_operations` or `async_operations`."""
+        package = "async_operations" if asynchronous else "sync_operations"
         title = "AsyncOperations" if asynchronous else "Operations"
-        sends = "async def" if asynchronous else "def"
-        methods = "\n".join(self._method(*each, asynchronous=asynchronous) for each in self._operations())
+        texts = {f"{package}/sending.py": _sending(asynchronous=asynchronous)}
+        imports, parts = "", []
+        for tag, operations in self._by_tag().items():
+            room, part = _room(tag), f"{_room(tag).title().replace('_', '')}Operations"
+            methods = "\n".join(self._method(*each, asynchronous=asynchronous) for each in operations)
+            texts[f"{package}/{room}.py"] = self._operations_of(tag, package, part, methods)
+            imports += f"from maskbridge_client.{package}.{room} import {part}\n"
+            parts.append(part)
+        texts[f"{package}/__init__.py"] = (
+            _HEADER.format("Every endpoint that an API key opens, as a method.")
+            + f'{imports}\n__all__ = ["{title}"]\n\n\nclass {title}({", ".join(parts)}):\n'
+            + '    """The endpoints; how they are reached is the client\'s."""\n'
+        )
+        return texts
+
+    def _operations_of(self, tag: str, package: str, part: str, methods: str) -> str:
         names = {self._named(name) for name in self._reachable()}
         used = sorted(names & set(re.findall(r"\b[A-Z][A-Za-z]+\b", methods)))
-        wire = sorted(name for name in ("many_of", "nothing", "one_of", "page_of", "raw", "path_part"))
+        wire = "many_of", "nothing", "one_of", "page_of", "path_part", "raw"
         return (
-            _HEADER.format("Every endpoint that an API key opens, as a method.")
-            + "from abc import ABC, abstractmethod\nfrom collections.abc import Callable\n"
-            + "from datetime import datetime\nfrom typing import Any, Literal, TypeVar\n\n"
-            + f"from maskbridge_client.shapes import {', '.join(used)}\n"
-            + f"from maskbridge_client.wire import Page, Reply, Request, UNSET, Unset, {', '.join(wire)}\n\n"
-            + 'T = TypeVar("T")\n\n\n'
-            + f'class {title}(ABC):\n    """The endpoints; how they are reached is the client\'s."""\n\n'
-            + f"    @abstractmethod\n    {sends} _send(self, request: Request, read: Callable[[Reply], T]) -> T:\n"
-            + '        """Send it, and read what comes back."""\n\n'
-            + "    @abstractmethod\n    def _new_key(self) -> str:\n"
-            + '        """A key that makes a request repeatable."""\n\n'
-            + methods
+            _HEADER.format(f"Endpoints: {tag}.")
+            + "from datetime import datetime\nfrom typing import Any, Literal\n\n"
+            + "".join(f"from maskbridge_client.shapes import {name}\n" for name in used)
+            + f"from maskbridge_client.{package}.sending import Sending\n"
+            + f"from maskbridge_client.wire import Page, Request, UNSET, Unset, {', '.join(wire)}\n\n\n"
+            + f'class {part}(Sending):\n    """{tag}."""\n\n{methods}'
         )
 
-    def _operations(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    def _homes(self) -> dict[str, str]:
+        """The module of each schema that is wanted. What one leads to stands in its own or in an earlier one."""
+        wanted, homes = self._reachable(), dict[str, str]()
+        for tag, operations in self._by_tag().items():
+            for name in self._led_to(operations):
+                if name in wanted:
+                    homes.setdefault(name, _room(tag))
+        return homes
+
+    def _all_shapes(self, homes: Mapping[str, str]) -> str:
+        named = sorted((self._named(name), home) for name, home in homes.items())
+        imports = "".join(f"from maskbridge_client.shapes.{home} import {name}\n" for name, home in named)
+        names = ", ".join(f'"{name}"' for name, _ in named)
+        return f"{_HEADER.format('What requests and replies are made of.')}{imports}\n__all__ = [{names}]\n"
+
+    def _by_tag(self) -> dict[str, list[Operation]]:
+        found: dict[str, list[Operation]] = {}
+        for each in self._operations():
+            found.setdefault(each[2]["tags"][0], []).append(each)
+        return found
+
+    def _operations(self) -> Iterator[Operation]:
         for path, methods in self._document["paths"].items():
             for method, operation in methods.items():
                 by_key = any("key" in each for each in operation.get("security", ()))
@@ -217,13 +260,7 @@ class Writer:
 
     def _reachable(self) -> set[str]:
         """The schemas that the methods need, without the envelopes."""
-        waiting: list[str] = []
-        for _, _, operation in self._operations():
-            waiting += _references(operation.get("requestBody", {}), self._schemas)
-            for status, reply in operation["responses"].items():
-                if status[0] == "2":
-                    waiting += _references(reply.get("content", {}), self._schemas)
-            waiting += _references(operation.get("parameters", []), self._schemas)
+        waiting = self._led_to(self._operations())
         flattened = {
             _last(operation["requestBody"]["content"]["application/json"]["schema"]["$ref"])
             for _, _, operation in self._operations()
@@ -233,6 +270,17 @@ class Writer:
         nested = {name for properties in inner for name in _references(properties, self._schemas)}
         kept = {name for name in waiting if name not in flattened or name in nested}
         return {name for name in kept if not name.endswith(_ENVELOPES) and name != "JsonValue"}
+
+    def _led_to(self, operations: Iterable[Operation]) -> list[str]:
+        """Every schema that requests and good replies of these operations lead to."""
+        found: list[str] = []
+        for _, _, operation in operations:
+            found += _references(operation.get("requestBody", {}), self._schemas)
+            for status, reply in operation["responses"].items():
+                if status[0] == "2":
+                    found += _references(reply.get("content", {}), self._schemas)
+            found += _references(operation.get("parameters", []), self._schemas)
+        return found
 
 
 def _references(value: object, schemas: Mapping[str, Any]) -> list[str]:
@@ -251,6 +299,26 @@ def _references(value: object, schemas: Mapping[str, Any]) -> list[str]:
         elif isinstance(each, list):
             waiting += each
     return found
+
+
+def _sending(*, asynchronous: bool) -> str:
+    """The module of the class that all operations are made of."""
+    sends = "async def" if asynchronous else "def"
+    return (
+        _HEADER.format("What the operations leave to the client.")
+        + "from abc import ABC, abstractmethod\nfrom collections.abc import Callable\nfrom typing import TypeVar\n\n"
+        + 'from maskbridge_client.wire import Reply, Request\n\nT = TypeVar("T")\n\n\n'
+        + 'class Sending(ABC):\n    """How endpoints are reached."""\n\n'
+        + f"    @abstractmethod\n    {sends} _send(self, request: Request, read: Callable[[Reply], T]) -> T:\n"
+        + '        """Send it, and read what comes back."""\n\n'
+        + "    @abstractmethod\n    def _new_key(self) -> str:\n"
+        + '        """A key that makes a request repeatable."""\n'
+    )
+
+
+def _room(tag: str) -> str:
+    """The module of a tag."""
+    return tag.lower().replace(" ", "_")
 
 
 def _argument(annotation: str, *, required: bool) -> str:
@@ -293,12 +361,14 @@ def _docstring(lines: list[str], indent: int) -> str:
 def written() -> dict[str, str]:
     """Every generated file, formatted."""
     writer = Writer(json.loads(json.dumps(build_openapi("https://calls.example", "0"))))
-    texts = {
-        "shapes.py": writer.shapes(),
-        "sync_operations.py": writer.operations(asynchronous=False),
-        "async_operations.py": writer.operations(asynchronous=True),
-    }
+    texts = writer.shapes() | writer.operations(asynchronous=False) | writer.operations(asynchronous=True)
     return {name: _formatted(text, name) for name, text in texts.items()}
+
+
+def left_over(names: Iterable[str]) -> list[Path]:
+    """Files of an earlier generation that are written no more."""
+    kept = {PACKAGE / name for name in names}
+    return [file for folder in FOLDERS for file in sorted((PACKAGE / folder).glob("*.py")) if file not in kept]
 
 
 def _formatted(text: str, name: str) -> str:
@@ -311,16 +381,25 @@ def _formatted(text: str, name: str) -> str:
     return text
 
 
+def _has(file: Path, text: str) -> bool:
+    return file.exists() and file.read_text() == text
+
+
 def main() -> int:
     """Write, or compare."""
-    stale = []
-    for name, text in written().items():
-        file = PACKAGE / name
-        if not file.exists() or file.read_text() != text:
-            stale.append(name)
-            if "--check" not in sys.argv:
-                file.write_text(text)
-    if stale and "--check" in sys.argv:
+    checking = "--check" in sys.argv
+    for folder in () if checking else FOLDERS:  # before: imports are sorted by what is there
+        (PACKAGE / folder).mkdir(exist_ok=True)
+    texts = written()
+    stale = [name for name, text in texts.items() if not _has(PACKAGE / name, text)]
+    gone = left_over(texts)
+    if not checking:
+        for name in stale:
+            (PACKAGE / name).write_text(texts[name])
+        for file in gone:
+            file.unlink()
+    stale += [file.relative_to(PACKAGE).as_posix() for file in gone]
+    if stale and checking:
         sys.stderr.write(f"not as the OpenAPI document has it: {', '.join(stale)}; run: make client\n")
         return 1
     return 0

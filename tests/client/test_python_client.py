@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from control_api.webhooks.signing import sign_body, sign_body_v2
-from generate import PACKAGE, Writer, written
+from generate import PACKAGE, Writer, left_over, written
 from maskbridge_client import UNSET, AsyncMaskbridge, Maskbridge, Refused, UnexpectedReply, Unreachable, shapes
 from maskbridge_client.async_operations import AsyncOperations
 from maskbridge_client.sync_operations import Operations
@@ -75,11 +75,15 @@ class Answers:
 def test_what_is_generated_is_as_the_document_has_it() -> None:
     for name, text in written().items():
         assert (PACKAGE / name).read_text() == text, f"{name} is stale: make client"
+        assert len(text.splitlines()) < 500, f"{name} is too long to read"
+    assert left_over(written()) == []
 
 
 def test_both_clients_have_the_same_methods_one_for_each_endpoint_of_a_key() -> None:
-    sync = {name: get_type_hints(value) for name, value in vars(Operations).items() if not name.startswith("_")}
-    other = {name: get_type_hints(value) for name, value in vars(AsyncOperations).items() if not name.startswith("_")}
+    sync, other = (
+        {name: get_type_hints(getattr(made, name)) for name in dir(made) if not name.startswith("_")}
+        for made in (Operations, AsyncOperations)
+    )
     assert sync == other
     assert len(sync) == sum(1 for _ in Writer(documented())._operations())
     assert {"place_call", "list_calls", "hang_up", "show_recording", "create_key"} <= set(sync)

@@ -1,0 +1,45 @@
+"""Endpoints: Organisation.
+
+Generated from the OpenAPI document by `make client`: not to be changed by hand.
+"""
+
+from maskbridge_client.async_operations.sending import Sending
+from maskbridge_client.shapes import AuditEntry, Organisation
+from maskbridge_client.wire import UNSET, Page, Request, Unset, one_of, page_of
+
+
+class OrganisationOperations(Sending):
+    """Organisation."""
+
+    async def show_organisation(self) -> Organisation:
+        """Your organisation.
+
+        Its terms and limits. Scope: `account:read`. Roles: owner, developer, finance, viewer.
+        """
+        return await self._send(Request("GET", "/v1/account/organisation"), one_of(Organisation))
+
+    async def change_organisation(
+        self, *, retention_days: int | Unset | None = UNSET, low_balance: float | Unset | None = UNSET
+    ) -> Organisation:
+        """Change your organisation.
+
+        How long recordings are kept, and below what balance you are told. What is not named stays. Scope:
+        `account:write`. Roles: owner.
+        """
+        return await self._send(
+            Request(
+                "PATCH", "/v1/account/organisation", body={"retention_days": retention_days, "low_balance": low_balance}
+            ),
+            one_of(Organisation),
+        )
+
+    async def list_changes(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[AuditEntry]:
+        """The audit log.
+
+        Every change, by whom and when, newest first. Scope: `account:read`. Roles: owner, developer.
+
+        :param per_page: Above 100 it is 100
+        """
+        return await self._send(
+            Request("GET", "/v1/account/audit", query={"page": page, "per_page": per_page}), page_of(AuditEntry)
+        )

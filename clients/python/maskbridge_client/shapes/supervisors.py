@@ -1,0 +1,48 @@
+"""What requests and replies are made of.
+
+Generated from the OpenAPI document by `make client`: not to be changed by hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+Mode: TypeAlias = Literal["listen", "whisper_a", "whisper_b", "barge"]
+"""Whom a supervisor speaks to: nobody, one party without the other, or both."""
+
+SupervisorState: TypeAlias = Literal["connecting", "connected", "reconnecting"]
+"""How a supervisor's browser does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """The same; where ICE was restarted with the SDP answer for its browser."""
+
+    supervisor_id: str
+    mode: Mode
+    state: SupervisorState
+    joined_at: datetime
+    sdp: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """The same with the SDP answer for its browser."""
+
+    supervisor_id: str
+    mode: Mode
+    state: SupervisorState
+    joined_at: datetime
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supervisor:
+    """Who takes part in a call beside its parties."""
+
+    supervisor_id: str
+    mode: Mode
+    state: SupervisorState
+    joined_at: datetime
