@@ -23,6 +23,8 @@ _SPURT_DRIFT_S: Final = 0.2
 # In-order audio that is one packet time further on is not looked at any closer, but for a pause longer than this.
 _PLAIN_GAP_S: Final = 0.25
 
+# Who was sent comfort noise and then nothing for so long is sent noise as audio: it would starve, or hear silence.
+_NOISE_ALONE_S: Final = 0.3
 # The first octet of comfort noise has its level in -dBov (RFC 3389 section 3.1).
 _NOISE_LEVEL: Final = 0x7F
 _LONG_AGO: Final = float("-inf")
@@ -50,7 +52,7 @@ class Relay:
         start_noise: Callable[[Outbound, int, float], None],
     ) -> None:
         """`send_digit` lets a leg that takes no telephone-event hear a digit of that many milliseconds, `start_noise`
-        one that takes no comfort noise hear a noise of that many -dBov."""
+        one hear a noise of that many -dBov from then on, if nothing else comes."""
         self._post = post
         self._send_digit = send_digit
         self._start_noise = start_noise
@@ -414,8 +416,11 @@ class Relay:
         out.sequence = (sequence + out.sequence_shift) & 0xFFFF
         out.timestamp = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
         out.sent_at = now
+        level = self.buffer[start] & _NOISE_LEVEL
         _pack(self.buffer, start - 12, VERSION_2, route.payload_type, out.sequence, out.timestamp, out.ssrc)
         self._send(out, self._view[start - 12 : end])
+        if stream.bridged:
+            self._start_noise(out, level, now + _NOISE_ALONE_S)
 
     def _send(self, out: Outbound, packet: Packet) -> None:
         try:

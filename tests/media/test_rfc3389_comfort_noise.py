@@ -51,6 +51,27 @@ def test_rfc3389_comfort_noise_passes_to_a_leg_that_takes_it() -> None:
     assert a.stream.figures().dropped["unmapped"] == 0
 
 
+@pytest.mark.parametrize("level", [44, 62])
+def test_rfc3389_who_takes_comfort_noise_and_hears_no_more_is_not_sent_silence(level: int) -> None:
+    """The silence would end what it makes of the packet, and its line would seem dead."""
+    bed = RelayBed()
+    a, b = bed.party("a", noise=13), bed.party("b", noise=98)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    bed.talk(a, packets=3)
+    b.heard()
+    a.send(bytes([level]), 13)
+    bed.run(0.25)
+    assert [packet.payload_type for packet in b.heard()] == [98]
+    bed.run(1.0)
+    heard = b.heard()
+    assert_continuous(heard)
+    assert len(heard) == pytest.approx(47, abs=1)
+    assert level_dbov(heard, PCMA) == pytest.approx(-level, abs=3)
+    a.timestamp += 10_000
+    bed.talk(a, packets=3)
+    assert len(b.heard()) == 3, "it gives way to speech"
+
+
 NOISE_PAYLOADS = {PCMA: from_alaw, PCMU: from_ulaw}
 
 

@@ -12,6 +12,9 @@
 /* In-order audio that is one packet time further on is not looked at any closer, but for a pause longer than this. */
 #define PLAIN_GAP_S 0.25
 
+/* Who was sent comfort noise and then nothing for so long is sent noise as audio: it would starve, or hear silence. */
+#define NOISE_ALONE_S 0.3
+
 /* The first octet of comfort noise has its level in -dBov (RFC 3389 section 3.1). */
 enum { NOISE_LEVEL = 0x7F };
 
@@ -337,7 +340,10 @@ static void relay_noise(mb_table *table, mb_stream *stream, const arrival *in)
     out->timestamp = in->timestamp + out->timestamp_shift;
     out->sent_at = in->now;
     out->sent_before = true;
+    int level = in->buffer[in->start] & NOISE_LEVEL; /* before it is encrypted where it stands */
     send_on(table, out, in, 0, out->sequence, out->timestamp);
+    if (stream->bridged)
+        mb_pacer_start_noise(table, out, level, in->now + NOISE_ALONE_S);
 }
 
 static bool event_passes(mb_table *table, mb_inbound *inbound, mb_outbound *out, const arrival *in)
