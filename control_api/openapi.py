@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from control_api.agent_schemas import AGENT_NAME
 from control_api.examples import reply_examples
+from control_api.field_texts import QUERY_TEXTS, explained
 from control_api.operation import Operation
 from control_api.operations import OPERATIONS
 from control_api.rights import Right, roles_with, scope_for
@@ -125,8 +126,7 @@ def _schemas() -> dict[str, Any]:
         if operation.reply is not None and (operation.reply, "serialization") not in wanted:
             wanted.append((operation.reply, "serialization"))
     _, definitions = models_json_schema(wanted, ref_template=_REF + "{model}")
-    schemas: dict[str, Any] = definitions["$defs"]
-    return schemas
+    return explained(definitions["$defs"])
 
 
 def _operation(operation: Operation, examples: dict[str, object]) -> dict[str, Any]:
@@ -197,7 +197,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.query is not None:
         schema = operation.query.model_json_schema(ref_template=_REF + "{model}")
         for name, described in schema["properties"].items():
-            parameters.append(_parameter(name, "query", _query_schema(described), described.get("description", "")))
+            text = described.get("description", QUERY_TEXTS.get(name, ""))
+            parameters.append(_parameter(name, "query", _query_schema(described), text))
     if operation.path == CALLS_PATH and operation.body is not None:
         key_schema = {"type": "string", "minLength": 1, "maxLength": 255}
         parameters.append(_parameter("Idempotency-Key", "header", key_schema, "Makes the request repeatable"))

@@ -36,7 +36,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if body is not None:
         parts += _body(_resolve(body["schema"], document), document)
-    parts += _replies(operation)
+    parts += _replies(operation, document)
     return "\n".join(parts)
 
 
@@ -51,15 +51,31 @@ def _body(schema: dict[str, Any], document: dict[str, Any]) -> list[str]:
     return parts
 
 
-def _replies(operation: dict[str, Any]) -> list[str]:
+def _replies(operation: dict[str, Any], document: dict[str, Any]) -> list[str]:
     parts: list[str] = []
     codes: list[str] = []
     for status, response in operation["responses"].items():
         for content in response.get("content", {}).values():
+            if status[0] == "2":
+                parts += _fields(content.get("schema", {}), document)
             if "example" in content:
                 parts.append(f"Reply {status}, for example:\n\n{_json(content['example'])}")
             codes += [f"{status} `{code}`" for code in content.get("examples", {})]
     return [*parts, f"Errors: {', '.join(codes)}.\n"] if codes else parts
+
+
+def _fields(schema: dict[str, Any], document: dict[str, Any]) -> list[str]:
+    """What `data` holds, each row of it where it is a list; closed until it is asked for."""
+    data = _resolve(schema, document).get("properties", {}).get("data", {})
+    shown = _resolve(data.get("items", data), document)
+    rows = [
+        f"    | `{name}` | {_type(one, document)} | {_cell(one.get('description', ''))} |"
+        for name, one in shown.get("properties", {}).items()
+    ]
+    if not rows:
+        return []
+    title = "Fields of each row of `data`" if "items" in data else "Fields of `data`"
+    return [f'??? info "{title}"\n\n    | field | type | meaning |\n    |---|---|---|\n' + "\n".join(rows) + "\n"]
 
 
 def _type(schema: dict[str, Any], document: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ from b2bua.call.masking import normalise_mobile, parse_party
 from control_api import recording_schemas, schemas
 from control_api.app import ROUTES
 from control_api.errors import ERRORS
+from control_api.field_texts import FIELD_TEXTS
+from control_api.operation import Operation
 from control_api.operations import OPERATIONS
 from storage.records import TEST_NUMBER, CallRecord, CallStats, CallStatus, LegRecord, Recording
 from tests.support.api_world import CALLS, ApiWorld, api_world, documented, every_route
@@ -79,6 +81,37 @@ def test_the_documented_pattern_of_numbers_is_what_is_taken(text: str) -> None:
 
 def test_every_route_is_documented_and_nothing_else() -> None:
     assert {(operation.method, operation.path) for operation in OPERATIONS} == every_route()
+
+
+def test_every_field_and_every_parameter_says_what_it_is() -> None:
+    document = documented()
+    schemas = document["components"]["schemas"]
+    silent = [
+        f"{name}.{field}"
+        for name, schema in schemas.items()
+        for field, described in schema.get("properties", {}).items()
+        if not described.get("description")
+    ]
+    assert silent == [], "give each a description, in its model or in control_api/field_texts.py"
+    assert [
+        (path, one["name"])
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        for one in operation.get("parameters", ())
+        if not one.get("description")
+    ] == []
+    fields = {field for schema in schemas.values() for field in schema.get("properties", {})}
+    whole = {f"{name}.{field}" for name, schema in schemas.items() for field in schema.get("properties", {})}
+    assert set(FIELD_TEXTS) <= fields | whole, "texts of fields that there are not"
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.body], ids=lambda each: str(each.name))
+def test_every_body_has_an_example_that_is_taken(operation: Operation) -> None:
+    assert operation.body is not None
+    examples = documented()["components"]["schemas"][operation.body.__name__].get("examples", ())
+    assert examples
+    for example in examples:
+        operation.body.model_validate(example)
 
 
 def test_every_error_of_the_table_is_documented() -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
@@ -124,6 +125,17 @@ def test_every_endpoint_is_there_with_its_example(site: Path) -> None:
                 for content in response.get("content", {}).values():
                     if "example" in content:
                         assert json.dumps(content["example"], indent=2) in text, path
+    schemas = document["components"]["schemas"]
+    shown = {f"{name}.{field}" for name in shown_schemas(document) for field in schemas[name]["properties"]}
+    assert [each for each in sorted(shown) if each.partition(".")[2] not in text] == []
+
+
+def shown_schemas(document: dict[str, Any]) -> set[str]:
+    """What stands as `data`, or as a row of it, in some reply."""
+    schemas = document["components"]["schemas"]
+    replies = [schema["properties"].get("data", {}) for name, schema in schemas.items() if name.endswith("Reply")]
+    found = {data.get("items", data).get("$ref", "").rpartition("/")[2] for data in replies}
+    return {name for name in found if "properties" in schemas.get(name, {})}
 
 
 def test_every_key_of_the_configuration_is_there(site: Path) -> None:

@@ -32,6 +32,9 @@ class AgentsOperations(Sending):
         An organisation has 1,000 agents at most. The session of the person it is linked to is the agent's too.
         Scope: `agents:write`. Roles: owner, developer.
 
+        :param name: The name
+        :param display_name: The name that people see
+        :param state: Where it stands
         :param person_id: Whose session is this agent's too
         """
         return await self._send(
@@ -65,6 +68,9 @@ class AgentsOperations(Sending):
         What is left out stays as it is. Scope: `agents:write`. Roles: owner, developer.
 
         :param agent: The agent's name
+        :param display_name: The name that people see
+        :param state: Where it stands
+        :param person_id: The person's id
         """
         return await self._send(
             Request(
@@ -92,6 +98,7 @@ class AgentsOperations(Sending):
         oldest end. Scope: `agents:write`. Roles: owner, developer.
 
         :param agent: The agent's name
+        :param life_sec: Seconds for which the token works
         """
         return await self._send(
             Request("POST", f"/v1/agents/{path_part(agent)}/tokens", body={"life_sec": life_sec}), one_of(AgentToken)

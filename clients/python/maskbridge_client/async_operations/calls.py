@@ -128,9 +128,12 @@ class CallsOperations(Sending):
         Newest `started_at` first. All conditions hold together; the dates are exclusive. Past the last page
         `data` is empty. Scope: `calls:read`. Roles: owner, developer, finance, viewer.
 
+        :param page: Which page, from 1
         :param per_page: Above 100 it is 100
+        :param status: Only calls with this status
         :param start_date: Only calls that started after it
         :param end_date: Only calls that started before it
+        :param reference: Only calls with this reference
         :param party: Only calls with this number as A or as B
         :param test: Test calls instead of all others; a test key has no others
         :param live: Only calls that are not over

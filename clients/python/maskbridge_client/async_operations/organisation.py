@@ -25,6 +25,9 @@ class OrganisationOperations(Sending):
 
         How long recordings are kept, and below what balance you are told. What is not named stays. Scope:
         `account:write`. Roles: owner.
+
+        :param retention_days: Days for which recordings are kept; 0: for ever; null: as the operator has it
+        :param low_balance: Rupees below which `wallet.low` tells; null: never
         """
         return await self._send(
             Request(
@@ -38,6 +41,7 @@ class OrganisationOperations(Sending):
 
         Every change, by whom and when, newest first. Scope: `account:read`. Roles: owner, developer.
 
+        :param page: Which page, from 1
         :param per_page: Above 100 it is 100
         """
         return await self._send(

@@ -18,6 +18,7 @@ class PaymentsOperations(Sending):
 
         Newest first, those never made too. Scope: `billing:read`. Roles: owner, finance.
 
+        :param page: Which page, from 1
         :param per_page: Above 100 it is 100
         """
         return await self._send(
@@ -38,6 +39,7 @@ class PaymentsOperations(Sending):
 
         Tax invoices, newest first. Scope: `billing:read`. Roles: owner, finance.
 
+        :param page: Which page, from 1
         :param per_page: Above 100 it is 100
         """
         return await self._send(
@@ -77,6 +79,7 @@ class PaymentsOperations(Sending):
 
         Newest first, those under way and those that failed too. Scope: `billing:read`. Roles: owner, finance.
 
+        :param page: Which page, from 1
         :param per_page: Above 100 it is 100
         """
         return await self._send(
@@ -91,6 +94,7 @@ class PaymentsOperations(Sending):
         The months that there are statements of, by Indian time, the last one first. Scope: `billing:read`.
         Roles: owner, finance.
 
+        :param page: Which page, from 1
         :param per_page: Above 100 it is 100
         """
         return await self._send(
@@ -140,6 +144,7 @@ class PaymentsOperations(Sending):
 
         Every movement of money, newest first. Scope: `billing:read`. Roles: owner, finance.
 
+        :param page: Which page, from 1
         :param per_page: Above 100 it is 100
         :param start_date: Default: the beginning
         :param end_date: Default: now

@@ -47,6 +47,7 @@ class StreamsOperations(Sending):
         developer.
 
         :param call_sid: The call's id
+        :param url: The address
         :param rate: Samples a second
         :param tracks: Whose audio
         """
@@ -91,8 +92,10 @@ class StreamsOperations(Sending):
         A WebSocket server that your calls may be streamed to: those that say so, or with `every_call` all from
         now on. The secret is shown this once. At most 10. Scope: `account:write`. Roles: owner, developer.
 
+        :param url: The address
         :param rate: Samples a second
         :param tracks: Whose audio
+        :param every_call: Whether every call is streamed there
         """
         return await self._send(
             Request(

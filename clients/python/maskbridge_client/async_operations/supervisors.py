@@ -34,6 +34,7 @@ class SupervisorsOperations(Sending):
         owner.
 
         :param call_sid: The call's id
+        :param sdp: An SDP description, as the browser or the service made it
         :param mode: Whom it speaks to
         """
         return await self._send(
@@ -59,6 +60,9 @@ class SupervisorsOperations(Sending):
 
         :param call_sid: The call's id
         :param supervisor_id: The supervisor's id
+        :param mode: Who hears the supervisor
+        :param sdp: An SDP description, as the browser or the service made it
+        :param candidates: Further ICE candidates, each a line of SDP
         """
         return await self._send(
             Request(

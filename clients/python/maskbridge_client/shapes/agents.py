@@ -18,9 +18,13 @@ class AgentToken:
     """A token, shown this once."""
 
     token: str
+    """The whole token, this once"""
     token_id: str
+    """The token's id"""
     agent: str
+    """The agent's name"""
     expires_at: datetime
+    """When it ends by itself; null: never"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +32,14 @@ class Agent:
     """An agent. `party` is what it is called by, as `party_a` or `party_b` of a call."""
 
     name: str
+    """The name"""
     party: str
+    """How to name it as a party: `agent:NAME`"""
     display_name: str
+    """The name that people see"""
     state: AgentState
+    """Where it stands"""
     person_id: str | None
+    """The person's id"""
     created_at: datetime
+    """When it was made"""

@@ -37,15 +37,25 @@ class Key:
     """An API key, without the key itself."""
 
     key_id: str
+    """The key's id"""
     name: str
+    """The name"""
     prefix: str
+    """The first 11 characters of the key, to tell it by"""
     scopes: list[Scope]
+    """What it may do"""
     created_at: datetime
+    """When it was made"""
     expires_at: datetime | None
+    """When it ends by itself; null: never"""
     revoked_at: datetime | None
+    """When it was revoked; null: it is not"""
     last_used_at: datetime | None
+    """When it was last used, within a minute"""
     allowed_networks: list[str]
+    """Addresses and networks it may be used from; empty: any"""
     rate_limit_per_minute: int | None
+    """Requests a minute; null: the usual limit"""
     test: bool
     """For test calls alone"""
 
@@ -55,18 +65,29 @@ class NewKey:
     """A new API key. `key` is shown this once."""
 
     key_id: str
+    """The key's id"""
     name: str
+    """The name"""
     prefix: str
+    """The first 11 characters of the key, to tell it by"""
     scopes: list[Scope]
+    """What it may do"""
     created_at: datetime
+    """When it was made"""
     expires_at: datetime | None
+    """When it ends by itself; null: never"""
     revoked_at: datetime | None
+    """When it was revoked; null: it is not"""
     last_used_at: datetime | None
+    """When it was last used, within a minute"""
     allowed_networks: list[str]
+    """Addresses and networks it may be used from; empty: any"""
     rate_limit_per_minute: int | None
+    """Requests a minute; null: the usual limit"""
     test: bool
     """For test calls alone"""
     key: str
+    """The whole key, this once"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +95,30 @@ class RotatedKey:
     """A new API key in place of another, which works until its end."""
 
     key_id: str
+    """The key's id"""
     name: str
+    """The name"""
     prefix: str
+    """The first 11 characters of the key, to tell it by"""
     scopes: list[Scope]
+    """What it may do"""
     created_at: datetime
+    """When it was made"""
     expires_at: datetime | None
+    """When it ends by itself; null: never"""
     revoked_at: datetime | None
+    """When it was revoked; null: it is not"""
     last_used_at: datetime | None
+    """When it was last used, within a minute"""
     allowed_networks: list[str]
+    """Addresses and networks it may be used from; empty: any"""
     rate_limit_per_minute: int | None
+    """Requests a minute; null: the usual limit"""
     test: bool
     """For test calls alone"""
     key: str
+    """The whole key, this once"""
     replaces: str
+    """The id of the key that it replaces"""
     old_key_ends_at: datetime
+    """When the replaced key ends"""

@@ -50,6 +50,7 @@ class CallEvent:
     """One thing that happened in a call."""
 
     at: datetime
+    """When it happened"""
     at_ms: int
     """The same in Unix milliseconds"""
     kind: Literal["sip", "state", "media", "webhook"]
@@ -72,7 +73,9 @@ class CallEvents:
     """All that happened in a call, oldest first."""
 
     call_sid: str
+    """The call's id"""
     events: list[CallEvent]
+    """What happened, in order"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,33 +83,51 @@ class Call:
     """The status representation of a call; what is not known yet is null."""
 
     id: str
+    """The call's id, as `call_sid`"""
     call_sid: str
+    """The call's id"""
     caller_number: str
+    """The masked number; the caller's where the operator has it so"""
     target_number: str
+    """Party A; B where the operator has it so"""
     masked_number: str
+    """The number that both parties see"""
     party_a: str
+    """Who is called first"""
     party_b: str
+    """Who is called when A has answered"""
     direction: str
     """click_to_call or inbound"""
     test: bool
     """Between simulated parties, free, in no other call's totals"""
     status: CallStatus
+    """Where it stands"""
     created_at: datetime
+    """When it was made"""
     started_at: datetime | None
     """A's phone was dialled"""
     a_answered_at: datetime | None
+    """When A answered"""
     answered_at: datetime | None
     """Both are connected"""
     ended_at: datetime | None
+    """When it ended"""
     duration_sec: int | None
+    """Seconds from the connection of both to the end"""
     bill_duration_sec: int | None
+    """Seconds that are charged: the duration rounded up to the pulse"""
     price: float | None
     """Rupees"""
     hangup_cause: HangupCause | None
+    """Why it ended"""
     hangup_party: HangupParty | None
+    """Who ended it"""
     recording_url: str | None
+    """Where the recording is stored; null: there is none"""
     reference: str | None
+    """Your own reference, in every reply and webhook about it"""
     legs: list[Leg]
+    """What happened to either party"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +135,9 @@ class EndingCall:
     """A call that is being ended."""
 
     call_sid: str
+    """The call's id"""
     id: str
+    """The call's id, as `call_sid`"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,16 +145,27 @@ class Leg:
     """One party's side of a call."""
 
     leg: Literal["a", "b"]
+    """Which party: `a` or `b`"""
     status: str
+    """Where it stands"""
     ringing_at: datetime | None
+    """When the phone began to ring"""
     answered_at: datetime | None
+    """When it was answered"""
     ended_at: datetime | None
+    """When it ended"""
     sip_status: int | None
+    """The final SIP response of the leg"""
     hangup_cause: str | None
+    """Why it ended"""
     codec: str | None
+    """The codec of the leg, as negotiated"""
     packets_lost: int | None
+    """RTP packets of this party that were lost on the way here"""
     jitter_ms: float | None
+    """Jitter of what was received from this party, in milliseconds (RFC 3550)"""
     mos: float | None
+    """An estimate of how well this party was heard, 1.0 to 4.5"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +173,19 @@ class PlacedCall:
     """A call that has just been accepted."""
 
     call_sid: str
+    """The call's id"""
     id: str
+    """The call's id, as `call_sid`"""
     status: Literal["initiated"]
+    """Where it stands"""
     party_a: str
+    """Who is called first"""
     party_b: str
+    """Who is called when A has answered"""
     masked_number: str
+    """The number that both parties see"""
     reference: str | None = None
+    """Your own reference, in every reply and webhook about it"""
     test: Literal[True] | None = None
     """Only where it is a test call"""
 
@@ -177,6 +218,7 @@ class StreamBody:
     """
 
     url: str | Unset | None = UNSET
+    """The address"""
     rate: Literal[8000, 16000] | Unset | None = UNSET
     """Samples a second"""
     tracks: Tracks | Unset | None = UNSET

@@ -13,3 +13,4 @@ class Health:
     """Whether the process lives, or takes calls."""
 
     status: str
+    """`ok` or `ready`"""

@@ -18,23 +18,41 @@ class Invoice:
     """A tax invoice or credit note; amounts in rupees with two decimals."""
 
     kind: str
+    """Which kind"""
     number: str
+    """The number"""
     date: str
+    """The day, by Indian time"""
     supplier: dict[str, Any]
+    """Who supplies"""
     customer: dict[str, Any]
+    """Whom it is made out to"""
     description: str
+    """What is sold"""
     sac: str
+    """The services accounting code"""
     place_of_supply: str
+    """The customer's state"""
     taxable_value: str
+    """Rupees before tax"""
     gst_percent: int
+    """The rate of tax"""
     cgst: str
+    """Rupees of central tax"""
     sgst: str
+    """Rupees of state tax"""
     igst: str
+    """Rupees of integrated tax"""
     total: str
+    """Rupees, with tax"""
     total_in_words: str
+    """The total in words"""
     reverse_charge: bool
+    """Whether the customer pays the tax itself"""
     reference: str
+    """Your own reference, in every reply and webhook about it"""
     against: str | None
+    """The invoice that a credit note is against"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,21 +60,31 @@ class Refund:
     """A refund; amounts in rupees. What follows `created_at` is null until the provider has paid it back."""
 
     refund_id: str
+    """The refund's id"""
     topup_id: str
+    """The top-up's id"""
     status: str
     """`asked`: under way; `processed`; `failed`: nothing was paid back"""
     amount: float
     """What the wallet is debited"""
     gst: float
+    """Rupees of tax"""
     total: float
     """What is paid back"""
     currency: str
+    """Always `INR`"""
     reference: str
+    """Your own reference, in every reply and webhook about it"""
     reason: str
+    """Why, for people"""
     created_at: datetime
+    """When it was made"""
     provider_refund_id: str | None
+    """The refund at the provider; null: not yet"""
     settled_at: datetime | None
+    """When the money went back; null: not yet"""
     credit_note_number: str | None
+    """The number of the credit note, once there is one"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +92,17 @@ class StatementLine:
     """A payment, a correction, or all charged calls of a day."""
 
     date: str
+    """The day, by Indian time"""
     kind: LineKind
+    """Which kind"""
     reference: str | None
+    """Your own reference, in every reply and webhook about it"""
     document: str | None
     """The number of the invoice or credit note"""
     calls: int | None
+    """How many calls"""
     amount: str
+    """Rupees, without tax"""
     balance: str
     """After it"""
 
@@ -79,6 +112,7 @@ class StatementMonth:
     """A month that there is a statement of."""
 
     month: str
+    """The month, such as `2026-11`"""
     complete: bool
     """Whether the month is over"""
 
@@ -88,20 +122,33 @@ class Statement:
     """A month of the wallet by Indian time; amounts in rupees with two decimals, what went out below 0."""
 
     month: str
+    """The month, such as `2026-11`"""
     complete: bool
+    """Whether the month is over, so that nothing is added any more"""
     customer: str
+    """Whom it is made out to"""
     gstin: str | None
+    """The GST number, of 15 characters"""
     currency: str
+    """Always `INR`"""
     opening_balance: str
+    """Rupees at the beginning of the month"""
     topups: str
+    """Rupees that payments brought, without tax"""
     credits: str
+    """Rupees that operators added"""
     refunds: str
+    """Rupees that were paid back"""
     debits: str
+    """Rupees that corrections took"""
     calls: str
+    """How many calls"""
     further: str
     """What moved beyond the first 10000 payments of a month"""
     closing_balance: str
+    """Rupees at the end of the month"""
     lines: list[StatementLine]
+    """What happened, by day"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +156,25 @@ class TopUp:
     """A payment; amounts in rupees. `paid_at` and what follows are null until it has been made."""
 
     topup_id: str
+    """The top-up's id"""
     amount: float
     """What the wallet gets"""
     gst: float
+    """Rupees of tax"""
     total: float
     """What is paid"""
     currency: str
+    """Always `INR`"""
     order_id: str
     """The payment provider's"""
     created_at: datetime
+    """When it was made"""
     payment_id: str | None
+    """The payment at the provider; null: not yet"""
     paid_at: datetime | None
+    """When it was paid; null: not yet"""
     invoice_number: str | None
+    """The number of the invoice"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,9 +185,16 @@ class Transfer:
     """
 
     transfer_id: str
+    """The movement's id"""
     at: datetime
+    """When it happened"""
     kind: str
+    """Which kind"""
     call_sid: str | None
+    """The call's id"""
     reference: str | None
+    """Your own reference, in every reply and webhook about it"""
     balance_change: str
+    """Rupees by which the balance changed"""
     reserved_change: str
+    """Rupees by which the reservations changed"""

@@ -18,9 +18,16 @@ class Member:
     """Somebody with a role in the organisation."""
 
     person_id: str
+    """The person's id"""
     email: str
+    """The mail address"""
     name: str
+    """The name"""
     role: Role
+    """What the person is in the organisation"""
     totp: bool
+    """Whether there is a second factor"""
     since: datetime
+    """Since when"""
     disabled_at: datetime | None
+    """When it was disabled; null: it is not"""

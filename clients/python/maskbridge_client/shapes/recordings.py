@@ -17,7 +17,9 @@ class Pause:
     """
 
     from_ms: int
+    """Where it begins, in milliseconds of the recording"""
     to_ms: int
+    """Where it ends, in milliseconds of the recording; null: it lasts"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,9 @@ class RecordedParty:
     """What became of one party's audio."""
 
     leg: Literal["a", "b"]
+    """Which party: `a` or `b`"""
     channel: Literal["left", "right"]
+    """The channel of the recording that the party is on"""
     silent_ms: int | None
     """Nothing was received for so long; it is silence in the recording"""
     gaps: int | None
@@ -45,7 +49,9 @@ class RecordingPause:
     """Whether the recording of a live call is paused now."""
 
     call_sid: str
+    """The call's id"""
     paused: bool
+    """Whether it is paused"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,20 +61,36 @@ class Recording:
     """
 
     call_sid: str
+    """The call's id"""
     recording_url: str
+    """A signed URL of the MP3, good for an hour"""
     url: str
+    """The same as `recording_url`"""
     expires_at: datetime
+    """When it ends by itself; null: never"""
     expires_in: int
+    """Seconds until `url` ends"""
     format: Literal["mp3"]
+    """Always `mp3`"""
     content_type: str
+    """The media type of what `url` gives"""
     duration_ms: int
+    """Length in milliseconds"""
     encrypted: bool
+    """Whether its files are sealed"""
     size_bytes: int | None
+    """Size of the MP3 in bytes"""
     sha256: str | None
+    """SHA-256 of the MP3, in hex"""
     wav_size_bytes: int | None
+    """Size of the WAV in bytes"""
     wav_sha256: str | None
+    """SHA-256 of the WAV, in hex"""
     gap_frames: int
+    """Frames of 20 ms that are silent because the disk did not keep up"""
     cut_short: bool
     """The disk ended the recording before the call did"""
     pauses: list[Pause]
+    """What is left out, in order"""
     parties: list[RecordedParty]
+    """What was received of either party"""

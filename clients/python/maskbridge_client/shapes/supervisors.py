@@ -21,10 +21,15 @@ class Changed:
     """The same; where ICE was restarted with the SDP answer for its browser."""
 
     supervisor_id: str
+    """The supervisor's id, for this call"""
     mode: Mode
+    """Who hears the supervisor"""
     state: SupervisorState
+    """Where it stands"""
     joined_at: datetime
+    """When the supervisor was connected"""
     sdp: str | None = None
+    """An SDP description, as the browser or the service made it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +37,15 @@ class Joined:
     """The same with the SDP answer for its browser."""
 
     supervisor_id: str
+    """The supervisor's id, for this call"""
     mode: Mode
+    """Who hears the supervisor"""
     state: SupervisorState
+    """Where it stands"""
     joined_at: datetime
+    """When the supervisor was connected"""
     sdp: str
+    """An SDP description, as the browser or the service made it"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +53,10 @@ class Supervisor:
     """Who takes part in a call beside its parties."""
 
     supervisor_id: str
+    """The supervisor's id, for this call"""
     mode: Mode
+    """Who hears the supervisor"""
     state: SupervisorState
+    """Where it stands"""
     joined_at: datetime
+    """When the supervisor was connected"""

@@ -28,17 +28,27 @@ class Delivery:
     """One event on its way to an endpoint."""
 
     delivery_id: int
+    """The delivery's number"""
     event_id: str
+    """The event's id, the same at each attempt"""
     event: WebhookEvent
+    """Which event"""
     call_sid: str | None
     """null: it is about the wallet"""
     sequence: int
+    """1, 2, 3 ... of the call"""
     state: str
+    """Where it stands"""
     attempts: int
+    """Attempts at delivering it, the newest last"""
     http_status: int | None
+    """What the receiver answered to the last attempt"""
     error: str | None
+    """Why the last attempt failed"""
     next_attempt_at: datetime | None
+    """When it is attempted again; null: it has ended"""
     created_at: datetime
+    """When it was made"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,9 @@ class Replay:
     """An event that is sent once more."""
 
     delivery_id: int
+    """The delivery's number"""
     replays: int
+    """The delivery that is sent again"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +66,19 @@ class SecretWebhook:
     """The same with its newest secret, which is shown this once; null where none is new."""
 
     webhook_id: str
+    """The webhook endpoint's id"""
     url: str
+    """The address"""
     events: list[WebhookEvent]
+    """The events that are sent there"""
     secrets: int
     """2 while one is being replaced"""
     created_at: datetime
+    """When it was made"""
     disabled_at: datetime | None
+    """When it was disabled; null: it is not"""
     secret: str | None
+    """The secret, this once"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +86,14 @@ class Webhook:
     """Where events are sent."""
 
     webhook_id: str
+    """The webhook endpoint's id"""
     url: str
+    """The address"""
     events: list[WebhookEvent]
+    """The events that are sent there"""
     secrets: int
     """2 while one is being replaced"""
     created_at: datetime
+    """When it was made"""
     disabled_at: datetime | None
+    """When it was disabled; null: it is not"""

@@ -36,7 +36,11 @@ class ApiKeysOperations(Sending):
         The key is shown this once. It can never do more than you, nor from elsewhere or for longer than the key
         that makes it. Scope: `account:write`. Roles: owner, developer.
 
+        :param name: The name
+        :param scopes: What it may do
+        :param expires_at: When it ends by itself; null: never
         :param allowed_networks: Addresses or networks it may be used from; none: all
+        :param rate_limit_per_minute: Requests a minute; null: the usual limit
         :param test: A key for test calls alone: vp_test_...
         """
         return self._send(
@@ -62,6 +66,7 @@ class ApiKeysOperations(Sending):
         `account:write`. Roles: owner, developer.
 
         :param key_id: The key's id
+        :param grace_hours: Hours for which the old key works on
         """
         return self._send(
             Request("POST", f"/v1/account/keys/{path_part(key_id)}/rotate", body={"grace_hours": grace_hours}),

@@ -23,6 +23,9 @@ class WebhooksOperations(Sending):
 
         It gets what happens from now on. The secret is shown this once. Scope: `account:write`. Roles: owner,
         developer.
+
+        :param url: The address
+        :param events: The events that are sent there
         """
         return self._send(
             Request("POST", "/v1/account/webhooks", body={"url": url, "events": events}), one_of(SecretWebhook)
@@ -35,6 +38,7 @@ class WebhooksOperations(Sending):
         developer.
 
         :param webhook_id: The webhook's id
+        :param finish: Whether to end the old secret; without it a new one is made and both sign
         """
         return self._send(
             Request("POST", f"/v1/account/webhooks/{path_part(webhook_id)}/rotate", body={"finish": finish}),
@@ -69,6 +73,7 @@ class WebhooksOperations(Sending):
         `account:read`. Roles: owner, developer.
 
         :param webhook_id: The webhook's id
+        :param page: Which page, from 1
         :param per_page: Above 100 it is 100
         """
         return self._send(
