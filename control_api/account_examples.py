@@ -7,7 +7,7 @@ from typing import Final
 from b2bua.billing.documents import BilledParty, DocumentKind, TaxDocument
 from b2bua.billing.tax import tax_on
 from control_api import account_schemas as shapes
-from control_api.payment_schemas import note_representation, refund_representation, topup_representation
+from control_api.payment_schemas import note_representation, refund_representation, shown_topup, topup_representation
 from control_api.statement_schemas import statement_of, transfer_representation
 from control_api.totp import provisioning_uri
 from control_api.trunk_schemas import trunk_example
@@ -149,6 +149,13 @@ _MONTH: Final = MonthOfWallet(
     (CallDay(20_090, 2, 300),),
 )
 _TRANSFER: Final = Transfer(1, f"topup:{_TOPUP.topup_id}", "credit", None, "pay_IluGWxBm9U8zJ9", 50_000, 0, _AT_MS)
+_CHECKOUT: Final = {
+    "provider": "razorpay",
+    "key_id": "rzp_test_1DP5mmOlF5G5ag",
+    "url": "https://api.razorpay.com/v1/checkout/embedded",
+    "supplier": "Example Telecom",
+    "paise": 59_000,
+}
 _SECRET: Final = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
@@ -183,9 +190,9 @@ def account_examples(public_url: str) -> dict[str, object]:
         "admin_organisation": shapes.admin_organisation_representation(_ORG, (), Wallet(_ORG.org_id, 50_000, 150)),
         "trunks": [trunk_example(_LATER_MS)],
         "numbers": [shapes.number_representation(NumberUse("917969002802", 1, 9))],
-        "topup": topup_representation(_TOPUP),
-        "new_topup": topup_representation(replace(_TOPUP, payment_id=None, paid_at=None, invoice_number=None))
-        | {"provider": "razorpay", "key_id": "rzp_test_1DP5mmOlF5G5ag"},
+        "topup": shown_topup(_TOPUP, None),
+        "new_topup": shown_topup(replace(_TOPUP, payment_id=None, paid_at=None, invoice_number=None), _CHECKOUT)
+        | {"provider": _CHECKOUT["provider"], "key_id": _CHECKOUT["key_id"]},
         "invoice": _INVOICE.to_json(),
         "refund": refund_representation(_REFUND),
         "credit_note": note_representation(_NOTE),

@@ -19,7 +19,8 @@ PAYMENT_OPERATIONS: Final = (
         _TAG,
         "Top up the wallet",
         "Orders a payment from Razorpay: open its checkout with `key_id` and `order_id`, and give what it answers to "
-        "`confirm`. The wallet gets `amount`; GST is paid on top. Not found where no provider is configured.",
+        "`confirm`. Without a script, post a form with these, `amount` in paise and your `callback_url` to "
+        "`checkout.url`. The wallet gets `amount`; GST is paid on top. Not found where no provider is configured.",
         shapes.NewTopUpReply,
         status=201,
         right=Right.BILLING_WRITE,
@@ -46,7 +47,7 @@ PAYMENT_OPERATIONS: Final = (
         "showTopUp",
         _TAG,
         "Look at a payment",
-        "Its `invoice_number` is there once it has been made.",
+        "Its `invoice_number` is there once it has been made, `checkout` until then.",
         shapes.TopUpReply,
         right=Right.BILLING_READ,
         errors=(NOT_FOUND, NOT_NOW),

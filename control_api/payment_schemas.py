@@ -1,5 +1,6 @@
 """What goes in and out about top-ups and tax documents."""
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final
 
@@ -148,11 +149,28 @@ class TopUpView(Wire):
     invoice_number: str | None
 
 
+class CheckoutView(Wire):
+    """What the provider's checkout is opened with."""
+
+    provider: str
+    key_id: str
+    url: str = Field(description="Of the provider's own payment page: a form is posted there from the browser")
+    supplier: str = Field(description="Who is paid")
+    paise: int = Field(description="What is paid")
+
+
+class ShownTopUpView(TopUpView):
+    """The same with what it can be paid by; null once it has been, or where no provider is configured."""
+
+    checkout: CheckoutView | None
+
+
 class NewTopUpView(TopUpView):
     """The same with what the checkout is opened with."""
 
     provider: str
     key_id: str
+    checkout: CheckoutView
 
 
 class RefundView(Wire):
@@ -210,7 +228,7 @@ class InvoiceView(Wire):
     against: str | None
 
 
-TopUpReply: Final = enveloped("TopUpReply", TopUpView)
+TopUpReply: Final = enveloped("TopUpReply", ShownTopUpView)
 NewTopUpReply: Final = enveloped("NewTopUpReply", NewTopUpView)
 TopUpsReply: Final = enveloped("TopUpsReply", list[TopUpView], ListMeta)
 RefundReply: Final = enveloped("RefundReply", RefundView)
@@ -235,6 +253,11 @@ def topup_representation(topup: TopUp) -> dict[str, object]:
         "paid_at": optional_timestamp(topup.paid_at),
         "invoice_number": topup.invoice_number,
     }
+
+
+def shown_topup(topup: TopUp, checkout: Mapping[str, object] | None) -> dict[str, object]:
+    """A payment, with what it can be paid by where it has not been."""
+    return {**topup_representation(topup), "checkout": None if topup.paid_at is not None else checkout}
 
 
 def refund_representation(refund: Refund) -> dict[str, object]:

@@ -17,6 +17,16 @@ class PaymentDesk:
     provider: PaymentProvider
     terms: BillingTerms
 
+    def checkout(self, paise: int) -> dict[str, object]:
+        """What a browser opens the provider's checkout with."""
+        return {
+            "provider": "razorpay",
+            "key_id": self.provider.key_id,
+            "url": self.provider.checkout_url,
+            "supplier": self.terms.supplier.name,
+            "paise": paise,
+        }
+
 
 def payment_desk(billing: BillingSection) -> PaymentDesk | None:
     """The desk of a checked configuration, to be closed by its provider; None where no payments are taken."""

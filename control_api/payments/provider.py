@@ -52,6 +52,11 @@ class PaymentProvider(Protocol):
         """What the checkout in the browser is opened with."""
         ...
 
+    @property
+    def checkout_url(self) -> str:
+        """Where a browser posts the form that opens the provider's own payment page."""
+        ...
+
     async def create_order(self, paise: int, receipt: str) -> str:
         """Ask for a payment: the order's id."""
         ...

@@ -27,6 +27,8 @@ TIMEOUT_S: Final = 10.0
 WAITING_MAX: Final = 32
 REFUNDS_LOOKED_AT: Final = 100  # of a payment: as many as the provider lists at once
 CURRENCY: Final = "INR"
+_PROVIDER_URL: Final = "https://api.razorpay.com"
+_HOSTED_CHECKOUT: Final = "/v1/checkout/embedded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class Razorpay:
     def key_id(self) -> str:
         """What the checkout in the browser is opened with."""
         return self._account.key_id
+
+    @property
+    def checkout_url(self) -> str:
+        """Where a browser posts the form that opens the provider's own payment page."""
+        return (self._account.base_url or _PROVIDER_URL).rstrip("/") + _HOSTED_CHECKOUT
 
     def close(self) -> None:
         """End the thread once the question under way is answered."""

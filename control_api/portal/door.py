@@ -16,18 +16,22 @@ from control_api.redaction import number_free_logger
 from control_api.request_body import read_form
 
 _POLICY: Final = (
-    "default-src 'none'; script-src 'self'{checkout}; style-src 'self'; img-src 'self'; media-src 'self'; "
-    "connect-src 'self'{provider}; frame-src {frames}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'{provider}; base-uri 'none'; frame-ancestors 'none'"
 )
-_CHECKOUT: Final = "https://checkout.razorpay.com"
-_PROVIDER: Final = "https://api.razorpay.com"
-CONTENT_SECURITY_POLICY: Final = _POLICY.format(checkout="", provider="", frames="'none'")
-CHECKOUT_SECURITY_POLICY: Final = _POLICY.format(
-    checkout=f" {_CHECKOUT}", provider=f" {_PROVIDER}", frames=f"{_PROVIDER} {_CHECKOUT}"
-)
+_RAZORPAY: Final = "razorpay.com"
+CONTENT_SECURITY_POLICY: Final = _POLICY.format(provider="")
 _OTHER_SITE: Final = "This form was not sent from one of our own pages. Please open the page and try again."
 _STALE_FORM: Final = "This form is not valid any more. Please open the page and try again."
 _NOT_YOURS: Final = "Your role does not allow this."
+
+
+def checkout_security_policy(checkout_url: str) -> str:
+    """That of a page whose form leads to the payment provider, and to where that leads on within its own."""
+    url = URL(checkout_url)
+    host = url.host or ""
+    own = f" https://*.{_RAZORPAY}" if host == _RAZORPAY or host.endswith(f".{_RAZORPAY}") else ""
+    return _POLICY.format(provider=f" {url.origin()}{own}")
 
 
 class Door:
@@ -37,6 +41,8 @@ class Door:
         self._site = site
         self._metrics = metrics
         self._log = number_free_logger(__name__)
+        url = site.checkout_url
+        self._checkout_policy = CONTENT_SECURITY_POLICY if url is None else checkout_security_policy(url)
 
     def page(self, route: PageRoute) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a page."""
@@ -45,7 +51,7 @@ class Door:
             started_at = self._site.clock.monotonic()
             page = Page(self._site, request, Rest(request))
             response = await self._answer(route, page)
-            self._harden(request, response, CHECKOUT_SECURITY_POLICY if route.razorpay else CONTENT_SECURITY_POLICY)
+            self._harden(request, response, self._checkout_policy if route.razorpay else CONTENT_SECURITY_POLICY)
             self._metrics.observe(route.path, route.method, response.status, self._site.clock.monotonic() - started_at)
             return response
 
@@ -68,7 +74,7 @@ class Door:
             if route.right is not None:
                 await _identify(page)
             if page.request.method == hdrs.METH_POST:
-                await self._take_form(page)
+                await self._take_form(page, foreign=route.foreign)
             if route.right is not None and not page.may(route.right):
                 raise Forbidden(_NOT_YOURS)
             return await route.handler(page)
@@ -82,9 +88,9 @@ class Door:
             self._log.exception("the page %s crashed", route.path, exc_info=crash)
             return _error_page(page, CRASH)
 
-    async def _take_form(self, page: Page) -> None:
-        """Read the form. Raises Forbidden unless it was sent from a page of ours, and of this session."""
-        if not self._is_own(page.request):
+    async def _take_form(self, page: Page, *, foreign: bool) -> None:
+        """Read the form. Raises Forbidden unless it is from a page of ours and of this session, or `foreign`."""
+        if not foreign and not self._is_own(page.request):
             raise Forbidden(_OTHER_SITE)
         form = await read_form(page.request, self._site.settings.max_body_bytes)
         tokens = form.popall(CSRF_FIELD, [])

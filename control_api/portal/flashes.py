@@ -30,6 +30,7 @@ FLASHES: Final[Mapping[str, str]] = MappingProxyType(
         "settings-kept": "The settings are kept.",
         "organisation-suspended": "The organisation is suspended: it places no calls.",
         "organisation-resumed": "The organisation places calls again.",
+        "topup-not-made": "The payment was not made.",
         "key-revoked": "The key is revoked. It works no more.",
     }
 )

@@ -27,13 +27,13 @@ _NO_FORM: Final[MultiDictProxy[str]] = MultiDictProxy(MultiDict())
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What all pages share."""
+    """What all pages share. `checkout_url`: the payment provider's page; None where no payments are taken."""
 
     templating: Templating
     settings: ApiSettings
     clock: Clock
     tokens: Tokens
-    takes_payments: bool
+    checkout_url: str | None
     sends_mail: bool
 
 
@@ -135,10 +135,12 @@ Handler = Callable[[Page], Awaitable[web.Response]]
 
 @dataclass(frozen=True, slots=True)
 class PageRoute:
-    """A page, or what one of its forms does. `right` is what it takes; None: it is public."""
+    """A page, or what one of its forms does. `right` is what it takes; None: it is public. `foreign`: its form is sent
+    by another site, without a session and without a token, and changes nothing."""
 
     method: str
     path: str
     handler: Handler
     right: Right | None = None
-    razorpay: bool = False  # whether the provider's checkout runs in it: the one origin that is not ours
+    razorpay: bool = False  # whether a form of it leads to the payment provider: the one origin that is not ours
+    foreign: bool = False

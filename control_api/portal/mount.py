@@ -21,6 +21,7 @@ from control_api.portal.pages import (
     place_call,
     settings,
     sign_in,
+    topups,
     wallet,
     webhooks,
 )
@@ -39,6 +40,7 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     *keys.PAGES,
     *webhooks.PAGES,
     *wallet.PAGES,
+    *topups.PAGES,
     *people.PAGES,
     *settings.PAGES,
     *operator.PAGES,
@@ -83,7 +85,7 @@ def new_portal(api: Api) -> Portal:
         api.settings,
         api.clock,
         api.tokens,
-        api.payments is not None,
+        None if api.payments is None else api.payments.provider.checkout_url,
         sends_mail=api.post is not None,
     )
     return Portal(Door(site, api.metrics), static)

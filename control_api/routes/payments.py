@@ -19,6 +19,7 @@ from control_api.payment_schemas import (
     document_of,
     number_from_path,
     number_in_path,
+    shown_topup,
     topup_representation,
 )
 from control_api.payments.crediting import Asked, PaymentMismatch, credit_payment, tax_for, topup_asked
@@ -62,8 +63,9 @@ async def ask_for_topup(api: Api, exchange: Exchange) -> Reply:
         unit.audit.add(entry)
 
     await api.store.run(work)
-    shown = topup_representation(topup)
-    return reply_of({**shown, "provider": "razorpay", "key_id": desk.provider.key_id}, status=201)
+    checkout = desk.checkout(topup.total_paise)
+    opened_with = {"provider": checkout["provider"], "key_id": checkout["key_id"]}
+    return reply_of({**shown_topup(topup, checkout), **opened_with}, status=201)
 
 
 async def confirm_topup(api: Api, exchange: Exchange) -> Reply:
@@ -85,7 +87,7 @@ async def confirm_topup(api: Api, exchange: Exchange) -> Reply:
         except ProviderRefused as error:
             raise Conflict(f"The payment provider refuses: {error}") from None
         topup = await _credited(api, desk, payment)
-    return reply_of(topup_representation(topup))
+    return reply_of(shown_topup(topup, desk.checkout(topup.total_paise)))
 
 
 async def hear_provider(api: Api, exchange: Exchange) -> Reply:
@@ -112,7 +114,8 @@ async def show_topup(api: Api, exchange: Exchange) -> Reply:
     topup = await api.store.read(lambda reader: reader.topup(org_id, topup_id))
     if topup is None:
         raise NotFound(_NO_TOPUP)
-    return reply_of(topup_representation(topup))
+    checkout = None if api.payments is None else api.payments.checkout(topup.total_paise)
+    return reply_of(shown_topup(topup, checkout))
 
 
 async def list_topups(api: Api, exchange: Exchange) -> Reply:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 
 import pytest
 import pytest_asyncio
@@ -12,6 +13,8 @@ from b2bua.demo.children import ROOT, environment, product
 from tests.portal_browser.watched import EMAIL, PASSWORD, Portal, Watched
 from tests.support.free_ports import PortLease
 from tests.support.service_under_test import service_under_test
+from tests.support.till import billing
+from tests.support.toy_razorpay import ToyRazorpay
 
 PATIENCE_MS = 20_000
 TEST_PORTS = 80
@@ -28,13 +31,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal]:
-    """A service with an owner and operator who signs in, a test key and an endpoint for webhooks."""
+    """A service with an owner and operator who signs in, a test key, an endpoint for webhooks and a stand-in of the payment
+    provider."""
     with PortLease(TEST_PORTS) as ports:
-        sections = {"test_calls": {"ports": f"{ports}-{ports + TEST_PORTS - 1}"}}
+        toy = ToyRazorpay()
+        provider = await toy.start()
+        sections: dict[str, dict[str, object]] = {
+            "test_calls": {"ports": f"{ports}-{ports + TEST_PORTS - 1}"},
+            "billing": asdict(billing(str(provider.make_url("")).rstrip("/"))),
+        }
         async with service_under_test(tmp_path_factory.mktemp("portal"), [], sections=sections) as service:
             await add_owner(str(service.config), service.org_id)
             key = await service.command("key", "create", "--org", service.org_id, "--test")
             yield Portal(service, str(key["key"]))
+        await provider.close()
 
 
 async def add_owner(config: str, org_id: str) -> None:

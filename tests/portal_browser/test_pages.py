@@ -18,6 +18,7 @@ PAGES = {
     "/portal/keys/new": "New key",
     "/portal/webhooks": "Webhooks",
     "/portal/wallet": "Wallet",
+    "/portal/wallet/topups/new": "Top up the wallet",
     "/portal/invoices": "Invoices",
     "/portal/people": "People",
     "/portal/settings": "Settings",

@@ -22,6 +22,7 @@ class Till:
 
     world: ApiWorld
     toy: ToyRazorpay
+    checkout_url: str
     browser: SignedIn
 
     async def ask(self, amount: object = 500) -> dict[str, object]:
@@ -92,7 +93,7 @@ async def open_till() -> AsyncIterator[Till]:
     desk = opened(str(server.make_url("")).rstrip("/"))
     try:
         async with api_world(payments=desk) as world:
-            yield Till(world, toy, await somebody(world, Role.FINANCE))
+            yield Till(world, toy, desk.provider.checkout_url, await somebody(world, Role.FINANCE))
     finally:
         desk.provider.close()
         await server.close()

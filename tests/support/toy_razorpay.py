@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from aiohttp import web
@@ -35,6 +36,7 @@ class ToyRazorpay:
     async def start(self) -> TestServer:
         """Serve; to be closed."""
         app = web.Application(middlewares=[self._guard])
+        app.router.add_post("/v1/checkout/embedded", self._hosted)
         app.router.add_post("/v1/orders", self._order)
         app.router.add_get("/v1/payments/{id}", self._show)
         app.router.add_post("/v1/payments/{id}/capture", self._capture)
@@ -102,10 +104,41 @@ class ToyRazorpay:
             return _refused(429, "BAD_REQUEST_ERROR", "Too many requests")
         if self.trouble == "nonsense":
             return web.Response(text="<html>")
-        if request.headers.get("Authorization") != _AUTHORIZATION:
+        if request.path == "/favicon.ico":
+            return web.Response(status=204)
+        if request.path != "/v1/checkout/embedded" and request.headers.get("Authorization") != _AUTHORIZATION:
             return _refused(401, "BAD_REQUEST_ERROR", "Authentication failed")
         reply: web.StreamResponse = await handler(request)
         return reply
+
+    async def _hosted(self, request: web.Request) -> web.Response:
+        """The provider's own payment page: what each of its buttons sends the browser back with."""
+        asked = await request.post()
+        order_id = str(asked["order_id"])
+        if asked["key_id"] != KEY_ID or int(str(asked["amount"])) != self.orders[order_id]["amount"]:
+            return _refused(400, "BAD_REQUEST_ERROR", "The order is another one")
+        paid = self.pay(order_id)
+        ways = {
+            "Success": self.checkout_fields(order_id, paid),
+            "Failure": {"error[code]": "BAD_REQUEST_ERROR", "error[description]": "Payment failed"},
+            "Cancel": {},
+        }
+        forms = "".join(
+            f'<form method="post" action="{escape(str(asked["callback_url"]))}">'
+            + "".join(f'<input type="hidden" name="{name}" value="{text}">' for name, text in fields.items())
+            + f"<button>{way}</button></form>"
+            for way, fields in ways.items()
+        )
+        page = f"<!doctype html><html lang=en><title>Pay</title><h1>Pay {escape(str(asked['name']))}</h1>{forms}</html>"
+        return web.Response(text=page, content_type="text/html")
+
+    def checkout_fields(self, order_id: str, payment_id: str) -> dict[str, str]:
+        """What the payment page sends the browser back with."""
+        return {
+            "razorpay_payment_id": payment_id,
+            "razorpay_order_id": order_id,
+            "razorpay_signature": self.checkout_signature(order_id, payment_id),
+        }
 
     async def _order(self, request: web.Request) -> web.Response:
         asked = await request.json()

@@ -23,9 +23,11 @@ from maskbridge_client.shapes.calls import (
 from maskbridge_client.shapes.operation import Health
 from maskbridge_client.shapes.organisation import AuditEntry, Organisation, Tariff
 from maskbridge_client.shapes.payments import (
+    Checkout,
     Invoice,
     LineKind,
     Refund,
+    ShownTopUp,
     Statement,
     StatementLine,
     StatementMonth,
@@ -51,6 +53,7 @@ __all__ = [
     "CallEvents",
     "CallStatus",
     "Changed",
+    "Checkout",
     "Consent",
     "Delivery",
     "Empty",
@@ -83,6 +86,7 @@ __all__ = [
     "SecretStreamEndpoint",
     "SecretWebhook",
     "Series",
+    "ShownTopUp",
     "Statement",
     "StatementLine",
     "StatementMonth",

@@ -14,6 +14,20 @@ LineKind: TypeAlias = Literal["topup", "credit", "refund", "debit", "calls"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """What the provider's checkout is opened with."""
+
+    provider: str
+    key_id: str
+    url: str
+    """Of the provider's own payment page: a form is posted there from the browser"""
+    supplier: str
+    """Who is paid"""
+    paise: int
+    """What is paid"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """A tax invoice or credit note; amounts in rupees with two decimals."""
 
@@ -85,6 +99,26 @@ class Refund:
     """When the money went back; null: not yet"""
     credit_note_number: str | None
     """The number of the credit note, once there is one"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTopUp:
+    """The same with what it can be paid by; null once it has been, or where no provider is configured."""
+
+    topup_id: str
+    amount: float
+    """What the wallet gets"""
+    gst: float
+    total: float
+    """What is paid"""
+    currency: str
+    order_id: str
+    """The payment provider's"""
+    created_at: datetime
+    payment_id: str | None
+    paid_at: datetime | None
+    invoice_number: str | None
+    checkout: Checkout | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

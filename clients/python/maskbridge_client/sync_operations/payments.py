@@ -5,7 +5,7 @@ Generated from the OpenAPI document by `make client`: not to be changed by hand.
 
 from datetime import datetime
 
-from maskbridge_client.shapes import Invoice, Refund, Statement, StatementMonth, TopUp, Transfer
+from maskbridge_client.shapes import Invoice, Refund, ShownTopUp, Statement, StatementMonth, TopUp, Transfer
 from maskbridge_client.sync_operations.sending import Sending
 from maskbridge_client.wire import UNSET, Page, Request, Unset, one_of, page_of, path_part, raw
 
@@ -25,14 +25,15 @@ class PaymentsOperations(Sending):
             Request("GET", "/v1/account/topups", query={"page": page, "per_page": per_page}), page_of(TopUp)
         )
 
-    def show_topup(self, topup_id: str) -> TopUp:
+    def show_topup(self, topup_id: str) -> ShownTopUp:
         """Look at a payment.
 
-        Its `invoice_number` is there once it has been made. Scope: `billing:read`. Roles: owner, finance.
+        Its `invoice_number` is there once it has been made, `checkout` until then. Scope: `billing:read`.
+        Roles: owner, finance.
 
         :param topup_id: The topup's id
         """
-        return self._send(Request("GET", f"/v1/account/topups/{path_part(topup_id)}"), one_of(TopUp))
+        return self._send(Request("GET", f"/v1/account/topups/{path_part(topup_id)}"), one_of(ShownTopUp))
 
     def list_invoices(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[Invoice]:
         """List invoices.
