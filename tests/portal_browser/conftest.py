@@ -31,8 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portal]:
-    """A service with an owner and operator who signs in, a test key, an endpoint for webhooks and a stand-in of the payment
-    provider."""
+    """A service with an owner and operator who signs in, a test key, an endpoint for webhooks and a payment
+    provider's stand-in."""
     with PortLease(TEST_PORTS) as ports:
         toy = ToyRazorpay()
         provider = await toy.start()
