@@ -18,7 +18,9 @@ class Checkout:
     """What the provider's checkout is opened with."""
 
     provider: str
+    """The payment provider"""
     key_id: str
+    """The key's id"""
     url: str
     """Of the provider's own payment page: a form is posted there from the browser"""
     supplier: str
@@ -106,18 +108,25 @@ class ShownTopUp:
     """The same with what it can be paid by; null once it has been, or where no provider is configured."""
 
     topup_id: str
+    """The top-up's id"""
     amount: float
     """What the wallet gets"""
     gst: float
+    """Rupees of tax"""
     total: float
     """What is paid"""
     currency: str
+    """Always `INR`"""
     order_id: str
     """The payment provider's"""
     created_at: datetime
+    """When it was made"""
     payment_id: str | None
+    """The payment at the provider; null: not yet"""
     paid_at: datetime | None
+    """When it was paid; null: not yet"""
     invoice_number: str | None
+    """The number of the invoice"""
     checkout: Checkout | None
 
 
