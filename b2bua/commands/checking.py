@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 from b2bua.clock import SystemClock
 from b2bua.commands.output import Output
@@ -23,6 +24,7 @@ from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Resolver
 
 PROBE_TIMEOUT_S = 5.0
+_CAUSES: Final = {"timeout": "nothing came back", "transport": "the network, or its machine, refuses what is sent"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
         if isinstance(event, sip.RequestAnswered):
             answered.set_result(Probe(event.response.status, f"{event.response.status} {event.response.reason}"))
         elif isinstance(event, sip.RequestFailed):
-            why = listeners.last_failure(destination) or event.cause
+            why = listeners.last_failure(destination) or _CAUSES.get(event.cause, event.cause)
             answered.set_result(Probe(None, f"no answer ({why})"))
 
     settings = UserAgentSettings(locals=listeners.locals, user_agent=config.sip.user_agent)

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from b2bua import __version__
+from b2bua.commands.argument_texts import ARGUMENT_TEXTS, clearer
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
 from b2bua.config import Config, ConfigInvalid, load_config
 from storage.errors import StorageError
@@ -65,9 +66,15 @@ upkeep = Room("upkeep")
 class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong with a command line in one line, and where the rest can be read."""
 
+    def add_argument(self, *names: str, **options: Any) -> argparse.Action:
+        """As ever; what many commands take is explained in one place."""
+        if names[0] in ARGUMENT_TEXTS:
+            options.setdefault("help", ARGUMENT_TEXTS[names[0]])
+        return super().add_argument(*names, **options)
+
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {clearer(message)}; see {self.prog} --help\n")
 
 
 def run(arguments: Sequence[str]) -> int:

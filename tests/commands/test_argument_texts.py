@@ -1,0 +1,46 @@
+"""What the command line says of its arguments, and of what is none of its commands."""
+
+import pytest
+
+from b2bua.commands.argument_texts import ARGUMENT_TEXTS, clearer
+from b2bua.commands.line import build_parser
+from docs.commands import every_command
+
+
+def test_every_argument_of_every_command_is_explained() -> None:
+    silent = [
+        f"{parser.prog} {action.dest}"
+        for parser in every_command(build_parser())
+        for action in parser._actions
+        if not action.help
+    ]
+    assert silent == []
+
+
+def test_no_text_is_of_an_argument_that_there_is_not() -> None:
+    actions = [action for parser in every_command(build_parser()) for action in parser._actions]
+    declared = {name for action in actions for name in (*action.option_strings, action.dest)}
+    assert set(ARGUMENT_TEXTS) <= declared
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["kee"], "maskbridge: there is no command 'kee'; the nearest is key; see maskbridge --help\n"),
+        (["frobnicate"], "maskbridge: there is no command 'frobnicate'; see maskbridge --help\n"),
+        (["key", "lst"], "maskbridge key: there is no command 'lst'; the nearest is list; see maskbridge key --help\n"),
+    ],
+)
+def test_a_word_that_is_no_command_gets_the_nearest(
+    capsys: pytest.CaptureFixture[str], typed: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        build_parser().parse_args(typed)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == said
+
+
+def test_another_complaint_stays_as_it_is() -> None:
+    assert clearer("argument --kind: invalid choice: 'x' (choose from 'a')") == (
+        "argument --kind: invalid choice: 'x' (choose from 'a')"
+    )
