@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from b2bua.agents.pages import Key
-from b2bua.agents.plain_sdp import PlainOffer, PlainSide, read_plain_offer, render_answer, render_offer
+from b2bua.agents.plain_sdp import OPUS, PlainOffer, PlainSide, read_plain_offer, render_answer, render_offer
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.agent_calls import (
     AgentCallEnded,
@@ -92,6 +92,7 @@ class AgentLeg:
     key: Key
     masked_number: str
     reference: str | None
+    opposite_agent: bool = False  # the other party is an agent too
 
     @property
     def call_id(self) -> str:
@@ -150,7 +151,7 @@ class AgentCall:
             raise AgentCallConflict("Another browser answers this call.")
         self.stage = Stage.ANSWERING
         try:
-            found = await self._line.gateway.answer(self.leg.name, offer, self._wish(self._offer.codecs))
+            found = await self._line.gateway.answer(self.leg.name, offer, self._wish(self._codecs))
         except BaseException:
             if self.stage is Stage.ANSWERING:
                 self.stage = Stage.RINGING
@@ -247,6 +248,15 @@ class AgentCall:
         if self.stage is Stage.TALKING:
             self.hang_up("connection_lost")
 
+    @property
+    def _codecs(self) -> tuple[str, ...]:
+        """What the browser may be answered with, best first: as the switch has it, which is what the other leg speaks
+        where it speaks already; between two browsers Opus, which no trunk has to be spared then."""
+        codecs = self._offer.codecs
+        if self.leg.leg == "a" and self.leg.opposite_agent and OPUS in codecs:
+            return OPUS, *(codec for codec in codecs if codec != OPUS)
+        return codecs
+
     def _wish(self, codecs: tuple[str, ...]) -> browser.BrowserWish:
         return browser.BrowserWish(codecs, self._line.own_ice_servers())
 
@@ -258,7 +268,7 @@ class AgentCall:
             port,
             answer.codec,
             self._offer.payload_type(answer.codec),
-            self._offer.remote.dtmf_payload_type if events else None,
+            self._offer.telephone_event(answer.codec) if events else None,
         )
 
     async def _aim(self) -> None:

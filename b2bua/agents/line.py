@@ -153,10 +153,12 @@ class AgentsLine:
         record = self._switch.record_of(call_id)
         if record is None or leg not in ("a", "b"):
             return None
-        agent = parse_agent(record.party_a if leg == "a" else record.party_b)
+        own, opposite = (record.party_a, record.party_b) if leg == "a" else (record.party_b, record.party_a)
+        agent = parse_agent(own)
         if agent is None:
             return None
-        return AgentLeg(name, (record.org_id, agent.user), record.masked_number, record.reference)
+        key = record.org_id, agent.user
+        return AgentLeg(name, key, record.masked_number, record.reference, parse_agent(opposite) is not None)
 
     def _refusal(self, leg: AgentLeg) -> int | None:
         if leg.key in self._by_agent or leg.name in self._calls:

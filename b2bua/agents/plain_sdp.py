@@ -14,7 +14,8 @@ from media.sdp.session import (
     render_description,
 )
 
-CODECS: Final = ("PCMA", "PCMU")
+CODECS: Final = ("PCMA", "PCMU", "opus")
+OPUS: Final = "opus"
 PTIME_MS: Final = 20
 
 
@@ -22,7 +23,8 @@ PTIME_MS: Final = 20
 class PlainSide:
     """The gateway's plain RTP: where it is, in which codec, and its payload types as the switch has numbered them.
 
-    `telephone_event` None: the browser has no events. `held`: nothing is to be sent either way.
+    `telephone_event`, at the codec's clock (RFC 4733 section 2.1), None: the browser has no events. `held`: nothing is
+    to be sent either way.
     """
 
     host: str
@@ -54,6 +56,10 @@ class PlainOffer:
         """The switch's payload type of a codec that it has offered."""
         return next(entry.payload_type for entry in self.remote.formats if entry.codec == codec)
 
+    def telephone_event(self, codec: str) -> int | None:
+        """The switch's payload type of keys beside a codec, at that codec's clock."""
+        return self.remote.opus_dtmf_payload_type if codec == OPUS else self.remote.dtmf_payload_type
+
 
 def read_plain_offer(body: bytes) -> PlainOffer:
     """Read an offer of the switch. UnusableSdp."""
@@ -66,15 +72,24 @@ def render_answer(offer: PlainOffer, side: PlainSide, session_id: int, version: 
     """The answer to an offer of the switch, with the one codec that the browser has."""
     wanted = answer_local(offer.remote, side.codec, CODECS, side.port, PTIME_MS)
     direction = INACTIVE if side.held else wanted.direction
-    local = wanted._replace(formats=_format(side), dtmf_payload_type=side.telephone_event, direction=direction)
+    narrow, wide = _events(side)
+    local = wanted._replace(
+        formats=_format(side), dtmf_payload_type=narrow, opus_dtmf_payload_type=wide, direction=direction
+    )
     return _rendered(side, session_id, version, answer_sections(offer.description, offer.accepted, local))
 
 
 def render_offer(side: PlainSide, session_id: int, version: int) -> bytes:
     """An offer to the switch: the plain side as it is from now."""
     direction = INACTIVE if side.held else SENDRECV
-    local = Local(side.port, _format(side), side.telephone_event, PTIME_MS, direction)
+    narrow, wide = _events(side)
+    local = Local(side.port, _format(side), narrow, PTIME_MS, direction, opus_dtmf_payload_type=wide)
     return _rendered(side, session_id, version, (audio_section(local),))
+
+
+def _events(side: PlainSide) -> tuple[int | None, int | None]:
+    """The payload types of telephone-event at 8000 and at 48000 Hz: one of them at most."""
+    return (None, side.telephone_event) if side.codec == OPUS else (side.telephone_event, None)
 
 
 def _format(side: PlainSide) -> tuple[Format, ...]:

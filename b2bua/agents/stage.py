@@ -34,7 +34,7 @@ class AgentsStage:
         self._stack = contextlib.AsyncExitStack()
         self._listeners = SipListeners.bind((LINE_LISTENER,), SipSection(), clock.wall_ms())
         self._stack.push_async_callback(self._listeners.close)
-        self.trunk: Trunk = line_trunk(self._listeners.locals[0].bound.port)
+        self.trunk: Trunk = line_trunk(self._listeners.locals[0].bound.port, config.webrtc.codecs)
 
     def open(self, calls: Calls, switch_at: tuple[LocalAddress, ...]) -> AgentsLine:
         """The line, which takes INVITEs of the switch, by its listeners, and of nobody else."""

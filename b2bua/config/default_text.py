@@ -68,6 +68,9 @@ turn_credential_s = 3600
 max_browsers = 200
 # How long a browser may take to be connected.
 connect_timeout_s = 15
+# What an agent's browser is answered with: the first that it has. Opus is converted for a phone that has it not; it is
+# taken first between two browsers.
+codecs = ["PCMA", "PCMU", "opus"]
 
 [api]
 listen = "127.0.0.1:8080"

@@ -106,7 +106,8 @@ class MediaSection:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebrtcSection:
     """[webrtc]. Each browser takes a port of `ports` on each address, and another while ICE is restarted. `turn_secret`
-    is shared with the TURN servers; credentials made of it last `turn_credential_s`."""
+    is shared with the TURN servers; credentials made of it last `turn_credential_s`. `codecs`: of agents' browsers,
+    best first."""
 
     enabled: Annotated[bool, YES_NO] = False
     address: Annotated[str, IP] = "127.0.0.1"
@@ -120,6 +121,7 @@ class WebrtcSection:
     turn_credential_s: Annotated[int, whole(60, 86_400)] = 3600
     max_browsers: Annotated[int, whole(1, 10_000)] = 200
     connect_timeout_s: Annotated[float, seconds(1, 60)] = 15
+    codecs: Annotated[tuple[str, ...], several(choice("PCMA", "PCMU", "opus"), 1)] = ("PCMA", "PCMU", "opus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ __all__ = ["Joined", "Mode", "Supervisor", "SupervisorDesk", "SupervisorState"]
 LOG: Final = logging.getLogger(__name__)
 
 SUPERVISORS_MAX: Final = 50  # in all, those who are joining among them
-CODECS: Final = ("PCMA", "PCMU")
+CODECS: Final = ("PCMA", "PCMU", "opus")
 SESSIONS: Final = "supervisor/"  # how their sessions in the gateway are called
 CLOSE_S: Final = 3.0
 RECONNECT_S: Final = 30.0  # so long a supervisor's place is kept for a browser whose network is gone

@@ -15,7 +15,6 @@ from media.transcoding.packets import Packet
 from media.udp_pairs import open_pair
 
 LOOPBACK: Final = "127.0.0.1"
-_FRAME_TICKS: Final = NARROW_HZ // FRAMES_PER_S
 _DATAGRAM_MAX: Final = 2048
 # Packets that are taken at once: what comes faster is no speech.
 _TAKEN_MAX: Final = 10
@@ -108,11 +107,13 @@ class Seat:
     def __init__(
         self, call_id: str, line: SeatLine, codec: str, payload_type: int, mode: Mode, numbers: tuple[int, int, int]
     ) -> None:
-        """`codec`: "PCMA" or "PCMU", both ways. `numbers`: SSRC, sequence number and timestamp that ours begin with."""
+        """`codec`: "PCMA", "PCMU" or "opus", both ways. `numbers`: SSRC, sequence number and timestamp that
+        ours begin with."""
         self.call_id = call_id
         self.mode = mode
         self.line = line
         self._codec = BY_NAME[codec].number
+        self._frame_ticks = BY_NAME[codec].clock_rate_hz // FRAMES_PER_S
         self._payload_type = payload_type
         self._encoder = new_encoder(self._codec, NARROW_HZ, NO_WISHES)
         self._ssrc, self._sequence, self._timestamp = numbers
@@ -148,6 +149,6 @@ class Seat:
         """Send the supervisor 20 ms of both parties at once, at 8 kHz; silence where nobody says anything."""
         samples = mixed(a, b) if a is not None and b is not None else a or b or silent_frame(NARROW_HZ)
         self._sequence = self._sequence + 1 & 0xFFFF
-        self._timestamp = self._timestamp + _FRAME_TICKS & 0xFFFFFFFF
+        self._timestamp = self._timestamp + self._frame_ticks & 0xFFFFFFFF
         payload = self._encoder.encode(samples)
         self.line.send(RtpPacket(self._payload_type, self._sequence, self._timestamp, self._ssrc, payload).render())

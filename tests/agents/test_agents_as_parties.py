@@ -105,6 +105,54 @@ async def test_two_agents_talk_to_each_other(desk: Desk) -> None:
     assert told(asha)[-1] == AgentCallEnded(call.call_id, "other_party")
 
 
+async def test_a_browser_that_has_nothing_but_opus_is_taken(desk: Desk) -> None:
+    """Keys go beside Opus at its own clock (RFC 4733 section 2.1)."""
+    desk.house.alice.on_invite = answers(1.0)
+    desk.gateway.speaks = ("opus",)
+    page = desk.page()
+    call = await desk.ringing(**TO_ASHA)
+    name = await desk.connected(call)
+    await desk.house.until(lambda: desk.house.state(call) == "bridged")
+    _, types = desk.gateway.aims[name]
+    offered = next(each.content for each in desk.house.network.carried if each.destination == AGENTS_LINE)
+    assert f"a=rtpmap:{types.codec} opus/48000/2".encode() in offered
+    assert f"a=rtpmap:{types.telephone_event} telephone-event/48000".encode() in offered
+    desk.line.hold(ASHA, call.call_id, held=True)
+    await desk.house.run(1.0)
+    desk.line.hold(ASHA, call.call_id, held=False)
+    await desk.house.run(1.0)
+    desk.house.alice.hang_up()
+    cdr = await desk.house.ended(call)
+    assert [leg.codec for leg in cdr.legs] == ["PCMA", "opus"]
+    assert isinstance(told(page)[-1], AgentCallEnded)
+
+
+async def test_two_browsers_have_opus_between_them(desk: Desk) -> None:
+    pages = desk.page(), desk.page(RAVI)
+    call = await desk.ringing(party_a="agent:asha", party_b="agent:ravi")
+    name = await desk.connected(call)
+    await desk.house.until(lambda: len(desk.line) == 2)
+    await desk.line.answer(RAVI, call.call_id, "an offer")
+    desk.gateway.connect(next(each for each in desk.gateway.sessions if each != name))
+    await desk.house.until(lambda: desk.house.state(call) == "bridged")
+    desk.line.hang_up(RAVI, call.call_id)
+    cdr = await desk.house.ended(call)
+    assert [leg.codec for leg in cdr.legs] == ["opus", "opus"]
+    assert [type(told(page)[-1]) for page in pages] == [AgentCallEnded, AgentCallEnded]
+
+
+async def test_what_browsers_speak_is_configured() -> None:
+    desk = await Desk.open(browsers='codecs = ["opus", "PCMU"]\n')
+    desk.house.alice.on_invite = answers(1.0)
+    desk.page()
+    call = await desk.ringing(**FROM_ASHA)
+    await desk.connected(call)
+    await desk.house.until(lambda: desk.house.state(call) == "bridged")
+    desk.line.hang_up(ASHA, call.call_id)
+    assert [leg.codec for leg in (await desk.house.ended(call)).legs] == ["opus", "PCMA"]
+    await desk.close()
+
+
 async def test_a_caller_who_calls_back_gets_the_agent(desk: Desk) -> None:
     house = desk.house
     house.alice.on_invite = answers(1.0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,11 +11,18 @@ from typing import Any
 import aiohttp
 import pytest
 
+from media.codecs.g711 import alaw_to_linear
+from media.codecs.opus import NO_WISHES
+from media.codecs.speech import new_decoder, new_encoder
+from media.codecs.table import OPUS
 from media.rtp.packet import RtpPacket, parse_packet
 from tests.support.free_ports import PortLease
 from tests.support.loopback_phone import LoopbackPhone
+from tests.support.plain_browser import PlainBrowser
+from tests.support.rtp_probe import amplitude, to_a_law_tone
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.service_under_test import MASKED_NUMBER, ServiceUnderTest, service_under_test, trunk
+from tests.support.spectrum import sine
 from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
@@ -39,10 +47,10 @@ class PhoneMedia(asyncio.DatagramProtocol):
         if packet is not None:
             self.heard.append(packet)
 
-    def say(self, port: int) -> None:
+    def say(self, port: int, payload: bytes = FROM_PHONE) -> None:
         assert self._transport is not None
         self._sequence += 1
-        packet = RtpPacket(8, self._sequence, self._sequence * 160, 0xA11CE, FROM_PHONE)
+        packet = RtpPacket(8, self._sequence, self._sequence * 160, 0xA11CE, payload)
         self._transport.sendto(packet.render(), ("127.0.0.1", port))
 
 
@@ -178,3 +186,47 @@ async def test_a_phone_and_a_browser_talk_and_the_page_is_loaded_anew_meanwhile(
     assert "real" in listed
     assert "agents" not in listed
     await again.close()
+    await _call_with_opus_alone(bench)
+
+
+OPUS_TYPE, TONE_HZ, PHONE_HZ = 111, 1000, 400
+
+
+async def _call_with_opus_alone(bench: Bench) -> None:
+    """A browser that has nothing but Opus, and a phone that has it not: tones tell that it is converted both ways."""
+    page, media = bench.page, bench.media
+    page.events.clear()
+    media.heard.clear()
+    placed = await bench.service.client.post("/v1/masking/calls", {"party_a": NUMBER, "party_b": "agent:asha"})
+    call = json.loads(placed.body)["data"]["call_sid"]
+    await until(lambda: page.told("ringing"))
+    browser = PlainBrowser("actpass", lite=True)
+    offer = browser.offer(f"{OPUS_TYPE} 110")
+    headers = {"Content-Type": "application/sdp"}
+    status, answer, _ = await page.send("POST", f"/v1/agent/calls/{call}/media", data=offer, headers=headers)
+    assert status == 201, answer
+    assert f"a=rtpmap:{OPUS_TYPE} opus/48000/2" in answer
+    browser.take(answer)
+    await until(lambda: page.told("connected"))
+    speaks, hears = new_encoder(OPUS, 16_000, NO_WISHES), new_decoder(OPUS, 16_000)
+    audio = array("h", sine(TONE_HZ, 16_000, 16_000)).tobytes()
+    frames = [speaks.encode(audio[at : at + 640]) for at in range(0, len(audio), 640)]
+
+    async def talk() -> None:
+        number = 0
+        while True:
+            number += 1
+            browser.say(frames[number % 50], OPUS_TYPE, 960)
+            media.say(bench.phone.media_port, to_a_law_tone(PHONE_HZ))
+            await asyncio.sleep(0.02)
+
+    def both_heard() -> bool:
+        to_phone = [sample for packet in media.heard[-10:] for sample in alaw_to_linear(packet.payload)]
+        return len(browser.heard) > 25 and len(to_phone) >= 1600 and amplitude(to_phone, TONE_HZ) > 0.2
+
+    await _meanwhile(talk, both_heard)
+    assert {packet.payload_type for packet in browser.heard} == {OPUS_TYPE}
+    heard = array("h", b"".join(hears.decode(packet.payload) for packet in browser.heard))
+    assert amplitude(heard[-8000::2], PHONE_HZ) > 0.2
+    await page.send("DELETE", f"/v1/agent/calls/{call}/media")
+    browser.close()

@@ -280,6 +280,24 @@ def test_two_supervisors_are_heard_at_once_and_do_not_disturb_each_other() -> No
     assert heard_by(first[1]) == {A_HZ, B_HZ}
 
 
+def test_a_supervisor_whose_browser_has_nothing_but_opus() -> None:
+    call = Supervised()
+    line = KeptSeatLine()
+    call.forks.sit(Seat(CALL, line, "opus", 111, Mode.BARGE, (1, 2, 3)), (0, 1))
+    encoder = new_encoder(OPUS, 16_000, NO_WISHES)
+    a_got: list[RtpPacket] = []
+    for _ in range(FRAMES):
+        payload = encoder.encode(call.tone(BOSS_HZ, 16_000))
+        line.said.append(RtpPacket(111, call.number, call.number * 960, 9, payload).render())
+        a_got += call.talk(1)[0]
+    assert call.tones(a_got, 0) == {B_HZ, BOSS_HZ}
+    sent = line.packets()
+    assert {packet.payload_type for packet in sent} == {111}
+    assert {later.timestamp - earlier.timestamp for earlier, later in pairwise(sent)} == {960}
+    decoder = new_decoder(OPUS, 8000)
+    assert tones_in(b"".join(decoder.decode(packet.payload) for packet in sent), 8000) == {A_HZ, B_HZ}
+
+
 def test_a_party_who_says_nothing_does_not_keep_a_supervisor_from_being_heard() -> None:
     call = Supervised()
     _, line = call.seat(Mode.BARGE)

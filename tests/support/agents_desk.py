@@ -42,8 +42,9 @@ class Desk:
         self.line.endpoint = endpoint
 
     @classmethod
-    async def open(cls, **options: Any) -> "Desk":
-        house = await House.open(WITH_AGENTS, **options)
+    async def open(cls, browsers: str = "", **options: Any) -> "Desk":
+        """`browsers`: further lines of [webrtc]."""
+        house = await House.open(WITH_AGENTS + browsers, **options)
 
         def work(unit: Any) -> None:
             unit.agents.add(ASHA)

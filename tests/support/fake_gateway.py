@@ -21,7 +21,7 @@ FIRST_PORT = 40_000
 
 
 class FakeGateway:
-    """Sessions by name. `refuse_with`: raised in place of the next answer."""
+    """Sessions by name. `refuse_with`: raised in place of the next answer. `speaks`: what browsers have."""
 
     def __init__(self, tell: Callable[[BrowserEvent], None]) -> None:
         self._tell = tell
@@ -31,6 +31,7 @@ class FakeGateway:
         self.fragments: list[str] = []
         self.closed: list[str] = []
         self.refuse_with: Exception | None = None
+        self.speaks: tuple[str, ...] = ("opus", "PCMU", "PCMA")
         self._next_port = FIRST_PORT
 
     async def answer(self, session: str, offer: str, wish: BrowserWish) -> BrowserAnswer:
@@ -41,7 +42,8 @@ class FakeGateway:
         if session not in self.sessions:
             self.sessions[session] = ("127.0.0.1", self._next_port)
             self._next_port += 2
-        return BrowserAnswer(f"answer to {offer}", wish.codecs[0], PayloadTypes(8, 126), self.sessions[session])
+        codec = next(codec for codec in wish.codecs if codec in self.speaks)
+        return BrowserAnswer(f"answer to {offer}", codec, PayloadTypes(8, 126), self.sessions[session])
 
     async def aim(self, session: str, remote: Address, payload_types: PayloadTypes) -> None:
         self._check(session)

@@ -65,6 +65,8 @@ class PlainBrowser:
             f"a=setup:{self._setup}",
             "a=mid:0",
             "a=rtcp-mux",
+            "a=rtpmap:111 opus/48000/2",
+            "a=rtpmap:110 telephone-event/48000",
             "a=rtpmap:126 telephone-event/8000",
             f"a=candidate:1 1 udp {_PRIORITY} {self._host} {self.socket.getsockname()[1]} typ host",
         ]

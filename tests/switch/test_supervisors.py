@@ -53,7 +53,7 @@ async def test_a_browser_joins_by_its_offer_and_is_aimed_at_its_seat() -> None:
     joined = await floor.desk.join(floor.call, OFFER, Mode.WHISPER_A)
     session = f"supervisor/{joined.supervisor.supervisor_id}"
     assert joined.sdp == "the answer"
-    assert floor.gateway.sessions[session].codecs == ("PCMA", "PCMU")
+    assert floor.gateway.sessions[session].codecs == ("PCMA", "PCMU", "opus")
     (seat,) = floor.call.seats
     assert floor.gateway.aimed == {session: seat.address}
     assert (seat.mode, joined.supervisor.state) == (Mode.WHISPER_A, SupervisorState.CONNECTING)
