@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-PROGRAMS = ("baresip", "linphonec", "kamailio", "rtpengine", "ip")
+PROGRAMS = ("baresip", "linphonec", "kamailio", "rtpengine", "ip", "turnserver")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,12 +18,12 @@ class ScriptedBrowser:
     Of aiortc no track, no jitter buffer and no decoder is used.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, configuration: RTCConfiguration | None = None) -> None:
         self.heard: list[RtpPacket] = []
         self.reports: list[bytes] = []
         self.further: list[Connection] = []
         self._sequence = 100
-        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.connection = RTCPeerConnection(configuration or RTCConfiguration(iceServers=[]))
         self.connection.addTransceiver("audio", direction="sendrecv")
 
     async def offer(self) -> str:

@@ -1,0 +1,119 @@
+"""coturn between a browser in a network namespace of its own and the gateway, which cannot reach each other."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+
+from b2bua.clock import SystemClock
+from media.rtp.packet import RtpPacket
+from media.webrtc.gateway import GatewaySettings, WebrtcGateway
+from media.webrtc.ice_servers import turn_server
+from media.webrtc.interface import BrowserConnected, BrowserEvent
+from tests.media.webrtc.gateway_bed import ALAW, HIGH, LOW, PLAIN, Gateways, Plain
+from tests.support.free_ports import PortLease
+from tests.support.until import until
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces take root")
+
+SECRET = "shared with coturn"
+LINE_BYTES_MAX = 65_536
+# Of the wire between the two namespaces, and one that the browser's has no route to.
+OUR_END, THEIR_END, GATEWAY = "10.211.7.1", "10.211.7.2", "10.211.8.1"
+
+
+def run(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True)
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    """Its one way out is the wire to us: no default route."""
+    name = f"browser{os.getpid() % 10_000}"
+    with ExitStack() as stack:
+        run("ip", "netns", "add", name)
+        stack.callback(run, "ip", "netns", "del", name)
+        run("ip", "link", "add", f"{name}o", "type", "veth", "peer", "name", f"{name}i", "netns", name)
+        run("ip", "addr", "add", f"{OUR_END}/30", "dev", f"{name}o")
+        run("ip", "link", "set", f"{name}o", "up")
+        run("ip", "addr", "add", f"{GATEWAY}/32", "dev", "lo")
+        stack.callback(run, "ip", "addr", "del", f"{GATEWAY}/32", "dev", "lo")
+        inside = ("ip", "netns", "exec", name, "ip")
+        run(*inside, "addr", "add", f"{THEIR_END}/30", "dev", f"{name}i")
+        run(*inside, "link", "set", f"{name}i", "up")
+        run(*inside, "link", "set", "lo", "up")
+        yield name
+
+
+@pytest.fixture
+async def coturn_port(namespace: str) -> AsyncIterator[int]:
+    """The port of a coturn at our end of the wire."""
+    with PortLease(20) as first:
+        words = (
+            "-n --no-cli --no-tls --no-dtls --use-auth-secret --realm=turn.example --log-file=stdout --pidfile= "
+            f"--listening-ip={OUR_END} --relay-ip={OUR_END} --listening-port={first} "
+            f"--min-port={first + 2} --max-port={first + 19}"
+        ).split()
+        server = await asyncio.create_subprocess_exec(
+            "turnserver", *words, f"--static-auth-secret={SECRET}", stdout=asyncio.subprocess.DEVNULL
+        )
+        await until(lambda: _listens(first))
+        yield first
+        server.terminate()
+        await server.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((OUR_END, port)) == 0
+
+
+@pytest.fixture
+def gateway(namespace: str) -> Iterator[tuple[WebrtcGateway, list[BrowserEvent]]]:
+    with ExitStack() as stack:
+        yield Gateways(stack).make(GatewaySettings(addresses=((GATEWAY, ""),)))
+
+
+@pytest.mark.parametrize("whose", ["the browser's over TCP", "the gateway's"])
+async def test_a_browser_that_reaches_nothing_but_the_turn_server_calls(
+    namespace: str, coturn_port: int, gateway: tuple[WebrtcGateway, list[BrowserEvent]], whose: str
+) -> None:
+    ends_at_s = SystemClock().wall_ms() // 1000 + 60
+    transport = "tcp" if whose == "the browser's over TCP" else "udp"
+    server = turn_server(f"turn:{OUR_END}:{coturn_port}?transport={transport}", SECRET, "asha", ends_at_s)
+    theirs = (server.url, server.username, server.credential) if transport == "tcp" else ()
+    with ExitStack() as stack:
+        plain = Plain()
+        stack.enter_context(plain.socket)
+        meets, told = gateway
+        words = ("ip", "netns", "exec", namespace, sys.executable, "-m", "tests.interop.browser_apart", *theirs)
+        browser = await asyncio.create_subprocess_exec(
+            *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX
+        )
+        assert browser.stdin is not None
+        assert browser.stdout is not None
+        async with asyncio.timeout(40):
+            offer = json.loads(await browser.stdout.readline())
+            answer = await meets.answer("apart", offer, replace(ALAW, ice_servers=() if theirs else (server,)))
+            assert (" typ relay " in answer.sdp, " typ relay " in offer) == (not theirs, bool(theirs))
+            await meets.aim("apart", plain.address, PLAIN)
+            browser.stdin.write(json.dumps(answer.sdp).encode() + b"\n")
+            await until(lambda: BrowserConnected("apart") in told, 20)
+            await until(lambda: any(packet.payload == LOW for packet in plain.listen()))
+            heard = asyncio.ensure_future(browser.stdout.readline())
+            number = 0
+            while not heard.done():
+                number += 1
+                plain.socket.sendto(RtpPacket(8, number, number * 160, 7, HIGH).render(), answer.plain)
+                await asyncio.sleep(0.02)
+            assert json.loads(heard.result()) == "heard"
+            await meets.close("apart")
+            browser.stdin.write(b"\n")
+            await browser.wait()
