@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -57,8 +58,9 @@ class PhoneMedia(asyncio.DatagramProtocol):
 class AgentPage:
     """A page of Asha's: what it is told, and what it does."""
 
-    def __init__(self, url: str, token: str, http: aiohttp.ClientSession) -> None:
+    def __init__(self, url: str, token: str, http: aiohttp.ClientSession, browser_ports: range) -> None:
         self.events: list[tuple[str, Any]] = []
+        self._browser_ports = browser_ports
         self._url = url
         self._headers = {"Authorization": f"Bearer {token}"}
         self._http = http
@@ -87,6 +89,10 @@ class AgentPage:
         headers = {"Content-Type": "application/sdp"}
         status, answer, _ = await self.send("POST", f"/v1/agent/calls/{call}/media", data=offer, headers=headers)
         assert status == 201, answer
+        # What addresses there are in it are the gateway's own, at its own ports.
+        assert set(re.findall(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+", answer)) == {"0.0.0.0", "127.0.0.1"}
+        [port] = re.findall(r"127\.0\.0\.1 ([0-9]+) typ host", answer)
+        assert int(port) in self._browser_ports
         await browser.take(answer)
         return browser
 
@@ -145,7 +151,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         await service.command("agent", "add", "--org", service.org_id, "asha")
         token = await service.command("agent", "token", "--org", service.org_id, "asha")
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        page = AgentPage(service.url, str(token["token"]), http)
+        page = AgentPage(service.url, str(token["token"]), http, range(browsers, browsers + 20))
         listening = asyncio.ensure_future(page.listen())
         yield Bench(service, page, phone, media)
         listening.cancel()
