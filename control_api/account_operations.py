@@ -4,6 +4,7 @@ from typing import Final
 
 from control_api import account_bodies as bodies
 from control_api import account_schemas as shapes
+from control_api.audit_schemas import AuditQuery
 from control_api.operation import BODY, CONFLICT, INVALID, NOT_FOUND, NOT_NOW, Operation
 from control_api.rights import Right
 
@@ -422,7 +423,7 @@ _ORGANISATION: Final = (
         "Every change, by whom and when, newest first.",
         shapes.AuditReply,
         right=Right.AUDIT_READ,
-        query=bodies.PageQuery,
+        query=AuditQuery,
         errors=(INVALID, NOT_NOW),
         example="audit",
     ),

@@ -5,6 +5,7 @@ from typing import Final
 from control_api import account_schemas as shapes
 from control_api import admin_bodies
 from control_api.account_bodies import PageQuery
+from control_api.audit_schemas import AuditQuery
 from control_api.operation import BODY, CONFLICT, INVALID, NOT_FOUND, NOT_NOW, Operation
 from control_api.rights import Right
 from control_api.trunk_schemas import TrunksReply
@@ -164,7 +165,7 @@ ADMIN_OPERATIONS: Final = (
         "Newest first.",
         shapes.AuditReply,
         right=Right.OPERATE,
-        query=PageQuery,
+        query=AuditQuery,
         errors=(INVALID, NOT_NOW),
         example="audit",
     ),

@@ -1,10 +1,13 @@
 """The audit log: every change, who made it and when. It is only ever added to."""
 
 import json
+from typing import Final
 
 from storage.codec import to_json
-from storage.person_records import Actor, ActorKind, AuditEntry
+from storage.person_records import Actor, ActorKind, AuditEntry, AuditWish
 from storage.queries import Queries, Row
+
+ALL: Final = AuditWish()
 
 
 def entry_of(row: Row) -> AuditEntry:
@@ -39,12 +42,11 @@ class Audit:
             ),
         )
 
-    def page(self, org_id: str | None, page: int, per_page: int) -> tuple[list[AuditEntry], int]:
+    def page(self, org_id: str | None, page: int, per_page: int, wish: AuditWish = ALL) -> tuple[list[AuditEntry], int]:
         """A page (from 1) of an organisation's changes, of all with None, newest first; and how many there are."""
-        limit = (per_page, (page - 1) * per_page)
-        if org_id is None:
-            rows, total = self._queries.all("audit.of_all", limit), self._queries.number("audit.count_of_all")
-        else:
-            rows = self._queries.all("audit.of_organisation", (org_id, *limit))
-            total = self._queries.number("audit.count_of_organisation", (org_id,))
-        return [entry_of(row) for row in rows], total
+        asked = {"since": wish.since, "until": wish.until, "action": wish.action, "actor": wish.actor}
+        place = "all"
+        if org_id is not None:
+            place, asked["org_id"] = "organisation", org_id
+        rows = self._queries.all(f"audit.of_{place}", asked | {"limit": per_page, "offset": (page - 1) * per_page})
+        return [entry_of(row) for row in rows], self._queries.number(f"audit.count_of_{place}", asked)

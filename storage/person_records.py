@@ -110,3 +110,14 @@ class AuditEntry:
     object_id: str
     change: Mapping[str, object] = field(default_factory=dict)
     entry_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditWish:
+    """Which changes are wanted: from a Unix millisecond up to before another; `action` whole, or what stands before its
+    dot; `actor` by the id or by some of the name. "": any."""
+
+    action: str = ""
+    actor: str = ""
+    since: int = 0
+    until: int = 2**62

@@ -5,7 +5,7 @@ from typing import TypeVar
 from storage.accounts import Accounts
 from storage.agent_records import Agent, AgentToken
 from storage.agents import Agents
-from storage.audit import Audit
+from storage.audit import ALL, Audit
 from storage.billing_records import (
     CreditNote,
     Discrepancy,
@@ -28,7 +28,7 @@ from storage.numbers import Numbers
 from storage.outbox import Outbox
 from storage.payments import Payments
 from storage.people import People
-from storage.person_records import AuditEntry, Invitation, Membership, Person, Session
+from storage.person_records import AuditEntry, AuditWish, Invitation, Membership, Person, Session
 from storage.prompts import Prompts
 from storage.queries import Queries
 from storage.recordings import Idempotency, Recordings
@@ -329,9 +329,11 @@ class Reader:
         """The invitation with this hash, used and expired ones too."""
         return self._unit.sessions.invitation(token_sha256)
 
-    def audit(self, org_id: str | None, page: int, per_page: int) -> tuple[list[AuditEntry], int]:
+    def audit(
+        self, org_id: str | None, page: int, per_page: int, wish: AuditWish = ALL
+    ) -> tuple[list[AuditEntry], int]:
         """A page (from 1) of an organisation's changes, of all with None, newest first; and how many there are."""
-        return self._unit.audit.page(org_id, page, per_page)
+        return self._unit.audit.page(org_id, page, per_page, wish)
 
     def agent(self, org_id: str, name: str) -> Agent:
         """One agent of an organisation. UnknownRecord."""

@@ -39,7 +39,7 @@ def issue_note(unit: UnitOfWork, terms: BillingTerms, wish: NoteWish, entry: Aud
     unit.accounts.organisation(wish.org_id)
     earlier = unit.credit_notes.by_reference(wish.org_id, wish.reference)
     if earlier is not None:
-        if (earlier.kind, earlier.parts.total_paise, earlier.topup_id) != (wish.kind, wish.paise, _topup(unit, wish)):
+        if not _is_wished(unit, earlier, wish):
             raise NoteImpossible("This reference was used for another credit note.")
         return earlier
     issue = _goodwill if wish.kind is NoteKind.GOODWILL else _correction
@@ -113,10 +113,18 @@ def _invoice(unit: UnitOfWork, wish: NoteWish) -> IssuedDocument | None:
     return found if found is not None and found.kind is StoredKind.INVOICE else None
 
 
-def _topup(unit: UnitOfWork, wish: NoteWish) -> str | None:
-    """The payment that the note is to be about."""
-    invoice = _invoice(unit, wish)
-    return None if invoice is None else invoice.topup_id
+def _is_wished(unit: UnitOfWork, earlier: CreditNote, wish: NoteWish) -> bool:
+    """Whether an earlier note is what is asked for again: of its kind, amount and payment, and as to its tax."""
+    invoice, issued = _invoice(unit, wish), unit.payments.document(wish.org_id, earlier.number)
+    if issued is None or (earlier.kind, earlier.parts.total_paise) != (wish.kind, wish.paise):
+        return False
+    if earlier.topup_id != (None if invoice is None else invoice.topup_id):
+        return False
+    # The share of a small amount may be no tax at all: the document says what it was asked with.
+    percent = from_record(issued.content).tax.percent
+    if invoice is None:
+        return not wish.with_tax
+    return percent == (from_record(invoice.content).tax.percent if wish.with_tax else 0)
 
 
 def _issued(

@@ -27,6 +27,8 @@ FLASHES: Final[Mapping[str, str]] = MappingProxyType(
         "webhook-replayed": "The event is sent once more.",
         "role-changed": "The role is changed.",
         "person-removed": "They have no role here any more.",
+        "paid-back": "The payment is paid back, or will be as soon as the provider has it done.",
+        "credited": "The credit note is issued, and the wallet changed with it.",
         "settings-kept": "The settings are kept.",
         "organisation-suspended": "The organisation is suspended: it places no calls.",
         "organisation-resumed": "The organisation places calls again.",

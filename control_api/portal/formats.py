@@ -17,11 +17,13 @@ _TONES: Final[Mapping[str, str]] = MappingProxyType(
         "live": "good",
         "up": "good",
         "paid": "good",
+        "processed": "good",
         "in-progress": "active",
         "answered": "active",
         "ringing": "active",
         "initiated": "active",
         "pending": "active",
+        "asked": "active",
         "retrying": "active",
         "failed": "bad",
         "dead": "bad",
@@ -59,6 +61,11 @@ def day_of_month(timestamp: str) -> str:
 def day_of_week(timestamp: str) -> str:
     """`Fri, 31 Jan` in India."""
     return f"{_local(timestamp):%a, %-d %b}"
+
+
+def month(text: str) -> str:
+    """`January 2025` of `2025-01`."""
+    return f"{datetime.strptime(text, '%Y-%m').replace(tzinfo=IST):%B %Y}"
 
 
 def rupees(amount: float | None) -> str:

@@ -86,7 +86,11 @@ class Page:
 
     def part(self, name: str) -> str:
         """A name in the page's path, percent-encoded for the API's."""
-        return quote(self.request.match_info[name], safe="")
+        return self.quoted(self.request.match_info[name])
+
+    def quoted(self, text: str) -> str:
+        """A text percent-encoded as one segment of the API's path."""
+        return quote(text, safe="") or "-"
 
     def asked_page(self) -> int | str:
         """Which page of a list is wanted; what is no number is left to the API to refuse."""

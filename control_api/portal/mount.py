@@ -9,6 +9,7 @@ from control_api.exchange import Api
 from control_api.portal.door import Door
 from control_api.portal.frame import PageRoute, Site
 from control_api.portal.pages import (
+    audit,
     call_log,
     call_page,
     invitations,
@@ -19,8 +20,10 @@ from control_api.portal.pages import (
     password_resets,
     people,
     place_call,
+    refunds,
     settings,
     sign_in,
+    statements,
     topups,
     wallet,
     webhooks,
@@ -41,9 +44,12 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     *webhooks.PAGES,
     *wallet.PAGES,
     *topups.PAGES,
+    *statements.PAGES,
     *people.PAGES,
     *settings.PAGES,
+    *audit.PAGES,
     *operator.PAGES,
+    *refunds.PAGES,
 )
 
 

@@ -45,6 +45,8 @@ SECTIONS: Final = (
         (
             Entry("Wallet", "/portal/wallet", Right.BILLING_READ),
             Entry("Invoices", "/portal/invoices", Right.BILLING_READ),
+            Entry("Statements", "/portal/statements", Right.BILLING_READ),
+            Entry("Ledger", "/portal/ledger", Right.BILLING_READ),
         ),
     ),
     Section(
@@ -52,6 +54,7 @@ SECTIONS: Final = (
         (
             Entry("People", "/portal/people", Right.PEOPLE_READ),
             Entry("Settings", "/portal/settings", Right.ORGANISATION_READ),
+            Entry("Audit log", "/portal/audit", Right.AUDIT_READ),
         ),
     ),
     Section(
@@ -60,6 +63,8 @@ SECTIONS: Final = (
             Entry("Organisations", "/portal/operator/organisations", Right.OPERATE),
             Entry("Numbers", "/portal/operator/numbers", Right.OPERATE),
             Entry("Trunks", "/portal/operator/trunks", Right.OPERATE),
+            Entry("Refunds and credits", "/portal/operator/refunds", Right.OPERATE),
+            Entry("All changes", "/portal/operator/audit", Right.OPERATE),
         ),
     ),
 )

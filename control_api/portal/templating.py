@@ -26,6 +26,7 @@ class Templating:
         )
         self._environment.filters.update(
             moment=formats.moment,
+            month=formats.month,
             time_of_day=formats.time_of_day,
             rupees=formats.rupees,
             grouped=formats.grouped,

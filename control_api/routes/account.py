@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from control_api.account_bodies import REQUIREMENTS, PageQuery
+from control_api.account_schemas import audit_representation
 from control_api.admin_bodies import ADMIN_REQUIREMENTS
+from control_api.audit_schemas import AUDIT_REQUIREMENTS, AuditQuery
 from control_api.errors import NotFound
 from control_api.exchange import Api, Exchange, Reply
 from control_api.rendering import json_text
@@ -38,6 +40,15 @@ def page_of(exchange: Exchange) -> PageQuery:
     query = single_values(exchange.request.query, PageQuery.model_fields)
     wanted = checked(PageQuery, query, _REQUIREMENTS)
     return wanted.model_copy(update={"page": min(wanted.page, _LAST_PAGE)})
+
+
+async def changes_page(api: Api, exchange: Exchange, org_id: str | None) -> Reply:
+    """A page of an organisation's audit log, of everybody's with None, newest first."""
+    query = single_values(exchange.request.query, AuditQuery.model_fields)
+    wanted = checked(AuditQuery, query, _REQUIREMENTS | AUDIT_REQUIREMENTS)
+    wanted, wish = wanted.model_copy(update={"page": min(wanted.page, _LAST_PAGE)}), wanted.wish()
+    entries, total = await api.store.read(lambda reader: reader.audit(org_id, wanted.page, wanted.page_size, wish))
+    return page_reply([audit_representation(entry) for entry in entries], total, wanted)
 
 
 def page_reply(rows: list[dict[str, object]], total: int, wanted: PageQuery) -> Reply:

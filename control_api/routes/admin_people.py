@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from control_api.account_schemas import audit_representation, number_representation, person_representation
+from control_api.account_schemas import number_representation, person_representation
 from control_api.admin_bodies import AdminInviteBody, ChangePersonBody
 from control_api.auditing import audit_entry
 from control_api.errors import Conflict, InvalidRequest
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rights import Right
-from control_api.routes.account import EMPTY, body_of, page_of, page_reply, reply_of, written
+from control_api.routes.account import EMPTY, body_of, changes_page, page_of, page_reply, reply_of, written
 from control_api.routes.people import check_owner_stays, invited
 from storage.person_records import Person
 from storage.units import UnitOfWork
@@ -77,9 +77,7 @@ async def erase_person(api: Api, exchange: Exchange) -> Reply:
 
 async def show_audit(api: Api, exchange: Exchange) -> Reply:
     """A page of all changes, newest first."""
-    wanted = page_of(exchange)
-    entries, total = await api.store.read(lambda reader: reader.audit(None, wanted.page, wanted.page_size))
-    return page_reply([audit_representation(entry) for entry in entries], total, wanted)
+    return await changes_page(api, exchange, None)
 
 
 async def list_numbers(api: Api, _exchange: Exchange) -> Reply:

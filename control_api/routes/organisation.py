@@ -3,11 +3,11 @@
 from typing import Final
 
 from control_api.account_bodies import ChangeOwnOrganisationBody
-from control_api.account_schemas import audit_representation, organisation_representation
+from control_api.account_schemas import organisation_representation
 from control_api.auditing import audit_entry
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rights import Right
-from control_api.routes.account import body_of, page_of, page_reply, reply_of, written
+from control_api.routes.account import body_of, changes_page, reply_of, written
 from storage.records import Organisation
 from storage.units import UnitOfWork
 
@@ -44,9 +44,7 @@ async def change_organisation(api: Api, exchange: Exchange) -> Reply:
 
 async def show_audit(api: Api, exchange: Exchange) -> Reply:
     """A page of the organisation's changes, newest first."""
-    wanted, org_id = page_of(exchange), exchange.org_id
-    entries, total = await api.store.read(lambda reader: reader.audit(org_id, wanted.page, wanted.page_size))
-    return page_reply([audit_representation(entry) for entry in entries], total, wanted)
+    return await changes_page(api, exchange, exchange.org_id)
 
 
 ROUTES: Final = (

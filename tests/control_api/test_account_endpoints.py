@@ -303,6 +303,24 @@ async def test_the_audit_log_in_pages(world: ApiWorld, owner: SignedIn) -> None:
     assert (await world.send("GET", "/v1/account/audit", key=OTHER_KEY)).json["data"] == []
 
 
+async def test_the_audit_log_by_what_who_and_when(world: ApiWorld, owner: SignedIn) -> None:
+    await owner.send("POST", KEYS, json={"name": "x"})
+    day = (await owner.send("GET", "/v1/account/audit")).json["data"][0]["at"]
+    for asked, actions in (
+        ({"action": "key"}, ["key.create"]),
+        ({"action": "session.open"}, ["session.open"]),
+        ({"actor": "@shop"}, ["key.create", "session.open"]),
+        ({"actor": "nobody"}, []),
+        ({"start_date": day, "end_date": day}, ["key.create", "session.open"]),
+        ({"end_date": "2001-01-01T00:00:00Z"}, []),
+    ):
+        reply = await owner.send("GET", "/v1/account/audit", params=asked)
+        assert [row["action"] for row in reply.json["data"]] == actions, asked
+    for name, text in (("action", "x" * 65), ("actor", "\n"), ("start_date", "yesterday")):
+        refused = await owner.send("GET", "/v1/account/audit", params={name: text})
+        assert (refused.status, refused.json["error"]["field"]) == (400, name)
+
+
 async def test_a_key_is_named_in_the_audit_log_by_its_beginning(world: ApiWorld) -> None:
     await world.send("POST", KEYS, key=KEY, json={"name": "x"})
     (row,) = (await world.send("GET", "/v1/account/audit", key=KEY)).json["data"]

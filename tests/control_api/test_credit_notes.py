@@ -90,6 +90,17 @@ async def test_a_reference_of_another_invoice_is_not_taken_for_its_own(office: O
     assert "another credit note" in await office.refusal(invoice_number=second["invoice_number"])
 
 
+async def test_a_reference_with_tax_is_not_taken_for_one_without(office: Office) -> None:
+    number = (await office.till.paid(500))["invoice_number"]
+    for reference, amount, with_tax in (("a", 100, True), ("b", 100, False), ("c", 0.01, True)):
+        wanted = {"invoice_number": number, "amount": amount}
+        made = (await office.note(reference, **wanted, with_tax=with_tax)).json["data"]
+        assert (await office.note(reference, **wanted, with_tax=with_tax)).json["data"] == made
+        assert "another credit note" in await office.refusal(reference, **wanted, with_tax=not with_tax)
+    assert (await office.note("d", kind="goodwill")).status == 201
+    assert "another credit note" in await office.refusal("d", kind="goodwill", with_tax=True)
+
+
 async def test_corrections_and_refunds_together_are_at_most_the_invoice(office: Office) -> None:
     topup = await office.till.paid(500)
     number = topup["invoice_number"]

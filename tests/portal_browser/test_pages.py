@@ -20,12 +20,16 @@ PAGES = {
     "/portal/wallet": "Wallet",
     "/portal/wallet/topups/new": "Top up the wallet",
     "/portal/invoices": "Invoices",
+    "/portal/statements": "Statements",
+    "/portal/ledger": "Ledger",
+    "/portal/audit": "Audit log",
     "/portal/people": "People",
     "/portal/settings": "Settings",
     "/portal/me": "Your sign-in",
     "/portal/operator/organisations": "Organisations",
     "/portal/operator/numbers": "Numbers",
     "/portal/operator/trunks": "Trunks",
+    "/portal/operator/refunds": "Refunds and credits",
 }
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -45,6 +49,13 @@ async def check(page: Page) -> None:
 async def test_a_page(owner: Watched, recorded_call: str, path: str) -> None:
     page = await owner.open(path)
     await expect(page.get_by_role("heading", level=1)).to_have_text(PAGES[path])
+    await check(page)
+
+
+async def test_the_statement_of_a_month(owner: Watched) -> None:
+    page = await owner.open("/portal/statements")
+    await page.locator("main table th a").first.click()
+    await expect(page.get_by_role("heading", name="Day by day")).to_be_visible()
     await check(page)
 
 

@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from storage.errors import IllegalState
-from storage.person_records import Actor, ActorKind, AuditEntry
+from storage.person_records import Actor, ActorKind, AuditEntry, AuditWish
 from storage.store import Store
 from tests.support.sqlite_rows import bare_database
 from tests.support.stored import ORG, given
@@ -45,3 +45,27 @@ def test_nothing_that_was_written_changes_or_goes(statement: str) -> None:
         )
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("wish", "found"),
+    [
+        (AuditWish("key"), [104, 101]),
+        (AuditWish("key.create"), [101]),
+        (AuditWish("ke"), []),
+        (AuditWish("%"), []),
+        (AuditWish(actor="SHOP.example"), [104, 103, 101]),
+        (AuditWish(actor="key-1"), [102]),
+        (AuditWish(actor="ey-1"), []),
+        (AuditWish(since=102, until=104), [103, 102]),
+        (AuditWish("key", "asha", 102), [104]),
+    ],
+)
+async def test_changes_are_found_by_what_who_and_when(funded: Store, wish: AuditWish, found: list[int]) -> None:
+    by_key = Actor(ActorKind.KEY, "key-1", "vp_live_abc", "")
+    changes = ((101, ASHA, "key.create"), (102, by_key, "keys"), (103, ASHA, "person.role"), (104, ASHA, "key.revoke"))
+    for at, actor, action in changes:
+        await funded.run(given(AuditEntry(at, actor, ORG, action, ""), lambda unit, one: unit.audit.add(one)))
+    own, total = await funded.read(lambda reader: reader.audit(ORG, 1, 10, wish))
+    assert ([entry.at for entry in own], total) == (found, len(found))
+    assert await funded.read(lambda reader: reader.audit(None, 1, 10, wish)) == (own, total)

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from control_api.errors import ErrorReply
 from control_api.portal.frame import Page, PageRoute
+from control_api.portal.pages import days
 from control_api.portal.rest import Answer, Refused
 from control_api.rights import Right
 from storage.records import CallStatus
@@ -19,7 +20,7 @@ _NOTHING: Final = Answer(200, [], {"total": 0, "page": 1, "total_pages": 0})
 
 async def show(page: Page) -> web.Response:
     """A page of it, newest first. What cannot be asked for is said above the filters, which stay as they were given."""
-    wanted = {name: text.strip() for name in _FILTERS if (text := page.request.query.get(name, "")).strip()}
+    wanted = days.given(page.request.query, _FILTERS)
     try:
         found, error = await page.rest.get("/v1/masking/call-logs", page=page.asked_page(), **_query(wanted)), None
     except Refused as refused:
@@ -45,20 +46,10 @@ def _shown(page: Page, wanted: dict[str, str], found: Answer, error: ErrorReply 
 def _query(wanted: dict[str, str]) -> dict[str, str]:
     """The filters as the API has them: its dates are exclusive moments, here they are days in India, both included."""
     query: dict[str, str] = {name: wanted[name] for name in ("status", "party", "reference") if name in wanted}
-    if "first_day" in wanted:
-        query["start_date"] = f"{_day(wanted['first_day'], 'first_day')}T00:00:00+05:30"
-    if "last_day" in wanted:
-        query["end_date"] = f"{_day(wanted['last_day'], 'last_day')}T23:59:59+05:30"
+    query |= days.period(wanted)
     if "test" in wanted:
         query["test"] = "true"
     return query
-
-
-def _day(text: str, field: str) -> str:
-    """A day as a browser gives it. Raises Refused."""
-    if len(text) != 10:
-        raise Refused(ErrorReply(400, "invalid_request", "Please give a day such as 2025-01-31.", field))
-    return text
 
 
 PAGES: Final = (PageRoute("GET", _PATH, show, Right.CALLS_READ),)

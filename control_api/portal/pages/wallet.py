@@ -16,9 +16,10 @@ async def show(page: Page) -> web.Response:
 
 
 async def list_invoices(page: Page) -> web.Response:
-    """A page of invoices, newest first."""
+    """A page of invoices, newest first, and the newest refunds."""
     found = await page.rest.get("/v1/account/invoices", page=page.asked_page())
-    return page.render("invoices.html", invoices=found.data, meta=found.meta)
+    refunds = await page.rest.get("/v1/account/refunds")
+    return page.render("invoices.html", invoices=found.data, meta=found.meta, refunds=refunds.data)
 
 
 PAGES: Final = (

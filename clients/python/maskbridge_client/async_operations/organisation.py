@@ -3,6 +3,8 @@
 Generated from the OpenAPI document by `make client`: not to be changed by hand.
 """
 
+from datetime import datetime
+
 from maskbridge_client.async_operations.sending import Sending
 from maskbridge_client.shapes import AuditEntry, Organisation
 from maskbridge_client.wire import UNSET, Page, Request, Unset, one_of, page_of
@@ -36,14 +38,39 @@ class OrganisationOperations(Sending):
             one_of(Organisation),
         )
 
-    async def list_changes(self, *, page: int | Unset = UNSET, per_page: int | Unset = UNSET) -> Page[AuditEntry]:
+    async def list_changes(
+        self,
+        *,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
+        start_date: datetime | Unset = UNSET,
+        end_date: datetime | Unset = UNSET,
+        action: str | Unset = UNSET,
+        actor: str | Unset = UNSET,
+    ) -> Page[AuditEntry]:
         """The audit log.
 
         Every change, by whom and when, newest first. Scope: `account:read`. Roles: owner, developer.
 
         :param page: Which page, from 1
         :param per_page: Above 100 it is 100
+        :param start_date: Default: the beginning
+        :param end_date: Default: now
+        :param action: What was done: whole, as `key.create`, or what it was done to, as `key`
+        :param actor: Who: the id, or some of the name
         """
         return await self._send(
-            Request("GET", "/v1/account/audit", query={"page": page, "per_page": per_page}), page_of(AuditEntry)
+            Request(
+                "GET",
+                "/v1/account/audit",
+                query={
+                    "page": page,
+                    "per_page": per_page,
+                    "start_date": start_date,
+                    "end_date": end_date,
+                    "action": action,
+                    "actor": actor,
+                },
+            ),
+            page_of(AuditEntry),
         )
