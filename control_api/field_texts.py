@@ -36,6 +36,7 @@ FIELD_TEXTS: Final = {
     "cgst": "Rupees of central tax",
     "change": "What became different, without secrets",
     "channel": "The channel of the recording that the party is on",
+    "checkout": "What the provider's payment page is opened with; null once it is paid",
     "closing_balance": "Rupees at the end of the month",
     "code": "What to act on",
     "CodeBody.code": "Six digits of the authenticator",

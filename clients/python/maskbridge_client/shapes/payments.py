@@ -128,6 +128,7 @@ class ShownTopUp:
     invoice_number: str | None
     """The number of the invoice"""
     checkout: Checkout | None
+    """What the provider's payment page is opened with; null once it is paid"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
