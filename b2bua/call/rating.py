@@ -14,3 +14,8 @@ def bill_duration_s(duration_s: int, pulse_s: int) -> int:
 def price_paise(billed_s: int, rate_paise_per_minute: int, pulse_s: int) -> int:
     """The charge for `bill_duration_s` seconds: so many pulses at `pulse_paise` each."""
     return billed_s // pulse_s * pulse_paise(rate_paise_per_minute, pulse_s)
+
+
+def rate_without(rate_paise_per_minute: int, free_legs: int) -> int:
+    """The rate of a call of which 0 to 2 legs cost nothing; it is for both together. Half a paisa counts as a whole."""
+    return -(-rate_paise_per_minute * (2 - free_legs) // 2)

@@ -71,6 +71,8 @@ connect_timeout_s = 15
 # What an agent's browser is answered with: the first that it has. Opus is converted for a phone that has it not; it is
 # taken first between two browsers.
 codecs = ["PCMA", "PCMU", "opus"]
+# Whether a leg to an agent costs nothing: a call with one then costs half its tariff, one between two agents nothing.
+free_agent_legs = false
 
 [api]
 listen = "127.0.0.1:8080"

@@ -122,6 +122,7 @@ class WebrtcSection:
     max_browsers: Annotated[int, whole(1, 10_000)] = 200
     connect_timeout_s: Annotated[float, seconds(1, 60)] = 15
     codecs: Annotated[tuple[str, ...], several(choice("PCMA", "PCMU", "opus"), 1)] = ("PCMA", "PCMU", "opus")
+    free_agent_legs: Annotated[bool, YES_NO] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

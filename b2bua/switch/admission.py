@@ -33,7 +33,8 @@ IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True)
 class AdmissionPlan:
-    """Everything decided before the unit of work: who is called, over which trunks, which numbers may be shown."""
+    """Everything decided before the unit of work: who is called, over which trunks, which numbers may be shown, and of
+    how many legs nothing is charged."""
 
     call_id: str
     event_id: str
@@ -43,6 +44,7 @@ class AdmissionPlan:
     ring_timeout_s: int
     record: bool
     at: int
+    free_legs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class ArrivalPlan:
     ring_timeout_s: int
     record: bool
     at: int
+    free_legs: int = 0
 
 
 def admit_arrival(unit: UnitOfWork, plan: ArrivalPlan) -> CallRecord:
@@ -72,7 +75,7 @@ def admit_arrival(unit: UnitOfWork, plan: ArrivalPlan) -> CallRecord:
     """
     organisation = unit.accounts.organisation(plan.org_id)
     _check_limits(unit, organisation)
-    tariff = organisation.tariff
+    tariff = _tariff(organisation, plan.free_legs)
     if plan.pair_trunk is not None:
         candidates = [(plan.pair_trunk, plan.masked_number)]
         unit.numbers.choose(plan.org_id, plan.party_a, plan.party_b, candidates, plan.at)
@@ -139,7 +142,7 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
     else:
         candidates = _own_candidates(unit, command.org_id, plan.candidates)
         _, number = unit.numbers.choose(command.org_id, plan.party_a, plan.party_b, candidates, plan.at)
-        tariff = organisation.tariff
+        tariff = _tariff(organisation, plan.free_legs)
     record = CallRecord(
         call_id=plan.call_id,
         org_id=command.org_id,
@@ -170,6 +173,11 @@ def admit(unit: UnitOfWork, command: PlaceCall, plan: AdmissionPlan) -> PlacedCa
             )
         )
     return PlacedCall(record, command.request_id)
+
+
+def _tariff(organisation: Organisation, free_legs: int) -> Tariff:
+    tariff = organisation.tariff
+    return replace(tariff, rate_paise_per_minute=rating.rate_without(tariff.rate_paise_per_minute, free_legs))
 
 
 def _check_limits(unit: UnitOfWork, organisation: Organisation, *, test: bool = False) -> None:

@@ -40,6 +40,7 @@ from b2bua.switch.hunting import Hunt
 from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask, Relayed
 from b2bua.switch.no_books import NoBooks
+from b2bua.switch.parties import free_legs
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
@@ -284,6 +285,7 @@ class Arrivals:
             ring_timeout_s=means.config.calls.ring_timeout_s,
             record=means.config.calls.record,
             at=at,
+            free_legs=free_legs(means.config.webrtc, party_b),
         )
         return Planned(plan, called, whispers=True)
 

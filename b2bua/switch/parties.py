@@ -5,6 +5,7 @@ from typing import Final
 from b2bua.call.errors import CapacityExhausted, InvalidParties
 from b2bua.call.masking import Party, parse_party, same_party
 from b2bua.call.model import PlaceCall
+from b2bua.config.sections import WebrtcSection
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 
@@ -26,6 +27,11 @@ def parties_of(command: PlaceCall, trunks: Trunks, *, sip_allowed: bool) -> tupl
     if same_party(parsed[0], parsed[1]):
         raise InvalidParties("The two parties must be different.", "party_b")
     return parsed[0], parsed[1]
+
+
+def free_legs(webrtc: WebrtcSection, *parties: Party) -> int:
+    """How many of these parties' legs cost nothing."""
+    return sum(party.agent for party in parties) if webrtc.free_agent_legs else 0
 
 
 def route(party_a: Party, party_b: Party, trunks: Trunks, now: float) -> tuple[Trunk, Trunk, list[tuple[str, str]]]:

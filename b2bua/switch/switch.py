@@ -27,7 +27,7 @@ from b2bua.switch.call_task import CallBooks, CallTask
 from b2bua.switch.hunting import Hunt
 from b2bua.switch.journal import Journal
 from b2bua.switch.leg_task import LegTask
-from b2bua.switch.parties import RETRY_AFTER_S, parties_of, route
+from b2bua.switch.parties import RETRY_AFTER_S, free_legs, parties_of, route
 from b2bua.switch.probing import Probing
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.registrations import Registrations
@@ -336,6 +336,7 @@ class Switch:
             ring_timeout_s=command.ring_timeout_s or self._config.calls.ring_timeout_s,
             record=self._config.calls.record if command.record is None else command.record,
             at=self._rooms.clock.wall_ms(),
+            free_legs=free_legs(self._config.webrtc, party_a, party_b),
         )
         trunk_a.promise(legs=1)
         trunk_b.promise(legs=1, calls=0)

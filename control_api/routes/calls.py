@@ -1,7 +1,9 @@
 """Placing a call, looking at it, ending it."""
 
+from dataclasses import replace
 from typing import Final
 
+from b2bua.switch.admission import replay
 from control_api.errors import NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.idempotency import IDEMPOTENCY_HEADER, idempotency_key
@@ -27,11 +29,15 @@ async def place_call(api: Api, exchange: Exchange) -> Reply:
     tests_only = exchange.caller.tests_only
     # With a test key the same body is another request.
     body_sha256 = "" if key is None else canonical_sha256({"test": body} if tests_only else body)
-    stream = await stream_wish(api, exchange, wanted.stream)
-    command = wanted.command(
-        exchange.org_id, exchange.request_id, key, body_sha256, tests_only=tests_only, stream=stream
-    )
-    placed = await api.switch.place_call(command)
+    command = wanted.command(exchange.org_id, exchange.request_id, key, body_sha256, tests_only=tests_only)
+    placed = None
+    if wanted.stream is not None:
+        # Where it is streamed to may have changed since: the first reply stands.
+        at = api.clock.wall_ms()
+        placed = await api.store.read(lambda reader: replay(reader, command, at))
+    if placed is None:
+        stream = await stream_wish(api, exchange, wanted.stream)
+        placed = await api.switch.place_call(replace(command, stream=stream))
     return Reply(
         data=json_text(placed_call_representation(placed.record)),
         status=201,

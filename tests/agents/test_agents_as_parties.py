@@ -153,6 +153,42 @@ async def test_what_browsers_speak_is_configured() -> None:
     await desk.close()
 
 
+@pytest.mark.parametrize(("free", "price"), [("false", 150), ("true", 75)])
+async def test_a_leg_to_an_agent_may_cost_nothing(free: str, price: int) -> None:
+    desk = await Desk.open(browsers=f"free_agent_legs = {free}\n")
+    desk.page()
+    call_id, _ = await talking(desk)
+    await desk.house.run(10.0)
+    desk.house.alice.hang_up()
+    first = await desk.house.ended(desk.house.tasks[-1].machine.record)
+    assert (first.call_id, first.price_paise) == (call_id, price)
+    called_back = await desk.house.arrive(MASKED)
+    await desk.house.until(lambda: len(desk.line) == 1)
+    await desk.connected(called_back)
+    await desk.house.until(lambda: desk.house.state(called_back) == "bridged")
+    desk.house.alice.hang_up()
+    assert (await desk.house.ended(called_back)).price_paise == price
+    await desk.close()
+
+
+async def test_a_call_between_agents_that_cost_nothing_takes_no_balance() -> None:
+    desk = await Desk.open(browsers="free_agent_legs = true\n")
+    pages = desk.page(), desk.page(RAVI)
+    before = await desk.house.store.read(lambda reader: reader.wallet(ORG))
+    call = await desk.ringing(party_a="agent:asha", party_b="agent:ravi")
+    name = await desk.connected(call)
+    await desk.house.until(lambda: len(desk.line) == 2)
+    await desk.line.answer(RAVI, call.call_id, "an offer")
+    desk.gateway.connect(next(each for each in desk.gateway.sessions if each != name))
+    await desk.house.until(lambda: desk.house.state(call) == "bridged")
+    await desk.house.run(10.0)
+    desk.line.hang_up(RAVI, call.call_id)
+    assert (await desk.house.ended(call)).price_paise == 0
+    assert await desk.house.store.read(lambda reader: reader.wallet(ORG)) == before
+    assert len(told(pages[0])) > 1
+    await desk.close()
+
+
 async def test_a_caller_who_calls_back_gets_the_agent(desk: Desk) -> None:
     house = desk.house
     house.alice.on_invite = answers(1.0)

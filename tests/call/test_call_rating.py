@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.call.model import HangupCause, HangupParty, Leg
-from b2bua.call.rating import bill_duration_s, price_paise, pulse_paise
+from b2bua.call.rating import bill_duration_s, price_paise, pulse_paise, rate_without
 from b2bua.call.record import finish, finish_interrupted, terminal_event, with_leg
 from storage.records import CallRecord, CallStatus, Tariff, WebhookEvent
 from tests.support.call_walk import CREATED_AT, a_call
@@ -18,6 +18,13 @@ BRIDGED = a_call(
     a_answered_at=CREATED_AT + 2000,
     answered_at=CREATED_AT + 5000,
 )
+
+
+@pytest.mark.parametrize(
+    ("rate", "free_legs", "left"), [(150, 0, 150), (150, 1, 75), (151, 1, 76), (150, 2, 0), (0, 1, 0)]
+)
+def test_a_leg_that_costs_nothing_is_half_the_rate(rate: int, free_legs: int, left: int) -> None:
+    assert rate_without(rate, free_legs) == left
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,16 @@ async def test_a_placed_call_takes_its_wish_along(world: ApiWorld) -> None:
     assert world.switch.commands[-1].stream is None
 
 
+async def test_the_first_reply_stands_though_the_endpoint_has_gone_since(world: ApiWorld) -> None:
+    endpoint = await add(world)
+    body, headers = {**BODY, "stream": {}}, {"Idempotency-Key": "order-7"}
+    first = await world.post(body, headers=headers)
+    assert first.status == 201
+    assert (await world.send("DELETE", f"{ENDPOINTS}/{endpoint['endpoint_id']}")).status == 204
+    assert (await world.post(body, headers=headers)).json == first.json
+    assert (await world.post(body, headers={"Idempotency-Key": "order-8"})).status == 400
+
+
 async def test_to_have_a_call_streamed_takes_the_scope(world: ApiWorld) -> None:
     await add(world)
     key = await world.add_key("a", scopes=frozenset({Scope.CALLS_WRITE}))
