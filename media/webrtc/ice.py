@@ -34,6 +34,8 @@ STRANGERS_PER_S: Final = 50
 STRANGERS_BURST: Final = 50
 KNOWN_PER_S: Final = 200
 KNOWN_BURST: Final = 200
+# How often one ICE session may change its role: two sides that mean it are done after one.
+ROLE_SWITCHES_MAX: Final = 4
 
 _NO_ADDRESS: Final = {False: ("0.0.0.0", 9), True: ("::", 9)}
 _UDP: Final = "udp"
@@ -156,6 +158,7 @@ class BrowserIce(Connection):
         now = settings.clock()
         self._strangers = TokenBucket(STRANGERS_PER_S, STRANGERS_BURST, now)
         self._acquainted = TokenBucket(KNOWN_PER_S, KNOWN_BURST, now)
+        self._role_switches = 0
         self._pair: CandidatePair | None = None
         self._valid: CandidatePair | None = None  # until one is nominated
         self._send: Callable[[Any, Any], None] = _nowhere
@@ -376,6 +379,19 @@ class BrowserIce(Connection):
                 return
             self._known.add(addr)
         super().check_incoming(message, addr, protocol)
+
+    def switch_role(self, ice_controlling: bool) -> None:
+        """Our tie-breaker has lost (RFC 8445 section 7.3.1.1)."""
+        self._role_switches += 1
+        super().switch_role(ice_controlling)
+
+    async def check_start(self, pair: CandidatePair) -> None:
+        """Check a pair, which the library does again at once after each conflict of roles."""
+        if self._role_switches <= ROLE_SWITCHES_MAX:
+            await super().check_start(pair)
+        else:
+            self.check_state(pair, CandidatePair.State.FAILED)
+            self.check_complete(pair)
 
     def check_complete(self, pair: CandidatePair) -> None:
         """A check of ours has its answer, or none: an answer shows that the address is the browser's."""

@@ -22,7 +22,8 @@ _PRIORITY = 2_130_706_431
 
 class PlainBrowser:
     """`lite`: it only answers checks (RFC 8445 section 2.5). `setup`: of its offer. `nominated`, `checked`: what the
-    other side has asked of it, and whether a check of its own was answered."""
+    other side has asked of it, and whether a check of its own was answered. `disputes_roles`: it answers each check
+    that the roles are in conflict."""
 
     def __init__(self, setup: str, *, lite: bool, host: str = "127.0.0.1") -> None:
         self._setup = setup
@@ -39,6 +40,8 @@ class PlainBrowser:
         self.nominated = False
         self.checked = False
         self.answers_checks = True
+        self.disputes_roles = False
+        self.checks_heard = 0
         self._sequence = 0
         self._own_ufrag = "plainfrag"
         asyncio.get_running_loop().add_reader(self.socket, self._readable)
@@ -144,8 +147,12 @@ class PlainBrowser:
         if message.message_class == stun.Class.RESPONSE:
             self.checked = True
         elif message.message_class == stun.Class.REQUEST and self.answers_checks:
+            self.checks_heard += 1
             self.nominated = self.nominated or "USE-CANDIDATE" in message.attributes
             response = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, message.transaction_id)
+            if self.disputes_roles:
+                response.message_class = stun.Class.ERROR
+                response.attributes["ERROR-CODE"] = (487, "Role Conflict")
             response.attributes["XOR-MAPPED-ADDRESS"] = origin
             response.add_message_integrity(PASSWORD.encode())
             self.socket.sendto(bytes(response), origin)

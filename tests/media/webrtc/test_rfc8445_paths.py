@@ -7,7 +7,14 @@ import pytest
 from media.errors import UnusableBrowserOffer
 from media.rtp.packet import RtpPacket
 from media.webrtc.gateway import GatewaySettings, WebrtcGateway
-from media.webrtc.interface import BrowserConnected, BrowserDisconnected, BrowserEvent, BrowserReconnected
+from media.webrtc.ice import ROLE_SWITCHES_MAX
+from media.webrtc.interface import (
+    BrowserConnected,
+    BrowserDisconnected,
+    BrowserEvent,
+    BrowserFailed,
+    BrowserReconnected,
+)
 from tests.media.webrtc.gateway_bed import ALAW, HIGH, LOW, PLAIN, PORTS, Gateways, Plain, both_hear
 from tests.support.plain_browser import PlainBrowser
 from tests.support.scripted_browser import ScriptedBrowser
@@ -72,6 +79,21 @@ async def test_a_handshake_that_begins_before_a_pair_is_nominated_is_answered(
     await until(lambda: BrowserConnected(name) in told)
     browser.check(nominate=True)
     await talks(gateway, name, browser, plain, answer.plain)
+
+
+async def test_a_browser_that_disputes_the_roles_for_ever_is_asked_a_few_times(
+    impatient: tuple[WebrtcGateway, list[BrowserEvent]],
+) -> None:
+    """RFC 8445 section 7.2.5.1 has the check made again at once, in the other role."""
+    gateway, told = impatient
+    browser = PlainBrowser("passive", lite=False)
+    browser.disputes_roles = True
+    answer = await gateway.answer("disputed", browser.offer(), ALAW)
+    browser.take(answer.sdp)
+    await until(lambda: BrowserFailed("disputed", "connect_timeout") in told)
+    assert 2 <= browser.checks_heard <= ROLE_SWITCHES_MAX + 2
+    await gateway.close("disputed")
+    browser.close()
 
 
 async def test_a_pair_that_is_never_nominated_is_given_up(
