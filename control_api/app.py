@@ -17,6 +17,7 @@ from b2bua.tokens import Tokens
 from control_api.agent_facade import AgentsFacade
 from control_api.auth import KeyRing, Proxies
 from control_api.boundary import Boundary
+from control_api.browser import BrowserClient
 from control_api.docs_page import render_docs
 from control_api.docs_site import load_site
 from control_api.downloads import Downloads
@@ -168,6 +169,7 @@ def create_app(
     app.on_shutdown.append(lambda _app: _end_streams(feed, agents))
     _add_routes(app, boundary)
     portal.add_to(app)
+    BrowserClient().add_to(app)
     return app
 
 

@@ -1,0 +1,435 @@
+// Masked calls in a web page: an agent takes and makes calls, a supervisor joins one. No dependencies.
+//
+//   const agent = new MaskbridgeAgent({ url: "https://calls.example", token: fetchToken });
+//   agent.on("call", (call) => call.answer());
+//   await agent.connect();
+//   const call = await agent.call("9123456789");
+//   call.on("ended", (reason) => console.log(reason));
+//
+// Types and every event are described in maskbridge-agent.d.ts.
+
+import { TwoWayAudio, grade } from "./maskbridge-media.js";
+import { Emitter, EventStream, MaskbridgeError, Rest } from "./maskbridge-network.js";
+
+export { MaskbridgeError, grade };
+
+const CONNECT_MS = 20_000;
+const RING_MS = 10_000;
+const KEPT = "maskbridge-call"; // in sessionStorage: a call that a page loaded anew goes on with
+
+/** A call of the agent's. States: ringing, connecting, connected, held, reconnecting, ended. */
+export class AgentCall extends Emitter {
+  #agent;
+  #rest;
+  #audio = null;
+  #etag = "*";
+
+  constructor(agent, rest, told) {
+    super();
+    this.#agent = agent;
+    this.#rest = rest;
+    this.id = told.call_sid;
+    this.maskedNumber = told.masked_number ?? "";
+    this.direction = told.direction;
+    this.reference = told.reference ?? null;
+    this.state = "ringing";
+    this.mediaId = told.media_id ?? null;
+    this.endReason = null;
+  }
+
+  get muted() { return this.#audio?.muted ?? false; }
+  get held() { return this.state === "held"; }
+  get #path() { return `/v1/agent/calls/${encodeURIComponent(this.id)}`; }
+
+  /** Take the call in this page. Resolves once both can hear each other. */
+  async answer({ microphone } = {}) {
+    if (this.state !== "ringing") throw new MaskbridgeError("conflict", `The call is ${this.state}.`);
+    this.#become("connecting");
+    try {
+      await this.#connect(microphone);
+    } catch (error) {
+      if (this.state !== "ended") {
+        if (error.code === "microphone_refused" || error.code === "not_supported") this.#become("ringing");
+        else this.end(error.status === 409 ? "answered_elsewhere" : "failed");
+      }
+      throw error;
+    }
+  }
+
+  async decline() {
+    await this.#rest.send("POST", `${this.#path}/decline`);
+    this.end("declined");
+  }
+
+  async hangUp() {
+    if (this.state === "ended") return;
+    if (this.state === "ringing") return this.decline();
+    try {
+      await this.#rest.send("DELETE", `${this.#path}/media`, { keepalive: true });
+    } catch (error) {
+      if (error.status !== 404) throw error;
+    }
+    this.end("hung_up");
+  }
+
+  mute(muted = true) {
+    this.#audio?.mute(muted);
+    this.emit("muted", muted);
+  }
+
+  async hold() {
+    await this.#rest.send("POST", `${this.#path}/hold`);
+    this.#become("held");
+  }
+
+  async resume() {
+    await this.#rest.send("POST", `${this.#path}/resume`);
+    this.#become("connected");
+  }
+
+  /** Press keys of 0-9, *, # and A-D. */
+  async press(keys) {
+    if (!/^[0-9*#A-D]{1,32}$/.test(keys)) throw new MaskbridgeError("invalid_request", "Keys are 1 to 32 of 0-9, *, # and A-D.");
+    if (!this.#audio?.press(keys)) await this.#rest.send("POST", `${this.#path}/digits`, { json: { digits: keys } });
+  }
+
+  async useMicrophone(id) { await this.#audio?.useMicrophone(id); }
+  async useSpeaker(id) { await this.#audio?.useSpeaker(id); }
+
+  /** Find a way through the network anew, as after a dropped connection; happens by itself too. */
+  async reconnect() { await this.#audio?.restart(); }
+
+  // From the agent: what its event stream tells.
+  heard(event, told) {
+    if (event === "connected") {
+      if (told.media_id !== this.mediaId) return this.end("answered_elsewhere");
+      this.#become(told.held ? "held" : "connected");
+    } else if (event === "disconnected" && told.media_id === this.mediaId) this.#audio?.restart();
+    else if (event === "ended") this.end(told.reason);
+    else if (event === "stopped" && (this.state === "ringing" || told.media_id !== this.mediaId || told.reason !== "answered_elsewhere")) this.end(told.reason);
+  }
+
+  // From the agent: a page loaded anew goes on with its call.
+  async rejoin() {
+    this.#become("connecting");
+    await this.#connect(this.#agent.microphone);
+  }
+
+  end(reason) {
+    if (this.state === "ended") return;
+    this.endReason = reason;
+    this.#audio?.close();
+    this.#become("ended");
+    this.emit("ended", reason);
+  }
+
+  // The microphone is let go of, the call stays: another page may go on with it.
+  abandon() { this.#audio?.close(); }
+
+  async #connect(microphone) {
+    this.#audio?.close();
+    const audio = this.#audio = new TwoWayAudio(this, {
+      microphone: microphone ?? this.#agent.microphone, speaker: this.#agent.speaker, processing: this.#agent.processing,
+    });
+    for (const event of ["levels", "quality", "blocked"]) audio.on(event, (facts) => this.emit(event, facts));
+    const { ice_servers: servers } = await this.#rest.data("GET", "/v1/agent/me");
+    const up = new Promise((done, fail) => {
+      const timer = setTimeout(() => fail(new MaskbridgeError("no_connection", "No connection came about.")), CONNECT_MS);
+      audio.on("state", (state) => {
+        if (state === "connected") clearTimeout(timer), done();
+        this.#audioIs(audio, state);
+      });
+      this.on("ended", (reason) => { clearTimeout(timer), fail(new MaskbridgeError("ended", `The call is over: ${reason}.`)); });
+    });
+    up.catch(() => {});
+    await audio.start(servers);
+    await up;
+  }
+
+  #audioIs(audio, state) {
+    if (audio !== this.#audio || this.state === "ended") return;
+    if (state === "lost") this.#anew();
+    else if (state === "reconnecting") this.#become("reconnecting");
+    else if (!this.held) this.#become("connected");
+  }
+
+  // The server knows the browser no more, or no way was found: once more from the beginning, while the call waits.
+  async #anew() {
+    try {
+      await this.#connect(this.#audio.microphone);
+    } catch {
+      this.end("connection_lost");
+    }
+  }
+
+  #become(state) {
+    if (this.state === state || this.state === "ended") return;
+    this.state = state;
+    this.#agent.callIs(this);
+    this.emit("state", state);
+  }
+
+  // For TwoWayAudio: descriptions and candidates, as WHIP has them (RFC 9725).
+  async offer(sdp) {
+    const query = new URLSearchParams({ page: this.#agent.pageId ?? "" });
+    if (this.mediaId) query.set("media", this.mediaId);
+    const reply = await this.#rest.send("POST", `${this.#path}/media?${query}`, { body: sdp, type: "application/sdp" });
+    this.mediaId = reply.headers.get("X-Media-Id");
+    this.#etag = reply.headers.get("ETag");
+    this.#agent.keep(this);
+    return reply.text();
+  }
+
+  async restart(sdp) {
+    const reply = await this.#rest.send("PATCH", `${this.#path}/media`, { body: sdp, type: "application/sdp", headers: { "If-Match": "*" } });
+    this.#etag = reply.headers.get("ETag");
+    return reply.text();
+  }
+
+  async trickle(fragment) {
+    const headers = { "If-Match": this.#etag };
+    await this.#rest.send("PATCH", `${this.#path}/media`, { body: fragment, type: "application/trickle-ice-sdpfrag", headers });
+  }
+}
+
+/** An agent's place in a page. Events: "call" rings here, "placed" is one of `call()`, "resumed" one that a page loaded
+ * anew goes on with; "state", "failure". */
+export class MaskbridgeAgent extends Emitter {
+  #rest;
+  #stream = null;
+  #calls = new Map();
+  #placing = new Set(); // of calls that are being placed here, until the service has named them
+  #expected = new Map();
+  #keeps;
+
+  /** `token`: an agent's, or what gets one; or `csrfToken` with the session's cookie. `keepsCalls`: go on with a call after
+   * the page was loaded anew. `processing`: whether the browser takes echo and noise out of what the microphone hears. */
+  constructor({ url, token, csrfToken, microphone, speaker, processing = true, keepsCalls = true } = {}) {
+    super();
+    this.#rest = new Rest({ url, token, csrfToken });
+    this.#keeps = keepsCalls;
+    Object.assign(this, { microphone, speaker, processing, pageId: null, name: null, displayName: null, available: false, connected: false });
+  }
+
+  get calls() { return [...this.#calls.values()]; }
+  get presence() { return this.calls.some((call) => call.state !== "ringing") ? "busy" : this.available ? "available" : "away"; }
+
+  /** Begin to be rung. Resolves once calls can come. */
+  async connect() {
+    if (this.#stream) return;
+    const me = await this.#rest.data("GET", "/v1/agent/me");
+    Object.assign(this, { name: me.name, displayName: me.display_name, available: me.state === "available" });
+    const stream = this.#stream = new EventStream(this.#rest, "/v1/agent/events", (event, told) => this.#hear(event, told));
+    await new Promise((done, fail) => {
+      const off = this.on("state", () => { if (this.connected) { off(); done(); } });
+      stream.run((error) => {
+        const final = error.status >= 400 && error.status < 500 && ![408, 409, 429].includes(error.status);
+        this.emit("failure", error);
+        if (final) { off(); this.close({ hangUp: false }); fail(error); }
+        return final;
+      });
+    });
+  }
+
+  /** Listen no more; what is live is hung up unless `hangUp` is false. */
+  close({ hangUp = true } = {}) {
+    this.#stream?.close();
+    this.#stream = null;
+    for (const call of this.calls) {
+      if (hangUp && call.state !== "ringing") call.hangUp().catch(() => {});
+      else call.abandon();
+    }
+    this.connected = false;
+    this.#tell();
+  }
+
+  async setAvailable(available) {
+    const { state } = await this.#rest.data("PUT", "/v1/agent/state", { json: { state: available ? "available" : "away" } });
+    this.available = state === "available";
+    this.#tell();
+  }
+
+  /** Call a number, or "agent:NAME". Resolves with the call once it is answered here; the other party rings then. */
+  async call(number, { reference, maxDurationSec, ringTimeoutSec } = {}) {
+    const body = { party_b: number, reference, max_duration_sec: maxDurationSec, ring_timeout_sec: ringTimeoutSec };
+    const key = crypto.randomUUID();
+    this.#placing.add(key);
+    let placed;
+    try {
+      placed = await this.#rest.data("POST", "/v1/agent/calls", { json: body, headers: { "Idempotency-Key": key } });
+    } finally {
+      this.#placing.delete(key);
+    }
+    const call = this.#calls.get(placed.call_sid) ?? await this.#rung(placed.call_sid);
+    this.emit("placed", call);
+    await call.answer();
+    return call;
+  }
+
+  async devices() {
+    const found = await navigator.mediaDevices.enumerateDevices();
+    const of = (kind) => found.filter((one) => one.kind === kind).map(({ deviceId, label }) => ({ id: deviceId, label }));
+    return { microphones: of("audioinput"), speakers: of("audiooutput") };
+  }
+
+  async useMicrophone(id) {
+    this.microphone = id;
+    for (const call of this.calls) await call.useMicrophone(id);
+  }
+
+  async useSpeaker(id) {
+    this.speaker = id;
+    for (const call of this.calls) await call.useSpeaker(id);
+  }
+
+  // From calls.
+  callIs(call) {
+    if (call.state === "ended") {
+      this.#calls.delete(call.id);
+      if (this.#kept()?.call_sid === call.id) this.#forget();
+    }
+    this.#tell();
+  }
+
+  keep(call) {
+    if (!this.#keeps || !globalThis.sessionStorage) return;
+    const { id, mediaId, maskedNumber, direction, reference } = call;
+    const kept = { call_sid: id, media_id: mediaId, masked_number: maskedNumber, direction, reference };
+    sessionStorage.setItem(KEPT, JSON.stringify(kept));
+  }
+
+  #kept() {
+    if (!this.#keeps || !globalThis.sessionStorage) return null;
+    try {
+      return JSON.parse(sessionStorage.getItem(KEPT));
+    } catch {
+      return null;
+    }
+  }
+
+  #forget() { sessionStorage.removeItem(KEPT); }
+
+  #rung(callId) {
+    return new Promise((done, fail) => {
+      const timer = setTimeout(() => {
+        this.#expected.delete(callId);
+        fail(new MaskbridgeError("no_connection", "The call did not come to this page."));
+      }, RING_MS);
+      this.#expected.set(callId, (call) => { clearTimeout(timer); done(call); });
+    });
+  }
+
+  #hear(event, told) {
+    if (event === "page") {
+      Object.assign(this, { pageId: told.page, connected: true });
+      this.#tell();
+      this.#goOn();
+    } else if (event === "lost") {
+      this.connected = false;
+      this.#tell();
+    } else if (event === "state") {
+      this.available = told.state === "available";
+      this.#tell();
+    } else if (event === "ringing") this.#ringing(told);
+    else this.#calls.get(told.call_sid)?.heard(event, told);
+  }
+
+  #ringing(told) {
+    if (this.#calls.has(told.call_sid)) return; // told again to a page that came back
+    const call = new AgentCall(this, this.#rest, told);
+    this.#calls.set(call.id, call);
+    this.#tell();
+    const expected = this.#expected.get(call.id);
+    this.#expected.delete(call.id);
+    if (expected) expected(call);
+    else if (told.direction === "incoming" || !this.#placing.size) this.emit("call", call); // or it is our own, in a moment
+  }
+
+  async #goOn() {
+    const kept = this.#kept();
+    if (!kept || this.#calls.has(kept.call_sid)) return;
+    const call = new AgentCall(this, this.#rest, kept);
+    this.#calls.set(call.id, call);
+    const rejoining = call.rejoin();
+    this.emit("resumed", call);
+    await rejoining.catch(() => call.end("connection_lost"));
+  }
+
+  #tell() { this.emit("state", { presence: this.presence, connected: this.connected, available: this.available }); }
+}
+
+/** A supervisor's seat in a live call: "listen", "whisper_a", "whisper_b" (to one party alone) or "barge" (to both). */
+export class SupervisorCall extends Emitter {
+  #rest;
+  #path;
+  #audio = null;
+  #id = null;
+
+  constructor({ url, token, csrfToken, microphone, speaker, processing = true, iceServers = [] } = {}, callSid) {
+    super();
+    this.#rest = new Rest({ url, token, csrfToken });
+    this.#path = `/v1/masking/calls/${encodeURIComponent(callSid)}/supervisors`;
+    Object.assign(this, { microphone, speaker, processing, iceServers, mode: null, state: "out" });
+  }
+
+  async join(mode = "listen") {
+    this.mode = mode;
+    this.#become("connecting");
+    const silent = mode === "listen";
+    const audio = this.#audio = new TwoWayAudio(this, { microphone: this.microphone, speaker: this.speaker, processing: this.processing, silent });
+    for (const event of ["levels", "quality", "blocked"]) audio.on(event, (facts) => this.emit(event, facts));
+    audio.on("state", (state) => state === "lost" ? this.#out() : this.#become(state));
+    try {
+      await audio.start(this.iceServers);
+    } catch (error) {
+      this.#out();
+      throw error;
+    }
+  }
+
+  /** Speak to somebody else. The microphone is asked for when it is first needed. */
+  async change(mode) {
+    if (mode !== "listen" && this.#audio.silent) {
+      await this.#audio.useMicrophone(this.microphone);
+      this.#audio.silent = false;
+    }
+    await this.#rest.send("PATCH", this.#own, { json: { mode } });
+    this.mode = mode;
+    this.emit("mode", mode);
+  }
+
+  async leave() {
+    try {
+      if (this.#id) await this.#rest.send("DELETE", this.#own, { keepalive: true });
+    } catch (error) {
+      if (![404, 409, 410].includes(error.status)) throw error;
+    } finally {
+      this.#out();
+    }
+  }
+
+  mute(muted = true) { this.#audio?.mute(muted); }
+
+  get #own() { return `${this.#path}/${encodeURIComponent(this.#id)}`; }
+
+  #out() {
+    this.#audio?.close();
+    this.#become("out");
+  }
+
+  #become(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.emit("state", state);
+  }
+
+  // For TwoWayAudio.
+  async offer(sdp) {
+    const joined = await this.#rest.data("POST", this.#path, { json: { sdp, mode: this.mode } });
+    this.#id = joined.supervisor_id;
+    return joined.sdp;
+  }
+
+  async restart(sdp) { return (await this.#rest.data("PATCH", this.#own, { json: { sdp } })).sdp; }
+  async trickle(candidates) { await this.#rest.send("PATCH", this.#own, { json: { candidates } }); }
+}
