@@ -169,7 +169,6 @@ def create_app(
     app.on_shutdown.append(lambda _app: _end_streams(feed, agents))
     _add_routes(app, boundary)
     portal.add_to(app)
-    BrowserClient().add_to(app)
     return app
 
 
@@ -205,6 +204,7 @@ def _add_routes(app: web.Application, boundary: Boundary) -> None:
         app.router.add_route(route.method, route.pattern, handle)
         if route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.pattern, handle)
+    BrowserClient().add_to(app)
 
 
 @lru_cache(maxsize=1)

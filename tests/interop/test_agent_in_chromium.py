@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from tests.interop.masked_call import MaskedCall
 from tests.interop.tones import heard_in, write_tone
@@ -118,8 +118,6 @@ class Desk:
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    program = shutil.which("chromium")
-    assert program is not None, "missing: chromium; run .ci/interop"
     tone = write_tone(tmp_path / "microphone.wav", BROWSER_HZ, 10)
     async with AsyncExitStack() as stack:
         secrets: dict[str, str] = {}
@@ -152,18 +150,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         secrets["token"] = str((await service.command("agent", "token", "--org", service.org_id, "asha"))["token"])
         scopes = ("--scopes", "supervise,calls:read")
         secrets["key"] = str((await service.command("key", "create", "--org", service.org_id, *scopes))["key"])
-        playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(
-            executable_path=program,
-            args=[
-                "--no-sandbox",
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-audio-capture={tone}",
-                "--autoplay-policy=no-user-gesture-required",
-            ],
-        )
-        stack.push_async_callback(browser.close)
+        browser = await _chromium(stack, tone)
         page = await browser.new_page()
         found = Desk(service, page, phone, probe)
         await page.goto(origin)
@@ -172,6 +159,25 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
         await found.quiet()
         # A network that is gone is no mistake of the page's.
         assert [each for each in found.complaints if "ERR_INTERNET_DISCONNECTED" not in each] == []
+
+
+async def _chromium(stack: AsyncExitStack, tone: Path) -> Browser:
+    """A browser whose microphone hears a tone, over and over."""
+    program = shutil.which("chromium")
+    assert program is not None, "missing: chromium; run .ci/interop"
+    playwright = await stack.enter_async_context(async_playwright())
+    browser = await playwright.chromium.launch(
+        executable_path=program,
+        args=[
+            "--no-sandbox",
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-audio-capture={tone}",
+            "--autoplay-policy=no-user-gesture-required",
+        ],
+    )
+    stack.push_async_callback(browser.close)
+    return browser
 
 
 async def test_an_agent_is_called(desk: Desk) -> None:
