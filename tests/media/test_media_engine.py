@@ -171,6 +171,7 @@ async def test_two_parties_hear_each_other_and_nobody_else(bench: Bench) -> None
     assert [packet.payload for packet in b.listen()] == [ALAW]
     assert [packet.payload for packet in a.listen()] == [ALAW[::-1]]
     assert 4711 not in {a.heard[0].ssrc, b.heard[0].ssrc}
+    await until(lambda: bool(bench.events))
     assert {type(event) for event in bench.events} == {MediaStarted}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.setblocking(False)
