@@ -34,6 +34,8 @@ _TONES: Final[Mapping[str, str]] = MappingProxyType(
         "no-answer": "warn",
         "expiring": "warn",
         "draining": "warn",
+        "available": "good",
+        "away": "warn",
     }
 )
 

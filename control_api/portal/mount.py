@@ -9,6 +9,7 @@ from control_api.exchange import Api
 from control_api.portal.door import Door
 from control_api.portal.frame import PageRoute, Site
 from control_api.portal.pages import (
+    agents,
     audit,
     call_log,
     call_page,
@@ -45,6 +46,7 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     *wallet.PAGES,
     *topups.PAGES,
     *statements.PAGES,
+    *agents.PAGES,
     *people.PAGES,
     *settings.PAGES,
     *audit.PAGES,

@@ -86,6 +86,7 @@ async def test_somebody_is_invited_given_a_role_and_removed(world: ApiWorld) -> 
     assert link not in (await owner.get("/portal/people")).text
     await add_person(world, "asha@shop.example", Role.VIEWER)
     own = "/portal/people/id-asha"
+    assert (await owner.get("/portal/people")).fields(f"{own}/role")["role"] == "viewer"
     assert (await owner.submit("/portal/people", f"{own}/role", role="finance")).status == 303
     people = {one["email"]: one["role"] for one in (await world.get("/v1/account/people")).json["data"]}
     assert people["asha@shop.example"] == "finance"

@@ -23,6 +23,7 @@ PAGES = {
     "/portal/statements": "Statements",
     "/portal/ledger": "Ledger",
     "/portal/audit": "Audit log",
+    "/portal/agents": "Agents",
     "/portal/people": "People",
     "/portal/settings": "Settings",
     "/portal/me": "Your sign-in",
