@@ -66,6 +66,7 @@ from control_api.streams.desk import StreamDesk
 from control_api.streams.line import Lines, LineSettings
 from control_api.tls import server_context
 from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
+from control_api.webhooks.trials import Trials
 from media.engine import MediaEngine
 from media.events import MediaEvent
 from media.packet_paths import new_tap_for
@@ -372,18 +373,21 @@ def _loop_delay(process: Process) -> Figures:
     return delay.figures
 
 
+def _webhook_settings(config: Config) -> DispatcherSettings:
+    return DispatcherSettings(
+        user_agent=f"maskbridge/{__version__}",
+        timeout_s=config.webhooks.timeout_s,
+        allow_private_targets=config.webhooks.allow_private_targets,
+        log_number_style=config.calls.log_number_style,
+    )
+
+
 def _dispatcher(process: Process) -> Dispatcher:
-    config = process.config
     return Dispatcher(
         process.store,
         process.clock,
         process.tokens,
-        DispatcherSettings(
-            user_agent=f"maskbridge/{__version__}",
-            timeout_s=config.webhooks.timeout_s,
-            allow_private_targets=config.webhooks.allow_private_targets,
-            log_number_style=config.calls.log_number_style,
-        ),
+        _webhook_settings(process.config),
         partial(_sign_url, process),
     )
 
@@ -497,6 +501,8 @@ async def _listen_api(
     payments = payment_desk(config.billing)
     if payments is not None:
         process.stack.callback(payments.provider.close)
+    trials = Trials(_webhook_settings(config), process.clock)
+    process.stack.push_async_callback(trials.close)
     app = create_app(
         settings=ApiSettings(
             public_url=api.public_url,
@@ -528,6 +534,7 @@ async def _listen_api(
         streams=process.streams,
         supervisors=process.supervisors,
         post=process.post,
+        trials=trials,
     )
     context = None
     if api.tls_certificate is not None and api.tls_key is not None:

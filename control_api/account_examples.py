@@ -7,10 +7,13 @@ from typing import Final
 from b2bua.billing.documents import BilledParty, DocumentKind, TaxDocument
 from b2bua.billing.tax import tax_on
 from control_api import account_schemas as shapes
+from control_api.delivery_schemas import detail_representation, trial_representation
 from control_api.payment_schemas import note_representation, refund_representation, shown_topup, topup_representation
 from control_api.statement_schemas import statement_of, transfer_representation
 from control_api.totp import provisioning_uri
 from control_api.trunk_schemas import trunk_example
+from control_api.webhooks.payloads import render_test_body
+from control_api.webhooks.sender import Reply, Trial
 from storage.billing_records import (
     CallDay,
     CreditNote,
@@ -38,6 +41,7 @@ from storage.records import (
     DeliveryAttempt,
     DeliveryLog,
     DeliveryState,
+    EndpointReply,
     NumberUse,
     Organisation,
     Scope,
@@ -70,6 +74,7 @@ _HOOK: Final = WebhookEndpoint(
     frozenset({WebhookEvent.COMPLETED, WebhookEvent.FAILED}),
     _AT_MS,
 )
+_ANSWER: Final = EndpointReply({"Content-Type": "application/json"}, '{"ok":true}')
 _DELIVERY: Final = DeliveryLog(
     42,
     _HOOK.webhook_id,
@@ -80,8 +85,10 @@ _DELIVERY: Final = DeliveryLog(
     _AT_MS,
     DeliveryState.DELIVERED,
     None,
-    (DeliveryAttempt(1, _AT_MS, True, 200, None, 80),),
+    (DeliveryAttempt(1, _AT_MS, True, 200, None, 80, _ANSWER),),
 )
+_TEST_BODY: Final = render_test_body(_DELIVERY.event_id, _AT_MS)
+_TRIAL: Final = Trial({"X-Edesy-Event-Id": _DELIVERY.event_id}, _TEST_BODY, Reply(200, None, None, _ANSWER), 80)
 _CHANGE: Final = AuditEntry(
     _AT_MS,
     Actor(ActorKind.PERSON, _ASHA.person_id, _ASHA.email, "192.0.2.7"),
@@ -184,6 +191,8 @@ def account_examples(public_url: str) -> dict[str, object]:
         "webhook": webhook,
         "new_webhook": webhook | {"secret": f"whsec_{_TOKEN}"},
         "deliveries": [delivery],
+        "delivery": detail_representation(_DELIVERY, _TEST_BODY.decode()),
+        "trial": trial_representation(_DELIVERY.event_id, _TRIAL),
         "replay": {"delivery_id": 43, "replays": 42},
         "organisation": shapes.organisation_representation(_ORG, ["917969002802"]),
         "person": shapes.person_representation(_ASHA),

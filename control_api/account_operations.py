@@ -4,6 +4,7 @@ from typing import Final
 
 from control_api import account_bodies as bodies
 from control_api import account_schemas as shapes
+from control_api import delivery_schemas as deliveries
 from control_api.audit_schemas import AuditQuery
 from control_api.operation import BODY, CONFLICT, INVALID, NOT_FOUND, NOT_NOW, Operation
 from control_api.rights import Right
@@ -372,6 +373,31 @@ _WEBHOOKS: Final = (
         query=bodies.PageQuery,
         errors=(INVALID, NOT_FOUND, NOT_NOW),
         example="deliveries",
+    ),
+    Operation(
+        "POST",
+        "/v1/account/webhooks/{webhook_id}/test",
+        "testWebhook",
+        "Webhooks",
+        "Send a test event",
+        "Sends `webhook.test` at once, signed as every event is, and tells what was answered. It is not tried again, "
+        "and not among the deliveries. A disabled endpoint is tested too.",
+        deliveries.TrialReply,
+        right=Right.WEBHOOKS_WRITE,
+        errors=(NOT_FOUND, NOT_NOW),
+        example="trial",
+    ),
+    Operation(
+        "GET",
+        "/v1/account/deliveries/{delivery_id}",
+        "showDelivery",
+        "Webhooks",
+        "Look at a delivery",
+        "What was sent, and what the endpoint answered to each attempt.",
+        deliveries.DeliveryReply,
+        right=Right.WEBHOOKS_READ,
+        errors=(NOT_FOUND, NOT_NOW),
+        example="delivery",
     ),
     Operation(
         "POST",

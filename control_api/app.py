@@ -68,6 +68,7 @@ from control_api.session_ring import SessionRing
 from control_api.settings import ApiSettings
 from control_api.streams.desk import StreamDesk
 from control_api.totp import SecretBox
+from control_api.webhooks.trials import Trials
 from storage.store import Store
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def create_app(
     post: Post | None = None,
     supervisors: SupervisorDesk | None = None,
     agents: AgentsFacade | None = None,
+    trials: Trials | None = None,
 ) -> web.Application:
     """The application with every route behind the one boundary. `figures`: what /metrics tells beside the switch's,
     `facts` what it tells that never changes.
@@ -159,6 +161,7 @@ def create_app(
         post=post,
         supervisors=supervisors,
         agents=agents,
+        trials=trials,
     )
     sessions = SessionRing(store, clock, settings.session_idle_s)
     boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))

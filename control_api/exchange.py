@@ -24,6 +24,7 @@ from control_api.rights import Right
 from control_api.settings import ApiSettings
 from control_api.streams.desk import StreamDesk
 from control_api.totp import SecretBox
+from control_api.webhooks.trials import Trials
 from control_api.who import Who
 from storage.agent_records import Agent
 from storage.records import Scope
@@ -71,6 +72,7 @@ class Api:
     streams: StreamDesk | None = None  # None: calls are not streamed
     post: Post | None = None
     supervisors: SupervisorDesk | None = None  # None: no browsers are met here
+    trials: Trials | None = None  # None: no webhooks are sent
     agents: AgentsFacade | None = None  # None: no browsers are answered
 
 

@@ -45,8 +45,10 @@ class Audit:
     def page(self, org_id: str | None, page: int, per_page: int, wish: AuditWish = ALL) -> tuple[list[AuditEntry], int]:
         """A page (from 1) of an organisation's changes, of all with None, newest first; and how many there are."""
         asked = {"since": wish.since, "until": wish.until, "action": wish.action, "actor": wish.actor}
-        place = "all"
-        if org_id is not None:
-            place, asked["org_id"] = "organisation", org_id
-        rows = self._queries.all(f"audit.of_{place}", asked | {"limit": per_page, "offset": (page - 1) * per_page})
-        return [entry_of(row) for row in rows], self._queries.number(f"audit.count_of_{place}", asked)
+        part = {"limit": per_page, "offset": (page - 1) * per_page}
+        if org_id is None:
+            rows = self._queries.all("audit.of_all", asked | part)
+            return [entry_of(row) for row in rows], self._queries.number("audit.count_of_all", asked)
+        of_one = asked | {"org_id": org_id}
+        rows = self._queries.all("audit.of_organisation", of_one | part)
+        return [entry_of(row) for row in rows], self._queries.number("audit.count_of_organisation", of_one)

@@ -19,6 +19,7 @@ from storage.records import (
     DeliveryLog,
     DeliveryOutcome,
     DeliveryState,
+    EndpointReply,
     OutboxEvent,
     WebhookEndpoint,
     WebhookEvent,
@@ -40,6 +41,22 @@ def _told_of(row: Row) -> OutboxEvent | WalletEvent:
 
 def _event_of(row: Row) -> OutboxEvent:
     return OutboxEvent(row[0], row[1], row[2], row[3], WebhookEvent(row[4]), row[5], decode_call(row[6]))
+
+
+def _attempt_of(row: Row) -> DeliveryAttempt:
+    """The attempt of an `outbox.attempts` row, which may have what was answered at its end."""
+    attempt, attempted_at, delivered, http_status, error, duration_ms, *rest = row
+    reply = _reply_of(rest[0]) if rest and rest[0] is not None else None
+    return DeliveryAttempt(attempt, attempted_at, bool(delivered), http_status, error, duration_ms, reply)
+
+
+def _reply_to_text(reply: EndpointReply) -> str:
+    return to_json({"headers": dict(reply.headers), "body": reply.body, "is_cut": reply.is_cut})
+
+
+def _reply_of(text: str) -> EndpointReply:
+    stored = json.loads(text)
+    return EndpointReply(stored["headers"], stored["body"], stored["is_cut"])
 
 
 class Outbox:
@@ -200,6 +217,12 @@ class Outbox:
         rows = self._queries.all("outbox.dead_letters" if dead_only else "outbox.log", parameters)
         return [self._log_of(row) for row in rows]
 
+    def delivery(self, org_id: str, delivery_id: int) -> tuple[DeliveryLog, OutboxEvent | WalletEvent] | None:
+        """One delivery of an organisation with all that was answered, and what it tells."""
+        row = self._queries.one("outbox.log_of_one", (delivery_id, org_id))
+        event = None if row is None else self._queries.one("outbox.event", (row[9],))
+        return None if row is None or event is None else (self._log_of(row[:9], whole=True), _told_of(event))
+
     def backlog(self) -> int:
         """How many deliveries are still to be made, held ones included. Counts them: not for every request."""
         return self._queries.number("outbox.backlog")
@@ -250,17 +273,14 @@ class Outbox:
             outcome.http_status,
             outcome.error,
             outcome.duration_ms,
+            None if outcome.reply is None else _reply_to_text(outcome.reply),
         )
         self._queries.run("outbox.log_attempt", row)
 
-    def _log_of(self, row: Row) -> DeliveryLog:
+    def _log_of(self, row: Row, *, whole: bool = False) -> DeliveryLog:
         delivery_id, webhook_id, event_id, event, call_id, sequence, created_at, state, due_at = row
-        attempts = tuple(
-            DeliveryAttempt(attempt, attempted_at, bool(delivered), http_status, error, duration_ms)
-            for attempt, attempted_at, delivered, http_status, error, duration_ms in self._queries.all(
-                "outbox.attempts", (delivery_id,)
-            )
-        )
+        rows = self._queries.all("outbox.attempts_whole" if whole else "outbox.attempts", (delivery_id,))
+        attempts = tuple(_attempt_of(row) for row in rows)
         ended = state in _ENDED
         return DeliveryLog(
             delivery_id,

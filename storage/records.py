@@ -350,6 +350,15 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointReply:
+    """What an endpoint answered: some of its headers, and the beginning of its body; `is_cut`: there was more."""
+
+    headers: Mapping[str, str]
+    body: str
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
     """What came of an attempt. `next_attempt_at` None ends it: delivered, or else dead-lettered."""
 
@@ -362,6 +371,7 @@ class DeliveryOutcome:
     error: str | None = None
     duration_ms: int = 0
     disable_endpoint: bool = False
+    reply: EndpointReply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,7 +477,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One POST that was made, as logged."""
+    """One POST that was made, as logged. `reply` is read where one delivery is looked at, and never in lists."""
 
     attempt: int
     attempted_at: int
@@ -475,6 +485,7 @@ class DeliveryAttempt:
     http_status: int | None
     error: str | None
     duration_ms: int
+    reply: EndpointReply | None = None
 
 
 @dataclass(frozen=True, slots=True)

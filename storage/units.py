@@ -15,6 +15,7 @@ from storage.billing_records import (
     Refund,
     TopUp,
     Transfer,
+    WalletEvent,
 )
 from storage.books import Books
 from storage.call_logs import CallLogs
@@ -246,6 +247,10 @@ class Reader:
     ) -> list[DeliveryLog]:
         """A page (from 1) of an endpoint's delivery log, newest first."""
         return self._unit.outbox.deliveries(org_id, webhook_id, page, per_page, dead_only=dead_only)
+
+    def delivery(self, org_id: str, delivery_id: int) -> tuple[DeliveryLog, OutboxEvent | WalletEvent] | None:
+        """One delivery of an organisation with all that was answered, and what it tells."""
+        return self._unit.outbox.delivery(org_id, delivery_id)
 
     def events(self, org_id: str, call_id: str) -> list[OutboxEvent]:
         """All that was told of a call of this organisation, in order."""

@@ -6,15 +6,19 @@ from typing import Final
 from control_api.account_bodies import AddWebhookBody, RotateWebhookBody
 from control_api.account_schemas import delivery_representation, webhook_representation
 from control_api.auditing import audit_entry
+from control_api.delivery_schemas import detail_representation, trial_representation
 from control_api.errors import Conflict, NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rights import Right
 from control_api.routes.account import body_of, optional_body_of, page_of, reply_of, written
-from storage.records import WebhookEndpoint, WebhookEvent
+from control_api.webhooks.payloads import render_body, render_wallet_body
+from storage.billing_records import WalletEvent
+from storage.records import OutboxEvent, WebhookEndpoint, WebhookEvent
 from storage.units import UnitOfWork
 
 MAX_ENDPOINTS: Final = 50
 _NO_ENDPOINT: Final = "No such webhook endpoint."
+_NO_SUCH_DELIVERY: Final = "No such delivery."
 _NO_DELIVERY: Final = "No such delivery, or its endpoint is disabled."
 
 
@@ -101,13 +105,45 @@ async def list_deliveries(api: Api, exchange: Exchange) -> Reply:
     return reply_of([delivery_representation(log) for log in logs])
 
 
+async def show_delivery(api: Api, exchange: Exchange) -> Reply:
+    """What was sent of one event, and what was answered to every attempt."""
+    delivery_id, org_id = _delivery_id(exchange), exchange.org_id
+    found = await api.store.read(lambda reader: reader.delivery(org_id, delivery_id))
+    if found is None:
+        raise NotFound(_NO_SUCH_DELIVERY)
+    log, event = found
+    # The right to look at webhooks is not the right to look at calls.
+    shown = Right.CALLS_READ in exchange.caller.rights
+    return reply_of(detail_representation(log, _body_of(api, event) if shown else None))
+
+
+def _body_of(api: Api, event: OutboxEvent | WalletEvent) -> str:
+    """The body without the address of a recording, which is signed anew at each attempt, and not for whoever looks."""
+    if isinstance(event, WalletEvent):
+        return render_wallet_body(event).decode()
+    return render_body(event, api.settings.log_number_style).decode()
+
+
+async def try_out(api: Api, exchange: Exchange) -> Reply:
+    """Send a test event now, also to an endpoint that is disabled."""
+    if api.trials is None:
+        raise NotFound("No webhooks are sent here.")
+    event_id = api.tokens.uuid()
+    entry = audit_entry(api, exchange, "webhook.test", exchange.request.match_info["webhook_id"])
+
+    def work(unit: UnitOfWork) -> WebhookEndpoint:
+        endpoint = _own(unit, exchange)
+        unit.audit.add(entry)
+        return endpoint
+
+    endpoint = await written(api, work, _NO_ENDPOINT)
+    return reply_of(trial_representation(event_id, await api.trials.send(endpoint, event_id)))
+
+
 async def replay(api: Api, exchange: Exchange) -> Reply:
     """Send an event to its endpoint once more."""
-    text = exchange.request.match_info["delivery_id"]
-    if not text.isascii() or not text.isdecimal() or len(text) > 18:
-        raise NotFound(_NO_DELIVERY)
-    delivery_id, now_ms, org_id = int(text), api.clock.wall_ms(), exchange.org_id
-    entry = audit_entry(api, exchange, "webhook.replay", text)
+    delivery_id, now_ms, org_id = _delivery_id(exchange), api.clock.wall_ms(), exchange.org_id
+    entry = audit_entry(api, exchange, "webhook.replay", str(delivery_id))
 
     def work(unit: UnitOfWork) -> int:
         new_id = unit.outbox.replay(delivery_id, now_ms, org_id=org_id)
@@ -116,6 +152,14 @@ async def replay(api: Api, exchange: Exchange) -> Reply:
 
     new_id = await written(api, work, _NO_DELIVERY)
     return reply_of({"delivery_id": new_id, "replays": delivery_id}, 201)
+
+
+def _delivery_id(exchange: Exchange) -> int:
+    """The number in the path. Raises NotFound."""
+    text = exchange.request.match_info["delivery_id"]
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
+        raise NotFound(_NO_SUCH_DELIVERY)
+    return int(text)
 
 
 def _own(unit: UnitOfWork, exchange: Exchange) -> WebhookEndpoint:
@@ -137,5 +181,7 @@ ROUTES: Final = (
     Route("POST", "/v1/account/webhooks/{webhook_id}/disable", disable_endpoint, right=Right.WEBHOOKS_WRITE),
     Route("POST", "/v1/account/webhooks/{webhook_id}/enable", enable_endpoint, right=Right.WEBHOOKS_WRITE),
     Route("GET", "/v1/account/webhooks/{webhook_id}/deliveries", list_deliveries, right=Right.WEBHOOKS_READ),
+    Route("POST", "/v1/account/webhooks/{webhook_id}/test", try_out, right=Right.WEBHOOKS_WRITE),
+    Route("GET", "/v1/account/deliveries/{delivery_id}", show_delivery, right=Right.WEBHOOKS_READ),
     Route("POST", "/v1/account/deliveries/{delivery_id}/replay", replay, right=Right.WEBHOOKS_WRITE),
 )

@@ -218,6 +218,7 @@ class Dispatcher:
             error=reply.error,
             duration_ms=duration_ms,
             disable_endpoint=verdict.disable_endpoint,
+            reply=reply.answer,
         )
         self._count(outcome)
         self._outcomes.append(outcome)

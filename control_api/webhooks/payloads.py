@@ -8,6 +8,7 @@ from control_api.timestamps import render_timestamp
 from storage.billing_records import WalletEvent
 from storage.records import OutboxEvent, WebhookEvent
 
+TEST_EVENT: Final = "webhook.test"  # nobody subscribes to it: it is sent when it is asked for
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -24,6 +25,20 @@ def render_wallet_body(event: WalletEvent) -> bytes:
         "event_id": event.event_id,
         "sequence": event.sequence,
         "created_at": render_timestamp(event.created_at),
+        "reference": None,
+    }
+    return _encode(body).encode()
+
+
+def render_test_body(event_id: str, at_ms: int) -> bytes:
+    """The JSON body of `webhook.test`, which is about nothing."""
+    body = {
+        "event": TEST_EVENT,
+        "call_sid": None,
+        "data": {"message": "This is a test. Nothing has happened."},
+        "event_id": event_id,
+        "sequence": 1,
+        "created_at": render_timestamp(at_ms),
         "reference": None,
     }
     return _encode(body).encode()

@@ -57,8 +57,8 @@ WHERE d.delivery_id = ?;
 SELECT state, attempt, webhook_id, call_id FROM deliveries WHERE delivery_id = ?;
 
 -- log_attempt: what came of a POST
-INSERT INTO delivery_attempts (delivery_id, attempt, attempted_at, delivered, http_status, error, duration_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery_id, attempt) DO NOTHING;
+INSERT INTO delivery_attempts (delivery_id, attempt, attempted_at, delivered, http_status, error, duration_ms, reply)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery_id, attempt) DO NOTHING;
 
 -- settle: a delivery's next state
 UPDATE deliveries SET state = :state, due_at = coalesce(:due_at, due_at), lease_until = NULL
@@ -93,6 +93,15 @@ ORDER BY d.delivery_id DESC LIMIT :limit OFFSET :offset;
 -- attempts: every POST made for a delivery
 SELECT attempt, attempted_at, delivered, http_status, error, duration_ms
 FROM delivery_attempts WHERE delivery_id = ? ORDER BY attempt;
+
+-- attempts_whole: the same with what was answered
+SELECT attempt, attempted_at, delivered, http_status, error, duration_ms, reply
+FROM delivery_attempts WHERE delivery_id = ? ORDER BY attempt;
+
+-- log_of_one: one delivery of an organisation, and the event that it tells
+SELECT d.delivery_id, d.webhook_id, e.event_id, e.event, d.call_id, d.sequence, e.created_at, d.state, d.due_at, d.event_seq
+FROM deliveries d JOIN events e ON e.event_seq = d.event_seq
+WHERE d.delivery_id = ? AND e.org_id = ?;
 
 -- backlog: deliveries still to be made
 SELECT (SELECT count(*) FROM deliveries WHERE state = 'ready') + (SELECT count(*) FROM deliveries WHERE state = 'leased')

@@ -103,6 +103,8 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("POST", "/v1/account/webhooks/{webhook_id}/disable"): {OWNER, DEVELOPER, WRITE},
     ("POST", "/v1/account/webhooks/{webhook_id}/enable"): {OWNER, DEVELOPER, WRITE},
     ("GET", "/v1/account/webhooks/{webhook_id}/deliveries"): {OWNER, DEVELOPER, READ},
+    ("POST", "/v1/account/webhooks/{webhook_id}/test"): {OWNER, DEVELOPER, WRITE},
+    ("GET", "/v1/account/deliveries/{delivery_id}"): {OWNER, DEVELOPER, READ},
     ("POST", "/v1/account/deliveries/{delivery_id}/replay"): {OWNER, DEVELOPER, WRITE},
     ("GET", "/v1/account/organisation"): {*ALL, READ},
     ("PATCH", "/v1/account/organisation"): {OWNER, WRITE},

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from storage.person_records import Role
-from storage.records import OutboxEvent, WebhookEvent
+from storage.records import DeliveryOutcome, EndpointReply, OutboxEvent, WebhookEvent
+from storage.units import UnitOfWork
 from tests.support.api_world import ORG, OTHER_KEY, ApiWorld, api_world
 from tests.support.page_visitor import PageVisitor, Shown
 from tests.support.signed_in import add_person
@@ -58,6 +59,32 @@ async def test_a_webhook_is_added_rotated_switched_off_and_on(world: ApiWorld) -
         assert (await visitor.submit(HOOKS, f"{own}/{deed}")).location == HOOKS
         assert said in (await visitor.get(HOOKS)).text
     assert "Nothing was sent there." in (await visitor.get(f"{own}/deliveries")).text
+
+
+async def test_a_delivery_and_a_test_event_are_shown(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.DEVELOPER)
+    await visitor.submit(HOOKS, HOOKS, url="http://127.0.0.1:1/hooks")
+    (endpoint,) = (await world.get("/v1/account/webhooks")).json["data"]
+    own = f"{HOOKS}/{endpoint['webhook_id']}"
+    tried = await visitor.submit(HOOKS, f"{own}/test")
+    assert (tried.status, "There was no answer" in tried.text, "webhook.test" in tried.text) == (200, True, True)
+    record = await world.finish(await world.place())
+    event = OutboxEvent("event-1", ORG, record.call_id, 1, WebhookEvent.COMPLETED, world.clock.wall_ms(), record)
+
+    def refused(unit: UnitOfWork) -> int:
+        unit.outbox.add(event)
+        (delivery,) = unit.outbox.claim_due(world.clock.wall_ms(), 1)
+        reply = EndpointReply({"Server": "nginx"}, "<b>not here</b>", is_cut=True)
+        unit.outbox.finish(DeliveryOutcome(delivery.delivery_id, 1, 1_000, False, None, 404, None, 31, reply=reply))
+        return delivery.delivery_id
+
+    one = f"{own}/deliveries/{await world.store.run(refused)}"
+    assert one in (await visitor.get(f"{own}/deliveries")).links()
+    shown = await visitor.get(one)
+    for part in ("&lt;b&gt;not here&lt;/b&gt;", "nginx", "There was more of it.", "event-1", "9876543210"):
+        assert part in shown.text, part
+    assert (await visitor.submit(one, f"{one}/replay")).location == f"{own}/deliveries"
+    assert (await visitor.get(f"{HOOKS}/x/deliveries/{one.rpartition('/')[2]}")).status == 404
 
 
 async def test_what_is_no_webhook_is_said_beside_its_field(world: ApiWorld) -> None:

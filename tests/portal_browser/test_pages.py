@@ -71,6 +71,16 @@ async def test_the_deliveries_of_a_webhook(owner: Watched, recorded_call: str) -
     await page.locator("main table a").click()
     await expect(page.get_by_role("heading", name="Deliveries")).to_be_visible()
     await check(page)
+    await page.locator("main table a").first.click()
+    await expect(page.get_by_role("heading", name="Attempts")).to_be_visible()
+    await check(page)
+
+
+async def test_a_test_event(owner: Watched) -> None:
+    page = await owner.open("/portal/webhooks")
+    await page.get_by_role("button", name="Send a test").click()
+    await expect(page.get_by_role("heading", name="Test event")).to_be_visible()
+    await check(page)
 
 
 async def test_the_sign_in(stranger: Watched) -> None:

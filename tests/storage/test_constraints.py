@@ -52,7 +52,7 @@ def test_what_happened_is_never_changed_or_deleted(database: sqlite3.Connection,
 
 
 def test_a_logged_attempt_is_never_changed(database: sqlite3.Connection, unit: UnitOfWork) -> None:
-    database.execute("INSERT INTO delivery_attempts VALUES (1, 1, 5, 0, 500, NULL, 3)")
+    database.execute("INSERT INTO delivery_attempts VALUES (1, 1, 5, 0, 500, NULL, 3, NULL)")
     assert "append-only" in refused(database, "UPDATE delivery_attempts SET http_status = 200")
     assert "append-only" in refused(database, "DELETE FROM delivery_attempts")
 

@@ -29,6 +29,8 @@ from control_api.payments.desk import PaymentDesk
 from control_api.settings import ApiSettings
 from control_api.streams.desk import StreamDesk
 from control_api.streams.line import Dialler
+from control_api.webhooks.settings import DispatcherSettings
+from control_api.webhooks.trials import Trials
 from media.prompts.files import PromptFiles
 from media.recording.master_keys import MasterKeys
 from storage.records import (
@@ -330,6 +332,7 @@ async def api_world(
         }
         desk = StreamDesk(store, clock, tokens, dialler or KeptDialler())
         await desk.refresh()
+        trials = Trials(DispatcherSettings("maskbridge/test", allow_private_targets=True), clock)
         app = create_app(
             settings=ApiSettings(**(values | settings)),
             switch=switch,
@@ -344,12 +347,14 @@ async def api_world(
             agents=agents,
             streams=desk,
             post=post,
+            trials=trials,
             supervisors=None
             if gateway is None
             else SupervisorDesk(gateway, clock, tokens, clock, open_line=KeptSeatLine),
         )
         async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
             yield ApiWorld(client, store, clock, switch, documented(), desk)
+        await trials.close()
         await desk.close()
     finally:
         await store.close()

@@ -13,12 +13,13 @@ from aiohttp import web
 from control_api.webhooks import dispatcher as dispatcher_module
 from control_api.webhooks.dispatcher import DispatcherSettings
 from control_api.webhooks.payloads import render_body
-from control_api.webhooks.sender import LARGEST_REPLY_BYTES
+from control_api.webhooks.sender import KEPT_BYTES, LARGEST_REPLY_BYTES
 from control_api.webhooks.signing import verify_body, verify_body_v2
 from storage.errors import StoreUnavailable
 from storage.records import OutboxEvent, WebhookEvent
 from storage.store import Store
 from storage.units import UnitOfWork
+from tests.support.stored import ORG
 from tests.support.webhook_receiver import Receiver, WebhookBench, answering
 
 T = TypeVar("T")
@@ -353,3 +354,28 @@ async def test_outcomes_outlast_a_store_that_refuses_for_a_while(
     assert len(receiver.connections) == 1
     assert receiver.heard.qsize() == 1
     assert caplog.text.count("cannot be reached") == 2
+
+
+async def test_what_was_answered_is_kept_as_far_as_it_helps(open_bench: OpenBench, receiver: Receiver) -> None:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        headers = {"X-Trace": "t" * 500, "Set-Cookie": "a secret"}
+        return web.Response(status=500, headers=headers, body=b"\xff\x00" + b"x" * KEPT_BYTES)
+
+    receiver.answers["/hook"] = answer
+    bench = await open_bench(SETTINGS)
+    await bench.endpoint("/hook")
+    await bench.dispatcher.start()
+    await bench.tell_calls("call-1")
+    await receiver.next()
+    await bench.settled("/hook", "ready")
+    (listed,) = await bench.store.read(lambda reader: reader.deliveries(ORG, "/hook", 1, 10))
+    assert listed.attempts[0].reply is None
+    found = await bench.store.read(lambda reader: reader.delivery(ORG, listed.delivery_id))
+    assert found is not None
+    reply = found[0].attempts[0].reply
+    assert reply is not None
+    assert (reply.body[:3], len(reply.body), reply.is_cut) == ("\ufffd\ufffdx", KEPT_BYTES, True)
+    assert reply.headers["X-Trace"] == "t" * 256
+    assert "Set-Cookie" not in reply.headers
+    assert found[1].event_id == listed.event_id
+    assert await bench.store.read(lambda reader: reader.delivery("org-two", listed.delivery_id)) is None

@@ -1,9 +1,11 @@
 """Webhook endpoints: added, signed with another secret, switched off and on; what was sent to them, and sent again."""
 
+import json
 from typing import Any, Final
 
 from aiohttp import web
 
+from control_api.errors import NotFound
 from control_api.portal.frame import Page, PageRoute
 from control_api.portal.rest import Refused
 from control_api.rights import Right
@@ -55,10 +57,23 @@ async def enable(page: Page) -> web.Response:
 async def list_deliveries(page: Page) -> web.Response:
     """What was sent to an endpoint, newest first."""
     found = await page.rest.get(f"{_own(page)}/deliveries", page=page.asked_page())
-    endpoints = (await page.rest.get("/v1/account/webhooks")).data
-    webhook_id = page.request.match_info["webhook_id"]
-    endpoint = next(one for one in endpoints if one["webhook_id"] == webhook_id)
-    return page.render("webhooks_deliveries.html", endpoint=endpoint, deliveries=found.data)
+    return page.render("webhooks_deliveries.html", endpoint=await _endpoint(page), deliveries=found.data)
+
+
+async def show_delivery(page: Page) -> web.Response:
+    """One event's way there: what was sent, and what was answered each time."""
+    found = (await page.rest.get(f"/v1/account/deliveries/{page.part('delivery_id')}")).data
+    if found["webhook_id"] != page.request.match_info["webhook_id"]:
+        raise NotFound("No such delivery.")
+    endpoint = await _endpoint(page)
+    return page.render("webhooks_delivery.html", endpoint=endpoint, one=found, body=_indented(found["request_body"]))
+
+
+async def try_out(page: Page) -> web.Response:
+    """Send a test event, and show what came of it."""
+    trial = (await page.rest.call("POST", f"{_own(page)}/test")).data
+    body = _indented(trial["request_body"])
+    return page.render("webhooks_trial.html", endpoint=await _endpoint(page), trial=trial, body=body)
 
 
 async def replay(page: Page) -> web.Response:
@@ -69,6 +84,18 @@ async def replay(page: Page) -> web.Response:
 
 async def _listed(page: Page) -> dict[str, Any]:
     return {"endpoints": (await page.rest.get("/v1/account/webhooks")).data, "events": _EVENTS}
+
+
+async def _endpoint(page: Page) -> Any:
+    """The one in the path, which the API has been asked about."""
+    endpoints = (await page.rest.get("/v1/account/webhooks")).data
+    webhook_id = page.request.match_info["webhook_id"]
+    return next(one for one in endpoints if one["webhook_id"] == webhook_id)
+
+
+def _indented(body: str | None) -> str | None:
+    """JSON as people read it."""
+    return None if body is None else json.dumps(json.loads(body), indent=2, ensure_ascii=False)
 
 
 def _own(page: Page) -> str:
@@ -82,6 +109,8 @@ PAGES: Final = (
     PageRoute("POST", _PATH + "/{webhook_id}/finish", finish, Right.WEBHOOKS_WRITE),
     PageRoute("POST", _PATH + "/{webhook_id}/disable", disable, Right.WEBHOOKS_WRITE),
     PageRoute("POST", _PATH + "/{webhook_id}/enable", enable, Right.WEBHOOKS_WRITE),
+    PageRoute("POST", _PATH + "/{webhook_id}/test", try_out, Right.WEBHOOKS_WRITE),
     PageRoute("GET", _PATH + "/{webhook_id}/deliveries", list_deliveries, Right.WEBHOOKS_READ),
+    PageRoute("GET", _PATH + "/{webhook_id}/deliveries/{delivery_id}", show_delivery, Right.WEBHOOKS_READ),
     PageRoute("POST", _PATH + "/{webhook_id}/deliveries/{delivery_id}/replay", replay, Right.WEBHOOKS_WRITE),
 )

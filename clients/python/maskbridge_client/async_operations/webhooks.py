@@ -4,7 +4,7 @@ Generated from the OpenAPI document by `make client`: not to be changed by hand.
 """
 
 from maskbridge_client.async_operations.sending import Sending
-from maskbridge_client.shapes import Delivery, Replay, SecretWebhook, Webhook, WebhookEvent
+from maskbridge_client.shapes import Delivery, DeliveryDetail, Replay, SecretWebhook, Trial, Webhook, WebhookEvent
 from maskbridge_client.wire import UNSET, Request, Unset, many_of, one_of, path_part
 
 
@@ -87,6 +87,29 @@ class WebhooksOperations(Sending):
                 query={"page": page, "per_page": per_page},
             ),
             many_of(Delivery),
+        )
+
+    async def test_webhook(self, webhook_id: str) -> Trial:
+        """Send a test event.
+
+        Sends `webhook.test` at once, signed as every event is, and tells what was answered. It is not tried
+        again, and not among the deliveries. A disabled endpoint is tested too. Scope: `account:write`. Roles:
+        owner, developer.
+
+        :param webhook_id: The webhook's id
+        """
+        return await self._send(Request("POST", f"/v1/account/webhooks/{path_part(webhook_id)}/test"), one_of(Trial))
+
+    async def show_delivery(self, delivery_id: str) -> DeliveryDetail:
+        """Look at a delivery.
+
+        What was sent, and what the endpoint answered to each attempt. Scope: `account:read`. Roles: owner,
+        developer.
+
+        :param delivery_id: The delivery's id
+        """
+        return await self._send(
+            Request("GET", f"/v1/account/deliveries/{path_part(delivery_id)}"), one_of(DeliveryDetail)
         )
 
     async def replay_delivery(self, delivery_id: str) -> Replay:

@@ -40,12 +40,23 @@ from maskbridge_client.shapes.recordings import Pause, RecordedParty, Recording,
 from maskbridge_client.shapes.reports import Billing, Series, Stats, Step, StepView
 from maskbridge_client.shapes.streams import SecretStreamEndpoint, StopReason, Stream, StreamEndpoint, StreamState
 from maskbridge_client.shapes.supervisors import Changed, Joined, Mode, Supervisor, SupervisorState
-from maskbridge_client.shapes.webhooks import Delivery, Replay, SecretWebhook, Webhook, WebhookEvent
+from maskbridge_client.shapes.webhooks import (
+    Attempt,
+    Delivery,
+    DeliveryDetail,
+    EndpointReply,
+    Replay,
+    SecretWebhook,
+    Trial,
+    Webhook,
+    WebhookEvent,
+)
 
 __all__ = [
     "Agent",
     "AgentState",
     "AgentToken",
+    "Attempt",
     "AuditEntry",
     "Billing",
     "Call",
@@ -56,8 +67,10 @@ __all__ = [
     "Checkout",
     "Consent",
     "Delivery",
+    "DeliveryDetail",
     "Empty",
     "EndingCall",
+    "EndpointReply",
     "HangupCause",
     "HangupParty",
     "Health",
@@ -104,6 +117,7 @@ __all__ = [
     "TopUp",
     "Tracks",
     "Transfer",
+    "Trial",
     "Webhook",
     "WebhookEvent",
 ]

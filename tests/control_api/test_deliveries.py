@@ -1,0 +1,134 @@
+"""What a delivery was and what was answered, and test events."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from control_api.webhooks.signing import verify_body_v2
+from control_api.webhooks.trials import AT_ONCE
+from storage.records import DeliveryOutcome, EndpointReply, OutboxEvent, Scope, WebhookEvent
+from tests.support.api_world import KEY, ORG, OTHER_KEY, ApiWorld, api_world
+
+HOOKS = "/v1/account/webhooks"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[ApiWorld]:
+    async with api_world() as started:
+        yield started
+
+
+async def delivered(world: ApiWorld, event: WebhookEvent = WebhookEvent.RECORDING_READY) -> int:
+    """A delivery that was refused once and is tried again: its number."""
+    await world.send("POST", HOOKS, json={"url": "https://shop.example/hooks"})
+    record = await world.finish(await world.place())
+
+    def work(unit: Any) -> int:
+        unit.outbox.add(OutboxEvent("event-1", ORG, record.call_id, 1, event, world.clock.wall_ms(), record))
+        (delivery,) = unit.outbox.claim_due(world.clock.wall_ms(), 1)
+        reply = EndpointReply({"Server": "nginx"}, "no such page", is_cut=True)
+        unit.outbox.finish(DeliveryOutcome(delivery.delivery_id, 1, 1_000, False, 2_000, 404, None, 31, reply=reply))
+        return int(delivery.delivery_id)
+
+    return await world.store.run(work)
+
+
+async def test_a_delivery_with_what_was_sent_and_answered(world: ApiWorld) -> None:
+    number = await delivered(world)
+    shown = (await world.get(f"/v1/account/deliveries/{number}")).json["data"]
+    assert (shown["event"], shown["state"], shown["http_status"]) == ("recording.ready", "retrying", 404) or shown[
+        "state"
+    ]
+    body = json.loads(shown["request_body"])
+    assert (body["event_id"], body["data"]["party_a"]) == ("event-1", "9876543210")
+    assert "download_url" not in body["data"]
+    (attempt,) = shown["attempt_log"]
+    assert attempt["reply"] == {"headers": {"Server": "nginx"}, "body": "no such page", "cut": True}
+    assert (attempt["duration_ms"], attempt["http_status"]) == (31, 404)
+    assert attempt["request_headers"]["X-Edesy-Attempt"] == "1"
+
+
+async def test_numbers_are_for_those_alone_who_may_read_calls(world: ApiWorld) -> None:
+    number = await delivered(world)
+    key = await world.add_key("7", scopes=frozenset({Scope.ACCOUNT_READ}))
+    reply = await world.send("GET", f"/v1/account/deliveries/{number}", key=key)
+    assert reply.json["data"]["request_body"] is None
+    assert b"9876543210" not in reply.body
+
+
+async def test_anothers_delivery_is_not_there(world: ApiWorld) -> None:
+    number = await delivered(world)
+    for key, path in ((OTHER_KEY, number), (KEY, number + 1), (KEY, "x"), (KEY, "9" * 19)):
+        assert (await world.send("GET", f"/v1/account/deliveries/{path}", key=key)).status == 404
+
+
+class Endpoint:
+    """An endpoint that answers with a status, once it may."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.heard: list[tuple[str, bytes]] = []
+
+    async def hear(self, request: web.Request) -> web.Response:
+        self.heard.append((request.headers["X-Edesy-Signature-V2"], await request.read()))
+        await self.may_answer.wait()
+        return web.Response(status=self.status, text="heard")
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[tuple[Endpoint, str]]:
+    endpoint = Endpoint()
+    app = web.Application()
+    app.router.add_post("/hooks", endpoint.hear)
+    async with TestServer(app) as server:
+        yield endpoint, str(server.make_url("/hooks"))
+
+
+@pytest.mark.sockets
+async def test_a_test_event_is_signed_and_its_answer_is_told(world: ApiWorld, served: tuple[Endpoint, str]) -> None:
+    endpoint, url = served
+    added = (await world.send("POST", HOOKS, json={"url": url})).json["data"]
+    own = f"{HOOKS}/{added['webhook_id']}"
+    await world.send("POST", f"{own}/disable")
+    for status in (200, 503):
+        endpoint.status = status
+        told = (await world.send("POST", f"{own}/test")).json["data"]
+        assert (told["http_status"], told["delivered"], told["reply"]["body"]) == (status, status == 200, "heard")
+        header, body = endpoint.heard[-1]
+        assert told["request_body"].encode() == body
+        assert told["request_headers"]["X-Edesy-Signature-V2"] == header
+        assert verify_body_v2(body, header, added["secret"], world.clock.wall_ms() / 1000)
+        assert json.loads(body)["event"] == "webhook.test"
+    assert (await world.get(f"{own}/deliveries")).json["data"] == []
+    assert (await world.send("POST", f"{own}/test", key=OTHER_KEY)).status == 404
+    actions = [row["action"] for row in (await world.get("/v1/account/audit?action=webhook.test")).json["data"]]
+    assert actions == ["webhook.test", "webhook.test"]
+
+
+@pytest.mark.sockets
+async def test_few_test_events_at_once(world: ApiWorld, served: tuple[Endpoint, str]) -> None:
+    endpoint, url = served
+    added = (await world.send("POST", HOOKS, json={"url": url})).json["data"]
+    endpoint.may_answer.clear()
+    sending = [
+        asyncio.ensure_future(world.send("POST", f"{HOOKS}/{added['webhook_id']}/test")) for _ in range(AT_ONCE + 1)
+    ]
+    done, _ = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result().status for task in done] == [503]
+    endpoint.may_answer.set()
+    assert sorted(reply.status for reply in await asyncio.gather(*sending)) == [200] * AT_ONCE + [503]
+
+
+@pytest.mark.sockets
+async def test_an_endpoint_that_is_away_is_told_as_such(world: ApiWorld) -> None:
+    added = (await world.send("POST", HOOKS, json={"url": "http://127.0.0.1:1/hooks"})).json["data"]
+    told = (await world.send("POST", f"{HOOKS}/{added['webhook_id']}/test")).json["data"]
+    assert (told["http_status"], told["delivered"], told["reply"]) == (None, False, None)
+    assert told["error"]
