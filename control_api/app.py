@@ -138,9 +138,6 @@ def create_app(
     `box` seals second factors; without it there are none. `feed`: what event streams are fed by, where somebody else
     wakes it.
     """
-    # The templates' library is loaded by who serves pages alone.
-    from control_api.portal.mount import new_portal
-
     feed = feed or EventFeed(store, settings.streams_per_key)
     api = Api(
         settings=settings,
@@ -163,13 +160,20 @@ def create_app(
         agents=agents,
         trials=trials,
     )
-    sessions = SessionRing(store, clock, settings.session_idle_s)
-    boundary = Boundary(api, KeyRing(store, clock), sessions, RateLimiter(settings.rate_limit_per_minute))
+    return _application(api)
 
+
+def _application(api: Api) -> web.Application:
+    # The templates' library is loaded by who serves pages alone.
+    from control_api.portal.mount import new_portal
+
+    settings, keys = api.settings, KeyRing(api.store, api.clock)
+    sessions = SessionRing(api.store, api.clock, settings.session_idle_s)
+    boundary = Boundary(api, keys, sessions, RateLimiter(settings.rate_limit_per_minute))
     portal = new_portal(api)
     app = web.Application(middlewares=[_answering_misses(boundary, portal)], logger=_server_log())
     app[BOUNDARY] = boundary
-    app.on_shutdown.append(lambda _app: _end_streams(feed, agents))
+    app.on_shutdown.append(lambda _app: _end_streams(api.feed, api.agents))
     _add_routes(app, boundary)
     portal.add_to(app)
     return app
