@@ -163,6 +163,7 @@ class BrowserIce(Connection):
         self._valid: CandidatePair | None = None  # until one is nominated
         self._send: Callable[[Any, Any], None] = _nowhere
         self._target: Address = ("", 0)
+        self._urls: dict[str, str] = {}
         self._use(servers)
 
     def _use(self, servers: tuple[IceServer, ...]) -> None:
@@ -172,13 +173,12 @@ class BrowserIce(Connection):
             found = [(server, endpoint) for server, endpoint in asked if endpoint.kind == kind]
             if not found:
                 continue
-            addresses = [(endpoint.host, endpoint.port) for _, endpoint in found]
-            at = self._settings.health.preferred(addresses)
+            server, endpoint = found[self._settings.health.preferred([server.url for server, _ in found])]
+            self._urls[kind] = server.url
             if kind == "stun":
-                self.stun_server = addresses[at]
+                self.stun_server = (endpoint.host, endpoint.port)
             else:
-                server, endpoint = found[at]
-                self.turn_server = addresses[at]
+                self.turn_server = (endpoint.host, endpoint.port)
                 self.turn_transport, self.turn_ssl = endpoint.transport, endpoint.tls
                 self.turn_username, self.turn_password = server.username, server.credential
 
@@ -225,7 +225,7 @@ class BrowserIce(Connection):
     async def _ask_servers(self) -> None:
         """Wait for servers that answer; one that has been silent is asked beside, and not waited for."""
         health = self._settings.health
-        asked: dict[asyncio.Task[_Found], Address] = {}
+        asked: dict[asyncio.Task[_Found], str] = {}
         for server, question in self._questions():
             if not health.is_silent(server):
                 asked[asyncio.create_task(question())] = server
@@ -234,7 +234,7 @@ class BrowserIce(Connection):
         if asked:
             await self._await(asked)
 
-    async def _await(self, asked: dict[asyncio.Task[_Found], Address]) -> None:
+    async def _await(self, asked: dict[asyncio.Task[_Found], str]) -> None:
         try:
             done, pending = await asyncio.wait(asked, timeout=GATHERING_S)
         except asyncio.CancelledError:
@@ -255,25 +255,25 @@ class BrowserIce(Connection):
         if relay is not None:
             self._protocols.append(relay)
 
-    def _questions(self) -> list[tuple[Address, Callable[[], Coroutine[Any, Any, _Found]]]]:
-        """What is to be asked of which server."""
-        questions: list[tuple[Address, Callable[[], Coroutine[Any, Any, _Found]]]] = []
+    def _questions(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, _Found]]]]:
+        """What is to be asked of which server, by its URL."""
+        questions: list[tuple[str, Callable[[], Coroutine[Any, Any, _Found]]]] = []
         if self.stun_server is not None:
             questions += [
-                (self.stun_server, partial(server_reflexive_candidate, protocol, self.stun_server))
+                (self._urls["stun"], partial(server_reflexive_candidate, protocol, self.stun_server))
                 for protocol in self._protocols
                 if ":" not in protocol.local_candidate.host
             ]
         if self.turn_server is not None:
-            questions.append((self.turn_server, partial(self._relayed, self.turn_server)))
+            questions.append((self._urls["turn"], partial(self._relayed, self.turn_server)))
         return questions
 
-    def _ask_beside(self, server: Address, question: asyncio.Task[_Found]) -> None:
+    def _ask_beside(self, server: str, question: asyncio.Task[_Found]) -> None:
         task = asyncio.create_task(self._hear_late(server, question))
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def _hear_late(self, server: Address, question: asyncio.Task[_Found]) -> None:
+    async def _hear_late(self, server: str, question: asyncio.Task[_Found]) -> None:
         """An answer comes too late for the browser at hand: the next one is told of it."""
         try:
             async with asyncio.timeout(LATE_S):

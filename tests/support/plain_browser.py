@@ -29,9 +29,7 @@ class PlainBrowser:
         self._setup = setup
         self._lite = lite
         self._host = host
-        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((host, 0))
-        self.socket.setblocking(False)
+        self.socket = self._opened()
         self._identity = DtlsIdentity(make_certificate(_NOW, 77), available_suites())
         self._buffer = PacketBuffer()
         self._srtp: BrowserSrtp | None = None
@@ -44,7 +42,18 @@ class PlainBrowser:
         self.checks_heard = 0
         self._sequence = 0
         self._own_ufrag = "plainfrag"
-        asyncio.get_running_loop().add_reader(self.socket, self._readable)
+
+    def _opened(self) -> socket.socket:
+        opened = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET, socket.SOCK_DGRAM)
+        opened.bind((self._host, 0))
+        opened.setblocking(False)
+        asyncio.get_running_loop().add_reader(opened, self._readable)
+        return opened
+
+    def move(self) -> None:
+        """Be at another port from now on, as a NAT has it that forgot the one before."""
+        self.close()
+        self.socket = self._opened()
 
     def renew(self) -> None:
         """Have another user fragment: its next offer restarts ICE."""

@@ -96,6 +96,26 @@ async def test_a_browser_that_disputes_the_roles_for_ever_is_asked_a_few_times(
     browser.close()
 
 
+async def test_a_browser_whose_nat_gives_it_another_port_is_followed(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain
+) -> None:
+    """RFC 8445 section 7.3.1.3: its check from there is one of a peer-reflexive candidate. No restart is needed."""
+    gateway, told = usual
+    browser = PlainBrowser("passive", lite=False)
+    answer = await gateway.answer("moves", browser.offer(), ALAW)
+    await gateway.aim("moves", plain.address, PLAIN)
+    browser.take(answer.sdp)
+    browser.check(nominate=True)
+    await until(lambda: BrowserConnected("moves") in told and browser.dtls is not None and browser.dtls.keys)
+    browser.move()
+    browser.checked = False
+    browser.check(nominate=True)
+    await until(lambda: browser.checked)
+    await until(lambda: browser.checks_heard > 1)
+    assert BrowserDisconnected("moves") not in told
+    await talks(gateway, "moves", browser, plain, answer.plain)
+
+
 async def test_a_pair_that_is_never_nominated_is_given_up(
     impatient: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain
 ) -> None:
