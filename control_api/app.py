@@ -66,6 +66,7 @@ from control_api.routes import streams as stream_routes
 from control_api.routes import supervisors as supervisor_routes
 from control_api.session_ring import SessionRing
 from control_api.settings import ApiSettings
+from control_api.statement_printer import StatementPrinter
 from control_api.streams.desk import StreamDesk
 from control_api.totp import SecretBox
 from control_api.webhooks.trials import Trials
@@ -153,6 +154,7 @@ def create_app(
         proxies=Proxies(settings.trusted_proxies),
         sign_in=SignIn(passwords or Passwords(), LogInThrottle(), box, reset_throttle()),
         feed=feed,
+        printer=StatementPrinter(),
         payments=payments,
         streams=streams,
         post=post,
@@ -174,6 +176,7 @@ def _application(api: Api) -> web.Application:
     app = web.Application(middlewares=[_answering_misses(boundary, portal)], logger=_server_log())
     app[BOUNDARY] = boundary
     app.on_shutdown.append(lambda _app: _end_streams(api.feed, api.agents))
+    app.on_cleanup.append(lambda _app: _end_printing(api.printer))
     _add_routes(app, boundary)
     portal.add_to(app)
     return app
@@ -182,6 +185,11 @@ def _application(api: Api) -> web.Application:
 def _counters_of(*desks: StreamDesk | AgentsFacade | SupervisorDesk | None) -> tuple[Figures, ...]:
     """What /metrics tells of what is there in some processes alone."""
     return tuple(each.counters for each in desks if each is not None)
+
+
+async def _end_printing(printer: StatementPrinter) -> None:
+    """No process is left behind."""
+    printer.close()
 
 
 async def _end_streams(feed: EventFeed, agents: AgentsFacade | None) -> None:

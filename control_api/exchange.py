@@ -22,6 +22,7 @@ from control_api.passwords import Passwords
 from control_api.payments.desk import PaymentDesk
 from control_api.rights import Right
 from control_api.settings import ApiSettings
+from control_api.statement_printer import StatementPrinter
 from control_api.streams.desk import StreamDesk
 from control_api.totp import SecretBox
 from control_api.webhooks.trials import Trials
@@ -68,6 +69,7 @@ class Api:
     proxies: Proxies
     sign_in: SignIn
     feed: EventFeed
+    printer: StatementPrinter
     payments: PaymentDesk | None = None
     streams: StreamDesk | None = None  # None: calls are not streamed
     post: Post | None = None

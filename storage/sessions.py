@@ -91,6 +91,10 @@ class Sessions:
             ),
         )
 
+    def count_invitations(self, org_id: str | None, at: int) -> int:
+        """How many invitations to an organisation, to the operators with None, can still be taken up."""
+        return self._queries.number("sessions.count_invitations", {"org_id": org_id, "at": at})
+
     def invitation(self, token_sha256: str) -> Invitation | None:
         """The invitation with this hash, used and expired ones too."""
         row = self._queries.one("sessions.invitation", (token_sha256,))

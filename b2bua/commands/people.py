@@ -16,6 +16,9 @@ from b2bua.tokens import SystemTokens
 from control_api.account_bodies import LONGEST_PASSWORD, SHORTEST_PASSWORD, email_of, name_of
 from control_api.account_schemas import invitation_representation
 from control_api.errors import Conflict
+from control_api.mail.letters import Heading, invitation_letter
+from control_api.mail.office import carrier_of
+from control_api.mail.post import CarrierAway, LetterRefused
 from control_api.passwords import Passwords
 from control_api.routes.people import INVITATION_LIFE_MS, check_owner_stays
 from storage.errors import UnknownRecord
@@ -79,15 +82,32 @@ async def _invite(email: str, place: _Place, config: Config, output: Output) -> 
     digest = sha256(token.encode("ascii")).hexdigest()
     invitation = Invitation(digest, email, place.org_id, place.role, place.operator, at, at + INVITATION_LIFE_MS)
 
-    def work(unit: UnitOfWork) -> None:
+    def work(unit: UnitOfWork) -> str | None:
         place.check(unit)
         unit.sessions.invite(invitation)
         unit.audit.add(typed("person.invite", "", place.org_id, {"email": email} | place.change))
+        return None if place.org_id is None else unit.accounts.organisation(place.org_id).name
 
-    await written(config, work)
+    where = await written(config, work)
     shown = invitation_representation(invitation, token, config.api.public_url)
-    output.one({name: shown[name] for name in ("email", "token", "url", "expires_at")})
+    told = {name: shown[name] for name in ("email", "token", "url", "expires_at")}
+    output.one(told | {"mailed": await _mailed(invitation, where, str(shown["url"]), config)})
     return 0
+
+
+async def _mailed(invitation: Invitation, where: str | None, url: str, config: Config) -> bool:
+    """Whether the invitation went out by mail. Where it did not, though mail is configured, a line says why."""
+    if not config.mail.host:
+        return False
+    heading = Heading(SystemTokens().uuid(), invitation.created_at)
+    try:
+        await carrier_of(config.mail).carry(
+            invitation_letter(heading, invitation.email, where, url, invitation.expires_at)
+        )
+    except (CarrierAway, LetterRefused) as error:
+        sys.stderr.write(f"maskbridge: the invitation was not mailed, so give the link on yourself: {error}\n")
+        return False
+    return True
 
 
 async def list_people(options: argparse.Namespace, config: Config, output: Output) -> int:

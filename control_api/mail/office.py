@@ -1,14 +1,17 @@
 """Where mail leaves from, as it is configured."""
 
 from b2bua.config.sections import MailSection
-from control_api.mail.post import Post
+from control_api.mail.post import Carrier, Post
 
 
 def post_of(mail: MailSection) -> Post | None:
     """The post of a checked configuration, to be closed; None where no mail is sent."""
-    if not mail.host:
-        return None
+    return Post(carrier_of(mail)) if mail.host else None
+
+
+def carrier_of(mail: MailSection) -> Carrier:
+    """What hands letters to the mail server of a configuration that has one."""
     # Only who sends mail is to wait for what sends it.
     from control_api.mail.smtp import MailServer, SmtpCarrier
 
-    return Post(SmtpCarrier(MailServer(mail.host, mail.port, mail.tls, mail.user, mail.password, mail.sender)))
+    return SmtpCarrier(MailServer(mail.host, mail.port, mail.tls, mail.user, mail.password, mail.sender))

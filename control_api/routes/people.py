@@ -31,6 +31,7 @@ from storage.units import Reader, UnitOfWork
 
 INVITATION_LIFE_MS: Final = 7 * 86_400_000
 MAX_PEOPLE: Final = 500
+MAX_INVITATIONS: Final = 200  # open ones of an organisation, and of the operators
 _NO_MEMBER: Final = "Nobody with this id has a role in the organisation."
 _NO_INVITATION: Final = "This invitation is unknown, was used or has expired."
 
@@ -64,6 +65,8 @@ async def invited(
         if org_id is not None:
             place = unit.accounts.organisation(org_id).name
             _check_new(unit, org_id, email)
+        if unit.sessions.count_invitations(org_id, now_ms) >= MAX_INVITATIONS:
+            raise Conflict(f"At most {MAX_INVITATIONS} invitations are open at a time. They end after 7 days.")
         unit.sessions.invite(invitation)
         unit.audit.add(entry)
         return place

@@ -55,7 +55,7 @@ async def download_statement(api: Api, exchange: Exchange) -> web.StreamResponse
     """The same as PDF."""
     statement = await _statement(api, exchange)
     with api.downloads.place():
-        content = await asyncio.get_running_loop().run_in_executor(None, _as_pdf, statement)
+        content = await api.printer.pdf(exchange.org_id, statement)
     return file_reply(exchange, content, "application/pdf", f"statement-{statement.month}.pdf")
 
 
@@ -126,13 +126,6 @@ async def _statement(api: Api, exchange: Exchange) -> Statement:
 def _wanted(exchange: Exchange) -> LedgerQuery:
     query = single_values(exchange.request.query, LedgerQuery.model_fields)
     return checked(LedgerQuery, query, REQUIREMENTS | _DATES)
-
-
-def _as_pdf(statement: Statement) -> bytes:
-    # What draws takes half a second to load, which no start of a server is to wait for.
-    from b2bua.billing.statement_pdf import to_pdf
-
-    return to_pdf(statement)
 
 
 _DATES: Final = dict.fromkeys(("start_date", "end_date"), "an RFC 3339 date-time")

@@ -35,6 +35,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 SELECT token_sha256, email, org_id, role, operator, created_at, expires_at, used_at
 FROM invitations WHERE token_sha256 = ?;
 
+-- count_invitations: how many links to an organisation, or to the operators, can still be used
+SELECT count(*) FROM invitations WHERE org_id IS :org_id AND used_at IS NULL AND expires_at > :at;
+
 -- accept: a link works once
 UPDATE invitations SET used_at = :at WHERE token_sha256 = :token_sha256 AND used_at IS NULL AND expires_at > :at;
 

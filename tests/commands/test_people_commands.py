@@ -1,6 +1,7 @@
 """People who sign in, and the audit log, from the command line."""
 
 import io
+import json
 import re
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from argon2 import PasswordHasher
 
 from b2bua.commands import people
+from control_api.mail.post import CarrierAway, LetterRefused
 from control_api.passwords import Passwords
 from storage.store import Store
+from tests.support.mail import Letterbox
 
 GOOD = "correct horse battery"
 
@@ -93,6 +96,21 @@ def test_an_invitation_is_shown_once(desk: Any) -> None:
     assert made["url"].endswith(made["token"])
     database = b"".join(path.read_bytes() for path in (desk.folder / "var").iterdir() if path.is_file())
     assert made["token"].encode() not in database
+
+
+@pytest.mark.parametrize("trouble", [None, CarrierAway("421"), LetterRefused("550")], ids=str)
+def test_an_invitation_goes_out_by_mail(desk: Any, monkeypatch: pytest.MonkeyPatch, trouble: Exception | None) -> None:
+    box = Letterbox(troubles=iter([] if trouble is None else [trouble]))
+    monkeypatch.setattr(people, "carrier_of", lambda mail: box)
+    written = desk.config.read_text().replace("[mail]\n", '[mail]\nhost = "mail.example"\nsender = "a@mail.example"\n')
+    desk.config.write_text(re.sub(r'^(host|sender) = ""$', "", written, flags=re.MULTILINE))
+    org = desk.org()
+    asked = ("person", "add", "asha@shop.example", "--org", org, "--role", "viewer", "--invite", "--json")
+    status, out, err = desk.type(*asked)
+    made = json.loads(out)
+    assert (status, made["mailed"]) == (0, trouble is None)
+    assert (str(trouble) in err) == (trouble is not None)
+    assert [made["url"] in letter.text for letter in box.letters] == ([True] if trouble is None else [])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from control_api.keys import MAX_LIVE_KEYS
+from control_api.routes import people
 from storage.person_records import Role
 from storage.records import USUAL_SCOPES, Scope
 from tests.support.api_world import KEY, ORG, OTHER_KEY, OTHER_ORG, ApiReply, ApiWorld, an_api_key, api_world
@@ -288,6 +289,24 @@ async def test_the_organisation_and_its_term(world: ApiWorld, owner: SignedIn) -
     entries, total = await world.store.read(lambda reader: reader.audit(ORG, 1, 2))
     assert [dict(entry.change) for entry in entries] == [{"retention_days": None}, {"retention_days": 30}]
     assert total == 3
+
+
+async def test_open_invitations_have_a_limit_for_each_organisation(
+    world: ApiWorld, owner: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "MAX_INVITATIONS", 2)
+
+    async def invited(number: int) -> int:
+        body = {"email": f"p{number}@shop.example", "role": "viewer"}
+        return (await owner.send("POST", "/v1/account/people", json=body)).status
+
+    assert [await invited(number) for number in range(3)] == [201, 201, 409]
+    open_now = await world.store.run(lambda unit: unit.sessions.count_invitations(ORG, world.clock.wall_ms()))
+    later = await world.store.run(
+        lambda unit: unit.sessions.count_invitations(ORG, world.clock.wall_ms() + people.INVITATION_LIFE_MS)
+    )
+    operators = await world.store.run(lambda unit: unit.sessions.count_invitations(None, world.clock.wall_ms()))
+    assert (open_now, later, operators) == (2, 0, 0)
 
 
 async def test_the_audit_log_in_pages(world: ApiWorld, owner: SignedIn) -> None:

@@ -104,3 +104,16 @@ async def test_an_operator_first_looks_at_an_organisation(world: ApiWorld) -> No
     await boss.submit("/portal/operator/organisations", "/portal/look-at", org_id=ORG)
     shown = await boss.get(REFUNDS)
     assert ("No payments are configured here" in shown.text, "New credit note" in shown.text) == (True, False)
+
+
+async def test_below_what_balance_somebody_is_told(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.OWNER)
+    own = "/portal/settings/low-balance"
+    for given, kept in (("1,500.50", 1500.5), ("", None), ("20", 20)):
+        assert (await visitor.submit("/portal/settings", own, low_balance=given)).location == "/portal/settings"
+        assert (await world.get("/v1/account/organisation")).json["data"]["low_balance"] == kept
+    for wrong in ("-1", "x", "nan", "1e400", "0.001"):
+        refused = await visitor.submit("/portal/settings", own, low_balance=wrong)
+        assert (refused.status, 'id="low_balance-fault"' in refused.text) == (400, True), wrong
+    viewer = await visitor_of(world, Role.VIEWER)
+    assert "Told below ₹20.00." in (await viewer.get("/portal/settings")).text

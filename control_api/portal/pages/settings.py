@@ -1,5 +1,6 @@
 """An organisation's settings: its terms as they are, and how long recordings are kept."""
 
+import re
 from typing import Final
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from control_api.rights import Right
 
 _PATH: Final = "/portal/settings"
 _TEMPLATE: Final = "settings.html"
+_RUPEES: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)  # what else is given the API refuses as it stands
 
 
 async def show(page: Page) -> web.Response:
@@ -28,6 +30,18 @@ async def change(page: Page) -> web.Response:
     return page.redirect(_PATH, "settings-kept")
 
 
+async def change_alert(page: Page) -> web.Response:
+    """Be told below another balance; nothing given: never."""
+    text = page.given("low_balance")
+    plain = None if text is None else text.replace(",", "")
+    wanted = float(plain) if plain is not None and _RUPEES.fullmatch(plain) else text
+    try:
+        await page.rest.call("PATCH", "/v1/account/organisation", body={"low_balance": wanted})
+    except Refused as refused:
+        return page.again(_TEMPLATE, refused.reply, organisation=await _organisation(page))
+    return page.redirect(_PATH, "settings-kept")
+
+
 async def _organisation(page: Page) -> object:
     return (await page.rest.get("/v1/account/organisation")).data
 
@@ -35,4 +49,5 @@ async def _organisation(page: Page) -> object:
 PAGES: Final = (
     PageRoute("GET", _PATH, show, Right.ORGANISATION_READ),
     PageRoute("POST", _PATH, change, Right.ORGANISATION_WRITE),
+    PageRoute("POST", _PATH + "/low-balance", change_alert, Right.ORGANISATION_WRITE),
 )
