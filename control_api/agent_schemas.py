@@ -154,10 +154,11 @@ def agent_representation(agent: Agent) -> dict[str, object]:
 
 def own_agent_representation(agent: Agent, servers: Iterable[IceServerTold]) -> dict[str, object]:
     """An agent as it sees itself."""
-    return agent_representation(agent) | {"ice_servers": [_ice_server(server) for server in servers]}
+    return agent_representation(agent) | {"ice_servers": [ice_server_representation(server) for server in servers]}
 
 
-def _ice_server(server: IceServerTold) -> dict[str, object]:
+def ice_server_representation(server: IceServerTold) -> dict[str, object]:
+    """A server as RTCPeerConnection takes it."""
     told: dict[str, object] = {"urls": [server.url]}
     return told | {"username": server.username, "credential": server.credential} if server.username else told
 

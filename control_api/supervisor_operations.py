@@ -20,6 +20,19 @@ SUPERVISOR_OPERATIONS: Final = (
         example="supervisors",
     ),
     Operation(
+        "GET",
+        "/v1/masking/calls/{call_sid}/supervisors/ice-servers",
+        "supervisorIceServers",
+        "Supervisors",
+        "See what servers a supervisor's browser finds candidates by",
+        "STUN and TURN servers as RTCPeerConnection takes them, to be asked for before the offer and before an ICE "
+        "restart: the credentials of TURN servers end after a while. 409 once the call has ended.",
+        shapes.IceServersReply,
+        scope=Scope.SUPERVISE,
+        errors=(NOT_FOUND, CONFLICT, NOT_NOW),
+        example="supervisor_ice_servers",
+    ),
+    Operation(
         "POST",
         "/v1/masking/calls/{call_sid}/supervisors",
         "joinCall",

@@ -1,10 +1,13 @@
 """What goes over the wire about supervisors of live calls."""
 
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 from pydantic import Field, Strict
 
+from b2bua.call.agent_calls import IceServerTold
 from b2bua.switch.supervisors import Mode, Supervisor, SupervisorState
+from control_api.agent_schemas import IceServerView, ice_server_representation
 from control_api.schemas import Timestamp, Wire, enveloped
 from control_api.timestamps import render_timestamp
 
@@ -55,6 +58,13 @@ class ChangedView(SupervisorView):
     sdp: str | None = None
 
 
+class IceServersView(Wire):
+    """Where a supervisor's browser finds candidates; credentials end after a while."""
+
+    ice_servers: list[IceServerView]
+
+
+IceServersReply: Final = enveloped("IceServersReply", IceServersView)
 SupervisorsReply: Final = enveloped("SupervisorsReply", list[SupervisorView])
 SupervisorReply: Final = enveloped("SupervisorReply", ChangedView)
 JoinedReply: Final = enveloped("JoinedReply", JoinedView)
@@ -70,6 +80,11 @@ def supervisor_representation(supervisor: Supervisor) -> dict[str, object]:
     }
 
 
+def ice_servers_representation(servers: Iterable[IceServerTold]) -> dict[str, object]:
+    """The servers for a supervisor's browser."""
+    return {"ice_servers": [ice_server_representation(server) for server in servers]}
+
+
 def supervisor_examples(at_ms: int) -> dict[str, object]:
     """The data of an example reply by name."""
     shown = {
@@ -79,4 +94,15 @@ def supervisor_examples(at_ms: int) -> dict[str, object]:
         "joined_at": render_timestamp(at_ms),
     }
     joined = shown | {"state": SupervisorState.CONNECTING.value, "sdp": "v=0\r\no=- 1 1 IN IP4 203.0.113.7\r\n..."}
-    return {"supervisors": [shown], "supervisor": shown | {"sdp": None}, "joined_supervisor": joined}
+    servers = ice_servers_representation(
+        [
+            IceServerTold("stun:stun.example:3478"),
+            IceServerTold("turn:turn.example:3478", "1735736400:supervisor", "u2l6Q3V5c2tJc0FuRXhhbXBsZT0="),
+        ]
+    )
+    return {
+        "supervisor_ice_servers": servers,
+        "supervisors": [shown],
+        "supervisor": shown | {"sdp": None},
+        "joined_supervisor": joined,
+    }

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from b2bua.alarm import Alarm, Scheduler
+from b2bua.call.agent_calls import IceServerTold
 from b2bua.call.errors import CallError, CapacityExhausted, NoSuchSupervisor, TooManySupervisors, UnusableOffer
 from b2bua.clock import Clock
 from b2bua.switch.audience import HeardCall
@@ -29,6 +30,7 @@ LOG: Final = logging.getLogger(__name__)
 SUPERVISORS_MAX: Final = 50  # in all, those who are joining among them
 CODECS: Final = ("PCMA", "PCMU", "opus")
 SESSIONS: Final = "supervisor/"  # how their sessions in the gateway are called
+CREDENTIALS_OF: Final = "supervisor"  # whose a TURN server takes them for
 CLOSE_S: Final = 3.0
 RECONNECT_S: Final = 30.0  # so long a supervisor's place is kept for a browser whose network is gone
 
@@ -140,6 +142,10 @@ class SupervisorDesk:
     def of(self, call_id: str) -> Sequence[Supervisor]:
         """A call's supervisors, the first to come first."""
         return tuple(one for one in self._supervisors.values() if one.call.call_id == call_id)
+
+    def ice_servers(self) -> Sequence[IceServerTold]:
+        """Where supervisors' browsers find candidates, with credentials that end after a while."""
+        return [IceServerTold(each.url, each.username, each.credential) for each in self._ice_servers(CREDENTIALS_OF)]
 
     def change(self, call_id: str, supervisor_id: str, mode: Mode) -> Supervisor:
         """Let a supervisor speak to somebody else from now on. Raises NoSuchSupervisor."""

@@ -16,6 +16,7 @@ from control_api.supervisor_schemas import (
     SUPERVISOR_REQUIREMENTS,
     ChangeSupervisorBody,
     JoinCallBody,
+    ice_servers_representation,
     supervisor_representation,
 )
 from storage.records import Scope
@@ -25,6 +26,13 @@ async def list_supervisors(api: Api, exchange: Exchange) -> Reply:
     """Who takes part in a live call."""
     call_id = await _live_call_id(api, exchange)
     return reply_of([supervisor_representation(one) for one in _desk(api).of(call_id)])
+
+
+async def ice_servers(api: Api, exchange: Exchange) -> Reply:
+    """Where a supervisor's browser finds candidates."""
+    desk = _desk(api)
+    await _live_call_id(api, exchange)
+    return reply_of(ice_servers_representation(desk.ice_servers()))
 
 
 async def join_call(api: Api, exchange: Exchange) -> Reply:
@@ -87,6 +95,7 @@ def _desk(api: Api) -> SupervisorDesk:
 
 ROUTES: Final = (
     Route("GET", "/v1/masking/calls/{call_sid}/supervisors", list_supervisors, Scope.SUPERVISE),
+    Route("GET", "/v1/masking/calls/{call_sid}/supervisors/ice-servers", ice_servers, Scope.SUPERVISE),
     Route("POST", "/v1/masking/calls/{call_sid}/supervisors", join_call, Scope.SUPERVISE),
     Route("PATCH", "/v1/masking/calls/{call_sid}/supervisors/{supervisor_id}", change_supervisor, Scope.SUPERVISE),
     Route("DELETE", "/v1/masking/calls/{call_sid}/supervisors/{supervisor_id}", end_supervision, Scope.SUPERVISE),

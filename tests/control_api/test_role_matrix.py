@@ -64,6 +64,7 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("POST", "/v1/masking/calls/{call_sid}/streams"): {OWNER, DEVELOPER, Scope.STREAMS_WRITE},
     ("DELETE", "/v1/masking/calls/{call_sid}/streams/{stream_id}"): {OWNER, DEVELOPER, Scope.STREAMS_WRITE},
     ("GET", "/v1/masking/calls/{call_sid}/supervisors"): {OWNER, Scope.SUPERVISE},
+    ("GET", "/v1/masking/calls/{call_sid}/supervisors/ice-servers"): {OWNER, Scope.SUPERVISE},
     ("POST", "/v1/masking/calls/{call_sid}/supervisors"): {OWNER, Scope.SUPERVISE},
     ("PATCH", "/v1/masking/calls/{call_sid}/supervisors/{supervisor_id}"): {OWNER, Scope.SUPERVISE},
     ("DELETE", "/v1/masking/calls/{call_sid}/supervisors/{supervisor_id}"): {OWNER, Scope.SUPERVISE},

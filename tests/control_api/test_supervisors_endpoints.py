@@ -52,6 +52,18 @@ async def test_a_supervisor_joins_speaks_and_leaves(world: ApiWorld, gateway: Ke
     assert {entry["object_id"] for entry in entries[:3]} == {call_id}
 
 
+async def test_a_supervisors_browser_is_told_of_turn_servers_with_credentials_of_its_own(world: ApiWorld) -> None:
+    call_id = await world.place()
+    path = f"{CALLS}/{call_id}/supervisors/ice-servers"
+    assert (await world.get(path)).json["data"]["ice_servers"] == [
+        {"urls": ["stun:stun.example"]},
+        {"urls": ["turn:turn.example"], "username": "1764158400:supervisor", "credential": "a credential"},
+    ]
+    assert (await world.send("GET", path, key=OTHER_KEY)).status == 404
+    await world.finish(call_id)
+    assert (await world.get(path)).status == 409
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

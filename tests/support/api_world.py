@@ -33,6 +33,7 @@ from control_api.webhooks.settings import DispatcherSettings
 from control_api.webhooks.trials import Trials
 from media.prompts.files import PromptFiles
 from media.recording.master_keys import MasterKeys
+from media.webrtc.interface import IceServer
 from storage.records import (
     TERMINAL_STATUSES,
     ApiKey,
@@ -176,6 +177,11 @@ class ApiReply:
     headers: Mapping[str, str]
     body: bytes
     json: Any = None
+
+
+def ice_servers_for(name: str) -> tuple[IceServer, ...]:
+    """A STUN server, and a TURN server with credentials for a name."""
+    return IceServer("stun:stun.example"), IceServer("turn:turn.example", f"1764158400:{name}", "a credential")
 
 
 @dataclass
@@ -350,7 +356,7 @@ async def api_world(
             trials=trials,
             supervisors=None
             if gateway is None
-            else SupervisorDesk(gateway, clock, tokens, clock, open_line=KeptSeatLine),
+            else SupervisorDesk(gateway, clock, tokens, clock, ice_servers_for, open_line=KeptSeatLine),
         )
         async with TestClient(TestServer(app), cookie_jar=DummyCookieJar()) as client:
             yield ApiWorld(client, store, clock, switch, documented(), desk)

@@ -39,7 +39,15 @@ from maskbridge_client.shapes.prompts import Prompt, PromptChoice
 from maskbridge_client.shapes.recordings import Pause, RecordedParty, Recording, RecordingPause
 from maskbridge_client.shapes.reports import Billing, Series, Stats, Step, StepView
 from maskbridge_client.shapes.streams import SecretStreamEndpoint, StopReason, Stream, StreamEndpoint, StreamState
-from maskbridge_client.shapes.supervisors import Changed, Joined, Mode, Supervisor, SupervisorState
+from maskbridge_client.shapes.supervisors import (
+    Changed,
+    IceServer,
+    IceServers,
+    Joined,
+    Mode,
+    Supervisor,
+    SupervisorState,
+)
 from maskbridge_client.shapes.webhooks import (
     Attempt,
     Delivery,
@@ -74,6 +82,8 @@ __all__ = [
     "HangupCause",
     "HangupParty",
     "Health",
+    "IceServer",
+    "IceServers",
     "Invoice",
     "Joined",
     "Key",

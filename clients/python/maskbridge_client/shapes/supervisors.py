@@ -33,6 +33,26 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IceServer:
+    """As RTCPeerConnection takes it; without credentials for STUN."""
+
+    urls: list[str]
+    """The server's addresses"""
+    username: str | None = None
+    """The user name for the server"""
+    credential: str | None = None
+    """The password for the server"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IceServers:
+    """Where a supervisor's browser finds candidates; credentials end after a while."""
+
+    ice_servers: list[IceServer]
+    """STUN and TURN servers for the page, as RTCPeerConnection takes them"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
     """The same with the SDP answer for its browser."""
 

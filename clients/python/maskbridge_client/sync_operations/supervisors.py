@@ -3,7 +3,7 @@
 Generated from the OpenAPI document by `make client`: not to be changed by hand.
 """
 
-from maskbridge_client.shapes import Changed, Joined, Mode, Supervisor
+from maskbridge_client.shapes import Changed, IceServers, Joined, Mode, Supervisor
 from maskbridge_client.sync_operations.sending import Sending
 from maskbridge_client.wire import UNSET, Request, Unset, many_of, nothing, one_of, path_part
 
@@ -38,6 +38,19 @@ class SupervisorsOperations(Sending):
         return self._send(
             Request("POST", f"/v1/masking/calls/{path_part(call_sid)}/supervisors", body={"sdp": sdp, "mode": mode}),
             one_of(Joined),
+        )
+
+    def supervisor_ice_servers(self, call_sid: str) -> IceServers:
+        """See what servers a supervisor's browser finds candidates by.
+
+        STUN and TURN servers as RTCPeerConnection takes them, to be asked for before the offer and before an
+        ICE restart: the credentials of TURN servers end after a while. 409 once the call has ended. Scope:
+        `supervise`. Roles: owner.
+
+        :param call_sid: The call's id
+        """
+        return self._send(
+            Request("GET", f"/v1/masking/calls/{path_part(call_sid)}/supervisors/ice-servers"), one_of(IceServers)
         )
 
     def change_supervisor(
