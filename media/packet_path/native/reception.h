@@ -9,14 +9,13 @@
 /* `jitter` is in timestamp units, of which `clock_hz` are a second. `missing`: of the newest 128 extended sequence numbers, those passed over: a late
  * packet is one of these, anything else that is late has been here before. */
 typedef struct {
-    bool started;
-    uint32_t ssrc;
-    int64_t base, cycles, received;
+    uint32_t ssrc, clock_hz;
     uint16_t highest;
-    double jitter, transit;
-    uint32_t clock_hz;
+    bool started;
+    int64_t received, cycles;
     uint64_t missing[2];
-    int64_t before_expected, before_received;
+    double jitter, transit; /* up to here each packet in order looks: one line of a cache */
+    int64_t base, before_expected, before_received;
     int64_t reported_expected, reported_received;
 } mb_reception;
 

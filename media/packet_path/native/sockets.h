@@ -13,10 +13,10 @@
 typedef struct mb_sockets {
     int rtp, rtcp, epoll;
     bool connected, checked, fresh, keeps, let_go;
+    mb_stream *stream;
     mb_address connected_to;
     struct sockaddr_storage target;
     socklen_t target_size;
-    mb_stream *stream;
     struct mb_sockets **fresh_list, *next_fresh;
     struct mb_sockets *next, *earlier; /* among the worker's */
 } mb_sockets;

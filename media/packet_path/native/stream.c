@@ -7,9 +7,10 @@ mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *
 {
     if (plan->cname_size > MB_CNAME_MAX)
         return NULL;
-    mb_stream *stream = calloc(1, sizeof *stream);
+    mb_stream *stream = aligned_alloc(MB_LINE, sizeof *stream); /* a multiple of it, as its alignment is */
     if (!stream)
         return NULL;
+    memset(stream, 0, sizeof *stream);
     stream->number = plan->number;
     stream->wire = wire;
     stream->wire_context = wire_context;

@@ -27,6 +27,8 @@ enum {
     MB_DIGITS_WAITING_MAX = 32,
     /* Levels of noise that legs are sent which take no comfort noise. */
     MB_NOISES = 6,
+    /* Of a cache. Between two packets of a stream other things fill it: what a packet needs lies in few lines of it. */
+    MB_LINE = 64,
 };
 
 typedef struct mb_stream mb_stream;
@@ -102,41 +104,44 @@ typedef struct {
  * `cuts`: the codec's audio can be repacketised. `barred`: something (hold, a tone, a digit) must be looked at before
  * relaying. `sources`: the inbound halves that it is the sink of. */
 typedef struct {
-    uint32_t ssrc;
-    uint16_t sequence, floor, sequence_shift;
+    _Alignas(MB_LINE) uint32_t ssrc;
     uint32_t timestamp, timestamp_shift;
-    bool sent_before, may_send, barred, aimed, has_event, cuts;
+    uint16_t sequence, sequence_shift;
+    uint32_t frame_samples;
+    int16_t codec;
+    bool sent_before, barred, aimed, may_send, has_event, cuts;
     double sent_at;
     const void *source;
-    mb_inbound *sources;
-    mb_repacketiser repacketiser;
-    uint32_t frame_samples, clock_hz, dtmf_clock_hz;
+    int64_t packets, octets;
+    _Alignas(MB_LINE) mb_inbound *sources;
+    uint16_t floor;
+    int16_t payload_type, dtmf_payload_type, noise_payload_type;
+    uint32_t clock_hz, dtmf_clock_hz;
     uint32_t event_ssrc, event_source_timestamp, event_timestamp;
-    int16_t codec, payload_type, dtmf_payload_type, noise_payload_type;
+    uint64_t send_failed, held, overridden, digits_refused;
     mb_playback playback;
     mb_digit_run digits;
-    int64_t packets, octets;
-    uint64_t send_failed, held, overridden, digits_refused;
+    mb_repacketiser repacketiser;
 } mb_outbound;
 
 /* What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. */
 struct mb_inbound {
-    mb_gate gate;
-    mb_reception reception;
-    mb_digits watch;
-    mb_route routes[MB_PAYLOAD_TYPES];
-    mb_receives receives[MB_PAYLOAD_TYPES];
-    size_t receives_count;
-    bool may_receive, started;
-    uint8_t tap_channel;
-    mb_outbound *sink;
-    mb_inbound *next_source, *earlier_source; /* among the sink's */
+    _Alignas(MB_LINE) mb_reception reception;
+    _Alignas(MB_LINE) mb_outbound *sink;
     mb_ring *tap;
     mb_ring *listener; /* who hears keys in it; NULL: nobody */
     mb_ring *fork;     /* where else its audio goes; NULL: nowhere */
-    mb_conversion conversion;
     double heard_at, audio_at;
     uint32_t timestamp;
+    bool may_receive, started;
+    uint8_t tap_channel;
+    _Alignas(MB_LINE) mb_route routes[MB_PAYLOAD_TYPES];
+    mb_conversion conversion;
+    mb_inbound *next_source, *earlier_source; /* among the sink's */
+    mb_gate gate;
+    mb_digits watch;
+    mb_receives receives[MB_PAYLOAD_TYPES];
+    size_t receives_count;
     uint64_t strangers, malformed, unmapped, unwanted, repeated, late;
 };
 
@@ -158,17 +163,17 @@ typedef struct {
  * may fall silent too while this one is on hold; `protection`: its SRTP, kept while `secured` is false: no packet number
  * may come twice; `ground`: the endless tone that it hears again when early media stop. */
 struct mb_stream {
-    uint64_t number;
+    _Alignas(MB_LINE) uint64_t number;
     mb_table *table;
     const mb_wire *wire;
     void *wire_context;
-    mb_timeouts timeouts;
+    mb_protection *protection;
+    mb_stream *partner;
+    bool secured, bridged, on_hold, ever_started, lost, listed;
     mb_inbound inbound;
     mb_outbound outbound;
+    mb_timeouts timeouts;
     mb_control control;
-    mb_protection *protection;
-    bool secured, bridged, on_hold, ever_started, lost, listed;
-    mb_stream *partner;
     mb_tone *ground;
     double watched_from;
     mb_stream *next, *earlier; /* among those that are looked after in the same turn */
