@@ -1,12 +1,19 @@
 """Examples for the OpenAPI document, made by the functions that make the replies."""
 
 import json
+from dataclasses import dataclass
 from typing import Final
 
+from b2bua.call.model import LiveRecording
 from control_api import prompt_schemas, schemas
 from control_api.account_examples import account_examples, listed_account_examples
 from control_api.agent_schemas import agent_examples
-from control_api.recording_schemas import recording_pause_representation, recording_representation
+from control_api.recording_schemas import (
+    live_recording_representation,
+    peaks_representation,
+    recording_pause_representation,
+    recording_representation,
+)
 from control_api.series_schemas import Step, series_representation
 from control_api.signed_urls import signed_recording_url
 from control_api.stream_examples import stream_examples
@@ -95,6 +102,16 @@ _RECORDING: Final = Recording(
     ),
     files=RecordingFiles(3_008_044, "4f" * 32, 564_525, "7c" * 32),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _ExamplePeaks:
+    interval_ms: int
+    left: bytes
+    right: bytes
+
+
+_PEAKS: Final = _ExamplePeaks(31_334, bytes((0, 148, 201)), bytes((97, 180, 12)))
 _PROMPT = StoredPrompt("", "your_order", "0" * 64, 3_200, _AT_MS)
 
 
@@ -146,6 +163,8 @@ def reply_examples(public_url: str) -> dict[str, object]:
         "call_events": events_representation(_CALL_ID, _STEPS),
         "ending_call": schemas.ending_call_representation(_CALL_ID),
         "recording": recording_representation(_RECORDING, _CALL, url, expires_at_s, schemas.RECORDING_URL_LIFE_S),
+        "recording_peaks": peaks_representation(_CALL_ID, 94_000, _PEAKS),
+        "live_recording": live_recording_representation(_CALL_ID, LiveRecording.ON),
         "paused_recording": recording_pause_representation(_CALL_ID, paused=True),
         "resumed_recording": recording_pause_representation(_CALL_ID, paused=False),
         "stats": schemas.stats_representation(stats),

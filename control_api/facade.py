@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState
 from b2bua.switch.audience import HeardCall
 from b2bua.switch.supervisors import SupervisedCall
 from storage.person_records import AuditEntry
@@ -27,11 +27,26 @@ class UnsealedFile(Protocol):
         ...
 
 
+class RecordingPeaks(Protocol):
+    """The loudest of each stretch of `interval_ms` of a recording: a byte each, 0 silence, 255 full scale."""
+
+    @property
+    def interval_ms(self) -> int: ...
+    @property
+    def left(self) -> bytes: ...
+    @property
+    def right(self) -> bytes: ...
+
+
 class RecordingsFacade(Protocol):
     """The recordings at rest as the API sees them; `b2bua.switch.recordings_at_rest.RecordingsAtRest` satisfies it."""
 
     def unseal_mp3(self, recording: Recording, descriptor: int) -> UnsealedFile:
         """The sealed MP3 behind a descriptor, which stays the caller's (blocking). Raises RecordingUnreadable."""
+        ...
+
+    def peaks(self, recording: Recording, content: bytes) -> RecordingPeaks:
+        """What a drawing of a recording is made of, opened where it is sealed. Raises RecordingUnreadable."""
         ...
 
     async def erase(self, org_id: str, call_id: str, entry: AuditEntry) -> None:
@@ -83,6 +98,10 @@ class SwitchFacade(Protocol):
     async def pause_recording(self, org_id: str, call_id: str, *, paused: bool) -> None:
         """Pause a live call's recording or go on with it. Raises CallNotFound, CallAlreadyEnded, NotRecorded,
         TooManyPauses."""
+        ...
+
+    async def live_recording(self, org_id: str, call_id: str) -> LiveRecording:
+        """Whether a live call is being recorded now. Raises CallNotFound, CallAlreadyEnded."""
         ...
 
     async def supervised_call(self, org_id: str, call_id: str) -> SupervisedCall:

@@ -130,6 +130,32 @@ OPERATIONS: Final = (
         example="recording",
     ),
     Operation(
+        "GET",
+        "/v1/masking/calls/{call_sid}/recording/peaks",
+        "showRecordingPeaks",
+        "Recordings",
+        "Get what a recording looks like",
+        "The loudest of each stretch, party by party, for a waveform: at most 1000 of each, a stretch 20 ms at least. "
+        "Not found until the recording is available, and of recordings that were made before there were peaks.",
+        recording_schemas.PeaksReply,
+        scope=Scope.RECORDINGS_READ,
+        errors=(_NOT_FOUND, _NOT_NOW),
+        example="recording_peaks",
+    ),
+    Operation(
+        "GET",
+        "/v1/masking/calls/{call_sid}/recording/live",
+        "showLiveRecording",
+        "Recordings",
+        "Ask whether a live call is being recorded",
+        "Or streamed: `off` until the parties are connected too, and `paused` while it is paused. 409 when the call "
+        "has ended.",
+        recording_schemas.LiveRecordingReply,
+        scope=Scope.CALLS_READ,
+        errors=(_NOT_FOUND, (409, "conflict"), _NOT_NOW),
+        example="live_recording",
+    ),
+    Operation(
         "DELETE",
         "/v1/masking/calls/{call_sid}/recording",
         "eraseRecording",

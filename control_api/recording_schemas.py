@@ -1,9 +1,11 @@
 """What goes over the wire about recordings: part of `control_api.schemas`."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from b2bua.call.model import LiveRecording
+from control_api.facade import RecordingPeaks
 from control_api.schemas import RECORDING_CONTENT_TYPE, Timestamp, Wire, enveloped
 from control_api.timestamps import render_timestamp
 from storage.records import CallRecord, RecordedParty, Recording
@@ -61,6 +63,34 @@ class RecordingPauseView(Wire):
     paused: bool
 
 
+class LiveRecordingView(Wire):
+    """Whether a live call is being recorded, or streamed, at this moment: `off`, `on` or `paused`."""
+
+    call_sid: str
+    recording: LiveRecording = Field(description="Whether it is recorded or streamed now")
+
+
+class ChannelPeaksView(Wire):
+    """The loudest of each stretch of one party's audio."""
+
+    leg: Literal["a", "b"]
+    channel: Literal["left", "right"]
+    peaks: list[Annotated[int, Field(ge=0, le=255)]] = Field(
+        max_length=1000, description="0 is silence, 255 full scale"
+    )
+
+
+class PeaksView(Wire):
+    """What a drawing of a recording is made of: as many peaks of one party as of the other."""
+
+    call_sid: str
+    duration_ms: int
+    interval_ms: int = Field(description="How long each stretch is")
+    channels: list[ChannelPeaksView] = Field(description="A's, then B's")
+
+
+LiveRecordingReply: Final = enveloped("LiveRecordingReply", LiveRecordingView)
+PeaksReply: Final = enveloped("PeaksReply", PeaksView)
 RecordingReply: Final = enveloped("RecordingReply", RecordingView)
 RecordingPauseReply: Final = enveloped("RecordingPauseReply", RecordingPauseView)
 
@@ -109,3 +139,19 @@ def _party(index: int, known: tuple[RecordedParty, ...], call: CallRecord | None
 def recording_pause_representation(call_id: str, *, paused: bool) -> dict[str, object]:
     """The reply to a pause or a resumption."""
     return {"call_sid": call_id, "paused": paused}
+
+
+def live_recording_representation(call_id: str, recording: LiveRecording) -> dict[str, object]:
+    """Whether a live call is being recorded now."""
+    return {"call_sid": call_id, "recording": recording}
+
+
+def peaks_representation(call_id: str, duration_ms: int, peaks: RecordingPeaks) -> dict[str, object]:
+    """The peaks of both parties."""
+    channels = (("a", "left", peaks.left), ("b", "right", peaks.right))
+    return {
+        "call_sid": call_id,
+        "duration_ms": duration_ms,
+        "interval_ms": peaks.interval_ms,
+        "channels": [{"leg": leg, "channel": channel, "peaks": list(found)} for leg, channel, found in channels],
+    }

@@ -67,6 +67,15 @@ class Recordings:
         if self._queries.run("recordings.set_mp3", parameters) == 0:
             raise UnknownRecord(f"no recording of call {call_id}")
 
+    def set_peaks(self, call_id: str, peaks: bytes) -> None:
+        """Note what a drawing of it is made of; of a purged one nothing is noted."""
+        self._queries.run("recordings.set_peaks", {"call_id": call_id, "peaks": peaks})
+
+    def peaks(self, call_id: str) -> bytes | None:
+        """What a drawing of it is made of; None where nothing is known, or it was purged."""
+        row = self._queries.one("recordings.peaks", (call_id,))
+        return None if row is None else bytes(row[0])
+
     def purge(self, call_id: str, at: int, by: PurgedBy) -> bool:
         """It may be heard no more: its key is forgotten and its files are to be deleted. UnknownRecord.
 

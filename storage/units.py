@@ -194,6 +194,11 @@ class Reader:
         found = self._unit.recordings.get(call_id)
         return found if found is not None and found.org_id == org_id else None
 
+    def recording_peaks(self, org_id: str, call_id: str) -> tuple[Recording, bytes] | None:
+        """The recording of a call of this organisation with what a drawing of it is made of; None without either."""
+        recording, peaks = self.recording(org_id, call_id), self._unit.recordings.peaks(call_id)
+        return None if recording is None or peaks is None else (recording, peaks)
+
     def recordings_without_mp3(self, limit: int) -> list[Recording]:
         """Recordings whose MP3 is still to be made, oldest first."""
         return self._unit.recordings.without_mp3(limit)

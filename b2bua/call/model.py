@@ -49,6 +49,14 @@ class HangupParty(StrEnum):
     SYSTEM = "system"
 
 
+class LiveRecording(StrEnum):
+    """Whether what the parties of a live call say is recorded, or streamed, at this moment."""
+
+    OFF = "off"
+    ON = "on"
+    PAUSED = "paused"
+
+
 @dataclass(frozen=True, slots=True)
 class StreamWish:
     """Where the audio of a call is to be streamed once it is bridged: a URL of an endpoint of the organisation's,

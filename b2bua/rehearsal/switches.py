@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from b2bua.call.errors import CapacityExhausted
-from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState
 from b2bua.rehearsal.stage import Rehearsal
 from b2bua.switch.audience import HeardCall
 from b2bua.switch.supervisors import SupervisedCall
@@ -32,6 +32,10 @@ class Switches:
     async def pause_recording(self, org_id: str, call_id: str, *, paused: bool) -> None:
         """Pause a live call's recording or go on with it; refused as the switch refuses it."""
         await self._of(call_id).pause_recording(org_id, call_id, paused=paused)
+
+    async def live_recording(self, org_id: str, call_id: str) -> LiveRecording:
+        """Whether a live call is being recorded now. Raises CallNotFound, CallAlreadyEnded."""
+        return await self._of(call_id).live_recording(org_id, call_id)
 
     async def supervised_call(self, org_id: str, call_id: str) -> SupervisedCall:
         """A live call as a supervisor takes part in it. Raises CallNotFound, CallAlreadyEnded."""

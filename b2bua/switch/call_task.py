@@ -16,7 +16,7 @@ from b2bua.call.events import CallEvent, Deadline
 from b2bua.call.hangup import CLEARINGS, q850_reason, reason_header
 from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
-from b2bua.call.model import Leg, StreamWish
+from b2bua.call.model import Leg, LiveRecording, StreamWish
 from b2bua.call.prompting import Prompt
 from b2bua.clock import Clock
 from b2bua.switch.audience import Audience, Ear, Take
@@ -167,12 +167,19 @@ class CallTask:
         finally:
             self._running = False
 
+    @property
+    def live_recording(self) -> LiveRecording:
+        """Whether it is being recorded, or streamed, now."""
+        if not self._recording and not self._media.is_heard(self.call_id):
+            return LiveRecording.OFF
+        return LiveRecording.PAUSED if self._paused else LiveRecording.ON
+
     def pause_recording(self, *, paused: bool) -> None:
         """Leave both parties out of the recording from now on, or record them again.
 
         Raises NotRecorded, TooManyPauses.
         """
-        if not self._recording and not self._media.is_heard(self.call_id):
+        if self.live_recording is LiveRecording.OFF:
             raise NotRecorded("The call is not being recorded now.")
         if paused is self._paused:
             return

@@ -198,8 +198,9 @@ class Recordings:
         self.exported += 1
         self._resting.pop(recording.call_id, None)
         files = RecordingFiles(made.wav_bytes, made.wav_sha256, made.mp3_bytes, made.mp3_sha256)
+        peaks = bytes.fromhex(made.peaks)
         self._journal.add(
-            lambda unit: self._ready(unit, recording, mp3_path, files), lambda _r: self._announced(recording)
+            lambda unit: self._ready(unit, recording, mp3_path, files, peaks), lambda _r: self._announced(recording)
         )
 
     async def _is_purged(self, recording: Recording) -> bool:
@@ -210,13 +211,17 @@ class Recordings:
             return False
         return noted is not None and noted.purged_at is not None
 
-    def _ready(self, unit: UnitOfWork, recording: Recording, mp3_path: str, files: RecordingFiles) -> None:
+    def _ready(
+        self, unit: UnitOfWork, recording: Recording, mp3_path: str, files: RecordingFiles, peaks: bytes
+    ) -> None:
         """Note the MP3 and tell of it after the call's terminal event; an unsettled call is left to the sweep."""
         cdr = unit.cdrs.get(recording.call_id)
         noted = unit.recordings.get(recording.call_id)
         if cdr is None or noted is None or noted.mp3_path is not None or noted.purged_at is not None:
             return
         unit.recordings.set_mp3(recording.call_id, mp3_path, files)
+        if peaks:
+            unit.recordings.set_peaks(recording.call_id, peaks)
         numbered = changed(cdr, sequence=cdr.sequence + 1)
         unit.outbox.add(self._settlement.outbox_event(numbered, WebhookEvent.RECORDING_READY))
 

@@ -18,6 +18,7 @@ from b2bua.clock import Clock
 from b2bua.config import Config
 from media.recording.erasure import NotOurs, erase_files
 from media.recording.master_keys import KeyUnavailable, MasterKeys
+from media.recording.peaks import Peaks, opened, unpack
 from media.recording.sealed_file import SealedReader
 from media.recording.sealing import Seal, SealedKind, SealError
 from storage.errors import UnknownRecord
@@ -82,6 +83,12 @@ class RecordingsAtRest:
             if seal is None:
                 raise KeyUnavailable("it is not sealed")
         return UnsealedMp3(path, descriptor, seal)
+
+    def peaks(self, recording: Recording, content: bytes) -> Peaks:
+        """What a drawing of a recording is made of, opened where it is sealed. Raises RecordingUnreadable."""
+        with _telling(recording.wav_path):
+            seal = seal_of(recording, self._keys)
+            return unpack(content) if seal is None else opened(content, seal)
 
     async def erase(self, org_id: str, call_id: str, entry: AuditEntry) -> None:
         """Purge the recording of a call of this organisation, and write it into the audit log.

@@ -13,7 +13,7 @@ from b2bua.call.events import DigitPressed, DigitWay, HangupRequested, MediaSile
 from b2bua.call.identity import LegHeaders, compose, compose_agent
 from b2bua.call.machine import CallMachine
 from b2bua.call.masking import Party
-from b2bua.call.model import Leg, PlaceCall, PlacedCall, StreamWish, TrunkState
+from b2bua.call.model import Leg, LiveRecording, PlaceCall, PlacedCall, StreamWish, TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
@@ -207,6 +207,10 @@ class Switch:
         Raises `CallNotFound`, `CallAlreadyEnded`, `NotRecorded`, `TooManyPauses`.
         """
         (await self._live(org_id, call_id)).pause_recording(paused=paused)
+
+    async def live_recording(self, org_id: str, call_id: str) -> LiveRecording:
+        """Whether a live call is being recorded now. Raises `CallNotFound`, `CallAlreadyEnded`."""
+        return (await self._live(org_id, call_id)).live_recording
 
     async def supervised_call(self, org_id: str, call_id: str) -> SupervisedCall:
         """A live call as a supervisor takes part in it. Raises `CallNotFound`, `CallAlreadyEnded`."""

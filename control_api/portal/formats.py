@@ -13,6 +13,7 @@ _DAY: Final = timedelta(days=1)
 _TONES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "completed": "good",
+        "good": "good",
         "delivered": "good",
         "live": "good",
         "up": "good",
@@ -22,16 +23,20 @@ _TONES: Final[Mapping[str, str]] = MappingProxyType(
         "answered": "active",
         "ringing": "active",
         "initiated": "active",
+        "recorded": "active",
         "pending": "active",
         "asked": "active",
         "retrying": "active",
         "failed": "bad",
         "dead": "bad",
+        "poor": "bad",
         "revoked": "bad",
         "suspended": "bad",
         "down": "bad",
         "disabled": "bad",
         "no-answer": "warn",
+        "fair": "warn",
+        "paused": "warn",
         "expiring": "warn",
         "draining": "warn",
         "available": "good",
@@ -104,6 +109,11 @@ def length(seconds: float | None) -> str:
 def percent(part: float, whole: float) -> str:
     """`87 %`; a dash of nothing."""
     return NONE if not whole else f"{round(100 * part / whole)} %"
+
+
+def quality(mos: float) -> str:
+    """How a leg sounded, by its mean opinion score: good, fair or poor, as users are by ITU-T G.107 Annex B."""
+    return "good" if mos >= 4.03 else "fair" if mos >= 3.6 else "poor"
 
 
 def tone(word: str) -> str:

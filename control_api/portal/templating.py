@@ -31,6 +31,7 @@ class Templating:
             rupees=formats.rupees,
             grouped=formats.grouped,
             length=formats.length,
+            quality=formats.quality,
             tone=formats.tone,
             qr_code=qr_code,
             minutes=minutes,

@@ -12,7 +12,12 @@ from control_api.byte_ranges import ByteRange, not_modified, range_still_holds, 
 from control_api.downloads import OpenFile, open_below, send_part
 from control_api.errors import NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
-from control_api.recording_schemas import recording_pause_representation, recording_representation
+from control_api.recording_schemas import (
+    live_recording_representation,
+    peaks_representation,
+    recording_pause_representation,
+    recording_representation,
+)
 from control_api.rendering import json_text
 from control_api.request_body import read_optional_json
 from control_api.routes.of_call import call_id_of, check_seen
@@ -37,6 +42,26 @@ async def show_recording(api: Api, exchange: Exchange) -> Reply:
     expires_at_s = api.clock.wall_ms() // 1000 + RECORDING_URL_LIFE_S
     url = signed_recording_url(settings.url_signing_key, settings.public_url, call_id, expires_at_s)
     return Reply(json_text(recording_representation(recording, call, url, expires_at_s, RECORDING_URL_LIFE_S)))
+
+
+async def show_peaks(api: Api, exchange: Exchange) -> Reply:
+    """What a drawing of the recording is made of."""
+    call_id, org_id = call_id_of(exchange), exchange.org_id
+    await check_seen(api, exchange, call_id)
+    found = await api.store.read(lambda reader: reader.recording_peaks(org_id, call_id))
+    if found is None:
+        raise NotFound("Of this call there are no peaks of a recording.")
+    recording, content = found
+    peaks = await asyncio.to_thread(api.recordings.peaks, recording, content)
+    return Reply(json_text(peaks_representation(call_id, recording.duration_ms, peaks)))
+
+
+async def show_live_recording(api: Api, exchange: Exchange) -> Reply:
+    """Whether a live call is being recorded at this moment."""
+    call_id = call_id_of(exchange)
+    await check_seen(api, exchange, call_id)
+    recording = await api.switch.live_recording(exchange.org_id, call_id)
+    return Reply(json_text(live_recording_representation(call_id, recording)))
 
 
 async def pause_recording(api: Api, exchange: Exchange) -> Reply:
@@ -130,6 +155,8 @@ def _client_has_it(request: web.Request, file: OpenFile) -> bool:
 
 ROUTES: Final = (
     Route("GET", "/v1/masking/calls/{call_sid}/recording", show_recording, Scope.RECORDINGS_READ),
+    Route("GET", "/v1/masking/calls/{call_sid}/recording/peaks", show_peaks, Scope.RECORDINGS_READ),
+    Route("GET", "/v1/masking/calls/{call_sid}/recording/live", show_live_recording, Scope.CALLS_READ),
     Route("DELETE", "/v1/masking/calls/{call_sid}/recording", erase_recording, Scope.RECORDINGS_WRITE),
     Route("POST", "/v1/masking/calls/{call_sid}/recording/pause", pause_recording, Scope.CALLS_WRITE),
     Route("POST", "/v1/masking/calls/{call_sid}/recording/resume", resume_recording, Scope.CALLS_WRITE),

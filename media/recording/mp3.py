@@ -58,12 +58,14 @@ class Mp3Tags:
 
 @dataclass(frozen=True, slots=True)
 class Mp3Made:
-    """What a made MP3 and its WAV are in plain, sealed or not; SHA-256 in hexadecimal."""
+    """What a made MP3 and its WAV are in plain, sealed or not; SHA-256 in hexadecimal, as are `peaks`: those of the
+    recording as `media.recording.peaks` has them, sealed where it is."""
 
     wav_bytes: int
     wav_sha256: str
     mp3_bytes: int
     mp3_sha256: str
+    peaks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The process that makes MP3s: `python -m media.recording.mp3_worker`, jobs on stdin, replies on stdout, a line each.
 
 A job is a JSON object with `wav`, `part`, `mp3` (paths), `title`, `call` and `date`, and for sealed files
-`recording_id` and `key` (hexadecimal); a reply has `made` (sizes and digests), `audio_ms`, `cpu_ms` and
+`recording_id` and `key` (hexadecimal); a reply has `made` (sizes, digests and peaks), `audio_ms`, `cpu_ms` and
 `peak_memory_kib`, or `error`.
 
 The file goes through pydub in pieces of half a minute, twice: once to measure, once to encode. The quieter party is
@@ -28,6 +28,7 @@ from typing import Any, Final
 import imageio_ffmpeg
 
 from media.recording.mp3_sealing import FileDigest, WavSource, seal_stream, sync_plain
+from media.recording.peaks import PeakMeter, sealed
 from media.recording.sealing import Seal, SealError
 from media.recording.wav import sync_folder
 
@@ -119,16 +120,17 @@ def matching(levels: Sequence[ChannelLevel]) -> Matching:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What has been made of what, in plain, and how long it lasts."""
+    """What has been made of what, in plain, how long it lasts, and its peaks as they are kept."""
 
     wav: FileDigest
     mp3: FileDigest
     duration_ms: int
+    peaks: bytes
 
     def as_fields(self) -> dict[str, object]:
         """As the reply has it."""
         sizes = {"wav_bytes": self.wav.length, "mp3_bytes": self.mp3.length}
-        return sizes | {"wav_sha256": self.wav.sha256, "mp3_sha256": self.mp3.sha256}
+        return sizes | {"wav_sha256": self.wav.sha256, "mp3_sha256": self.mp3.sha256, "peaks": self.peaks.hex()}
 
 
 @dataclass(slots=True)
@@ -144,16 +146,16 @@ class Exporter:
     def export(self, wav: WavSource, part: Path, mp3: Path, tags: Mapping[str, str]) -> Made:
         """Write `part` from `wav` and give it the name `mp3`. OSError, EOFError, SealError or wave.Error where it
         cannot."""
-        levels = [ChannelLevel(), ChannelLevel()]
-        for piece in self._pieces(wav):
-            for level, mono in zip(levels, piece.split_to_mono(), strict=True):
-                level.measure(mono)
-        mp3.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         with wav.open() as reader:
             rate = reader.getframerate()
             duration_ms = reader.getnframes() * 1000 // rate
+        levels, meter = [ChannelLevel(), ChannelLevel()], PeakMeter(duration_ms)
+        for piece in self._pieces(wav):
+            _measure(piece, meter, levels)
+        mp3.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         written = self._encode(wav, rate, matching(levels), part, {**tags, "TLEN": str(duration_ms)})
-        made = Made(wav.digest(), written, duration_ms)
+        peaks = meter.peaks.pack() if wav.seal is None else sealed(meter.peaks, wav.seal, os.urandom)
+        made = Made(wav.digest(), written, duration_ms, peaks)
         part.replace(mp3)
         sync_folder(mp3.parent)
         return made
@@ -183,9 +185,9 @@ class Exporter:
                 stderr=complaints,
             )
             with encoder:
-                sealed = None if wav.seal is None else threads.submit(seal_stream, encoder.stdout, part, wav.seal)
+                sealing = None if wav.seal is None else threads.submit(seal_stream, encoder.stdout, part, wav.seal)
                 self._feed(wav, matched, encoder)
-                digest = None if sealed is None else sealed.result()
+                digest = None if sealing is None else sealing.result()
             if encoder.returncode:
                 complaints.seek(0)
                 said = complaints.read(LONGEST_ERROR).decode("utf-8", "replace").strip()
@@ -205,6 +207,14 @@ class Exporter:
         wide = piece.set_sample_width(matched.sample_bytes)
         sides = [mono.apply_gain(gain) for mono, gain in zip(wide.split_to_mono(), matched.input_gains, strict=True)]
         return bytes(self.audio_segment.from_mono_audiosegments(*sides).raw_data)
+
+
+def _measure(piece: Any, meter: PeakMeter, levels: Sequence[ChannelLevel]) -> None:
+    """Peaks and levels of a piece. Its channels are gone again before the next one is read."""
+    sides = piece.split_to_mono()
+    meter.measure(sides)
+    for level, mono in zip(levels, sides, strict=True):
+        level.measure(mono)
 
 
 def answer(exporter: Exporter, line: str) -> dict[str, object]:

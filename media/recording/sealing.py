@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_BYTES: Final = 32
 WRITER_BYTES: Final = 8
+NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
 CHUNK_BYTES: Final = 65_536
 LARGEST_CHUNK_BYTES: Final = 1_048_576  # what a reader is ready to hold
@@ -204,3 +205,19 @@ def parts_of(plain: bytes, largest: int) -> Iterator[bytes]:
     """`plain` in pieces of at most `largest` bytes."""
     for start in range(0, len(plain), largest):
         yield plain[start : start + largest]
+
+
+def seal_beside(plain: bytes, label: bytes, seal: Seal, writer: bytes) -> bytes:
+    """What is kept beside the files of a recording, sealed with its key and bound to what it is and whose: `label`, and
+    the recording's id. `writer`: eight random bytes, drawn for this alone."""
+    nonce = Nonces(writer).next()
+    return nonce + AESGCM(seal.key).encrypt(nonce, plain, label + seal.recording_id.encode())
+
+
+def open_beside(content: bytes, label: bytes, seal: Seal) -> bytes:
+    """What was sealed by `seal_beside`. SealDamaged."""
+    try:
+        bound = label + seal.recording_id.encode()
+        return AESGCM(seal.key).decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], bound)
+    except (InvalidTag, ValueError):
+        raise SealDamaged("what is kept beside it does not open") from None

@@ -13,6 +13,14 @@ UPDATE recordings SET mp3_path = :mp3_path, wav_bytes = :wav_bytes, wav_sha256 =
                       mp3_sha256 = :mp3_sha256
 WHERE call_id = :call_id AND purged_at IS NULL;
 
+-- set_peaks: what a drawing of it is made of, unless it is purged
+INSERT INTO recording_peaks (call_id, peaks)
+SELECT call_id, :peaks FROM recordings WHERE call_id = :call_id AND purged_at IS NULL
+ON CONFLICT (call_id) DO UPDATE SET peaks = excluded.peaks;
+
+-- peaks: what a drawing of it is made of
+SELECT peaks FROM recording_peaks WHERE call_id = ?;
+
 -- purge: it may be heard no more: its key goes, its files are to go
 UPDATE recordings SET purged_at = :at, purged_by = :by, sealed_key = NULL, files_left = 1
 WHERE call_id = :call_id AND purged_at IS NULL;

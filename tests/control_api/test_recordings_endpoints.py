@@ -12,6 +12,7 @@ from control_api.downloads import Downloads, OpenFile, open_below
 from control_api.errors import NotReady
 from control_api.routes import recordings
 from control_api.signed_urls import signed_recording_url
+from media.recording.peaks import Peaks
 from storage.records import LegRecord, PurgedBy, RecordedParty, Recording, RecordingFacts, RecordingFiles
 from tests.support.api_world import CALLS, ORG, OTHER_KEY, SIGNING_KEY, ApiReply, ApiWorld, api_world
 
@@ -129,6 +130,37 @@ async def test_a_live_recording_is_paused_and_resumed(world: ApiWorld) -> None:
     unrecorded = await world.place(record=False)
     reply = await world.send("POST", f"{CALLS}/{unrecorded}/recording/pause", json={})
     assert (reply.status, reply.json["error"]["message"]) == (409, "The call is not being recorded now.")
+
+
+async def test_whether_a_live_call_is_recorded(world: ApiWorld) -> None:
+    call_id = await world.place()
+    path = f"{CALLS}/{call_id}/recording"
+    for verb, state in (("resume", "on"), ("pause", "paused"), ("resume", "on")):
+        await world.send("POST", f"{path}/{verb}")
+        assert (await world.get(f"{path}/live")).json["data"] == {"call_sid": call_id, "recording": state}
+    assert (await world.get(f"{path}/live", key=OTHER_KEY)).status == 404
+    await world.finish(call_id)
+    assert (await world.get(f"{path}/live")).status == 409
+
+
+async def test_the_peaks_of_a_recording(world: ApiWorld) -> None:
+    call_id = await recorded(world)
+    path = f"{CALLS}/{call_id}/recording/peaks"
+    assert (await world.get(path)).status == 404  # none were made of it
+    peaks = Peaks(94, bytes((0, 255)), bytes((7, 8))).pack()
+    await world.store.run(lambda unit: unit.recordings.set_peaks(call_id, peaks))
+    assert (await world.get(path)).json["data"] == {
+        "call_sid": call_id,
+        "duration_ms": 94_000,
+        "interval_ms": 94,
+        "channels": [
+            {"leg": "a", "channel": "left", "peaks": [0, 255]},
+            {"leg": "b", "channel": "right", "peaks": [7, 8]},
+        ],
+    }
+    assert (await world.get(path, key=OTHER_KEY)).status == 404
+    await world.store.run(lambda unit: unit.recordings.purge(call_id, 1, PurgedBy.CLIENT))
+    assert (await world.get(path)).status == 404
 
 
 async def test_no_url_before_there_is_a_recording(world: ApiWorld) -> None:

@@ -28,6 +28,8 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("GET", "/v1/masking/calls/{call_sid}/events"): {*ALL, Scope.CALLS_READ},
     ("POST", "/v1/masking/calls/{call_sid}/hangup"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},
     ("GET", "/v1/masking/calls/{call_sid}/recording"): {OWNER, DEVELOPER, Scope.RECORDINGS_READ},
+    ("GET", "/v1/masking/calls/{call_sid}/recording/peaks"): {OWNER, DEVELOPER, Scope.RECORDINGS_READ},
+    ("GET", "/v1/masking/calls/{call_sid}/recording/live"): {*ALL, Scope.CALLS_READ},
     ("DELETE", "/v1/masking/calls/{call_sid}/recording"): {OWNER, Scope.RECORDINGS_WRITE},
     ("POST", "/v1/masking/calls/{call_sid}/recording/pause"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},
     ("POST", "/v1/masking/calls/{call_sid}/recording/resume"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},

@@ -1,7 +1,9 @@
 """Sealed MP3s over HTTP: any range of them, and never a wrong byte."""
 
 import logging
+import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ from aiohttp import ClientPayloadError
 from yarl import URL
 
 from media.recording.master_keys import MasterKeys
+from media.recording.peaks import Peaks, sealed
 from media.recording.sealed_file import SealedWriter
 from media.recording.sealing import SealedKind
 from storage.records import PurgedBy, Recording
+from storage.units import UnitOfWork
 from tests.support.api_world import CALLS, MASTER_KEYS, ORG, ApiReply, ApiWorld, api_world
 
 MP3 = b"".join(number.to_bytes(4) for number in range(75_000))
@@ -49,6 +53,25 @@ async def recorded(world: ApiWorld, root: Path, keys: MasterKeys = MASTER_KEYS) 
     await world.store.run(lambda unit: unit.recordings.add(recording))
     reply = await world.get(f"{CALLS}/{call_id}/recording")
     return URL(reply.json["data"]["url"]).path_qs
+
+
+def draw(call_id: str, peaks: bytes, unit: UnitOfWork) -> None:
+    unit.recordings.set_peaks(call_id, peaks)
+
+
+async def test_its_peaks_are_opened_and_nothing_else_is_given(world: ApiWorld, root: Path) -> None:
+    call_id = await world.place()
+    await world.finish(call_id)
+    seal, sealed_key = MASTER_KEYS.new_seal(call_id)
+    recording = Recording(call_id, ORG, "2025/01/01/a.wav", PATH, 94_000, 0, 1, sealed_key=sealed_key)
+    content = sealed(Peaks(47_000, bytes((9, 8)), bytes((7, 6))), seal, os.urandom)
+    await world.store.run(lambda unit: unit.recordings.add(recording))
+    for kept, status in ((content, 200), (content[:-1] + bytes((content[-1] ^ 1,)), 500)):
+        await world.store.run(partial(draw, call_id, kept))
+        reply = await world.get(f"{CALLS}/{call_id}/recording/peaks")
+        assert reply.status == status
+        if status == 200:
+            assert [one["peaks"] for one in reply.json["data"]["channels"]] == [[9, 8], [7, 6]]
 
 
 async def fetch(world: ApiWorld, path: str, method: str = "GET", **headers: str) -> ApiReply:

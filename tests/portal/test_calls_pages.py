@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from b2bua.call.errors import BalanceInsufficient
+from b2bua.call.model import LiveRecording
 from control_api.event_streams import RECORDING_WAIT_S
 from control_api.portal.pages.call_page import ladder_of
+from media.recording.peaks import Peaks
 from storage.person_records import Role
+from storage.records import LegRecord
 from tests.support.api_world import ORG, OTHER_KEY, ApiWorld, api_world
 from tests.support.page_visitor import PageVisitor
 from tests.support.signed_in import add_person
@@ -118,13 +121,41 @@ async def test_a_calls_page_follows_it_until_its_recording_is_there(world: ApiWo
     assert "sse-connect" not in (await visitor.get(f"/portal/calls/{unrecorded}")).text
 
 
-async def test_a_recording_is_paused_and_resumed(world: ApiWorld) -> None:
+async def test_a_recording_is_paused_and_resumed_as_it_can_be(world: ApiWorld) -> None:
     visitor = await visitor_of(world, Role.OWNER)
     call_id = await world.place()
     path = f"/portal/calls/{call_id}"
-    for deed, paused in (("pause", True), ("resume", False)):
+    for deed, other, paused in (("pause", "resume", True), ("resume", "pause", False)):
+        assert f"{path}/recording/{other}" not in (await visitor.get(path)).text
         assert (await visitor.submit(path, f"{path}/recording/{deed}")).location == path
         assert world.switch.paused == {call_id: paused}
+    world.switch.recording = LiveRecording.OFF
+    shown = await visitor.get(path)
+    assert ("recording/pause" in shown.text, "recording/resume" in shown.text) == (False, False)
+
+
+async def test_a_recording_is_drawn_where_its_peaks_are_known(world: ApiWorld) -> None:
+    call_id = await world.place()
+    await world.finish(call_id)
+    await world.record(call_id, f"{call_id[:8]}.mp3")
+    owner = await visitor_of(world, Role.OWNER)
+    path = f"/portal/calls/{call_id}"
+    assert "wave-a" not in (await owner.get(path)).text
+    peaks = Peaks(188, bytes(range(250)) * 2, bytes(500)).pack()
+    await world.store.run(lambda unit: unit.recordings.set_peaks(call_id, peaks))
+    tree = (await owner.get(path)).tree()
+    drawn = {str(one.get("class")): str(one.get("d")) for one in tree.iter() if str(one.tag).endswith("path")}
+    assert [drawn[name].count("M") for name in ("wave-a", "wave-b")] == [240, 240]
+
+
+@pytest.mark.parametrize(("mos", "word"), [(4.4, "good"), (3.7, "fair"), (2.0, "poor")])
+async def test_how_each_leg_sounded(world: ApiWorld, mos: float, word: str) -> None:
+    call_id = await world.place()
+    await world.finish(call_id, legs=(LegRecord("a", "ended", mos=mos), LegRecord("b", "ended")))
+    viewer = await visitor_of(world, Role.VIEWER)
+    shown = await viewer.get(f"/portal/calls/{call_id}")
+    badges = [str(one.text) for one in shown.tree().iter("span") if "badge" in str(one.get("class"))]
+    assert badges == ["completed", word]
 
 
 async def test_another_organisations_call_is_not_there(world: ApiWorld) -> None:

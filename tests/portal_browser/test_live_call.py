@@ -53,6 +53,21 @@ async def test_the_recording_is_heard(owner: Watched, recorded_call: str) -> Non
     await player.evaluate("player => { player.currentTime = 1 }")
     await expect(player).to_have_js_property("seeking", value=False)
     assert await player.evaluate("player => player.currentTime") == 1
+    wave = page.get_by_role("slider", name="Where the recording plays")
+    await expect(wave).to_have_attribute("aria-valuenow", "1")
+    length_s = float(await wave.get_attribute("data-duration-s") or 0)
+    for key, seconds in (
+        ("Home", 0.0),
+        ("ArrowRight", min(5, length_s)),
+        ("PageDown", 0.0),
+        ("PageUp", length_s),
+        ("Home", 0.0),
+    ):
+        await wave.press(key)
+        await expect(player).to_have_js_property("seeking", value=False)
+        assert abs(await player.evaluate("player => player.currentTime") - seconds) < 0.2, key
+    await wave.click()  # in its middle
+    assert abs(await player.evaluate("player => player.currentTime") - length_s / 2) < 0.2
     seconds, loudest = await player.evaluate(DECODE)
     assert 2 < seconds < 6
     assert loudest > 0.01

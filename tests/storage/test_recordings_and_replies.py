@@ -28,6 +28,10 @@ def keeping(recording: Recording) -> Callable[[UnitOfWork], bool]:
     return lambda unit: unit.recordings.add(recording)
 
 
+def drawing(call_id: str, peaks: bytes) -> Callable[[UnitOfWork], None]:
+    return lambda unit: unit.recordings.set_peaks(call_id, peaks)
+
+
 def replying(reply: IdempotentReply) -> Callable[[UnitOfWork], None]:
     return lambda unit: unit.idempotency.put(reply)
 
@@ -230,3 +234,15 @@ async def test_replies_expire_oldest_first_a_bounded_number_at_once(funded: Stor
     assert [reply.created_at if reply else None for reply in left] == [None, None, 30, 40]
     assert await funded.run(lambda unit: unit.idempotency.expire(40)) == 1
     assert await funded.run(lambda unit: unit.idempotency.expire(40)) == 0
+
+
+async def test_peaks_go_with_the_recording_that_they_are_of(funded: Store) -> None:
+    await funded.run(lambda unit: unit.recordings.add(RECORDING))
+    assert await funded.read(lambda reader: reader.recording_peaks(ORG, "call-1")) is None
+    for peaks in (b"first", b"again"):
+        await funded.run(drawing("call-1", peaks))
+    assert await funded.read(lambda reader: reader.recording_peaks(ORG, "call-1")) == (RECORDING, b"again")
+    assert await funded.read(lambda reader: reader.recording_peaks("org-2", "call-1")) is None
+    await funded.run(lambda unit: unit.recordings.purge("call-1", 9, PurgedBy.CLIENT))
+    await funded.run(lambda unit: unit.recordings.set_peaks("call-1", b"late"))
+    assert await funded.run(lambda unit: unit.recordings.peaks("call-1")) is None

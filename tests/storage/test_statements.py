@@ -34,6 +34,7 @@ GROWING = {
     "organisations",
     "password_resets",
     "people",
+    "recording_peaks",
     "recordings",
     "refunds",
     "sessions",

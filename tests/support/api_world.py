@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from jsonschema import Draft202012Validator
 
 from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict, NotRecorded
-from b2bua.call.model import PlaceCall, PlacedCall, TrunkState
+from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState
 from b2bua.sealed_secrets import SealedSecrets
 from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
@@ -69,6 +69,7 @@ class FakeSwitch:
         self._tokens = tokens
         self.commands: list[PlaceCall] = []
         self.paused: dict[str, bool] = {}
+        self.recording = LiveRecording.ON
         self.hung_up: list[str] = []
         self.refuse_with: Exception | None = None
         self.is_ready = True
@@ -144,6 +145,10 @@ class FakeSwitch:
         if not record.record:
             raise NotRecorded
         self.paused[call_id] = paused
+
+    async def live_recording(self, org_id: str, call_id: str) -> LiveRecording:
+        await self.heard_call(org_id, call_id)
+        return LiveRecording.PAUSED if self.paused.get(call_id) else self.recording
 
     async def supervised_call(self, org_id: str, call_id: str) -> Any:
         return await self.heard_call(org_id, call_id)

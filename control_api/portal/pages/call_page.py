@@ -11,6 +11,7 @@ from control_api.event_streams import RECORDING_WAIT_S
 from control_api.portal.frame import Page, PageRoute
 from control_api.portal.pages.overview import EVENTS
 from control_api.portal.rest import Refused
+from control_api.portal.waves import Wave, wave_of
 from control_api.rights import Right
 from control_api.timestamps import parse_timestamp
 from storage.records import TERMINAL_STATUSES, WebhookEvent
@@ -18,6 +19,7 @@ from storage.records import TERMINAL_STATUSES, WebhookEvent
 _PATH: Final = "/portal/calls/{call_sid}"
 _ENDED: Final = frozenset(status.value for status in TERMINAL_STATUSES)
 _GONE: Final = 404
+_OVER: Final = 409
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ async def show(page: Page) -> web.Response:
         live=live,
         more_to_come=more_to_come,
         recording=recording,
+        wave=None if recording is None else await _wave(page, path, recording),
+        heard=await _heard(page, path) if live else None,
         ladder=ladder_of(told),
         events=(*EVENTS, WebhookEvent.RECORDING_READY),
     )
@@ -105,6 +109,27 @@ async def _recording(page: Page, path: str) -> dict[str, Any] | None:
             raise
         return None
     return found | {"address": URL(found["url"]).path_qs}
+
+
+async def _wave(page: Page, path: str, recording: Mapping[str, Any]) -> Wave | None:
+    """What the recording looks like; None where that is not known."""
+    try:
+        peaks = (await page.rest.get(f"{path}/recording/peaks")).data
+    except Refused as refused:
+        if refused.reply.status != _GONE:
+            raise
+        return None
+    return wave_of(peaks, recording["pauses"])
+
+
+async def _heard(page: Page, path: str) -> str | None:
+    """Whether a live call is being recorded; None where it has ended meanwhile."""
+    try:
+        return str((await page.rest.get(f"{path}/recording/live")).data["recording"])
+    except Refused as refused:
+        if refused.reply.status not in (_GONE, _OVER):
+            raise
+        return None
 
 
 def _ended_just_now(page: Page, call: Mapping[str, Any]) -> bool:

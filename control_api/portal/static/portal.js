@@ -89,3 +89,67 @@ document.addEventListener("htmx:afterSwap", () => {
   part?.setAttribute("tabindex", "-1");
   part?.focus({ preventScroll: true });
 });
+
+// The drawing of a recording is a slider of its player: clicked, or gone through by keys.
+const STEPS_S = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, PageDown: -30, PageUp: 30 };
+
+function clockOf(seconds) {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+function showPlayed(wave) {
+  const player = document.getElementById(wave.dataset.plays);
+  const duration = Number(wave.dataset.durationS);
+  const at = Math.min(player.currentTime, duration);
+  const x = (wave.querySelector("svg").viewBox.baseVal.width * at) / (duration || 1);
+  wave.querySelector("clipPath rect").setAttribute("width", x);
+  const head = wave.querySelector(".wave-head");
+  head.setAttribute("x1", x);
+  head.setAttribute("x2", x);
+  wave.setAttribute("aria-valuenow", Math.floor(at));
+  wave.setAttribute("aria-valuetext", `${clockOf(at)} of ${clockOf(duration)}`);
+}
+
+function seek(wave, seconds) {
+  const player = document.getElementById(wave.dataset.plays);
+  player.currentTime = Math.max(0, Math.min(seconds, Number(wave.dataset.durationS)));
+  showPlayed(wave);
+}
+
+function makeSliders() {
+  for (const wave of document.querySelectorAll(".wave[role=img]")) {
+    wave.setAttribute("role", "slider");
+    wave.setAttribute("aria-label", "Where the recording plays: A above, B below");
+    wave.setAttribute("aria-valuemin", "0");
+    wave.setAttribute("aria-valuemax", Math.floor(Number(wave.dataset.durationS)));
+    wave.tabIndex = 0;
+    showPlayed(wave);
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const wave = event.target.closest?.(".wave");
+  if (!wave) return;
+  const box = wave.getBoundingClientRect();
+  seek(wave, (Number(wave.dataset.durationS) * (event.clientX - box.left)) / box.width);
+});
+document.addEventListener("keydown", (event) => {
+  const wave = event.target.closest?.(".wave");
+  if (!wave || event.ctrlKey || event.altKey || event.metaKey) return;
+  const player = document.getElementById(wave.dataset.plays);
+  if (event.key in STEPS_S) seek(wave, player.currentTime + STEPS_S[event.key]);
+  else if (event.key === "Home") seek(wave, 0);
+  else if (event.key === "End") seek(wave, Number(wave.dataset.durationS));
+  else if (event.key === " " || event.key === "Enter") player.paused ? player.play() : player.pause();
+  else return;
+  event.preventDefault();
+});
+// Events of a player do not bubble.
+for (const told of ["timeupdate", "seeked"]) {
+  document.addEventListener(told, (event) => {
+    for (const wave of document.querySelectorAll(".wave[role=slider]")) if (wave.dataset.plays === event.target.id) showPlayed(wave);
+  }, true);
+}
+document.addEventListener("htmx:afterSwap", makeSliders);
+makeSliders();

@@ -4,7 +4,7 @@ Generated from the OpenAPI document by `make client`: not to be changed by hand.
 """
 
 from maskbridge_client.async_operations.sending import Sending
-from maskbridge_client.shapes import Recording, RecordingPause
+from maskbridge_client.shapes import LiveRecordingView, Peaks, Recording, RecordingPause
 from maskbridge_client.wire import Request, nothing, one_of, path_part
 
 
@@ -33,6 +33,31 @@ class RecordingsOperations(Sending):
         :param call_sid: The call's id
         """
         return await self._send(Request("DELETE", f"/v1/masking/calls/{path_part(call_sid)}/recording"), nothing)
+
+    async def show_recording_peaks(self, call_sid: str) -> Peaks:
+        """Get what a recording looks like.
+
+        The loudest of each stretch, party by party, for a waveform: at most 1000 of each, a stretch 20 ms at
+        least. Not found until the recording is available, and of recordings that were made before there were
+        peaks. Scope: `recordings:read`. Roles: owner, developer.
+
+        :param call_sid: The call's id
+        """
+        return await self._send(
+            Request("GET", f"/v1/masking/calls/{path_part(call_sid)}/recording/peaks"), one_of(Peaks)
+        )
+
+    async def show_live_recording(self, call_sid: str) -> LiveRecordingView:
+        """Ask whether a live call is being recorded.
+
+        Or streamed: `off` until the parties are connected too, and `paused` while it is paused. 409 when the
+        call has ended. Scope: `calls:read`. Roles: owner, developer, finance, viewer.
+
+        :param call_sid: The call's id
+        """
+        return await self._send(
+            Request("GET", f"/v1/masking/calls/{path_part(call_sid)}/recording/live"), one_of(LiveRecordingView)
+        )
 
     async def pause_recording(self, call_sid: str) -> RecordingPause:
         """Pause the recording of a live call.

@@ -36,7 +36,16 @@ from maskbridge_client.shapes.payments import (
 )
 from maskbridge_client.shapes.people import Member, Role
 from maskbridge_client.shapes.prompts import Prompt, PromptChoice
-from maskbridge_client.shapes.recordings import Pause, RecordedParty, Recording, RecordingPause
+from maskbridge_client.shapes.recordings import (
+    ChannelPeaks,
+    LiveRecording,
+    LiveRecordingView,
+    Pause,
+    Peaks,
+    RecordedParty,
+    Recording,
+    RecordingPause,
+)
 from maskbridge_client.shapes.reports import Billing, Series, Stats, Step, StepView
 from maskbridge_client.shapes.streams import SecretStreamEndpoint, StopReason, Stream, StreamEndpoint, StreamState
 from maskbridge_client.shapes.supervisors import (
@@ -72,6 +81,7 @@ __all__ = [
     "CallEvents",
     "CallStatus",
     "Changed",
+    "ChannelPeaks",
     "Checkout",
     "Consent",
     "Delivery",
@@ -89,11 +99,14 @@ __all__ = [
     "Key",
     "Leg",
     "LineKind",
+    "LiveRecording",
+    "LiveRecordingView",
     "Member",
     "Mode",
     "NewKey",
     "Organisation",
     "Pause",
+    "Peaks",
     "PlacedCall",
     "Prompt",
     "PromptChoice",

@@ -7,7 +7,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
+
+LiveRecording: TypeAlias = Literal["off", "on", "paused"]
+"""Whether what the parties of a live call say is recorded, or streamed, at this moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPeaks:
+    """The loudest of each stretch of one party's audio."""
+
+    leg: Literal["a", "b"]
+    """Which party: `a` or `b`"""
+    channel: Literal["left", "right"]
+    """The channel of the recording that the party is on"""
+    peaks: list[int]
+    """0 is silence, 255 full scale"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRecordingView:
+    """Whether a live call is being recorded, or streamed, at this moment: `off`, `on` or `paused`."""
+
+    call_sid: str
+    """The call's id"""
+    recording: LiveRecording
+    """Whether it is recorded or streamed now"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +45,20 @@ class Pause:
     """Where it begins, in milliseconds of the recording"""
     to_ms: int
     """Where it ends, in milliseconds of the recording; null: it lasts"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peaks:
+    """What a drawing of a recording is made of: as many peaks of one party as of the other."""
+
+    call_sid: str
+    """The call's id"""
+    duration_ms: int
+    """Length in milliseconds"""
+    interval_ms: int
+    """How long each stretch is"""
+    channels: list[ChannelPeaks]
+    """A's, then B's"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
