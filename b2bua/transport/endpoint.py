@@ -202,14 +202,20 @@ class SipEndpoint:
         self._pump()
 
     def _pump_soon(self) -> None:
-        """Send at once, deliver events from the scheduler, so that a verb's caller has its handle before its events."""
-        self._flush()
+        """Send at once, deliver events from the scheduler, so that a verb's caller has its handle before its events.
+
+        While a pump runs, what is to be sent is the pump's.
+        """
         if not self._pumping:
+            self._flush()
             self._arm()
 
     def _pump(self) -> None:
-        """Send and deliver until nothing is left. A handler that comes back here adds to what the first delivers."""
-        self._flush()
+        """Deliver until nothing is left, then send. A handler that comes back here adds to what the first does.
+
+        All is sent at the end, in its order: sending wakes who receives, and where that is on this processor it takes
+        the caches from the work that is left.
+        """
         if self._pumping:
             return
         self._pumping = True
@@ -218,11 +224,11 @@ class SipEndpoint:
             event = user_agent.next_event()
             while event is not None:
                 self._on_event(event)
-                self._flush()
                 event = user_agent.next_event()
         finally:
             self._pumping = False
             self._arm()
+            self._flush()
 
     def _flush(self) -> None:
         for outgoing in self._user_agent.to_send():

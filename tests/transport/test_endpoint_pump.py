@@ -1,6 +1,7 @@
 """The endpoint: order, re-entrancy, strangers, timers, on a manual clock."""
 
 import logging
+from contextlib import nullcontext
 
 import pytest
 
@@ -120,6 +121,31 @@ def test_a_handler_that_fails_loses_no_later_event() -> None:
         fixture.clock.advance(0)
     fixture.clock.advance(0)
     assert [type(event) for event in seen] == [NoResponse, UsageEnded]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_message_leads_to_leaves_in_order_once_it_has_been_dealt_with(fails: bool) -> None:
+    fixture = Fixture()
+    sent_from_within: list[int] = []
+
+    def accepts(event: UserAgentEvent) -> None:
+        if isinstance(event, IncomingInvite):
+            endpoint.respond(event.transaction, 180)
+            endpoint.invite(plan_to())
+            sent_from_within.append(len(fixture.probe.sent))
+            if fails:
+                raise RuntimeError("a handler's mistake")
+
+    endpoint = SipEndpoint(fixture.endpoint.user_agent, fixture.clock, lambda _source: True, accepts)
+    endpoint.attach(fixture.probe)
+    with pytest.raises(RuntimeError, match="mistake") if fails else nullcontext():
+        endpoint.received(request_from_peer("INVITE"), PEER, OURS)
+    assert sent_from_within == [0]
+    assert [content.split(b"\r\n")[0][:12] for content, _ in fixture.probe.sent] == [
+        b"SIP/2.0 100 ",
+        b"SIP/2.0 180 ",
+        b"INVITE sip:+",
+    ]
 
 
 def test_strangers_get_silence_and_are_counted() -> None:
