@@ -57,6 +57,7 @@ from control_api.balance_alerts import BalanceAlerts
 from control_api.event_feed import EventFeed
 from control_api.mail.office import post_of
 from control_api.mail.post import Post
+from control_api.mail.shelf import LetterShelf
 from control_api.metrics import Figures
 from control_api.payments.desk import payment_desk
 from control_api.schemas import RECORDING_URL_LIFE_S
@@ -329,9 +330,11 @@ def _agents(process: Process) -> AgentsStage | None:
 
 def _money_watched(process: Process, wake: Callable[[], None]) -> Figures:
     """What is about money, compared day after day from now on, and the post that tells of it."""
-    post = process.post = post_of(process.config.mail)
+    box = None if process.master_keys is None else SealedSecrets(process.master_keys)
+    post = process.post = post_of(process.config.mail, LetterShelf(process.store, box))
     if post is not None:
         process.stack.push_async_callback(post.close)
+        _in_background(process, post.take_up(process.clock.wall_ms()))
     daily_check = DailyCheck(process.store, process.clock)
     alerts = BalanceAlerts(process.store, process.clock, process.tokens, wake, post, process.config.api.public_url)
     _in_background(process, daily_check.run())

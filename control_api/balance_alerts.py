@@ -85,4 +85,7 @@ class BalanceAlerts:
                 for at, (person, membership) in enumerate(unit.people.members(low.org_id))
                 if membership.role in _TOLD_BY_MAIL and person.disabled_at is None
             ]
+        if self._post is not None:
+            for letter in letters:
+                self._post.keep(unit, letter)
         return letters

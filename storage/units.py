@@ -23,6 +23,7 @@ from storage.call_series import CallSeries, StepOfCalls
 from storage.calls import Calls, Cdrs
 from storage.credit_notes import CreditNotes
 from storage.ledger import Ledger
+from storage.letters import Letters, WaitingLetter
 from storage.low_balances import LowBalances
 from storage.movements import Movements
 from storage.numbers import Numbers
@@ -73,6 +74,7 @@ class UnitOfWork:
         "credit_notes",
         "idempotency",
         "ledger",
+        "letters",
         "low_balances",
         "numbers",
         "outbox",
@@ -105,6 +107,7 @@ class UnitOfWork:
         self.payments = Payments(queries)
         self.refunds = Refunds(queries)
         self.credit_notes = CreditNotes(queries)
+        self.letters = Letters(queries)
         self.low_balances = LowBalances(queries)
         self.agents = Agents(queries)
 
@@ -338,6 +341,10 @@ class Reader:
     def invitation(self, token_sha256: str) -> Invitation | None:
         """The invitation with this hash, used and expired ones too."""
         return self._unit.sessions.invitation(token_sha256)
+
+    def waiting_letters(self, before: int) -> list[WaitingLetter]:
+        """Letters on their way out from before a Unix millisecond, oldest first."""
+        return self._unit.letters.waiting(before)
 
     def audit(
         self, org_id: str | None, page: int, per_page: int, wish: AuditWish = ALL

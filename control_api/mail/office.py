@@ -2,11 +2,12 @@
 
 from b2bua.config.sections import MailSection
 from control_api.mail.post import Carrier, Post
+from control_api.mail.shelf import LetterShelf
 
 
-def post_of(mail: MailSection) -> Post | None:
+def post_of(mail: MailSection, shelf: LetterShelf | None = None) -> Post | None:
     """The post of a checked configuration, to be closed; None where no mail is sent."""
-    return Post(carrier_of(mail)) if mail.host else None
+    return Post(carrier_of(mail), shelf=shelf) if mail.host else None
 
 
 def carrier_of(mail: MailSection) -> Carrier:

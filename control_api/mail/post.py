@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from control_api.mail.letters import Letter
+from control_api.mail.shelf import LetterShelf, keep
 from storage.errors import StorageError
+from storage.units import UnitOfWork
 
 LOG: Final = logging.getLogger(__name__)
 
@@ -35,15 +37,46 @@ class Carrier(Protocol):
 
 
 class Post:
-    """What is to be sent while this process runs; letters that wait at its end are lost, with a line in the log."""
+    """What is to be sent. What waits at the end of this process is taken up by the next one from the shelf; what is not
+    on it is lost, with a line in the log."""
 
-    def __init__(self, carrier: Carrier, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        shelf: LetterShelf | None = None,
+    ) -> None:
         """To be closed. `pause` waits for so many seconds."""
         self._carrier = carrier
         self._pause = pause
+        self._shelf = shelf
         self._tasks: set[asyncio.Task[None]] = set()
         self._counter = asyncio.Semaphore(AT_ONCE)
         self._sent = self._given_up = self._dropped = 0
+
+    def token(self, letter_id: str) -> tuple[str, str] | None:
+        """A fresh token for a letter and the same one sealed; None where a letter with a token cannot be kept."""
+        return None if self._shelf is None else self._shelf.token(letter_id)
+
+    def keep(self, unit: UnitOfWork, letter: Letter, token: str | None = None, sealed: str | None = None) -> None:
+        """Write a letter down in the unit of work that makes it, where it can be; to be sent once that is done."""
+        if self._shelf is not None:
+            keep(unit, letter, token, sealed)
+
+    async def take_up(self, now_ms: int) -> None:
+        """Send what an earlier run left, each from its first attempt."""
+        if self._shelf is None:
+            return
+        try:
+            letters, dropped = await self._shelf.waiting(now_ms)
+        except StorageError as error:
+            LOG.error("letters of an earlier run cannot be taken up: %s", error)
+            return
+        self._given_up += dropped
+        if dropped:
+            LOG.error("%d letters of an earlier run were given up: too old, or of a key that has gone", dropped)
+        for letter in letters:
+            self.send(letter)
 
     def send(self, letter: Letter) -> bool:
         """Take a letter; False where too many wait."""
@@ -74,7 +107,7 @@ class Post:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         if waiting:
-            LOG.warning("%d letters were not sent: the server stops", len(waiting))
+            LOG.warning("%d letters were not sent: the server stops; those that are kept go out later", len(waiting))
 
     def _begin(self, work: Callable[[], Awaitable[None]], kind: str) -> bool:
         if len(self._tasks) >= WAITING_MAX:
@@ -116,6 +149,16 @@ class Post:
                 reason = str(error)
             else:
                 self._sent += 1
+                await self._done(letter)
                 return
         self._given_up += 1
         LOG.error("a letter was given up (%s): %s", letter.kind, reason)
+        await self._done(letter)
+
+    async def _done(self, letter: Letter) -> None:
+        if self._shelf is None:
+            return
+        try:
+            await self._shelf.drop(letter.letter_id)
+        except StorageError as error:
+            LOG.error("a letter stays written down, and may be sent once more (%s): %s", letter.kind, error)

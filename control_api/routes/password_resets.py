@@ -56,22 +56,24 @@ async def reset_password(api: Api, exchange: Exchange) -> Reply:
 
 
 async def _letters(api: Api, exchange: Exchange, email: str) -> list[Letter]:
-    token, now_ms = api.tokens.hex(64), api.clock.wall_ms()
+    letter_id, now_ms = api.tokens.uuid(), api.clock.wall_ms()
+    made = None if api.post is None else api.post.token(letter_id)
+    token, sealed = made or (api.tokens.hex(64), None)
     digest, expires_at = sha256(token.encode("ascii")).hexdigest(), now_ms + RESET_LIFE_MS
 
-    def work(unit: UnitOfWork) -> Person | None:
+    def work(unit: UnitOfWork) -> list[Letter]:
         person = unit.people.by_email(email)
         if person is None or person.disabled_at is not None:
-            return None
+            return []
         unit.sessions.offer_reset(digest, person.person_id, now_ms, expires_at)
         unit.audit.add(audit_entry(api, exchange, "password.reset_asked", person.person_id, who=_as(person)))
-        return person
+        url = link(api.settings.public_url, RESET_PATH, token)
+        letter = reset_letter(Heading(letter_id, now_ms), person.email, url, expires_at)
+        if api.post is not None:
+            api.post.keep(unit, letter, token, sealed)
+        return [letter]
 
-    person = await api.store.run(work)
-    if person is None:
-        return []
-    url = link(api.settings.public_url, RESET_PATH, token)
-    return [reset_letter(Heading(api.tokens.uuid(), now_ms), person.email, url, expires_at)]
+    return await api.store.run(work)
 
 
 def _as(person: Person) -> Who:

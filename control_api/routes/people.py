@@ -19,7 +19,7 @@ from control_api.account_schemas import (
 from control_api.auditing import audit_entry
 from control_api.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
-from control_api.mail.letters import INVITATION_PATH, Heading, invitation_letter, link
+from control_api.mail.letters import INVITATION_PATH, Heading, Letter, invitation_letter, link
 from control_api.rights import Right
 from control_api.routes.account import EMPTY, body_of, reply_of, written
 from control_api.routes.sign_in import give_back, throttled_password
@@ -53,14 +53,15 @@ async def invited(
     api: Api, exchange: Exchange, email: str, org_id: str | None, role: Role | None, *, operator: bool
 ) -> Reply:
     """A link that works once, kept by its hash alone, and sent where mail is configured. Raises Conflict, NotFound."""
-    token = api.tokens.hex(64)
-    now_ms = api.clock.wall_ms()
+    letter_id, now_ms = api.tokens.uuid(), api.clock.wall_ms()
+    made = None if api.post is None else api.post.token(letter_id)
+    token, sealed = made or (api.tokens.hex(64), None)
     digest = sha256(token.encode("ascii")).hexdigest()
     invitation = Invitation(digest, email, org_id, role, operator, now_ms, now_ms + INVITATION_LIFE_MS)
     change = {"email": email, "role": role, "operator": operator}
     entry = audit_entry(api, exchange, "person.invite", "", change, org_id=org_id)
 
-    def work(unit: UnitOfWork) -> str | None:
+    def work(unit: UnitOfWork) -> Letter:
         place = None
         if org_id is not None:
             place = unit.accounts.organisation(org_id).name
@@ -69,13 +70,15 @@ async def invited(
             raise Conflict(f"At most {MAX_INVITATIONS} invitations are open at a time. They end after 7 days.")
         unit.sessions.invite(invitation)
         unit.audit.add(entry)
-        return place
-
-    place = await written(api, work, "No such organisation.")
-    if api.post is not None:
         url = link(api.settings.public_url, INVITATION_PATH, token)
-        heading = Heading(api.tokens.uuid(), now_ms)
-        api.post.send(invitation_letter(heading, email, place, url, invitation.expires_at))
+        letter = invitation_letter(Heading(letter_id, now_ms), email, place, url, invitation.expires_at)
+        if api.post is not None:
+            api.post.keep(unit, letter, token, sealed)
+        return letter
+
+    letter = await written(api, work, "No such organisation.")
+    if api.post is not None:
+        api.post.send(letter)
     return reply_of(invitation_representation(invitation, token, api.settings.public_url), 201)
 
 

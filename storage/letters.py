@@ -1,0 +1,52 @@
+"""Letters on their way out."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from storage.queries import Queries
+
+KEPT_MAX: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLetter:
+    """A letter, written at a Unix millisecond. `sealed`: what is secret in it, which has a place in its text."""
+
+    letter_id: str
+    at: int
+    kind: str
+    recipient: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    sealed: str | None = field(default=None, repr=False)
+
+
+class Letters:
+    """Those that are not sent yet; no more than `KEPT_MAX`."""
+
+    __slots__ = ("_queries",)
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    def add(self, letter: WaitingLetter) -> bool:
+        """Write one down; False where there is no room. IllegalState: its id is there already."""
+        row = {
+            "letter_id": letter.letter_id,
+            "at": letter.at,
+            "kind": letter.kind,
+            "recipient": letter.recipient,
+            "subject": letter.subject,
+            "text": letter.text,
+            "sealed": letter.sealed,
+            "room": KEPT_MAX,
+        }
+        return self._queries.run("letters.add", row) == 1
+
+    def drop(self, letter_id: str) -> bool:
+        """It is on its way no more; False when it was not there."""
+        return self._queries.run("letters.drop", (letter_id,)) == 1
+
+    def waiting(self, before: int) -> list[WaitingLetter]:
+        """Those from before a Unix millisecond, oldest first."""
+        return [WaitingLetter(*row) for row in self._queries.all("letters.waiting", (before,))]

@@ -1,0 +1,9 @@
+-- add: a letter on its way, while there is room
+INSERT INTO letters (letter_id, at, kind, recipient, subject, text, sealed)
+SELECT :letter_id, :at, :kind, :recipient, :subject, :text, :sealed WHERE (SELECT count(*) FROM letters) < :room;
+
+-- drop: one that has arrived, or was given up
+DELETE FROM letters WHERE letter_id = ?;
+
+-- waiting: those from before a time, oldest first
+SELECT letter_id, at, kind, recipient, subject, text, sealed FROM letters WHERE at < ? ORDER BY at;
