@@ -126,7 +126,7 @@ export type SupervisorState = "out" | "connecting" | "connected" | "reconnecting
 /** A supervisor's seat in a live call. */
 export interface SupervisorCall extends Listens<AudioEvents & { state: [SupervisorState]; mode: [SupervisorMode] }> {}
 export class SupervisorCall {
-  constructor(options: Place & { iceServers?: RTCIceServer[] }, callSid: string);
+  constructor(options: Place, callSid: string);
   readonly mode: SupervisorMode | null;
   readonly state: SupervisorState;
   /** A microphone is asked for only where somebody is spoken to. */

@@ -132,17 +132,17 @@ export class AgentCall extends Emitter {
       microphone: microphone ?? this.#agent.microphone, speaker: this.#agent.speaker, processing: this.#agent.processing,
     });
     for (const event of ["levels", "quality", "blocked"]) audio.on(event, (facts) => this.emit(event, facts));
-    const { ice_servers: servers } = await this.#rest.data("GET", "/v1/agent/me");
+    let off;
     const up = new Promise((done, fail) => {
       const timer = setTimeout(() => fail(new MaskbridgeError("no_connection", "No connection came about.")), CONNECT_MS);
       audio.on("state", (state) => {
         if (state === "connected") clearTimeout(timer), done();
         this.#audioIs(audio, state);
       });
-      this.on("ended", (reason) => { clearTimeout(timer), fail(new MaskbridgeError("ended", `The call is over: ${reason}.`)); });
+      off = this.on("ended", (reason) => { clearTimeout(timer), fail(new MaskbridgeError("ended", `The call is over: ${reason}.`)); });
     });
-    up.catch(() => {});
-    await audio.start(servers);
+    up.catch(() => {}).finally(off);
+    await audio.start();
     await up;
   }
 
@@ -169,7 +169,9 @@ export class AgentCall extends Emitter {
     this.emit("state", state);
   }
 
-  // For TwoWayAudio: descriptions and candidates, as WHIP has them (RFC 9725).
+  // For TwoWayAudio: servers, descriptions and candidates, as WHIP has them (RFC 9725).
+  async servers() { return (await this.#rest.data("GET", "/v1/agent/me")).ice_servers; }
+
   async offer(sdp) {
     const query = new URLSearchParams({ page: this.#agent.pageId ?? "" });
     if (this.mediaId) query.set("media", this.mediaId);
@@ -365,11 +367,11 @@ export class SupervisorCall extends Emitter {
   #audio = null;
   #id = null;
 
-  constructor({ url, token, csrfToken, microphone, speaker, processing = true, iceServers = [] } = {}, callSid) {
+  constructor({ url, token, csrfToken, microphone, speaker, processing = true } = {}, callSid) {
     super();
     this.#rest = new Rest({ url, token, csrfToken });
     this.#path = `/v1/masking/calls/${encodeURIComponent(callSid)}/supervisors`;
-    Object.assign(this, { microphone, speaker, processing, iceServers, mode: null, state: "out" });
+    Object.assign(this, { microphone, speaker, processing, mode: null, state: "out" });
   }
 
   async join(mode = "listen") {
@@ -380,7 +382,7 @@ export class SupervisorCall extends Emitter {
     for (const event of ["levels", "quality", "blocked"]) audio.on(event, (facts) => this.emit(event, facts));
     audio.on("state", (state) => state === "lost" ? this.#out() : this.#become(state));
     try {
-      await audio.start(this.iceServers);
+      await audio.start();
     } catch (error) {
       this.#out();
       throw error;
@@ -424,6 +426,8 @@ export class SupervisorCall extends Emitter {
   }
 
   // For TwoWayAudio.
+  async servers() { return (await this.#rest.data("GET", `${this.#path}/ice-servers`)).ice_servers; }
+
   async offer(sdp) {
     const joined = await this.#rest.data("POST", this.#path, { json: { sdp, mode: this.mode } });
     this.#id = joined.supervisor_id;

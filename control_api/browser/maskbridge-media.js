@@ -28,7 +28,8 @@ export class TwoWayAudio extends Emitter {
     globalThis.addEventListener?.("online", this.onOnline);
   }
 
-  async start(iceServers) {
+  async start() {
+    const iceServers = await this.way.servers();
     this.#stream ??= this.silent ? silence() : await openMicrophone(this.microphone, this.processing);
     if (this.closed) return this.close();
     const peer = this.#peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
@@ -92,6 +93,7 @@ export class TwoWayAudio extends Emitter {
       const peer = this.#peer;
       try {
         if (peer.signalingState !== "stable") await peer.setLocalDescription({ type: "rollback" });
+        peer.setConfiguration({ ...peer.getConfiguration(), iceServers: await this.way.servers() }); // TURN's credentials end
         await peer.setLocalDescription(await peer.createOffer({ iceRestart: true }));
         await gathered(peer);
         this.#waiting = [];
