@@ -312,8 +312,8 @@ class MediaEngine:
         return self._forks.listen(a.rpartition("/")[0], streams, rate_hz, take, muted=muted)
 
     def sit(self, a: str, b: str, line: SeatLine, codec: str, payload_type: int, mode: Mode) -> Seat:
-        """Let a supervisor take part in a call, over plain RTP of "PCMA" or "PCMU", until `leave` or until a leg
-        closes. What the parties hear and say is relayed as ever but while they are spoken to. MediaOverloaded,
+        """Let a supervisor take part in a call, over plain RTP of "PCMA", "PCMU" or "opus", until `leave` or until a
+        leg closes. What the parties hear and say is relayed as ever but while they are spoken to. MediaOverloaded,
         TooManySupervisors."""
         streams = self._find(a).stream, self._find(b).stream
         tokens = self._tokens
