@@ -4,7 +4,8 @@ import asyncio
 from typing import Final
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from multidict import MultiDict
 
 from control_api.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
@@ -14,7 +15,11 @@ BODY_TIMEOUT_S: Final = 15
 UPLOAD_TIMEOUT_S: Final = 120
 WAV_TYPES: Final = ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave")
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
+UPLOAD_TYPE: Final = "multipart/form-data"
 MAX_FORM_FIELDS: Final = 500
+MAX_WAV_BYTES: Final = 16 * 1024 * 1024
+_MAX_UPLOAD_FIELDS: Final = 20
+_MAX_FIELD_BYTES: Final = 4096
 _CHARSETS: Final = ("utf-8", "utf8")
 _CODINGS: Final = ("", "identity", "gzip", "deflate")  # those that are undone before the body comes here, and none
 _NOT_JSON: Final = "The body must be sent as Content-Type: application/json, in UTF-8."
@@ -63,6 +68,43 @@ async def read_form(request: web.Request, max_body_bytes: int) -> MultiDict[str]
     except ValueError:  # text that is no UTF-8 too
         raise InvalidRequest("The form could not be read.") from None
     return MultiDict(pairs)
+
+
+async def read_upload(request: web.Request, max_file_bytes: int) -> tuple[MultiDict[str], bytes]:
+    """The few fields of a page's form (RFC 7578) and its file, empty where none was chosen. Errors as above."""
+    if media_type_of(request) != UPLOAD_TYPE:
+        raise UnsupportedMediaType(f"The form must be sent as Content-Type: {UPLOAD_TYPE}.")
+    if (request.content_length or 0) > max_file_bytes + _MAX_UPLOAD_FIELDS * _MAX_FIELD_BYTES:
+        raise PayloadTooLarge(f"The file is larger than {max_file_bytes} bytes.")
+    try:
+        async with asyncio.timeout(UPLOAD_TIMEOUT_S):
+            return await _parts(await request.multipart(), max_file_bytes)
+    except TimeoutError:
+        raise InvalidRequest("The body did not arrive in time.") from None
+    except (ValueError, HttpProcessingError, web.RequestPayloadError):
+        raise InvalidRequest("The form could not be read.") from None
+
+
+async def _parts(reader: MultipartReader, max_file_bytes: int) -> tuple[MultiDict[str], bytes]:
+    fields: MultiDict[str] = MultiDict()
+    file = b""
+    while (part := await reader.next()) is not None:
+        if not isinstance(part, BodyPartReader) or part.name is None or len(fields) >= _MAX_UPLOAD_FIELDS:
+            raise InvalidRequest("The form could not be read.")
+        if part.filename is not None:
+            file = await _read_part(part, max_file_bytes)
+        else:
+            fields.add(part.name, (await _read_part(part, _MAX_FIELD_BYTES)).decode("utf-8"))
+    return fields, file
+
+
+async def _read_part(part: BodyPartReader, max_bytes: int) -> bytes:
+    content = bytearray()
+    while piece := await part.read_chunk():
+        content += piece
+        if len(content) > max_bytes:
+            raise PayloadTooLarge(f"The file is larger than {max_bytes} bytes.")
+    return bytes(content)
 
 
 async def read_text(request: web.Request, max_body_bytes: int, media_types: tuple[str, ...]) -> str:

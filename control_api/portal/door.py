@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
-from multidict import MultiDictProxy
+from multidict import MultiDict, MultiDictProxy
 from yarl import URL
 
-from control_api.errors import CRASH, ApiError, ErrorReply, Forbidden, MethodNotAllowed, NotFound, error_reply
+from control_api.errors import CRASH, ApiError, ErrorReply, Forbidden, MethodNotAllowed, NotFound, NotReady, error_reply
 from control_api.metrics import ApiMetrics
 from control_api.portal.flashes import FLASH_COOKIE, drop_flash
 from control_api.portal.frame import CSRF_FIELD, SIGN_IN, Me, Page, PageRoute, Site
 from control_api.portal.rest import Refused, Rest
 from control_api.redaction import number_free_logger
-from control_api.request_body import read_form
+from control_api.request_body import MAX_WAV_BYTES, read_form, read_upload
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
@@ -21,6 +21,7 @@ _POLICY: Final = (
 )
 _RAZORPAY: Final = "razorpay.com"
 CONTENT_SECURITY_POLICY: Final = _POLICY.format(provider="")
+MOST_UPLOADS: Final = 4  # at once, each of them up to 16 MiB in memory
 _OTHER_SITE: Final = "This form was not sent from one of our own pages. Please open the page and try again."
 _STALE_FORM: Final = "This form is not valid any more. Please open the page and try again."
 _NOT_YOURS: Final = "Your role does not allow this."
@@ -40,6 +41,7 @@ class Door:
     def __init__(self, site: Site, metrics: ApiMetrics) -> None:
         self._site = site
         self._metrics = metrics
+        self._uploads = 0
         self._log = number_free_logger(__name__)
         url = site.checkout_url
         self._checkout_policy = CONTENT_SECURITY_POLICY if url is None else checkout_security_policy(url)
@@ -74,7 +76,7 @@ class Door:
             if route.right is not None:
                 await _identify(page)
             if page.request.method == hdrs.METH_POST:
-                await self._take_form(page, foreign=route.foreign)
+                await self._take_form(page, route)
             if route.right is not None and not page.may(route.right):
                 raise Forbidden(_NOT_YOURS)
             return await route.handler(page)
@@ -88,15 +90,31 @@ class Door:
             self._log.exception("the page %s crashed", route.path, exc_info=crash)
             return _error_page(page, CRASH)
 
-    async def _take_form(self, page: Page, *, foreign: bool) -> None:
+    async def _take_form(self, page: Page, route: PageRoute) -> None:
         """Read the form. Raises Forbidden unless it is from a page of ours and of this session, or `foreign`."""
-        if not foreign and not self._is_own(page.request):
+        if not route.foreign and not self._is_own(page.request):
             raise Forbidden(_OTHER_SITE)
-        form = await read_form(page.request, self._site.settings.max_body_bytes)
+        form = await self._uploaded(page, route) if route.upload else await self._sent(page)
         tokens = form.popall(CSRF_FIELD, [])
         if page.me is not None and tokens != [page.me.csrf_token]:
             raise Forbidden(_STALE_FORM)
         page.form = MultiDictProxy(form)
+
+    async def _sent(self, page: Page) -> MultiDict[str]:
+        return await read_form(page.request, self._site.settings.max_body_bytes)
+
+    async def _uploaded(self, page: Page, route: PageRoute) -> MultiDict[str]:
+        """The form with its file, for those who may. Raises Forbidden, NotReady when too many are being read."""
+        if route.right is not None and not page.may(route.right):
+            raise Forbidden(_NOT_YOURS)
+        if self._uploads >= MOST_UPLOADS:
+            raise NotReady("Too many files are being uploaded. Please try again.", retry_after_s=5)
+        self._uploads += 1
+        try:
+            form, page.file = await read_upload(page.request, MAX_WAV_BYTES)
+        finally:
+            self._uploads -= 1
+        return form
 
     def _is_own(self, request: web.Request) -> bool:
         """Whether a form comes from our own origin, as far as the browser tells (RFC 6454 section 7)."""

@@ -67,13 +67,15 @@ class Me:
 
 @dataclass(slots=True)
 class Page:
-    """One request of a browser. `me` is None on public pages; `form` holds what was sent, without the CSRF token."""
+    """One request of a browser. `me` is None on public pages; `form` holds what was sent, without the CSRF token;
+    `file` what was uploaded with it."""
 
     site: Site
     request: web.Request
     rest: Rest
     me: Me | None = None
     form: MultiDictProxy[str] = field(default_factory=lambda: _NO_FORM)
+    file: bytes = b""
 
     @property
     def wants_part(self) -> bool:
@@ -148,3 +150,4 @@ class PageRoute:
     right: Right | None = None
     razorpay: bool = False  # whether a form of it leads to the payment provider: the one origin that is not ours
     foreign: bool = False
+    upload: bool = False  # whether its form brings a file, which is read for those alone who have the right

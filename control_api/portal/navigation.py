@@ -52,6 +52,7 @@ SECTIONS: Final = (
     Section(
         "Organisation",
         (
+            Entry("Announcements", "/portal/prompts", Right.PROMPTS_READ),
             Entry("Agents", "/portal/agents", Right.AGENTS_READ),
             Entry("People", "/portal/people", Right.PEOPLE_READ),
             Entry("Settings", "/portal/settings", Right.ORGANISATION_READ),

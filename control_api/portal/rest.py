@@ -55,7 +55,7 @@ class _InnerRequest(web.Request):
         message = RawRequestMessage(
             method, url.path_qs, HttpVersion11, given, (), closes, None, upgrades, is_chunked, url
         )
-        content = StreamReader(BaseProtocol(loop), _BODY_LIMIT, loop=loop)
+        content = StreamReader(BaseProtocol(loop), max(_BODY_LIMIT, len(body)), loop=loop)  # all of it is here
         content.feed_data(body)
         content.feed_eof()
         super().__init__(message, content, outer.protocol, outer.writer, outer.task, loop)
@@ -85,9 +85,7 @@ class Rest:
         idempotency_key: str | None = None,
     ) -> Answer:
         """Ask an endpoint. `path` is percent-encoded already. Raises Refused."""
-        headers = CIMultiDict({name: self._outer.headers[name] for name in _HANDED_ON if name in self._outer.headers})
-        if self.csrf_token is not None:
-            headers[CSRF_HEADER] = self.csrf_token
+        headers = self._headers()
         if idempotency_key is not None:
             headers[IDEMPOTENCY_HEADER] = idempotency_key
         content = b"" if body is None else json_text(body).encode("ascii")
@@ -95,6 +93,22 @@ class Rest:
             headers[hdrs.CONTENT_TYPE] = JSON_TYPE
             headers[hdrs.CONTENT_LENGTH] = str(len(content))
         url = URL(path, encoded=True).with_query(query or {})
+        return await self._asked(method, url, headers, content)
+
+    async def send(self, method: str, path: str, content: bytes, media_type: str) -> Answer:
+        """`call` with a body that is a file. Raises Refused."""
+        headers = self._headers()
+        headers[hdrs.CONTENT_TYPE] = media_type
+        headers[hdrs.CONTENT_LENGTH] = str(len(content))
+        return await self._asked(method, URL(path, encoded=True), headers, content)
+
+    def _headers(self) -> CIMultiDict[str]:
+        headers = CIMultiDict({name: self._outer.headers[name] for name in _HANDED_ON if name in self._outer.headers})
+        if self.csrf_token is not None:
+            headers[CSRF_HEADER] = self.csrf_token
+        return headers
+
+    async def _asked(self, method: str, url: URL, headers: CIMultiDict[str], content: bytes) -> Answer:
         response = await _InnerRequest(self._outer, method, url, headers, content).answered(self._outer.app)
         return _answer(response)
 

@@ -8,11 +8,9 @@ from control_api.auditing import audit_entry
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.prompt_schemas import choice_representation, prompt_representation, prompts_representation
 from control_api.rendering import json_text
-from control_api.request_body import read_json, read_wav
+from control_api.request_body import MAX_WAV_BYTES, read_json, read_wav
 from control_api.schemas import PROMPT_REQUIREMENTS, PromptsBody, checked
 from storage.records import Scope
-
-MAX_WAV_BYTES: Final = 16 * 1024 * 1024
 
 
 async def list_prompts(api: Api, exchange: Exchange) -> Reply:

@@ -61,8 +61,9 @@ async def test_a_form_without_its_token_changes_nothing(world: ApiWorld) -> None
         if route.method != "POST":
             continue
         path = NAMES.sub("x", route.path)
-        for token in ({}, {"csrf_token": ""}, {"csrf_token": other.csrf_token}):
-            refused = await visitor.post(path, token)
+        tokens: tuple[dict[str, str], ...] = ({}, {"csrf_token": ""}, {"csrf_token": other.csrf_token})
+        for token in tokens:
+            refused = await (visitor.upload(path, token, b"x") if route.upload else visitor.post(path, token))
             assert refused.status == 403, (path, token)
             assert "not valid any more" in refused.text
     assert (await visitor.get("/portal")).status == 200

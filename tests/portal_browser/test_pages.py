@@ -26,6 +26,7 @@ PAGES = {
     "/portal/agents": "Agents",
     "/portal/people": "People",
     "/portal/settings": "Settings",
+    "/portal/prompts": "Announcements",
     "/portal/me": "Your sign-in",
     "/portal/operator/organisations": "Organisations",
     "/portal/operator/numbers": "Numbers",

@@ -4,11 +4,13 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
 import html5lib
+from aiohttp import MultipartWriter
 
 from control_api.portal.door import CONTENT_SECURITY_POLICY, checkout_security_policy
 from tests.support.api_world import ApiWorld
@@ -83,6 +85,15 @@ class PageVisitor:
         """Send fields as a form, as they are: without a token where none is among them."""
         body = urlencode(list(fields.items()), doseq=True)
         return await self._ask("POST", path, {"Content-Type": FORM_TYPE, **headers}, data=body)
+
+    async def upload(self, path: str, fields: Mapping[str, str], content: bytes | None) -> Shown:
+        """Send fields and a file as a form that takes one; None: without one."""
+        form = MultipartWriter("form-data")
+        for name, text in fields.items():
+            form.append(text.encode()).set_content_disposition("form-data", name=name)
+        if content is not None:
+            form.append(BytesIO(content)).set_content_disposition("form-data", name="file", filename="a file.wav")
+        return await self._ask("POST", path, dict(form.headers), data=form)
 
     async def submit(self, page: str, action: str, **changes: Any) -> Shown:
         """Fill in the form of this action on a page, and send it."""
