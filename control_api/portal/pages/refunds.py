@@ -11,8 +11,8 @@ from control_api.rights import Right
 _PATH: Final = "/portal/operator/refunds"
 _NOTES: Final = "/portal/operator/credit-notes"
 _KINDS: Final = (
-    ("correction", "Correction: takes back some of an invoice, and debits the wallet"),
-    ("goodwill", "Goodwill: credits the wallet, without tax"),
+    ("correction", "Correction of an invoice"),
+    ("goodwill", "Goodwill, without tax"),
 )
 _TAX: Final = (("", "As is usual"), ("yes", "Tax is in the amount"), ("no", "The amount is without tax"))
 
