@@ -31,6 +31,7 @@ SECTIONS: Final = (
             Entry("Overview", "/portal", Right.CALLS_READ),
             Entry("Call log", "/portal/calls", Right.CALLS_READ),
             Entry("Place a call", "/portal/place-call", Right.CALLS_WRITE),
+            Entry("Softphone", "/portal/softphone", Right.TAKE_CALLS),
         ),
     ),
     Section(

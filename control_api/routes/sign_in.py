@@ -12,7 +12,7 @@ from control_api.auditing import audit_entry, client_address
 from control_api.errors import NotFound, RateLimited, SecondFactorRequired, Unauthorized
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rendering import render_success
-from control_api.rights import Right
+from control_api.rights import AGENT_RIGHTS, Right
 from control_api.routes.account import EMPTY, body_of, reply_of
 from control_api.session_ring import drop_cookie, new_session, organisation_or_none, rights_of, set_cookie
 from control_api.totp import matching_step, opened_factor
@@ -50,7 +50,8 @@ async def sign_in(api: Api, exchange: Exchange) -> web.StreamResponse:
         unit.audit.add(entry)
 
     await api.store.run(work)
-    response = render_success(exchange, _me(person, opened.session, places, 201), api.clock.wall_ms())
+    told = await _me(api.store, person, opened.session, places, 201)
+    response = render_success(exchange, told, api.clock.wall_ms())
     set_cookie(api.settings, response, opened.token)
     return response
 
@@ -95,13 +96,13 @@ async def look_at(api: Api, exchange: Exchange) -> Reply:
     if not known:
         raise NotFound("No such organisation.")
     await api.store.run(lambda unit: unit.sessions.look_at(session.session_sha256, wanted.org_id))
-    return _me(person, replace(session, org_id=wanted.org_id), places)
+    return await _me(api.store, person, replace(session, org_id=wanted.org_id), places)
 
 
 async def show_me(api: Api, exchange: Exchange) -> Reply:
     """Who is signed in, where, and what they may do."""
     person = person_of(exchange)
-    return _me(person, session_of(exchange), await _places(api.store, person))
+    return await _me(api.store, person, session_of(exchange), await _places(api.store, person))
 
 
 async def throttled_password(api: Api, exchange: Exchange, email: str, password: str) -> Person | None:
@@ -172,11 +173,16 @@ def _wanted_place(person: Person, places: list[tuple[Membership, str]], wanted: 
     return wanted
 
 
-def _me(person: Person, session: Session, places: list[tuple[Membership, str]], status: int = 200) -> Reply:
+async def _me(
+    store: Store, person: Person, session: Session, places: list[tuple[Membership, str]], status: int = 200
+) -> Reply:
     role = next((place.role for place, _ in places if place.org_id == session.org_id), None)
     if role is None and not person.operator:  # the role was taken since
         session = replace(session, org_id=None)
     rights = rights_of(person, session.org_id, role)
+    if (org_id := session.org_id) is not None:
+        agent = await store.read(lambda reader: reader.agent_of_person(org_id, person.person_id))
+        rights = rights if agent is None else rights | AGENT_RIGHTS
     return reply_of(me_representation(person, session, role, places, sorted(rights)), status)
 
 

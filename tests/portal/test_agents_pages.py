@@ -68,3 +68,14 @@ async def test_whoever_may_only_look_has_no_forms(world: ApiWorld, owner: PageVi
     await owner.submit(PATH, PATH, name="asha")
     shown = await (await visitor_of(world, Role.VIEWER)).get(PATH)
     assert (shown.status, "agent:asha" in shown.text, f"{PATH}/asha/" in shown.text) == (200, True, False)
+
+
+async def test_whoever_is_linked_to_an_agent_has_a_softphone(owner: PageVisitor) -> None:
+    assert (await owner.get("/portal/softphone")).status == 403
+    assert "/portal/softphone" not in (await owner.get("/portal")).links()
+    await owner.submit(PATH, PATH, name="asha", display_name="Asha", person_id="id-owner")
+    shown = await owner.get("/portal/softphone")
+    assert (shown.status, "You are Asha." in shown.text) == (200, True)
+    assert "/portal/softphone" in (await owner.get("/portal")).links()
+    assert (await owner.submit(PATH, f"{PATH}/asha/change", person_id="")).status == 303
+    assert (await owner.get("/portal/softphone")).status == 403
