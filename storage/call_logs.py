@@ -9,6 +9,8 @@ from storage.records import CallFilter, CallRecord, CallStats
 # Every time there is lies strictly between these.
 EARLIEST_MS: Final = -(2**62)
 LATEST_MS: Final = 2**62
+HOUR_MS: Final = 3_600_000
+INDIA_MS: Final = 19_800_000  # ahead of UTC, all the year: `call_hours` counts by India's hours
 
 
 class CallLogs:
@@ -42,7 +44,8 @@ class CallLogs:
             "offset": min((page - 1) * per_page, LATEST_MS),
         }
         kind = _kind_of(wanted)
-        total = self._queries.number(f"call_logs.count_{kind}", parameters)
+        counted = parameters | _whole_hours(wanted) if kind == "by_time" else parameters
+        total = self._queries.number(f"call_logs.count_{kind}", counted)
         if (page - 1) * per_page >= total:
             return [], total
         keys = self._queries.all(f"call_logs.page_{kind}", parameters)
@@ -84,6 +87,23 @@ class CallLogs:
     def _call(self, call_id: str) -> CallRecord | None:
         row = self._queries.one("calls.live_call", (call_id,)) or self._queries.one("calls.cdr", (call_id,))
         return None if row is None else call_of(row)
+
+
+def _whole_hours(wanted: CallFilter) -> dict[str, object]:
+    """The hours of India that lie wholly between the dates: `first` of them and the one `past` the last, and when these
+    begin, `whole_from` and `whole_to`. Where there is none, both are the later date: all is counted one by one."""
+    after = EARLIEST_MS if wanted.started_after is None else wanted.started_after
+    before = LATEST_MS if wanted.started_before is None else wanted.started_before
+    first, past = -(-(after + 1 + INDIA_MS) // HOUR_MS), (before + INDIA_MS) // HOUR_MS
+    whole = first < past
+    return {
+        "first": first,
+        "past": past,
+        "whole_from": first * HOUR_MS - INDIA_MS if whole else before,
+        "whole_to": past * HOUR_MS - INDIA_MS if whole else before,
+        "test_from": 1 if wanted.test else 0,
+        "test_to": 0 if wanted.test is False else 1,
+    }
 
 
 def _kind_of(wanted: CallFilter) -> str:

@@ -8,12 +8,20 @@ WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:stat
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
 
--- count_by_time: how many calls that is
+-- count_by_time: how many calls that is: whole hours from the rows that count them, what is left at both ends one by one
 SELECT (SELECT count(*) FROM calls
         WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test))
+     + (SELECT coalesce(sum(CASE WHEN :status IS NULL THEN completed + failed + no_answer
+                                 WHEN :status = 'completed' THEN completed
+                                 WHEN :status = 'failed' THEN failed
+                                 WHEN :status = 'no-answer' THEN no_answer ELSE 0 END), 0) FROM call_hours
+        WHERE org_id = :org_id AND test >= :test_from AND test <= :test_to AND hour >= :first AND hour < :past)
      + (SELECT count(*) FROM cdrs
-        WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+        WHERE org_id = :org_id AND listed_at > :after AND listed_at < :whole_from AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test))
+     + (SELECT count(*) FROM cdrs
+        WHERE org_id = :org_id AND listed_at >= :whole_to AND listed_at < :before AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test));
 
 -- page_by_reference: keys of a page of those under a reference

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from storage.call_logs import CallLogs
 from storage.queries import Queries, load_statements
-from storage.records import CallFilter, CallRecord, CallStatus
+from storage.records import TEST_NUMBER, CallFilter, CallRecord, CallStatus
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.sqlite_rows import bare_database
@@ -192,6 +192,53 @@ def test_a_page_is_what_sorting_and_slicing_gives(
         )
         found = CallLogs(queries).page(ORG, wanted, number, per_page)
         assert found == (fitting[(number - 1) * per_page : number * per_page], len(fitting))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.sampled_from(CallStatus), st.booleans()), max_size=12),
+    st.none() | st.integers(-1, 13),
+    st.none() | st.integers(-1, 13),
+    st.none() | st.sampled_from(CallStatus),
+    st.none() | st.booleans(),
+    st.sampled_from([-1, 0, 1]),
+)
+def test_counting_by_whole_hours_is_counting_one_by_one(
+    rows: list[tuple[int, CallStatus, bool]],
+    after: int | None,
+    before: int | None,
+    status: CallStatus | None,
+    test: bool | None,
+    beside_ms: int,
+) -> None:
+    half_hour_ms = 1_800_000
+    with bare_database() as connection:
+        queries = Queries(connection, load_statements())
+        unit = UnitOfWork(queries)
+        unit.accounts.create_organisation(an_organisation())
+        records = []
+        for number, (at, kind, of_test) in enumerate(rows):
+            record = a_call(f"c{number}", created_at=at * half_hour_ms)
+            record = replace(record, masked_number=TEST_NUMBER) if of_test else record
+            if kind is CallStatus.COMPLETED:
+                record = completed(record)
+            elif kind in (CallStatus.FAILED, CallStatus.NO_ANSWER):
+                record = replace(failed(record), status=kind)
+            else:
+                record = replace(record, status=kind)
+            if record.ended_at is None:
+                unit.calls.save(record)
+            else:
+                unit.cdrs.add(record)
+            records.append(record)
+        wanted = CallFilter(
+            status=status,
+            started_after=None if after is None else after * half_hour_ms + beside_ms,
+            started_before=None if before is None else before * half_hour_ms - beside_ms,
+            test=test,
+        )
+        fitting = [one for one in records if meets(one, wanted) and test in (None, one.test)]
+        assert CallLogs(queries).page(ORG, wanted, 1, 20)[1] == len(fitting)
 
 
 async def test_totals_of_a_period_both_ends_included(funded: Store) -> None:

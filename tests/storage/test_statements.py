@@ -123,6 +123,7 @@ def test_the_check_for_scans_sees_one(database: sqlite3.Connection) -> None:
     [
         ("accounts.key_by_sha256", "INDEX sqlite_autoindex_api_keys_2 (key_sha256=?)"),
         ("call_logs.count_by_time", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
+        ("call_logs.count_by_time", "PRIMARY KEY (org_id=? AND test>? AND test<?)"),
         ("call_logs.count_of_live", "INDEX calls_by_org (org_id=?)"),
         ("call_logs.page_by_time", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
         ("call_logs.page_by_reference", "INDEX cdrs_by_reference (org_id=? AND reference=? AND"),
