@@ -121,6 +121,61 @@ def test_trunk_case_16_the_ratio_of_the_clocks_is_known_and_two_hours_of_jitter_
     assert worst < 0.005 * RATE_HZ
 
 
+def test_a_line_of_a_known_clock_grows_by_it_between_the_packets() -> None:
+    """A minute without a packet is 12 ms of drift at 200 ppm: what counts is how far off the line a packet is."""
+    clock, minute = SourceClock(200e-6, learned=True), 60 * RATE_HZ
+    clock.observe(0, 0)
+    assert clock.delay_at(minute) == pytest.approx(96)
+    clock.observe(minute, minute + 40)
+    assert clock.delay_at(minute) == pytest.approx(40)
+    assert clock.delay_at(2 * minute) == pytest.approx(136)
+
+
+@pytest.mark.parametrize("step_s", [-0.03, 0.03, 0.4])
+def test_another_way_through_the_network_is_no_drift(step_s: float) -> None:
+    clock, dice = SourceClock(), Dice(7)
+    worst = 0.0
+    for stamp in range(0, 600 * RATE_HZ, FRAME):
+        way = 1000 + (step_s * RATE_HZ if stamp > 240 * RATE_HZ else 0)
+        clock.observe(stamp, round(stamp + way + dice.within(0.0, 80.0)))
+        worst = max(worst, abs(clock.drift))
+    assert worst < 20e-6
+
+
+@pytest.mark.parametrize("every_s", [0.2, 0.5, 1.0])
+def test_the_line_is_not_drawn_through_the_jitter_of_packets_that_come_seldom(every_s: float) -> None:
+    """Up to 100 ms of it; of a few packets alone, even the least has much."""
+    clock, dice = SourceClock(), Dice(11)
+    worst = 0.0
+    for stamp in range(0, TWO_HOURS, round(every_s * RATE_HZ)):
+        clock.observe(stamp, round(stamp + dice.within(0.0, 800.0)))
+        if stamp > 300 * RATE_HZ:
+            worst = max(worst, abs(clock.delay_at(stamp)))
+    assert worst < 0.020 * RATE_HZ
+
+
+def test_more_than_crystals_drift_is_not_followed() -> None:
+    clock = SourceClock()
+    for stamp in range(0, 120 * RATE_HZ, FRAME):
+        clock.observe(stamp, round(stamp * 1.002))
+    assert clock.drift == pytest.approx(500e-6)
+
+
+@pytest.mark.parametrize("ppm", [100, -100])
+def test_a_fast_clock_is_told_as_such_and_still_known_after_its_timestamps_jump(ppm: int) -> None:
+    timeline = Timeline(START)
+    payload = bytes([ORDINARY]) * FRAME
+    for index in range(120 * 50):
+        jump = 5_000_000 if index == 120 * 50 - 1 else 0
+        arrival = START + index * FRAME / RATE_HZ * (1 - ppm * 1e-6)
+        timeline.put(0, arrival, index * FRAME + jump, 1, 0, payload)
+        timeline.drain(arrival)
+    assert timeline.reanchored == 1
+    drift_ppm = timeline.drift_of(0)
+    assert drift_ppm is not None
+    assert drift_ppm == pytest.approx(ppm, abs=5)
+
+
 def tone(first: int, count: int) -> bytes:
     """A loud tone of 250 Hz, in u-law."""
     return linear_to_ulaw(round(8000 * math.sin(2 * math.pi * n / 32)) for n in range(first, first + count))
