@@ -15,6 +15,7 @@ export { MaskbridgeError, grade };
 
 const CONNECT_MS = 20_000;
 const RING_MS = 10_000;
+const TOLD_MS = 2_000; // a page that came back is told at once what rings
 const KEPT = "maskbridge-call"; // in sessionStorage: a call that a page loaded anew goes on with
 
 /** A call of the agent's. States: ringing, connecting, connected, held, reconnecting, ended. */
@@ -64,12 +65,22 @@ export class AgentCall extends Emitter {
   async hangUp() {
     if (this.state === "ended") return;
     if (this.state === "ringing") return this.decline();
-    try {
-      await this.#rest.send("DELETE", `${this.#path}/media`, { keepalive: true });
-    } catch (error) {
-      if (error.status !== 404) throw error;
-    }
+    const known = this.mediaId;
+    // Where it still rings for the service, this browser's offer has not come there yet.
+    if (!await this.#asked("DELETE", "media")) await this.#asked("POST", "decline");
     this.end("hung_up");
+    if (this.mediaId !== known) await this.#asked("DELETE", "media"); // answered between the two
+  }
+
+  // Whether there was anything to end.
+  async #asked(method, what) {
+    try {
+      await this.#rest.send(method, `${this.#path}/${what}`, { keepalive: true });
+      return true;
+    } catch (error) {
+      if (error.status !== 404 && error.status !== 409) throw error;
+      return false;
+    }
   }
 
   mute(muted = true) {
@@ -132,18 +143,26 @@ export class AgentCall extends Emitter {
       microphone: microphone ?? this.#agent.microphone, speaker: this.#agent.speaker, processing: this.#agent.processing,
     });
     for (const event of ["levels", "quality", "blocked"]) audio.on(event, (facts) => this.emit(event, facts));
-    let off;
+    let forget;
     const up = new Promise((done, fail) => {
       const timer = setTimeout(() => fail(new MaskbridgeError("no_connection", "No connection came about.")), CONNECT_MS);
       audio.on("state", (state) => {
-        if (state === "connected") clearTimeout(timer), done();
+        if (state === "connected") done();
         this.#audioIs(audio, state);
       });
-      off = this.on("ended", (reason) => { clearTimeout(timer), fail(new MaskbridgeError("ended", `The call is over: ${reason}.`)); });
+      const off = this.on("ended", (reason) => fail(new MaskbridgeError("ended", `The call is over: ${reason}.`)));
+      forget = () => { clearTimeout(timer); off(); };
     });
-    up.catch(() => {}).finally(off);
-    await audio.start();
-    await up;
+    up.catch(() => {}); // told below, unless the start fails
+    try {
+      await audio.start();
+      await up;
+    } catch (error) {
+      audio.close();
+      throw error;
+    } finally {
+      forget();
+    }
   }
 
   #audioIs(audio, state) {
@@ -178,7 +197,8 @@ export class AgentCall extends Emitter {
     const reply = await this.#rest.send("POST", `${this.#path}/media?${query}`, { body: sdp, type: "application/sdp" });
     this.mediaId = reply.headers.get("X-Media-Id");
     this.#etag = reply.headers.get("ETag");
-    this.#agent.keep(this);
+    if (this.state === "ended") this.#asked("DELETE", "media").catch(() => {}); // hung up meanwhile: nobody is in it
+    else this.#agent.keep(this);
     return reply.text();
   }
 
@@ -202,6 +222,8 @@ export class MaskbridgeAgent extends Emitter {
   #calls = new Map();
   #placing = new Set(); // of calls that are being placed here, until the service has named them
   #expected = new Map();
+  #unsure = new Set(); // calls that rang when the page came back, until they are told again
+  #unsureTimer;
   #keeps;
 
   /** `token`: an agent's, or what gets one; or `csrfToken` with the session's cookie. `keepsCalls`: go on with a call after
@@ -237,6 +259,7 @@ export class MaskbridgeAgent extends Emitter {
   close({ hangUp = true } = {}) {
     this.#stream?.close();
     this.#stream = null;
+    clearTimeout(this.#unsureTimer);
     for (const call of this.calls) {
       if (hangUp && call.state !== "ringing") call.hangUp().catch(() => {});
       else call.abandon();
@@ -325,6 +348,7 @@ export class MaskbridgeAgent extends Emitter {
     if (event === "page") {
       Object.assign(this, { pageId: told.page, connected: true });
       this.#tell();
+      this.#doubt();
       this.#goOn();
     } else if (event === "lost") {
       this.connected = false;
@@ -336,7 +360,20 @@ export class MaskbridgeAgent extends Emitter {
     else this.#calls.get(told.call_sid)?.heard(event, told);
   }
 
+  // What rang may have ended while nothing was heard: what is not told again soon rings no longer.
+  #doubt() {
+    this.#unsure = new Set(this.calls.filter((call) => call.state === "ringing"));
+    clearTimeout(this.#unsureTimer);
+    if (this.#unsure.size) this.#unsureTimer = setTimeout(() => this.#endUnsure(), TOLD_MS);
+  }
+
+  #endUnsure() {
+    for (const call of this.#unsure) if (call.state === "ringing") call.end("cancelled");
+    this.#unsure.clear();
+  }
+
   #ringing(told) {
+    this.#unsure.delete(this.#calls.get(told.call_sid));
     if (this.#calls.has(told.call_sid)) return; // told again to a page that came back
     const call = new AgentCall(this, this.#rest, told);
     this.#calls.set(call.id, call);
@@ -375,6 +412,8 @@ export class SupervisorCall extends Emitter {
   }
 
   async join(mode = "listen") {
+    this.#audio?.close();
+    this.#id = null;
     this.mode = mode;
     this.#become("connecting");
     const silent = mode === "listen";
@@ -431,6 +470,7 @@ export class SupervisorCall extends Emitter {
   async offer(sdp) {
     const joined = await this.#rest.data("POST", this.#path, { json: { sdp, mode: this.mode } });
     this.#id = joined.supervisor_id;
+    if (this.state === "out") this.#rest.send("DELETE", this.#own).catch(() => {}); // left meanwhile: the seat is empty
     return joined.sdp;
   }
 

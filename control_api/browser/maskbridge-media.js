@@ -13,6 +13,7 @@ const CODECS = ["audio/pcma", "audio/pcmu", "audio/opus", "audio/telephone-event
 export class TwoWayAudio extends Emitter {
   #peer = null;
   #stream = null;
+  #silence = null; // what makes the silence of one who only listens: has to be closed
   #sender = null;
   #timers = [];
   #waiting = []; // candidates to be trickled
@@ -30,7 +31,7 @@ export class TwoWayAudio extends Emitter {
 
   async start() {
     const iceServers = await this.way.servers();
-    this.#stream ??= this.silent ? silence() : await openMicrophone(this.microphone, this.processing);
+    this.#stream ??= this.silent ? this.#silent() : await openMicrophone(this.microphone, this.processing);
     if (this.closed) return this.close();
     const peer = this.#peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     const [track] = this.#stream.getAudioTracks();
@@ -43,12 +44,18 @@ export class TwoWayAudio extends Emitter {
     peer.onconnectionstatechange = () => this.#changed(peer);
     await peer.setLocalDescription(await peer.createOffer());
     await gathered(peer);
+    if (this.closed) return;
     this.#waiting = [];
     const answer = await this.way.offer(peer.localDescription.sdp);
     if (this.closed) return;
     await peer.setRemoteDescription({ type: "answer", sdp: answer });
     this.#trickle();
     this.#measure();
+  }
+
+  #silent() {
+    this.#silence = new AudioContext({ sampleRate: 8_000 });
+    return this.#silence.createMediaStreamDestination().stream;
   }
 
   mute(muted) {
@@ -68,10 +75,18 @@ export class TwoWayAudio extends Emitter {
     this.microphone = id;
     if (!this.#sender) return;
     const stream = await openMicrophone(id, this.processing), [track] = stream.getAudioTracks();
+    if (this.closed) return track.stop(); // over while the microphone was asked for
     track.enabled = !this.muted;
     await this.#sender.replaceTrack(track);
-    for (const old of this.#stream?.getTracks() ?? []) old.stop();
+    this.#letGo();
     this.#stream = stream;
+    if (this.closed) this.#letGo();
+  }
+
+  #letGo() {
+    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#silence?.close();
+    this.#silence = null;
   }
 
   async useSpeaker(id) {
@@ -114,7 +129,7 @@ export class TwoWayAudio extends Emitter {
     this.closed = true;
     for (const timer of this.#timers) clearInterval(timer);
     this.#peer?.close();
-    for (const track of this.#stream?.getTracks() ?? []) track.stop();
+    this.#letGo();
     this.player.srcObject = null;
   }
 
@@ -187,8 +202,6 @@ export function grade(loss, jitterS, roundTripS) {
     roundTripMs: Math.round(roundTripS * 1_000),
   };
 }
-
-const silence = () => new AudioContext({ sampleRate: 8_000 }).createMediaStreamDestination().stream;
 
 async function openMicrophone(deviceId, processing) {
   if (!globalThis.navigator?.mediaDevices || !globalThis.RTCPeerConnection) {

@@ -1,0 +1,222 @@
+// What goes wrong between two events, with a browser and a service that do what the test says, when it says it.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { MaskbridgeAgent, SupervisorCall } from "./maskbridge-agent.js";
+
+const SID = "call-1";
+const RINGING = { call_sid: SID, masked_number: "917969002802", direction: "incoming", reference: null };
+const settled = async () => { for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate); };
+
+class Track {
+  enabled = true;
+  live = true;
+  stop() { this.live = false; }
+}
+
+class Stream {
+  tracks = [new Track()];
+  getTracks() { return this.tracks; }
+  getAudioTracks() { return this.tracks; }
+}
+
+class Peer extends EventTarget {
+  static last = null;
+  signalingState = "stable";
+  connectionState = "new";
+  iceGatheringState = "gathering";
+  localDescription = null;
+  remoteDescription = null;
+  sender = { replaceTrack: async () => {} };
+  constructor() { super(); Peer.last = this; }
+  addTransceiver() { return { sender: this.sender }; }
+  async createOffer() { return { type: "offer", sdp: "v=0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\n" }; }
+  async setLocalDescription(description) { this.localDescription = description; }
+  async setRemoteDescription(description) { this.remoteDescription = description; }
+  async getStats() { return new Map(); }
+  close() { this.connectionState = "closed"; }
+  gathered() { this.iceGatheringState = "complete"; this.dispatchEvent(new Event("icegatheringstatechange")); }
+  connected() {
+    this.connectionState = "connected";
+    this.onconnectionstatechange?.();
+    this.dispatchEvent(new Event("connectionstatechange"));
+  }
+}
+
+// Answers each request as `replies` has it, in the order in which they came; a reply may be a promise.
+class Service {
+  asked = [];
+  replies = {};
+  streams = [];
+
+  fetch = async (url, { method, signal }) => {
+    const request = `${method} ${new URL(url).pathname}`;
+    this.asked.push(request);
+    if (request === "GET /v1/agent/events") return this.#listen(signal);
+    const reply = await this.replies[request];
+    if (reply === undefined) return new Response(null, { status: 204 });
+    return typeof reply === "number" ? Response.json({ error: { code: "x", message: "x" } }, { status: reply }) : reply();
+  };
+
+  count(request) { return this.asked.filter((one) => one === request).length; }
+
+  tell(event, data) { this.streams.at(-1).enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)); }
+
+  #listen(signal) {
+    const body = new ReadableStream({
+      start: (controller) => {
+        this.streams.push(controller);
+        signal.addEventListener("abort", () => { try { controller.error(new Error("aborted")); } catch { /* it is closed */ } });
+      },
+    });
+    return new Response(body);
+  }
+}
+
+const data = (facts) => () => Response.json({ data: facts });
+let service, microphone;
+
+beforeEach(() => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  service = new Service();
+  service.replies["GET /v1/agent/me"] = data({ name: "asha", display_name: "Asha", state: "available", ice_servers: [] });
+  microphone = { streams: [], opens: async () => {} };
+  const getUserMedia = async () => {
+    await microphone.opens();
+    microphone.streams.push(new Stream());
+    return microphone.streams.at(-1);
+  };
+  Object.defineProperty(globalThis, "navigator", { value: { mediaDevices: { getUserMedia } }, configurable: true, writable: true });
+  Object.assign(globalThis, { fetch: service.fetch, RTCPeerConnection: Peer, RTCRtpReceiver: {}, Audio: class {} });
+  globalThis.AudioContext = class {
+    static open = 0;
+    constructor() { AudioContext.open += 1; }
+    createMediaStreamDestination() { return { stream: new Stream() }; }
+    async close() { AudioContext.open -= 1; }
+  };
+});
+
+afterEach(() => { mock.timers.reset(); mock.restoreAll(); });
+
+async function atDesk() {
+  const agent = new MaskbridgeAgent({ url: "https://calls.example", token: "t" });
+  const rung = [];
+  agent.on("call", (call) => rung.push(call));
+  const connecting = agent.connect();
+  await settled();
+  service.tell("page", { page: "p1" });
+  await connecting;
+  return { agent, rung };
+}
+
+async function ringing() {
+  const desk = await atDesk();
+  service.tell("ringing", RINGING);
+  await settled();
+  return { ...desk, call: desk.rung[0] };
+}
+
+const MEDIA = `/v1/agent/calls/${SID}/media`;
+const answered = () => new Response("v=0\r\n", { status: 201, headers: { "X-Media-Id": "m1", ETag: '"m1-1"' } });
+
+test("a call that is hung up before its browser has offered anything is declined, and never answered", async () => {
+  const { agent, call } = await ringing();
+  service.replies[`DELETE ${MEDIA}`] = 404;
+  const answering = assert.rejects(call.answer());
+  await settled();
+  await call.hangUp();
+  Peer.last.gathered();
+  await settled();
+  await answering;
+  assert.equal(service.count(`POST ${MEDIA}`), 0);
+  assert.equal(service.count(`POST /v1/agent/calls/${SID}/decline`), 1);
+  assert.equal(call.endReason, "hung_up");
+  agent.close();
+});
+
+test("a call that is hung up while the service answers its offer does not stay there with nobody in it", async () => {
+  const { agent, call } = await ringing();
+  let reply;
+  service.replies[`POST ${MEDIA}`] = new Promise((done) => { reply = () => done(answered); });
+  service.replies[`DELETE ${MEDIA}`] = 404;
+  service.replies[`POST /v1/agent/calls/${SID}/decline`] = 409;
+  const answering = assert.rejects(call.answer());
+  await settled();
+  Peer.last.gathered();
+  await settled();
+  await call.hangUp();
+  delete service.replies[`DELETE ${MEDIA}`];
+  reply();
+  await settled();
+  await answering;
+  assert.equal(service.count(`DELETE ${MEDIA}`), 2);
+  agent.close();
+});
+
+test("a microphone that is given after the end of the call is let go of", async () => {
+  const { agent, call } = await ringing();
+  service.replies[`POST ${MEDIA}`] = answered;
+  const answering = call.answer();
+  await settled();
+  Peer.last.gathered();
+  await settled();
+  Peer.last.connected();
+  await answering;
+  let allow;
+  microphone.opens = () => new Promise((done) => { allow = done; });
+  const choosing = call.useMicrophone("other");
+  service.tell("ended", { call_sid: SID, reason: "other_party" });
+  await settled();
+  allow();
+  await choosing;
+  assert.deepEqual(microphone.streams.map((one) => one.tracks[0].live), [false, false]);
+  agent.close();
+});
+
+test("a call whose end was told while the page was away rings no longer", async () => {
+  const { agent, call } = await ringing();
+  service.streams.at(-1).close();
+  await settled();
+  mock.timers.tick(1_000);
+  await settled();
+  service.tell("page", { page: "p2" });
+  await settled();
+  mock.timers.tick(5_000);
+  assert.equal(call.state, "ended");
+  assert.deepEqual(agent.calls, []);
+  agent.close();
+});
+
+test("a call that still rings when the page is back goes on to ring", async () => {
+  const { agent, rung, call } = await ringing();
+  service.streams.at(-1).close();
+  await settled();
+  mock.timers.tick(1_000);
+  await settled();
+  service.tell("page", { page: "p2" });
+  service.tell("ringing", RINGING);
+  await settled();
+  mock.timers.tick(5_000);
+  assert.equal(call.state, "ringing");
+  assert.deepEqual(rung, [call]);
+  agent.close();
+});
+
+test("a supervisor who leaves while the service gives the seat does not stay in it", async () => {
+  const path = `/v1/masking/calls/${SID}/supervisors`;
+  let seat;
+  service.replies[`GET ${path}/ice-servers`] = data({ ice_servers: [] });
+  service.replies[`POST ${path}`] = new Promise((done) => { seat = () => done(data({ supervisor_id: "s1", sdp: "v=0\r\n" })); });
+  const call = new SupervisorCall({ url: "https://calls.example", token: "t" }, SID);
+  const joining = call.join();
+  await settled();
+  Peer.last.gathered();
+  await settled();
+  await call.leave();
+  seat();
+  await joining.catch(() => {});
+  await settled();
+  assert.equal(service.count(`DELETE ${path}/s1`), 1);
+  assert.equal(AudioContext.open, 0);
+});
