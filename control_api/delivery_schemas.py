@@ -29,7 +29,9 @@ class AttemptView(Wire):
     http_status: int | None = Field(description="What was answered; null: nothing was")
     error: str | None = Field(description="Why nothing was answered")
     request_headers: dict[str, str] = Field(description="Those of the request, without its signatures")
-    reply: EndpointReplyView | None = Field(description="What was answered; null: nothing was, or it was not kept")
+    reply: EndpointReplyView | None = Field(
+        description="What was answered; null: nothing was, it was not kept, or without the right to read calls"
+    )
 
 
 class DeliveryDetailView(DeliveryView):
@@ -60,12 +62,12 @@ TrialReply: Final = enveloped("TrialReply", TrialView)
 
 
 def detail_representation(log: DeliveryLog, body: str | None) -> dict[str, object]:
-    """A delivery with its attempts; `body` None: it is not shown."""
+    """A delivery with its attempts; `body` None: neither it nor what was answered, which may repeat it, is shown."""
     return {
         **delivery_representation(log),
         "webhook_id": log.webhook_id,
         "request_body": body,
-        "attempt_log": [_attempt(log, attempt) for attempt in log.attempts],
+        "attempt_log": [_attempt(log, attempt, shown=body is not None) for attempt in log.attempts],
     }
 
 
@@ -84,7 +86,7 @@ def trial_representation(event_id: str, trial: Trial) -> dict[str, object]:
     }
 
 
-def _attempt(log: DeliveryLog, attempt: DeliveryAttempt) -> dict[str, object]:
+def _attempt(log: DeliveryLog, attempt: DeliveryAttempt, *, shown: bool) -> dict[str, object]:
     return {
         "attempt": attempt.attempt,
         "attempted_at": render_timestamp(attempt.attempted_at),
@@ -96,7 +98,7 @@ def _attempt(log: DeliveryLog, attempt: DeliveryAttempt) -> dict[str, object]:
             EVENT_ID_HEADER: log.event_id,
             ATTEMPT_HEADER: str(attempt.attempt),
         },
-        "reply": _reply(attempt.reply),
+        "reply": _reply(attempt.reply) if shown else None,
     }
 
 

@@ -40,7 +40,7 @@ class Attempt:
     request_headers: dict[str, Any]
     """Those of the request, without its signatures"""
     reply: EndpointReply | None
-    """What was answered; null: nothing was, or it was not kept"""
+    """What was answered; null: nothing was, it was not kept, or without the right to read calls"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
