@@ -38,12 +38,15 @@ class SeriesQuery(Wire):
     test: TrueOrFalse = Field(default=False, description="Of test calls instead of all others")
 
     def positions(self, now_ms: int) -> range:
-        """The steps, counted from 1970-01-01 00:00 in India. Raises InvalidRequest for too many."""
+        """The steps, counted from 1970-01-01 00:00 in India. Raises InvalidRequest for too many, or before."""
         last = self._position(now_ms if self.end_date is None else self.end_date)
         first = last - USUAL_STEPS[self.by] + 1 if self.start_date is None else self._position(self.start_date)
         most = MOST_STEPS[self.by]
         if last - first >= most:
             raise InvalidRequest(f"start_date must be at most {most} {self.by}s before end_date.", "start_date")
+        if first < 0:
+            field = "end_date" if self.start_date is None else "start_date"
+            raise InvalidRequest("The steps must begin in 1970 or later.", field)
         return range(first, last + 1)
 
     def _position(self, at_ms: int) -> int:

@@ -63,6 +63,8 @@ async def test_every_step_that_the_dates_lie_in(world: ApiWorld) -> None:
         ("by=day&by=hour", "by"),
         ("start_date=2024-12-01T00:00:00Z", "start_date"),
         ("by=day&start_date=2023-12-31T00:00:00Z", "start_date"),
+        ("by=day&end_date=0001-01-05T00:00:00Z", "end_date"),
+        ("by=day&start_date=1969-12-01T00:00:00Z&end_date=1970-01-05T00:00:00Z", "start_date"),
     ],
 )
 async def test_a_bad_value_or_too_many_steps_are_400(world: ApiWorld, query: str, field: str) -> None:
