@@ -16,7 +16,16 @@ from rich.text import Text
 from b2bua.clock import SystemClock
 from b2bua.commands.inspection import call_row
 from b2bua.commands.output import CommandFailed, Output, table_of
-from b2bua.commands.top_view import CALL_COLUMNS, SCREEN_CALL_COLUMNS, TRUNK_COLUMNS, cells, figures_text, overview
+from b2bua.commands.top_view import (
+    CALL_COLUMNS,
+    SCREEN_CALL_COLUMNS,
+    TRUNK_COLUMNS,
+    TRUNK_HEADS,
+    WIDE,
+    cells,
+    figures_text,
+    overview,
+)
 from b2bua.config import Config
 from b2bua.sip.routing import bracketed
 from control_api.metrics_reading import Sample, read_metrics
@@ -92,7 +101,7 @@ async def _follow(source: _Source, before: Sample, interval_s: float, output: Ou
         while True:
             try:
                 before, view = await source.view(before)
-                screen.update(_drawn(view, interval_s), refresh=True)
+                screen.update(drawn(view, interval_s, output.console.width), refresh=True)
             except (NoAnswer, StorageError) as error:
                 screen.update(Text(str(error), "bold red"), refresh=True)
             await asyncio.sleep(interval_s)
@@ -108,12 +117,14 @@ def _show(view: dict[str, Any], output: Output) -> None:
     output.rows(view["calls"], CALL_COLUMNS)
 
 
-def _drawn(view: dict[str, Any], interval_s: float) -> RenderableType:
+def drawn(view: dict[str, Any], interval_s: float, width: int) -> RenderableType:
+    """The screen of a terminal that has so many columns."""
+    shown = SCREEN_CALL_COLUMNS if width >= WIDE else SCREEN_CALL_COLUMNS[:-1]
     looks = "bold green" if view["ready"] else "bold red"
     return Group(
         *(Text(line, looks if number == 0 else "") for number, line in enumerate(figures_text(view))),
-        table_of(TRUNK_COLUMNS, cells(view["trunks"], TRUNK_COLUMNS)),
-        table_of(SCREEN_CALL_COLUMNS, cells(view["calls"], SCREEN_CALL_COLUMNS)),
+        table_of(TRUNK_HEADS, cells(view["trunks"], TRUNK_COLUMNS)),
+        table_of(shown, cells(view["calls"], shown)),
         Text(f"every {interval_s:g} s; ctrl-C ends", "dim"),
     )
 

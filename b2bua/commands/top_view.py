@@ -62,8 +62,12 @@ def figures_text(view: Mapping[str, Any]) -> list[str]:
 TRUNK_COLUMNS: Final = (
     *("name", "state", "live_calls", "placed_per_s", "failed_per_s", "waiting", "destinations", "options_ms"),
 )
+# Over them on a screen, of which the smallest has 80 columns.
+TRUNK_HEADS: Final = ("name", "state", "live", "placed/s", "failed/s", "wait", "open", "OPTIONS ms")
 SCREEN_CALL_COLUMNS: Final = ("call_sid", "status", "party_a", "party_b", "answered_at")
 CALL_COLUMNS: Final = ("call_sid", "status", "party_a", "party_b", "masked_number", "started_at", "answered_at")
+
+WIDE: Final = 100  # columns that a screen has with room for all of a call
 
 
 def cells(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[str]]:

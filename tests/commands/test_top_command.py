@@ -1,9 +1,12 @@
 """`top`: two looks at the metrics, made into what an operator sees."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from b2bua.commands.top import drawn
 from b2bua.commands.top_view import figures_text, overview
 from control_api.metrics_reading import Sample, read_metrics
 from tests.commands.conftest import Desk
@@ -55,6 +58,24 @@ def test_rates_are_those_between_the_two_looks() -> None:
         }
     ]
     assert "live calls 7" in figures_text(view)[0]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_cut_on_a_small_screen(width: int) -> None:
+    call = {
+        "call_sid": "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d",
+        "status": "in-progress",
+        "party_a": "98******10",
+        "party_b": "91******89",
+        "answered_at": "2026-11-26T18:20:11Z",
+    }
+    view = overview(sample(10.0, 3, 100, 5.0, 2), sample(14.0, 7, 140, 6.0, 6), [call])
+    console = Console(width=width, record=True, file=StringIO())
+    console.print(drawn(view, 2.0, width))
+    screen = console.export_text()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in screen
+    assert {"carrier", "failed/s", call["call_sid"], "in-progress", "91******89"} <= set(screen.split())
+    assert (call["answered_at"] in screen) == (width == 120)
 
 
 def test_a_counter_that_begins_anew_has_grown_from_nothing() -> None:
