@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from jsonschema import Draft202012Validator
 
-from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict, NotRecorded
+from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict, InvalidParties, NotRecorded
 from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState
 from b2bua.sealed_secrets import SealedSecrets
 from b2bua.switch.prompt_shelf import PromptShelf
@@ -61,7 +61,7 @@ CALLS = "/v1/masking/calls"
 
 
 class FakeSwitch:
-    """Admits every call, unless `refuse_with` is set; keeps its calls in the store."""
+    """Admits every call between two, unless `refuse_with` is set; keeps its calls in the store."""
 
     def __init__(self, store: Store, clock: ManualClock, tokens: SeededTokens) -> None:
         self._store = store
@@ -84,6 +84,8 @@ class FakeSwitch:
     async def place_call(self, command: PlaceCall) -> PlacedCall:
         if self.refuse_with is not None:
             raise self.refuse_with
+        if command.party_a == command.party_b:
+            raise InvalidParties("The two parties must be different.", "party_b")
         earlier = await self._earlier(command)
         if earlier is not None:
             return earlier
