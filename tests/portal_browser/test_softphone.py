@@ -167,6 +167,10 @@ async def made_agent(owner: Watched) -> Page:
     await page.get_by_label("Person").select_option(index=1)
     await page.get_by_role("button", name="Add", exact=True).click()
     await expect(page.get_by_role("row", name="asha")).to_be_visible()
+    await page.locator("summary", has_text="Change").click()
+    await check(page)
+    await page.keyboard.press("Escape")
+    await page.set_viewport_size({"width": 1280, "height": 900})
     await page.get_by_role("link", name="Softphone").click()
     await expect(page.locator("#link")).to_have_text("calls can come")
     await page.get_by_label("Take echo and noise out").uncheck()  # a tone that goes on is noise
