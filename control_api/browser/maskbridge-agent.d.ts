@@ -1,6 +1,6 @@
 /** What went wrong. `code` is the API's, or one of those named here. `status` is the reply's, 0 where there was none. */
 export class MaskbridgeError extends Error {
-  readonly code: "microphone_refused" | "no_connection" | "not_supported" | "ended" | "conflict" | string;
+  readonly code: "microphone_refused" | "no_connection" | "not_supported" | "closed" | "ended" | "conflict" | string;
   readonly status: number;
 }
 

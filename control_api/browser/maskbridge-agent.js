@@ -24,6 +24,7 @@ export class AgentCall extends Emitter {
   #rest;
   #audio = null;
   #etag = "*";
+  #held = false; // also while the network is gone
 
   constructor(agent, rest, told) {
     super();
@@ -39,7 +40,7 @@ export class AgentCall extends Emitter {
   }
 
   get muted() { return this.#audio?.muted ?? false; }
-  get held() { return this.state === "held"; }
+  get held() { return this.#held; }
   get #path() { return `/v1/agent/calls/${encodeURIComponent(this.id)}`; }
 
   /** Take the call in this page. Resolves once both can hear each other. */
@@ -90,12 +91,12 @@ export class AgentCall extends Emitter {
 
   async hold() {
     await this.#rest.send("POST", `${this.#path}/hold`);
-    this.#become("held");
+    this.#up(true);
   }
 
   async resume() {
     await this.#rest.send("POST", `${this.#path}/resume`);
-    this.#become("connected");
+    this.#up(false);
   }
 
   /** Press keys of 0-9, *, # and A-D. */
@@ -114,7 +115,7 @@ export class AgentCall extends Emitter {
   heard(event, told) {
     if (event === "connected") {
       if (told.media_id !== this.mediaId) return this.end("answered_elsewhere");
-      this.#become(told.held ? "held" : "connected");
+      this.#up(told.held);
     } else if (event === "disconnected" && told.media_id === this.mediaId) this.#audio?.restart();
     else if (event === "ended") this.end(told.reason);
     else if (event === "stopped" && (this.state === "ringing" || told.media_id !== this.mediaId || told.reason !== "answered_elsewhere")) this.end(told.reason);
@@ -169,7 +170,12 @@ export class AgentCall extends Emitter {
     if (audio !== this.#audio || this.state === "ended") return;
     if (state === "lost") this.#anew();
     else if (state === "reconnecting") this.#become("reconnecting");
-    else if (!this.held) this.#become("connected");
+    else this.#up(this.#held);
+  }
+
+  #up(held) {
+    this.#held = held;
+    this.#become(held ? "held" : "connected");
   }
 
   // The server knows the browser no more, or no way was found: once more from the beginning, while the call waits.
@@ -219,6 +225,8 @@ export class AgentCall extends Emitter {
 export class MaskbridgeAgent extends Emitter {
   #rest;
   #stream = null;
+  #connecting = null;
+  #session = 0; // what was begun before it was closed knows so by it
   #calls = new Map();
   #placing = new Set(); // of calls that are being placed here, until the service has named them
   #expected = new Map();
@@ -239,17 +247,29 @@ export class MaskbridgeAgent extends Emitter {
   get presence() { return this.calls.some((call) => call.state !== "ringing") ? "busy" : this.available ? "available" : "away"; }
 
   /** Begin to be rung. Resolves once calls can come. */
-  async connect() {
-    if (this.#stream) return;
+  connect() {
+    this.#connecting ??= this.#open().catch((error) => {
+      this.#connecting = null;
+      throw error;
+    });
+    return this.#connecting;
+  }
+
+  async #open() {
+    const session = ++this.#session;
+    const closed = () => new MaskbridgeError("closed", "It was closed before calls could come.");
     const me = await this.#rest.data("GET", "/v1/agent/me");
+    if (session !== this.#session) throw closed();
     Object.assign(this, { name: me.name, displayName: me.display_name, available: me.state === "available" });
     const stream = this.#stream = new EventStream(this.#rest, "/v1/agent/events", (event, told) => this.#hear(event, told));
     await new Promise((done, fail) => {
-      const off = this.on("state", () => { if (this.connected) { off(); done(); } });
+      const off = this.on("state", () => {
+        if (session !== this.#session) { off(); fail(closed()); } else if (this.connected) { off(); done(); }
+      });
       stream.run((error) => {
         const final = error.status >= 400 && error.status < 500 && ![408, 409, 429].includes(error.status);
         this.emit("failure", error);
-        if (final) { off(); this.close({ hangUp: false }); fail(error); }
+        if (final) { fail(error); this.close({ hangUp: false }); }
         return final;
       });
     });
@@ -257,6 +277,8 @@ export class MaskbridgeAgent extends Emitter {
 
   /** Listen no more; what is live is hung up unless `hangUp` is false. */
   close({ hangUp = true } = {}) {
+    this.#session++;
+    this.#connecting = null;
     this.#stream?.close();
     this.#stream = null;
     clearTimeout(this.#unsureTimer);

@@ -117,7 +117,8 @@ export class EventStream {
       try {
         await this.#listen();
       } catch (error) {
-        if (!this.#ending.signal.aborted && onFailure(error)) return;
+        const known = this.#ending.signal.aborted || this.#turn.signal.aborted; // we broke it off
+        if (!known && onFailure(error)) return;
       }
       if (this.#ending.signal.aborted) return;
       this.hear("lost", {});

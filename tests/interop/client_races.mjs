@@ -220,3 +220,47 @@ test("a supervisor who leaves while the service gives the seat does not stay in 
   assert.equal(service.count(`DELETE ${path}/s1`), 1);
   assert.equal(AudioContext.open, 0);
 });
+
+test("two connects are one, and one that is closed meanwhile is refused", async () => {
+  const agent = new MaskbridgeAgent({ url: "https://calls.example", token: "t" });
+  const both = [agent.connect(), agent.connect()];
+  await settled();
+  service.tell("page", { page: "p1" });
+  await Promise.all(both);
+  assert.equal(service.count("GET /v1/agent/events"), 1);
+  agent.close();
+  const early = agent.connect();
+  agent.close();
+  await assert.rejects(early, { code: "closed" });
+  const late = agent.connect();
+  await settled();
+  agent.close();
+  await assert.rejects(late, { code: "closed" });
+  const again = agent.connect();
+  await settled();
+  service.tell("page", { page: "p2" });
+  await again;
+  assert.equal(agent.connected, true);
+});
+
+test("a call that is held is so after its network was gone", async () => {
+  const { rung } = await atDesk();
+  service.tell("ringing", RINGING);
+  await settled();
+  const [call] = rung;
+  service.replies[`POST /v1/agent/calls/${SID}/media`] = () => new Response("v=0", { status: 201, headers: { "X-Media-Id": "m", ETag: "e" } });
+  const answering = call.answer();
+  await settled();
+  Peer.last.gathered();
+  await settled();
+  Peer.last.connected();
+  await answering;
+  await call.hold();
+  Peer.last.connectionState = "disconnected";
+  Peer.last.onconnectionstatechange();
+  assert.deepEqual([call.state, call.held], ["reconnecting", true]);
+  Peer.last.connected();
+  assert.deepEqual([call.state, call.held], ["held", true]);
+  await call.resume();
+  assert.deepEqual([call.state, call.held], ["connected", false]);
+});
