@@ -58,12 +58,17 @@ class Ports:
         self._open: deque[SocketPair] = deque()
         self._resting: deque[tuple[float, int | SocketPair]] = deque()
         self._kept = 0  # open pairs, those that rest too
+        self._held: set[int] = set()  # RTP ports that are bound here
         self._ending: set[SocketPair] = set()  # of legs that end, and are to be kept
 
     def left(self) -> int:
         """Pairs that can be given now."""
         self._collect_rested()
         return len(self._free) + len(self._open)
+
+    def holds(self, port: int) -> bool:
+        """Whether a port is one that is bound here, not another program's or nobody's."""
+        return port - port % 2 in self._held
 
     def open_pair(self) -> SocketPair:
         """A pair of non-blocking sockets, one that is open if there is; PortsExhausted when none is left."""
@@ -104,6 +109,7 @@ class Ports:
         if pair.kept:
             self._kept += 1
         else:
+            self._held.discard(pair.port)
             _close(pair)
         self._resting.append((self._clock() + self._rest_s, pair if pair.kept else pair.port))
 
@@ -136,10 +142,12 @@ class Ports:
     def _bind_pair(self, port: int) -> SocketPair:
         rtp = self._bind(port)
         try:
-            return SocketPair(rtp, self._bind(port + 1), port)
+            pair = SocketPair(rtp, self._bind(port + 1), port)
         except OSError:
             rtp.close()
             raise
+        self._held.add(port)
+        return pair
 
     def _bind(self, port: int) -> socket.socket:
         opened = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)

@@ -27,17 +27,18 @@ class Reach:
     def __init__(
         self,
         addresses: Iterable[str],
-        ports: tuple[int, int],
+        holds: Callable[[int], bool],
         here: Callable[[str], bool],
     ) -> None:
         """`addresses`: those we receive at, and those that SDP says instead. Where one of them is the unspecified one
-        all addresses of this machine are ours, and `here` tells which those are. `ports`: first and last, inclusive."""
+        all addresses of this machine are ours, and `here` tells which those are. `holds`: whether a port is bound by
+        this engine; another program may have others of its range."""
         # An advertised name, which SDP may have too, is nothing that a peer's c= line could be taken for.
         literals = [text for text in addresses if _is_literal(text)]
         self._own = frozenset(str(ipaddress.ip_address(text)) for text in literals)
         self._everywhere = any(ipaddress.ip_address(text).is_unspecified for text in literals)
         self._on_loopback = bool(literals) and ipaddress.ip_address(literals[0]).is_loopback
-        self._first, self._last = ports
+        self._holds = holds
         self._here = here
 
     def check(self, address: str, port: int, *, loopback: bool) -> None:
@@ -47,7 +48,7 @@ class Reach:
             raise UnusableSdp("the SDP's address is the unspecified one")
         if is_loopback(address) and not (loopback or self._on_loopback):
             raise UnusableSdp("the SDP's address is a loopback address, and its peer is not on loopback")
-        if self._first <= port <= self._last and self._is_ours(address):
+        if self._holds(port) and self._is_ours(address):
             raise UnusableSdp("the SDP's address and port are of our own media")
 
     def _is_ours(self, address: str) -> bool:

@@ -38,7 +38,7 @@ def plan(
     here: frozenset[str] = frozenset(),
 ) -> RemotePlan:
     """What becomes of an offer, and of the same as an answer."""
-    reach = Reach(ours, PORTS, here.__contains__)
+    reach = Reach(ours, range(PORTS[0], PORTS[1] + 1).__contains__, here.__contains__)
     address = OURS_IPV6 if b"IN IP6" in body and b"ffff:" not in body else OURS
     made = [MediaLeg(name, LegProfile(loopback=loopback), address, 20_000, 1, reach=reach) for name in ("a", "b")]
     _, offered = made[0].answer_offer(body)
@@ -85,7 +85,9 @@ def test_rtcp_is_kept_from_where_it_may_not_go_and_the_media_goes_on(rtcp: str) 
 
 
 def test_a_refused_address_leaves_the_session_as_it_was() -> None:
-    leg = MediaLeg("leg", LegProfile(), OURS, 20_000, 1, reach=Reach((OURS,), PORTS, frozenset().__contains__))
+    leg = MediaLeg(
+        "leg", LegProfile(), OURS, 20_000, 1, reach=Reach((OURS,), {20_010}.__contains__, frozenset().__contains__)
+    )
     own, _ = leg.answer_offer(sdp("198.51.100.7"))
     settled = leg.negotiated
     with pytest.raises(UnusableSdp):
@@ -96,19 +98,21 @@ def test_a_refused_address_leaves_the_session_as_it_was() -> None:
 @pytest.mark.sockets
 @pytest.mark.parametrize("own_peers", [False, True])
 def test_the_engine_says_what_is_its_own(lease_ports: Callable[[int], int], own_peers: bool) -> None:
-    first = lease_ports(4)
-    settings = MediaSettings("127.0.0.1", ports=(first, first + 3), own_peers=own_peers, packet_path="python")
+    first = lease_ports(8)
+    settings = MediaSettings("127.0.0.1", ports=(first, first + 7), own_peers=own_peers, packet_path="python")
     engine = MediaEngine(settings, SystemTokens(), lambda: 0.0, lambda _event: None, None, lambda _work: None)
     try:
         for name in ("call/a", "call/b"):
             engine.open_leg(name, LegProfile())
-            engine.offer(name)
-        answer = sdp("127.0.0.1", first + 2)
+        ours = [_port_of(engine.offer(name)) for name in ("call/a", "call/b")]
+        answer = sdp("127.0.0.1", ours[1])
         if own_peers:
-            assert engine.apply_answer("call/a", answer).remote == ("127.0.0.1", first + 2)
+            assert engine.apply_answer("call/a", answer).remote == ("127.0.0.1", ours[1])
         else:
             with pytest.raises(UnusableSdp):
                 engine.apply_answer("call/a", answer)
+            anothers = next(port for port in range(first, first + 8, 2) if port not in ours)
+            assert engine.apply_answer("call/a", sdp("127.0.0.1", anothers)).remote == ("127.0.0.1", anothers)
     finally:
         engine.close()
 
@@ -117,3 +121,7 @@ def test_the_engine_says_what_is_its_own(lease_ports: Callable[[int], int], own_
 def test_which_addresses_are_of_this_machine() -> None:
     assert is_of_this_machine("127.0.0.1")
     assert not is_of_this_machine("203.0.113.77")
+
+
+def _port_of(offer: bytes) -> int:
+    return int(next(line for line in offer.decode().splitlines() if line.startswith("m=audio ")).split()[1])

@@ -32,6 +32,7 @@ GAUGES = {
     "maskbridge_mp3_workers",
     "maskbridge_mp3_workers_busy",
     "maskbridge_media_legs",
+    "maskbridge_media_listeners",
     "maskbridge_media_ports_left",
     "maskbridge_media_streams",
     "maskbridge_media_commands_waiting",

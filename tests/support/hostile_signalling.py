@@ -264,11 +264,11 @@ async def after_the_end(bed: HostileBed, _scale: int) -> None:
 
 
 async def circle(bed: HostileBed, _scale: int) -> None:
-    """A route that leads to ourselves: the hops that are left run out, or the room does."""
+    """A route that leads to ourselves: our own media are no peer's, or the hops that are left run out, or the room."""
     before = (await bed.held()).figures["maskbridge_calls_placed_total"]
     call_id = bed.new_call_id()
     bed.send(bed.build("INVITE", f"7{CALLED}", call_id, body=sdp()))
-    assert await bed.near.status_of(call_id) in (483, 503)
+    assert await bed.near.status_of(call_id) in (483, 488, 503)
     assert (await bed.held()).figures["maskbridge_calls_placed_total"] - before <= 70
 
 
