@@ -162,8 +162,10 @@ class Tracing:
         tape.append(entry)
 
     def _wake(self) -> None:
-        if self._alarm.when is None and self._keep_ms:
-            self._alarm.set(self._scheduler.time() + SORT_S)
+        soon = self._scheduler.time() + SORT_S
+        # Where calls that are over linger it may be set for half a minute from now.
+        if self._keep_ms and (self._alarm.when is None or self._alarm.when > soon):
+            self._alarm.set(soon)
 
     def _turn(self) -> None:
         self._sort()

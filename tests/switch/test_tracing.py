@@ -122,6 +122,19 @@ def test_a_call_that_is_over_takes_its_last_messages_and_is_then_forgotten() -> 
     assert clock.next_due() is None
 
 
+def test_a_call_is_written_down_at_once_while_one_that_is_over_lingers() -> None:
+    gathers, written, clock = opened()
+    first = gathers.begin("first", "org")
+    assert first is not None
+    gathers.end("first")
+    clock.advance(LINGER_S / 4)
+    second = gathers.begin("second", "org")
+    assert second is not None
+    gathers.note(second, Told("state", None, "begun", {}))
+    clock.advance(2 * WRITE_S)
+    assert names(written) == ["begun"]
+
+
 def test_what_the_journal_cannot_take_waits_up_to_a_limit() -> None:
     gathers, written, clock = opened()
     written.backlog = tracing.JOURNAL_BUSY
