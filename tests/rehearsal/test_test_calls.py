@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +84,9 @@ async def asked(client: Client, method: str, path: str, body: object = None) -> 
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    real = Trunk()
-    sections = {"test_calls": {"max_concurrent": 9, "ports": "18000-18399"}}
+async def bench(tmp_path: Path, lease_ports: Callable[[int], int]) -> AsyncIterator[Bench]:
+    real, first = Trunk(), lease_ports(400)
+    sections = {"test_calls": {"max_concurrent": 9, "ports": f"{first}-{first + 399}"}}
     async with service_under_test(tmp_path, [trunk("real", real.port)], sections=sections, rupees=2) as service:
         made = await service.command("key", "create", "--org", service.org_id, "--test")
         assert str(made["key"]).startswith("vp_test_")
