@@ -8,6 +8,14 @@ cdef extern from "<stdbool.h>":
     ctypedef bint bool_t "bool"
 
 
+cdef extern from "native/gathering.h" nogil:
+    ctypedef struct mb_gathering:
+        pass
+    double MB_BUSY_PACKETS_PER_S, MB_PAUSE_S, MB_RATE_WINDOW_S
+    void mb_gathering_make(mb_gathering *gathering, double now)
+    void mb_gathering_turn(mb_gathering *gathering, uint32_t packets, double now)
+    double mb_gathering_pause_s(const mb_gathering *gathering, double now, double due)
+
 cdef extern from "native/ring.h" nogil:
     ctypedef struct mb_packet:
         double arrival

@@ -10,6 +10,9 @@ DIGIT_PRESSED: int
 MEDIA_LOST: int
 PLAYBACK_FINISHED: int
 FRAME_SAMPLES_MAX: int
+BUSY_PACKETS_PER_S: float
+PAUSE_S: float
+RATE_WINDOW_S: float
 
 # Kind, stream number, seconds, digit's index, its duration in ms, tone.
 Event = tuple[int, int, float, int, int, str]
@@ -77,6 +80,11 @@ class Tap:
     def gap_frames(self) -> int: ...
     def gap_frames_of(self, channel: int) -> int: ...
     def close(self) -> None: ...
+
+class Gathering:
+    def __init__(self, now: float) -> None: ...
+    def turn(self, packets: int, now: float) -> None: ...
+    def pause_s(self, now: float, due: float) -> float: ...
 
 class WorkerSockets:
     @property

@@ -21,6 +21,10 @@ DIGIT_PRESSED = <int>MB_DIGIT_PRESSED
 MEDIA_LOST = <int>MB_MEDIA_LOST
 PLAYBACK_FINISHED = <int>MB_PLAYBACK_FINISHED
 FRAME_SAMPLES_MAX = MB_FRAME_SAMPLES_MAX
+# When packet threads pause: see native/gathering.h.
+BUSY_PACKETS_PER_S = MB_BUSY_PACKETS_PER_S
+PAUSE_S = MB_PAUSE_S
+RATE_WINDOW_S = MB_RATE_WINDOW_S
 
 include "_native_handles.pxi"
 include "_native_plans.pxi"

@@ -190,3 +190,20 @@ cdef class Tap:
         """Take no more packets, and count none as lost."""
         for channel in range(2):
             mb_ring_close(self.rings[channel])
+
+
+cdef class Gathering:
+    """When a packet thread pauses; each thread has one of its own, this one is for being looked at."""
+
+    cdef mb_gathering gathering
+
+    def __cinit__(self, double now):
+        mb_gathering_make(&self.gathering, now)
+
+    def turn(self, uint32_t packets, double now):
+        """A turn is over in which so many packets were found."""
+        mb_gathering_turn(&self.gathering, packets, now)
+
+    def pause_s(self, double now, double due):
+        """How long to pause so that nothing that is due then is late; 0: not at all."""
+        return mb_gathering_pause_s(&self.gathering, now, due)
