@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import latency, mp3, relay, routed, sip_messages, srtp, storage_units, transcoding
+from tests.bench import latency, relay, routed, sip_messages, storage_units
 from tests.bench.load import LoadPlan, LoadReport, run_load
 from tests.bench.tables import say, table
 from tests.bench.yardstick import python_loop_ms
@@ -37,11 +37,8 @@ def main() -> int:
     part = 10 if options.quick else 1
     say(f"Python {platform.python_version()} on {platform.machine()}")
     relayed_packets(seconds=6.0 / part)
-    sealed_packets(20_000 // part)
     messages(4_000 // part)
     storage(1_000 // part)
-    recordings(2.0 / part)
-    table(transcoding.HEAD, transcoding.rows(1_500 // part))
     latencies(part)
     routed_well = routed_calls(part)
     report = masked_calls(CALLS // part)
@@ -66,14 +63,6 @@ def relayed_packets(seconds: float) -> None:
     table(("relayed RTP packet", "CPU", "ratio to C", "added delay p50 / p99", "lost"), rows)
 
 
-def sealed_packets(count: int) -> None:
-    """CPU of a packet in the relay, without its system calls, with SRTP and without."""
-    found = srtp.measure(count)
-    plain_us = found["plain to plain"]
-    rows = [(name, f"{cost_us:.1f} us", f"+{cost_us - plain_us:.1f} us") for name, cost_us in found.items()]
-    table(("packet in the relay, no sockets", "CPU", "more than plain"), rows)
-
-
 def messages(count: int) -> None:
     """Parse and render of SIP messages against the pure-Python loop."""
     loop_us = python_loop_ms() * 1000
@@ -93,18 +82,6 @@ def storage(calls: int) -> None:
         if name.endswith("_us")
     ]
     table(("unit of work", "CPU", "ratio to 1/1000 loop"), rows)
-
-
-def recordings(hours: float) -> None:
-    """The MP3 of a long call."""
-    with tempfile.TemporaryDirectory() as folder:
-        costs = asyncio.run(mp3.measure(Path(folder), hours))
-    loop_s = python_loop_ms() / 1000
-    rows = [
-        (f"{cost.kind}", f"{cost.cpu_s:.1f} s", f"{cost.cpu_s / loop_s:.0f}", f"{cost.peak_memory_mib:.0f} MiB")
-        for cost in costs
-    ]
-    table((f"MP3 of a recording of {hours:g} hours", "CPU an hour of call", "ratio to loop", "memory"), rows)
 
 
 def latencies(part: int) -> None:
