@@ -209,9 +209,10 @@ def _own_candidates(unit: UnitOfWork, org_id: str, candidates: Sequence[tuple[st
     return own
 
 
-def covers_first_pulse(reader: Reader, org_id: str) -> bool:
-    """Whether an organisation's available balance covers the first pulse of a call now."""
-    return reader.wallet(org_id).available_paise >= _pulse_paise(reader.organisation(org_id).tariff)
+def covers_first_pulse(reader: Reader, org_id: str, free_legs: int) -> bool:
+    """Whether an organisation's available balance covers the first pulse now of a call with so many legs that cost
+    nothing."""
+    return reader.wallet(org_id).available_paise >= _pulse_paise(_tariff(reader.organisation(org_id), free_legs))
 
 
 def replay(reader: Reader, command: PlaceCall, at: int) -> PlacedCall | None:

@@ -179,7 +179,7 @@ class Switch:
             return await self._place(command)
         except CapacityExhausted as refusal:
             self.tally.calls_refused += 1
-            if not command.test and await self._cannot_pay(command.org_id):
+            if not command.test and await self._cannot_pay(command):
                 raise BalanceInsufficient from refusal
             raise
         except StoreUnavailable as error:
@@ -359,13 +359,15 @@ class Switch:
             self._dial(placed.record, sounds, legs, command.stream)
         return placed
 
-    async def _cannot_pay(self, org_id: str) -> bool:
+    async def _cannot_pay(self, command: PlaceCall) -> bool:
         """Whether the first pulse is not covered: that is told before a lack of capacity, which adding funds outlasts.
 
         Where there is capacity, admission decides this within its unit of work.
         """
+        parties = parties_of(command, self._rooms.trunks, sip_allowed=self._config.calls.sip_parties)
+        free = free_legs(self._config.webrtc, *parties)
         try:
-            return await self._rooms.store.read(lambda reader: not covers_first_pulse(reader, org_id))
+            return await self._rooms.store.read(lambda reader: not covers_first_pulse(reader, command.org_id, free))
         except StoreUnavailable:
             return False
 

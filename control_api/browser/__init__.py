@@ -17,6 +17,7 @@ class BrowserClient:
         folder = files("control_api.browser")
         found = [each for each in folder.iterdir() if each.name.endswith(tuple(_TYPES))]
         self._files = {each.name: each.read_bytes() for each in found}
+        self._tags = {name: f'"{sha256(content).hexdigest()[:16]}"' for name, content in self._files.items()}
 
     def add_to(self, app: web.Application) -> None:
         """Put the files into an application."""
@@ -26,8 +27,7 @@ class BrowserClient:
 
     async def _show(self, request: web.Request) -> web.Response:
         name = request.path.removeprefix(PREFIX)
-        content = self._files[name]
-        tag = f'"{sha256(content).hexdigest()[:16]}"'
+        content, tag = self._files[name], self._tags[name]
         headers = {
             hdrs.ETAG: tag,
             hdrs.CACHE_CONTROL: "public, max-age=300",

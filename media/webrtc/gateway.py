@@ -32,6 +32,7 @@ from media.webrtc.server_health import ServerHealth
 from media.webrtc.session import BrowserSession
 from media.webrtc.srtp import PacketBuffer
 from media.webrtc.udp import UdpPorts
+from media.webrtc.unwanted import UnwantedRelays
 
 T = TypeVar("T")
 
@@ -104,6 +105,7 @@ class WebrtcGateway:
                 addresses,
                 PacketBuffer(),
                 ServerHealth(clock),
+                UnwantedRelays(),
                 clock,
                 lambda: tokens.integer(16),
                 settings.consent_interval_s,
@@ -241,6 +243,7 @@ class WebrtcGateway:
             self._tell(BrowserClosed(name))
         if closing:
             await asyncio.wait(closing, timeout=_CLOSING_S)
+        await self._peers.ice.unwanted.end()
 
     def _tell(self, event: BrowserEvent) -> None:
         self._totals[_COUNTED[type(event)]] += 1

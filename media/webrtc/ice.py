@@ -21,6 +21,7 @@ from media.webrtc.interface import Address, IceServer
 from media.webrtc.server_health import ServerHealth
 from media.webrtc.srtp import PacketBuffer
 from media.webrtc.udp import HostSocket, UdpPorts
+from media.webrtc.unwanted import UnwantedRelays
 
 # How long STUN and TURN servers may take to answer before the browser is answered without them: a request that is sent
 # twice more. One that did not is not waited for again until it has answered.
@@ -86,6 +87,7 @@ class IceSettings:
     addresses: tuple[HostAddress, ...]
     buffer: PacketBuffer
     health: ServerHealth
+    unwanted: UnwantedRelays
     clock: Callable[[], float]
     vary: Callable[[], int]
     consent_interval_s: float = 5.0
@@ -150,7 +152,7 @@ class BrowserIce(Connection):
         self._settings = settings
         self._counts = counts
         self._sockets: list[HostSocket] = []
-        self._late: set[asyncio.Task[None]] = set()
+        self._late: set[asyncio.Task[_Found]] = set()
         self._told: dict[Address, str] = {}
         self._known: set[Address] = set()
         # A check has it in its USERNAME: those of a browser at an address that nobody has told are among strangers'.
@@ -239,7 +241,8 @@ class BrowserIce(Connection):
             done, pending = await asyncio.wait(asked, timeout=GATHERING_S)
         except asyncio.CancelledError:
             for task in asked:
-                task.cancel()
+                if not task.cancel():
+                    self._settings.unwanted.give_back(task)
             raise
         well = {asked[task] for task in done if task.exception() is None or _is_refusal(task)}
         for server in set(asked.values()):
@@ -269,39 +272,50 @@ class BrowserIce(Connection):
         return questions
 
     def _ask_beside(self, server: str, question: asyncio.Task[_Found]) -> None:
-        task = asyncio.create_task(self._hear_late(server, question))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-
-    async def _hear_late(self, server: str, question: asyncio.Task[_Found]) -> None:
         """An answer comes too late for the browser at hand: the next one is told of it."""
-        try:
-            async with asyncio.timeout(LATE_S):
-                _, relay = await question
-        except (OSError, TransactionError):  # of the time too
-            self._settings.health.noted(server, answered=_is_refusal(question))
-            return
-        self._settings.health.noted(server, answered=True)
-        if relay is not None:
-            await relay.close()
+        health, unwanted = self._settings.health, self._settings.unwanted
+
+        def unheard() -> None:
+            health.noted(server, answered=False)
+            question.cancel()
+
+        timer = asyncio.get_running_loop().call_later(LATE_S, unheard)
+
+        def heard(_: asyncio.Task[_Found]) -> None:
+            timer.cancel()
+            self._late.discard(question)
+            if not question.cancelled():
+                health.noted(server, answered=question.exception() is None or _is_refusal(question))
+                unwanted.give_back(question)
+
+        self._late.add(question)
+        question.add_done_callback(heard)
 
     async def _relayed(self, server: Address) -> _Found:
-        return await relayed_candidate(
-            component=1,
-            hide_related_address=True,
-            protocol_factory=lambda: _Protocol(self),
-            turn_server=server,
-            turn_username=self.turn_username,
-            turn_password=self.turn_password,
-            turn_ssl=self.turn_ssl,
-            turn_transport=self.turn_transport,
+        asking = asyncio.get_running_loop().create_task(
+            relayed_candidate(
+                component=1,
+                hide_related_address=True,
+                protocol_factory=lambda: _Protocol(self),
+                turn_server=server,
+                turn_username=self.turn_username,
+                turn_password=self.turn_password,
+                turn_ssl=self.turn_ssl,
+                turn_transport=self.turn_transport,
+            )
         )
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            # The server may have granted it by now, or grants it in a moment.
+            self._settings.unwanted.take(asking)
+            raise
 
     async def close(self) -> None:
         """Close it; harmless when it is closed. A relay whose server is silent goes by itself, half a minute later."""
         self._valid = None
-        for task in self._late:
-            task.cancel()
+        for question in self._late:
+            question.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_S):
                 await super().close()

@@ -13,7 +13,14 @@ from b2bua.call.agent_calls import (
     AgentRinging,
     AgentStopped,
 )
-from b2bua.call.errors import AgentCallConflict, AgentCallNotFound, BrowserOfferRefused, InvalidParties
+from b2bua.call.errors import (
+    AgentCallConflict,
+    AgentCallNotFound,
+    BalanceInsufficient,
+    BrowserOfferRefused,
+    CapacityExhausted,
+    InvalidParties,
+)
 from b2bua.call.model import PlaceCall
 from b2bua.sip.routing import TransportAddress
 from media.errors import UnusableBrowserOffer
@@ -22,7 +29,7 @@ from storage.records import Organisation
 from tests.support.agents_desk import AGENTS_LINE, ASHA, RAVI, Desk, told
 from tests.support.house import MASKED, ORG, OURS, House
 from tests.support.memory_media import MEDIA_HOST
-from tests.support.scripted_phone import ALICE, answers
+from tests.support.scripted_phone import ALICE, BOB, answers
 
 
 @pytest.fixture
@@ -186,6 +193,17 @@ async def test_a_call_between_agents_that_cost_nothing_takes_no_balance() -> Non
     assert (await desk.house.ended(call)).price_paise == 0
     assert await desk.house.store.read(lambda reader: reader.wallet(ORG)) == before
     assert len(told(pages[0])) > 1
+    await desk.close()
+
+
+async def test_who_can_pay_for_the_other_leg_alone_is_told_of_the_lack_of_capacity() -> None:
+    desk = await Desk.open(browsers="free_agent_legs = true\n", paise=75)
+    desk.house.switch._admitting = desk.house.config.calls.max_concurrent
+    with pytest.raises(CapacityExhausted):
+        await desk.house.switch.place_call(PlaceCall(org_id=ORG, party_a=ALICE.number, party_b="agent:asha"))
+    with pytest.raises(BalanceInsufficient):
+        await desk.house.switch.place_call(PlaceCall(org_id=ORG, party_a=ALICE.number, party_b=BOB.number))
+    desk.house.switch._admitting = 0
     await desk.close()
 
 

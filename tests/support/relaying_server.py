@@ -42,14 +42,16 @@ class _Allocation(asyncio.DatagramProtocol):
 
 class RelayingServer(asyncio.DatagramProtocol):
     """`secret`: what credentials are made with (draft-uberti-behave-turn-rest). `now_s`: Unix seconds, by which they
-    end. `relayed`: datagrams that went through to a peer; `refused`: requests with credentials that are none."""
+    end. `relayed`: datagrams that went through to a peer; `refused`: requests whose credentials are none; `granted`:
+    allocations that were told of. `thinking`: an allocation is made at once and told of once it is set."""
 
     def __init__(self, secret: str, now_s: int) -> None:
         self._secret = secret.encode()
         self._now_s = now_s
         self._tasks: set[asyncio.Future[None]] = set()
         self.allocations: dict[Address, _Allocation] = {}
-        self.relayed = self.refused = 0
+        self.relayed = self.refused = self.granted = 0
+        self.thinking: asyncio.Event | None = None
 
     @classmethod
     async def open(cls, secret: str, now_s: int) -> "RelayingServer":
@@ -120,6 +122,9 @@ class RelayingServer(asyncio.DatagramProtocol):
         answer.attributes["XOR-RELAYED-ADDRESS"] = self.allocations[client].transport.get_extra_info("sockname")
         answer.attributes["XOR-MAPPED-ADDRESS"] = client
         answer.attributes["LIFETIME"] = _LIFETIME_S
+        if self.thinking is not None:
+            await self.thinking.wait()
+        self.granted += 1
 
     def _change(self, allocation: _Allocation, request: stun.Message, answer: stun.Message) -> None:
         said: dict[str, Any] = request.attributes

@@ -1,5 +1,7 @@
 """Calls through a TURN server: by the gateway's relayed address, by the browser's, and credentials that do not hold."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -9,7 +11,7 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
 from media.rtp.packet import RtpPacket
 from media.webrtc.gateway import GatewaySettings, WebrtcGateway
 from media.webrtc.ice_servers import turn_server
-from media.webrtc.interface import BrowserConnected, BrowserEvent
+from media.webrtc.interface import BrowserConnected, BrowserEvent, IceServer
 from tests.media.webrtc.gateway_bed import ALAW, HIGH, LOW, PLAIN, PORTS, Gateways, Plain, both_hear
 from tests.media.webrtc.offers import CHROME
 from tests.support.plain_browser import PlainBrowser
@@ -87,3 +89,41 @@ async def test_credentials_that_have_ended_or_are_of_another_secret_get_no_relay
         await gateway.close("refused")
     assert relay.refused == 2
     assert relay.allocations == {}
+
+
+async def test_who_gives_up_leaves_no_relay_that_was_granted_already(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], relay: RelayingServer
+) -> None:
+    gateway, _ = usual
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        stun_server = IceServer(f"stun:127.0.0.1:{silent.getsockname()[1]}")
+        wish = replace(ALAW, ice_servers=(stun_server, turn_server(relay.url, SECRET, "gateway", NOW_S + 60)))
+        answering = asyncio.ensure_future(gateway.answer("given up", CHROME, wish))
+        await until(lambda: relay.granted == 1)
+        answering.cancel()
+        await until(lambda: gateway.counters()["ports_left"] == PORTS)
+    await until(lambda: not relay.allocations)
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_relay_that_is_granted_to_one_who_has_gone_is_given_back(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]],
+    relay: RelayingServer,
+    monkeypatch: pytest.MonkeyPatch,
+    late: bool,
+) -> None:
+    gateway, _ = usual
+    relay.thinking = asyncio.Event()
+    wish = replace(ALAW, ice_servers=(turn_server(relay.url, SECRET, "gateway", NOW_S + 60),))
+    monkeypatch.setattr("media.webrtc.ice.GATHERING_S", 0.05 if late else 60.0)
+    answering = asyncio.ensure_future(gateway.answer("gone", CHROME, wish))
+    await until(lambda: len(relay.allocations) == 1)
+    if late:
+        assert " typ relay" not in (await answering).sdp
+        await gateway.close("gone")
+    else:
+        answering.cancel()
+    await until(lambda: gateway.counters()["ports_left"] == PORTS)
+    relay.thinking.set()
+    await until(lambda: relay.granted == 1 and not relay.allocations)
