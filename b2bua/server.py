@@ -197,7 +197,9 @@ async def _drain(switch: Switch, timeout_s: float, stop: Stop) -> None:
     """No new calls; live ones finish, at most `timeout_s` long or until the second signal, then end with BYE."""
     empty = asyncio.Event()
     switch.drain(empty.set)
-    LOG.info("draining: %d live calls", switch.live_calls())
+    live = switch.live_calls()
+    if live:
+        LOG.info("live calls that may finish: %d, within %g s; a second signal ends them now", live, timeout_s)
     waits = [asyncio.ensure_future(empty.wait()), asyncio.ensure_future(stop.now.wait())]
     await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     if not empty.is_set():

@@ -24,11 +24,16 @@ ARGUMENT_TEXTS: Final = {
     "topup_id": "as `maskbridge payment list` shows it",
     "webhook_id": "as `maskbridge webhook list` shows it",
 }
+_NOT_A_NUMBER: Final = re.compile(r"(argument .*): invalid (?P<kind>int|float) value: (?P<typed>'.*')")
 _NO_CHOICE: Final = re.compile(r"argument COMMAND: invalid choice: '(?P<word>.*)' \(choose from (?P<known>.*)\)")
 
 
 def clearer(message: str) -> str:
-    """argparse's complaint about a word that is no command, with the nearest that is; any other complaint as it is."""
+    """argparse's complaint about a word that is no command, with the nearest that is, or about what is no number; any
+    other complaint as it is."""
+    number = _NOT_A_NUMBER.fullmatch(message)
+    if number is not None:
+        return f"{number[1]}: {number['typed']} is no {'whole ' if number['kind'] == 'int' else ''}number"
     found = _NO_CHOICE.fullmatch(message)
     if found is None:
         return message

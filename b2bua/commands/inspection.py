@@ -1,14 +1,17 @@
 """Commands that look: numbers, trunks, calls."""
 
 import argparse
+from typing import Final
 
 from b2bua.call.masking import redact
+from b2bua.clock import SystemClock
 from b2bua.commands.databases import looked_up, moment
 from b2bua.commands.output import Output
-from b2bua.config import Config
-from storage.records import CallRecord
+from b2bua.config import Config, Trunk
+from storage.records import CallRecord, TrunkSighting
 
-SHOWN_CALLS = 50
+SHOWN_CALLS: Final = 50
+SIGHTING_LIFE_MS: Final = 90_000  # a server writes its trunks down every 30 s, and sooner when they change
 
 
 async def number_list(_options: argparse.Namespace, config: Config, output: Output) -> int:
@@ -36,39 +39,49 @@ async def number_list(_options: argparse.Namespace, config: Config, output: Outp
 
 
 async def trunks(_options: argparse.Namespace, config: Config, output: Output) -> int:
-    """`trunks`: each trunk as the running server last saw it."""
+    """`trunks`: each trunk as the running server last saw it; "unknown" once no server has told for a while."""
     states = {state.name: state for state in await looked_up(config, lambda reader: reader.trunk_sightings())}
-    rows: list[dict[str, object]] = []
-    for trunk in config.trunks:
-        state = states.get(trunk.name)
-        rows.append(
-            {
-                "name": trunk.name,
-                "uri": trunk.uri.text,
-                "state": "unknown" if state is None else "up" if state.up else "down",
-                "reason": "no server has reported it" if state is None else state.reason,
-                "live_calls": 0 if state is None else state.live_calls,
-                "waiting": 0 if state is None else state.waiting,
-                "destinations": 0 if state is None else state.destinations,
-                "open_destinations": 0 if state is None else state.open_destinations,
-                "placed": 0 if state is None else state.placed,
-                "failed": 0 if state is None else state.failed,
-                "round_trip_ms": None if state is None else state.round_trip_ms,
-                "last_options_at": None if state is None else moment(state.last_options_at),
-                "last_options_status": None if state is None else state.last_options_status,
-                "seen_at": None if state is None else moment(state.seen_at),
-                "max_calls": trunk.max_calls,
-                "cps": trunk.cps,
-            }
-        )
+    now = SystemClock().wall_ms()
     output.rows(
-        rows,
+        [_trunk_row(trunk, states.get(trunk.name), now) for trunk in config.trunks],
         (
             *("name", "uri", "state", "reason", "destinations", "live_calls", "max_calls", "cps", "waiting", "placed"),
             *("failed", "round_trip_ms", "last_options_at", "seen_at"),
         ),
     )
     return 0
+
+
+def _trunk_row(trunk: Trunk, seen: TrunkSighting | None, now_ms: int) -> dict[str, object]:
+    state, reason = _state_of(seen, now_ms)
+    return {
+        "name": trunk.name,
+        "uri": trunk.uri.text,
+        "state": state,
+        "reason": reason,
+        "live_calls": 0 if seen is None else seen.live_calls,
+        "waiting": 0 if seen is None else seen.waiting,
+        "destinations": 0 if seen is None else seen.destinations,
+        "open_destinations": 0 if seen is None else seen.open_destinations,
+        "placed": 0 if seen is None else seen.placed,
+        "failed": 0 if seen is None else seen.failed,
+        "round_trip_ms": None if seen is None else seen.round_trip_ms,
+        "last_options_at": None if seen is None else moment(seen.last_options_at),
+        "last_options_status": None if seen is None else seen.last_options_status,
+        "seen_at": None if seen is None else moment(seen.seen_at),
+        "max_calls": trunk.max_calls,
+        "cps": trunk.cps,
+    }
+
+
+def _state_of(seen: TrunkSighting | None, now_ms: int) -> tuple[str, str]:
+    """A trunk's state and why; what a server said that is gone since says nothing of now."""
+    if seen is None:
+        return "unknown", "no server has reported it"
+    state = "up" if seen.up else "down"
+    if now_ms - seen.seen_at > SIGHTING_LIFE_MS:
+        return "unknown", f"no server runs; it was {state}: {seen.reason}"
+    return state, seen.reason
 
 
 async def calls(options: argparse.Namespace, config: Config, output: Output) -> int:

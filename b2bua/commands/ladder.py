@@ -79,4 +79,8 @@ def _text(step: TraceStep) -> str:
 
 
 def _details(details: Mapping[str, object]) -> list[str]:
-    return [f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in details.items()]
+    return [
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in details.items()
+        if value is not None
+    ]

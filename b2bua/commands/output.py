@@ -136,6 +136,8 @@ def _shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.2f}"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_shown(part)}" for name, part in value.items())
     if isinstance(value, list | tuple | set | frozenset):
         return ",".join(str(part) for part in value)
     return str(value)

@@ -262,6 +262,8 @@ def _password() -> str:
             raise CommandFailed("the two are not the same")
     else:
         password = sys.stdin.readline().rstrip("\r\n")
+        if not password:
+            raise CommandFailed("no password came: type one at a terminal, or pipe one in as a line")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise CommandFailed(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     return password

@@ -29,6 +29,7 @@ from b2bua.commands.top_view import (
 from b2bua.config import Config
 from b2bua.sip.routing import bracketed
 from control_api.metrics_reading import Sample, read_metrics
+from control_api.webhooks.targets import failure_text
 from storage.errors import StorageError
 from storage.store import Store
 
@@ -59,9 +60,8 @@ class _Source:
                     raise NoAnswer(f"{self.url} answers {reply.status}")
             return read_metrics(text, self.clock.monotonic())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            said = str(error) or type(error).__name__
             raise NoAnswer(
-                f"no server tells its numbers at {self.url} ({said}); is maskbridge serve running?"
+                f"no server tells its numbers at {self.url} ({failure_text(error)}); is maskbridge serve running?"
             ) from error
 
     async def view(self, before: Sample) -> tuple[Sample, dict[str, Any]]:

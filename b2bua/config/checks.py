@@ -93,6 +93,7 @@ def _advice_of(trunk: Trunk, calls: CallsSection) -> Iterator[str]:
 def _advice_on_media(trunk: Trunk, config: Config) -> Iterator[str]:
     """Where a trunk can be called, and then has no media; that it cannot be called is told by the listeners'."""
     host = (trunk.outbound_proxy or trunk.uri).host
+    yield from _advice_on_loopback(trunk, host, config)
     if not is_ip(host) or not any((":" in at.host) == (":" in host) for at in config.sip.listen):
         return
     media = config.media
@@ -101,6 +102,21 @@ def _advice_on_media(trunk: Trunk, config: Config) -> Iterator[str]:
         version, key, received_at = "IPv6", "address_ipv6", media.address_ipv6 or media.address
     if (":" in host) != (":" in received_at):
         yield f"trunks[{trunk.name}].uri: its calls have no media: {host} is {version}, and media.{key} names none"
+
+
+def _advice_on_loopback(trunk: Trunk, host: str, config: Config) -> Iterator[str]:
+    """Where SIP reaches a trunk elsewhere, and its RTP is asked for to an address that is this machine alone."""
+    listen = [at.host for at in config.sip.listen if not is_ip(host) or (":" in at.host) == (":" in host)]
+    if _is_loopback(host) or all(_is_loopback(at) for at in listen):
+        return
+    media = config.media
+    told = media.advertise or media.address
+    if _is_loopback(told) and not (is_ip(host) and (":" in host) != (":" in told)):
+        key = "advertise" if media.advertise else "address"
+        yield (
+            f"trunks[{trunk.name}].uri: nothing will be heard from it: it is told to send its RTP to {told}, this "
+            f"machine alone; media.{key} is to be an address that it reaches"
+        )
 
 
 def _listeners(config: Config) -> Iterator[str]:

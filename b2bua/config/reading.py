@@ -1,6 +1,7 @@
 """From a TOML file and the environment to one `Config`, or to all the mistakes in them at once."""
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
@@ -20,6 +21,9 @@ SQLITE: Final = "sqlite:///"
 YES: Final = frozenset({"true", "yes", "on", "1"})
 NO: Final = frozenset({"false", "no", "off", "0"})
 LARGEST_FILE_BYTES: Final = 1_048_576
+# Two of tomllib's complaints: what comes of pasting a section under a file that has it.
+_DECLARED_TWICE: Final = re.compile(r"Cannot declare \((?P<names>.*)\) twice \(at line (?P<line>\d+),")
+_OVERWRITTEN: Final = re.compile(r"Cannot overwrite a value \(at line (?P<line>\d+),")
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Config:
@@ -59,11 +63,25 @@ def _read_toml(path: Path) -> dict[str, Any]:
             raise ConfigInvalid([f"{path}: larger than {LARGEST_FILE_BYTES} bytes; this is no configuration"])
         return tomllib.loads(content.decode("utf-8"))
     except OSError as error:
-        raise ConfigInvalid([f"{path}: cannot be read ({error.strerror}); `maskbridge init` writes one"]) from error
+        hint = "; `maskbridge init` writes one" if isinstance(error, FileNotFoundError) else ""
+        raise ConfigInvalid([f"{path}: cannot be read ({error.strerror}){hint}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigInvalid([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigInvalid([f"{path}: is not TOML: {error}"]) from error
+        raise ConfigInvalid([f"{path}: {_not_toml(str(error))}"]) from error
+
+
+def _not_toml(said: str) -> str:
+    """What is wrong with the text of the file, with a hint where something is written a second time."""
+    declared = _DECLARED_TWICE.match(said)
+    if declared is not None:
+        name = ".".join(re.findall(r"'([^']*)'", declared["names"]))
+        hint = f"write [[{name}]]" if name in LISTS else "it stands further up already: change its keys there"
+        return f"line {declared['line']}: [{name}] cannot be written twice; {hint}"
+    overwritten = _OVERWRITTEN.match(said)
+    if overwritten is not None:
+        return f"line {overwritten['line']}: this stands in its section already; write each key once"
+    return f"is not TOML: {said}"
 
 
 class _Reader:

@@ -11,7 +11,7 @@ from yarl import URL
 
 from b2bua.clock import Clock
 from control_api.webhooks.signing import SIGNATURE_HEADER, SIGNATURE_V2_HEADER, sign_body, sign_body_v2
-from control_api.webhooks.targets import TargetRefused, TargetResolver, check_target
+from control_api.webhooks.targets import TargetRefused, TargetResolver, check_target, failure_text
 
 STREAM_ID_HEADER: Final = "X-Edesy-Stream-Id"
 # Pings, and for how long a server may not answer one.
@@ -104,7 +104,7 @@ class Lines:
         except TimeoutError:
             raise CannotConnect(f"no WebSocket within {self._settings.timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CannotConnect(f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]) from error
+            raise CannotConnect(failure_text(error)[:_LONGEST_ERROR]) from error
         return _OpenLine(socket)
 
 

@@ -13,7 +13,7 @@ from yarl import URL
 from b2bua.clock import Clock
 from control_api.webhooks.settings import DispatcherSettings
 from control_api.webhooks.signing import SIGNATURE_HEADER, SIGNATURE_V2_HEADER, sign_body, sign_body_v2
-from control_api.webhooks.targets import TargetResolver, check_target
+from control_api.webhooks.targets import TargetResolver, check_target, failure_text
 from storage.records import Delivery, EndpointReply, WebhookEndpoint
 
 CONTENT_TYPE: Final = "Content-Type"
@@ -106,7 +106,7 @@ class Sender:
         except TimeoutError:
             error = f"no response within {self._timeout_s:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            error = f"{type(failure).__name__}: {failure}"[:LONGEST_ERROR]
+            error = failure_text(failure)[:LONGEST_ERROR]
         return Reply(http_status, error if http_status is None else None, retry_after, answer)
 
     def _signed(self, endpoint: WebhookEndpoint, body: bytes) -> Mapping[str, str]:

@@ -6,11 +6,14 @@ The connector connects to the very addresses this resolver returned, so a name t
 
 import asyncio
 import errno
+import os
 import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
+import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -49,6 +52,31 @@ def _inner_address(address: IPv6Address) -> IPv4Address | None:
     if address in _TRANSLATED or address in _COMPATIBLE:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return None
+
+
+def failure_text(failure: Exception) -> str:
+    """Why an HTTP request had no answer, for people: what the network said, in place of the names of classes."""
+    if isinstance(failure, TargetRefused):
+        return _words(failure)
+    if isinstance(failure, aiohttp.ClientConnectorCertificateError):
+        return f"the certificate of {failure.host} is not trusted: {_words(failure.certificate_error)}"
+    if not isinstance(failure, aiohttp.ClientConnectorError):
+        return f"{type(failure).__name__}: {failure}".removesuffix(": ")
+    cause = failure.os_error
+    if isinstance(cause, TargetRefused):
+        return failure_text(cause)
+    if isinstance(failure, aiohttp.ClientConnectorDNSError):
+        return f"{failure.host} does not resolve ({_words(cause)})"
+    if isinstance(cause, ssl.SSLError):
+        return f"no TLS with {failure.host} port {failure.port}: {_words(cause)}"
+    # The loop's own text for a refused connection has the address in it and not the reason.
+    number = cause.errno
+    said = os.strerror(number) if number is not None and number in errno.errorcode else _words(cause)
+    return f"no connection to {failure.host} port {failure.port}: {said}"
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def check_target(url: URL, allow_private: bool, schemes: tuple[str, str] = ("http", "https")) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from b2bua.clock import SystemClock
+from b2bua.commands.databases import moment
+from b2bua.commands.inspection import SIGHTING_LIFE_MS
 from storage.records import USUAL_SCOPES, CallStatus, TrunkSighting, WebhookEvent
 from storage.store import Store
 from tests.support.stored import a_call, completed
@@ -151,14 +154,14 @@ def test_a_webhook_that_makes_no_sense_is_refused(desk: Any, arguments: tuple[st
     assert word in desk.refused("webhook", "add", "--org", desk.org(), *arguments)
 
 
-async def _fill(desk: Any) -> None:
+async def _fill(desk: Any, at: int) -> None:
     """What a running server would have written."""
     store = await Store.open(_url(desk))
     try:
         org = (await store.read(lambda reader: reader.organisations()))[0].org_id
         live, done = a_call("live-call", org_id=org), completed(a_call("done-call", org_id=org))
         sighting = TrunkSighting(
-            "carrier", False, "OPTIONS unanswered (timeout)", 3, None, 1_000, None, 60_000, 2, 0, 1, 12, 4
+            "carrier", False, "OPTIONS unanswered (timeout)", 3, None, 1_000, None, at, 2, 0, 1, 12, 4
         )
 
         def work(unit: Any) -> None:
@@ -167,7 +170,7 @@ async def _fill(desk: Any) -> None:
             unit.numbers.choose(org, live.party_a, live.party_b, [("carrier", live.masked_number)], 3)
             unit.calls.save(live)
             unit.cdrs.add(done)
-            unit.trunks.see([sighting], 60_000)
+            unit.trunks.see([sighting], at)
 
         await store.run(work)
     finally:
@@ -177,7 +180,8 @@ async def _fill(desk: Any) -> None:
 def test_calls_trunks_and_numbers_as_a_running_server_left_them(desk: Any) -> None:
     desk.add_trunks()
     desk.org()
-    asyncio.run(_fill(desk))
+    at = SystemClock().wall_ms()
+    asyncio.run(_fill(desk, at))
 
     rows = desk.json("calls")["data"]
     assert [row["call_sid"] for row in rows] == ["live-call", "done-call"]
@@ -194,7 +198,7 @@ def test_calls_trunks_and_numbers_as_a_running_server_left_them(desk: Any) -> No
     figures = ("destinations", "open_destinations", "waiting", "placed", "failed")
     assert [carrier[figure] for figure in figures] == [2, 0, 1, 12, 4]
     assert [spare[figure] for figure in figures] == [0, 0, 0, 0, 0]
-    assert (carrier["seen_at"], carrier["max_calls"], carrier["cps"]) == ("1970-01-01T00:01:00Z", 30, 5)
+    assert (carrier["seen_at"], carrier["max_calls"], carrier["cps"]) == (moment(at), 30, 5)
     assert (spare["state"], spare["seen_at"]) == ("unknown", None)
     _, text, _ = desk.type("trunks")
     heading, shown, *_ = (line.split() for line in text.splitlines())
@@ -210,6 +214,15 @@ def test_calls_trunks_and_numbers_as_a_running_server_left_them(desk: Any) -> No
         status, out, _ = desk.type(*command)
         assert status == 0
         assert "carrier" in out
+
+
+def test_of_trunks_that_no_server_has_told_of_lately_nothing_is_known(desk: Any) -> None:
+    desk.add_trunks()
+    desk.org()
+    asyncio.run(_fill(desk, SystemClock().wall_ms() - SIGHTING_LIFE_MS - 1))
+    carrier, _spare = desk.json("trunks")["data"]
+    assert carrier["state"] == "unknown"
+    assert carrier["reason"] == "no server runs; it was down: OPTIONS unanswered (timeout)"
 
 
 async def test_commands_work_while_a_server_has_the_database_open(desk: Any) -> None:

@@ -28,10 +28,18 @@ def test_no_text_is_of_an_argument_that_there_is_not() -> None:
     [
         (["kee"], "maskbridge: there is no command 'kee'; the nearest is key; see maskbridge --help\n"),
         (["frobnicate"], "maskbridge: there is no command 'frobnicate'; see maskbridge --help\n"),
+        (
+            ["audit", "--page", "x"],
+            "maskbridge audit: argument --page: 'x' is no whole number; see maskbridge audit --help\n",
+        ),
+        (
+            ["top", "--interval", "x"],
+            "maskbridge top: argument --interval: 'x' is no number; see maskbridge top --help\n",
+        ),
         (["key", "lst"], "maskbridge key: there is no command 'lst'; the nearest is list; see maskbridge key --help\n"),
     ],
 )
-def test_a_word_that_is_no_command_gets_the_nearest(
+def test_what_is_no_command_or_no_number_is_told_plainly(
     capsys: pytest.CaptureFixture[str], typed: list[str], said: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:

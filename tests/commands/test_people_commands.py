@@ -131,7 +131,12 @@ def test_what_cannot_be_is_refused_in_one_line(desk: Any, piped: Any, arguments:
     assert said in desk.refused("person", *arguments)
 
 
-@pytest.mark.parametrize("password", ["", "short", "x" * 257])
+def test_a_password_that_did_not_come_is_told_apart(desk: Any, piped: Any) -> None:
+    piped("")
+    assert "no password came" in desk.refused("person", "add", "asha@shop.example", "--operator")
+
+
+@pytest.mark.parametrize("password", ["short", "x" * 257])
 def test_a_password_has_a_length(desk: Any, piped: Any, password: str) -> None:
     piped(password)
     assert "12 to 256" in desk.refused("person", "add", "asha@shop.example", "--operator")
@@ -162,3 +167,5 @@ def test_commands_are_in_the_audit_log_without_secrets(desk: Any, piped: Any, mo
         assert secret not in str(rows)
     assert [row["action"] for row in desk.json("audit", "--rows", "1", "--page", "2")["data"]] == ["webhook.add"]
     assert "--rows" in desk.refused("audit", "--rows", "0")
+    _status, out, _err = desk.type("audit", "--rows", "1")
+    assert out.rstrip().endswith("email=asha@shop.example role=owner operator=no")

@@ -87,7 +87,9 @@ def test_without_a_server_it_says_so_in_one_line(desk: Desk) -> None:
     with PortLease(1) as port:
         text = desk.config.read_text("utf-8").replace("127.0.0.1:8080", f"127.0.0.1:{port}")
         desk.config.write_text(text, "utf-8")
-        assert "is maskbridge serve running?" in desk.refused("top", "--once", "--interval", "0.1")
+        said = desk.refused("top", "--once", "--interval", "0.1")
+        assert "is maskbridge serve running?" in said
+        assert f"(no connection to 127.0.0.1 port {port}: Connection refused)" in said
 
 
 @pytest.mark.sockets

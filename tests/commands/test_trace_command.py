@@ -25,7 +25,7 @@ STEPS = (
     sip(1_735_732_801_000, "b", "sent", "INVITE", call_id="y"),
     sip(1_735_732_801_500, "b", "sent", "INVITE", again=True),
     sip(1_735_732_802_250, "b", "received", "486 Busy Here"),
-    TraceStep(1_735_732_802_250, "state", "b", "leg.failed", {"sip_status": 486}),
+    TraceStep(1_735_732_802_250, "state", "b", "leg.failed", {"sip_status": 486, "codec": None}),
 )
 DRAWN = """\
 call 3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d: initiated

@@ -5,6 +5,7 @@ import pytest
 from tests.support.configurations import A_TRUNK, config_of
 
 ON_IPV6 = "[sip]\nlisten = ['udp://[::1]:5060']\n"
+ON_THE_NETWORK = "[sip]\nlisten = ['udp://0.0.0.0:5060']\n"
 IPV6_TRUNK = A_TRUNK.replace("sip:sip.carrier.example", "sip:[2001:db8::1]")
 
 
@@ -19,6 +20,8 @@ IPV6_TRUNK = A_TRUNK.replace("sip:sip.carrier.example", "sip:[2001:db8::1]")
         (A_TRUNK + "privacy = 'header;id'\nidentity = ['diversion']", "privacy"),
         (ON_IPV6 + IPV6_TRUNK, "uri"),
         (A_TRUNK + "outbound_proxy = '203.0.113.1:5060'\n[media]\naddress = '::1'", "uri"),
+        (ON_THE_NETWORK + A_TRUNK, "uri"),
+        (ON_THE_NETWORK + "[media]\naddress = '192.0.2.1'\nadvertise = '127.0.0.1'\n" + A_TRUNK, "uri"),
     ],
 )
 def test_what_does_not_go_together_is_told(text: str, key: str) -> None:
@@ -35,6 +38,9 @@ def test_what_does_not_go_together_is_told(text: str, key: str) -> None:
         ON_IPV6 + IPV6_TRUNK + "[media]\naddress_ipv6 = '::1'",
         ON_IPV6 + IPV6_TRUNK + "[media]\naddress = '::1'",
         A_TRUNK + "uri_scheme = 'tel'",
+        ON_THE_NETWORK + A_TRUNK.replace("sip.carrier.example", "127.0.0.1"),
+        ON_THE_NETWORK + A_TRUNK + "[media]\naddress = '192.0.2.1'",
+        ON_THE_NETWORK + A_TRUNK + "[media]\nadvertise = '203.0.113.5'",
         A_TRUNK + "outbound_proxy = 'proxy.example'\noutbound_proxy_route = true",
     ],
 )

@@ -26,7 +26,8 @@ def test_it_is_valid_and_its_keys_go_together(profile: Profile, tmp_path: Path) 
         (tmp_path / name).write_text("PEM")
     sip = "[sip]\nlisten = ['udp://192.0.2.1:5060', 'tls://192.0.2.1:5061']\n"
     sip += "tls_certificate = 'own.crt'\ntls_key = 'own.key'\n"
-    config = config_of(sip + profile.text, path=tmp_path / "maskbridge.toml")
+    media = "[media]\naddress = '192.0.2.1'\n"
+    config = config_of(sip + media + profile.text, path=tmp_path / "maskbridge.toml")
     (trunk,) = config.trunks
     assert trunk.name == profile.name
     assert config.warnings == ()

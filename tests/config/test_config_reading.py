@@ -514,3 +514,30 @@ def test_former_master_keys_are_read_as_secrets_are(tmp_path: Path) -> None:
     assert config.secrets.former_master_keys == ("o" * 64,)
     assert "oooo" not in repr(config)
     assert "nnnn" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[sip]\n[sip]\n",
+            "line 2: [sip] cannot be written twice; it stands further up already: change its keys there",
+        ),
+        ("[[trunks]]\n[trunks]\n", "line 2: [trunks] cannot be written twice; write [[trunks]]"),
+        ("[sip]\nlisten = []\nlisten = []\n", "line 3: this stands in its section already; write each key once"),
+        ("[sip]\nlisten = \n", "is not TOML: Invalid value (at line 2, column 10)"),
+    ],
+)
+def test_what_is_pasted_under_a_file_that_has_it_is_told_by_its_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "maskbridge.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(ConfigInvalid) as invalid:
+        load_config(path, {})
+    assert invalid.value.mistakes == [f"{path}: {said}"]
+
+
+def test_only_a_file_that_is_not_there_is_to_be_written(tmp_path: Path) -> None:
+    for path, hinted in ((tmp_path / "none.toml", True), (tmp_path, False)):
+        with pytest.raises(ConfigInvalid) as invalid:
+            load_config(path, {})
+        assert ("maskbridge init" in str(invalid.value)) == hinted

@@ -1,13 +1,17 @@
 """The webhook contract: private, loopback and link-local targets are refused, after DNS resolution."""
 
+import errno
 import socket
+import ssl
 from collections.abc import Sequence
 from ipaddress import ip_address
 
+import aiohttp
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
-from control_api.webhooks.targets import TargetRefused, TargetResolver, check_target, is_public
+from control_api.webhooks.targets import TargetRefused, TargetResolver, check_target, failure_text, is_public
 
 PRIVATE = [
     "0.0.0.0",
@@ -124,3 +128,47 @@ async def test_only_the_public_addresses_of_a_name_are_connected_to(names: Names
 async def test_private_addresses_pass_where_they_are_allowed(names: Names) -> None:
     assert await resolved("inside", allow_private=True) == ["10.0.0.1", "fd00::1"]
     assert names.looked_up == ["inside"]
+
+
+def _to(host: str, port: int = 443) -> ConnectionKey:
+    return ConnectionKey(host, port, is_ssl=True, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (
+            aiohttp.ClientConnectorDNSError(_to("x.example"), OSError(-2, "Name or service not known")),
+            "x.example does not resolve (Name or service not known)",
+        ),
+        (
+            aiohttp.ClientConnectorDNSError(
+                _to("x.example"), TargetRefused("refused: x.example has no public address")
+            ),
+            "refused: x.example has no public address",
+        ),
+        (
+            aiohttp.ClientConnectorError(
+                _to("::1", 80), OSError(errno.ECONNREFUSED, "Connect call failed ('::1', 80)")
+            ),
+            "no connection to ::1 port 80: Connection refused",
+        ),
+        (
+            aiohttp.ClientConnectorError(_to("x.example"), OSError("Multiple exceptions: one, two")),
+            "no connection to x.example port 443: Multiple exceptions: one, two",
+        ),
+        (
+            aiohttp.ClientConnectorSSLError(_to("x.example"), ssl.SSLError(1, "[SSL] wrong version number")),
+            "no TLS with x.example port 443: [SSL] wrong version number",
+        ),
+        (
+            aiohttp.ClientConnectorCertificateError(_to("x.example"), ssl.CertificateError(1, "self-signed")),
+            "the certificate of x.example is not trusted: self-signed",
+        ),
+        (TargetRefused("refused: 10.0.0.1 is not a public address"), "refused: 10.0.0.1 is not a public address"),
+        (ConnectionResetError(), "ConnectionResetError"),
+        (aiohttp.ServerDisconnectedError(), "ServerDisconnectedError: Server disconnected"),
+    ],
+)
+def test_why_there_was_no_answer_is_told_in_the_network_s_words(failure: Exception, said: str) -> None:
+    assert failure_text(failure) == said
