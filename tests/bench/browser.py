@@ -1,7 +1,7 @@
 """What a browser's leg costs: delay through gateway and packet path, and CPU of the process that has both.
 
-`python -m tests.bench.browser [--calls 20] [--seconds 10]`. Browsers (aiortc's DTLS and ICE) and phones are in another
-process, and what that takes to send and to read is in the delays too. Best on an idle machine.
+`python -m tests.bench.browser [--calls 20 60 120] [--seconds 10]`. Browsers (aiortc's DTLS and ICE) and phones are
+in another process, and what that takes to send and to read is in the delays too. Best on an idle machine.
 """
 
 import argparse
@@ -26,10 +26,13 @@ from media.leg import LegProfile
 from media.rtp.packet import RtpPacket
 from media.webrtc.gateway import GatewaySettings, WebrtcGateway
 from media.webrtc.interface import BrowserWish, PayloadTypes
+from tests.bench.tables import table
 from tests.support.free_ports import PortLease
 from tests.support.scripted_browser import ScriptedBrowser
 from tests.support.until import until
 
+CALLS: Final = (20, 60, 120)
+HEAD: Final = ("calls of browsers", "CPU of a processor, a call", "fill a core", "delay p50 / p99 / max", "lost")
 PACKET_S: Final = 0.02
 SENT_AT: Final = struct.Struct("!d")
 LINE_BYTES_MAX: Final = 1_048_576
@@ -107,8 +110,8 @@ async def play_ends(calls: int, seconds: float) -> None:
         await browser.close()
 
 
-async def measure(calls: int, seconds: float) -> None:
-    """This process: gateway and packet path."""
+async def measure(calls: int, seconds: float) -> tuple[str, ...]:
+    """This process, gateway and packet path: a row of the table."""
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         first = stack.enter_context(PortLease(8 * calls))
@@ -151,11 +154,12 @@ async def measure(calls: int, seconds: float) -> None:
             ports.append(port)
         ends.stdin.write(json.dumps({"answers": answers, "ports": ports}).encode() + b"\n")
         await ends.stdout.readline()
-        before, began = _cpu_s(), loop.time()
+        before = _cpu_s()
         found = json.loads(await ends.stdout.readline())
-        _tell(calls, found, (_cpu_s() - before) / (loop.time() - began))
+        spent_s = _cpu_s() - before
         await ends.wait()
         await gateway.stop()
+        return _row(calls, found, spent_s / seconds)
 
 
 async def _join(engine: MediaEngine, gateway: WebrtcGateway, number: int, offer: str, phone: int) -> tuple[str, int]:
@@ -177,25 +181,33 @@ def _cpu_s() -> float:
     return spent.user + spent.system
 
 
-def _tell(calls: int, found: dict[str, Any], busy: float) -> None:
+def _row(calls: int, found: dict[str, Any], busy: float) -> tuple[str, ...]:
     at = found["at"]
-    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    print(f"load of the machine {load}; {os.cpu_count()} processors")
-    print(f"{calls} calls, {found['taken']} of {found['sent']} packets")
-    print(f"delay, each way, both processes: p50 {at['0.5']:.1f} ms, p99 {at['0.99']:.1f} ms, worst {at['1.0']:.1f} ms")
-    print(f"CPU of gateway and packet path: {100 * busy:.1f} % of a processor, {100 * busy / calls:.2f} % a call")
+    return (
+        f"{calls}",
+        f"{100 * busy / calls:.2f} %",
+        f"{calls / busy:.0f}",
+        f"{at['0.5']:.1f} / {at['0.99']:.1f} / {at['1.0']:.1f} ms",
+        f"{found['sent'] - found['taken']} of {found['sent']}",
+    )
 
 
 def main() -> None:
-    """Read the command line and measure."""
+    """Read the command line, measure one number of calls after the other, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--calls", type=int, nargs="+", default=CALLS)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--ends", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    work = play_ends if asked.ends else measure
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work(asked.calls, asked.seconds))
+    if asked.ends:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(play_ends(asked.calls[0], asked.seconds))
+        return
+    rows = []
+    for calls in asked.calls:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            rows.append(runner.run(measure(calls, asked.seconds)))
+    table(HEAD, rows)
 
 
 if __name__ == "__main__":
