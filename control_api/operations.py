@@ -227,6 +227,20 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GET",
+        "/v1/masking/call-logs/csv",
+        "exportCalls",
+        "Calls",
+        "Export calls",
+        "As a table (CSV, RFC 4180), newest `started_at` first, whole. All conditions hold together; the dates are "
+        "exclusive.",
+        None,
+        scope=Scope.CALLS_READ,
+        query=schemas.CallConditions,
+        errors=(_INVALID, _NOT_NOW),
+        media_type="text/csv",
+    ),
+    Operation(
+        "GET",
         "/v1/masking/stats",
         "showStats",
         "Reports",

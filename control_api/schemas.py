@@ -197,11 +197,9 @@ class PlaceCallBody(Wire):
         )
 
 
-class CallLogQuery(Wire):
-    """Which calls to list, newest first; the dates are exclusive."""
+class CallConditions(Wire):
+    """Which calls; all hold together, the dates are exclusive."""
 
-    page: AtLeastOne = 1
-    per_page: AtLeastOne = Field(default=PER_PAGE_DEFAULT, description=f"Above {PER_PAGE_MAX} it is {PER_PAGE_MAX}")
     status: CallStatus | None = None
     start_date: Moment | None = Field(default=None, description="Only calls that started after it")
     end_date: Moment | None = Field(default=None, description="Only calls that started before it")
@@ -211,11 +209,6 @@ class CallLogQuery(Wire):
     )
     test: TrueOrFalse = Field(default=False, description="Test calls instead of all others; a test key has no others")
     live: TrueOrFalse = Field(default=False, description="Only calls that are not over")
-
-    @property
-    def page_size(self) -> int:
-        """Rows on a page, clamped."""
-        return min(self.per_page, PER_PAGE_MAX)
 
     def call_filter(self, party: str | None, *, tests_only: bool) -> CallFilter:
         """The store's filter, with the party in its stored form; who may see test calls only does.
@@ -232,6 +225,18 @@ class CallLogQuery(Wire):
             test=tests_only or self.test,
             live=self.live,
         )
+
+
+class CallLogQuery(CallConditions):
+    """Which calls to list, newest first."""
+
+    page: AtLeastOne = 1
+    per_page: AtLeastOne = Field(default=PER_PAGE_DEFAULT, description=f"Above {PER_PAGE_MAX} it is {PER_PAGE_MAX}")
+
+    @property
+    def page_size(self) -> int:
+        """Rows on a page, clamped."""
+        return min(self.per_page, PER_PAGE_MAX)
 
 
 class StatsQuery(Wire):
@@ -296,18 +301,10 @@ def checked(shape: type[Shape], value: object, requirements: Mapping[str, str]) 
         raise _first_fault(invalid, requirements) from None
 
 
-def check_call_log_query(query: dict[str, str]) -> CallLogQuery:
-    """A query string's pairs as a call log query. Raises InvalidRequest naming the first parameter at fault."""
+def check_query(shape: type[Shape], query: dict[str, str]) -> Shape:
+    """A query string's pairs as conditions. Raises InvalidRequest naming the first parameter at fault."""
     try:
-        return CallLogQuery.model_validate(query)
-    except ValidationError as invalid:
-        raise _first_fault(invalid) from None
-
-
-def check_stats_query(query: dict[str, str]) -> StatsQuery:
-    """A query string's pairs as a period. Raises InvalidRequest naming the first parameter at fault."""
-    try:
-        return StatsQuery.model_validate(query)
+        return shape.model_validate(query)
     except ValidationError as invalid:
         raise _first_fault(invalid) from None
 

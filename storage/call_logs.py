@@ -10,6 +10,7 @@ from storage.records import CallFilter, CallRecord, CallStats
 EARLIEST_MS: Final = -(2**62)
 LATEST_MS: Final = 2**62
 HOUR_MS: Final = 3_600_000
+_ABOVE_ALL: Final = "\x7f"  # no call's id comes after it
 INDIA_MS: Final = 19_800_000  # ahead of UTC, all the year: `call_hours` counts by India's hours
 
 
@@ -32,27 +33,29 @@ class CallLogs:
 
     def page(self, org_id: str, wanted: CallFilter, page: int, per_page: int) -> tuple[list[CallRecord], int]:
         """Page `page` (from 1) of the calls that meet every condition, newest first, and how many meet them."""
-        parameters: dict[str, object] = {
-            "org_id": org_id,
-            "status": wanted.status,
-            "after": EARLIEST_MS if wanted.started_after is None else wanted.started_after,
-            "before": LATEST_MS if wanted.started_before is None else wanted.started_before,
-            "reference": wanted.reference,
-            "party": wanted.party,
-            "test": wanted.test,
-            "limit": per_page,
-            "offset": min((page - 1) * per_page, LATEST_MS),
-        }
+        parameters = _conditions(org_id, wanted)
         kind = _kind_of(wanted)
         counted = parameters | _whole_hours(wanted) if kind == "by_time" else parameters
         total = self._queries.number(f"call_logs.count_{kind}", counted)
         if (page - 1) * per_page >= total:
             return [], total
+        place = {"limit": per_page, "offset": min((page - 1) * per_page, LATEST_MS), "before_id": _ABOVE_ALL}
+        return self._records(kind, parameters | place), total
+
+    def before(self, org_id: str, wanted: CallFilter, last: CallRecord | None, limit: int) -> list[CallRecord]:
+        """So many of the calls that meet every condition, newest first, that come after `last`; None: the first."""
+        parameters = _conditions(org_id, wanted) | {"limit": limit, "offset": 0, "before_id": _ABOVE_ALL}
+        if last is not None:
+            listed_at = last.created_at if last.started_at is None else last.started_at
+            parameters |= {"before": listed_at + 1, "before_id": last.call_id}
+        return self._records(_kind_of(wanted), parameters)
+
+    def _records(self, kind: str, parameters: dict[str, object]) -> list[CallRecord]:
         keys = self._queries.all(f"call_logs.page_{kind}", parameters)
         records = (
             self._queries.one("calls.live_call" if live else "calls.cdr", (call_id,)) for call_id, _, live in keys
         )
-        return [call_of(row) for row in records if row is not None], total
+        return [call_of(row) for row in records if row is not None]
 
     def stats(self, org_id: str, start: int | None, end: int | None, *, test: bool = False) -> CallStats:
         """Totals over a period, both ends included; None: open. Of test calls, or of all others.
@@ -87,6 +90,18 @@ class CallLogs:
     def _call(self, call_id: str) -> CallRecord | None:
         row = self._queries.one("calls.live_call", (call_id,)) or self._queries.one("calls.cdr", (call_id,))
         return None if row is None else call_of(row)
+
+
+def _conditions(org_id: str, wanted: CallFilter) -> dict[str, object]:
+    return {
+        "org_id": org_id,
+        "status": wanted.status,
+        "after": EARLIEST_MS if wanted.started_after is None else wanted.started_after,
+        "before": LATEST_MS if wanted.started_before is None else wanted.started_before,
+        "reference": wanted.reference,
+        "party": wanted.party,
+        "test": wanted.test,
+    }
 
 
 def _whole_hours(wanted: CallFilter) -> dict[str, object]:

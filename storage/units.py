@@ -134,6 +134,10 @@ class Reader:
         """A page (from 1) of an organisation's calls, newest first, and how many meet the filter in all."""
         return self._call_logs.page(org_id, wanted, page, per_page)
 
+    def calls_before(self, org_id: str, wanted: CallFilter, last: CallRecord | None, limit: int) -> list[CallRecord]:
+        """So many of an organisation's calls, newest first, that come after `last` in that order; None: the first."""
+        return self._call_logs.before(org_id, wanted, last, limit)
+
     def stats(self, org_id: str, start: int | None, end: int | None, *, test: bool = False) -> CallStats:
         """An organisation's totals over a period, both ends included; None: open. Of test calls, or of all others."""
         return self._call_logs.stats(org_id, start, end, test=test)

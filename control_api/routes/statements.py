@@ -1,6 +1,6 @@
 """What moved in the wallet: month by month as statements, and all of it as the ledger has it."""
 
-import asyncio
+from collections.abc import AsyncIterator
 from typing import Final
 
 from aiohttp import web
@@ -8,7 +8,6 @@ from aiohttp import web
 from b2bua.billing.documents import csv_heads, csv_rows, to_csv
 from b2bua.billing.statements import IST_OFFSET_MS, Statement, bounds_of, month_of, months_between
 from control_api.account_bodies import REQUIREMENTS
-from control_api.downloads import SEND_TIMEOUT_S
 from control_api.errors import NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rendering import json_text
@@ -24,6 +23,7 @@ from control_api.statement_schemas import (
     statement_of,
     transfer_representation,
 )
+from control_api.tables import send_table
 from storage.billing_records import Transfer
 from storage.movements import BEGINNING
 from storage.units import Reader
@@ -77,31 +77,21 @@ async def show_ledger(api: Api, exchange: Exchange) -> Reply:
 async def export_ledger(api: Api, exchange: Exchange) -> web.StreamResponse:
     """The ledger as a table, oldest first, written while it is read."""
     query = single_values(exchange.request.query, LedgerPeriodQuery.model_fields)
-    period, org_id = checked(LedgerPeriodQuery, query, _DATES).period(), exchange.org_id
-    headers = {**exchange.headers, "Content-Disposition": 'attachment; filename="ledger.csv"'}
+    period = checked(LedgerPeriodQuery, query, _DATES).period()
     with api.downloads.place():
-        rows = await _rows_after(api, org_id, period, BEGINNING)
-        response = web.StreamResponse(headers=headers)
-        response.content_type, response.charset = "text/csv", "utf-8"
-        await response.prepare(exchange.request)
-        await _write(response, csv_heads(TransferView.model_fields))
-        while rows:
-            await _write(response, csv_rows([transfer_representation(row) for row in rows]))
-            rows = await _rows_after(api, org_id, period, (rows[-1].created_at, rows[-1].row))
-        await response.write_eof()
-    return response
+        return await send_table(exchange, "ledger.csv", _pieces_of_ledger(api, exchange.org_id, period))
+
+
+async def _pieces_of_ledger(api: Api, org_id: str, period: tuple[int, int]) -> AsyncIterator[bytes]:
+    rows = await _rows_after(api, org_id, period, BEGINNING)
+    yield csv_heads(TransferView.model_fields)
+    while rows:
+        yield csv_rows([transfer_representation(row) for row in rows])
+        rows = await _rows_after(api, org_id, period, (rows[-1].created_at, rows[-1].row))
 
 
 async def _rows_after(api: Api, org_id: str, period: tuple[int, int], after: tuple[int, int]) -> list[Transfer]:
     return await api.store.read(lambda reader: reader.transfers_after(org_id, period, after, ROWS_AT_ONCE))
-
-
-async def _write(response: web.StreamResponse, content: bytes) -> None:
-    try:
-        async with asyncio.timeout(SEND_TIMEOUT_S):
-            await response.write(content)
-    except TimeoutError as error:
-        raise ConnectionResetError("a download was broken off") from error
 
 
 async def _statement(api: Api, exchange: Exchange) -> Statement:

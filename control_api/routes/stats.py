@@ -9,7 +9,7 @@ from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rendering import json_text
 from control_api.routes.payments import file_reply
 from control_api.routes.query import single_values
-from control_api.schemas import StatsQuery, check_stats_query, checked, stats_representation
+from control_api.schemas import StatsQuery, check_query, checked, stats_representation
 from control_api.series_schemas import (
     SERIES_REQUIREMENTS,
     STEP_HOURS,
@@ -23,7 +23,7 @@ from storage.records import Scope
 
 async def show_stats(api: Api, exchange: Exchange) -> Reply:
     """The organisation's totals; the last 30 days unless told otherwise."""
-    query = check_stats_query(single_values(exchange.request.query, StatsQuery.model_fields))
+    query = check_query(StatsQuery, single_values(exchange.request.query, StatsQuery.model_fields))
     start, end = query.period(api.clock.wall_ms())
     org_id = exchange.org_id
     test = query.test or exchange.caller.tests_only

@@ -1,10 +1,13 @@
--- page_by_time: keys of a page of an organisation's calls, live and finished, newest first
+-- page_by_time: keys of a page of an organisation's calls, live and finished, newest first; of those at `before` - 1 the
+-- ones whose id is below `before_id`
 SELECT call_id, listed_at, 1 AS live FROM calls
-WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before
+      AND (listed_at < :before - 1 OR call_id < :before_id) AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 UNION ALL
 SELECT call_id, listed_at, 0 AS live FROM cdrs
-WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before
+      AND (listed_at < :before - 1 OR call_id < :before_id) AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
 
@@ -26,12 +29,14 @@ SELECT (SELECT count(*) FROM calls
 
 -- page_by_reference: keys of a page of those under a reference
 SELECT call_id, listed_at, 1 AS live FROM calls
-WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before
+      AND (listed_at < :before - 1 OR call_id < :before_id) AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
       AND (:party IS NULL OR party_a = :party OR party_b = :party)
 UNION ALL
 SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_reference
-WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before
+      AND (listed_at < :before - 1 OR call_id < :before_id) AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
       AND (:party IS NULL OR party_a = :party OR party_b = :party)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
@@ -48,15 +53,18 @@ SELECT (SELECT count(*) FROM calls
 
 -- page_by_party: keys of a page of a party's calls; no call has one party twice
 SELECT call_id, listed_at, 1 AS live FROM calls
-WHERE org_id = :org_id AND (party_a = :party OR party_b = :party) AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND (party_a = :party OR party_b = :party) AND listed_at > :after AND listed_at < :before
+      AND (listed_at < :before - 1 OR call_id < :before_id) AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 UNION ALL
 SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_party_a
-WHERE org_id = :org_id AND party_a = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND party_a = :party AND listed_at > :after AND listed_at < :before
+      AND (listed_at < :before - 1 OR call_id < :before_id) AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 UNION ALL
 SELECT call_id, listed_at, 0 AS live FROM cdrs INDEXED BY cdrs_by_party_b
-WHERE org_id = :org_id AND party_b = :party AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND party_b = :party AND listed_at > :after AND listed_at < :before
+      AND (listed_at < :before - 1 OR call_id < :before_id) AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;
 
@@ -73,7 +81,8 @@ SELECT (SELECT count(*) FROM calls
 
 -- page_of_live: keys of a page of an organisation's live calls
 SELECT call_id, listed_at, 1 AS live FROM calls
-WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:status IS NULL OR status = :status)
+WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before
+      AND (listed_at < :before - 1 OR call_id < :before_id) AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
       AND (:reference IS NULL OR reference = :reference) AND (:party IS NULL OR party_a = :party OR party_b = :party)
 ORDER BY listed_at DESC, call_id DESC LIMIT :limit OFFSET :offset;

@@ -1,9 +1,12 @@
 """Call logs, totals and the wallet."""
 
+import csv
+import io
 from collections.abc import AsyncIterator
 
 import pytest
 
+from control_api.routes import call_logs
 from storage.records import CallStatus
 from tests.support.api_world import BODY, OTHER_KEY, ApiWorld, api_world
 
@@ -34,6 +37,39 @@ async def test_pages_newest_first(world: ApiWorld) -> None:
     meta = reply.json["meta"]
     assert (meta["total"], meta["page"], meta["per_page"], meta["total_pages"]) == (5, 2, 2, 3)
     assert meta["request_id"] == reply.headers["X-Request-Id"]
+
+
+async def table(world: ApiWorld, query: str = "", key: str | None = None) -> list[dict[str, str]]:
+    reply = await world.get(f"{LOGS}/csv{query}", **({} if key is None else {"key": key}))
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/csv; charset=utf-8"), reply.body
+    return list(csv.DictReader(io.StringIO(reply.body.decode())))
+
+
+async def test_the_log_as_a_table_is_the_list_whole(world: ApiWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call_logs, "ROWS_AT_ONCE", 2)
+    for number in range(5):
+        await world.place(reference=f"=r{number}")
+        world.clock.advance(number % 2)
+    listed = (await world.get(LOGS + "?per_page=100")).json["data"]
+    rows = await table(world)
+    assert [row["call_sid"] for row in rows] == [call["call_sid"] for call in listed]
+    for row, call in zip(rows, listed, strict=True):
+        shown = {name: call[name] for name in row if name not in ("test", "reference")}
+        assert {name: row[name] for name in shown} == {
+            name: "" if it is None else str(it) for name, it in shown.items()
+        }
+        assert row["reference"] == f"'{call['reference']}", "no spreadsheet takes it for a formula"
+        assert row["test"] == "false"
+    assert [row["reference"] for row in await table(world, "?reference=%3Dr3")] == ["'=r3"]
+
+
+async def test_a_table_of_no_calls_has_its_heads(world: ApiWorld) -> None:
+    await world.place()
+    heads = (await world.get(LOGS + "/csv?status=failed")).body.decode()
+    assert heads.startswith("call_sid,caller_number,target_number,masked_number,")
+    assert heads.count("\r\n") == 1
+    assert await table(world, key=OTHER_KEY) == []
+    assert (await world.get(LOGS + "/csv?status=none")).status == 400
 
 
 async def test_those_alone_that_are_not_over(world: ApiWorld) -> None:

@@ -34,6 +34,7 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("POST", "/v1/masking/calls/{call_sid}/recording/pause"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},
     ("POST", "/v1/masking/calls/{call_sid}/recording/resume"): {OWNER, DEVELOPER, Scope.CALLS_WRITE},
     ("GET", "/v1/masking/call-logs"): {*ALL, Scope.CALLS_READ},
+    ("GET", "/v1/masking/call-logs/csv"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/stats"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/stats/series"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/stats/series/csv"): {*ALL, Scope.CALLS_READ},

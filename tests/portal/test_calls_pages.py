@@ -33,6 +33,18 @@ async def visitor_of(world: ApiWorld, role: Role) -> PageVisitor:
     return visitor
 
 
+async def test_the_log_is_had_as_a_table_with_its_filters(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.VIEWER)
+    assert "/csv" not in (await visitor.get("/portal/calls")).text
+    await world.place(reference="order-7")
+    await world.place(reference="order-8")
+    assert 'href="/v1/masking/call-logs/csv"' in (await visitor.get("/portal/calls")).text
+    address = "/v1/masking/call-logs/csv?reference=order-7"
+    assert f'href="{address}"' in (await visitor.get("/portal/calls?reference=order-7")).text
+    rows = (await visitor.get(address)).text.splitlines()
+    assert [len(rows), ",order-7" in rows[1]] == [2, True]
+
+
 async def test_a_call_is_placed_once_and_shown(world: ApiWorld) -> None:
     visitor = await visitor_of(world, Role.DEVELOPER)
     given = (await visitor.get(PLACE)).fields(PLACE) | PARTIES | {"reference": "order-7", "minutes": "5"}

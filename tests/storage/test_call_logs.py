@@ -192,6 +192,10 @@ def test_a_page_is_what_sorting_and_slicing_gives(
         )
         found = CallLogs(queries).page(ORG, wanted, number, per_page)
         assert found == (fitting[(number - 1) * per_page : number * per_page], len(fitting))
+        walked: list[CallRecord] = []
+        while piece := CallLogs(queries).before(ORG, wanted, walked[-1] if walked else None, per_page):
+            walked += piece
+        assert walked == fitting
 
 
 @settings(max_examples=150, deadline=None)

@@ -21,14 +21,18 @@ _NOTHING: Final = Answer(200, [], {"total": 0, "page": 1, "total_pages": 0})
 async def show(page: Page) -> web.Response:
     """A page of it, newest first. What cannot be asked for is said above the filters, which stay as they were given."""
     wanted = days.given(page.request.query, _FILTERS)
+    conditions: dict[str, str] = {}
     try:
-        found, error = await page.rest.get("/v1/masking/call-logs", page=page.asked_page(), **_query(wanted)), None
+        conditions = _query(wanted)
+        found, error = await page.rest.get("/v1/masking/call-logs", page=page.asked_page(), **conditions), None
     except Refused as refused:
         found, error = _NOTHING, refused.reply
-    return _shown(page, wanted, found, error)
+    return _shown(page, wanted, conditions, found, error)
 
 
-def _shown(page: Page, wanted: dict[str, str], found: Answer, error: ErrorReply | None) -> web.Response:
+def _shown(
+    page: Page, wanted: dict[str, str], conditions: dict[str, str], found: Answer, error: ErrorReply | None
+) -> web.Response:
     address = f"{_PATH}?{urlencode([*wanted.items(), ('page', '')])}"
     return page.render(
         _TEMPLATE,
@@ -39,6 +43,7 @@ def _shown(page: Page, wanted: dict[str, str], found: Answer, error: ErrorReply 
         is_filtered=bool(wanted),
         statuses=[status.value for status in CallStatus],
         address=address,
+        export="/v1/masking/call-logs/csv" + (f"?{urlencode(conditions)}" if conditions else ""),
         error=error,
     )
 

@@ -15,7 +15,7 @@ from maskbridge_client.shapes import (
     StreamBody,
 )
 from maskbridge_client.sync_operations.sending import Sending
-from maskbridge_client.wire import UNSET, Page, Request, Unset, one_of, page_of, path_part
+from maskbridge_client.wire import UNSET, Page, Request, Unset, one_of, page_of, path_part, raw
 
 
 class CallsOperations(Sending):
@@ -113,8 +113,6 @@ class CallsOperations(Sending):
     def list_calls(
         self,
         *,
-        page: int | Unset = UNSET,
-        per_page: int | Unset = UNSET,
         status: CallStatus | Unset = UNSET,
         start_date: datetime | Unset = UNSET,
         end_date: datetime | Unset = UNSET,
@@ -122,14 +120,59 @@ class CallsOperations(Sending):
         party: str | Unset = UNSET,
         test: bool | Unset = UNSET,
         live: bool | Unset = UNSET,
+        page: int | Unset = UNSET,
+        per_page: int | Unset = UNSET,
     ) -> Page[Call]:
         """List calls.
 
         Newest `started_at` first. All conditions hold together; the dates are exclusive. Past the last page
         `data` is empty. Scope: `calls:read`. Roles: owner, developer, finance, viewer.
 
+        :param status: Only calls with this status
+        :param start_date: Only calls that started after it
+        :param end_date: Only calls that started before it
+        :param reference: Only calls with this reference
+        :param party: Only calls with this number as A or as B
+        :param test: Test calls instead of all others; a test key has no others
+        :param live: Only calls that are not over
         :param page: Which page, from 1
         :param per_page: Above 100 it is 100
+        """
+        return self._send(
+            Request(
+                "GET",
+                "/v1/masking/call-logs",
+                query={
+                    "status": status,
+                    "start_date": start_date,
+                    "end_date": end_date,
+                    "reference": reference,
+                    "party": party,
+                    "test": test,
+                    "live": live,
+                    "page": page,
+                    "per_page": per_page,
+                },
+            ),
+            page_of(Call),
+        )
+
+    def export_calls(
+        self,
+        *,
+        status: CallStatus | Unset = UNSET,
+        start_date: datetime | Unset = UNSET,
+        end_date: datetime | Unset = UNSET,
+        reference: str | Unset = UNSET,
+        party: str | Unset = UNSET,
+        test: bool | Unset = UNSET,
+        live: bool | Unset = UNSET,
+    ) -> bytes:
+        """Export calls.
+
+        As a table (CSV, RFC 4180), newest `started_at` first, whole. All conditions hold together; the dates
+        are exclusive. Scope: `calls:read`. Roles: owner, developer, finance, viewer.
+
         :param status: Only calls with this status
         :param start_date: Only calls that started after it
         :param end_date: Only calls that started before it
@@ -141,10 +184,8 @@ class CallsOperations(Sending):
         return self._send(
             Request(
                 "GET",
-                "/v1/masking/call-logs",
+                "/v1/masking/call-logs/csv",
                 query={
-                    "page": page,
-                    "per_page": per_page,
                     "status": status,
                     "start_date": start_date,
                     "end_date": end_date,
@@ -154,5 +195,5 @@ class CallsOperations(Sending):
                     "live": live,
                 },
             ),
-            page_of(Call),
+            raw,
         )

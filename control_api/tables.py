@@ -1,0 +1,32 @@
+"""Tables (CSV) on their way to clients, read from the store piece by piece."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from control_api.downloads import SEND_TIMEOUT_S
+from control_api.exchange import Exchange
+
+
+async def send_table(exchange: Exchange, name: str, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+    """A table (CSV), sent while it is read: `pieces` gives its heads first. What fails before that is an answer of its
+    own; ConnectionResetError when it cannot be completed."""
+    piece = await anext(pieces)
+    headers = {**exchange.headers, "Content-Disposition": f'attachment; filename="{name}"'}
+    response = web.StreamResponse(headers=headers)
+    response.content_type, response.charset = "text/csv", "utf-8"
+    await response.prepare(exchange.request)
+    try:
+        await _send(response, piece)
+        async for piece in pieces:
+            await _send(response, piece)
+        await response.write_eof()
+    except TimeoutError as error:
+        raise ConnectionResetError("a download was broken off") from error
+    return response
+
+
+async def _send(response: web.StreamResponse, piece: bytes) -> None:
+    async with asyncio.timeout(SEND_TIMEOUT_S):
+        await response.write(piece)
