@@ -124,7 +124,10 @@ def alerts_page() -> str:
         "# Alerts and metrics\n",
         "`maskbridge deploy show prometheus-alerts.yml` prints these rules for Prometheus, `maskbridge deploy show "
         "grafana-dashboard.json` a dashboard of the same figures. Each alert has its `description` and its `action` "
-        "with it. *Critical* is worth waking somebody for, a *warning* can wait for the morning.\n",
+        "with it. *Critical* is worth waking somebody for, a *warning* can wait for the morning. They expect "
+        "this job:\n",
+        "```yaml\nscrape_configs:\n  - job_name: maskbridge\n    static_configs:\n"
+        '      - targets: ["127.0.0.1:8080"]   # api.listen; with TLS of its own add: scheme: https\n```\n',
     ]
     for rule in group["rules"]:
         said = rule["annotations"]

@@ -88,7 +88,7 @@ class Store:
             await _close_all(connections)
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_NOTADB:
                 raise DatabaseUnusable(f"{path} is not a database") from error
-            raise StoreUnavailable(f"{path}: {error}") from error
+            raise StoreUnavailable(f"{path}: {error}{_hint(path)}") from error
         except BaseException:
             await _close_all(connections)
             raise
@@ -157,6 +157,13 @@ class Store:
                 f"{name}_waiting": lane.waiting,
             }
         return figures
+
+
+def _hint(path: Path | None) -> str:
+    """What is the matter with a database that cannot be opened, where it is the user who asks."""
+    if path is None or not path.exists() or os.access(path, os.R_OK | os.W_OK):
+        return ""
+    return "; it belongs to another user: commands are for the user that the server runs as"
 
 
 def _prepare_file(path: Path | None) -> str:

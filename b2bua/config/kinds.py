@@ -449,7 +449,8 @@ def _read_secret(raw: object, place: Place) -> str:
         readable = path.stat().st_mode & WORLD_READABLE
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise Unfit(f"the file {path} cannot be read ({reason})") from error
+        hint = "; commands are for the user that the server runs as" if isinstance(error, PermissionError) else ""
+        raise Unfit(f"the file {path} cannot be read ({reason}){hint}") from error
     if not kept:
         raise Unfit(f"the file {path} is empty")
     if CONTROL.search(kept):

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sqlite3
 import stat
 from pathlib import Path
 from typing import Any
@@ -139,3 +141,13 @@ async def test_check_asks_each_trunk(desk: Any) -> None:
     assert (alive["name"], alive["status"]) == ("alive", 200)
     assert (dead["name"], dead["status"]) == ("dead", None)
     assert dead["answer"] == "no answer (the network, or its machine, refuses what is sent)"
+
+
+def test_a_database_of_another_user_is_told_as_such(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_given: object, **_options: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr("storage.store.open_connection", refused)
+    assert "another user" not in desk.refused("calls")
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    assert "unable to open database file; it belongs to another user: commands are for" in desk.refused("calls")

@@ -395,6 +395,15 @@ def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
     assert "hunter2" not in repr(config)
 
 
+def test_a_secret_of_another_user_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, **_options: str) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    (mistake,) = mistakes_in("[secrets]\nmaster_key = 'file:key'", path=tmp_path / "maskbridge.toml")
+    assert "(Permission denied); commands are for the user that the server runs as" in mistake
+
+
 def test_a_secret_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("k" * 64)
