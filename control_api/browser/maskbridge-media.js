@@ -115,6 +115,8 @@ export class TwoWayAudio extends Emitter {
         const answer = await this.way.restart(peer.localDescription.sdp);
         await peer.setRemoteDescription({ type: "answer", sdp: answer });
         await connected(peer, 6_000);
+        this.restarts = 0;
+        if (!this.closed) this.emit("state", "connected"); // no state of the peer has changed where it never lost its network
         return;
       } catch (error) {
         if (error.status === 404 || error.status === 403 || this.closed) break;

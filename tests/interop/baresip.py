@@ -3,17 +3,23 @@
 import asyncio
 import contextlib
 import json
+import re
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from b2bua.demo.children import Child
 from b2bua.demo.journal import Journal
-from tests.interop.tones import Heard, heard_in, write_tone
+from b2bua.demo.sound import SILENCE_DB
+from tests.interop.tones import LOUD_DB, QUIET_DB, RATE_HZ, Heard, heard_in, newest_in, write_tone
 from tests.support.free_ports import PortLease
 
 MODULES = Path("/usr/lib/baresip/modules")
 _PORTS = 40
+_LOOK_S = 0.1
+_WINDOW_S = 0.4  # longer than a beep's pause
+_QUIET_S = 1.0
 
 _CONFIG = """\
 poll_method epoll
@@ -159,6 +165,52 @@ class Baresip:
             self._writer.close()
         await self._child.stop()
         self._lease.close()
+
+    def _written(self) -> tuple[Path | None, int]:
+        """The file of its newest call, and how long that is by now."""
+        files = sorted(self.folder.glob("dump-*-dec.wav"), key=lambda file: file.stat().st_mtime)
+        return (files[-1], files[-1].stat().st_size) if files else (None, 0)
+
+    async def hears_now(self, tone_hz: float, timeout_s: float = 15.0) -> None:
+        """Wait until a tone comes that it has not heard yet; an assertion fails when none does."""
+        before = self._written()
+        level = SILENCE_DB
+        for _ in range(round(timeout_s / _LOOK_S)):
+            await asyncio.sleep(_LOOK_S)
+            newest = self._newest(before)
+            level = newest.tone_db(tone_hz)
+            if level > LOUD_DB and newest.seconds > _WINDOW_S / 2:
+                return
+        raise AssertionError(f"{tone_hz:g} Hz are at {level:.0f} dB\n{self._child.last_words()}")
+
+    async def hears_no_more(self, tone_hz: float, timeout_s: float = 15.0) -> None:
+        """Wait until a tone has been away for as long as a look takes; it may hear nothing at all."""
+        level = 0.0
+        for _ in range(round(timeout_s / _QUIET_S)):
+            before = self._written()
+            await asyncio.sleep(_QUIET_S)
+            level = self._newest(before, _QUIET_S).tone_db(tone_hz)
+            if level < QUIET_DB:
+                return
+        raise AssertionError(f"{tone_hz:g} Hz are still at {level:.0f} dB")
+
+    async def receives(self, timeout_s: float = 15.0) -> None:
+        """Wait until it says that it gets as much audio as G.711 is; an assertion fails when it does not."""
+        said = ""
+        for _ in range(round(timeout_s / _LOOK_S)):
+            await asyncio.sleep(_LOOK_S)
+            said = self._child.last_words()
+            rates = re.findall(r"audio=[0-9]+/([0-9]+) ", said)
+            if rates and int(rates[-1]) > 50_000:
+                return
+        raise AssertionError(said)
+
+    def _newest(self, before: tuple[Path | None, int], seconds: float = _WINDOW_S) -> Heard:
+        """The newest of what it heard since then."""
+        file, _ = self._written()
+        if file is None:
+            return Heard(array("h"), RATE_HZ)
+        return newest_in(file, seconds, before[1] if file == before[0] else 0)
 
     def heard(self, call: int = 0) -> Heard:
         """What it heard in a call of its own, the first being 0."""

@@ -34,6 +34,8 @@ class Peer extends EventTarget {
   async createOffer() { return { type: "offer", sdp: "v=0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\n" }; }
   async setLocalDescription(description) { this.localDescription = description; }
   async setRemoteDescription(description) { this.remoteDescription = description; }
+  getConfiguration() { return {}; }
+  setConfiguration() {}
   async getStats() { return new Map(); }
   close() { this.connectionState = "closed"; }
   gathered() { this.iceGatheringState = "complete"; this.dispatchEvent(new Event("icegatheringstatechange")); }
@@ -263,4 +265,27 @@ test("a call that is held is so after its network was gone", async () => {
   assert.deepEqual([call.state, call.held], ["held", true]);
   await call.resume();
   assert.deepEqual([call.state, call.held], ["connected", false]);
+});
+
+test("a supervisor whose network never went is in the call again after a restart", async () => {
+  service.replies[`GET /v1/masking/calls/${SID}/supervisors/ice-servers`] = data({ ice_servers: [] });
+  service.replies[`POST /v1/masking/calls/${SID}/supervisors`] = data({ supervisor_id: "s", sdp: "v=0" });
+  service.replies[`PATCH /v1/masking/calls/${SID}/supervisors/s`] = data({ sdp: "v=0" });
+  const online = new EventTarget();
+  globalThis.addEventListener = (...what) => online.addEventListener(...what);
+  globalThis.removeEventListener = (...what) => online.removeEventListener(...what);
+  const seat = new SupervisorCall({ url: "https://calls.example", token: "t" }, SID);
+  const states = [];
+  seat.on("state", (state) => states.push(state));
+  const joining = seat.join();
+  await settled();
+  Peer.last.gathered();
+  await joining;
+  Peer.last.connected();
+  online.dispatchEvent(new Event("online"));
+  await settled();
+  assert.deepEqual(states, ["connecting", "connected", "reconnecting", "connected"]);
+  await seat.leave();
+  delete globalThis.addEventListener;
+  delete globalThis.removeEventListener;
 });

@@ -1,36 +1,41 @@
-"""The JavaScript client in Chromium, whose microphone hears a tone, and a phone at the trunk that speaks another."""
+"""The JavaScript client in Chromium, whose microphone hears a tone, and baresip at the trunks, which says others."""
 
 import asyncio
 import json
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Page
 
-from tests.interop.masked_call import MaskedCall
+from tests.interop.baresip import Baresip
+from tests.interop.chromium import AUDIBLE_DB, LISTENING, SILENT_DB, chromium, doomed_chromium, hears, spectrum
+from tests.interop.masked_call import NUMBER_A, NUMBER_B, TONE_A_HZ, TONE_B_HZ, MaskedCall
 from tests.interop.tones import heard_in, write_tone
 from tests.support.free_ports import PortLease
-from tests.support.loopback_phone import LoopbackPhone
-from tests.support.rtp_probe import RtpProbe, amplitude
 from tests.support.service_under_test import MASKED_NUMBER, ServiceUnderTest, service_under_test, trunk
-from tests.support.until import until
 
-pytestmark = [pytest.mark.interop, pytest.mark.sockets, pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.sockets,
+    pytest.mark.timeout(180),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
-NUMBER = "9876543210"
-BROWSER_HZ, PHONE_HZ, KEY_5_HZ = 1000, 440, (770, 1336)
+BROWSER_HZ = 1000.0
+KEY_7_HZ, KEY_5_HZ = (852.0, 1209.0), (770.0, 1336.0)
+BROWSERS = 40
+RUPEES_A_MINUTE = 1.5
+LONGEST_CALL_S = 120.0  # then a phone has nothing to say any more, and hangs up
 # The page of an application, from an origin of its own: what it is told and hears is kept for the test.
 PAGE = """<!doctype html><html lang=en><title>Desk</title><link rel=icon href="data:,"><script type=module>
 import { MaskbridgeAgent, SupervisorCall } from "%(service)s/clients/maskbridge-agent.js";
-window.players = [];
-const OwnAudio = window.Audio;
-window.Audio = function () { const player = new OwnAudio(); window.players.push(player); return player; };
+%(listening)s
 const { token, key } = %(secrets)s;
 const agent = window.agent = new MaskbridgeAgent({ url: "%(service)s", token: async () => token, processing: false });
 window.agentUrl = "%(service)s";
@@ -39,17 +44,9 @@ for (const event of ["call", "placed", "resumed"]) {
   agent.on(event, (call) => { window.call = call; call.on("state", (state) => window.states.push(state)); });
 }
 const seated = { url: "%(service)s", token: key, processing: false };
-window.supervise = (sid) => window.seat = new SupervisorCall(seated, sid);
-window.loudest = async () => {
-  const context = new AudioContext({ sampleRate: 8000 });
-  const analyser = new AnalyserNode(context, { fftSize: 2048 });
-  context.createMediaStreamSource(window.players.at(-1).srcObject).connect(analyser);
-  await new Promise((done) => setTimeout(done, 600));
-  const levels = new Float32Array(analyser.frequencyBinCount);
-  analyser.getFloatFrequencyData(levels);
-  await context.close();
-  const bin = levels.indexOf(Math.max(...levels));
-  return [bin * 8000 / 2048, levels[bin]];
+window.supervise = (sid) => {
+  window.seat = new SupervisorCall(seated, sid);
+  window.seat.on("state", (state) => window.states.push(state));
 };
 await agent.connect();
 document.title = "Ready";
@@ -57,208 +54,293 @@ document.title = "Ready";
 
 
 class Desk:
-    """A running service, an agent's page in Chromium, and a phone at the trunk."""
+    """A running service with two phones, each behind a trunk of its own, and an application's page for Chromium."""
 
-    def __init__(self, service: ServiceUnderTest, page: Page, phone: LoopbackPhone, probe: RtpProbe) -> None:
+    def __init__(
+        self,
+        service: ServiceUnderTest,
+        phones: tuple[Baresip, Baresip],
+        origin: str,
+        microphone: Path,
+        secrets: dict[str, str],
+    ) -> None:
+        self.service = service
+        self.a, self.b = phones
+        self.origin = origin
+        self.microphone = microphone
+        self._secrets = secrets
+
+    async def read(self, path: str) -> list[dict[str, Any]]:
+        """A list that the supervisor may see."""
+        bearer = f"Bearer {self._secrets['key']}"
+        reply = await self.service.client.fetch(self.service.url + path, Authorization=bearer)
+        found: list[dict[str, Any]] = json.loads(reply.body)["data"]
+        return found
+
+    async def open(self, page: Page) -> None:
+        await page.goto(self.origin)
+        await page.wait_for_function("document.title === 'Ready'", timeout=15_000)
+
+    async def place(self, party_b: str) -> MaskedCall:
+        """A recorded call of the first phone and somebody."""
+        body = {"party_a": self.number(self.a), "party_b": party_b, "record": True}
+        placed = await self.service.client.post("/v1/masking/calls", body)
+        assert placed.status == 201, placed.body
+        return MaskedCall(self.service, str(json.loads(placed.body)["data"]["call_sid"]))
+
+    def number(self, phone: Baresip) -> str:
+        """How a phone is named as a party."""
+        return f"sip:{NUMBER_A if phone is self.a else NUMBER_B}@127.0.0.1:{phone.sip_port}"
+
+    async def bridged(self, call: MaskedCall) -> None:
+        told = await self.service.webhooks.wait_for(
+            lambda webhook: webhook.call_sid == call.call_sid and webhook.event == "call.bridged", 20
+        )
+        assert told is not None
+
+    async def ended(self, call: MaskedCall, party: str) -> dict[str, Any]:
+        """The call's last status: completed, and told so once."""
+        status = await call.over()
+        assert (status["status"], status["hangup_cause"], status["hangup_party"]) == ("completed", "normal", party)
+        assert [each.event for each in self.service.events_of(call.call_sid)].count("call.completed") == 1
+        return status
+
+
+class Seen:
+    """A page of Chromium. `complaints`: what its console says of mistakes."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
         self.complaints: list[str] = []
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.service = service
-        self.page = page
-        self.phone = phone
-        self.probe = probe
-        self._speaking: asyncio.Task[None] | None = None
 
     async def script(self, expression: str) -> Any:
         return await self.page.evaluate(expression)
 
-    async def until_page(self, expression: str) -> None:
-        await self.page.wait_for_function(expression, timeout=15_000)
-
-    def speak(self) -> None:
-        """The phone says its tone from now on."""
-        self._speaking = asyncio.ensure_future(self.probe.speak(self.phone.media_port, PHONE_HZ, 120))
-
-    async def quiet(self) -> None:
-        if self._speaking is not None:
-            self._speaking.cancel()
-            await asyncio.gather(self._speaking, return_exceptions=True)
-
-    def at_phone(self, tone_hz: float) -> float:
-        """How loud a tone is in the newest fifth of a second that the phone heard."""
-        heard = [sample for _, samples in self.probe.heard[-10:] for sample in samples]
-        return amplitude(heard, tone_hz) if len(heard) >= 1600 else 0.0
-
-    async def both_hear(self) -> None:
-        """Each hears the other's tone, and not its own."""
-        self.probe.heard.clear()
-        await until(lambda: self.at_phone(BROWSER_HZ) > 0.1, 15)
-        assert self.at_phone(PHONE_HZ) < 0.02
-        await self.browser_hears(PHONE_HZ)
-
-    async def browser_hears(self, tone_hz: float) -> None:
-        """Nothing is louder there than this tone."""
-        for _ in range(10):
-            loudest_hz, level_db = await self.script("loudest()")
-            if abs(loudest_hz - tone_hz) < 20 and level_db > -50:
-                return
-        raise AssertionError(f"the browser hears {loudest_hz} Hz at {level_db} dB")
-
-    async def place(self, body: dict[str, Any]) -> str:
-        placed = await self.service.client.post("/v1/masking/calls", body)
-        assert placed.status == 201, placed.body
-        return str(json.loads(placed.body)["data"]["call_sid"])
-
-    async def bridged(self, call: str) -> None:
-        told = await self.service.webhooks.wait_for(
-            lambda webhook: webhook.call_sid == call and webhook.event == "call.bridged", 20
-        )
-        assert told is not None
+    async def becomes(self, expression: str) -> None:
+        await self.page.wait_for_function(expression, timeout=20_000)
 
 
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    tone = write_tone(tmp_path / "microphone.wav", BROWSER_HZ, 10)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
     async with AsyncExitStack() as stack:
+        phones = (
+            await Baresip.start(folder / "a", NUMBER_A, TONE_A_HZ, seconds=LONGEST_CALL_S),
+            await Baresip.start(folder / "b", NUMBER_B, TONE_B_HZ, seconds=LONGEST_CALL_S),
+        )
+        for phone in phones:
+            stack.push_async_callback(phone.stop)
         secrets: dict[str, str] = {}
         application = web.Application()
         pages = TestServer(application)
 
         async def show(_request: web.Request) -> web.Response:
-            return web.Response(
-                text=PAGE % {"service": service.url, "secrets": json.dumps(secrets)}, content_type="text/html"
-            )
+            filled = PAGE % {"service": service.url, "secrets": json.dumps(secrets), "listening": LISTENING}
+            return web.Response(text=filled, content_type="text/html")
 
         application.router.add_get("/", show)
         await pages.start_server()
         stack.push_async_callback(pages.close)
-        browsers, phones = (stack.enter_context(PortLease(length)) for length in (40, 2))
-        probe = await RtpProbe.open()
-        stack.callback(probe.close)
-        phone = LoopbackPhone(phones, probe.port)
-        await phone.open()
-        stack.callback(phone.close)
         origin = str(pages.make_url("/")).rstrip("/")
+        first = stack.enter_context(PortLease(BROWSERS))
         sections: dict[str, dict[str, object]] = {
-            "webrtc": {"enabled": True, "ports": f"{browsers}-{browsers + 39}"},
+            "webrtc": {"enabled": True, "ports": f"{first}-{first + BROWSERS - 1}"},
             "api": {"cors_origins": [origin]},
         }
-        service = await stack.enter_async_context(
-            service_under_test(tmp_path, [trunk("real", phones)], sections=sections)
-        )
+        trunks = [
+            trunk(name, phone.sip_port, number_format="{national}") for name, phone in zip("ab", phones, strict=True)
+        ]
+        service = await stack.enter_async_context(service_under_test(folder / "service", trunks, sections=sections))
         await service.command("agent", "add", "--org", service.org_id, "asha")
         secrets["token"] = str((await service.command("agent", "token", "--org", service.org_id, "asha"))["token"])
         scopes = ("--scopes", "supervise,calls:read")
         secrets["key"] = str((await service.command("key", "create", "--org", service.org_id, *scopes))["key"])
-        browser = await _chromium(stack, tone)
-        page = await browser.new_page()
-        found = Desk(service, page, phone, probe)
-        await page.goto(origin)
-        await page.wait_for_function("document.title === 'Ready'", timeout=15_000)
-        yield found
-        await found.quiet()
+        microphone = write_tone(folder / "microphone.wav", BROWSER_HZ, 10)
+        yield Desk(service, phones, origin, microphone, secrets)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def seen(desk: Desk) -> AsyncIterator[Seen]:
+    async with chromium(desk.microphone) as browser:
+        page = Seen(await browser.new_page())
+        await desk.open(page.page)
+        yield page
         # A network that is gone is no mistake of the page's.
-        assert [each for each in found.complaints if "ERR_INTERNET_DISCONNECTED" not in each] == []
+        assert [each for each in page.complaints if "ERR_INTERNET_DISCONNECTED" not in each] == []
 
 
-async def _chromium(stack: AsyncExitStack, tone: Path) -> Browser:
-    """A browser whose microphone hears a tone, over and over."""
-    program = shutil.which("chromium")
-    assert program is not None, "missing: chromium; run .ci/interop"
-    playwright = await stack.enter_async_context(async_playwright())
-    browser = await playwright.chromium.launch(
-        executable_path=program,
-        args=[
-            "--no-sandbox",
-            "--use-fake-device-for-media-stream",
-            "--use-fake-ui-for-media-stream",
-            f"--use-file-for-fake-audio-capture={tone}",
-            "--autoplay-policy=no-user-gesture-required",
-        ],
-    )
-    stack.push_async_callback(browser.close)
-    return browser
+async def both_hear(seen: Seen, phone: Baresip) -> None:
+    """Each hears the other's tone, and not its own."""
+    own_hz = TONE_A_HZ if phone.folder.name == "a" else TONE_B_HZ
+    await phone.hears_now(BROWSER_HZ)
+    await phone.hears_no_more(own_hz, 2)
+    await hears(seen.page, (own_hz,), (BROWSER_HZ,))
 
 
-async def test_an_agent_is_called(desk: Desk) -> None:
-    call = await desk.place({"party_a": NUMBER, "party_b": "agent:asha", "record": True})
-    await desk.until_page("window.call?.state === 'ringing'")
-    assert await desk.script("[call.maskedNumber, call.direction]") == [MASKED_NUMBER, "incoming"]
-    await desk.script("call.answer()")
-    assert await desk.script("[call.state, agent.presence]") == ["connected", "busy"]
-    desk.speak()
-    await desk.both_hear()
-
-    await desk.script("call.press('5')")
-    await until(lambda: min(desk.at_phone(tone) for tone in KEY_5_HZ) > 0.03, 10)
-    await desk.script("call.mute()")
-    await until(lambda: desk.at_phone(BROWSER_HZ) < 0.01, 10)
-    await desk.script("call.mute(false)")
-    await desk.script("call.hold()")
-    await until(lambda: desk.at_phone(BROWSER_HZ) < 0.01, 10)
-    await desk.script("call.resume()")
-    await desk.both_hear()
-
-    await desk.script("call.hangUp()")
-    await until(desk.phone.hung_up.is_set, 10)
-    assert await desk.script("[call.endReason, agent.presence]") == ["hung_up", "available"]
-    wav = await MaskedCall(desk.service, call).recording()
-    of_phone, of_browser = heard_in(wav, 0), heard_in(wav, 1)
-    assert of_phone.present_s(PHONE_HZ) > 1 < of_browser.present_s(BROWSER_HZ)
-    assert of_phone.present_s(BROWSER_HZ) < 0.1 > of_browser.present_s(PHONE_HZ)
+async def keys_cross(seen: Seen, phone: Baresip, since: int) -> None:
+    """One of the browser's is told to the phone once, one of the phone's is heard by the browser."""
+    await seen.script("call.press('5')")
+    pressed = await phone.told("CALL_DTMF_START", since=since)
+    assert pressed.fields["param"] == "5"
+    listening = asyncio.ensure_future(spectrum(seen.page, *KEY_7_HZ, *KEY_5_HZ, milliseconds=2000))
+    await asyncio.sleep(0.5)
+    await phone.command("sndcode", "7")
+    levels = await listening
+    assert min(levels[:2]) > max(AUDIBLE_DB, max(levels[2:]) + 15), levels
+    keys = [event.fields["param"] for event in phone.events.entries[since:] if event.kind == "CALL_DTMF_START"]
+    assert keys == ["5"]
 
 
-async def test_an_agent_calls_and_its_network_and_page_come_and_go(desk: Desk) -> None:
-    await desk.script(f"agent.call('{NUMBER}', {{ reference: 'order 7' }})")
-    await desk.until_page("window.call?.state === 'connected'")
-    assert await desk.script("[call.direction, call.reference]") == ["outgoing", "order 7"]
-    await until(desk.phone.answered.is_set, 10)
-    desk.speak()
-    await desk.both_hear()
+async def test_an_agent_is_called_by_a_phone(desk: Desk, seen: Seen) -> None:
+    phone, since = desk.a, len(desk.a.events.entries)
+    call = await desk.place("agent:asha")
+    await seen.becomes("window.call?.state === 'ringing'")
+    assert await seen.script("[call.maskedNumber, call.direction]") == [MASKED_NUMBER, "incoming"]
+    await seen.script("call.answer()")
+    assert await seen.script("[call.state, agent.presence]") == ["connected", "busy"]
+    await both_hear(seen, phone)
+    await keys_cross(seen, phone, since)
 
-    page_id = await desk.script("agent.pageId")
-    await desk.page.context.set_offline(True)
-    await desk.page.context.set_offline(False)
-    await desk.until_page(f"agent.connected && agent.pageId !== '{page_id}' && call.state === 'connected'")
-    await desk.both_hear()
-    await desk.script("call.reconnect()")
-    await desk.both_hear()
-    assert "reconnecting" in await desk.script("states")
-    await desk.page.reload()
-    await desk.until_page("window.call?.state === 'connected'")
-    await desk.both_hear()
+    await seen.script("call.mute()")
+    await phone.hears_no_more(BROWSER_HZ)
+    await seen.script("call.mute(false)")
+    await phone.hears_now(BROWSER_HZ)
+    await seen.script("call.hold()")
+    await phone.hears_no_more(BROWSER_HZ)
+    assert max(await spectrum(seen.page, TONE_A_HZ)) < SILENT_DB
+    await seen.script("call.resume()")
+    await both_hear(seen, phone)
+    await phone.command("hold")
+    await hears(seen.page, (), (BROWSER_HZ,))
+    await phone.hears_no_more(BROWSER_HZ)
+    await phone.command("resume")  # it goes on receiving then, and decodes nothing any more
+    await phone.receives()
+    await hears(seen.page, (TONE_A_HZ,), (BROWSER_HZ,))
 
-    desk.phone.hang_up()
-    await desk.until_page("call.state === 'ended'")
-    assert await desk.script("call.endReason") == "other_party"
+    await seen.script("call.hangUp()")
+    await phone.told("CALL_CLOSED", since=since)
+    assert await seen.script("[call.endReason, agent.presence]") == ["hung_up", "available"]
+    await desk.ended(call, "b")
+    await recorded_apart(call, TONE_A_HZ, BROWSER_HZ)
 
 
-async def test_a_supervisor_listens_whispers_and_leaves(desk: Desk) -> None:
-    call = await desk.place({"party_a": NUMBER, "party_b": "9123456789"})
+async def test_an_agent_calls_a_phone_and_its_network_and_page_come_and_go(desk: Desk, seen: Seen) -> None:
+    phone, since = desk.b, len(desk.b.events.entries)
+    await seen.script(f"agent.call('{desk.number(phone)}', {{ reference: 'order 7' }})")
+    await seen.becomes("window.call?.state === 'connected'")
+    assert await seen.script("[call.direction, call.reference]") == ["outgoing", "order 7"]
+    call = MaskedCall(desk.service, str(await seen.script("call.id")))
+    await phone.told("CALL_ESTABLISHED", since=since)
+    await both_hear(seen, phone)
+
+    page_id = await seen.script("agent.pageId")
+    await seen.page.context.set_offline(True)
+    await seen.page.context.set_offline(False)
+    await seen.becomes(f"agent.connected && agent.pageId !== '{page_id}' && call.state === 'connected'")
+    await both_hear(seen, phone)
+    await seen.script("call.reconnect()")
+    await both_hear(seen, phone)
+    assert "reconnecting" in await seen.script("states")
+    await seen.page.reload()
+    await seen.becomes("window.call?.state === 'connected'")
+    await both_hear(seen, phone)
+    await keys_cross(seen, phone, since)
+
+    await phone.command("hangup")
+    await seen.becomes("call.state === 'ended'")
+    assert await seen.script("call.endReason") == "other_party"
+    await desk.ended(call, "b")
+    await recorded_apart(call, BROWSER_HZ, TONE_B_HZ)
+
+
+async def recorded_apart(call: MaskedCall, a_hz: float, b_hz: float) -> None:
+    """The recording has each party's tone on its own channel, and not the other's."""
+    wav = await call.recording()
+    of_a, of_b = heard_in(wav, 0), heard_in(wav, 1)
+    assert of_a.present_s(a_hz) > 1 < of_b.present_s(b_hz)
+    assert of_a.present_s(b_hz) < 0.1 > of_b.present_s(a_hz)
+
+
+async def test_a_supervisor_listens_whispers_barges_and_leaves(desk: Desk, seen: Seen) -> None:
+    call = await desk.place(desk.number(desk.b))
     await desk.bridged(call)
-    desk.speak()
-    await desk.script(f"supervise('{call}').join()")
-    await desk.until_page("seat.state === 'connected'")
-    await desk.browser_hears(PHONE_HZ)
-    assert desk.at_phone(BROWSER_HZ) < 0.01
-    await desk.script("seat.change('barge')")
-    await until(lambda: desk.at_phone(BROWSER_HZ) > 0.05, 15)
-    await desk.script("seat.change('listen')")
-    await until(lambda: desk.at_phone(BROWSER_HZ) < 0.01, 15)
-    await desk.script("seat.leave()")
-    assert await desk.script("seat.state") == "out"
-    desk.phone.hang_up()
-    ending = await desk.service.ending(call, 20)
-    assert ending is not None
-    assert ending.event == "call.completed"
+    await seen.script(f"supervise('{call.call_sid}')")
+    await seen.script("seat.join()")
+    await seen.becomes("seat.state === 'connected'")
+    await hears(seen.page, (TONE_A_HZ, TONE_B_HZ), (BROWSER_HZ,))
+    for phone, other_hz in ((desk.a, TONE_B_HZ), (desk.b, TONE_A_HZ)):
+        await phone.hears_now(other_hz)
+        await phone.hears_no_more(BROWSER_HZ, 2)
+    for mode, who, who_not in (("whisper_a", (desk.a,), (desk.b,)), ("whisper_b", (desk.b,), (desk.a,))):
+        await seen.script(f"seat.change('{mode}')")
+        await heard_by(desk, who, who_not)
+    await seen.script("seat.change('barge')")
+    await heard_by(desk, (desk.a, desk.b), ())
+    await seen.script("states.length = 0")
+    await seen.page.context.set_offline(True)
+    await seen.page.context.set_offline(False)
+    await seen.becomes("states.includes('reconnecting') && seat.state === 'connected'")
+    await heard_by(desk, (desk.a, desk.b), ())
+    await hears(seen.page, (TONE_A_HZ, TONE_B_HZ))
+    await seen.script("seat.change('listen')")
+    await heard_by(desk, (), (desk.a, desk.b))
+    await seen.script("seat.leave()")
+    assert await seen.script("seat.state") == "out"
+
+    await desk.a.command("hangup")
+    await desk.ended(call, "a")
+    await recorded_apart(call, TONE_A_HZ, TONE_B_HZ)
+    wav = await call.recording()
+    assert heard_in(wav, 0).present_s(BROWSER_HZ) < 0.1 > heard_in(wav, 1).present_s(BROWSER_HZ)
+    audited = json.dumps(await desk.service.command("audit", "--org", desk.service.org_id))
+    assert [f"supervisor.{step}" in audited for step in ("join", "mode", "leave")] == [True, True, True]
 
 
-async def test_what_goes_wrong_is_told(desk: Desk) -> None:
+async def heard_by(desk: Desk, who: tuple[Baresip, ...], who_not: tuple[Baresip, ...]) -> None:
+    """The supervisor is heard by some and not by others, and each party by the other as ever."""
+    for phone in who:
+        await phone.hears_now(BROWSER_HZ)
+    for phone in who_not:
+        await phone.hears_no_more(BROWSER_HZ)
+    await desk.a.hears_now(TONE_B_HZ)
+    await desk.b.hears_now(TONE_A_HZ)
+
+
+async def test_what_goes_wrong_is_told(seen: Seen) -> None:
     refused = "error => [error.name, error.code, error.status]"
-    assert await desk.script(f"agent.call('123').catch({refused})") == ["MaskbridgeError", "invalid_numbers", 400]
-    unknown = "supervise('94684176-5dcb-421c-9c45-3c1104744404').join()"
-    assert await desk.script(f"{unknown}.catch({refused})") == ["MaskbridgeError", "not_found", 404]
-    assert await desk.script("seat.state") == "out"
+    assert await seen.script(f"agent.call('123').catch({refused})") == ["MaskbridgeError", "invalid_numbers", 400]
+    await seen.script("supervise('94684176-5dcb-421c-9c45-3c1104744404')")
+    assert await seen.script(f"seat.join().catch({refused})") == ["MaskbridgeError", "not_found", 404]
+    assert await seen.script("seat.state") == "out"
     wrong = "new agent.constructor({ url: agentUrl, token: 'at_wrong' }).connect()"
-    assert await desk.script(f"{wrong}.catch({refused})") == ["MaskbridgeError", "unauthorized", 401]
-    desk.complaints.clear()  # the console names every reply that is a refusal
+    assert await seen.script(f"{wrong}.catch({refused})") == ["MaskbridgeError", "unauthorized", 401]
+    seen.complaints.clear()  # the console names every reply that is a refusal
+
+
+async def test_a_browser_that_vanishes_ends_its_call_after_consent_and_grace(desk: Desk, tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with doomed_chromium(desk.microphone, tmp_path / "home") as doomed:
+        page = Seen(await doomed.context.new_page())
+        await desk.open(page.page)
+        since = len(desk.a.events.entries)
+        call = await desk.place("agent:asha")
+        await page.becomes("window.call?.state === 'ringing'")
+        await page.script("call.answer()")
+        answered_at = loop.time()
+        await both_hear(page, desk.a)
+        doomed.vanish()
+        gone_at = loop.time()
+        await desk.a.told("CALL_CLOSED", 90, since=since)
+        ended_at = loop.time()
+    # Consent of 30 s since the browser last gave it, which it does every 4 to 6 s, and as long for it to come back.
+    assert 53 < ended_at - gone_at < 64
+    status = await desk.ended(call, "b")
+    assert status["duration_sec"] == pytest.approx(ended_at - answered_at, abs=1.5)
+    minutes = -(-status["duration_sec"] // 60)
+    assert (status["bill_duration_sec"], status["price"]) == (minutes * 60, minutes * RUPEES_A_MINUTE)
+    logged = await desk.read("/v1/masking/call-logs")
+    assert [each["call_sid"] for each in logged].count(call.call_sid) == 1
+    happened = json.dumps(await desk.read(f"/v1/masking/calls/{call.call_sid}/events"))
+    assert [step in happened for step in ("agent.connected", "agent.disconnected")] == [True, True]

@@ -14,15 +14,18 @@ RATE_HZ = 8000
 WINDOW_S = 0.1
 LOUD_DB = -30.0
 QUIET_DB = -45.0
+WAV_HEADER = 44
 _AMPLITUDE = 9000
 
 
-def write_tone(path: Path, tone_hz: float, seconds: float) -> Path:
-    """A mono WAV of one sine, 8 kHz, 16 bit."""
+def write_tone(path: Path, tone_hz: float, seconds: float, *, beep_s: float = 0.0) -> Path:
+    """A mono WAV of one sine, 8 kHz, 16 bit; with `beep_s` in beeps that long, with pauses of the same length."""
     samples = array(
         "h",
         [
             int(_AMPLITUDE * math.sin(2 * math.pi * tone_hz * index / RATE_HZ))
+            if not beep_s or index / RATE_HZ % (2 * beep_s) < beep_s
+            else 0
             for index in range(round(seconds * RATE_HZ))
         ],
     )
@@ -100,6 +103,17 @@ def heard_in(path: Path, channel: int = 0) -> Heard:
     """A channel of a WAV file, whose header may still say nothing of its length."""
     sound = read_wav(path)
     return Heard(sound.channels[channel], sound.rate_hz)
+
+
+def newest_in(path: Path, seconds: float, since: int = 0) -> Heard:
+    """The end of a mono WAV of 8 kHz that is being written, of what comes after its first `since` bytes."""
+    written = path.read_bytes()
+    whole = len(written) - len(written) % 2
+    start = max(whole - 2 * round(seconds * RATE_HZ), since, WAV_HEADER)
+    samples = array("h", written[start:whole])
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return Heard(samples, RATE_HZ)
 
 
 def _phase(part: Heard, tone_hz: float) -> float:

@@ -1,0 +1,114 @@
+"""Chromium whose microphone hears a WAV file, over and over, and what a page of it hears of a call."""
+
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+# What pages play is kept, and looked at in the order of the calls: a spectrum of 8 kHz for each look.
+LISTENING = """
+window.players = [];
+const OwnAudio = window.Audio;
+window.Audio = function () { const player = new OwnAudio(); window.players.push(player); return player; };
+window.spectra = async (milliseconds) => {
+  const context = new AudioContext({ sampleRate: 8000 });
+  const analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
+  context.createMediaStreamSource(window.players.at(-1).srcObject).connect(analyser);
+  await new Promise((done) => setTimeout(done, 300));
+  const found = [];
+  for (const until = performance.now() + milliseconds; performance.now() < until;) {
+    const levels = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(levels);
+    found.push([...levels]);
+    await new Promise((done) => setTimeout(done, 40));
+  }
+  await context.close();
+  return found;
+};
+// The loudest that each tone was, in dB.
+window.levels = async (tones, milliseconds = 300) => {
+  const found = await window.spectra(milliseconds);
+  return tones.map((hz) => Math.max(...found.map((levels) => {
+    const bin = Math.round(hz * 2048 / 8000);
+    return Math.max(...levels.slice(bin - 1, bin + 2), -200);
+  })));
+};
+"""
+AUDIBLE_DB, SILENT_DB = -50.0, -75.0
+
+
+def _flags(microphone: Path) -> list[str]:
+    return [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone}",
+        "--autoplay-policy=no-user-gesture-required",
+    ]
+
+
+def _program() -> str:
+    program = shutil.which("chromium")
+    assert program is not None, "missing: chromium; run .ci/interop"
+    return program
+
+
+@asynccontextmanager
+async def chromium(microphone: Path) -> AsyncIterator[Browser]:
+    """Debian's Chromium. It has no sandbox here: as root it has none to offer, and it shows our own pages alone."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=_program(), args=_flags(microphone))
+        yield browser
+        await browser.close()
+
+
+class DoomedChromium:
+    """One that can be made to vanish: its processes are killed, and say goodbye to nobody."""
+
+    def __init__(self, context: BrowserContext, home: Path) -> None:
+        self.context = context
+        self._home = home
+
+    def vanish(self) -> None:
+        """Kill all processes that have its home in their command line."""
+        mark = f"--user-data-dir={self._home}".encode()
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if mark in line.read_bytes().split(b"\0"):
+                    os.kill(int(line.parent.name), signal.SIGKILL)
+
+
+@asynccontextmanager
+async def doomed_chromium(microphone: Path, home: Path) -> AsyncIterator[DoomedChromium]:
+    """One with a home of its own, by which its processes are told."""
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            str(home), executable_path=_program(), args=_flags(microphone)
+        )
+        doomed = DoomedChromium(context, home)
+        try:
+            yield doomed
+        finally:
+            doomed.vanish()
+
+
+async def hears(page: Page, present: tuple[float, ...], absent: tuple[float, ...] = (), tries: int = 15) -> None:
+    """Wait until a page that was made with `LISTENING` hears some tones and not others; in one look."""
+    levels: list[float] = []
+    for _ in range(tries):
+        levels = await spectrum(page, *present, *absent)
+        heard, unheard = levels[: len(present)], levels[len(present) :]
+        if all(level > AUDIBLE_DB for level in heard) and all(level < SILENT_DB for level in unheard):
+            return
+    raise AssertionError(f"of {present}, and not {absent}, the browser hears {levels} dB")
+
+
+async def spectrum(page: Page, *tones_hz: float, milliseconds: int = 300) -> list[float]:
+    """How loud each of some tones was at its loudest, in dB."""
+    levels: Any = await page.evaluate("([tones, ms]) => levels(tones, ms)", [tones_hz, milliseconds])
+    return [float(level) for level in levels]
