@@ -62,6 +62,10 @@ class PromptsFacade(Protocol):
         """An organisation's prompts, by name."""
         ...
 
+    async def wav(self, org_id: str, name: str) -> bytes:
+        """A prompt of the organisation's or of the product's, a WAV file. Raises PromptNotFound, PromptsUnavailable."""
+        ...
+
     def place(self) -> AbstractContextManager[None]:
         """Hold one of few places for an upload. Raises PromptsUnavailable."""
         ...

@@ -21,6 +21,19 @@ PROMPT_OPERATIONS: Final = (
         example="prompts",
     ),
     Operation(
+        "GET",
+        "/v1/prompts/{name}",
+        "fetchPrompt",
+        "Prompts",
+        "Listen to a prompt",
+        "As the parties of a call hear it: a WAV file of 16 bits at 8 kHz. The name is one of yours, or of one that "
+        "comes with the product.",
+        None,
+        scope=Scope.PROMPTS_READ,
+        errors=(NOT_FOUND, NOT_NOW),
+        media_type="audio/wav",
+    ),
+    Operation(
         "PUT",
         "/v1/prompts/{name}",
         "putPrompt",

@@ -15,7 +15,7 @@ from b2bua.call.prompting import LONGEST_S, Prompt
 from b2bua.clock import Clock
 from media.codecs.table import CLOCK_RATE_HZ
 from media.errors import PromptUnusable
-from media.prompts.bundled import PROMPTS, bundled_samples
+from media.prompts.bundled import PROMPTS, bundled_samples, render_wav
 from media.prompts.converting import ConversionUnavailable, Converter
 from media.prompts.files import PromptFiles
 from media.tones import Tone, encode
@@ -103,6 +103,18 @@ class PromptShelf:
         self._known.pop(org_id, None)
         return prompt, new
 
+    async def wav(self, org_id: str, name: str) -> bytes:
+        """A prompt as calls of the organisation have it: a WAV file. Raises `PromptNotFound`, `PromptsUnavailable`."""
+        prompt = next((each for each in await self.prompts(org_id) if each.name == name), None)
+        if prompt is None and name not in PROMPTS:
+            raise PromptNotFound("No such prompt.")
+        load = partial(_bundled_wav, name) if prompt is None else partial(self._files.content, prompt.content_sha256)
+        try:
+            return await asyncio.to_thread(load)
+        except (PromptUnusable, OSError, ValueError) as error:
+            LOG.error("a prompt cannot be read: %s", error)
+            raise PromptsUnavailable("The prompt cannot be read now.") from error
+
     async def delete(self, org_id: str, name: str, also: Also = nothing_else) -> None:
         """Delete a prompt; calls that have it already still play it. Raises `PromptNotFound`, `PromptInUse`."""
         await self._store.run(partial(_delete, org_id, name, also))
@@ -175,6 +187,10 @@ def length_s(tone: Tone) -> float:
 
 def _bundled(name: str) -> Tone:
     return encode("prompt", bundled_samples(name), endless=False)
+
+
+def _bundled_wav(name: str) -> bytes:
+    return render_wav(bundled_samples(name))
 
 
 def _is_used(content_sha256: str, reader: Reader) -> bool:

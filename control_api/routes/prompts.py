@@ -8,7 +8,7 @@ from control_api.auditing import audit_entry
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.prompt_schemas import choice_representation, prompt_representation, prompts_representation
 from control_api.rendering import json_text
-from control_api.request_body import MAX_WAV_BYTES, read_json, read_wav
+from control_api.request_body import MAX_WAV_BYTES, WAV_TYPES, read_json, read_wav
 from control_api.schemas import PROMPT_REQUIREMENTS, PromptsBody, checked
 from storage.records import Scope
 
@@ -26,6 +26,13 @@ async def put_prompt(api: Api, exchange: Exchange) -> Reply:
         content = await read_wav(exchange.request, MAX_WAV_BYTES)
         prompt, _ = await api.prompts.put(exchange.org_id, name, content, lambda unit: unit.audit.add(entry))
     return Reply(json_text(prompt_representation(prompt)))
+
+
+async def fetch_prompt(api: Api, exchange: Exchange) -> web.StreamResponse:
+    """A prompt to be listened to."""
+    with api.downloads.place():
+        content = await api.prompts.wav(exchange.org_id, exchange.request.match_info["name"])
+    return web.Response(body=content, content_type=WAV_TYPES[0], headers=exchange.headers)
 
 
 async def delete_prompt(api: Api, exchange: Exchange) -> web.StreamResponse:
@@ -53,6 +60,7 @@ async def choose(api: Api, exchange: Exchange) -> Reply:
 
 ROUTES: Final = (
     Route("GET", "/v1/prompts", list_prompts, Scope.PROMPTS_READ),
+    Route("GET", "/v1/prompts/{name}", fetch_prompt, Scope.PROMPTS_READ),
     Route("PUT", "/v1/prompts/{name}", put_prompt, Scope.PROMPTS_WRITE),
     Route("DELETE", "/v1/prompts/{name}", delete_prompt, Scope.PROMPTS_WRITE),
     Route("GET", "/v1/prompt-choice", show_choice, Scope.PROMPTS_READ),

@@ -62,6 +62,20 @@ def samples_of(content: bytes) -> Samples:
     return samples
 
 
+def render_wav(samples: Samples) -> bytes:
+    """Samples at 8 kHz as a WAV file of ours."""
+    little = array("h", samples)
+    if sys.byteorder == "big":
+        little.byteswap()
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(CLOCK_RATE_HZ)
+        file.writeframes(little.tobytes())
+    return content.getvalue()
+
+
 @lru_cache(maxsize=_CACHED)
 def load(name: str) -> Tone:
     """A prompt, encoded for every codec; errors as `bundled_samples`."""

@@ -3,10 +3,7 @@
 All of it takes seconds of CPU for a minute of sound: never call it on the event loop.
 """
 
-import io
 import math
-import sys
-import wave
 from array import array
 from collections.abc import Sequence
 from operator import mul
@@ -43,20 +40,6 @@ def convert(content: bytes) -> Samples:
     if len(samples) < SHORTEST_S * CLOCK_RATE_HZ:
         raise PromptUnusable(f"it is shorter than {SHORTEST_S:g} s")
     return samples
-
-
-def render_wav(samples: Samples) -> bytes:
-    """Samples at 8 kHz as a WAV file of 16 bits."""
-    little = array("h", samples)
-    if sys.byteorder == "big":
-        little.byteswap()
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(CLOCK_RATE_HZ)
-        file.writeframes(little.tobytes())
-    return content.getvalue()
 
 
 def resample(sound: Sound) -> Samples:

@@ -8,7 +8,8 @@ import sys
 from typing import Final
 
 from media.errors import PromptUnusable
-from media.prompts.conversion import LARGEST_BYTES, convert, render_wav
+from media.prompts.bundled import render_wav
+from media.prompts.conversion import LARGEST_BYTES, convert
 
 UNUSABLE: Final = 3
 NICENESS: Final = 19

@@ -43,14 +43,19 @@ class PromptFiles:
     def load(self, name: str) -> Tone:
         """A kept prompt, encoded for every codec. Raises PromptUnusable."""
         try:
-            content = self._place(name).read_bytes()
-            if hashlib.sha256(content).hexdigest() != name:
-                raise PromptUnusable("its file is damaged")
-            return encode("prompt", samples_of(content), endless=False)
-        except OSError as error:
-            raise PromptUnusable(f"its file cannot be read ({error.strerror})") from error
+            return encode("prompt", samples_of(self.content(name)), endless=False)
         except (ValueError, wave.Error, EOFError) as error:
             raise PromptUnusable(f"its file is damaged ({error})") from error
+
+    def content(self, name: str) -> bytes:
+        """The WAV file of a kept prompt. Raises PromptUnusable."""
+        try:
+            content = self._place(name).read_bytes()
+        except OSError as error:
+            raise PromptUnusable(f"its file cannot be read ({error.strerror})") from error
+        if hashlib.sha256(content).hexdigest() != name:
+            raise PromptUnusable("its file is damaged")
+        return content
 
     def older_than(self, unix_s: float) -> Iterator[str]:
         """The names of those kept since before then; what a crash left half-written before then is deleted."""

@@ -11,7 +11,7 @@ import pytest
 from b2bua.config import load_config
 from b2bua.server import locks_of
 from b2bua.sole_use import sole_use
-from media.prompts.conversion import render_wav
+from media.prompts.bundled import render_wav
 from storage.records import Recording
 from storage.store import Store
 from storage.units import UnitOfWork

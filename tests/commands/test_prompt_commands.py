@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from media.prompts.conversion import render_wav
+from media.prompts.bundled import render_wav
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from b2bua.call.prompting import DuePrompts, Prompt
 from b2bua.config import ConfigInvalid, load_config
 from b2bua.prompts import configured_prompts, with_prompt_mistakes
-from media.prompts.conversion import render_wav
+from media.prompts.bundled import render_wav
 
 
 def written(tmp_path: Path, text: str) -> Path:

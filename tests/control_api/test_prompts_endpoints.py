@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from control_api.routes import prompts as prompt_routes
-from media.prompts.conversion import render_wav
+from media.prompts.bundled import PROMPTS, bundled_samples, render_wav, samples_of
+from media.prompts.conversion import convert
 from storage.records import Scope
 from tests.support.api_world import KEY, ORG, OTHER_KEY, OTHER_ORG, ApiReply, ApiWorld, an_api_key, api_world
 
@@ -39,6 +40,36 @@ async def test_a_prompt_is_uploaded_listed_and_deleted(world: ApiWorld) -> None:
     assert (reply.status, reply.body) == (204, b"")
     assert (await world.send("DELETE", "/v1/prompts/your_order")).status == 404
     assert (await world.get("/v1/prompts")).json["data"] == []
+
+
+async def test_a_prompt_is_listened_to_as_it_was_converted(world: ApiWorld) -> None:
+    await put(world, "your_order")
+    reply = await world.get("/v1/prompts/your_order")
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "audio/wav")
+    assert reply.body == render_wav(convert(WAV))
+    assert (await world.get("/v1/prompts/your_order", key=OTHER_KEY)).status == 404
+    assert (await world.get("/v1/prompts/nothing")).status == 404
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+async def test_so_is_one_that_comes_with_the_product_unless_it_is_replaced(world: ApiWorld, name: str) -> None:
+    reply = await world.get(f"/v1/prompts/{name}")
+    assert list(samples_of(reply.body)) == list(bundled_samples(name))
+    await put(world, name)
+    assert (await world.get(f"/v1/prompts/{name}")).body == render_wav(convert(WAV))
+
+
+def kept(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.wav"))
+
+
+async def test_a_prompt_whose_file_is_damaged_is_not_handed_out(world: ApiWorld, tmp_path: Path) -> None:
+    await put(world, "your_order")
+    (file,) = kept(tmp_path)
+    file.write_bytes(WAV)
+    assert (await world.get("/v1/prompts/your_order")).status == 503
+    file.unlink()
+    assert (await world.get("/v1/prompts/your_order")).status == 503
 
 
 @pytest.mark.parametrize("name", ["Shop", "a.b", "%2e%2e", "x" * 49])

@@ -40,6 +40,7 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("GET", "/v1/masking/stats/series/csv"): {*ALL, Scope.CALLS_READ},
     ("GET", "/v1/masking/billing"): {OWNER, FINANCE, Scope.BILLING_READ},
     ("GET", "/v1/prompts"): {OWNER, DEVELOPER, Scope.PROMPTS_READ},
+    ("GET", "/v1/prompts/{name}"): {OWNER, DEVELOPER, Scope.PROMPTS_READ},
     ("PUT", "/v1/prompts/{name}"): {OWNER, DEVELOPER, Scope.PROMPTS_WRITE},
     ("DELETE", "/v1/prompts/{name}"): {OWNER, DEVELOPER, Scope.PROMPTS_WRITE},
     ("GET", "/v1/prompt-choice"): {OWNER, DEVELOPER, Scope.PROMPTS_READ},

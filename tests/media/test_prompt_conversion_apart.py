@@ -9,7 +9,8 @@ import pytest
 
 from media.codecs.table import G722, OPUS, PCMA, PCMU
 from media.errors import PromptUnusable
-from media.prompts.conversion import convert, render_wav
+from media.prompts.bundled import render_wav
+from media.prompts.conversion import convert
 from media.prompts.converting import ConversionUnavailable, Converter
 from media.prompts.files import PromptFiles
 

@@ -10,8 +10,8 @@ import pytest
 
 from media.errors import PromptUnusable
 from media.player import Player
-from media.prompts.bundled import PROMPTS
-from media.prompts.conversion import LONGEST_S, convert, render_wav
+from media.prompts.bundled import PROMPTS, render_wav
+from media.prompts.conversion import LONGEST_S, convert
 from media.prompts.loading import load_prompt, read_prompt
 
 # -16 dBm0: what all of it is levelled to.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from control_api.portal import door
-from media.prompts.conversion import render_wav
+from media.prompts.bundled import render_wav
 from storage.person_records import Role
 from tests.support.api_world import ApiWorld, api_world
 from tests.support.page_visitor import PageVisitor
@@ -41,6 +41,8 @@ async def test_one_is_uploaded_chosen_and_deleted(world: ApiWorld) -> None:
     assert (kept.status, kept.location) == (303, PAGE)
     shown = await visitor.get(PAGE)
     assert "10.0 s" in shown.text
+    for name in ("your_order", "hold_tone"):
+        assert f'src="/v1/prompts/{name}"' in shown.text
     chosen = await visitor.submit(PAGE, f"{PAGE}/choice", whisper_b="your_order", wait="-nothing", consent="both")
     assert chosen.status == 303
     choice = (await world.get("/v1/prompt-choice")).json["data"]

@@ -16,8 +16,7 @@ from b2bua.call.events import LegLost
 from b2bua.call.model import Leg, PlaceCall
 from media.codecs.table import G722, OPUS, PCMA, PCMU
 from media.events import PlaybackFinished
-from media.prompts.bundled import HOLD_TONE, RECORDING_CONSENT, UNKNOWN_CALLER, load
-from media.prompts.conversion import render_wav
+from media.prompts.bundled import HOLD_TONE, RECORDING_CONSENT, UNKNOWN_CALLER, load, render_wav
 from media.tones import BALANCE_WARNING, RINGBACK, Tone, prepare
 from storage.records import CallRecord, Consent, PromptChoice
 from tests.support.converts_here import ConvertsHere

@@ -1,6 +1,7 @@
 """Prompts converted without a process of its own, which has tests of its own."""
 
-from media.prompts.conversion import convert, render_wav
+from media.prompts.bundled import render_wav
+from media.prompts.conversion import convert
 from media.prompts.converting import Converter
 
 

@@ -12,7 +12,7 @@ from b2bua.call.errors import InvalidPrompts, PromptInUse, PromptNotFound, Promp
 from b2bua.switch import prompt_shelf
 from b2bua.switch.prompt_shelf import KNOWN_FOR_S, MOST_UPLOADS, UNUSED_AFTER_S, OwnPrompts, PromptShelf
 from media.errors import PromptUnusable
-from media.prompts.conversion import render_wav
+from media.prompts.bundled import render_wav
 from media.prompts.files import PromptFiles
 from storage.records import NOTHING_CHOSEN, Consent, Organisation, PromptChoice
 from storage.store import Store

@@ -15,7 +15,13 @@ from storage.records import Consent
 
 _PATH: Final = "/portal/prompts"
 _TEMPLATE: Final = "prompts.html"
-_BUNDLED: Final = ("hold_tone", "recording_consent", "unknown_caller")
+_BUNDLED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "hold_tone": "Three soft notes, over and over",
+        "recording_consent": "“Please note: this call is recorded.”",
+        "unknown_caller": "“Sorry. This number does not accept calls from your phone.”",
+    }
+)
 # What a choice is that is no name of a prompt: none begins so.
 _OPERATORS: Final = "-operator"
 _NOTHING: Final = "-nothing"
@@ -84,6 +90,7 @@ async def _known(page: Page) -> dict[str, Any]:
     shown = {name: {None: _OPERATORS, "": _NOTHING}.get(value, value) for name, value in choice.items()}
     return {
         "prompts": prompts,
+        "bundled": _BUNDLED,
         "uses": USES,
         "choice": shown,
         "options": [*options, *((name, name) for name in dict.fromkeys(names))],

@@ -5,7 +5,7 @@ Generated from the OpenAPI document by `make client`: not to be changed by hand.
 
 from maskbridge_client.shapes import Consent, Prompt, PromptChoice
 from maskbridge_client.sync_operations.sending import Sending
-from maskbridge_client.wire import UNSET, Request, Unset, many_of, nothing, one_of, path_part
+from maskbridge_client.wire import UNSET, Request, Unset, many_of, nothing, one_of, path_part, raw
 
 
 class PromptsOperations(Sending):
@@ -19,6 +19,16 @@ class PromptsOperations(Sending):
         owner, developer.
         """
         return self._send(Request("GET", "/v1/prompts"), many_of(Prompt))
+
+    def fetch_prompt(self, name: str) -> bytes:
+        """Listen to a prompt.
+
+        As the parties of a call hear it: a WAV file of 16 bits at 8 kHz. The name is one of yours, or of one
+        that comes with the product. Scope: `prompts:read`. Roles: owner, developer.
+
+        :param name: The prompt's name
+        """
+        return self._send(Request("GET", f"/v1/prompts/{path_part(name)}"), raw)
 
     def put_prompt(self, name: str, content: bytes) -> Prompt:
         """Upload a prompt.
