@@ -10,6 +10,7 @@ from control_api.portal.navigation import is_current
 from control_api.portal.plots import minutes
 from control_api.portal.qr_codes import qr_code
 from control_api.portal.static_files import StaticFiles
+from control_api.portal.tables import titled
 
 
 class Templating:
@@ -35,6 +36,7 @@ class Templating:
             tone=formats.tone,
             qr_code=qr_code,
             minutes=minutes,
+            titled=titled,
         )
         self._environment.globals.update(
             static=static.address, is_current=is_current, percent=formats.percent, key_state=formats.key_state
