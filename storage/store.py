@@ -88,7 +88,8 @@ class Store:
             await _close_all(connections)
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_NOTADB:
                 raise DatabaseUnusable(f"{path} is not a database") from error
-            raise StoreUnavailable(f"{path}: {error}{_hint(path)}") from error
+            said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise StoreUnavailable(f"{path}: {said}{_hint(path)}") from error
         except BaseException:
             await _close_all(connections)
             raise

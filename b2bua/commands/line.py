@@ -80,7 +80,8 @@ class OneLineParser(argparse.ArgumentParser):
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns the exit status."""
     options = build_parser().parse_args(arguments)
-    output = Output(as_json=getattr(options, "json", False), out=sys.stdout)
+    options.config = options.config if options.config is not None else options.config_before
+    output = Output(as_json=options.json or options.json_before, out=sys.stdout)
     try:
         return _carry_out(options, output)
     except CommandFailed as error:
@@ -147,6 +148,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="maskbridge", description="Number masking that you run yourself: masked calls over your own SIP trunks."
     )
     parser.add_argument("--version", action="version", version=f"maskbridge {__version__}")
+    parser.add_argument("-c", dest="config_before", metavar="FILE", help="as after the command")
+    parser.add_argument("--json", dest="json_before", action="store_true", help="as after the command")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _operation(commands)
     _accounts(commands)

@@ -57,7 +57,7 @@ class _Source:
             async with self.http.get(self.url, ssl=self.context) as reply:
                 text = await reply.text()
                 if reply.status != 200:
-                    raise NoAnswer(f"{self.url} answers {reply.status}")
+                    raise NoAnswer(f"{self.url} answers {reply.status}: another server has the address of api.listen")
             return read_metrics(text, self.clock.monotonic())
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise NoAnswer(

@@ -5,6 +5,7 @@ import pytest
 from b2bua.commands.argument_texts import ARGUMENT_TEXTS, clearer
 from b2bua.commands.line import build_parser
 from docs.commands import every_command
+from tests.commands.conftest import Desk
 
 
 def test_every_argument_of_every_command_is_explained() -> None:
@@ -46,6 +47,12 @@ def test_what_is_no_command_or_no_number_is_told_plainly(
         build_parser().parse_args(typed)
     assert ended.value.code == 2
     assert capsys.readouterr().err == said
+
+
+def test_configuration_and_json_may_stand_before_the_command(desk: Desk) -> None:
+    assert desk.type("-c", str(desk.config), "--json", "org", "list", config=False) == (0, '{"data": []}\n', "")
+    assert "elsewhere.toml" in desk.type("-c", "elsewhere.toml", "org", "list", config=False)[2]
+    assert desk.type("-c", "elsewhere.toml", "org", "list")[0] == 0, "the one after the command counts"
 
 
 def test_another_complaint_stays_as_it_is() -> None:
