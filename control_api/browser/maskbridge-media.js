@@ -190,10 +190,11 @@ export class TwoWayAudio extends Emitter {
   }
 }
 
-/** How a connection sounds, by ITU-T G.107 made simple: loss as a fraction, jitter and round trip in seconds. */
+/** How a connection sounds, by ITU-T G.107 made simple, lost packets concealed as G.113 has it for G.711: loss as a
+ * fraction, jitter and round trip in seconds. */
 export function grade(loss, jitterS, roundTripS) {
   const delayMs = roundTripS * 500 + jitterS * 2_000 + 30;
-  const rating = 93.2 - delayMs / 40 - Math.max(0, delayMs - 177) * 0.11 - 250 * loss / (1 + 3 * loss);
+  const rating = 93.2 - delayMs / 40 - Math.max(0, delayMs - 177) * 0.11 - 95 * loss / (loss + 0.251);
   const r = Math.min(100, Math.max(0, rating));
   const mos = 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6;
   return {

@@ -39,12 +39,13 @@ window.levels = async (tones, milliseconds = 300) => {
   })));
 };
 """
+_AS_ROOT = "--no-sandbox"
 AUDIBLE_DB, SILENT_DB = -50.0, -75.0
 
 
 def _flags(microphone: Path) -> list[str]:
     return [
-        "--no-sandbox",
+        _AS_ROOT,
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
         f"--use-file-for-fake-audio-capture={microphone}",
@@ -59,42 +60,54 @@ def _program() -> str:
 
 
 @asynccontextmanager
-async def chromium(microphone: Path) -> AsyncIterator[Browser]:
+async def chromium(microphone: Path | None = None) -> AsyncIterator[Browser]:
     """Debian's Chromium. It has no sandbox here: as root it has none to offer, and it shows our own pages alone."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_program(), args=_flags(microphone))
+        flags = [_AS_ROOT] if microphone is None else _flags(microphone)
+        browser = await playwright.chromium.launch(executable_path=_program(), args=flags)
         yield browser
         await browser.close()
 
 
-class DoomedChromium:
-    """One that can be made to vanish: its processes are killed, and say goodbye to nobody."""
+class HomedChromium:
+    """One with a home of its own, by which its processes are told; its network, or all of it, can be made to go."""
 
     def __init__(self, context: BrowserContext, home: Path) -> None:
         self.context = context
-        self._home = home
+        self._mark = f"--user-data-dir={home}".encode()
 
     def vanish(self) -> None:
-        """Kill all processes that have its home in their command line."""
-        mark = f"--user-data-dir={self._home}".encode()
+        """Kill all of it: it says goodbye to nobody."""
+        self._signal(signal.SIGKILL)
+
+    def cut_network(self) -> None:
+        """Let nothing in or out any more, HTTP or UDP, without its being told."""
+        self._signal(signal.SIGSTOP, b"--utility-sub-type=network.")
+
+    def mend_network(self) -> None:
+        """Let all of it through again."""
+        self._signal(signal.SIGCONT, b"--utility-sub-type=network.")
+
+    def _signal(self, number: int, only: bytes = b"") -> None:
         for line in Path("/proc").glob("[0-9]*/cmdline"):
             with suppress(OSError):
-                if mark in line.read_bytes().split(b"\0"):
-                    os.kill(int(line.parent.name), signal.SIGKILL)
+                told = line.read_bytes()
+                if self._mark in told and only in told:
+                    os.kill(int(line.parent.name), number)
 
 
 @asynccontextmanager
-async def doomed_chromium(microphone: Path, home: Path) -> AsyncIterator[DoomedChromium]:
-    """One with a home of its own, by which its processes are told."""
+async def homed_chromium(microphone: Path, home: Path) -> AsyncIterator[HomedChromium]:
+    """The same browser with a home; it is gone at the end, whatever became of it."""
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             str(home), executable_path=_program(), args=_flags(microphone)
         )
-        doomed = DoomedChromium(context, home)
+        homed = HomedChromium(context, home)
         try:
-            yield doomed
+            yield homed
         finally:
-            doomed.vanish()
+            homed.vanish()
 
 
 async def hears(page: Page, present: tuple[float, ...], absent: tuple[float, ...] = (), tries: int = 15) -> None:

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { MaskbridgeAgent, SupervisorCall } from "./maskbridge-agent.js";
+import { MaskbridgeAgent, SupervisorCall, grade } from "./maskbridge-agent.js";
 
 const SID = "call-1";
 const RINGING = { call_sid: SID, masked_number: "917969002802", direction: "incoming", reference: null };
@@ -288,4 +288,12 @@ test("a supervisor whose network never went is in the call again after a restart
   await seat.leave();
   delete globalThis.addEventListener;
   delete globalThis.removeEventListener;
+});
+
+test("how a connection sounds falls with what is lost and with what is late", () => {
+  assert.deepEqual([grade(0, 0, 0).grade, grade(0.05, 0.01, 0.1).grade, grade(0.2, 0.02, 0.2).grade], ["good", "fair", "poor"]);
+  assert.equal(grade(0, 0.005, 1).grade, "poor");
+  const { lossPercent, jitterMs, roundTripMs, mos } = grade(0.012, 0.0074, 0.0821);
+  assert.deepEqual([lossPercent, jitterMs, roundTripMs], [1.2, 7, 82]);
+  assert.ok(mos > 4 && mos < 4.5);
 });

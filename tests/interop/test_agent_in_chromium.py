@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Page
 
 from tests.interop.baresip import Baresip
-from tests.interop.chromium import AUDIBLE_DB, LISTENING, SILENT_DB, chromium, doomed_chromium, hears, spectrum
-from tests.interop.masked_call import NUMBER_A, NUMBER_B, TONE_A_HZ, TONE_B_HZ, MaskedCall
+from tests.interop.chromium import AUDIBLE_DB, LISTENING, SILENT_DB, chromium, hears, homed_chromium, spectrum
+from tests.interop.masked_call import TONE_A_HZ, TONE_B_HZ, MaskedCall
+from tests.interop.phones_desk import BROWSER_HZ, PhonesDesk, phones_desk
 from tests.interop.tones import heard_in, write_tone
-from tests.support.free_ports import PortLease
-from tests.support.service_under_test import MASKED_NUMBER, ServiceUnderTest, service_under_test, trunk
+from tests.support.service_under_test import MASKED_NUMBER
 
 pytestmark = [
     pytest.mark.interop,
@@ -27,11 +27,8 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-BROWSER_HZ = 1000.0
 KEY_7_HZ, KEY_5_HZ = (852.0, 1209.0), (770.0, 1336.0)
-BROWSERS = 40
 RUPEES_A_MINUTE = 1.5
-LONGEST_CALL_S = 120.0  # then a phone has nothing to say any more, and hangs up
 # The page of an application, from an origin of its own: what it is told and hears is kept for the test.
 PAGE = """<!doctype html><html lang=en><title>Desk</title><link rel=icon href="data:,"><script type=module>
 import { MaskbridgeAgent, SupervisorCall } from "%(service)s/clients/maskbridge-agent.js";
@@ -54,21 +51,19 @@ document.title = "Ready";
 
 
 class Desk:
-    """A running service with two phones, each behind a trunk of its own, and an application's page for Chromium."""
+    """What the tests play with, and an application's page for Chromium."""
 
-    def __init__(
-        self,
-        service: ServiceUnderTest,
-        phones: tuple[Baresip, Baresip],
-        origin: str,
-        microphone: Path,
-        secrets: dict[str, str],
-    ) -> None:
-        self.service = service
-        self.a, self.b = phones
+    def __init__(self, phones: PhonesDesk, origin: str, microphone: Path, secrets: Mapping[str, str]) -> None:
+        self.phones = phones
+        self.a, self.b = phones.a, phones.b
+        self.service = phones.service
         self.origin = origin
         self.microphone = microphone
         self._secrets = secrets
+
+    async def open(self, page: Page) -> None:
+        await page.goto(self.origin)
+        await page.wait_for_function("document.title === 'Ready'", timeout=15_000)
 
     async def read(self, path: str) -> list[dict[str, Any]]:
         """A list that the supervisor may see."""
@@ -76,34 +71,6 @@ class Desk:
         reply = await self.service.client.fetch(self.service.url + path, Authorization=bearer)
         found: list[dict[str, Any]] = json.loads(reply.body)["data"]
         return found
-
-    async def open(self, page: Page) -> None:
-        await page.goto(self.origin)
-        await page.wait_for_function("document.title === 'Ready'", timeout=15_000)
-
-    async def place(self, party_b: str) -> MaskedCall:
-        """A recorded call of the first phone and somebody."""
-        body = {"party_a": self.number(self.a), "party_b": party_b, "record": True}
-        placed = await self.service.client.post("/v1/masking/calls", body)
-        assert placed.status == 201, placed.body
-        return MaskedCall(self.service, str(json.loads(placed.body)["data"]["call_sid"]))
-
-    def number(self, phone: Baresip) -> str:
-        """How a phone is named as a party."""
-        return f"sip:{NUMBER_A if phone is self.a else NUMBER_B}@127.0.0.1:{phone.sip_port}"
-
-    async def bridged(self, call: MaskedCall) -> None:
-        told = await self.service.webhooks.wait_for(
-            lambda webhook: webhook.call_sid == call.call_sid and webhook.event == "call.bridged", 20
-        )
-        assert told is not None
-
-    async def ended(self, call: MaskedCall, party: str) -> dict[str, Any]:
-        """The call's last status: completed, and told so once."""
-        status = await call.over()
-        assert (status["status"], status["hangup_cause"], status["hangup_party"]) == ("completed", "normal", party)
-        assert [each.event for each in self.service.events_of(call.call_sid)].count("call.completed") == 1
-        return status
 
 
 class Seen:
@@ -126,12 +93,6 @@ class Seen:
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     folder = tmp_path_factory.mktemp("desk")
     async with AsyncExitStack() as stack:
-        phones = (
-            await Baresip.start(folder / "a", NUMBER_A, TONE_A_HZ, seconds=LONGEST_CALL_S),
-            await Baresip.start(folder / "b", NUMBER_B, TONE_B_HZ, seconds=LONGEST_CALL_S),
-        )
-        for phone in phones:
-            stack.push_async_callback(phone.stop)
         secrets: dict[str, str] = {}
         application = web.Application()
         pages = TestServer(application)
@@ -144,21 +105,13 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
         await pages.start_server()
         stack.push_async_callback(pages.close)
         origin = str(pages.make_url("/")).rstrip("/")
-        first = stack.enter_context(PortLease(BROWSERS))
-        sections: dict[str, dict[str, object]] = {
-            "webrtc": {"enabled": True, "ports": f"{first}-{first + BROWSERS - 1}"},
-            "api": {"cors_origins": [origin]},
-        }
-        trunks = [
-            trunk(name, phone.sip_port, number_format="{national}") for name, phone in zip("ab", phones, strict=True)
-        ]
-        service = await stack.enter_async_context(service_under_test(folder / "service", trunks, sections=sections))
+        phones = await stack.enter_async_context(phones_desk(folder, {"cors_origins": [origin]}))
+        service = phones.service
         await service.command("agent", "add", "--org", service.org_id, "asha")
         secrets["token"] = str((await service.command("agent", "token", "--org", service.org_id, "asha"))["token"])
         scopes = ("--scopes", "supervise,calls:read")
         secrets["key"] = str((await service.command("key", "create", "--org", service.org_id, *scopes))["key"])
-        microphone = write_tone(folder / "microphone.wav", BROWSER_HZ, 10)
-        yield Desk(service, phones, origin, microphone, secrets)
+        yield Desk(phones, origin, write_tone(folder / "microphone.wav", BROWSER_HZ, 10), secrets)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -195,7 +148,7 @@ async def keys_cross(seen: Seen, phone: Baresip, since: int) -> None:
 
 async def test_an_agent_is_called_by_a_phone(desk: Desk, seen: Seen) -> None:
     phone, since = desk.a, len(desk.a.events.entries)
-    call = await desk.place("agent:asha")
+    call = await desk.phones.place("agent:asha")
     await seen.becomes("window.call?.state === 'ringing'")
     assert await seen.script("[call.maskedNumber, call.direction]") == [MASKED_NUMBER, "incoming"]
     await seen.script("call.answer()")
@@ -222,13 +175,13 @@ async def test_an_agent_is_called_by_a_phone(desk: Desk, seen: Seen) -> None:
     await seen.script("call.hangUp()")
     await phone.told("CALL_CLOSED", since=since)
     assert await seen.script("[call.endReason, agent.presence]") == ["hung_up", "available"]
-    await desk.ended(call, "b")
+    await desk.phones.ended(call, "b")
     await recorded_apart(call, TONE_A_HZ, BROWSER_HZ)
 
 
 async def test_an_agent_calls_a_phone_and_its_network_and_page_come_and_go(desk: Desk, seen: Seen) -> None:
     phone, since = desk.b, len(desk.b.events.entries)
-    await seen.script(f"agent.call('{desk.number(phone)}', {{ reference: 'order 7' }})")
+    await seen.script(f"agent.call('{desk.phones.number(phone)}', {{ reference: 'order 7' }})")
     await seen.becomes("window.call?.state === 'connected'")
     assert await seen.script("[call.direction, call.reference]") == ["outgoing", "order 7"]
     call = MaskedCall(desk.service, str(await seen.script("call.id")))
@@ -251,7 +204,7 @@ async def test_an_agent_calls_a_phone_and_its_network_and_page_come_and_go(desk:
     await phone.command("hangup")
     await seen.becomes("call.state === 'ended'")
     assert await seen.script("call.endReason") == "other_party"
-    await desk.ended(call, "b")
+    await desk.phones.ended(call, "b")
     await recorded_apart(call, BROWSER_HZ, TONE_B_HZ)
 
 
@@ -264,48 +217,36 @@ async def recorded_apart(call: MaskedCall, a_hz: float, b_hz: float) -> None:
 
 
 async def test_a_supervisor_listens_whispers_barges_and_leaves(desk: Desk, seen: Seen) -> None:
-    call = await desk.place(desk.number(desk.b))
-    await desk.bridged(call)
+    call = await desk.phones.place(desk.phones.number(desk.b))
+    await desk.phones.bridged(call)
     await seen.script(f"supervise('{call.call_sid}')")
     await seen.script("seat.join()")
     await seen.becomes("seat.state === 'connected'")
     await hears(seen.page, (TONE_A_HZ, TONE_B_HZ), (BROWSER_HZ,))
-    for phone, other_hz in ((desk.a, TONE_B_HZ), (desk.b, TONE_A_HZ)):
-        await phone.hears_now(other_hz)
-        await phone.hears_no_more(BROWSER_HZ, 2)
-    for mode, who, who_not in (("whisper_a", (desk.a,), (desk.b,)), ("whisper_b", (desk.b,), (desk.a,))):
+    await desk.phones.supervisor_heard_by()
+    for mode, phone in (("whisper_a", desk.a), ("whisper_b", desk.b)):
         await seen.script(f"seat.change('{mode}')")
-        await heard_by(desk, who, who_not)
+        await desk.phones.supervisor_heard_by(phone)
     await seen.script("seat.change('barge')")
-    await heard_by(desk, (desk.a, desk.b), ())
+    await desk.phones.supervisor_heard_by(desk.a, desk.b)
     await seen.script("states.length = 0")
     await seen.page.context.set_offline(True)
     await seen.page.context.set_offline(False)
     await seen.becomes("states.includes('reconnecting') && seat.state === 'connected'")
-    await heard_by(desk, (desk.a, desk.b), ())
+    await desk.phones.supervisor_heard_by(desk.a, desk.b)
     await hears(seen.page, (TONE_A_HZ, TONE_B_HZ))
     await seen.script("seat.change('listen')")
-    await heard_by(desk, (), (desk.a, desk.b))
+    await desk.phones.supervisor_heard_by()
     await seen.script("seat.leave()")
     assert await seen.script("seat.state") == "out"
 
     await desk.a.command("hangup")
-    await desk.ended(call, "a")
+    await desk.phones.ended(call, "a")
     await recorded_apart(call, TONE_A_HZ, TONE_B_HZ)
     wav = await call.recording()
     assert heard_in(wav, 0).present_s(BROWSER_HZ) < 0.1 > heard_in(wav, 1).present_s(BROWSER_HZ)
     audited = json.dumps(await desk.service.command("audit", "--org", desk.service.org_id))
     assert [f"supervisor.{step}" in audited for step in ("join", "mode", "leave")] == [True, True, True]
-
-
-async def heard_by(desk: Desk, who: tuple[Baresip, ...], who_not: tuple[Baresip, ...]) -> None:
-    """The supervisor is heard by some and not by others, and each party by the other as ever."""
-    for phone in who:
-        await phone.hears_now(BROWSER_HZ)
-    for phone in who_not:
-        await phone.hears_no_more(BROWSER_HZ)
-    await desk.a.hears_now(TONE_B_HZ)
-    await desk.b.hears_now(TONE_A_HZ)
 
 
 async def test_what_goes_wrong_is_told(seen: Seen) -> None:
@@ -321,22 +262,22 @@ async def test_what_goes_wrong_is_told(seen: Seen) -> None:
 
 async def test_a_browser_that_vanishes_ends_its_call_after_consent_and_grace(desk: Desk, tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
-    async with doomed_chromium(desk.microphone, tmp_path / "home") as doomed:
-        page = Seen(await doomed.context.new_page())
+    async with homed_chromium(desk.microphone, tmp_path / "home") as homed:
+        page = Seen(await homed.context.new_page())
         await desk.open(page.page)
         since = len(desk.a.events.entries)
-        call = await desk.place("agent:asha")
+        call = await desk.phones.place("agent:asha")
         await page.becomes("window.call?.state === 'ringing'")
         await page.script("call.answer()")
         answered_at = loop.time()
         await both_hear(page, desk.a)
-        doomed.vanish()
+        homed.vanish()
         gone_at = loop.time()
         await desk.a.told("CALL_CLOSED", 90, since=since)
         ended_at = loop.time()
     # Consent of 30 s since the browser last gave it, which it does every 4 to 6 s, and as long for it to come back.
     assert 53 < ended_at - gone_at < 64
-    status = await desk.ended(call, "b")
+    status = await desk.phones.ended(call, "b")
     assert status["duration_sec"] == pytest.approx(ended_at - answered_at, abs=1.5)
     minutes = -(-status["duration_sec"] // 60)
     assert (status["bill_duration_sec"], status["price"]) == (minutes * 60, minutes * RUPEES_A_MINUTE)

@@ -1,15 +1,15 @@
 """A served portal and a browser that shows it: real pages, scripts, policies and streams, nothing bypassed."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, StorageState, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, StorageState, expect
 
 from b2bua.demo.children import ROOT, environment, product
+from tests.interop.chromium import chromium
 from tests.portal_browser.watched import EMAIL, PASSWORD, Portal, Watched
 from tests.support.free_ports import PortLease
 from tests.support.service_under_test import service_under_test
@@ -57,14 +57,10 @@ async def add_owner(config: str, org_id: str) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium. It has no sandbox here: as root it has none to offer, and it shows our own pages alone."""
-    program = shutil.which("chromium")
-    assert program is not None, "missing: chromium; run .ci/interop"
+    """One for all tests but those that speak."""
     expect.set_options(timeout=PATIENCE_MS)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
+    async with chromium() as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
