@@ -66,7 +66,8 @@ USUAL_SCOPES: Final = frozenset(Scope) - {
     Scope.STREAMS_WRITE,
     Scope.SUPERVISE,
 }
-TEST_SCOPES: Final = frozenset({Scope.CALLS_WRITE, Scope.CALLS_READ, Scope.RECORDINGS_READ})
+# What a test key may do; without naming scopes it has those of them that are usual.
+TEST_SCOPES: Final = frozenset({Scope.CALLS_WRITE, Scope.CALLS_READ, Scope.RECORDINGS_READ, Scope.STREAMS_WRITE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,7 +269,7 @@ def _web_address(text: str) -> URL:
 
 def _scopes(text: str | None, *, test: bool) -> frozenset[Scope]:
     if text is None:
-        return TEST_SCOPES if test else USUAL_SCOPES
+        return TEST_SCOPES & USUAL_SCOPES if test else USUAL_SCOPES
     scopes = frozenset(_each(text, Scope, "scope"))
     if test and not scopes <= TEST_SCOPES:
         raise CommandFailed(f"a test key's scopes are among {', '.join(sorted(TEST_SCOPES))}")

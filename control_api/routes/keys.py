@@ -124,7 +124,7 @@ def _scopes(exchange: Exchange, wanted: CreateKeyBody) -> frozenset[Scope]:
         if wanted.test and not scopes <= TEST_SCOPES:
             raise InvalidRequest(f"A test key's scopes are among {', '.join(sorted(TEST_SCOPES))}.", "scopes")
         return scopes
-    usual = scopes_within(exchange.caller.rights) & (TEST_SCOPES if wanted.test else USUAL_SCOPES)
+    usual = scopes_within(exchange.caller.rights) & USUAL_SCOPES & (TEST_SCOPES if wanted.test else USUAL_SCOPES)
     if not usual:
         raise Forbidden("You have no scope to give: name those that you have.", "scopes")
     return usual

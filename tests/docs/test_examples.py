@@ -109,7 +109,7 @@ async def test_a_call_with_the_typed_client(sandbox: Sandbox) -> None:
 
 
 @asynccontextmanager
-async def receiver(example: str, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def receiver(example: str, port: int, secret: str = SECRET) -> AsyncIterator[asyncio.subprocess.Process]:
     """A receiver of the documentation, once it listens."""
     lines = {
         "py": (sys.executable, str(EXAMPLES / example)),
@@ -120,7 +120,7 @@ async def receiver(example: str, port: int) -> AsyncIterator[asyncio.subprocess.
     line = lines[example.rpartition(".")[2]]
     if shutil.which(line[0]) is None:
         pytest.skip(f"{line[0]} is not here")
-    child = await started(*line, environment={"PORT": str(port), "WEBHOOK_SECRET": SECRET})
+    child = await started(*line, environment={"PORT": str(port), "WEBHOOK_SECRET": secret, "STREAM_SECRET": secret})
     try:
         await listening(port, child)
         yield child
@@ -172,6 +172,40 @@ async def test_a_receiver_takes_what_is_genuine_once(example: str) -> None:
             child.terminate()
             said, _ = await child.communicate()
     assert said.decode().splitlines() == ["call.ringing 2"]
+
+
+async def test_a_receiver_of_streams_hears_both_parties(sandbox: Sandbox) -> None:
+    service = sandbox.service
+    scopes = ("--test", "--scopes", "calls:write,streams:write")
+    with PortLease(1) as port:
+        url = f"ws://127.0.0.1:{port}/calls"
+        owner = await service.command("key", "create", "--org", service.org_id, "--scopes", "account:write")
+        tester = await service.command("key", "create", "--org", service.org_id, *scopes)
+        async with aiohttp.ClientSession(service.url) as http:
+
+            async def post(path: str, made: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+                headers = {"Authorization": f"Bearer {made['key']}"}
+                async with http.post(path, headers=headers, json=body) as reply:
+                    assert reply.status == 201, await reply.text()
+                    found: dict[str, Any] = (await reply.json())["data"]
+                    return found
+
+            endpoint = await post("/v1/account/stream-endpoints", owner, {"url": url, "rate": 8000})
+            async with receiver("captions.py", port, endpoint["secret"]) as child:
+                with pytest.raises(aiohttp.WSServerHandshakeError, match="401"):
+                    await http.ws_connect(url, headers={"X-Edesy-Stream-Id": "x", "X-Edesy-Signature-V2": "t=1,v1=0"})
+                parties = {"party_a": "9000001000", "party_b": "9000007002", "stream": {}}
+                placed = await post("/v1/masking/calls", tester, parties)
+                assert child.stdout is not None
+                async with asyncio.timeout(30):
+                    said = [(await child.stdout.readline()).decode().split()]
+                    while said[-1][0] != "stop":
+                        said.append((await child.stdout.readline()).decode().split())
+    assert said[0] == ["start", placed["call_sid"]]
+    assert said[-1] == ["stop", "call_ended", "0"]
+    peaks = [[int(peak) for peak in line[1:]] for line in said if line[0] == "peak"]
+    assert peaks
+    assert min(peaks[-1]) > 1000, "both speak"
 
 
 @pytest.mark.interop

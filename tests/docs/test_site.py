@@ -179,7 +179,7 @@ def test_every_alert_and_every_figure_is_there(site: Path) -> None:
 
 
 def test_every_example_is_shown_whole(site: Path) -> None:
-    shown = "".join(text_of(site, name) for name in ("quick-start", "webhooks", "python-client"))
+    shown = "".join(text_of(site, name) for name in ("quick-start", "webhooks", "streams", "python-client"))
     examples = [path for path in (ROOT / "docs" / "examples").iterdir() if path.is_file()]
     assert len(examples) > 10
     # Markdown has spaces for tabs.
