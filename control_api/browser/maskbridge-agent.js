@@ -67,8 +67,13 @@ export class AgentCall extends Emitter {
     if (this.state === "ended") return;
     if (this.state === "ringing") return this.decline();
     const known = this.mediaId;
-    // Where it still rings for the service, this browser's offer has not come there yet.
-    if (!await this.#asked("DELETE", "media")) await this.#asked("POST", "decline");
+    try {
+      // Where it still rings for the service, this browser's offer has not come there yet.
+      if (!await this.#asked("DELETE", "media")) await this.#asked("POST", "decline");
+    } catch (error) {
+      // The token has ended: the service learns from the audio that nobody is there any more.
+      if (error.status !== 401) throw error;
+    }
     this.end("hung_up");
     if (this.mediaId !== known) await this.#asked("DELETE", "media"); // answered between the two
   }
@@ -269,7 +274,7 @@ export class MaskbridgeAgent extends Emitter {
       stream.run((error) => {
         const final = error.status >= 400 && error.status < 500 && ![408, 409, 429].includes(error.status);
         this.emit("failure", error);
-        if (final) { fail(error); this.close({ hangUp: false }); }
+        if (final) { fail(error); this.#listenNoMore(); }
         return final;
       });
     });
@@ -277,15 +282,25 @@ export class MaskbridgeAgent extends Emitter {
 
   /** Listen no more; what is live is hung up unless `hangUp` is false. */
   close({ hangUp = true } = {}) {
+    for (const call of this.calls) {
+      if (hangUp && call.state !== "ringing") call.hangUp().catch(() => {});
+      else call.abandon();
+    }
+    this.#stop();
+  }
+
+  // The service takes us no more, as after the token has ended: who is talking talks on.
+  #listenNoMore() {
+    for (const call of this.calls) if (call.state === "ringing") call.end("failed");
+    this.#stop();
+  }
+
+  #stop() {
     this.#session++;
     this.#connecting = null;
     this.#stream?.close();
     this.#stream = null;
     clearTimeout(this.#unsureTimer);
-    for (const call of this.calls) {
-      if (hangUp && call.state !== "ringing") call.hangUp().catch(() => {});
-      else call.abandon();
-    }
     this.connected = false;
     this.#tell();
   }

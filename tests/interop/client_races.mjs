@@ -51,10 +51,12 @@ class Service {
   asked = [];
   replies = {};
   streams = [];
+  refusing = false; // everything, as of a token that has ended
 
   fetch = async (url, { method, signal }) => {
     const request = `${method} ${new URL(url).pathname}`;
     this.asked.push(request);
+    if (this.refusing) return Response.json({ error: { code: "unauthorized", message: "It has ended." } }, { status: 401 });
     if (request === "GET /v1/agent/events") return this.#listen(signal);
     const reply = await this.replies[request];
     if (reply === undefined) return new Response(null, { status: 204 });
@@ -265,6 +267,33 @@ test("a call that is held is so after its network was gone", async () => {
   assert.deepEqual([call.state, call.held], ["held", true]);
   await call.resume();
   assert.deepEqual([call.state, call.held], ["connected", false]);
+});
+
+test("a token that ends during a call ends no more than what is asked with it", async () => {
+  const { agent, call } = await ringing();
+  const failures = [];
+  agent.on("failure", (error) => failures.push(error.status));
+  service.replies[`POST ${MEDIA}`] = answered;
+  const answering = call.answer();
+  await settled();
+  Peer.last.gathered();
+  await settled();
+  Peer.last.connected();
+  await answering;
+  service.tell("ringing", { ...RINGING, call_sid: "call-2" });
+  await settled();
+  service.refusing = true;
+  service.streams.at(-1).close();
+  await settled();
+  mock.timers.tick(1_000);
+  await settled();
+  assert.deepEqual([failures, agent.connected, call.state], [[401], false, "connected"]);
+  assert.deepEqual(microphone.streams.map((one) => one.tracks[0].live), [true]);
+  assert.deepEqual(agent.calls, [call]);
+  await assert.rejects(call.hold(), { status: 401 });
+  assert.equal(call.state, "connected");
+  await call.hangUp();
+  assert.deepEqual([call.endReason, Peer.last.connectionState], ["hung_up", "closed"]);
 });
 
 test("a supervisor whose network never went is in the call again after a restart", async () => {
