@@ -18,6 +18,7 @@ from storage.units import Reader
 
 _BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(at_[0-9a-f]{64}) *", re.ASCII)
 _TOKEN_ID_DIGITS: Final = 16
+_REFUSED: Final = "A valid token of an agent is required: this one has ended, was revoked or never was one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,12 @@ class AgentRing:
         """The agent behind the values of `Authorization`. Raises Unauthorized."""
         match = _BEARER.fullmatch(authorization[0]) if len(authorization) == 1 else None
         if match is None:
-            raise Unauthorized
+            raise Unauthorized(_REFUSED)
         digest = sha256(match.group(1).encode("ascii")).hexdigest()
         now_ms = self._clock.wall_ms()
         agent = await self._store.read(lambda reader: _look_up(reader, digest, now_ms))
         if agent is None:
-            raise Unauthorized
+            raise Unauthorized(_REFUSED)
         return Who(agent.org_id, AGENT_RIGHTS, agent=agent)
 
 

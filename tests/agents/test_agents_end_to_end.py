@@ -1,169 +1,70 @@
-"""An agent in a running service: a browser over ICE, DTLS and SRTP on one side, a phone behind the trunk opposite."""
+"""An agent in a running service: a browser over ICE, DTLS and SRTP on one side, a phone behind the trunk opposite.
+
+Bad offers, wrong fingerprints, floods and tokens that are none are refused clearly, and a call hears nothing of it.
+"""
 
 import asyncio
 import json
 import re
+import socket
 from array import array
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
+import pytest_asyncio
+from aioice import stun
 
 from media.codecs.g711 import alaw_to_linear
 from media.codecs.opus import NO_WISHES
 from media.codecs.speech import new_decoder, new_encoder
 from media.codecs.table import OPUS
-from media.rtp.packet import RtpPacket, parse_packet
-from tests.support.free_ports import PortLease
-from tests.support.loopback_phone import LoopbackPhone
+from tests.media.webrtc.offers import CHROME, FINGERPRINT, without
+from tests.support.agent_bench import FROM_BROWSER, NUMBER, AgentBench, AgentPage, agent_bench, meanwhile
 from tests.support.plain_browser import PlainBrowser
 from tests.support.rtp_probe import amplitude, to_a_law_tone
 from tests.support.scripted_browser import ScriptedBrowser
-from tests.support.service_under_test import MASKED_NUMBER, ServiceUnderTest, service_under_test, trunk
+from tests.support.service_under_test import MASKED_NUMBER
 from tests.support.spectrum import sine
 from tests.support.until import until
 
-pytestmark = pytest.mark.sockets
-
-NUMBER = "9876543210"
-FROM_PHONE, FROM_BROWSER = b"\x11" * 160, b"\x22" * 160
+pytestmark = [pytest.mark.sockets, pytest.mark.asyncio(loop_scope="module")]
 
 
-class PhoneMedia(asyncio.DatagramProtocol):
-    """The phone's RTP: what it hears is kept."""
-
-    def __init__(self) -> None:
-        self.heard: list[RtpPacket] = []
-        self._sequence = 0
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        packet = parse_packet(data)
-        if packet is not None:
-            self.heard.append(packet)
-
-    def say(self, port: int, payload: bytes = FROM_PHONE) -> None:
-        assert self._transport is not None
-        self._sequence += 1
-        packet = RtpPacket(8, self._sequence, self._sequence * 160, 0xA11CE, payload)
-        self._transport.sendto(packet.render(), ("127.0.0.1", port))
+SDP = {"Content-Type": "application/sdp"}
+FLOOD, STRANGERS = 2000, 10
+OFFERS = (
+    ("garbage", "not of the form type=value"),
+    ("", "no m= line"),
+    (CHROME * 20, "more than 32 m= lines"),
+    (without(CHROME, "a=fingerprint"), "no a=fingerprint"),
+    (CHROME.replace("sha-256", "sha-1"), "no a=fingerprint of SHA-256"),
+    (without(CHROME, "a=ice-ufrag"), "no a=ice-ufrag"),
+    (without(CHROME, "a=setup"), "no a=setup"),
+    (without(CHROME, "a=rtcp-mux"), "no a=rtcp-mux"),
+    (CHROME.replace("m=audio 9", "m=audio 0"), "no audio"),
+    (CHROME.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP"), "not UDP/TLS/RTP/SAVPF"),
+    (re.sub("(?m)^m=audio .*$", "m=audio 9 UDP/TLS/RTP/SAVPF 9", CHROME), "none of the codecs"),
+)
 
 
-class AgentPage:
-    """A page of Asha's: what it is told, and what it does."""
-
-    def __init__(self, url: str, token: str, http: aiohttp.ClientSession, browser_ports: range) -> None:
-        self.events: list[tuple[str, Any]] = []
-        self._browser_ports = browser_ports
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._http = http
-
-    async def listen(self) -> None:
-        async with self._http.get(f"{self._url}/v1/agent/events", headers=self._headers) as stream:
-            name = ""
-            async for line in stream.content:
-                text = line.decode().rstrip("\n")
-                if text.startswith("event: "):
-                    name = text.removeprefix("event: ")
-                elif text.startswith("data: "):
-                    self.events.append((name, json.loads(text.removeprefix("data: "))))
-
-    def told(self, name: str) -> list[Any]:
-        return [data for event, data in self.events if event == name]
-
-    async def send(self, method: str, path: str, **options: Any) -> tuple[int, str, Any]:
-        headers = {**self._headers, **options.pop("headers", {})}
-        async with self._http.request(method, self._url + path, headers=headers, **options) as reply:
-            return reply.status, await reply.text(), reply.headers
-
-    async def answer(self, call: str) -> ScriptedBrowser:
-        browser = ScriptedBrowser()
-        offer = await browser.offer()
-        headers = {"Content-Type": "application/sdp"}
-        status, answer, _ = await self.send("POST", f"/v1/agent/calls/{call}/media", data=offer, headers=headers)
-        assert status == 201, answer
-        # What addresses there are in it are the gateway's own, at its own ports.
-        assert set(re.findall(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+", answer)) == {"0.0.0.0", "127.0.0.1"}
-        [port] = re.findall(r"127\.0\.0\.1 ([0-9]+) typ host", answer)
-        assert int(port) in self._browser_ports
-        await browser.take(answer)
-        return browser
-
-
-class Bench:
-    """A service with one agent, its page, and a phone."""
-
-    def __init__(self, service: ServiceUnderTest, page: AgentPage, phone: LoopbackPhone, media: PhoneMedia) -> None:
-        self.service = service
-        self.page = page
-        self.phone = phone
-        self.media = media
-
-    async def both_hear(self, browser: ScriptedBrowser) -> None:
-        """Both talk until each has heard the other from now on."""
-        of_browser, of_phone = len(browser.heard), len(self.media.heard)
-
-        def heard() -> bool:
-            new = self.media.heard[of_phone:]
-            return any(packet.payload == FROM_BROWSER for packet in new) and any(
-                packet.payload == FROM_PHONE for packet in browser.heard[of_browser:]
-            )
-
-        async def talk() -> None:
-            while True:
-                self.media.say(self.phone.media_port)
-                await browser.say(FROM_BROWSER)
-                await asyncio.sleep(0.02)
-
-        await _meanwhile(talk, heard)
-
-
-async def _meanwhile(work: Callable[[], Any], met: Callable[[], bool]) -> None:
-    task = asyncio.ensure_future(work())
-    try:
-        await until(met, 10.0)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AgentBench]:
+    async with agent_bench(tmp_path_factory.mktemp("service")) as opened:
+        yield opened
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    async with AsyncExitStack() as stack:
-        browsers, phones = (stack.enter_context(PortLease(length)) for length in (20, 4))
-        sections = {"webrtc": {"enabled": True, "ports": f"{browsers}-{browsers + 19}"}}
-        phone = LoopbackPhone(phones, phones + 2)
-        await phone.open()
-        stack.callback(phone.close)
-        transport, media = await asyncio.get_running_loop().create_datagram_endpoint(
-            PhoneMedia, local_addr=("127.0.0.1", phones + 2)
-        )
-        stack.callback(transport.close)
-        running = service_under_test(tmp_path, [trunk("real", phones)], sections=sections)
-        service = await stack.enter_async_context(running)
-        await service.command("agent", "add", "--org", service.org_id, "asha")
-        token = await service.command("agent", "token", "--org", service.org_id, "asha")
-        http = await stack.enter_async_context(aiohttp.ClientSession())
-        page = AgentPage(service.url, str(token["token"]), http, range(browsers, browsers + 20))
-        listening = asyncio.ensure_future(page.listen())
-        yield Bench(service, page, phone, media)
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+def bench(running: AgentBench) -> AgentBench:
+    """As if nobody had called yet."""
+    running.page.events.clear()
+    running.phone.hung_up.clear()
+    running.media.heard.clear()
+    return running
 
 
-async def test_a_phone_and_a_browser_talk_and_the_page_is_loaded_anew_meanwhile(bench: Bench) -> None:
+async def test_a_phone_and_a_browser_talk_and_the_page_is_loaded_anew_meanwhile(bench: AgentBench) -> None:
     page = bench.page
-    await until(lambda: page.told("page"))
-    placed = await bench.service.client.post("/v1/masking/calls", {"party_a": NUMBER, "party_b": "agent:asha"})
-    assert placed.status == 201, placed.body
-    call = json.loads(placed.body)["data"]["call_sid"]
+    call = await bench.call("asha")
     await until(lambda: page.told("ringing"))
     [ringing] = page.told("ringing")
     assert (ringing["call_sid"], ringing["masked_number"], ringing["direction"]) == (call, MASKED_NUMBER, "incoming")
@@ -198,13 +99,12 @@ async def test_a_phone_and_a_browser_talk_and_the_page_is_loaded_anew_meanwhile(
 OPUS_TYPE, TONE_HZ, PHONE_HZ = 111, 1000, 400
 
 
-async def _call_with_opus_alone(bench: Bench) -> None:
+async def _call_with_opus_alone(bench: AgentBench) -> None:
     """A browser that has nothing but Opus, and a phone that has it not: tones tell that it is converted both ways."""
     page, media = bench.page, bench.media
     page.events.clear()
     media.heard.clear()
-    placed = await bench.service.client.post("/v1/masking/calls", {"party_a": NUMBER, "party_b": "agent:asha"})
-    call = json.loads(placed.body)["data"]["call_sid"]
+    call = await bench.call("asha")
     await until(lambda: page.told("ringing"))
     browser = PlainBrowser("actpass", lite=True)
     offer = browser.offer(f"{OPUS_TYPE} 110")
@@ -230,9 +130,110 @@ async def _call_with_opus_alone(bench: Bench) -> None:
         to_phone = [sample for packet in media.heard[-10:] for sample in alaw_to_linear(packet.payload)]
         return len(browser.heard) > 25 and len(to_phone) >= 1600 and amplitude(to_phone, TONE_HZ) > 0.2
 
-    await _meanwhile(talk, both_heard)
+    await meanwhile(talk, both_heard)
     assert {packet.payload_type for packet in browser.heard} == {OPUS_TYPE}
     heard = array("h", b"".join(hears.decode(packet.payload) for packet in browser.heard))
     assert amplitude(heard[-8000::2], PHONE_HZ) > 0.2
     await page.send("DELETE", f"/v1/agent/calls/{call}/media")
     browser.close()
+
+
+async def test_who_attacks_is_refused_and_the_call_goes_on(bench: AgentBench) -> None:
+    call = await bench.call("asha")
+    await until(lambda: bench.page.told("ringing"))
+    browser = await bench.page.answer(call)
+    await until(lambda: bench.page.told("connected"))
+    await bench.both_hear(browser)
+    talk = Talk(bench, browser)
+    ravi = await bench.open("ravi")
+    status, placed, _ = await ravi.send("POST", "/v1/agent/calls", json={"party_b": NUMBER})
+    assert status == 201, placed
+    await until(lambda: ravi.told("ringing"))
+    await bad_offers_are_refused(ravi, json.loads(placed)["data"]["call_sid"], call)
+    await a_wrong_fingerprint_connects_nobody(ravi, json.loads(placed)["data"]["call_sid"])
+    flood(browser)
+    await bad_tokens_open_nothing(bench)
+    await until(lambda: talk.said > 100)
+    await talk.end()
+    await until(lambda: talk.heard() == talk.said)
+    assert not bench.page.told("disconnected")
+    await bench.both_hear(browser)
+    bench.phone.hang_up()
+    ending = await bench.service.ending(call, 20)
+    assert ending is not None
+    assert (ending.event, ending.data["hangup_party"]) == ("call.completed", "a")
+    legs = ending.data["legs"]
+    assert isinstance(legs, list)
+    assert [leg["packets_lost"] for leg in legs] == [0, 0]
+    await browser.close()
+
+
+class Talk:
+    """Asha's browser speaks, and each of its packets is to be heard."""
+
+    def __init__(self, bench: AgentBench, browser: ScriptedBrowser) -> None:
+        self.said = 0
+        self._media = bench.media
+        self._browser = browser
+        self._before = self._count()
+        self._task = asyncio.ensure_future(self._talk())
+
+    async def _talk(self) -> None:
+        while True:
+            await self._browser.say(FROM_BROWSER)
+            self.said += 1
+            await asyncio.sleep(0.02)
+
+    def _count(self) -> int:
+        return sum(packet.payload == FROM_BROWSER for packet in self._media.heard)
+
+    def heard(self) -> int:
+        return self._count() - self._before
+
+    async def end(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def bad_offers_are_refused(page: AgentPage, ringing: str, of_another: str) -> None:
+    path = f"/v1/agent/calls/{ringing}/media"
+    for offer, said in OFFERS:
+        status, text, _ = await page.send("POST", path, data=offer, headers=SDP)
+        assert (status, json.loads(text)["error"]["code"]) == (400, "invalid_request")
+        assert said in text
+    status, text, _ = await page.send("POST", path, data=CHROME, headers={"Content-Type": "text/plain"})
+    assert (status, json.loads(text)["error"]["code"]) == (415, "unsupported_media_type")
+    status, text, _ = await page.send("POST", f"/v1/agent/calls/{of_another}/media", data=CHROME, headers=SDP)
+    assert (status, json.loads(text)["error"]["code"]) == (404, "not_found")
+    assert page.told("stopped") == []  # it rings on
+
+
+async def a_wrong_fingerprint_connects_nobody(page: AgentPage, call: str) -> None:
+    browser = ScriptedBrowser()
+    offer = re.sub(r"a=fingerprint:sha-256 .*", f"a=fingerprint:{FINGERPRINT}", await browser.offer())
+    status, answer, _ = await page.send("POST", f"/v1/agent/calls/{call}/media", data=offer, headers=SDP)
+    assert status == 201
+    await browser.take(answer)
+    await until(lambda: any(stopped["reason"] == "failed" for stopped in page.told("stopped")))
+    assert page.told("connected") == []
+    await browser.close()
+
+
+def flood(browser: ScriptedBrowser) -> None:
+    """STUN, DTLS, RTP and nothing at all of strangers, at the port that the call's browser is met on."""
+    at = browser.ice._nominated[1].remote_addr
+    request = bytes(stun.Message(stun.Method.BINDING, stun.Class.REQUEST))
+    datagrams = (request, b"\x16\xfe\xfd" + bytes(60), b"\x80\x08" + bytes(170), b"\xff" * 40, b"\x00" * 3)
+    for _ in range(STRANGERS):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for number in range(FLOOD // STRANGERS):
+                stranger.sendto(datagrams[number % len(datagrams)], at)
+
+
+async def bad_tokens_open_nothing(bench: AgentBench) -> None:
+    for token, said in (("at_" + "0" * 64, "token of an agent"), ("at_wrong", "API key"), ("", "API key")):
+        headers = {"Authorization": f"Bearer {token}"}
+        for path in ("me", "events"):
+            async with bench.http.get(f"{bench.service.url}/v1/agent/{path}", headers=headers) as reply:
+                assert (reply.status, reply.headers["WWW-Authenticate"]) == (401, "Bearer")
+                assert said in await reply.text()

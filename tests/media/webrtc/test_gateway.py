@@ -42,7 +42,7 @@ from media.webrtc.interface import (
     PayloadTypes,
 )
 from tests.media.webrtc.gateway_bed import ALAW, HIGH, LOW, PLAIN, PORTS, Gateways, Plain, both_hear, connected
-from tests.media.webrtc.offers import CHROME
+from tests.media.webrtc.offers import CHROME, FINGERPRINT
 from tests.support.free_ports import PortLease
 from tests.support.rtp_probe import amplitude
 from tests.support.scripted_browser import EVENTS, ScriptedBrowser
@@ -203,7 +203,7 @@ async def test_a_certificate_that_is_not_the_offers_is_refused(
 ) -> None:
     gateway, told = impatient
     browser = ScriptedBrowser()
-    offer = re.sub(r"a=fingerprint:sha-256 ..", "a=fingerprint:sha-256 00", await browser.offer())
+    offer = re.sub(r"a=fingerprint:sha-256 .*", f"a=fingerprint:{FINGERPRINT}", await browser.offer())
     answer = await gateway.answer("wrong", offer, ALAW)
     await browser.take(answer.sdp)
     await until(lambda: BrowserFailed("wrong", "fingerprint") in told)
