@@ -14,6 +14,7 @@ from b2bua.certificates import CertificateUnusable
 from b2bua.config import ListenAddress, SipSection
 from b2bua.sip.routing import LocalAddress, TransportAddress, bracketed, is_ip_literal
 from b2bua.transport.endpoint import SipEndpoint
+from b2bua.transport.marking import mark
 from b2bua.transport.stream import StreamTransport, bind_stream
 from b2bua.transport.tls import Identify, TlsContexts, tls_contexts
 from b2bua.transport.udp import UdpTransport, bind_udp
@@ -74,6 +75,7 @@ class SipListeners:
             for at in wanted:
                 with opening("sip.listen", _named(at.transport, at.host, at.port)):
                     bound = bind_udp(at.host, at.port) if at.transport == "udp" else bind_stream(at.host, at.port)
+                mark(bound, sip.dscp)
                 port = int(bound.getsockname()[1])
                 local = LocalAddress(TransportAddress(at.transport, at.host, port), told_host(sip, at.host), port)
                 listeners._bound.append(_Bound(local, bound))

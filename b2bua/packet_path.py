@@ -54,4 +54,5 @@ def media_settings(section: MediaSection, packet_path: str) -> MediaSettings:
         timeout_s=section.rtp_timeout_s,
         timeout_hold_s=section.rtp_timeout_hold_s,
         packet_path=packet_path,
+        dscp=section.dscp,
     )

@@ -48,7 +48,8 @@ class MediaSettings:
     `advertise_ipv6`: the same for the legs of peers over IPv6; where the first is empty, `address` is for all legs.
 
     `ports`: first and last of the range. Timeouts: seconds without anything from a leg before `MediaLost`.
-    `kept_pairs_max`: port pairs of each address that stay open though no leg has them.
+    `kept_pairs_max`: port pairs of each address that stay open though no leg has them. `dscp`: how RTP and RTCP are
+    marked (RFC 2474), 0 to 63.
     `packet_path`: one of `media.packet_paths.CHOICES`. `own_peers`: legs may be each other's peers, as where both ends
     of a call are simulated; otherwise no SDP may name our own ports.
     """
@@ -60,6 +61,7 @@ class MediaSettings:
     ports: tuple[int, int] = (20_000, 29_999)
     port_rest_s: float = 30.0
     kept_pairs_max: int = KEPT_MAX
+    dscp: int = 0
     timeout_early_s: float = 30.0
     timeout_s: float = 45.0
     timeout_hold_s: float = 300.0
@@ -369,7 +371,7 @@ class MediaEngine:
         settings = self._settings
         first, last = settings.ports
         start = self._tokens.integer(16)
-        return Ports(address, first, last, settings.port_rest_s, clock, start, settings.kept_pairs_max)
+        return Ports(address, first, last, settings.port_rest_s, clock, start, settings.kept_pairs_max, settings.dscp)
 
     def _all_ports(self) -> tuple[Ports, ...]:
         return (self._ports,) if self._ports_ipv6 is None else (self._ports, self._ports_ipv6)

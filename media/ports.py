@@ -42,9 +42,10 @@ class Ports:
         clock: Callable[[], float],
         start: int = 0,
         kept_max: int = KEPT_MAX,
+        dscp: int = 0,
     ) -> None:
         """`start`: any number; where in the range to begin, so that ports are not guessed from the time of start.
-        `kept_max`: how many pairs may stay open that no leg has."""
+        `kept_max`: how many pairs may stay open that no leg has. `dscp`: how their packets are marked (RFC 2474)."""
         if not 0 < first <= last <= 65_535:
             raise ValueError(f"not a port range: {first}-{last}")
         evens = list(range(first + first % 2, last, 2))
@@ -54,6 +55,7 @@ class Ports:
         self._rest_s = rest_s
         self._clock = clock
         self._kept_max = kept_max
+        self._dscp = dscp
         self._free = deque(evens[begin:] + evens[:begin])
         self._open: deque[SocketPair] = deque()
         self._resting: deque[tuple[float, int | SocketPair]] = deque()
@@ -155,11 +157,21 @@ class Ports:
             if self._family == socket.AF_INET6:
                 with suppress(OSError):
                     opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            self._mark(opened)
             opened.bind((self._address, port))
         except OSError:
             opened.close()
             raise
         return opened
+
+    def _mark(self, opened: socket.socket) -> None:
+        if not self._dscp:
+            return
+        with suppress(OSError):  # then they go out unmarked
+            if self._family == socket.AF_INET6:
+                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, self._dscp << 2)
+            else:
+                opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, self._dscp << 2)
 
 
 def is_of_this_machine(address: str) -> bool:

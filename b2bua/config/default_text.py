@@ -24,6 +24,8 @@ listen = ["udp://127.0.0.1:5060"]
 # The address put in Via and Contact when it is not the listening one (behind NAT, or when listening on 0.0.0.0).
 advertise = ""
 user_agent = "maskbridge"
+# How its packets are marked for networks that tell them apart (DSCP, RFC 4594): 40 is CS5, 0 marks none.
+dscp = 40
 # PEM files, for tls:// listeners; also shown to a carrier that asks for a certificate of ours.
 tls_certificate = ""
 tls_key = ""
@@ -48,6 +50,8 @@ rtp_timeout_s = 45
 rtp_timeout_hold_s = 300
 # What carries the packets: "native", compiled at the installation, "python", or "auto": the first where it is there.
 packet_path = "auto"
+# How RTP and RTCP are marked for networks that tell packets apart (DSCP, RFC 4594): 46 is EF, 0 marks none.
+dscp = 46
 
 [webrtc]
 # Whether browsers can be parties: agents who answer in a page. Where their ICE and media are received, and the address

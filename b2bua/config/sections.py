@@ -81,6 +81,7 @@ class SipSection:
     listen: Annotated[tuple[ListenAddress, ...], several(LISTEN, 1)] = DEFAULT_LISTEN
     advertise: Annotated[str, HOST_OR_EMPTY] = ""
     user_agent: Annotated[str, USER_AGENT] = "maskbridge"
+    dscp: Annotated[int, whole(0, 63)] = 40
     tls_certificate: Annotated[Path | None, FILE] = None
     tls_key: Annotated[Path | None, FILE] = None
     tls_ca: Annotated[Path | None, FILE] = None
@@ -101,6 +102,7 @@ class MediaSection:
     rtp_timeout_s: Annotated[float, seconds(0.5, 3600)] = 45
     rtp_timeout_hold_s: Annotated[float, seconds(0.5, 86400)] = 300
     packet_path: Annotated[str, choice("auto", "native", "python")] = "auto"
+    dscp: Annotated[int, whole(0, 63)] = 46
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

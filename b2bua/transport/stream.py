@@ -13,6 +13,7 @@ from typing import Final
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import Connection, Message, StreamLimits, StreamReceiver, Surroundings
+from b2bua.transport.marking import mark, marked_with
 from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts
 
 BACKLOG: Final = 128
@@ -208,6 +209,7 @@ class StreamTransport:
         try:
             opened.setblocking(False)
             _set_up(opened)
+            mark(opened, marked_with(self._socket))
             self._bind_source(opened)
             await self._loop.sock_connect(opened, (remote.host, remote.port))
             await self._loop.create_connection(

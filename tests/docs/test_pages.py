@@ -44,6 +44,8 @@ def test_the_carriers_sheet_has_the_defaults() -> None:
         ("media", "ports", "from {0.first} to {0.last}"),
         ("media", "rtp_timeout_s", "for {0:g} s is hung up"),
         ("trunks", "options_interval_s", "sent every {0:g} s"),
+        ("sip", "dscp", "signalling {0} (CS5)"),
+        ("media", "dscp", "RTP and RTCP {0} (EF)"),
         ("trunks", "ptime_ms", "{0} ms. On request"),
     ):
         assert text.format(default_of(section, key)) in SHEET, key
