@@ -92,7 +92,7 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
         if answered.done():
             return
         if isinstance(event, sip.RequestAnswered):
-            answered.set_result(Probe(event.response.status, f"{event.response.status} {event.response.reason}"))
+            answered.set_result(Probe(event.response.status, _said(event.response.status, event.response.reason)))
         elif isinstance(event, sip.RequestFailed):
             why = listeners.last_failure(destination) or _CAUSES.get(event.cause, event.cause)
             answered.set_result(Probe(None, f"no answer ({why})"))
@@ -112,6 +112,11 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
     finally:
         await listeners.close()
         endpoint.close()
+
+
+def _said(status: int, reason: str) -> str:
+    """An answer. One that is no 2xx shows as well that the trunk is there, and is not to look like a mistake."""
+    return f"{status} {reason}" + ("" if status < 300 else ": it is there, as any answer shows")
 
 
 def _listening_host(config: Config, destination: TransportAddress) -> str:

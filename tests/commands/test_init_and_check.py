@@ -122,6 +122,33 @@ def test_settings_come_from_the_environment_too(desk: Any, monkeypatch: pytest.M
     assert "MASKBRIDGE_CALLS_MAX_CONCURRENT" in desk.refused("org", "list")
 
 
+class Refusing(asyncio.DatagramProtocol):
+    """A trunk that knows nobody."""
+
+    transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # it is one
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        copied = [
+            line for line in data.split(b"\r\n") if line.startswith((b"Via", b"From", b"To", b"Call-ID", b"CSeq"))
+        ]
+        self.transport.sendto(b"\r\n".join((b"SIP/2.0 404 Not Found", *copied, b"Content-Length: 0", b"", b"")), addr)
+
+
+@pytest.mark.sockets
+async def test_check_takes_any_answer_for_a_sign_of_life(desk: Any) -> None:
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Refusing, ("127.0.0.1", 0))
+    port = transport.get_extra_info("sockname")[1]
+    desk.add_trunks(f'[[trunks]]\nname = "t"\nuri = "sip:127.0.0.1:{port}"\nnumbers = ["917969002802"]\n')
+    try:
+        (trunk,) = (await asyncio.to_thread(desk.json, "check"))["trunks"]
+    finally:
+        transport.close()
+    assert (trunk["status"], trunk["answer"]) == (404, "404 Not Found: it is there, as any answer shows")
+
+
 @pytest.mark.sockets
 async def test_check_asks_each_trunk(desk: Any) -> None:
     ports = choose_ports(SystemTokens())
@@ -138,7 +165,7 @@ async def test_check_asks_each_trunk(desk: Any) -> None:
     assert answer["packet_path"] == chosen()
     alive, dead = answer["trunks"]
     assert set(alive) == {"name", "uri", "status", "answer"}
-    assert (alive["name"], alive["status"]) == ("alive", 200)
+    assert (alive["name"], alive["status"], alive["answer"]) == ("alive", 200, "200 OK")
     assert (dead["name"], dead["status"]) == ("dead", None)
     assert dead["answer"] == "no answer (the network, or its machine, refuses what is sent)"
 
