@@ -324,7 +324,12 @@ export class MaskbridgeAgent extends Emitter {
     }
     const call = this.#calls.get(placed.call_sid) ?? await this.#rung(placed.call_sid);
     this.emit("placed", call);
-    await call.answer();
+    try {
+      await call.answer();
+    } catch (error) {
+      if (call.state === "ringing") await call.decline().catch(() => {}); // no microphone: nobody would answer it
+      throw error;
+    }
     return call;
   }
 

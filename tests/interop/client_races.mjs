@@ -296,6 +296,36 @@ test("a token that ends during a call ends no more than what is asked with it", 
   assert.deepEqual([call.endReason, Peer.last.connectionState], ["hung_up", "closed"]);
 });
 
+test("a call of one's own is given up where there is no microphone for it, and one that rings rings on", async () => {
+  const { agent, call: rings } = await ringing();
+  microphone.opens = async () => { throw new Error("denied"); };
+  await assert.rejects(rings.answer(), { code: "microphone_refused" });
+  service.replies["POST /v1/agent/calls"] = data({ call_sid: "call-2" });
+  const calling = agent.call("9123456789");
+  await settled();
+  service.tell("ringing", { ...RINGING, call_sid: "call-2", direction: "outgoing" });
+  await assert.rejects(calling, { code: "microphone_refused" });
+  assert.equal(service.count("POST /v1/agent/calls/call-2/decline"), 1);
+  assert.deepEqual([agent.calls, rings.state], [[rings], "ringing"]);
+  agent.close();
+});
+
+test("a token that has ended is got anew where there is somebody to ask", async () => {
+  const given = ["at_1", "at_2"];
+  const agent = new MaskbridgeAgent({ url: "https://calls.example", token: async () => given.shift() });
+  const me = service.replies["GET /v1/agent/me"];
+  service.replies["GET /v1/agent/me"] = () => {
+    service.replies["GET /v1/agent/me"] = me;
+    return Response.json({ error: { code: "unauthorized", message: "It has ended." } }, { status: 401 });
+  };
+  const connecting = agent.connect();
+  await settled();
+  service.tell("page", { page: "p1" });
+  await connecting;
+  assert.deepEqual([agent.connected, given, service.count("GET /v1/agent/me")], [true, [], 2]);
+  agent.close();
+});
+
 test("a supervisor whose network never went is in the call again after a restart", async () => {
   service.replies[`GET /v1/masking/calls/${SID}/supervisors/ice-servers`] = data({ ice_servers: [] });
   service.replies[`POST /v1/masking/calls/${SID}/supervisors`] = data({ supervisor_id: "s", sdp: "v=0" });

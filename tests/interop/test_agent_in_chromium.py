@@ -61,8 +61,8 @@ class Desk:
         self.microphone = microphone
         self._secrets = secrets
 
-    async def open(self, page: Page) -> None:
-        await page.goto(self.origin)
+    async def open(self, page: Page, agent: str = "asha") -> None:
+        await page.goto(f"{self.origin}/?agent={agent}")
         await page.wait_for_function("document.title === 'Ready'", timeout=15_000)
 
     async def read(self, path: str) -> list[dict[str, Any]]:
@@ -97,8 +97,9 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
         application = web.Application()
         pages = TestServer(application)
 
-        async def show(_request: web.Request) -> web.Response:
-            filled = PAGE % {"service": service.url, "secrets": json.dumps(secrets), "listening": LISTENING}
+        async def show(request: web.Request) -> web.Response:
+            known = {"token": secrets[request.query.get("agent", "asha")], "key": secrets["key"]}
+            filled = PAGE % {"service": service.url, "secrets": json.dumps(known), "listening": LISTENING}
             return web.Response(text=filled, content_type="text/html")
 
         application.router.add_get("/", show)
@@ -107,8 +108,9 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
         origin = str(pages.make_url("/")).rstrip("/")
         phones = await stack.enter_async_context(phones_desk(folder, {"cors_origins": [origin]}))
         service = phones.service
-        await service.command("agent", "add", "--org", service.org_id, "asha")
-        secrets["token"] = str((await service.command("agent", "token", "--org", service.org_id, "asha"))["token"])
+        for name in ("asha", "ravi"):
+            await service.command("agent", "add", "--org", service.org_id, name)
+            secrets[name] = str((await service.command("agent", "token", "--org", service.org_id, name))["token"])
         scopes = ("--scopes", "supervise,calls:read")
         secrets["key"] = str((await service.command("key", "create", "--org", service.org_id, *scopes))["key"])
         yield Desk(phones, origin, write_tone(folder / "microphone.wav", BROWSER_HZ, 10), secrets)
@@ -117,7 +119,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def seen(desk: Desk) -> AsyncIterator[Seen]:
     async with chromium(desk.microphone) as browser:
-        page = Seen(await browser.new_page())
+        page = Seen(await (await browser.new_context()).new_page())
         await desk.open(page.page)
         yield page
         # A network that is gone is no mistake of the page's.
@@ -206,6 +208,43 @@ async def test_an_agent_calls_a_phone_and_its_network_and_page_come_and_go(desk:
     assert await seen.script("call.endReason") == "other_party"
     await desk.phones.ended(call, "b")
     await recorded_apart(call, BROWSER_HZ, TONE_B_HZ)
+
+
+async def test_of_two_pages_of_an_agent_the_first_to_answer_has_the_call(desk: Desk, seen: Seen) -> None:
+    other = Seen(await seen.page.context.new_page())
+    await desk.open(other.page)
+    call = await desk.phones.place("agent:asha")
+    for page in (seen, other):
+        await page.becomes("window.call?.state === 'ringing'")
+    await other.script("call.answer()")
+    await seen.becomes("call.state === 'ended'")
+    assert await seen.script("call.endReason") == "answered_elsewhere"
+    await both_hear(other, desk.a)
+    await other.script("call.hangUp()")
+    await desk.phones.ended(call, "b")
+    assert other.complaints == []
+
+
+async def test_two_agents_talk_in_opus(desk: Desk, seen: Seen) -> None:
+    ravi = Seen(await seen.page.context.new_page())
+    await desk.open(ravi.page, "ravi")
+    await seen.script("void agent.call('agent:ravi')")
+    await ravi.becomes("window.call?.state === 'ringing'")
+    await ravi.script("call.answer()")
+    for page in (seen, ravi):
+        await page.becomes("call.state === 'connected'")
+        await hears(page.page, (BROWSER_HZ,), (TONE_A_HZ, TONE_B_HZ))
+    await seen.script("call.mute()")
+    await hears(ravi.page, (), (BROWSER_HZ,))
+    await seen.script("call.mute(false)")
+    call = MaskedCall(desk.service, str(await seen.script("call.id")))
+    await ravi.script("call.hangUp()")
+    await seen.becomes("call.state === 'ended'")
+    status = await desk.phones.ended(call, "b")
+    assert [leg["codec"] for leg in status["legs"]] == ["opus", "opus"]
+    wav = await call.recording()
+    assert heard_in(wav, 0).present_s(BROWSER_HZ) > 1 < heard_in(wav, 1).present_s(BROWSER_HZ)
+    assert ravi.complaints == []
 
 
 async def recorded_apart(call: MaskedCall, a_hz: float, b_hz: float) -> None:

@@ -42,6 +42,10 @@ window.microphones = () => window.peers.flatMap((peer) => peer.connectionState =
   .map(({ track }) => track.getSettings().deviceId);
 """
 
+REFUSING = """() => {
+  navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("It is in use.", "NotReadableError"); };
+}"""
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -148,6 +152,22 @@ async def test_devices_are_chosen_during_a_call_and_kept_for_the_next(desk: Desk
     await desk.a.hears_now(BROWSER_HZ)
     await desk.a.command("hangup")
     await expect(state(page)).to_have_text("The call is over.")
+
+
+async def test_without_a_microphone_it_rings_on_and_says_why(desk: Desk) -> None:
+    page = await softphone(desk)
+    await page.evaluate(REFUSING)
+    await page.locator("#number").fill(NUMBER_A)
+    await page.get_by_role("button", name="Call", exact=True).click()
+    await expect(page.get_by_role("alert").filter(has_text="no microphone")).to_be_visible()
+    await expect(state(page)).to_have_text("Declined.")
+    await expect(page.get_by_role("button", name="Call", exact=True)).to_be_enabled()
+    await desk.phones.place("agent:asha")
+    await page.get_by_role("button", name="Answer").click()
+    await expect(page.get_by_role("alert").filter(has_text="no microphone")).to_be_visible()
+    await check(page)
+    await page.get_by_role("button", name="Decline").click()
+    await expect(page.locator("#rings li")).to_have_count(0)
 
 
 async def test_a_call_outlasts_its_network_and_its_page(desk: Desk) -> None:
