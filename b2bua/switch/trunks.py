@@ -87,11 +87,16 @@ class Trunks:
 
     def owner(self, source: TransportAddress) -> Trunk | None:
         """The trunk a request from this source belongs to: of several, the one with its port, then the first."""
+        return next(iter(self.owners(source)), None)
+
+    def owners(self, source: TransportAddress) -> tuple[Trunk, ...]:
+        """All trunks that a call from this source may be of, the owner first: accounts with one carrier share its
+        addresses. Whoever has to say a password for the owner has to say the same for the others, or is none of theirs.
+        """
         owners = self._owners_of(source.host)
-        for trunk in owners:
-            if trunk.config.uri.port == source.port or source in trunk.destinations:
-                return trunk
-        return owners[0] if owners else None
+        at_port = [each for each in owners if each.config.uri.port == source.port or source in each.destinations]
+        found = tuple(at_port) or owners
+        return tuple([each for each in found if each.policy.challenge == found[0].policy.challenge])
 
     def policy_of(self, source: TransportAddress) -> PeerPolicy:
         """The policy for calls that come from this source."""
@@ -119,7 +124,8 @@ class Trunks:
     def choose(self, legs: int, number: str | None = None, but: Collection[Trunk] = ()) -> Trunk | None:
         """The trunk a plain number goes out by: up, with room for `legs`, of the lowest priority, shared by weight.
 
-        `number` restricts it to trunks that may show this masked number; those of `but` have been tried.
+        `number` restricts it to trunks that may show this masked number; those of `but` have been tried. Without it,
+        one that may show no number at all, as a peer that is only there for routes, is taken where there is no other.
         """
         now = self._clock.monotonic()
         ready = [
@@ -132,6 +138,7 @@ class Trunks:
         ]
         if not ready:
             return None
+        ready = [trunk for trunk in ready if trunk.config.numbers] or ready
         preference = min((trunk.second_choice(now), trunk.config.priority) for trunk in ready)
         return self._fairest(
             [trunk for trunk in ready if (trunk.second_choice(now), trunk.config.priority) == preference]
