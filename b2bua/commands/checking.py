@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,8 @@ class Probe:
 
 async def check(_options: argparse.Namespace, config: Config, output: Output) -> int:
     """`check`: a wrong configuration never gets here; a trunk that does not answer is reported and no error."""
+    # What listeners log of a trunk is in its row.
+    logging.getLogger("b2bua").addHandler(logging.NullHandler())
     await asyncio.to_thread(configured_prompts, config)
     packet_path = packet_path_of(config)
     notes = [*config.warnings, *effectless(config)]

@@ -57,17 +57,17 @@ def _looks(step: TraceStep) -> str:
 
 def _remark(step: TraceStep) -> Line:
     """What is no message stands under the leg it is of, or under us."""
-    text = _text(step)
+    text = f"* {_text(step)}"
     looks = {"webhook": "dim", "trunk": "dim", "media": "media"}.get(step.kind, "state")
     line, lane = ("|", "dim"), (" " * LANE, "")
     if step.leg == "a":
-        if len(text) < LANE:
-            return [line, (f"* {text}"[:LANE].ljust(LANE), looks), line, lane, line]
-        return [line, (f"* {text}", looks)]
+        if len(text) <= LANE:
+            return [line, (text.ljust(LANE), looks), line, lane, line]
+        return [line, (text, looks)]
     before: list[tuple[str, str]] = [line, lane]
     if step.leg == "b":
-        return [*before, line, lane, ("|", "dim"), (f" * {text}", looks)]
-    return [*before, ("* " + text, looks)]
+        return [*before, line, lane, ("|", "dim"), (f" {text}", looks)]
+    return [*before, (text, looks)]
 
 
 def _text(step: TraceStep) -> str:

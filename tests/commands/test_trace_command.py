@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from b2bua.commands.ladder import LANE, ladder
 from b2bua.config import load_config
 from storage.records import TracePart, TraceStep
 from storage.store import Store
@@ -75,3 +76,12 @@ def test_a_script_gets_the_steps(traced: Desk) -> None:
 def test_a_call_that_is_not_there_is_one_line(traced: Desk) -> None:
     assert "there is no call" in traced.refused("trace", CALL.replace("3", "4"))
     assert "not a call's id" in traced.refused("trace", "17")
+
+
+@pytest.mark.parametrize("length", range(LANE - 4, LANE + 4))
+def test_what_is_told_of_a_leg_is_never_cut(length: int) -> None:
+    name = "n" * length
+    _heading, line = ladder([TraceStep(1, "media", "a", name, {})])
+    drawn = "".join(text for text, _looks in line)
+    assert f"|* {name}" in drawn
+    assert drawn.rstrip().endswith("|") == (length + 2 <= LANE), "the life lines go on where there is room"
