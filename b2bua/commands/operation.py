@@ -67,7 +67,7 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
     sys.setswitchinterval(0.001)  # the packet path's thread waits at most so long for the event loop's
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(config, partial(_announce, output)))
+            runner.run(serve(config, partial(_announce, output, config.api.public_url)))
     except (CannotListen, InUse) as error:
         raise CommandFailed(str(error)) from error
     return 0
@@ -96,9 +96,10 @@ def _log_level(name: str) -> str:
     return level
 
 
-def _announce(output: Output, sip: list[str], api: str) -> None:
+def _announce(output: Output, public_url: str, sip: list[str], api: str) -> None:
     values = {"version": __version__, "sip": sip, "api": api}
     output.one(values, f"maskbridge {__version__}: SIP on {', '.join(sip)}, API on {api}")
+    output.line(f"portal at {public_url}/portal, documentation at {public_url}/docs")
 
 
 def demo(options: argparse.Namespace, output: Output) -> int:

@@ -64,6 +64,10 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
 
 async def test_without_calls_the_first_signal_ends_it_with_0(line: Line) -> None:
     assert await line.readiness() == 200
+    assert (
+        f"portal at {line.service.url}/portal, documentation at {line.service.url}/docs"
+        in line.service.service.last_words()
+    )
     assert await line.service.service.stop() == 0
 
 
