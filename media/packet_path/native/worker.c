@@ -373,10 +373,11 @@ static int wait_ms(const mb_worker *worker, double now)
     return due <= now ? 0 : (int)ceil((due - now) * 1000);
 }
 
-/* Before the loop and the writers, where the machine allows that; and awake to the microsecond, where 50 are usual. */
+/* Before the loop and the writers, where the machine allows that; and awake to the microsecond, where 50 are usual. Both are
+ * of the calling thread alone. */
 static void come_first(void)
 {
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
     (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
 }
 
