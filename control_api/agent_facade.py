@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from b2bua.call.agent_calls import AgentEvent, IceServerTold, MediaAnswer
+from b2bua.call.agent_calls import AgentEvent, AgentPresence, IceServerTold, MediaAnswer
 from storage.agent_records import Agent, AgentState
 
 
@@ -42,6 +42,10 @@ class AgentsFacade(Protocol):
 
     def set_state(self, agent: Agent, state: AgentState) -> None:
         """Whether the agent wants calls from now on."""
+        ...
+
+    def presence(self, agent: Agent) -> AgentPresence:
+        """How the agent does at this moment."""
         ...
 
     def removed(self, org_id: str, name: str) -> None:

@@ -10,6 +10,7 @@ from b2bua.call.agent_calls import (
     AgentConnected,
     AgentDisconnected,
     AgentEvent,
+    AgentPresence,
     AgentRinging,
     AgentStateChanged,
     AgentStopped,
@@ -114,7 +115,8 @@ class AgentView(Wire):
     name: str
     party: str
     display_name: str
-    state: AgentState
+    state: AgentState = Field(description="Whether the agent wants calls")
+    presence: AgentPresence | None = Field(description="How the agent does now; null: no browsers are met here")
     person_id: str | None
     created_at: Timestamp
 
@@ -141,7 +143,7 @@ AgentTokenReply: Final = enveloped("AgentTokenReply", AgentTokenView)
 
 
 def agent_representation(agent: Agent) -> dict[str, object]:
-    """An agent, as its organisation and the agent itself see it."""
+    """An agent as it is kept."""
     return {
         "name": agent.name,
         "party": f"agent:{agent.name}",
@@ -152,9 +154,17 @@ def agent_representation(agent: Agent) -> dict[str, object]:
     }
 
 
-def own_agent_representation(agent: Agent, servers: Iterable[IceServerTold]) -> dict[str, object]:
+def present_agent_representation(agent: Agent, presence: AgentPresence | None) -> dict[str, object]:
+    """An agent with how it does."""
+    return agent_representation(agent) | {"presence": presence}
+
+
+def own_agent_representation(
+    agent: Agent, presence: AgentPresence | None, servers: Iterable[IceServerTold]
+) -> dict[str, object]:
     """An agent as it sees itself."""
-    return agent_representation(agent) | {"ice_servers": [ice_server_representation(server) for server in servers]}
+    told = [ice_server_representation(server) for server in servers]
+    return present_agent_representation(agent, presence) | {"ice_servers": told}
 
 
 def ice_server_representation(server: IceServerTold) -> dict[str, object]:
@@ -196,10 +206,11 @@ def agent_examples(at_ms: int) -> dict[str, object]:
     agent = Agent("", "asha", "Asha", AgentState.AVAILABLE, at_ms)
     token = AgentToken("", "9b1c2d3e4f5a6b7c", "", "asha", at_ms, at_ms + USUAL_LIFE_S * 1000)
     return {
-        "agent": agent_representation(agent),
-        "agents": [agent_representation(agent)],
+        "agent": present_agent_representation(agent, AgentPresence.OFFLINE),
+        "agents": [present_agent_representation(agent, AgentPresence.BUSY)],
         "own_agent": own_agent_representation(
             agent,
+            AgentPresence.AVAILABLE,
             (
                 IceServerTold("stun:stun.example:3478"),
                 IceServerTold("turn:turn.example:3478", "1735736400:asha", "u2l6Q3V5c2tJc0FuRXhhbXBsZT0="),

@@ -11,7 +11,7 @@ from b2bua.agents.agent_call import AgentCall, AgentLeg, Stage
 from b2bua.agents.pages import Key, Page, Pages
 from b2bua.agents.plain_sdp import read_plain_offer
 from b2bua.alarm import Scheduler
-from b2bua.call.agent_calls import AgentConnected, AgentEvent, IceServerTold, MediaAnswer
+from b2bua.call.agent_calls import AgentConnected, AgentEvent, AgentPresence, IceServerTold, MediaAnswer
 from b2bua.call.errors import AgentCallNotFound, BrowserOfferRefused, CapacityExhausted
 from b2bua.call.identity import AGENT_LEG_HEADER
 from b2bua.call.masking import parse_agent
@@ -183,6 +183,16 @@ class AgentsLine:
         elif call is not None and call.stage is Stage.TALKING:
             page.give(AgentConnected(call.leg.call_id, call.media_id, call.held))
         return page
+
+    def presence(self, agent: Agent) -> AgentPresence:
+        """How an agent does."""
+        key = agent.org_id, agent.name
+        call = self._by_agent.get(key)
+        if call is not None:
+            return AgentPresence.RINGING if call.stage is Stage.RINGING else AgentPresence.BUSY
+        if not self.pages.of(key):
+            return AgentPresence.OFFLINE
+        return AgentPresence.AVAILABLE if self.pages.wants_calls(key) else AgentPresence.AWAY
 
     def ice_servers(self, agent: Agent) -> Sequence[IceServerTold]:
         """Where the agent's browser finds candidates, with credentials that last a while."""

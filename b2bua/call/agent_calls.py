@@ -1,12 +1,23 @@
 """What an agent's browsers are told. Of the other party there is nothing in it to tell."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
 from storage.agent_records import AgentState
 
 StopReason = Literal["answered_elsewhere", "cancelled", "declined", "failed"]
 EndReason = Literal["hung_up", "other_party", "connection_lost", "agent_removed"]
+
+
+class AgentPresence(StrEnum):
+    """How an agent does at this moment."""
+
+    OFFLINE = "offline"  # no page of the agent's is open
+    AWAY = "away"
+    AVAILABLE = "available"
+    RINGING = "ringing"
+    BUSY = "busy"  # in a call, or a browser is about to be
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ _TONES: Final[Mapping[str, str]] = MappingProxyType(
         "draining": "warn",
         "available": "good",
         "away": "warn",
+        "busy": "active",
     }
 )
 

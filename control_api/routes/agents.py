@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from b2bua.call.agent_calls import AgentPresence
 from control_api.agent_ring import new_agent_token
 from control_api.agent_schemas import (
     AGENT_REQUIREMENTS,
@@ -13,6 +14,7 @@ from control_api.agent_schemas import (
     CreateAgentBody,
     agent_representation,
     agent_token_representation,
+    present_agent_representation,
 )
 from control_api.auditing import audit_entry
 from control_api.errors import Conflict, InvalidRequest, NotFound
@@ -28,11 +30,21 @@ from storage.units import UnitOfWork
 _NO_AGENT: Final = "No such agent."
 
 
+def presence_of(api: Api, agent: Agent) -> AgentPresence | None:
+    """How an agent does; None where no browsers are met."""
+    return None if api.agents is None else api.agents.presence(agent)
+
+
+def told_agent(api: Api, agent: Agent) -> dict[str, object]:
+    """An agent as replies have it."""
+    return present_agent_representation(agent, presence_of(api, agent))
+
+
 async def list_agents(api: Api, exchange: Exchange) -> Reply:
     """All of the organisation's, by name."""
     org_id = exchange.org_id
     agents = await api.store.read(lambda reader: reader.agents(org_id))
-    return reply_of([agent_representation(agent) for agent in agents])
+    return reply_of([told_agent(api, agent) for agent in agents])
 
 
 async def create_agent(api: Api, exchange: Exchange) -> Reply:
@@ -54,12 +66,12 @@ async def create_agent(api: Api, exchange: Exchange) -> Reply:
         unit.audit.add(entry)
 
     await written(api, work, _NO_AGENT)
-    return reply_of(agent_representation(agent), 201)
+    return reply_of(told_agent(api, agent), 201)
 
 
 async def show_agent(api: Api, exchange: Exchange) -> Reply:
     """One agent."""
-    return reply_of(agent_representation(await _agent(api, exchange)))
+    return reply_of(told_agent(api, await _agent(api, exchange)))
 
 
 async def change_agent(api: Api, exchange: Exchange) -> Reply:
@@ -84,7 +96,7 @@ async def change_agent(api: Api, exchange: Exchange) -> Reply:
     agent = await written(api, work, _NO_AGENT)
     if api.agents is not None and "state" in changes:
         api.agents.set_state(agent, agent.state)
-    return reply_of(agent_representation(agent))
+    return reply_of(told_agent(api, agent))
 
 
 async def delete_agent(api: Api, exchange: Exchange) -> web.StreamResponse:

@@ -13,7 +13,6 @@ from control_api.agent_schemas import (
     AgentCallBody,
     AgentStateBody,
     DigitsBody,
-    agent_representation,
     own_agent_representation,
 )
 from control_api.agent_streams import stream_to_page
@@ -25,6 +24,7 @@ from control_api.rendering import json_text
 from control_api.request_body import media_type_of, read_json, read_text
 from control_api.rights import Right
 from control_api.routes.account import reply_of, written
+from control_api.routes.agents import presence_of, told_agent
 from control_api.routes.of_call import call_id_of
 from control_api.schemas import check_place_call, checked, placed_call_representation
 
@@ -37,7 +37,7 @@ async def show_me(api: Api, exchange: Exchange) -> Reply:
     """The agent that asks, and what its browser needs to know."""
     agent = exchange.agent
     servers = () if api.agents is None else api.agents.ice_servers(agent)
-    return reply_of(own_agent_representation(agent, servers))
+    return reply_of(own_agent_representation(agent, presence_of(api, agent), servers))
 
 
 async def set_state(api: Api, exchange: Exchange) -> Reply:
@@ -48,7 +48,7 @@ async def set_state(api: Api, exchange: Exchange) -> Reply:
     await written(api, lambda unit: unit.agents.set_state(agent.org_id, agent.name, state), "No such agent.")
     if api.agents is not None:
         api.agents.set_state(agent, state)
-    return reply_of(agent_representation(replace(agent, state=state)))
+    return reply_of(told_agent(api, replace(agent, state=state)))
 
 
 async def stream_events(api: Api, exchange: Exchange) -> web.StreamResponse:

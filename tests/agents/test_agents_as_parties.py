@@ -70,6 +70,29 @@ async def test_an_agent_is_called_answered_recorded_billed_and_hung_up_on(desk: 
         assert word in words
 
 
+async def test_how_an_agent_does_is_seen(desk: Desk) -> None:
+    desk.house.alice.on_invite = answers(1.0)
+    seen = [desk.line.presence(ASHA)]
+    page = desk.page()
+    seen.append(desk.line.presence(ASHA))
+    desk.line.set_state(ASHA, AgentState.AWAY)
+    seen.append(desk.line.presence(ASHA))
+    desk.line.set_state(ASHA, AgentState.AVAILABLE)
+    call = await desk.ringing(**TO_ASHA)
+    seen.append(desk.line.presence(ASHA))
+    await desk.line.answer(ASHA, call.call_id, "an offer")
+    seen.append(desk.line.presence(ASHA))
+    desk.gateway.connect(next(iter(desk.gateway.sessions)))
+    await desk.house.until(lambda: desk.house.state(call) == "bridged")
+    page.leave()  # the call goes on
+    seen.append(desk.line.presence(ASHA))
+    desk.line.hang_up(ASHA, call.call_id)
+    await desk.house.ended(call)
+    seen.append(desk.line.presence(ASHA))
+    assert seen == ["offline", "available", "away", "ringing", "busy", "busy", "offline"]
+    assert desk.line.presence(RAVI) == "offline"
+
+
 async def test_nothing_that_an_agents_page_is_told_shows_the_other_party(desk: Desk) -> None:
     desk.house.alice.on_invite = answers(1.0)
     page = desk.page()

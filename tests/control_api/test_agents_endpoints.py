@@ -28,6 +28,7 @@ async def test_an_agent_is_made_changed_and_deleted(world: ApiWorld) -> None:
         "party": "agent:asha.k",
         "display_name": "Asha",
         "state": "available",
+        "presence": None,
         "person_id": None,
         "created_at": "2025-01-01T12:00:00Z",
     }

@@ -53,6 +53,8 @@ async def send(world: ApiWorld, method: str, path: str, **options: Any) -> Any:
 
 async def test_an_agent_learns_where_its_browser_finds_candidates(world: ApiWorld) -> None:
     me = (await send(world, "GET", "/v1/agent/me")).json["data"]
+    assert (me["state"], me["presence"]) == ("available", "ringing")
+    assert [agent["presence"] for agent in (await world.get(AGENTS)).json["data"]] == ["ringing"]
     assert me["ice_servers"] == [
         {"urls": ["stun:stun.example"]},
         {"urls": ["turn:turn.example"], "username": "9:asha", "credential": "secret"},

@@ -103,6 +103,9 @@ async def test_an_agent_takes_a_call(desk: Desk) -> None:
     await expect(page.locator("#loss")).to_have_text("0.0 %")
     await expect(page.locator("#round-trip")).to_have_text(re.compile("^[0-9]+ ms$"))
     await check(page)
+    agents = await desk.owner.open("/portal/agents")
+    await expect(agents.get_by_role("row", name="asha")).to_contain_text("busy")
+    await agents.close()
 
     await page.get_by_role("button", name="Mute").click()
     await desk.a.hears_no_more(BROWSER_HZ)

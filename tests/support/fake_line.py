@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from b2bua.agents.pages import Page, Pages
-from b2bua.call.agent_calls import IceServerTold, MediaAnswer
+from b2bua.call.agent_calls import AgentPresence, IceServerTold, MediaAnswer
 from storage.agent_records import Agent, AgentState
 
 
@@ -24,6 +24,9 @@ class FakeLine:
 
     def set_state(self, agent: Agent, state: AgentState) -> None:
         self.pages.set_state((agent.org_id, agent.name), state)
+
+    def presence(self, agent: Agent) -> AgentPresence:
+        return AgentPresence.RINGING
 
     def removed(self, org_id: str, name: str) -> None:
         self.pages.end((org_id, name), "unauthorized")

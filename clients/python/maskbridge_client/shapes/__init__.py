@@ -3,7 +3,7 @@
 Generated from the OpenAPI document by `make client`: not to be changed by hand.
 """
 
-from maskbridge_client.shapes.agents import Agent, AgentState, AgentToken
+from maskbridge_client.shapes.agents import Agent, AgentPresence, AgentState, AgentToken
 from maskbridge_client.shapes.api_keys import Empty, Key, NewKey, RotatedKey, Scope
 from maskbridge_client.shapes.calls import (
     Call,
@@ -71,6 +71,7 @@ from maskbridge_client.shapes.webhooks import (
 
 __all__ = [
     "Agent",
+    "AgentPresence",
     "AgentState",
     "AgentToken",
     "Attempt",

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+AgentPresence: TypeAlias = Literal["offline", "away", "available", "ringing", "busy"]
+"""How an agent does at this moment."""
+
 AgentState: TypeAlias = Literal["available", "away"]
 """Whether an agent wants calls."""
 
@@ -38,7 +41,9 @@ class Agent:
     display_name: str
     """The name that people see"""
     state: AgentState
-    """Where it stands"""
+    """Whether the agent wants calls"""
+    presence: AgentPresence | None
+    """How the agent does now; null: no browsers are met here"""
     person_id: str | None
     """The person's id"""
     created_at: datetime
