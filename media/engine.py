@@ -129,13 +129,16 @@ class MediaEngine:
         self._player = Player(prompts)
         self._suites = available_suites()
         own = (settings.address, settings.advertise, settings.address_ipv6, settings.advertise_ipv6)
-        self._reach = None if settings.own_peers else Reach(own, self._holds_port, is_of_this_machine)
+        self._reach = None if settings.own_peers else Reach(own, self._holds_port, is_of_this_machine, self._media_legs)
         self._legs: dict[str, _OpenLeg] = {}
         self._opened = 0
         self._closed = False
 
     def _holds_port(self, port: int) -> bool:
         return self._ports.holds(port) or (self._ports_ipv6 is not None and self._ports_ipv6.holds(port))
+
+    def _media_legs(self) -> Iterable[MediaLeg]:
+        return [found.leg for found in self._legs.values()]
 
     def start(self) -> None:
         """Start the packet path's thread."""

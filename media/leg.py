@@ -141,6 +141,21 @@ class MediaLeg:
         return twin
 
     @property
+    def host(self) -> str:
+        """The address our SDP says."""
+        return self._address
+
+    @property
+    def learns_address(self) -> bool:
+        """Whether it sends to where packets come from, whatever the SDP says."""
+        return self.profile.nat
+
+    @property
+    def remote(self) -> Address | None:
+        """Where it sends, as the last offer and answer settled it."""
+        return None if self.negotiated is None else self.negotiated.remote
+
+    @property
     def codec(self) -> str | None:
         """The name of the codec in use."""
         return self.negotiated.codec if self.negotiated is not None else None
@@ -214,7 +229,11 @@ class MediaLeg:
             raise UnusableSdp("the SDP's address is of the other IP version than ours")
         if self._reach is None:
             return remote
-        self._reach.check(remote.address, remote.port, loopback=self.profile.loopback)
+        own = self._reach.check(remote.address, remote.port, loopback=self.profile.loopback, leg=self)
+        beside = (remote.control_address, remote.control_port) == (remote.address, remote.port + 1)
+        remote = remote._replace(address=own)
+        if beside:
+            return remote._replace(control_address=own)
         if remote.control_address is None:
             return remote
         try:
