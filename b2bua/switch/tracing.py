@@ -25,6 +25,7 @@ from storage.units import UnitOfWork
 SORT_S: Final = 0.25  # how long a message waits on the tape; one of a call that is not known yet waits once more
 SORTS_PER_WRITE: Final = 4
 TAPE_LIMIT: Final = 50_000  # messages and notes that wait to be sorted out; what is over it is dropped and counted
+SORTED_AT_ONCE: Final = 5_000  # of them; the rest waits for the next turn, so that calls do not wait for their traces
 STEPS_PER_CALL: Final = 500  # after so many a call's trace says that it is full, and takes no more
 CALL_IDS_PER_CALL: Final = 32
 STEPS_UNWRITTEN: Final = (
@@ -73,7 +74,7 @@ class Tracing:
         self._unbilled = unbilled
         self._tape: list[_Message | _Note] = []
         self._strays: list[tuple[str, _Message]] = []  # of a Call-ID not known yet, which has one more turn
-        self._unsorted: list[_Message | _Note] = []  # the tape before this one, not looked at as no call was traced
+        self._unsorted: list[_Message | _Note] = []  # what came before the tape and has not been looked at
         self._traces: dict[str, CallTrace] = {}
         self._legs: dict[str, tuple[CallTrace, str]] = {}  # by the Call-ID of the dialog
         self._ended: deque[tuple[float, str]] = deque()
@@ -126,13 +127,14 @@ class Tracing:
         return {
             "trace_steps_written_total": self.written,
             "trace_steps_dropped_total": self.dropped,
-            "trace_steps_waiting": self._unwritten + len(self._tape),
+            "trace_steps_waiting": self._unwritten + len(self._tape) + len(self._unsorted),
         }
 
     def close(self) -> None:
         """Hand what there is to the journal, and stop."""
         self._alarm.clear()
-        self._sort()
+        while self._tape or self._unsorted:
+            self._sort()
         self._sort()  # what waited for its call
         self._write()
         self._keep_ms = 0
@@ -154,7 +156,7 @@ class Tracing:
 
     def _put(self, entry: _Message | _Note) -> None:
         tape = self._tape
-        if len(tape) >= TAPE_LIMIT:
+        if len(tape) + len(self._unsorted) >= TAPE_LIMIT:
             self.dropped += 1
             return
         if not tape:
@@ -179,19 +181,20 @@ class Tracing:
             self._alarm.set(self._ended[0][0])
 
     def _sort(self) -> None:
-        """Give what is on the tape to its calls. Where no call is traced, it is only kept for one more turn: a call
-        that arrives is known as one only once it has been admitted."""
+        """Give what is on the tape to its calls, so much of it as a turn may take. Where no call is traced, it is only
+        kept for one more turn: a call that arrives is known as one only once it has been admitted."""
         tape, self._tape = self._tape, []
-        unsorted, self._unsorted = self._unsorted, []
         if not self._traces:
             self._unsorted = tape
             self._strays.clear()
             return
+        waiting = [*self._unsorted, *tape]
+        self._unsorted = waiting[SORTED_AT_ONCE:]
         offset_ms = self._clock.wall_ms() - self._scheduler.time() * 1000
         strays, self._strays = self._strays, []
         for call_id, message in strays:
             self._take(call_id, message, offset_ms)
-        for entry in (*unsorted, *tape):
+        for entry in waiting[:SORTED_AT_ONCE]:
             if len(entry) == 3:
                 at_s, trace, step = entry
                 self._keep(trace, TraceStep(round(at_s * 1000 + offset_ms), *step))

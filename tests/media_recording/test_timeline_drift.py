@@ -281,3 +281,53 @@ def test_however_the_pieces_are_fetched_they_are_the_same_recording(delays: list
             pcm += piece
         recordings.append(bytes(pcm))
     assert recordings[0] == recordings[1]
+
+
+def clock_over(delays: list[float]) -> SourceClock:
+    """A clock after a packet each 20 ms, its windows of two seconds with these delays in turn."""
+    clock = SourceClock()
+    for index in range(len(delays) * 101):
+        clock.observe(index * FRAME, round(index * FRAME + delays[index // 101]))
+    return clock
+
+
+def test_a_least_delay_a_little_off_the_line_is_still_of_the_same_way() -> None:
+    """9 ms to and fro are what is left of the jitter; 11 ms are another way, and what was learned of the old counts no
+    more."""
+    assert clock_over([0.0, 72.0] * 10).learned
+    assert not clock_over([0.0, 88.0] * 10).learned
+
+
+@pytest.mark.parametrize(("windows", "learned"), [(15, False), (17, True)])
+def test_the_ratio_takes_half_a_minute_of_windows(windows: int, learned: bool) -> None:
+    assert clock_over([0.0] * windows).learned is learned
+
+
+STEEP = bytes(linear_to_ulaw([8000, 8000, -8000, -8000] * (FRAME // 4)))
+
+
+@pytest.mark.parametrize(("earlier", "moved"), [(72, False), (88, True)])
+def test_speech_that_is_nowhere_flat_is_moved_from_10_ms_off_its_line_on(earlier: int, moved: bool) -> None:
+    timeline = Timeline(START)
+    for index in range(300):
+        arrival = START + (index * FRAME + 400 - (earlier if index >= 150 else 0)) / RATE_HZ
+        timeline.put(0, arrival, index * FRAME, 1, 0, STEEP)
+        timeline.drain(arrival)
+    assert bool(timeline.moved) is moved
+
+
+def test_speech_that_lies_before_its_line_is_given_out_where_it_lies() -> None:
+    """The way has become 150 ms longer, and speech follows by a sample a packet: none of it may be passed by until it
+    has got there."""
+    timeline = Timeline(START)
+    samples = array("h")
+    count = 1_000
+    for index in range(count):
+        arrival = START + (index * FRAME + (1200 if index >= 150 else 0)) / RATE_HZ
+        timeline.put(0, arrival, index * FRAME, 1, 0, STEEP)
+        samples.frombytes(timeline.drain(arrival))
+    for pcm in timeline.finish(START + count * FRAME / RATE_HZ):
+        samples.frombytes(pcm)
+    assert timeline.moved > 100
+    assert 0 not in samples[0::2]
+    assert timeline.discarded == 0

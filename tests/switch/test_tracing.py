@@ -181,3 +181,42 @@ def test_beyond_the_limit_of_what_waits_steps_are_dropped_and_counted(monkeypatc
     clock.advance(2 * WRITE_S)
     assert names(written) == ["0", "1", "2", "3", "4"]
     assert gathers.counters()["trace_steps_dropped_total"] == 15
+
+
+def test_a_turn_sorts_out_no_more_than_so_much_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "SORTED_AT_ONCE", 10)
+    gathers, written, clock = opened()
+    tape = gathers.message_tape
+    assert tape is not None
+    trace = gathers.begin("call", "org")
+    assert trace is not None
+    gathers.dialog(trace, "a", "sip")
+    for number in range(35):
+        tape(True, message("sip", number), PEER)
+    for sorted_out in (10, 20, 30, 35):
+        clock.advance(SORT_S)
+        assert trace.kept == sorted_out
+        assert gathers.counters()["trace_steps_waiting"] + gathers.written == 35
+    clock.advance(WRITE_S)
+    assert [step.details["cseq"] for part in written.parts for step in part.steps] == [f"{n} BYE" for n in range(35)]
+
+
+def test_what_a_turn_has_left_is_sorted_out_at_the_end_and_counts_against_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tracing, "SORTED_AT_ONCE", 10)
+    monkeypatch.setattr(tracing, "TAPE_LIMIT", 30)
+    gathers, written, clock = opened()
+    tape = gathers.message_tape
+    assert tape is not None
+    trace = gathers.begin("call", "org")
+    assert trace is not None
+    gathers.dialog(trace, "a", "sip")
+    for number in range(30):
+        tape(True, message("sip", number), PEER)
+    clock.advance(SORT_S)
+    for number in range(30, 45):
+        tape(True, message("sip", number), PEER)
+    assert gathers.dropped == 5
+    gathers.close()
+    assert len(names(written)) == 40
