@@ -11,6 +11,7 @@ EARLIEST_MS: Final = -(2**62)
 LATEST_MS: Final = 2**62
 HOUR_MS: Final = 3_600_000
 _ABOVE_ALL: Final = "\x7f"  # no call's id comes after it
+_FAR: Final = 1_000
 INDIA_MS: Final = 19_800_000  # ahead of UTC, all the year: `call_hours` counts by India's hours
 
 
@@ -21,10 +22,12 @@ class CallLogs:
     periods all go by that.
     """
 
-    __slots__ = ("_queries",)
+    __slots__ = ("_far", "_queries")
 
-    def __init__(self, queries: Queries) -> None:
+    def __init__(self, queries: Queries, far: int = _FAR) -> None:
+        """`far`: so many rows are passed over one by one before whole hours are sought to pass over."""
         self._queries = queries
+        self._far = far
 
     def call(self, org_id: str, call_id: str) -> CallRecord | None:
         """A call of this organisation, live or finished."""
@@ -39,8 +42,22 @@ class CallLogs:
         total = self._queries.number(f"call_logs.count_{kind}", counted)
         if (page - 1) * per_page >= total:
             return [], total
-        place = {"limit": per_page, "offset": min((page - 1) * per_page, LATEST_MS), "before_id": _ABOVE_ALL}
-        return self._records(kind, parameters | place), total
+        offset = (page - 1) * per_page
+        if kind == "by_time" and offset > self._far:
+            parameters, offset = self._nearer(counted, offset)
+        return self._records(kind, parameters | {"limit": per_page, "offset": offset, "before_id": _ABOVE_ALL}), total
+
+    def _nearer(self, counted: dict[str, object], offset: int) -> tuple[dict[str, object], int]:
+        """The same page as one of the calls before a whole hour, so that those after it are not read one by one: with
+        that hour's beginning as `before`, and the offset from there."""
+        beside = self._queries.number("call_logs.count_beside_hours", counted | {"from": EARLIEST_MS})
+        passed = self._queries.one("call_logs.hour_within", counted | {"offset": offset - beside})
+        if passed is None:
+            return counted, offset
+        hour, ended = passed
+        begins = hour * HOUR_MS - INDIA_MS
+        beside = self._queries.number("call_logs.count_beside_hours", counted | {"from": begins})
+        return counted | {"before": begins}, offset - beside - ended
 
     def before(self, org_id: str, wanted: CallFilter, last: CallRecord | None, limit: int) -> list[CallRecord]:
         """So many of the calls that meet every condition, newest first, that come after `last`; None: the first."""

@@ -27,6 +27,25 @@ SELECT (SELECT count(*) FROM calls
         WHERE org_id = :org_id AND listed_at >= :whole_to AND listed_at < :before AND (:status IS NULL OR status = :status)
       AND (:test IS NULL OR (masked_number = '910000000000') = :test));
 
+-- hour_within: the earliest whole hour that has, with all later ones, at most `offset` finished calls, and how many
+SELECT hour, ended FROM (
+    SELECT hour, sum(sum(CASE WHEN :status IS NULL THEN completed + failed + no_answer
+                              WHEN :status = 'completed' THEN completed
+                              WHEN :status = 'failed' THEN failed
+                              WHEN :status = 'no-answer' THEN no_answer ELSE 0 END)) OVER (ORDER BY hour DESC) AS ended
+    FROM call_hours
+    WHERE org_id = :org_id AND test >= :test_from AND test <= :test_to AND hour >= :first AND hour < :past
+    GROUP BY hour)
+WHERE ended <= :offset ORDER BY hour LIMIT 1;
+
+-- count_beside_hours: how many live ones are listed at `from` or later, and finished ones after the last whole hour
+SELECT (SELECT count(*) FROM calls
+        WHERE org_id = :org_id AND listed_at > :after AND listed_at >= :from AND listed_at < :before
+              AND (:status IS NULL OR status = :status) AND (:test IS NULL OR (masked_number = '910000000000') = :test))
+     + (SELECT count(*) FROM cdrs
+        WHERE org_id = :org_id AND listed_at >= :whole_to AND listed_at < :before AND (:status IS NULL OR status = :status)
+      AND (:test IS NULL OR (masked_number = '910000000000') = :test));
+
 -- page_by_reference: keys of a page of those under a reference
 SELECT call_id, listed_at, 1 AS live FROM calls
 WHERE org_id = :org_id AND reference = :reference AND listed_at > :after AND listed_at < :before

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.call_logs import CallLogs
+from storage.call_logs import HOUR_MS, CallLogs
 from storage.queries import Queries, load_statements
 from storage.records import TEST_NUMBER, CallFilter, CallRecord, CallStatus
 from storage.store import Store
@@ -206,6 +206,8 @@ def test_a_page_is_what_sorting_and_slicing_gives(
     st.none() | st.sampled_from(CallStatus),
     st.none() | st.booleans(),
     st.sampled_from([-1, 0, 1]),
+    st.integers(1, 5),
+    st.integers(1, 3),
 )
 def test_counting_by_whole_hours_is_counting_one_by_one(
     rows: list[tuple[int, CallStatus, bool]],
@@ -214,6 +216,8 @@ def test_counting_by_whole_hours_is_counting_one_by_one(
     status: CallStatus | None,
     test: bool | None,
     beside_ms: int,
+    number: int,
+    per_page: int,
 ) -> None:
     half_hour_ms = 1_800_000
     with bare_database() as connection:
@@ -221,8 +225,8 @@ def test_counting_by_whole_hours_is_counting_one_by_one(
         unit = UnitOfWork(queries)
         unit.accounts.create_organisation(an_organisation())
         records = []
-        for number, (at, kind, of_test) in enumerate(rows):
-            record = a_call(f"c{number}", created_at=at * half_hour_ms)
+        for position, (at, kind, of_test) in enumerate(rows):
+            record = a_call(f"c{position:02}", created_at=at * half_hour_ms)
             record = replace(record, masked_number=TEST_NUMBER) if of_test else record
             if kind is CallStatus.COMPLETED:
                 record = completed(record)
@@ -242,7 +246,26 @@ def test_counting_by_whole_hours_is_counting_one_by_one(
             test=test,
         )
         fitting = [one for one in records if meets(one, wanted) and test in (None, one.test)]
-        assert CallLogs(queries).page(ORG, wanted, 1, 20)[1] == len(fitting)
+        fitting.sort(key=lambda record: (record.created_at, record.call_id), reverse=True)
+        found = CallLogs(queries, far=0).page(ORG, wanted, number, per_page)
+        assert found == (fitting[(number - 1) * per_page : number * per_page], len(fitting))
+
+
+@pytest.mark.parametrize("before", [None, 9 * HOUR_MS, 9 * HOUR_MS + 2, 12 * HOUR_MS])
+@pytest.mark.parametrize("per_page", [1, 2, 3])
+def test_pages_beyond_whole_hours_miss_no_call_and_repeat_none(per_page: int, before: int | None) -> None:
+    with bare_database() as connection:
+        queries = Queries(connection, load_statements())
+        unit = UnitOfWork(queries)
+        unit.accounts.create_organisation(an_organisation())
+        for half in range(20):
+            unit.cdrs.add(completed(a_call(f"done-{half:02}", created_at=half * HOUR_MS // 2 + 1)))
+        for half in (5, 12, 19):
+            unit.calls.save(a_call(f"live-{half:02}", created_at=half * HOUR_MS // 2 + 1))
+        log, wanted = CallLogs(queries, far=0), CallFilter(started_before=before)
+        whole = [record.call_id for record in log.before(ORG, wanted, None, 50)]
+        pages = [log.page(ORG, wanted, number, per_page)[0] for number in range(1, len(whole) // per_page + 2)]
+    assert [record.call_id for page in pages for record in page] == whole
 
 
 async def test_totals_of_a_period_both_ends_included(funded: Store) -> None:
