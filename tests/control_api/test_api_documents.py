@@ -27,7 +27,7 @@ A_CALL = CallRecord(
     "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d",
     "org",
     "9876543210",
-    "9876543211",
+    "9123456789",
     "917969002802",
     "click_to_call",
     CallStatus.INITIATED,
