@@ -358,7 +358,8 @@ class CallTask:
             if statistics is not None:
                 if task.codec is not None and isinstance(task, IncomingLeg):
                     self.machine.note_codec(leg, task.codec)
-                self.machine.note_media(leg, statistics.packets_lost, statistics.jitter_ms, statistics.mos)
+                if statistics.packets_received:  # Nothing is known of a way on which nothing has come.
+                    self.machine.note_media(leg, statistics.packets_lost, statistics.jitter_ms, statistics.mos)
                 self.tell(of_statistics(leg, task.codec, statistics))
 
     def _notify(self, effect: do.Notify) -> None:

@@ -8,7 +8,7 @@ import pytest
 from media.rtp.packet import RtpPacket
 from tests.support.house import House
 from tests.support.routes import DIALLED, RELAYED
-from tests.support.scripted_phone import PCMA, SILENCE, Phone, answers
+from tests.support.scripted_phone import PCMA, SILENCE, Phone, answers, rejects
 
 NOISE = 13
 LOUDNESS = b"\x3c"  # -60 dBov
@@ -78,6 +78,13 @@ async def test_the_record_says_how_good_each_leg_was(house: House) -> None:
     assert of_b.mos is not None
     assert 1.0 <= of_b.mos < of_a.mos - 0.3
     assert of_a.mos > 4.0
+
+
+async def test_the_record_says_nothing_of_the_media_of_a_leg_that_sent_none(house: House) -> None:
+    house.alice.on_invite = rejects(486)
+    cdr = await house.ended(await house.place())
+    for leg in cdr.legs:
+        assert (leg.packets_lost, leg.jitter_ms, leg.mos) == (None, None, None)
 
 
 @pytest.fixture

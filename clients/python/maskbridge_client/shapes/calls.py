@@ -161,11 +161,11 @@ class Leg:
     codec: str | None
     """The codec of the leg, as negotiated"""
     packets_lost: int | None
-    """RTP packets of this party that were lost on the way here"""
+    """RTP packets of this party that were lost on the way here; null: none has come"""
     jitter_ms: float | None
-    """Jitter of what was received from this party, in milliseconds (RFC 3550)"""
+    """Jitter of what was received from this party, in milliseconds (RFC 3550); null: nothing was"""
     mos: float | None
-    """An estimate of how well this party was heard, 1.0 to 4.5"""
+    """An estimate of how well this party was heard, 1.0 to 4.5; null: it was not"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
