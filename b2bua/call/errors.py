@@ -63,6 +63,14 @@ class CapacityExhausted(CallError):
         self.retry_after_s = retry_after_s
 
 
+class NotOwnNumbers(CapacityExhausted):
+    """None of the numbers at hand is one of the organisation's own, which are `numbers`."""
+
+    def __init__(self, numbers: tuple[str, ...]) -> None:
+        super().__init__("None of the organisation's masked numbers is free.")
+        self.numbers = numbers
+
+
 class IdempotencyConflict(CallError):
     """The Idempotency-Key was used with another body."""
 

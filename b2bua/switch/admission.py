@@ -10,6 +10,7 @@ from b2bua.call.errors import (
     CapacityExhausted,
     IdempotencyConflict,
     InvalidParties,
+    NotOwnNumbers,
     OrganisationSuspended,
 )
 from b2bua.call.masking import parse_agent
@@ -201,11 +202,11 @@ def _check_agents(unit: UnitOfWork, plan: AdmissionPlan, org_id: str) -> None:
 
 
 def _own_candidates(unit: UnitOfWork, org_id: str, candidates: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    """Those whose number the organisation may show. Raises `CapacityExhausted` where there is none."""
+    """Those whose number the organisation may show. Raises `NotOwnNumbers` where there is none."""
     numbers = unit.accounts.numbers(org_id)
     own = [candidate for candidate in candidates if candidate[1] in numbers] if numbers else candidates
     if not own:
-        raise CapacityExhausted("None of the organisation's masked numbers is free.")
+        raise NotOwnNumbers(numbers)
     return own
 
 

@@ -1,5 +1,6 @@
 """Who is to be called, and by which trunks, showing which numbers."""
 
+from collections.abc import Collection
 from typing import Final
 
 from b2bua.call.errors import CapacityExhausted, InvalidParties
@@ -34,13 +35,16 @@ def free_legs(webrtc: WebrtcSection, *parties: Party) -> int:
     return sum(party.agent for party in parties) if webrtc.free_agent_legs else 0
 
 
-def route(party_a: Party, party_b: Party, trunks: Trunks, now: float) -> tuple[Trunk, Trunk, list[tuple[str, str]]]:
+def route(
+    party_a: Party, party_b: Party, trunks: Trunks, now: float, own: Collection[str] = ()
+) -> tuple[Trunk, Trunk, list[tuple[str, str]]]:
     """A trunk for each leg and the numbers that may be shown on both, in declared order, each with its trunk.
 
-    A trunk that declares none shows those of the other; two agents are shown any. Raises `CapacityExhausted`.
+    A trunk that declares none shows those of the other; two agents are shown any. `own`: numbers of which a trunk has
+    to have one, where it is to be chosen. Raises `CapacityExhausted`.
     """
-    trunk_a = _trunk_of(party_a, trunks, now, legs=2 if party_b.is_number and not party_a.agent else 1)
-    trunk_b = trunk_a if party_a.is_number and party_b.is_number else _trunk_of(party_b, trunks, now, legs=1)
+    trunk_a = _trunk_of(party_a, trunks, now, legs=2 if party_b.is_number and not party_a.agent else 1, own=own)
+    trunk_b = trunk_a if party_a.is_number and party_b.is_number else _trunk_of(party_b, trunks, now, legs=1, own=own)
     if party_a.agent and party_b.agent:
         candidates = [(trunk.name, number) for trunk in trunks for number in trunk.config.numbers]
     else:
@@ -53,11 +57,11 @@ def route(party_a: Party, party_b: Party, trunks: Trunks, now: float) -> tuple[T
     return trunk_a, trunk_b, candidates
 
 
-def _trunk_of(party: Party, trunks: Trunks, now: float, legs: int) -> Trunk:
+def _trunk_of(party: Party, trunks: Trunks, now: float, legs: int, own: Collection[str]) -> Trunk:
     if party.agent and trunks.agents is not None:
         return trunks.agents
     if party.host is None:
-        trunk = trunks.choose(legs)
+        trunk = trunks.choose(legs, own=own)
         if trunk is None and trunks.too_fast(legs):
             raise CapacityExhausted("Calls come faster than the trunks may take them.", RETRY_AFTER_RATE_S)
         if trunk is None:

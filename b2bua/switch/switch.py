@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
-from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted
+from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, NotOwnNumbers
 from b2bua.call.events import DigitPressed, DigitWay, HangupRequested, MediaSilent, SystemStopping
 from b2bua.call.identity import LegHeaders, compose, compose_agent
 from b2bua.call.machine import CallMachine
@@ -176,7 +176,10 @@ class Switch:
                 earlier = await self._rooms.store.read(lambda reader: replay(reader, command, at))
                 if earlier is not None:
                     return earlier
-            return await self._place(command)
+            try:
+                return await self._place(command)
+            except NotOwnNumbers as refusal:  # the trunk whose turn it was shows none of them, another may
+                return await self._place(command, refusal.numbers)
         except CapacityExhausted as refusal:
             self.tally.calls_refused += 1
             if not command.test and await self._cannot_pay(command):
@@ -324,11 +327,11 @@ class Switch:
         if task is not None:
             work(task, Leg(leg))
 
-    async def _place(self, command: PlaceCall) -> PlacedCall:
+    async def _place(self, command: PlaceCall, own: tuple[str, ...] = ()) -> PlacedCall:
         party_a, party_b = parties_of(command, self._rooms.trunks, sip_allowed=self._config.calls.sip_parties)
         sounds = await self._rooms.prompts.for_call(command.org_id, command.prompts)
         self.check_capacity(billed=True)
-        trunk_a, trunk_b, candidates = route(party_a, party_b, self._rooms.trunks, self._rooms.clock.monotonic())
+        trunk_a, trunk_b, candidates = route(party_a, party_b, self._rooms.trunks, self._rooms.clock.monotonic(), own)
         if command.test != ([number for _trunk, number in candidates] == [TEST_NUMBER]):
             raise CapacityExhausted("Test calls go between simulated parties, and no others do.", RETRY_AFTER_S)
         plan = AdmissionPlan(

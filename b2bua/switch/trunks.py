@@ -121,11 +121,14 @@ class Trunks:
                 return trunk
         return None
 
-    def choose(self, legs: int, number: str | None = None, but: Collection[Trunk] = ()) -> Trunk | None:
+    def choose(
+        self, legs: int, number: str | None = None, but: Collection[Trunk] = (), own: Collection[str] = ()
+    ) -> Trunk | None:
         """The trunk a plain number goes out by: up, with room for `legs`, of the lowest priority, shared by weight.
 
-        `number` restricts it to trunks that may show this masked number; those of `but` have been tried. Without it,
-        one that may show no number at all, as a peer that is only there for routes, is taken where there is no other.
+        `number` restricts it to trunks that may show this masked number; those of `but` have been tried. `own`, where
+        there are any: it may show one of these. Without `number`, one that may show no number at all, as a peer that is
+        only there for routes, is taken where there is no other.
         """
         now = self._clock.monotonic()
         ready = [
@@ -133,6 +136,7 @@ class Trunks:
             for trunk in self._trunks
             if trunk not in but
             and (number is None or number in trunk.config.numbers)
+            and (not own or not set(own).isdisjoint(trunk.config.numbers))
             and trunk.usable(now)
             and trunk.has_room(now, legs)
         ]

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.house import CARRIER, MASKED, ONE_TRUNK, House
+from b2bua.call.errors import CapacityExhausted
+from tests.support.house import CARRIER, MASKED, ONE_TRUNK, ORG, House
 from tests.support.routes import DIALLED, EAST, WEST, peer, route
 from tests.support.scripted_phone import ALICE, rings
 
@@ -65,3 +66,21 @@ async def test_a_peer_that_is_only_there_for_routes_gets_no_placed_calls(open_ho
         house.bob.hang_up()
         await house.over(call)
         await house.run(40.0)
+
+
+async def test_an_organisation_s_calls_go_by_the_trunk_that_may_show_its_number(open_house: Any) -> None:
+    """Whosever turn it is: one that may show none of its numbers is of no use to it."""
+    other = ONE_TRUNK.replace('"carrier"', '"other"').replace(MASKED, "917969002803")
+    house: House = await open_house(trunks=other + ONE_TRUNK)
+    await house.store.run(lambda unit: unit.accounts.set_numbers(ORG, (MASKED,)))
+    for _ in range(3):
+        call = await house.bridged()
+        assert call.masked_number == MASKED
+        assert [leg.trunk for leg in house.switch._calls[call.call_id].machine.record.legs] == ["carrier"] * 2
+        house.bob.hang_up()
+        await house.over(call)
+        await house.run(40.0)
+    house.trunks.held_off(house.trunk("carrier"), 600.0)
+    with pytest.raises(CapacityExhausted):
+        await house.place()
+    assert [(trunk.promised, trunk.live_calls) for trunk in house.trunks] == [(0, 0), (0, 0)]
