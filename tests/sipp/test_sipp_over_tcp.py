@@ -81,6 +81,8 @@ PLAYED = {
     "B asks to be left alone": "t1",
     "A tries and no more": "t1",
     "B plays and no more": "tn",
+    "A refuses as our CANCEL comes": "tn",
+    "B plays reliably and no more": "t1",
     "A without 180": "t1",
     "A does not answer": "tn",
     "A fails": "t1",

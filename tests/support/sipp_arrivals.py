@@ -67,6 +67,8 @@ ARRIVALS = (
     Arrival("cancelled at once", "calls_and_cancels_at_once", "tries_until_cancelled"),
     Arrival("cancelled before B says anything", "calls_and_cancels_at_once", "silent"),
     Arrival("cancelled in early media", "calls_and_cancels_early_media", "plays_until_cancelled"),
+    Arrival("cancelled, and B refuses", "calls_and_cancels_at_once", "refuses_as_cancel_comes"),
+    Arrival("cancelled in reliable early media", "calls_and_cancels_early_media", "plays_reliably_until_cancelled"),
     Arrival("BYE before the answer", "calls_and_hangs_up_early", "rings_until_cancelled"),
     Arrival("A asks for an offer", "calls_and_asks_for_an_offer", "answers"),
     Arrival("A changes codec", "calls_and_changes_codec", "answers"),
