@@ -199,6 +199,16 @@ class AgentCall:
         """The name of the present ICE session (RFC 9725 section 4.3)."""
         return f'"{self.media_id}-{self._generation}"'
 
+    def under_way(self) -> AgentEvent | None:
+        """What a page is told that opens now."""
+        if self.stage is Stage.RINGING:
+            return self.leg.ringing()
+        if self.stage is not Stage.TALKING:
+            return None
+        if self._lost:
+            return AgentDisconnected(self.leg.call_id, self.media_id, RECONNECT_S)
+        return AgentConnected(self.leg.call_id, self.media_id, self.held)
+
     def check_media(self) -> None:
         """Raise AgentCallNotFound where no browser answers it."""
         if self.stage not in (Stage.ANSWERING, Stage.TALKING):

@@ -11,7 +11,7 @@ from b2bua.agents.agent_call import AgentCall, AgentLeg, Stage
 from b2bua.agents.pages import Key, Page, Pages
 from b2bua.agents.plain_sdp import read_plain_offer
 from b2bua.alarm import Scheduler
-from b2bua.call.agent_calls import AgentConnected, AgentEvent, AgentPresence, IceServerTold, MediaAnswer
+from b2bua.call.agent_calls import AgentEvent, AgentPresence, IceServerTold, MediaAnswer
 from b2bua.call.errors import AgentCallNotFound, BrowserOfferRefused, CapacityExhausted
 from b2bua.call.identity import AGENT_LEG_HEADER
 from b2bua.call.masking import parse_agent
@@ -178,10 +178,9 @@ class AgentsLine:
         CapacityExhausted."""
         page = self.pages.join(agent, self.tokens.hex(16), alive)
         call = self._by_agent.get(page.key)
-        if call is not None and call.stage is Stage.RINGING:
-            page.give(call.leg.ringing())
-        elif call is not None and call.stage is Stage.TALKING:
-            page.give(AgentConnected(call.leg.call_id, call.media_id, call.held))
+        under_way = None if call is None else call.under_way()
+        if under_way is not None:
+            page.give(under_way)
         return page
 
     def presence(self, agent: Agent) -> AgentPresence:

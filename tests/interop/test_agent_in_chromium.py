@@ -299,6 +299,33 @@ async def test_what_goes_wrong_is_told(seen: Seen) -> None:
     seen.complaints.clear()  # the console names every reply that is a refusal
 
 
+async def test_a_call_waits_for_a_browser_whose_network_is_gone_for_longer_than_its_consent(
+    desk: Desk, tmp_path: Path
+) -> None:
+    async with homed_chromium(desk.microphone, tmp_path / "home") as homed:
+        page = Seen(await homed.context.new_page())
+        await desk.open(page.page)
+        call = await desk.phones.place("agent:asha")
+        await page.becomes("window.call?.state === 'ringing'")
+        await page.script("call.answer()")
+        await both_hear(page, desk.a)
+        homed.cut_network()
+        await page.becomes("call.state === 'reconnecting'")
+        for _ in range(60):
+            happened = json.dumps(await desk.read(f"/v1/masking/calls/{call.call_sid}/events"))
+            if "agent.disconnected" in happened:
+                break
+            await asyncio.sleep(1)
+        assert "agent.disconnected" in happened
+        await asyncio.sleep(5)
+        homed.mend_network()
+        await page.becomes("call.state === 'connected'")
+        await both_hear(page, desk.a)
+        await page.script("call.hangUp()")
+        await desk.phones.ended(call, "b")
+        assert page.complaints == []
+
+
 async def test_a_browser_that_vanishes_ends_its_call_after_consent_and_grace(desk: Desk, tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
     async with homed_chromium(desk.microphone, tmp_path / "home") as homed:
