@@ -222,6 +222,13 @@ class AddWebhookBody(Wire):
     events: Annotated[list[WebhookEvent], Field(min_length=1)] | None = None
 
 
+class ChangeWebhookBody(Wire):
+    """What is to change of an endpoint; what is not named stays."""
+
+    url: Annotated[str, Strict(), Field(max_length=LONGEST_URL), AfterValidator(web_address_of)] | None = None
+    events: Annotated[list[WebhookEvent], Field(min_length=1)] | None = None
+
+
 class RotateWebhookBody(Wire):
     """Whether to sign with the newest secret alone from now; without it another secret is added."""
 

@@ -264,6 +264,7 @@ BODY_EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {
     "ChangePersonBody": {"disabled": True},
     "ChangeRoleBody": {"role": "viewer"},
     "ChangeSupervisorBody": {"mode": "barge"},
+    "ChangeWebhookBody": {"events": ["call.completed", "recording.ready"]},
     "CodeBody": {"code": "123456"},
     "ConfirmTopUpBody": {"razorpay_payment_id": "pay_29QQoUBi66xm2f", "razorpay_signature": "9ef4dffb..."},
     "DigitsBody": {"digits": "1234#"},

@@ -189,8 +189,7 @@ class Accounts:
                 endpoint.disabled_at,
             ),
         )
-        for event in sorted(endpoint.events):
-            self._queries.run("accounts.add_filter", (endpoint.webhook_id, event))
+        self._add_filters(endpoint)
 
     def endpoint(self, webhook_id: str) -> WebhookEndpoint:
         """One endpoint. UnknownRecord."""
@@ -202,6 +201,13 @@ class Accounts:
     def endpoints(self, org_id: str) -> list[WebhookEndpoint]:
         """An organisation's endpoints, disabled ones too, oldest first."""
         return [endpoint_of(row) for row in self._queries.all("accounts.endpoints", (org_id,))]
+
+    def change_endpoint(self, endpoint: WebhookEndpoint) -> None:
+        """Give an endpoint this address and these events: those that happen from now on. UnknownRecord."""
+        parameters = {"webhook_id": endpoint.webhook_id, "url": endpoint.url}
+        self._changed("accounts.set_address", parameters, f"no endpoint {endpoint.webhook_id}")
+        self._queries.run("accounts.drop_filters", (endpoint.webhook_id,))
+        self._add_filters(endpoint)
 
     def set_endpoint_secrets(self, webhook_id: str, secrets: tuple[str, ...]) -> None:
         """Sign with these, newest first: one, or two while one is rotated. UnknownRecord, IllegalState."""
@@ -215,6 +221,10 @@ class Accounts:
     def enable_endpoint(self, webhook_id: str) -> None:
         """Send there again, what was held first. UnknownRecord."""
         self._changed("accounts.enable_endpoint", {"webhook_id": webhook_id}, f"no endpoint {webhook_id}")
+
+    def _add_filters(self, endpoint: WebhookEndpoint) -> None:
+        for event in sorted(endpoint.events):
+            self._queries.run("accounts.add_filter", (endpoint.webhook_id, event))
 
     def _changed(self, statement: str, parameters: Mapping[str, object], complaint: str) -> None:
         if self._queries.run(statement, parameters) == 0:

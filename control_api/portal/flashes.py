@@ -21,6 +21,7 @@ FLASHES: Final[Mapping[str, str]] = MappingProxyType(
         "recording-paused": "The recording is paused.",
         "recording-resumed": "The recording goes on.",
         "recording-erased": "The recording is erased.",
+        "webhook-changed": "The endpoint is changed.",
         "webhook-finished": "From now on only the newest secret signs.",
         "webhook-disabled": "Nothing is sent there any more.",
         "webhook-enabled": "Events are sent there again.",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from control_api.account_bodies import AddWebhookBody, RotateWebhookBody
+from control_api.account_bodies import AddWebhookBody, ChangeWebhookBody, RotateWebhookBody
 from control_api.account_schemas import delivery_representation, webhook_representation
 from control_api.auditing import audit_entry
 from control_api.delivery_schemas import detail_representation, trial_representation
@@ -46,6 +46,24 @@ async def add_endpoint(api: Api, exchange: Exchange) -> Reply:
 
     await written(api, work, _NO_ENDPOINT)
     return reply_of(webhook_representation(endpoint) | {"secret": secret}, 201)
+
+
+async def change_endpoint(api: Api, exchange: Exchange) -> Reply:
+    """Another address, other events."""
+    wanted = await body_of(api, exchange, ChangeWebhookBody)
+    change = wanted.model_dump(exclude_none=True)
+
+    def work(unit: UnitOfWork) -> WebhookEndpoint:
+        endpoint = _own(unit, exchange)
+        if not change:
+            return endpoint
+        events = endpoint.events if wanted.events is None else frozenset(wanted.events)
+        endpoint = replace(endpoint, url=wanted.url or endpoint.url, events=events)
+        unit.accounts.change_endpoint(endpoint)
+        unit.audit.add(audit_entry(api, exchange, "webhook.change", endpoint.webhook_id, change))
+        return endpoint
+
+    return reply_of(webhook_representation(await written(api, work, _NO_ENDPOINT)))
 
 
 async def rotate_secret(api: Api, exchange: Exchange) -> Reply:
@@ -177,6 +195,7 @@ def _secret(api: Api) -> str:
 ROUTES: Final = (
     Route("GET", "/v1/account/webhooks", list_endpoints, right=Right.WEBHOOKS_READ),
     Route("POST", "/v1/account/webhooks", add_endpoint, right=Right.WEBHOOKS_WRITE),
+    Route("PATCH", "/v1/account/webhooks/{webhook_id}", change_endpoint, right=Right.WEBHOOKS_WRITE),
     Route("POST", "/v1/account/webhooks/{webhook_id}/rotate", rotate_secret, right=Right.WEBHOOKS_WRITE),
     Route("POST", "/v1/account/webhooks/{webhook_id}/disable", disable_endpoint, right=Right.WEBHOOKS_WRITE),
     Route("POST", "/v1/account/webhooks/{webhook_id}/enable", enable_endpoint, right=Right.WEBHOOKS_WRITE),

@@ -87,6 +87,12 @@ SELECT webhook_id, org_id, url, secrets,
        created_at, disabled_at
 FROM webhook_endpoints e WHERE org_id = ? ORDER BY created_at, webhook_id;
 
+-- set_address: where it gets what is sent from now on
+UPDATE webhook_endpoints SET url = :url WHERE webhook_id = :webhook_id;
+
+-- drop_filters: before others are added
+DELETE FROM webhook_filters WHERE webhook_id = ?;
+
 -- set_secrets: the secrets an endpoint's events are signed with
 UPDATE webhook_endpoints SET secrets = :secrets WHERE webhook_id = :webhook_id;
 

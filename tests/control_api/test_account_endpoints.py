@@ -228,6 +228,13 @@ async def test_webhook_endpoints_from_first_to_last(world: ApiWorld, owner: Sign
     made = (await owner.send("POST", HOOKS, json=body)).json["data"]
     path = f"{HOOKS}/{made['webhook_id']}"
     assert (await owner.send("GET", HOOKS)).json["data"][0]["events"] == ["call.completed"]
+    for flaw in ({"url": "ftp://x.example"}, {"events": []}, {"events": ["call.eaten"]}):
+        assert (await owner.send("PATCH", path, json=flaw)).status == 400
+    other = (await owner.send("PATCH", path, json={"events": ["wallet.low", "call.failed"]})).json["data"]
+    assert (other["url"], other["events"]) == ("https://shop.example/calls", ["call.failed", "wallet.low"])
+    await owner.send("PATCH", path, json={"url": "https://shop.example/else"})
+    assert (await owner.send("PATCH", path, json={})).json["data"] == other | {"url": "https://shop.example/else"}
+    assert (await owner.send("GET", HOOKS)).json["data"] == [other | {"url": "https://shop.example/else"}]
     rotated = (await owner.send("POST", path + "/rotate")).json["data"]
     assert rotated["secrets"] == 2
     assert rotated["secret"] != made["secret"]
@@ -241,6 +248,8 @@ async def test_webhook_endpoints_from_first_to_last(world: ApiWorld, owner: Sign
     assert (await owner.send("GET", path + "/deliveries")).json["data"] == []
     assert [action for action, _ in await changes(world)] == [
         "webhook.add",
+        "webhook.change",
+        "webhook.change",
         "webhook.rotate",
         "webhook.rotate_finish",
         "webhook.disable",
@@ -255,6 +264,8 @@ async def test_an_endpoint_of_another_organisation_is_not_there(world: ApiWorld,
     path = f"{HOOKS}/{made['webhook_id']}"
     for method, end in (("POST", "/rotate"), ("POST", "/disable"), ("POST", "/enable"), ("GET", "/deliveries")):
         assert (await world.send(method, path + end, key=OTHER_KEY)).status == 404
+    assert (await world.send("PATCH", path, key=OTHER_KEY, json={"url": "https://other.example/"})).status == 404
+    assert (await owner.send("GET", HOOKS)).json["data"][0]["url"] == "https://shop.example/"
 
 
 async def test_an_event_is_sent_once_more(world: ApiWorld, owner: SignedIn) -> None:

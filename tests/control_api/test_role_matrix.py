@@ -104,6 +104,7 @@ MAY: dict[tuple[str, str], set[str] | str] = {
     ("DELETE", "/v1/account/keys/{key_id}"): {OWNER, DEVELOPER, WRITE},
     ("GET", "/v1/account/webhooks"): {OWNER, DEVELOPER, READ},
     ("POST", "/v1/account/webhooks"): {OWNER, DEVELOPER, WRITE},
+    ("PATCH", "/v1/account/webhooks/{webhook_id}"): {OWNER, DEVELOPER, WRITE},
     ("POST", "/v1/account/webhooks/{webhook_id}/rotate"): {OWNER, DEVELOPER, WRITE},
     ("POST", "/v1/account/webhooks/{webhook_id}/disable"): {OWNER, DEVELOPER, WRITE},
     ("POST", "/v1/account/webhooks/{webhook_id}/enable"): {OWNER, DEVELOPER, WRITE},

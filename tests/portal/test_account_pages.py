@@ -61,6 +61,22 @@ async def test_a_webhook_is_added_rotated_switched_off_and_on(world: ApiWorld) -
     assert "Nothing was sent there." in (await visitor.get(f"{own}/deliveries")).text
 
 
+async def test_a_webhook_gets_another_address_and_other_events(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.DEVELOPER)
+    await visitor.submit(HOOKS, HOOKS, url="https://shop.example/hooks", events=["call.completed"])
+    (endpoint,) = (await world.get("/v1/account/webhooks")).json["data"]
+    form = f"{HOOKS}/{endpoint['webhook_id']}/change"
+    assert form in (await visitor.get(HOOKS)).links()
+    assert 'value="https://shop.example/hooks"' in (await visitor.get(form)).text
+    refused = await visitor.submit(form, form, url="ftp://shop.example", events=["call.failed"])
+    assert (refused.status, 'class="fault"' in refused.text, "ftp://shop.example" in refused.text) == (400, True, True)
+    changed = await visitor.submit(form, form, url="https://shop.example/else", events=["call.failed"])
+    assert changed.location == HOOKS
+    (endpoint,) = (await world.get("/v1/account/webhooks")).json["data"]
+    assert (endpoint["url"], endpoint["events"]) == ("https://shop.example/else", ["call.failed"])
+    assert (await visitor.get(f"{HOOKS}/x/change")).status == 404
+
+
 async def test_a_delivery_and_a_test_event_are_shown(world: ApiWorld) -> None:
     visitor = await visitor_of(world, Role.DEVELOPER)
     await visitor.submit(HOOKS, HOOKS, url="http://127.0.0.1:1/hooks")

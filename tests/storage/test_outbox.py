@@ -327,3 +327,16 @@ async def test_the_backlog_counts_what_is_still_to_be_made(funded: Store) -> Non
     assert await funded.read(lambda reader: reader.backlog()) == 3
     await finish(funded, delivery, 100)
     assert await funded.read(lambda reader: reader.backlog()) == 2
+
+
+async def test_a_changed_endpoint_gets_what_waits_and_other_events_from_then_on(funded: Store) -> None:
+    await tell(funded, a_call(), 1)
+    changed = replace(an_endpoint(), url="https://client.example/else", events=frozenset({WebhookEvent.RINGING}))
+    await funded.run(lambda unit: unit.accounts.change_endpoint(changed))
+    await tell(funded, a_call("call-2"), 1)
+    await tell(funded, a_call("call-3"), 2)
+    claimed = await claim(funded, 1_000)
+    assert {delivery.endpoint for delivery in claimed} == {changed}
+    assert told(claimed) == [("hook-1", "call-1", 1, 1), ("hook-1", "call-3", 2, 1)]
+    with pytest.raises(UnknownRecord):
+        await funded.run(lambda unit: unit.accounts.change_endpoint(an_endpoint("hook-2")))

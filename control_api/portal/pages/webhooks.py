@@ -30,6 +30,24 @@ async def add(page: Page) -> web.Response:
     return page.render("webhooks_secret.html", 201, endpoint=added.data)
 
 
+async def ask_change(page: Page) -> web.Response:
+    """The form for another address and other events."""
+    await page.rest.get(f"{_own(page)}/deliveries")
+    return page.render("webhooks_change.html", endpoint=await _endpoint(page), events=_EVENTS)
+
+
+async def change(page: Page) -> web.Response:
+    """Send there, and these events, from now on."""
+    body = {"url": page.form.get("url", "").strip(), "events": page.form.getall("events", [])}
+    try:
+        await page.rest.call("PATCH", _own(page), body=body)
+    except Refused as refused:
+        if refused.reply.status == 404:
+            raise
+        return page.again("webhooks_change.html", refused.reply, endpoint=await _endpoint(page), events=_EVENTS)
+    return page.redirect(_PATH, "webhook-changed")
+
+
 async def rotate(page: Page) -> web.Response:
     """Sign with another secret too, shown this once."""
     rotated = await page.rest.call("POST", f"{_own(page)}/rotate", body={})
@@ -105,6 +123,8 @@ def _own(page: Page) -> str:
 PAGES: Final = (
     PageRoute("GET", _PATH, list_endpoints, Right.WEBHOOKS_READ),
     PageRoute("POST", _PATH, add, Right.WEBHOOKS_WRITE),
+    PageRoute("GET", _PATH + "/{webhook_id}/change", ask_change, Right.WEBHOOKS_WRITE),
+    PageRoute("POST", _PATH + "/{webhook_id}/change", change, Right.WEBHOOKS_WRITE),
     PageRoute("POST", _PATH + "/{webhook_id}/rotate", rotate, Right.WEBHOOKS_WRITE),
     PageRoute("POST", _PATH + "/{webhook_id}/finish", finish, Right.WEBHOOKS_WRITE),
     PageRoute("POST", _PATH + "/{webhook_id}/disable", disable, Right.WEBHOOKS_WRITE),

@@ -31,6 +31,23 @@ class WebhooksOperations(Sending):
             Request("POST", "/v1/account/webhooks", body={"url": url, "events": events}), one_of(SecretWebhook)
         )
 
+    def change_webhook(
+        self, webhook_id: str, *, url: str | Unset | None = UNSET, events: list[WebhookEvent] | Unset | None = UNSET
+    ) -> Webhook:
+        """Change an endpoint's address or events.
+
+        The events hold for what happens from now on, the address for what is still to be sent too. Its secret
+        stays. Scope: `account:write`. Roles: owner, developer.
+
+        :param webhook_id: The webhook's id
+        :param url: The address
+        :param events: The events that are sent there
+        """
+        return self._send(
+            Request("PATCH", f"/v1/account/webhooks/{path_part(webhook_id)}", body={"url": url, "events": events}),
+            one_of(Webhook),
+        )
+
     def rotate_webhook(self, webhook_id: str, *, finish: bool | Unset = UNSET) -> SecretWebhook:
         """Replace an endpoint's secret.
 
