@@ -228,7 +228,8 @@ async def test_webhook_endpoints_from_first_to_last(world: ApiWorld, owner: Sign
     made = (await owner.send("POST", HOOKS, json=body)).json["data"]
     path = f"{HOOKS}/{made['webhook_id']}"
     assert (await owner.send("GET", HOOKS)).json["data"][0]["events"] == ["call.completed"]
-    for flaw in ({"url": "ftp://x.example"}, {"events": []}, {"events": ["call.eaten"]}):
+    flaws: tuple[dict[str, object], ...] = ({"url": "ftp://x.example"}, {"events": []}, {"events": ["call.eaten"]})
+    for flaw in flaws:
         assert (await owner.send("PATCH", path, json=flaw)).status == 400
     other = (await owner.send("PATCH", path, json={"events": ["wallet.low", "call.failed"]})).json["data"]
     assert (other["url"], other["events"]) == ("https://shop.example/calls", ["call.failed", "wallet.low"])
