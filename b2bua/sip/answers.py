@@ -5,7 +5,9 @@ from typing import Final
 
 from b2bua.sip.dialog_requests import REFRESHING, close_request, follow, put_off
 from b2bua.sip.events import RequestAnswered, RequestFailed
+from b2bua.sip.in_dialog import say_bye_in
 from b2bua.sip.message import Response
+from b2bua.sip.outgoing_calls import say_cancel
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.session_agreement import may_ask_for_longer, session_answered, session_lines
 from b2bua.sip.session_refresh import refresh_answered, refresh_failed
@@ -17,6 +19,7 @@ from b2bua.sip.usage_table import (
     BYE_DONE,
     CALLING,
     CANCEL_ANSWERED,
+    CANCELLING,
     CHALLENGED,
     CONFIRMED,
     DIALOG_GONE,
@@ -83,9 +86,20 @@ def _bye_answered(station: Station, transaction: ClientTransaction, response: Re
 
 
 def _bye_failed(station: Station, transaction: ClientTransaction, cause: FailureCause, now: float) -> None:
-    if transaction.errand.usage is not None:
-        station.counters["BYEs unanswered"] += 1
-        take(station, transaction.errand.usage, BYE_DONE, cause, now)
+    errand = transaction.errand
+    if errand.usage is None:
+        return
+    if errand.dialog is not None and _goes_over_another(transaction, cause):
+        say_bye_in(station, errand.usage, errand.dialog, now, tries=errand.tries + 1)
+        return
+    station.counters["BYEs unanswered"] += 1
+    take(station, errand.usage, BYE_DONE, cause, now)
+
+
+def _goes_over_another(transaction: ClientTransaction, cause: FailureCause) -> bool:
+    """Whether what ends a call is sent once more, over a new connection: the one it went over may have been dead for
+    long without anybody having seen it, and the peer, which is well, would believe in the call."""
+    return cause == "transport" and transaction.request.destination.reliable and not transaction.errand.tries
 
 
 def _reinvite_answered(station: Station, transaction: ClientTransaction, response: Response, now: float) -> None:
@@ -226,8 +240,12 @@ def _another(station: Station, transaction: ClientTransaction, response: Respons
     return station.with_credentials(request, errand, response)
 
 
-def _ignored(_station: Station, _transaction: ClientTransaction, _cause: FailureCause, _now: float) -> None:
+def _cancel_failed(station: Station, transaction: ClientTransaction, cause: FailureCause, now: float) -> None:
     """A CANCEL without an answer: the wait for the INVITE's final response goes on."""
+    usage = transaction.errand.usage
+    if usage is not None and usage.state == CANCELLING and _goes_over_another(transaction, cause):
+        station.layer.sweep(transaction, now)  # the next has the same branch, and takes its place
+        say_cancel(station, usage, now, tries=transaction.errand.tries + 1)
 
 
 _ANSWERED: Final[dict[str, Callable[[Station, ClientTransaction, Response, float], None]]] = {
@@ -241,7 +259,7 @@ _ANSWERED: Final[dict[str, Callable[[Station, ClientTransaction, Response, float
 }
 _FAILED: Final[dict[str, Callable[[Station, ClientTransaction, FailureCause, float], None]]] = {
     SETUP: _setup_failed,
-    CANCEL: _ignored,
+    CANCEL: _cancel_failed,
     PRACK: _prack_failed,
     BYE: _bye_failed,
     REINVITE: _dialog_failed,

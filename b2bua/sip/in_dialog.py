@@ -20,9 +20,10 @@ def say_bye(station: Station, usage: Usage, _item: object, now: float) -> None:
         say_bye_in(station, usage, usage.dialog, now)
 
 
-def say_bye_in(station: Station, usage: Usage, dialog: Dialog, now: float) -> None:
-    """Send BYE in one dialog of the usage."""
+def say_bye_in(station: Station, usage: Usage, dialog: Dialog, now: float, *, tries: int = 0) -> None:
+    """Send BYE in one dialog of the usage; `tries` were made before."""
     errand = Errand(BYE, usage, usage.digest, dialog)
+    errand.tries = tries
     reason = f"Reason: {usage.bye_reason}\r\n" if usage.bye_reason else ""
     station.send_request(station.in_dialog(dialog, "BYE", errand, own_lines=reason), errand, now)
 

@@ -175,11 +175,18 @@ def stop_retransmitting(station: Station, usage: Usage, _item: object, now: floa
 
 def cancel(station: Station, usage: Usage, _item: object, now: float) -> None:
     """CANCEL, now that a provisional response has come (9.1)."""
+    say_cancel(station, usage, now)
+
+
+def say_cancel(station: Station, usage: Usage, now: float, *, tries: int = 0) -> None:
+    """Send CANCEL for the INVITE that counts; `tries` were made before."""
     if usage.setup is None:
         return
+    errand = Errand(CANCEL, usage, None)
+    errand.tries = tries
     reason = f"Reason: {usage.bye_reason}\r\n" if usage.bye_reason else ""
     request = usage.setup.sent.cancel(station.agent_line, reason)
-    station.send_request(request, Errand(CANCEL, usage, None), now)
+    station.send_request(request, errand, now)
 
 
 def cancel_as_heard(station: Station, usage: Usage, item: object, now: float) -> None:

@@ -290,8 +290,9 @@ class TransactionLayer:
         return False
 
     def _forget_client(self, transaction: ClientTransaction) -> bool:
-        if self._clients.pop(transaction.key, None) is None:
+        if self._clients.get(transaction.key) is not transaction:
             return False
+        del self._clients[transaction.key]
         there = self._clients_by_destination[transaction.destination]
         del there[transaction.number]
         if not there:

@@ -48,7 +48,7 @@ class Errand:
 
     `number` is the handle its caller has, 0 where the UserAgent sends by itself. `answered`: the outcome has been told.
     `asked_s`: the session interval it asks for, None for none. `raises`: how often a 422 has raised that. `tries`: how
-    often it has been put off.
+    often it has been put off, or a connection that it went over has broken.
     """
 
     __slots__ = ("_log", "answered", "asked_s", "dialog", "digest", "kind", "number", "raises", "tries", "usage")

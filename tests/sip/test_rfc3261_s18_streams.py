@@ -264,3 +264,57 @@ def test_what_a_broken_frame_leaves_is_answered() -> None:
     bench.user_agent.receive_message(MalformedMessage("No message"), EPHEMERAL, TCP, bench.now)
     assert bench.user_agent.to_send() == []
     assert bench.user_agent.counters["malformed"] == 2
+
+
+def methods(sent: list[Outgoing]) -> list[str]:
+    return [as_request(outgoing).method for outgoing in sent]
+
+
+def test_a_bye_whose_connection_was_dead_goes_over_a_new_one_once() -> None:
+    """The peer is well, and would believe in the call until its media or its session timer ended it."""
+    bench = StreamBench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.10;transport=tcp>"))
+    bench.user_agent.hang_up(usage, bench.now, "Q.850;cause=16")
+    [first] = bench.user_agent.to_send()
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    [second] = bench.user_agent.to_send()
+    bye, again = as_request(first), as_request(second)
+    assert (again.method, again.cseq.number) == ("BYE", bye.cseq.number + 1)
+    assert again.headers.get("Reason") == bye.headers.get("Reason") == "Q.850;cause=16"
+    assert again.via.branch != bye.via.branch
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    assert bench.user_agent.to_send() == []
+    assert bench.advance(40.0) == []
+    assert bench.user_agent.table_sizes().usages == 0
+
+
+def test_a_cancel_whose_connection_was_dead_goes_over_a_new_one_once() -> None:
+    """The same CANCEL, since it has to match the INVITE (9.1)."""
+    bench = StreamBench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer"))
+    bench.user_agent.hang_up(usage, bench.now)
+    first = bench.user_agent.to_send()
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    again = bench.user_agent.to_send()
+    assert methods(again) == ["CANCEL"]
+    assert [outgoing.content for outgoing in again] == [outgoing.content for outgoing in first]
+    bench.receive(answer_to(as_request(again[0]), 200, to_tag="peer"))
+    assert methods(bench.receive(answer_to(invite, 487, to_tag="peer"))) == ["ACK"]
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    assert bench.user_agent.to_send() == []
+    bench.advance(40.0)
+    assert bench.user_agent.table_sizes().transactions == 0
+
+
+def test_a_call_whose_end_reaches_nobody_is_over_all_the_same() -> None:
+    bench = StreamBench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer"))
+    bench.user_agent.hang_up(usage, bench.now)
+    for _ in range(3):
+        bench.user_agent.transport_failed(TRUNK, bench.now)
+    assert methods(bench.user_agent.to_send()) == ["CANCEL", "CANCEL"]
+    bench.advance(70.0)
+    assert bench.user_agent.table_sizes().usages == 0
