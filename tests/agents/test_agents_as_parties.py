@@ -25,7 +25,7 @@ from b2bua.call.model import PlaceCall
 from b2bua.sip.routing import TransportAddress
 from media.errors import UnusableBrowserOffer
 from storage.agent_records import AgentState
-from storage.records import Organisation
+from storage.records import Organisation, WebhookEvent
 from tests.support.agents_desk import AGENTS_LINE, ASHA, RAVI, Desk, told
 from tests.support.house import MASKED, ORG, OURS, House
 from tests.support.memory_media import MEDIA_HOST
@@ -424,15 +424,26 @@ async def test_a_page_that_answers_late_takes_no_call_from_the_first(desk: Desk)
     desk.line.hang_up(ASHA, call_id)
 
 
-async def test_a_browser_that_stays_away_ends_the_call(desk: Desk) -> None:
-    page = desk.page()
+async def test_a_browser_that_vanishes_ends_the_call_after_consent_and_grace_and_is_billed_once(desk: Desk) -> None:
+    house, page = desk.house, desk.page()
+    before = await house.store.read(lambda reader: reader.wallet(ORG))
     call_id, name = await talking(desk)
+    call = house.tasks[-1].machine.record
+    bridged_at = house.clock.time()
+    await house.run(30.0)  # nothing is heard of it until its consent has run out
     desk.gateway.disconnect(name)
-    await desk.house.run(29.9)
-    assert call_id in desk.house.switch._calls
-    await desk.house.run(2.0)
-    assert call_id not in desk.house.switch._calls
+    await house.run(29.9)
+    assert call_id in house.switch._calls
+    assert on_hold(desk, call_id)
+    await house.until(lambda: call_id not in house.switch._calls)
+    assert house.clock.time() - bridged_at < 61
     assert told(page)[-1] == AgentCallEnded(call_id, "connection_lost")
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("completed", "normal", "b")
+    assert (cdr.duration_s, cdr.bill_duration_s, cdr.price_paise) == (60, 60, 150)
+    assert [event.event for event in await house.told(cdr)].count(WebhookEvent.COMPLETED) == 1
+    after = await house.store.read(lambda reader: reader.wallet(ORG))
+    assert before.available_paise - after.available_paise == cdr.price_paise
 
 
 async def test_candidates_are_taken_for_the_present_ice_session_alone(desk: Desk) -> None:
