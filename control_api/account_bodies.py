@@ -73,6 +73,14 @@ def _moment_of(text: object) -> object:
 
 Email = Annotated[str, Strict(), AfterValidator(email_of), Field(json_schema_extra={"format": "email"})]
 Name = Annotated[str, Strict(), AfterValidator(name_of), Field(min_length=1, max_length=LONGEST_NAME)]
+Gstin = Annotated[
+    str,
+    Strict(),
+    Field(max_length=20, description="15 characters: a state's number, a PAN, an entity, a letter, a check digit"),
+]
+State = Annotated[
+    Name, Field(description="The name or the GST number of a state; that of the GSTIN where there is one")
+]
 Secret = Annotated[str, Strict(), Field(min_length=1, max_length=1024)]
 NewPassword = Annotated[str, Strict(), Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
 Code = Annotated[str, Strict(), Field(pattern=r"^[0-9]{6}$")]
@@ -111,6 +119,8 @@ REQUIREMENTS: Final = {
     "operator": "true or false",
     "disabled": "true or false",
     "low_balance": "rupees from 0.01 to 10000000 with at most two decimals, or null",
+    "gstin": "a GSTIN of 15 letters and digits, or null",
+    "state": "the name or the GST number of a state, or null",
     "retention_days": "an integer from 0 to 36500, or null",
     "page": "an integer of at least 1",
     "per_page": "an integer of at least 1",
@@ -239,6 +249,8 @@ class ChangeOwnOrganisationBody(Wire):
     """What an organisation decides itself; what is not named stays. `retention_days`: 0 for ever, null as the operator
     has it."""
 
+    gstin: Gstin | None = None
+    state: State | None = None
     retention_days: Days | None = None
     low_balance: LowBalance | None = None
 

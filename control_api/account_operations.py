@@ -446,7 +446,7 @@ _ORGANISATION: Final = (
         "changeOrganisation",
         "Organisation",
         "Change your organisation",
-        "How long recordings are kept, and below what balance you are told. What is not named stays.",
+        "Your GSTIN and state, how long recordings are kept, below what balance you are told. What is not named stays.",
         shapes.OrganisationReply,
         right=Right.ORGANISATION_WRITE,
         body=bodies.ChangeOwnOrganisationBody,

@@ -4,7 +4,17 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, Strict
 
-from control_api.account_bodies import LARGEST_RATE_LIMIT, Days, Email, Id, Name, RateLimit, whole_paise
+from control_api.account_bodies import (
+    LARGEST_RATE_LIMIT,
+    Days,
+    Email,
+    Gstin,
+    Id,
+    Name,
+    RateLimit,
+    State,
+    whole_paise,
+)
 from control_api.schemas import Wire
 from storage.person_records import Role
 
@@ -17,18 +27,8 @@ _NUMBER: Final = r"^91[0-9]{10}$"
 Rupees = Annotated[float, Strict(), AfterValidator(whole_paise)]
 Numbers = Annotated[list[Annotated[str, Strict(), Field(pattern=_NUMBER)]], Field(max_length=MAX_NUMBERS)]
 Calls = Annotated[int, Strict(), Field(ge=1, le=100_000)]
-Gstin = Annotated[
-    str,
-    Strict(),
-    Field(max_length=20, description="15 characters: a state's number, a PAN, an entity, a letter, a check digit"),
-]
-State = Annotated[
-    Name, Field(description="The name or the GST number of a state; that of the GSTIN where there is one")
-]
 
 ADMIN_REQUIREMENTS: Final = {
-    "gstin": "a GSTIN of 15 letters and digits, or null",
-    "state": "the name or the GST number of a state, or null",
     "rate_limit_per_minute": f"an integer from 1 to {LARGEST_RATE_LIMIT}, or null",
     "max_concurrent_calls": "an integer from 1 to 100000, or null",
     "numbers": f"a list of at most {MAX_NUMBERS} numbers such as 917969002802",

@@ -259,7 +259,7 @@ BODY_EXAMPLES: Final[Mapping[str, Mapping[str, object]]] = {
     "AgentStateBody": {"state": "away"},
     "AgentTokenBody": {"life_sec": 3600},
     "ChangeAgentBody": {"display_name": "Asha"},
-    "ChangeOwnOrganisationBody": {"low_balance": 200, "retention_days": 90},
+    "ChangeOwnOrganisationBody": {"low_balance": 200, "retention_days": 90, "gstin": "27AAPFU0939F1ZV"},
     "ChangePasswordBody": {"current_password": "correct horse battery", "new_password": "a longer one than that"},
     "ChangePersonBody": {"disabled": True},
     "ChangeRoleBody": {"role": "viewer"},

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from b2bua.billing.errors import BillingError, GstinInvalid
-from b2bua.billing.gstin import registration
 from control_api.account_schemas import admin_organisation_representation
 from control_api.admin_bodies import (
     CREDIT_PREFIX,
@@ -14,10 +12,11 @@ from control_api.admin_bodies import (
     TariffBody,
 )
 from control_api.auditing import audit_entry
-from control_api.errors import Conflict, InvalidRequest
+from control_api.errors import Conflict
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rights import Right
 from control_api.routes.account import body_of, page_of, page_reply, reply_of, written
+from control_api.routes.organisation import registered
 from storage.errors import TransferConflict
 from storage.person_records import AuditEntry
 from storage.records import Organisation, Tariff, Wallet
@@ -46,7 +45,7 @@ async def list_organisations(api: Api, exchange: Exchange) -> Reply:
 async def create_organisation(api: Api, exchange: Exchange) -> Reply:
     """A new organisation with an empty wallet."""
     wanted = await body_of(api, exchange, CreateOrganisationBody)
-    gstin, state = _registration(wanted.gstin, wanted.state, "state")
+    gstin, state = registered(wanted.gstin, wanted.state, "state")
     organisation = Organisation(
         org_id=api.tokens.uuid(),
         name=wanted.name,
@@ -92,7 +91,7 @@ async def change_organisation(api: Api, exchange: Exchange) -> Reply:
         changed = replace(present, tariff=_tariff(present.tariff, wanted.tariff), **given)
         if wanted.model_fields_set & {"gstin", "state"}:
             other = "state" if "state" in wanted.model_fields_set else "gstin"
-            gstin, state = _registration(changed.gstin, changed.state, other)
+            gstin, state = registered(changed.gstin, changed.state, other)
             changed = replace(changed, gstin=gstin, state=state)
         unit.accounts.change_organisation(changed)
         if wanted.numbers is not None:
@@ -153,17 +152,6 @@ def _shown(unit: UnitOfWork, org_id: str) -> _Shown:
 
 def _tariff(present: Tariff, wanted: TariffBody | None) -> Tariff:
     return present if wanted is None else replace(present, **wanted.changes())
-
-
-def _registration(gstin: str | None, state: str | None, field: str) -> tuple[str | None, str | None]:
-    """As they are kept. InvalidRequest for a GSTIN that is none, or else for `field`."""
-    try:
-        return registration(gstin, state)
-    except BillingError as error:
-        sentence = str(error)
-        raise InvalidRequest(
-            f"{sentence[0].upper()}{sentence[1:]}.", "gstin" if isinstance(error, GstinInvalid) else field
-        ) from None
 
 
 def _org_id(exchange: Exchange) -> str:

@@ -303,6 +303,28 @@ async def test_the_organisation_and_its_term(world: ApiWorld, owner: SignedIn) -
     assert total == 3
 
 
+async def test_an_owner_says_to_whom_invoices_are_written(world: ApiWorld, owner: SignedIn) -> None:
+    path = "/v1/account/organisation"
+    good = {"gstin": " 27aapfu0939f1zv", "state": "Maharashtra"}
+    shown = (await owner.send("PATCH", path, json=good)).json["data"]
+    assert (shown["gstin"], shown["state"]) == ("27AAPFU0939F1ZV", "Maharashtra")
+    for flaw, field in (
+        ({"gstin": "27AAPFU0939F1ZX"}, "gstin"),
+        ({"gstin": 27}, "gstin"),
+        ({"state": "Karnataka"}, "state"),
+        ({"state": "Atlantis"}, "state"),
+        ({"gstin": "27AAPFU0939F1ZX", "retention_days": 9}, "gstin"),
+    ):
+        refused = await owner.send("PATCH", path, json=flaw)
+        assert (refused.status, refused.json["error"]["field"]) == (400, field), flaw
+    kept = (await owner.send("PATCH", path, json={"retention_days": 30})).json["data"]
+    assert (kept["gstin"], kept["state"], kept["retention_days"]) == ("27AAPFU0939F1ZV", "Maharashtra", 30)
+    gone = (await owner.send("PATCH", path, json={"gstin": None})).json["data"]
+    assert (gone["gstin"], gone["state"], gone["retention_days"]) == (None, "Maharashtra", 30)
+    (entry, *_), _ = await world.store.read(lambda reader: reader.audit(ORG, 1, 1))
+    assert (entry.action, dict(entry.change)) == ("organisation.change", {"gstin": None})
+
+
 async def test_open_invitations_have_a_limit_for_each_organisation(
     world: ApiWorld, owner: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,6 +152,18 @@ async def test_recordings_are_kept_as_long_as_the_owner_says(world: ApiWorld) ->
     assert 'name="retention_days"' not in (await viewer.get(page)).text
 
 
+async def test_an_owner_enters_the_gstin(world: ApiWorld) -> None:
+    owner = await visitor_of(world, Role.OWNER)
+    page, form = "/portal/settings", "/portal/settings/registration"
+    assert (await owner.submit(page, form, gstin="27AAPFU0939F1ZV", state="27")).location == page
+    refused = await owner.submit(page, form, gstin="27AAPFU0939F1ZX", state="27")
+    assert (refused.status, 'id="gstin-fault"' in refused.text, "27AAPFU0939F1ZX" in refused.text) == (400, True, True)
+    assert (await owner.get(page)).fields(form)["gstin"] == "27AAPFU0939F1ZV"
+    assert (await owner.submit(page, form, gstin="", state="")).location == page
+    assert (await owner.get(page)).fields(form)["gstin"] == ""
+    assert form not in (await (await visitor_of(world, Role.FINANCE)).get(page)).text
+
+
 async def test_the_wallet_shows_the_money(world: ApiWorld) -> None:
     finance = await visitor_of(world, Role.FINANCE)
     assert "₹500.00" in (await finance.get("/portal/wallet")).text

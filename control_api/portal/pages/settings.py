@@ -30,6 +30,16 @@ async def change(page: Page) -> web.Response:
     return page.redirect(_PATH, "settings-kept")
 
 
+async def change_registration(page: Page) -> web.Response:
+    """Have invoices written to another GSTIN and state; nothing given: none."""
+    body = {"gstin": page.given("gstin"), "state": page.given("state")}
+    try:
+        await page.rest.call("PATCH", "/v1/account/organisation", body=body)
+    except Refused as refused:
+        return page.again(_TEMPLATE, refused.reply, organisation=await _organisation(page))
+    return page.redirect(_PATH, "settings-kept")
+
+
 async def change_alert(page: Page) -> web.Response:
     """Be told below another balance; nothing given: never."""
     text = page.given("low_balance")
@@ -49,5 +59,6 @@ async def _organisation(page: Page) -> object:
 PAGES: Final = (
     PageRoute("GET", _PATH, show, Right.ORGANISATION_READ),
     PageRoute("POST", _PATH, change, Right.ORGANISATION_WRITE),
+    PageRoute("POST", _PATH + "/registration", change_registration, Right.ORGANISATION_WRITE),
     PageRoute("POST", _PATH + "/low-balance", change_alert, Right.ORGANISATION_WRITE),
 )

@@ -21,19 +21,28 @@ class OrganisationOperations(Sending):
         return self._send(Request("GET", "/v1/account/organisation"), one_of(Organisation))
 
     def change_organisation(
-        self, *, retention_days: int | Unset | None = UNSET, low_balance: float | Unset | None = UNSET
+        self,
+        *,
+        gstin: str | Unset | None = UNSET,
+        state: str | Unset | None = UNSET,
+        retention_days: int | Unset | None = UNSET,
+        low_balance: float | Unset | None = UNSET,
     ) -> Organisation:
         """Change your organisation.
 
-        How long recordings are kept, and below what balance you are told. What is not named stays. Scope:
-        `account:write`. Roles: owner.
+        Your GSTIN and state, how long recordings are kept, below what balance you are told. What is not named
+        stays. Scope: `account:write`. Roles: owner.
 
+        :param gstin: The GST number, of 15 characters
+        :param state: Where it stands
         :param retention_days: Days for which recordings are kept; 0: for ever; null: as the operator has it
         :param low_balance: Rupees below which `wallet.low` tells; null: never
         """
         return self._send(
             Request(
-                "PATCH", "/v1/account/organisation", body={"retention_days": retention_days, "low_balance": low_balance}
+                "PATCH",
+                "/v1/account/organisation",
+                body={"gstin": gstin, "state": state, "retention_days": retention_days, "low_balance": low_balance},
             ),
             one_of(Organisation),
         )
