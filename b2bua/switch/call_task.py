@@ -16,7 +16,7 @@ from b2bua.call.events import CallEvent, Deadline
 from b2bua.call.hangup import CLEARINGS, q850_reason, reason_header
 from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
-from b2bua.call.model import Leg, LiveRecording, StreamWish
+from b2bua.call.model import HangupCause, Leg, LiveRecording, StreamWish
 from b2bua.call.prompting import Prompt
 from b2bua.clock import Clock
 from b2bua.switch.audience import Audience, Ear, Take
@@ -149,6 +149,14 @@ class CallTask:
             self.post(happened.LegHungUp(Leg.A))
         else:
             self.post(happened.Arrived())
+
+    def end_unstarted(self) -> None:
+        """End it in place of starting it, as the process stops: nobody is dialled, and an A who has called us is
+        refused."""
+        caller, cause = self.legs[Leg.A], HangupCause.SYSTEM_RESTART
+        if isinstance(caller, IncomingLeg):
+            caller.hang_up(reason_header(cause), CLEARINGS[cause].sip_status)
+        self.post(happened.SystemStopping())
 
     def post(self, event: CallEvent) -> None:
         """Take an event in; it is worked off at once, or after those already being worked off."""

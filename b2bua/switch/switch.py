@@ -100,6 +100,7 @@ class Switch:
         self._awaiting_recorder: dict[str, CallTask] = {}
         self._admitting = 0
         self._draining = False
+        self._ending = False
         self._open = False
         self._on_empty: Callable[[], None] | None = None
         self._endpoint: SipEndpoint | None = None
@@ -149,7 +150,9 @@ class Switch:
         self._tell_if_empty()
 
     def end_all_calls(self) -> None:
-        """Hang up every live call at once; each is still settled and reported."""
+        """Hang up every live call at once, and those being admitted as soon as they are; each is still settled and
+        reported."""
+        self._ending = True
         for task in list(self._calls.values()):
             task.post(SystemStopping())
 
@@ -452,7 +455,10 @@ class Switch:
                 follow(tracing, trace, leg, leg_task, self._endpoint_bound())
         self._calls[record.call_id] = task
         self.tally.calls_placed += 1
-        task.start()
+        if self._ending:
+            task.end_unstarted()
+        else:
+            task.start()
 
     def admission_over(self) -> None:
         """An admission has ended, with a call or without one."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from storage.errors import StoreUnavailable
-from tests.support.house import MASKED, ONE_TRUNK, ORG, House
+from tests.support.house import MASKED, ONE_TRUNK, ORG, OURS, House
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, nothing, rejects, rings
 
 
@@ -226,3 +226,40 @@ async def test_the_asserted_identity_counts_and_not_from(pair: House) -> None:
     call = await pair.arrive(MASKED, from_uri="sip:anonymous@anonymous.invalid", from_display=None, headers=headers)
     pair.alice.hang_up()
     assert (await pair.ended(call)).party_a == ALICE.number
+
+
+async def test_a_call_whose_admission_outlasts_the_second_signal_calls_nobody(pair: House) -> None:
+    """It is settled as those are that were live then."""
+    known = len(pair.tasks)
+    pair.alice.call(MASKED, OURS)
+    while not pair.switch._being_admitted():
+        pair.clock.advance(0.001)
+    empty: list[bool] = []
+    pair.switch.drain(lambda: empty.append(True))
+    pair.switch.end_all_calls()
+    assert empty == []
+    await pair.run(2.0)
+    assert empty == [True]
+    assert pair.alice.rejected.status == 503
+    assert pair.bob.invite is None
+    for task in pair.tasks[known:]:
+        assert (await pair.cdr(task.machine.record)).hangup_cause == "system_restart"
+
+
+async def test_a_call_placed_as_the_second_signal_comes_calls_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.store.run
+
+    async def then_the_signal(work: Any) -> Any:
+        result = await run(work)
+        if house.switch._admitting:
+            house.switch.drain(lambda: None)
+            house.switch.end_all_calls()
+        return result
+
+    monkeypatch.setattr(house.store, "run", then_the_signal)
+    call = await house.place()
+    await house.run(2.0)
+    assert (await house.cdr(call)).hangup_cause == "system_restart"
+    assert house.alice.received == []
