@@ -39,7 +39,7 @@ from storage.records import (
 _AT_MS = 1_735_732_800_000
 _CALL_ID = "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d"
 _REQUEST_ID = "5d1f0c9a7b3e4d2f8a6c5b4e3d2f1a0b"
-_CALL = CallRecord(
+EXAMPLE_CALL = CallRecord(
     call_id=_CALL_ID,
     org_id="",
     party_a="9876543210",
@@ -155,14 +155,16 @@ def reply_examples(public_url: str) -> dict[str, object]:
         answered_calls=31,
         failed_calls=8,
     )
-    call = schemas.call_representation(_CALL, "documented")
+    call = schemas.call_representation(EXAMPLE_CALL, "documented")
     meta = schemas.meta_representation(_AT_MS, _REQUEST_ID)
     envelopes: dict[str, object] = {
-        "placed_call": schemas.placed_call_representation(_CALL),
+        "placed_call": schemas.placed_call_representation(EXAMPLE_CALL),
         "call": call,
         "call_events": events_representation(_CALL_ID, _STEPS),
         "ending_call": schemas.ending_call_representation(_CALL_ID),
-        "recording": recording_representation(_RECORDING, _CALL, url, expires_at_s, schemas.RECORDING_URL_LIFE_S),
+        "recording": recording_representation(
+            _RECORDING, EXAMPLE_CALL, url, expires_at_s, schemas.RECORDING_URL_LIFE_S
+        ),
         "recording_peaks": peaks_representation(_CALL_ID, 94_000, _PEAKS),
         "live_recording": live_recording_representation(_CALL_ID, LiveRecording.ON),
         "paused_recording": recording_pause_representation(_CALL_ID, paused=True),

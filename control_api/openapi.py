@@ -15,6 +15,7 @@ from control_api.operations import OPERATIONS
 from control_api.rights import Right, roles_with, scope_for
 from control_api.schemas import PROMPT_NAME, ErrorReplyBody, error_representation
 from control_api.session_ring import CSRF_HEADER
+from control_api.webhook_events import WebhookCallBody, WebhookWalletBody, described_events
 
 CALLS_PATH: Final = "/v1/masking/calls"
 _PATH_NAME: Final = re.compile(r"\{(\w+)\}")
@@ -93,6 +94,7 @@ def build_openapi(public_url: str, version: str) -> dict[str, Any]:
         "servers": [{"url": public_url.rstrip("/") or "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
         "paths": dict(paths),
+        "webhooks": described_events(public_url, _REF),
         "components": {
             "schemas": _schemas(),
             "headers": {
@@ -119,7 +121,8 @@ def build_openapi(public_url: str, version: str) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorReplyBody, "serialization")]
+    beside: tuple[type[BaseModel], ...] = (ErrorReplyBody, WebhookCallBody, WebhookWalletBody)
+    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [(body, "serialization") for body in beside]
     for operation in OPERATIONS:
         if operation.body is not None:
             wanted.append((operation.body, "validation"))

@@ -21,6 +21,19 @@ def endpoints_page(document: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def events_page(document: dict[str, Any]) -> str:
+    """Every webhook event with its body."""
+    parts = [
+        "# Webhook events\n",
+        "What each endpoint is sent; headers, signatures and retries are told in [Webhooks](../webhooks.md).\n",
+    ]
+    for name, methods in document["webhooks"].items():
+        content = methods["post"]["requestBody"]["content"]["application/json"]
+        parts += [f"## `{name}`\n", methods["post"]["summary"] + ".\n", _json(content["example"])]
+        parts += _fields(content["schema"], document)
+    return "\n".join(parts)
+
+
 def _operation(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
     parts = [
         f"### {operation['summary']} {{ #{operation['operationId']} }}\n",

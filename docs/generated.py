@@ -14,7 +14,7 @@ from control_api.examples import reply_examples
 from control_api.metric_texts import LABELLED, METRIC_TEXTS
 from control_api.openapi import build_openapi
 from docs.commands import commands_page
-from docs.endpoints import endpoints_page
+from docs.endpoints import endpoints_page, events_page
 from docs.excerpts import Excerpt, excerpts_of
 from storage.records import WebhookEvent
 
@@ -26,6 +26,7 @@ def generated_pages() -> dict[str, str]:
     document = build_openapi(URL, __version__)
     return {
         "reference/endpoints.md": endpoints_page(document),
+        "reference/events.md": events_page(document),
         "reference/configuration.md": configuration_page(),
         "reference/commands.md": commands_page(),
         "errors.md": errors_page(document),

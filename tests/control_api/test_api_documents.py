@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from b2bua.call.masking import normalise_mobile, parse_party
@@ -20,7 +21,7 @@ from control_api.errors import ERRORS
 from control_api.field_texts import FIELD_TEXTS
 from control_api.operation import Operation
 from control_api.operations import OPERATIONS
-from storage.records import TEST_NUMBER, CallRecord, CallStats, CallStatus, LegRecord, Recording
+from storage.records import TEST_NUMBER, CallRecord, CallStats, CallStatus, LegRecord, Recording, WebhookEvent
 from tests.support.api_world import CALLS, ApiWorld, api_world, documented, every_route
 
 A_CALL = CallRecord(
@@ -259,3 +260,19 @@ async def test_metrics(world: ApiWorld) -> None:
     ):
         assert line in lines
     assert not re.search("9876543210", reply.body.decode())
+
+
+@pytest.mark.parametrize("event", WebhookEvent)
+def test_each_event_is_in_the_document_with_a_body_as_it_is_sent(event: WebhookEvent) -> None:
+    document = documented()
+    described = document["webhooks"][event.value]["post"]["requestBody"]["content"]["application/json"]
+    schemas_there = document["components"]["schemas"]
+    body = schemas_there[described["schema"]["$ref"].rsplit("/", 1)[1]]
+    example = described["example"]
+    assert set(example) == set(body["properties"])
+    assert example["event"] == event.value
+    shown = schemas_there[body["properties"]["data"]["$ref"].rsplit("/", 1)[1]]["properties"]
+    assert set(shown) - set(example["data"]) <= {"download_url"}
+    assert set(example["data"]) <= set(shown)
+    assert ("download_url" in example["data"]) == (event is WebhookEvent.RECORDING_READY)
+    Draft202012Validator({**described["schema"], "components": document["components"]}).validate(example)

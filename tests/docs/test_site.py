@@ -130,6 +130,13 @@ def test_every_endpoint_is_there_with_its_example(site: Path) -> None:
     assert [each for each in sorted(shown) if each.partition(".")[2] not in text] == []
 
 
+def test_every_webhook_event_is_there_with_its_body(site: Path) -> None:
+    text = text_of(site, "reference/events")
+    for described in build_openapi("http://127.0.0.1:8080", "x")["webhooks"].values():
+        content = described["post"]["requestBody"]["content"]["application/json"]
+        assert json.dumps(content["example"], indent=2) in text
+
+
 def shown_schemas(document: dict[str, Any]) -> set[str]:
     """What stands as `data`, or as a row of it, in some reply."""
     schemas = document["components"]["schemas"]
