@@ -86,7 +86,8 @@ class Trunks:
         return owners
 
     def owner(self, source: TransportAddress) -> Trunk | None:
-        """The trunk a request from this source belongs to: of several, the one with its port, then the first."""
+        """The trunk a request from this source belongs to: of several, the one that is there, then one that is at its
+        address, then one with its port, then the first."""
         return next(iter(self.owners(source)), None)
 
     def owners(self, source: TransportAddress) -> tuple[Trunk, ...]:
@@ -94,8 +95,10 @@ class Trunks:
         addresses. Whoever has to say a password for the owner has to say the same for the others, or is none of theirs.
         """
         owners = self._owners_of(source.host)
-        at_port = [each for each in owners if each.config.uri.port == source.port or source in each.destinations]
-        found = tuple(at_port) or owners
+        if len(owners) < 2:
+            return owners
+        near = [_nearness(trunk, source) for trunk in owners]
+        found = [trunk for trunk, how_near in zip(owners, near, strict=True) if how_near == max(near)]
         return tuple([each for each in found if each.policy.challenge == found[0].policy.challenge])
 
     def policy_of(self, source: TransportAddress) -> PeerPolicy:
@@ -313,6 +316,12 @@ def _trunk_of(config: TrunkConfig, least: int) -> Trunk:
         registration="not registered yet",
         stride=least // config.weight,
     )
+
+
+def _nearness(trunk: Trunk, source: TransportAddress) -> tuple[bool, bool, bool]:
+    """How well a source of a trunk's addresses fits it: whether it is there, at that host, or at that port."""
+    at_host = source.host == trunk.config.uri.host or any(each.host == source.host for each in trunk.destinations)
+    return source in trunk.destinations, at_host, trunk.config.uri.port == source.port
 
 
 def _ignore(_trunk: Trunk) -> None:

@@ -314,3 +314,12 @@ def test_a_trunk_of_many_destinations_is_asked_at_the_first_of_them() -> None:
     Probing(trunks, clock, lambda: cast(SipEndpoint, options)).start()
     clock.advance(1)
     assert [host for host, _at in options.sent] == [f"192.0.2.{number}" for number in range(1, MOST_PROBED + 1)]
+
+
+def test_a_source_is_of_the_trunk_that_is_there_rather_than_of_one_that_also_names_its_network() -> None:
+    wide = '[[trunks]]\nname = "wide"\nuri = "sip:192.0.2.1:5060"\naddresses = ["192.0.2.0/24"]\n'
+    own = '[[trunks]]\nname = "own"\nuri = "sip:192.0.2.9:5060"\n'
+    trunks = Trunks(config_of(wide + own).trunks, ManualClock())
+    owners = {port: getattr(trunks.owner(udp("192.0.2.9", port)), "name", None) for port in (5060, 5070)}
+    assert owners == {5060: "own", 5070: "own"}
+    assert getattr(trunks.owner(udp("192.0.2.8", 5060)), "name", None) == "wide"
