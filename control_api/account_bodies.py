@@ -21,6 +21,7 @@ LONGEST_PASSWORD: Final = 256
 LONGEST_NAME: Final = 200
 LONGEST_EMAIL: Final = 254  # RFC 5321 section 4.5.3.1.3, less its angle brackets
 LONGEST_URL: Final = 2048
+LONGEST_ADDRESS: Final = 300
 MAX_NETWORKS: Final = 64
 LONGEST_GRACE_H: Final = 24 * 365
 LARGEST_RATE_LIMIT: Final = 1_000_000
@@ -44,6 +45,14 @@ def name_of(text: str) -> str:
     if not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
         raise ValueError("not a name")
     return name
+
+
+def address_of(text: str) -> str:
+    """A postal address in one line, not empty. Raises ValueError."""
+    address = " ".join(text.split())
+    if not address.isprintable() or not 0 < len(address) <= LONGEST_ADDRESS:
+        raise ValueError("not an address")
+    return address
 
 
 def network_of(text: str) -> str:
@@ -80,6 +89,12 @@ Gstin = Annotated[
 ]
 State = Annotated[
     Name, Field(description="The name or the GST number of a state; that of the GSTIN where there is one")
+]
+Address = Annotated[
+    str,
+    Strict(),
+    AfterValidator(address_of),
+    Field(min_length=1, max_length=LONGEST_ADDRESS, description="As invoices say it, in one line"),
 ]
 Secret = Annotated[str, Strict(), Field(min_length=1, max_length=1024)]
 NewPassword = Annotated[str, Strict(), Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
@@ -121,6 +136,7 @@ REQUIREMENTS: Final = {
     "low_balance": "rupees from 0.01 to 10000000 with at most two decimals, or null",
     "gstin": "a GSTIN of 15 letters and digits, or null",
     "state": "the name or the GST number of a state, or null",
+    "address": f"a string of 1 to {LONGEST_ADDRESS} printable characters, or null",
     "retention_days": "an integer from 0 to 36500, or null",
     "page": "an integer of at least 1",
     "per_page": "an integer of at least 1",
@@ -251,6 +267,7 @@ class ChangeOwnOrganisationBody(Wire):
 
     gstin: Gstin | None = None
     state: State | None = None
+    address: Address | None = None
     retention_days: Days | None = None
     low_balance: LowBalance | None = None
 

@@ -446,7 +446,7 @@ _ORGANISATION: Final = (
         "changeOrganisation",
         "Organisation",
         "Change your organisation",
-        "Your GSTIN and state, how long recordings are kept, below what balance you are told. What is not named stays.",
+        "GSTIN, state and address, how long recordings are kept, when you are told of your balance. The rest stays.",
         shapes.OrganisationReply,
         right=Right.ORGANISATION_WRITE,
         body=bodies.ChangeOwnOrganisationBody,

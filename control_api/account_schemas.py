@@ -179,6 +179,7 @@ class OrganisationView(Wire):
     tariff: TariffView
     gstin: str | None
     state: str | None
+    address: str | None = Field(description="As invoices say it")
     rate_limit_per_minute: int | None = Field(description="For each key without its own; null: as configured")
     retention_days: int | None = Field(description="0: for ever; null: as configured")
     max_concurrent_calls: int | None = Field(description="null: no limit of its own")
@@ -371,6 +372,7 @@ def organisation_representation(organisation: Organisation, numbers: Sequence[st
         },
         "gstin": organisation.gstin,
         "state": organisation.state,
+        "address": organisation.address,
         "rate_limit_per_minute": organisation.rate_limit_per_minute,
         "retention_days": organisation.retention_days,
         "max_concurrent_calls": organisation.max_concurrent_calls,

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Field, Strict
 
 from control_api.account_bodies import (
     LARGEST_RATE_LIMIT,
+    Address,
     Days,
     Email,
     Gstin,
@@ -67,6 +68,7 @@ class CreateOrganisationBody(Wire):
     name: Name
     gstin: Gstin | None = None
     state: State | None = None
+    address: Address | None = None
     tariff: TariffBody | None = None
     rate_limit_per_minute: RateLimit | None = None
     max_concurrent_calls: Calls | None = None
@@ -80,6 +82,7 @@ class AdminChangeOrganisationBody(Wire):
     name: Name | None = None
     gstin: Gstin | None = None
     state: State | None = None
+    address: Address | None = None
     tariff: TariffBody | None = None
     rate_limit_per_minute: RateLimit | None = None
     max_concurrent_calls: Calls | None = None

@@ -72,6 +72,7 @@ class Accounts:
                 organisation.suspended_at,
                 organisation.max_concurrent_calls,
                 organisation.low_balance_paise,
+                organisation.address,
             ),
         )
 
@@ -91,6 +92,7 @@ class Accounts:
             "suspended_at": organisation.suspended_at,
             "max_concurrent_calls": organisation.max_concurrent_calls,
             "low_balance_paise": organisation.low_balance_paise,
+            "address": organisation.address,
         }
         self._changed("accounts.change_organisation", parameters, f"no organisation {organisation.org_id}")
 

@@ -86,7 +86,7 @@ class Organisation:
     `rate_limit_per_minute` holds for each of its keys that has none of its own; None: as configured. So many days its
     recordings are kept: 0 for ever; None: as configured. While `suspended_at` is set it places no calls; it has at most
     `max_concurrent_calls` at once, None: no limit of its own. It is told when its balance falls below
-    `low_balance_paise`, None: never.
+    `low_balance_paise`, None: never. Its invoices say `address`.
     """
 
     org_id: str
@@ -100,6 +100,7 @@ class Organisation:
     suspended_at: int | None = None
     max_concurrent_calls: int | None = None
     low_balance_paise: int | None = None
+    address: str | None = None
 
 
 class Consent(StrEnum):

@@ -214,6 +214,7 @@ def _accounts(commands: Commands) -> None:
     )
     change.add_argument("--gstin", help="none: it is not registered")
     change.add_argument("--state", help="as on creation; none: not known")
+    change.add_argument("--address", help="as invoices are to say it; none: they say none")
     change.add_argument("--low-balance", metavar="RUPEES", help="below what it is told of its balance; none: never")
 
     key = _group(commands, "key", "API keys")

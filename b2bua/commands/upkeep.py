@@ -21,21 +21,16 @@ from storage.units import Reader, UnitOfWork
 
 LONGEST_GRACE_H: Final = 24 * 365
 SHOWN_DELIVERIES: Final = 50
+LONGEST_ADDRESS: Final = 300
 LONGEST_RETENTION_DAYS: Final = 36_500
 
 
 async def org_set(options: argparse.Namespace, config: Config, output: Output) -> int:
-    """`org set ORG_ID [--retention-days N] [--gstin GSTIN] [--state STATE] [--low-balance RUPEES]`: the rest stays."""
-    given: dict[str, Any] = {}
-    if options.retention_days is not None:
-        given["retention_days"] = _retention(options.retention_days)
-    for name in ("gstin", "state"):
-        if getattr(options, name) is not None:
-            given[name] = None if getattr(options, name) == "none" else getattr(options, name)
-    if options.low_balance is not None:
-        given["low_balance_paise"] = None if options.low_balance == "none" else paise_of(options.low_balance)
+    """`org set ORG_ID [--retention-days N] [--gstin GSTIN] [--state STATE] [--address ADDRESS] [--low-balance RUPEES]`:
+    the rest stays."""
+    given = _given(options)
     if not given:
-        raise CommandFailed("nothing to change; give --retention-days, --gstin, --state or --low-balance")
+        raise CommandFailed("nothing to change; give --retention-days, --gstin, --state, --address or --low-balance")
 
     def work(unit: UnitOfWork) -> Organisation:
         changed = replace(unit.accounts.organisation(options.org_id), **given)
@@ -57,6 +52,27 @@ async def org_set(options: argparse.Namespace, config: Config, output: Output) -
         shown["low_balance"] = None if paise is None else paise / 100
     output.one({"org_id": options.org_id} | shown)
     return 0
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if options.retention_days is not None:
+        given["retention_days"] = _retention(options.retention_days)
+    for name in ("gstin", "state"):
+        if getattr(options, name) is not None:
+            given[name] = None if getattr(options, name) == "none" else getattr(options, name)
+    if options.address is not None:
+        given["address"] = None if options.address == "none" else _address(options.address)
+    if options.low_balance is not None:
+        given["low_balance_paise"] = None if options.low_balance == "none" else paise_of(options.low_balance)
+    return given
+
+
+def _address(text: str) -> str:
+    address = " ".join(text.split())
+    if not address.isprintable() or not 0 < len(address) <= LONGEST_ADDRESS:
+        raise CommandFailed(f"an address has 1 to {LONGEST_ADDRESS} printable characters")
+    return address
 
 
 def _retention(text: str) -> int | None:

@@ -133,7 +133,7 @@ def _invoice(unit: UnitOfWork, terms: BillingTerms, topup: TopUp, payment: Provi
             number=number,
             day=day,
             supplier=terms.supplier,
-            customer=BilledParty(organisation.name, "", state, organisation.gstin),
+            customer=BilledParty(organisation.name, organisation.address or "", state, organisation.gstin),
             description=terms.description,
             sac=terms.sac,
             place_of_supply=state,

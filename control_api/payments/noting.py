@@ -64,7 +64,7 @@ def _goodwill(unit: UnitOfWork, terms: BillingTerms, wish: NoteWish, at_ms: int)
             number=number,
             day=day,
             supplier=terms.supplier,
-            customer=BilledParty(organisation.name, "", state, organisation.gstin),
+            customer=BilledParty(organisation.name, organisation.address or "", state, organisation.gstin),
             description=wish.reason,
             sac=terms.sac,
             place_of_supply=state,

@@ -53,6 +53,7 @@ async def create_organisation(api: Api, exchange: Exchange) -> Reply:
         tariff=_tariff(Tariff(), wanted.tariff),
         gstin=gstin,
         state=state,
+        address=wanted.address,
         rate_limit_per_minute=wanted.rate_limit_per_minute,
         retention_days=wanted.retention_days,
         max_concurrent_calls=wanted.max_concurrent_calls,

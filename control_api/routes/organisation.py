@@ -33,7 +33,7 @@ async def change_organisation(api: Api, exchange: Exchange) -> Reply:
     entry = audit_entry(api, exchange, "organisation.change", org_id, change)
 
     def work(unit: UnitOfWork) -> tuple[Organisation, tuple[str, ...]]:
-        if wanted.model_fields_set & {"gstin", "state"}:
+        if wanted.model_fields_set & {"gstin", "state", "address"}:
             present = unit.accounts.organisation(org_id)
             unit.accounts.change_organisation(with_registration(present, wanted))
         if "retention_days" in wanted.model_fields_set:
@@ -50,12 +50,13 @@ async def change_organisation(api: Api, exchange: Exchange) -> Reply:
 
 
 def with_registration(present: Organisation, wanted: ChangeOwnOrganisationBody) -> Organisation:
-    """With the GSTIN and the state that are named. InvalidRequest for what is none, or does not go together."""
+    """With the GSTIN, state and address that are named. InvalidRequest for what is none, or does not go together."""
     named = wanted.model_fields_set
     gstin = wanted.gstin if "gstin" in named else present.gstin
     state = wanted.state if "state" in named else present.state
     gstin, state = registered(gstin, state, "state" if "state" in named else "gstin")
-    return replace(present, gstin=gstin, state=state)
+    address = wanted.address if "address" in named else present.address
+    return replace(present, gstin=gstin, state=state, address=address)
 
 
 def registered(gstin: str | None, state: str | None, field: str) -> tuple[str | None, str | None]:

@@ -1,17 +1,17 @@
 -- add_organisation: a new customer; its empty wallet comes with it
 INSERT INTO organisations
       (org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days, suspended_at, max_concurrent_calls, low_balance_paise)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+       retention_days, suspended_at, max_concurrent_calls, low_balance_paise, address)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- organisation: one customer
 SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days, suspended_at, max_concurrent_calls, low_balance_paise
+       retention_days, suspended_at, max_concurrent_calls, low_balance_paise, address
 FROM organisations WHERE org_id = ?;
 
 -- organisations: all customers, oldest first
 SELECT org_id, name, created_at, rate_paise_per_minute, pulse_s, gst_percent, gstin, state, rate_limit_per_minute,
-       retention_days, suspended_at, max_concurrent_calls, low_balance_paise
+       retention_days, suspended_at, max_concurrent_calls, low_balance_paise, address
 FROM organisations ORDER BY created_at, org_id;
 
 -- change_organisation: other terms and limits
@@ -19,7 +19,7 @@ UPDATE organisations
 SET name = :name, rate_paise_per_minute = :rate, pulse_s = :pulse_s, gst_percent = :gst_percent, gstin = :gstin,
     state = :state, rate_limit_per_minute = :rate_limit, retention_days = :retention_days,
     suspended_at = :suspended_at, max_concurrent_calls = :max_concurrent_calls,
-    low_balance_paise = :low_balance_paise
+    low_balance_paise = :low_balance_paise, address = :address
 WHERE org_id = :org_id;
 
 -- numbers: the only masked numbers an organisation may show; none: any

@@ -116,6 +116,14 @@ def test_gstin_and_state_of_an_organisation_are_changed_together(desk: Any) -> N
     assert "mistyped" in desk.refused("org", "create", "Acme", "--gstin", "27AAPFU0939F1ZX")
 
 
+def test_an_organisation_gets_an_address(desk: Any) -> None:
+    org = desk.org()
+    assert desk.json("org", "set", org, "--address", " 12  Marine Drive")["address"] == "12 Marine Drive"
+    for wrong in ("", "x" * 301, "\x1b[2J"):
+        assert "an address has" in desk.refused("org", "set", org, "--address", wrong)
+    assert desk.json("org", "set", org, "--address", "none")["address"] is None
+
+
 def test_the_books_are_compared(desk: Any) -> None:
     org = desk.org()
     assert desk.json("ledger", "check") == {"data": []}

@@ -305,14 +305,18 @@ async def test_the_organisation_and_its_term(world: ApiWorld, owner: SignedIn) -
 
 async def test_an_owner_says_to_whom_invoices_are_written(world: ApiWorld, owner: SignedIn) -> None:
     path = "/v1/account/organisation"
-    good = {"gstin": " 27aapfu0939f1zv", "state": "Maharashtra"}
+    good = {"gstin": " 27aapfu0939f1zv", "state": "Maharashtra", "address": "12 Marine Drive,\n Mumbai 400020"}
     shown = (await owner.send("PATCH", path, json=good)).json["data"]
     assert (shown["gstin"], shown["state"]) == ("27AAPFU0939F1ZV", "Maharashtra")
+    assert shown["address"] == "12 Marine Drive, Mumbai 400020"
     for flaw, field in (
         ({"gstin": "27AAPFU0939F1ZX"}, "gstin"),
         ({"gstin": 27}, "gstin"),
         ({"state": "Karnataka"}, "state"),
         ({"state": "Atlantis"}, "state"),
+        ({"address": " "}, "address"),
+        ({"address": "x" * 301}, "address"),
+        ({"address": "\x1b[2J"}, "address"),
         ({"gstin": "27AAPFU0939F1ZX", "retention_days": 9}, "gstin"),
     ):
         refused = await owner.send("PATCH", path, json=flaw)
@@ -321,6 +325,7 @@ async def test_an_owner_says_to_whom_invoices_are_written(world: ApiWorld, owner
     assert (kept["gstin"], kept["state"], kept["retention_days"]) == ("27AAPFU0939F1ZV", "Maharashtra", 30)
     gone = (await owner.send("PATCH", path, json={"gstin": None})).json["data"]
     assert (gone["gstin"], gone["state"], gone["retention_days"]) == (None, "Maharashtra", 30)
+    assert gone["address"] == "12 Marine Drive, Mumbai 400020"
     (entry, *_), _ = await world.store.read(lambda reader: reader.audit(ORG, 1, 1))
     assert (entry.action, dict(entry.change)) == ("organisation.change", {"gstin": None})
 

@@ -1,8 +1,9 @@
 """Top-ups: a payment is credited and invoiced once, whatever order and number of notifications."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from b2bua.config.sections import BillingSection
 from control_api.payments.desk import payment_desk
 from storage.person_records import Role
+from storage.units import UnitOfWork
 from tests.support.api_world import ORG, api_world
 from tests.support.signed_in import somebody
 from tests.support.till import HOOK, INVOICES, TOPUPS, Till, open_till
@@ -157,6 +159,20 @@ async def test_a_customer_of_no_known_state_is_billed_where_the_supplier_is(
     await till.notify(till.toy.pay(str(topup["order_id"])))
     (invoice,) = await till.invoices()
     assert (invoice["place_of_supply"], invoice["igst"]) == ("29 Karnataka", "0.00")
+
+
+def moved_to(address: str | None, unit: UnitOfWork) -> None:
+    unit.accounts.change_organisation(replace(unit.accounts.organisation(ORG), address=address))
+
+
+async def test_invoices_say_the_address_that_the_customer_has_then(till: Till) -> None:
+    for number, address in enumerate(("12 Marine Drive, Mumbai", None), start=1):
+        await till.world.store.run(partial(moved_to, address))
+        topup = await till.ask()
+        await till.notify(till.toy.pay(str(topup["order_id"])))
+        assert len(await till.invoices()) == number
+    invoices: Sequence[Any] = await till.invoices()
+    assert sorted(invoice["customer"]["address"] for invoice in invoices) == ["", "12 Marine Drive, Mumbai"]
 
 
 async def test_what_is_no_event_of_a_payment_is_passed_over(till: Till) -> None:

@@ -155,11 +155,14 @@ async def test_recordings_are_kept_as_long_as_the_owner_says(world: ApiWorld) ->
 async def test_an_owner_enters_the_gstin(world: ApiWorld) -> None:
     owner = await visitor_of(world, Role.OWNER)
     page, form = "/portal/settings", "/portal/settings/registration"
-    assert (await owner.submit(page, form, gstin="27AAPFU0939F1ZV", state="27")).location == page
+    assert (
+        await owner.submit(page, form, gstin="27AAPFU0939F1ZV", state="27", address="12 Marine Drive")
+    ).location == page
     refused = await owner.submit(page, form, gstin="27AAPFU0939F1ZX", state="27")
     assert (refused.status, 'id="gstin-fault"' in refused.text, "27AAPFU0939F1ZX" in refused.text) == (400, True, True)
-    assert (await owner.get(page)).fields(form)["gstin"] == "27AAPFU0939F1ZV"
-    assert (await owner.submit(page, form, gstin="", state="")).location == page
+    kept = (await owner.get(page)).fields(form)
+    assert (kept["gstin"], kept["address"]) == ("27AAPFU0939F1ZV", "12 Marine Drive")
+    assert (await owner.submit(page, form, gstin="", state="", address="")).location == page
     assert (await owner.get(page)).fields(form)["gstin"] == ""
     assert form not in (await (await visitor_of(world, Role.FINANCE)).get(page)).text
 

@@ -17,7 +17,7 @@ def using(key_id: str, at: int) -> Callable[[UnitOfWork], bool]:
 
 
 async def test_an_organisation_keeps_its_terms(store: Store) -> None:
-    whole = Organisation("org-9", "Name", 7, Tariff(200, 30, 5), "29ABCDE1234F1Z5", "29")
+    whole = Organisation("org-9", "Name", 7, Tariff(200, 30, 5), "29ABCDE1234F1Z5", "29", address="1 MG Road")
     await store.run(lambda unit: unit.accounts.create_organisation(whole))
     assert await store.read(lambda reader: reader.organisation("org-9")) == whole
     assert await store.read(lambda reader: reader.organisations()) == [whole]

@@ -31,8 +31,8 @@ async def change(page: Page) -> web.Response:
 
 
 async def change_registration(page: Page) -> web.Response:
-    """Have invoices written to another GSTIN and state; nothing given: none."""
-    body = {"gstin": page.given("gstin"), "state": page.given("state")}
+    """Have invoices written to another GSTIN, state and address; nothing given: none."""
+    body = {"gstin": page.given("gstin"), "state": page.given("state"), "address": page.given("address")}
     try:
         await page.rest.call("PATCH", "/v1/account/organisation", body=body)
     except Refused as refused:

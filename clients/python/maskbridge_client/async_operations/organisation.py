@@ -25,16 +25,18 @@ class OrganisationOperations(Sending):
         *,
         gstin: str | Unset | None = UNSET,
         state: str | Unset | None = UNSET,
+        address: str | Unset | None = UNSET,
         retention_days: int | Unset | None = UNSET,
         low_balance: float | Unset | None = UNSET,
     ) -> Organisation:
         """Change your organisation.
 
-        Your GSTIN and state, how long recordings are kept, below what balance you are told. What is not named
+        GSTIN, state and address, how long recordings are kept, when you are told of your balance. The rest
         stays. Scope: `account:write`. Roles: owner.
 
         :param gstin: The GST number, of 15 characters
         :param state: Where it stands
+        :param address: The network address it came from
         :param retention_days: Days for which recordings are kept; 0: for ever; null: as the operator has it
         :param low_balance: Rupees below which `wallet.low` tells; null: never
         """
@@ -42,7 +44,13 @@ class OrganisationOperations(Sending):
             Request(
                 "PATCH",
                 "/v1/account/organisation",
-                body={"gstin": gstin, "state": state, "retention_days": retention_days, "low_balance": low_balance},
+                body={
+                    "gstin": gstin,
+                    "state": state,
+                    "address": address,
+                    "retention_days": retention_days,
+                    "low_balance": low_balance,
+                },
             ),
             one_of(Organisation),
         )

@@ -52,6 +52,8 @@ class Organisation:
     """The GST number, of 15 characters"""
     state: str | None
     """The state in India"""
+    address: str | None
+    """As invoices say it"""
     rate_limit_per_minute: int | None
     """For each key without its own; null: as configured"""
     retention_days: int | None
