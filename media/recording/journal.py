@@ -78,6 +78,7 @@ class Journal:
         place = self._folder / (entry.call_id + _SUFFIX)
         draft = place.with_suffix(".draft")
         try:
+            self.open()  # it may have been removed, with all recordings, under a process that runs for months
             draft.write_text(entry.as_json())
             os.replace(draft, place)
         except OSError:

@@ -3,6 +3,7 @@
 import errno
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -263,6 +264,20 @@ def test_a_disk_that_refuses_to_sync_fails_the_recording(bench: Bench, monkeypat
     bench.writer.finish("call-1", START + 1)
     assert bench.events == [RecordingFailed("call-1", WAV, "[Errno 5] Input/output error")]
     assert bench.closer.failed == 1
+
+
+def test_a_folder_that_was_removed_costs_the_live_recording_and_no_later_one(bench: Bench) -> None:
+    bench.begin("live", "a.wav")
+    shutil.rmtree(bench.root)
+    bench.writer.finish("live", START + 1)
+    bench.begin()
+    bench.writer.finish("call-1", START + 1)
+    assert [(type(event), event.call_id) for event in bench.ended()] == [
+        (RecordingFailed, "live"),
+        (RecordingFinished, "call-1"),
+    ]
+    assert (bench.root / WAV).exists()
+    assert bench.unanswered() == ["call-1"], "a start after a crash finds it"
 
 
 class Threads:
