@@ -5,7 +5,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final, TypeVar
 
 from yarl import URL
@@ -25,6 +25,7 @@ from storage.records import TEST_SCOPES, USUAL_SCOPES, ApiKey, Organisation, Sco
 from storage.units import Reader, UnitOfWork
 
 LARGEST_CREDIT_RUPEES: Final = Decimal(10_000_000)
+_RUPEES: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 LONGEST_WORDS: Final = 200
 LONGEST_URL: Final = 2048
 NO_URL: Final = re.compile(r"[\s\x00-\x20\x7f]")
@@ -326,11 +327,10 @@ def _rate_limit(limit: int | None) -> int | None:
 
 
 def paise_of(text: str) -> int:
-    """An amount in rupees, as it is typed. CommandFailed."""
-    try:
-        rupees = Decimal(text)
-    except InvalidOperation:
-        raise CommandFailed(f"not an amount in rupees: {text!r}") from None
-    if not rupees.is_finite() or rupees <= 0 or rupees > LARGEST_CREDIT_RUPEES or rupees != round(rupees, 2):
+    """An amount in rupees, as it is typed: digits, and a point before two of them at most. CommandFailed."""
+    if _RUPEES.fullmatch(text) is None:
+        raise CommandFailed(f"not an amount in rupees: {text!r}; write it as 500 or 499.50")
+    rupees = Decimal(text)
+    if rupees <= 0 or rupees > LARGEST_CREDIT_RUPEES or rupees != round(rupees, 2):
         raise CommandFailed(f"an amount must be above 0, at most {LARGEST_CREDIT_RUPEES}, with at most two decimals")
     return int(rupees * 100)

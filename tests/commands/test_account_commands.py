@@ -117,7 +117,7 @@ def test_a_credit_counts_once_for_its_reference(desk: Any) -> None:
     assert second["balance"] == 500.01
 
 
-@pytest.mark.parametrize("rupees", ["0", "-5", "1.005", "many", "NaN", "Infinity", "1e9", ""])
+@pytest.mark.parametrize("rupees", ["0", "-5", "1.005", "many", "NaN", "Infinity", "1e3", "1_000", "१००", " 5", ""])
 def test_an_amount_that_is_none_is_refused(desk: Any, rupees: str) -> None:
     org = desk.org()
     assert "amount" in desk.refused("wallet", "credit", "--org", org, f"--rupees={rupees}", "--reference", "x")
