@@ -1,6 +1,7 @@
 """The rules of the house that no other tool checks: sizes, imports, marks, where SQL stands, what the README names."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -32,11 +33,14 @@ def named(path: Path) -> str:
 
 
 def own_texts() -> Iterator[Path]:
-    """Every text of the repository but the public test messages, which are as their RFCs have them."""
+    """Every text of the repository but the public test messages, which are as their RFCs have them, and the built
+    pages, which another test may be building now."""
     for folder in (*PRODUCT, "tests", "sipp_scenarios", ".ci"):
-        for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and (path.suffix in TEXTS or folder == ".ci") and "data" not in path.parts:
-                yield path
+        for place, below, names in os.walk(ROOT / folder):
+            below[:] = [name for name in below if name != "data" and name.partition(".")[0] != "site"]
+            for path in (Path(place) / name for name in names):
+                if path.suffix in TEXTS or folder == ".ci":
+                    yield path
     yield from (ROOT / name for name in ("README.md", "CHANGELOG.md", "Makefile", "pyproject.toml"))
 
 
