@@ -254,13 +254,18 @@ def _cpu_s() -> float:
 
 
 def main() -> None:
-    """Serve until stdin ends."""
+    """Serve until stdin ends, or until nobody waits for an answer any more: the process that asked was killed."""
     os.nice(NICENESS)
     os.umask(UMASK)
     exporter = Exporter()
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(answer(exporter, line)) + "\n")
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(json.dumps(answer(exporter, line)) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # What is left in the buffer is tried again at the exit, and would be told as a mistake there.
+            os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
+            return
 
 
 if __name__ == "__main__":

@@ -221,6 +221,21 @@ async def test_closing_fails_what_runs_and_what_waits(wav: Path, tmp_path: Path)
         await pool.export(wav, tmp_path / "x.mp3")
 
 
+def test_a_worker_whose_server_was_killed_ends_without_a_word() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "media.recording.mp3_worker"],
+        input=b"{}\n",
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 def test_workers_run_at_the_lowest_priority() -> None:
     source = "import os; from media.recording.mp3_worker import main; main(); print(os.nice(0))"
     ended = subprocess.run(
