@@ -97,9 +97,17 @@ def _log_level(name: str) -> str:
 
 
 def _announce(output: Output, public_url: str, sip: list[str], api: str) -> None:
+    """Tell what is listened on; a stdout that takes nothing (its disk is full, its reader gone) ends no service."""
     values = {"version": __version__, "sip": sip, "api": api}
-    output.one(values, f"maskbridge {__version__}: SIP on {', '.join(sip)}, API on {api}")
-    output.line(f"portal at {public_url}/portal, documentation at {public_url}/docs")
+    try:
+        output.one(values, f"maskbridge {__version__}: SIP on {', '.join(sip)}, API on {api}")
+        output.line(f"portal at {public_url}/portal, documentation at {public_url}/docs")
+    except OSError as error:
+        # What is left in the buffer is tried again at the exit, and would make the status 120 there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
+        logging.getLogger("b2bua").warning(
+            "standard output cannot be written (%s): SIP on %s, API on %s", error.strerror, ", ".join(sip), api
+        )
 
 
 def demo(options: argparse.Namespace, output: Output) -> int:

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from b2bua.config import ListenAddress, SipSection
@@ -92,6 +93,26 @@ async def test_it_tells_what_it_opened_and_closes_it_at_the_signal(tmp_path: Pat
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+@pytest.mark.parametrize("stdout", [">/dev/full", ">&-"])
+async def test_a_stdout_that_takes_nothing_ends_no_service(tmp_path: Path, stdout: str) -> None:
+    ports = choose_ports(SystemTokens())
+    config = tmp_path / "maskbridge.toml"
+    config.write_text(f'[sip]\nlisten = ["udp://127.0.0.1:0"]\n[api]\nlisten = "127.0.0.1:{ports.api}"\n', "utf-8")
+    command = product("serve", "-c", str(config))
+    child = await Child.start("sh", "-c", f'exec "$@" {stdout}', "sh", *command, log=tmp_path / "log")
+    async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+        while True:
+            assert child.running, child.last_words()
+            with suppress(aiohttp.ClientError):
+                async with http.get(f"http://127.0.0.1:{ports.api}/readyz") as response:
+                    if response.status == 200:
+                        break
+            await asyncio.sleep(0.05)
+    assert await child.stop() == 0
+    assert "Traceback" not in child.last_words()
+    assert ("standard output cannot be written" in child.last_words()) == (stdout == ">/dev/full")
 
 
 async def test_a_trunk_over_tcp_gets_a_listener_undeclared(tmp_path: Path) -> None:
