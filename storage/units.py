@@ -187,6 +187,10 @@ class Reader:
         """An organisation's money. UnknownRecord."""
         return self._unit.ledger.wallet(org_id)
 
+    def reserved(self, call_id: str) -> int:
+        """As `Ledger.reserved`."""
+        return self._unit.ledger.reserved(call_id)
+
     def verify_ledger(self) -> list[Discrepancy]:
         """Every wallet that is not the sum of its transfers. Reads them all."""
         return self._unit.ledger.verify()

@@ -1,10 +1,11 @@
 """The call record: one leg of it changed, and its finish as a CDR."""
 
+import math
 from typing import Any, Final
 
 from b2bua.call.hangup import CLEARINGS
 from b2bua.call.model import HangupCause, HangupParty, Leg
-from b2bua.call.rating import bill_duration_s, price_paise
+from b2bua.call.rating import bill_duration_s, price_paise, pulse_paise
 from storage.records import CallRecord, CallStatus, LegRecord, WebhookEvent, changed
 
 TERMINAL_EVENTS: Final = {
@@ -77,16 +78,27 @@ def finish(
     )
 
 
-def finish_interrupted(record: CallRecord, last_sign_of_life_at: int) -> CallRecord:
+def finish_interrupted(record: CallRecord, last_sign_of_life_at: int, reserved_paise: int | None = None) -> CallRecord:
     """The CDR of a call that a crash left open: a bridged one is billed to the last sign of life in the database (UTC
-    Unix milliseconds), another costs nothing. A finished record is returned as it is."""
+    Unix milliseconds), another costs nothing. A finished record is returned as it is.
+
+    Nobody talks longer than money is set aside for, nor than was asked for: what lies beyond is a jump of the wall
+    clock. `reserved_paise` None: nothing had to be set aside.
+    """
     if record.status in TERMINAL_EVENTS:
         return record
     talk_ms = None
     ended_at = max(last_sign_of_life_at, *_known_times(record))
     if record.answered_at is not None:
-        talk_ms = max(0, ended_at - record.answered_at)
+        talk_ms = int(min(max(0, ended_at - record.answered_at), *_longest_talks_ms(record, reserved_paise)))
     return finish(record, HangupCause.SYSTEM_RESTART, ended_at, talk_ms)
+
+
+def _longest_talks_ms(record: CallRecord, reserved_paise: int | None) -> tuple[float, ...]:
+    """Milliseconds that a talk cannot have outlasted; infinite where it may have been of any length."""
+    pulse = pulse_paise(record.tariff.rate_paise_per_minute, record.tariff.pulse_s)
+    paid = math.inf if reserved_paise is None or pulse == 0 else reserved_paise // pulse * record.tariff.pulse_s * 1000
+    return paid, math.inf if record.max_duration_s is None else record.max_duration_s * 1000
 
 
 def _known_times(record: CallRecord) -> tuple[int, ...]:

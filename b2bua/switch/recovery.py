@@ -20,12 +20,12 @@ async def recover(
 ) -> int:
     """Settle what the last run left open and hand its recordings on; returns the number of calls settled."""
 
-    def left_open(reader: Reader) -> tuple[list[CallRecord], int | None]:
-        return reader.live_calls(), reader.last_heartbeat()
+    def left_open(reader: Reader) -> tuple[list[tuple[CallRecord, int]], int | None]:
+        return [(call, reader.reserved(call.call_id)) for call in reader.live_calls()], reader.last_heartbeat()
 
     live, heartbeat = await store.read(left_open)
-    for record in live:
-        finished = finish_interrupted(record, heartbeat or record.created_at)
+    for record, reserved_paise in live:
+        finished = finish_interrupted(record, heartbeat or record.created_at, None if record.test else reserved_paise)
         settlement.settle(finished, terminal_event(finished))
     for orphan in orphans:
         call = await store.read(partial(_any_call, orphan.call_id))

@@ -79,6 +79,19 @@ def test_a_crash_bills_a_bridged_call_to_the_last_sign_of_life() -> None:
     assert terminal_event(record) is WebhookEvent.COMPLETED
 
 
+@pytest.mark.parametrize(
+    ("reserved_paise", "longest_s", "duration_s", "price"),
+    [(150, None, 60, 150), (300, None, 120, 300), (300, 90, 90, 300), (None, 90, 90, 300), (None, None, 3600, 9000)],
+)
+def test_a_crash_bills_no_talk_that_was_not_paid_for_or_not_asked_for(
+    reserved_paise: int | None, longest_s: int | None, duration_s: int, price: int
+) -> None:
+    talking = replace(BRIDGED, max_duration_s=longest_s)
+    record = finish_interrupted(talking, CREATED_AT + 5000 + 3_600_000, reserved_paise)
+    assert (record.duration_s, record.price_paise) == (duration_s, price)
+    assert record.ended_at == CREATED_AT + 5000 + duration_s * 1000
+
+
 def test_a_crash_right_after_the_bridge_bills_one_pulse() -> None:
     record = finish_interrupted(BRIDGED, CREATED_AT)
     assert (record.ended_at, record.duration_s, record.price_paise) == (CREATED_AT + 5000, 0, 150)

@@ -48,6 +48,21 @@ async def test_trunk_case_17_a_bridged_call_is_completed_and_charged_to_the_last
     assert (wallet.balance_paise, wallet.reserved_paise) == (100_000 - price, 0)
 
 
+async def test_a_clock_set_forward_before_the_crash_costs_no_talk_that_was_not_paid_for(open_house: Any) -> None:
+    house = await open_house()
+    call = await house.bridged()
+    house.alice.speak()
+    house.bob.speak()
+    await house.run(10.0)
+    house.clock.step_wall(3_600_000)
+    await house.run(10.0)
+    following = await _after_crash(open_house, house)
+    cdr = await following.cdr(call)
+    assert (cdr.status, cdr.duration_s, cdr.price_paise) == ("completed", 60, 150)
+    wallet = await following.wallet()
+    assert (wallet.balance_paise, wallet.reserved_paise) == (100_000 - 150, 0)
+
+
 STATES = {
     "admitted": (None, None, 0.0),
     "dialling a": (nothing, None, 2.0),
