@@ -39,11 +39,17 @@ def duration_of(pcm_bytes: int) -> int:
 
 
 def complete(part: Path, place: Path) -> None:
-    """Give a written and synced file its final name, on the disk. FileExistsError where that is taken."""
+    """Give a written and synced file its final name, on the disk. FileExistsError where that is taken.
+
+    A folder that cannot be synced, for want of descriptors above all, costs no recording: it has its name already.
+    """
     if place.exists():
         raise FileExistsError(f"{place.name} exists")
     os.rename(part, place)
-    sync_folder(place.parent)
+    try:
+        sync_folder(place.parent)
+    except OSError as error:
+        _log.warning("the name of %s may not outlast a power failure: %s", place.name, error)
 
 
 def recover(root: Path, journal: Journal, keys: MasterKeys | None = None) -> list[RecoveredRecording]:

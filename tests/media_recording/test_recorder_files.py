@@ -266,6 +266,21 @@ def test_a_disk_that_refuses_to_sync_fails_the_recording(bench: Bench, monkeypat
     assert bench.closer.failed == 1
 
 
+def test_a_whole_recording_is_kept_where_its_folder_cannot_be_opened(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    bench.begin()
+    monkeypatch.setattr("media.recording.recovery.sync_folder", refuse)
+    bench.writer.finish("call-1", START + 1)
+    [event] = bench.events
+    assert isinstance(event, RecordingFinished)
+    assert (bench.root / WAV).exists()
+    assert bench.unanswered() == ["call-1"]
+
+
 def test_a_folder_that_was_removed_costs_the_live_recording_and_no_later_one(bench: Bench) -> None:
     bench.begin("live", "a.wav")
     shutil.rmtree(bench.root)
