@@ -221,10 +221,11 @@ class ChangeRoleBody(Wire):
 
 
 class CreateKeyBody(Wire):
-    """A new API key. Without `scopes` it can do what concerns calls, as far as you can; nothing about the account."""
+    """A new API key. Without `scopes` it can do what concerns calls, as far as you can; nothing about the account. A
+    field that is not known is refused: it could be a restriction, mistyped."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "shop", "scopes": ["calls:write", "calls:read"]}]}
+        extra="forbid", json_schema_extra={"examples": [{"name": "shop", "scopes": ["calls:write", "calls:read"]}]}
     )
 
     name: Name

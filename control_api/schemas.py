@@ -315,6 +315,8 @@ def _first_fault(invalid: ValidationError, requirements: Mapping[str, str] = _RE
     field = ".".join(part for part in map(str, fault["loc"]) if not part.isdigit())  # a list's name, not its place
     if fault["type"] == "missing":
         return InvalidRequest(f"{field} is required.", field)
+    if fault["type"] == "extra_forbidden":
+        return InvalidRequest("There is a field that is not known here.", field if len(field) <= 64 else None)
     return InvalidRequest(f"{field} must be {requirements.get(field, 'valid')}.", field)
 
 

@@ -103,6 +103,19 @@ async def test_a_key_that_cannot_be(world: ApiWorld, owner: SignedIn, body: obje
     assert len(await world.store.read(lambda reader: reader.keys(ORG))) == 1
 
 
+@pytest.mark.parametrize(("name", "told"), [("allowed_network", "allowed_network"), ("x" * 65, None)])
+async def test_a_mistyped_restriction_makes_no_key(
+    world: ApiWorld, owner: SignedIn, name: str, told: str | None
+) -> None:
+    reply = await owner.send("POST", KEYS, json={"name": "office", name: ["10.0.0.0/8"]})
+    assert (reply.status, reply.json["error"]["code"], reply.json["error"].get("field")) == (
+        400,
+        "invalid_request",
+        told,
+    )
+    assert "office" not in [key["name"] for key in (await owner.send("GET", KEYS)).json["data"]]
+
+
 async def test_no_key_can_do_more_than_who_makes_it(world: ApiWorld) -> None:
     developer = await somebody(world, Role.DEVELOPER)
     given = (await developer.send("POST", KEYS, json={"name": "x"})).json["data"]["scopes"]
