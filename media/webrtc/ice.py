@@ -430,7 +430,8 @@ class BrowserIce(Connection):
         given = settings.clock()
         while True:
             varied = 0.8 + 0.4 * settings.vary() / 65_536
-            await asyncio.sleep(settings.consent_interval_s * varied)
+            left_s = max(given + settings.consent_s - settings.clock(), 0.0)
+            await asyncio.sleep(min(settings.consent_interval_s * varied, left_s))
             pair = self._nominated.get(1)
             if pair is None:
                 return
