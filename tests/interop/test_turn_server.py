@@ -8,7 +8,8 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -25,8 +26,17 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces ta
 
 SECRET = "shared with coturn"
 LINE_BYTES_MAX = 65_536
-# Of the wire between the two namespaces, and one that the browser's has no route to.
-OUR_END, THEIR_END, GATEWAY = "10.211.7.1", "10.211.7.2", "10.211.8.1"
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A browser's namespace, and both ends of the wire to it; it has no route to `gateway`, an address of ours."""
+
+    name: str
+    our_end: str
+    their_end: str
+    gateway: str
+    ports_from: int
 
 
 def run(*words: str) -> None:
@@ -34,66 +44,70 @@ def run(*words: str) -> None:
 
 
 @pytest.fixture
-def namespace() -> Iterator[str]:
-    """Its one way out is the wire to us: no default route."""
-    name = f"browser{os.getpid() % 10_000}"
+def apart() -> Iterator[Apart]:
+    """The one way out is the wire to us: no default route. Names and addresses follow the leased ports, so that several
+    such tests run at a time, and after one that was killed."""
     with ExitStack() as stack:
+        first = stack.enter_context(PortLease(20))
+        wire = IPv4Address("10.192.0.0") + 8 * first
+        name = f"browser{first}"
+        made = Apart(name, str(wire + 1), str(wire + 2), str(wire + 5), first)
         run("ip", "netns", "add", name)
         stack.callback(run, "ip", "netns", "del", name)
         run("ip", "link", "add", f"{name}o", "type", "veth", "peer", "name", f"{name}i", "netns", name)
-        run("ip", "addr", "add", f"{OUR_END}/30", "dev", f"{name}o")
+        run("ip", "addr", "add", f"{made.our_end}/30", "dev", f"{name}o")
         run("ip", "link", "set", f"{name}o", "up")
-        run("ip", "addr", "add", f"{GATEWAY}/32", "dev", "lo")
-        stack.callback(run, "ip", "addr", "del", f"{GATEWAY}/32", "dev", "lo")
+        run("ip", "addr", "replace", f"{made.gateway}/32", "dev", "lo")
+        stack.callback(run, "ip", "addr", "del", f"{made.gateway}/32", "dev", "lo")
         inside = ("ip", "netns", "exec", name, "ip")
-        run(*inside, "addr", "add", f"{THEIR_END}/30", "dev", f"{name}i")
+        run(*inside, "addr", "add", f"{made.their_end}/30", "dev", f"{name}i")
         run(*inside, "link", "set", f"{name}i", "up")
         run(*inside, "link", "set", "lo", "up")
-        yield name
+        yield made
 
 
 @pytest.fixture
-async def coturn_port(namespace: str) -> AsyncIterator[int]:
-    """The port of a coturn at our end of the wire."""
-    with PortLease(20) as first:
-        words = (
-            "-n --no-cli --no-tls --no-dtls --use-auth-secret --realm=turn.example --log-file=stdout --pidfile= "
-            f"--listening-ip={OUR_END} --relay-ip={OUR_END} --listening-port={first} "
-            f"--min-port={first + 2} --max-port={first + 19}"
-        ).split()
-        server = await asyncio.create_subprocess_exec(
-            "turnserver", *words, f"--static-auth-secret={SECRET}", stdout=asyncio.subprocess.DEVNULL
-        )
-        await until(lambda: _listens(first))
-        yield first
-        server.terminate()
-        await server.wait()
+async def coturn(apart: Apart) -> AsyncIterator[tuple[str, int]]:
+    """Address and port of a coturn at our end of the wire."""
+    first = apart.ports_from
+    words = (
+        "-n --no-cli --no-tls --no-dtls --use-auth-secret --realm=turn.example --log-file=stdout --pidfile= "
+        f"--listening-ip={apart.our_end} --relay-ip={apart.our_end} --listening-port={first} "
+        f"--min-port={first + 2} --max-port={first + 19}"
+    ).split()
+    server = await asyncio.create_subprocess_exec(
+        "turnserver", *words, f"--static-auth-secret={SECRET}", stdout=asyncio.subprocess.DEVNULL
+    )
+    await until(lambda: _listens(apart.our_end, first))
+    yield apart.our_end, first
+    server.terminate()
+    await server.wait()
 
 
-def _listens(port: int) -> bool:
+def _listens(host: str, port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex((OUR_END, port)) == 0
+        return probe.connect_ex((host, port)) == 0
 
 
 @pytest.fixture
-def gateway(namespace: str) -> Iterator[tuple[WebrtcGateway, list[BrowserEvent]]]:
+def gateway(apart: Apart) -> Iterator[tuple[WebrtcGateway, list[BrowserEvent]]]:
     with ExitStack() as stack:
-        yield Gateways(stack).make(GatewaySettings(addresses=((GATEWAY, ""),)))
+        yield Gateways(stack).make(GatewaySettings(addresses=((apart.gateway, ""),)))
 
 
 @pytest.mark.parametrize("whose", ["the browser's over TCP", "the gateway's"])
 async def test_a_browser_that_reaches_nothing_but_the_turn_server_calls(
-    namespace: str, coturn_port: int, gateway: tuple[WebrtcGateway, list[BrowserEvent]], whose: str
+    apart: Apart, coturn: tuple[str, int], gateway: tuple[WebrtcGateway, list[BrowserEvent]], whose: str
 ) -> None:
     ends_at_s = SystemClock().wall_ms() // 1000 + 60
     transport = "tcp" if whose == "the browser's over TCP" else "udp"
-    server = turn_server(f"turn:{OUR_END}:{coturn_port}?transport={transport}", SECRET, "asha", ends_at_s)
+    server = turn_server(f"turn:{coturn[0]}:{coturn[1]}?transport={transport}", SECRET, "asha", ends_at_s)
     theirs = (server.url, server.username, server.credential) if transport == "tcp" else ()
     with ExitStack() as stack:
         plain = Plain()
         stack.enter_context(plain.socket)
         meets, told = gateway
-        words = ("ip", "netns", "exec", namespace, sys.executable, "-m", "tests.interop.browser_apart", *theirs)
+        words = ("ip", "netns", "exec", apart.name, sys.executable, "-m", "tests.interop.browser_apart", *theirs)
         browser = await asyncio.create_subprocess_exec(
             *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LINE_BYTES_MAX
         )
