@@ -200,6 +200,22 @@ class UserAgent:
         else:
             station.counters["network errors within dialogs"] += 1
 
+    def is_wanted(self, content: bytes) -> bool:
+        """Whether a request that has not left yet, its connection being opened, is still to go out. An INVITE whose
+        call has been hung up or given up meanwhile is not: it could only be cancelled once a phone rings."""
+        transaction = self._station.layer.client_quoted(content)
+        usage = None if transaction is None else transaction.errand.usage
+        if usage is None or usage.setup is None or usage.setup.transaction is not transaction:
+            return True
+        return usage.state == CALLING
+
+    def withdrawn(self, content: bytes, now: float) -> None:
+        """A request that `is_wanted` was asked for has not been sent: nothing comes of it any more."""
+        station = self._station
+        transaction = station.layer.client_quoted(content)
+        if transaction is not None:
+            dispatch(station, transaction, station.layer.fail(transaction, now), now)
+
     def _fail(self, transaction: ClientTransaction, now: float) -> None:
         usage = transaction.errand.usage
         if usage is not None and usage.setup is not None and usage.setup.transaction is transaction:

@@ -63,6 +63,14 @@ class StreamReceiver(Protocol):
         """What was sent to `destination` cannot reach it, or its answer cannot reach us."""
         ...
 
+    def is_wanted(self, content: bytes) -> bool:
+        """Whether a request that has waited for its connection is still to go out, now that there is one."""
+        ...
+
+    def withdrawn(self, content: bytes) -> None:
+        """A request that was wanted no more has not been sent, and never will be."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

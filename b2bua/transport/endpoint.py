@@ -121,6 +121,15 @@ class SipEndpoint:
         self._user_agent.transport_failed(destination, self._scheduler.time())
         self._pump()
 
+    def is_wanted(self, content: bytes) -> bool:
+        """`UserAgent.is_wanted`."""
+        return self._user_agent.is_wanted(content)
+
+    def withdrawn(self, content: bytes) -> None:
+        """`UserAgent.withdrawn`."""
+        self._user_agent.withdrawn(content, self._scheduler.time())
+        self._pump()
+
     def undelivered(self, content: bytes, destination: TransportAddress) -> None:
         """The network reports that a datagram did not reach `destination`; `content` is what it quotes of it."""
         self._counters["transport failures"] += 1

@@ -57,8 +57,9 @@ class StreamTransport:
     A message goes over an open connection to or from its destination, or over one that is opened for it; in order,
     but for those that wait for different connections. A response whose connection is gone goes to its fallback; a
     request goes there when its destination cannot be reached. What cannot be sent at all, and what waits for an
-    answer over a connection that breaks, is told to the receiver by destination. A source that it does not admit is
-    closed at once, before any handshake. `StreamLimits` says what is limited.
+    answer over a connection that breaks, is told to the receiver by destination. A request that has waited for its
+    connection goes out only if the receiver still wants it to. A source that is not admitted is closed at once, before
+    any handshake. `StreamLimits` says what is limited.
     """
 
     def __init__(
@@ -237,6 +238,8 @@ class StreamTransport:
         self._note_failure(connection.remote, why)
         origins: set[TransportAddress] = set()
         for message in connection.waiting:
+            if not self._is_wanted(message):
+                continue
             if message.fallback is not None and connection.remote == message.destination:
                 if not self._hand_over(message, message.fallback):
                     self._open(message, message.fallback)
@@ -367,7 +370,17 @@ class StreamTransport:
         self._failures.pop(connection.remote, None)
         self._by_remote[connection.remote] = connection
         while connection.waiting and connection.usable:
-            connection.send(connection.waiting.popleft())
+            message = connection.waiting.popleft()
+            if self._is_wanted(message):
+                connection.send(message)
+
+    def _is_wanted(self, message: Message) -> bool:
+        """Whether what has waited still goes out: of a request that does not, its sender is told."""
+        if message.is_response or self._receiver.is_wanted(message.content):
+            return True
+        self._counters["requests withdrawn"] += 1
+        self._loop.call_soon(self._receiver.withdrawn, message.content)
+        return False
 
     def _lost(self, connection: Connection, error: Exception | None) -> None:
         self._leave(connection)

@@ -3,7 +3,7 @@
 import pytest
 
 from b2bua.sip.errors import MalformedMessage
-from b2bua.sip.events import Answered, ByeReceived, DialogLost, IncomingInvite, NoResponse, RequestFailed
+from b2bua.sip.events import Answered, ByeReceived, DialogLost, IncomingInvite, NoResponse, RequestFailed, UsageEnded
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress
@@ -239,6 +239,44 @@ def test_a_transport_failure_ends_what_waits_for_an_answer_and_spares_what_has_o
     [ack] = bench.receive(answer_to(ringing, 200, to_tag="peer", contact="<sip:gw@203.0.113.10;transport=tcp>"))
     assert as_request(ack).method == "ACK"
     assert len(bench.events(Answered)) == 1
+
+
+def unsent(bench: StreamBench) -> tuple[int, bytes]:
+    """A call whose INVITE waits for its connection."""
+    usage = bench.user_agent.invite(plan_to(TRUNK, no_answer_timeout_s=4.0), bench.now)
+    [outgoing] = bench.user_agent.to_send()
+    assert bench.user_agent.is_wanted(outgoing.content)
+    return usage, outgoing.content
+
+
+@pytest.mark.parametrize("ending", ["hung up", "nothing came in time", "the connection broke"])
+def test_an_invite_that_has_not_left_yet_is_not_wanted_when_its_call_is_over(ending: str) -> None:
+    bench = StreamBench()
+    _, of_another = unsent(bench)
+    usage, invite = unsent(bench)
+    if ending == "hung up":
+        bench.user_agent.hang_up(usage, bench.now)
+    elif ending == "nothing came in time":
+        bench.advance(4.0)
+    else:
+        bench.user_agent.transport_failed(TRUNK, bench.now)
+    assert not bench.user_agent.is_wanted(invite)
+    assert bench.user_agent.is_wanted(of_another) == (ending == "hung up")
+    bench.user_agent.withdrawn(invite, bench.now)
+    assert bench.events(UsageEnded) == [UsageEnded(usage)], "nothing can come of it any more"
+    bench.user_agent.withdrawn(invite, bench.now)
+    assert bench.user_agent.to_send() == []
+
+
+def test_what_ends_or_confirms_a_call_is_wanted_whatever_becomes_of_the_call() -> None:
+    bench = StreamBench()
+    usage, invite = bench.call()
+    [ack] = bench.receive(answer_to(invite, 200, to_tag="peer"), TRUNK)
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type="application/sdp")
+    bench.user_agent.hang_up(usage, bench.now)
+    following = bench.user_agent.to_send()
+    assert [as_request(each).method for each in following] == ["INVITE", "BYE"]
+    assert all(bench.user_agent.is_wanted(each.content) for each in (ack, *following))
 
 
 def test_a_dialog_whose_contact_fails_is_told_by_that_contact() -> None:

@@ -35,13 +35,16 @@ def ok(number: int = 1) -> bytes:
 
 
 class Keeper:
-    """A receiver that keeps what it is told. `admitted`: whether connections are."""
+    """A receiver that keeps what it is told. `admitted`: whether connections are; `unwanted`: requests that are not to
+    go out any more."""
 
     def __init__(self) -> None:
         self.messages: list[Framed] = []
         self.sources: list[TransportAddress] = []
         self.failed: list[TransportAddress] = []
         self.admitted = True
+        self.unwanted: set[bytes] = set()
+        self.withdrawn_requests: list[bytes] = []
         self.asked: list[TransportAddress] = []
         self.on_message: Callable[[Framed, TransportAddress], None] | None = None
         self.changed = asyncio.Event()
@@ -60,6 +63,13 @@ class Keeper:
 
     def transport_failed(self, destination: TransportAddress) -> None:
         self.failed.append(destination)
+        self.changed.set()
+
+    def is_wanted(self, content: bytes) -> bool:
+        return content not in self.unwanted
+
+    def withdrawn(self, content: bytes) -> None:
+        self.withdrawn_requests.append(content)
         self.changed.set()
 
     def numbers(self) -> list[int]:

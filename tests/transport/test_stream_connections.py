@@ -326,6 +326,43 @@ async def test_what_we_send_to_a_peers_connection_goes_over_it() -> None:
 
 
 @on_both_loops
+async def test_what_is_not_wanted_any_more_when_its_connection_is_there_does_not_go_out() -> None:
+    async with stream_bed() as bed, bare_listener() as far:
+        for number in range(1, 4):
+            bed.transport.send(options(number), far.address)
+        bed.keeper.unwanted = {options(1), options(3)}
+        peer = await far.next()
+        assert await peer.read(len(options(2))) == options(2)
+        await bed.keeper.until(lambda: len(bed.keeper.withdrawn_requests) == 2)
+        assert bed.keeper.withdrawn_requests == [options(1), options(3)]
+        assert bed.transport.counters()["requests withdrawn"] == 2
+        bed.transport.send(options(4), far.address)
+        assert await peer.read(len(options(4))) == options(4), "and nothing before it"
+
+
+@on_both_loops
+async def test_what_is_not_wanted_any_more_does_not_go_the_other_way_either() -> None:
+    async with stream_bed() as bed:
+        peer = await bed.connect()
+        await bed.counted("connections accepted")
+        nobody = closed_port()
+        bed.transport.send(options(1), nobody, peer.address)
+        bed.transport.send(options(2), nobody, peer.address)
+        bed.keeper.unwanted = {options(1)}
+        assert await peer.read(len(options(2))) == options(2)
+        await bed.keeper.until(lambda: bed.keeper.withdrawn_requests == [options(1)])
+
+
+@on_both_loops
+async def test_a_response_that_has_waited_goes_out_whoever_asks() -> None:
+    async with stream_bed() as bed, bare_listener() as far:
+        bed.transport.send(ok(1), far.address)
+        bed.keeper.unwanted = {ok(1)}
+        peer = await far.next()
+        assert await peer.read(len(ok(1))) == ok(1)
+
+
+@on_both_loops
 async def test_more_than_may_wait_for_a_connection_is_dropped_and_counted() -> None:
     async with stream_bed(limits=StreamLimits(waiting_messages=3)) as bed, bare_listener() as far:
         for number in range(1, 6):

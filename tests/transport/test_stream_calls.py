@@ -1,0 +1,80 @@
+"""A call over a connection that is still being opened (RFC 3261 9.1, 18): no phone rings for one that is over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from b2bua.sip.events import NoResponse, UsageEnded, UserAgentEvent
+from b2bua.sip.routing import TransportAddress
+from b2bua.sip.settings import OutgoingRequest
+from b2bua.sip.user_agent import UserAgent
+from b2bua.transport.endpoint import SipEndpoint
+from b2bua.transport.stream import StreamTransport, bind_stream
+from tests.support.agents import NOTHING_HELD, plan_to, settings_for
+from tests.support.both_loops import on_both_loops
+from tests.support.manual_clock import ManualClock
+from tests.support.seeded_tokens import SeededTokens
+from tests.support.stream_bed import PATIENCE_S, bare_listener
+
+pytestmark = pytest.mark.sockets
+
+
+class Caller:
+    """Our side: an endpoint over TCP, its events kept."""
+
+    def __init__(self) -> None:
+        bound, clock = bind_stream("127.0.0.1", 0), ManualClock()
+        local = TransportAddress("tcp", *bound.getsockname())
+        self.events: list[UserAgentEvent] = []
+        self.user_agent = UserAgent(settings_for(local), SeededTokens())
+        self.endpoint = SipEndpoint(self.user_agent, clock, lambda _source: True, self._on_event)
+        self.transport = StreamTransport(bound, self.endpoint, asyncio.get_running_loop(), scheduler=clock)
+        self.endpoint.attach(self.transport)
+        self._ended = asyncio.Event()
+
+    def _on_event(self, event: UserAgentEvent) -> None:
+        self.events.append(event)
+        if isinstance(event, UsageEnded):
+            self._ended.set()
+
+    async def ended(self) -> None:
+        """Wait until a call is over."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self._ended.wait()
+
+
+@asynccontextmanager
+async def a_caller() -> AsyncIterator[Caller]:
+    caller = Caller()
+    try:
+        yield caller
+    finally:
+        caller.endpoint.close()
+        await caller.transport.close()
+
+
+@on_both_loops
+async def test_an_invite_is_not_sent_when_its_call_was_hung_up_while_the_connection_was_opened() -> None:
+    async with a_caller() as caller, bare_listener() as far:
+        usage = caller.endpoint.invite(plan_to(far.address))
+        caller.endpoint.hang_up(usage)
+        await caller.ended()
+        assert caller.events == [NoResponse(usage, "transport"), UsageEnded(usage)]
+        assert caller.user_agent.table_sizes() == NOTHING_HELD
+        caller.endpoint.request(
+            OutgoingRequest("OPTIONS", "sip:far@127.0.0.1", "sip:us@127.0.0.1", "sip:far@127.0.0.1", far.address)
+        )
+        peer = await far.next()
+        assert (await peer.read(8)).startswith(b"OPTIONS "), "the connection is good, and nothing went before"
+
+
+@on_both_loops
+async def test_of_two_calls_that_wait_for_a_connection_the_other_goes_out() -> None:
+    async with a_caller() as caller, bare_listener() as far:
+        given_up = caller.endpoint.invite(plan_to(far.address, request_uri="sip:given-up@127.0.0.1"))
+        caller.endpoint.invite(plan_to(far.address, request_uri="sip:other@127.0.0.1"))
+        caller.endpoint.hang_up(given_up)
+        peer = await far.next()
+        assert (await peer.read(16)) == b"INVITE sip:other"
