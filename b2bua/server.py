@@ -16,7 +16,6 @@ from b2bua import __version__
 from b2bua.agents.line import AgentsLine
 from b2bua.agents.stage import LINE_LISTENER, AgentsStage
 from b2bua.browsers import Browsers
-from b2bua.call.arrival import target_hosts
 from b2bua.call.hangup import ENDING_REASONS
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
@@ -241,7 +240,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     shelf = PromptShelf(process.store, PromptFiles(config.storage.prompts), process.clock)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     agents = _agents(process)
-    trunks = Trunks(config.trunks, process.clock, target_hosts(config.routes), None if agents is None else agents.trunk)
+    trunks = Trunks(config.trunks, process.clock, config.routes, None if agents is None else agents.trunk)
     locating = Locating(
         trunks, Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
     )

@@ -121,7 +121,7 @@ def _screen(station: Station, request: Request, policy: PeerPolicy) -> Rejection
 
 def _receive_outside(station: Station, transaction: ServerTransaction, now: float) -> None:
     request = transaction.request
-    policy = station.policy_of(transaction.source)
+    policy = station.policy_of(request, transaction.source)
     rejection = _screen(station, request, policy)
     if rejection is not None:
         station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)

@@ -67,7 +67,7 @@ class Station:
         settings: UserAgentSettings,
         tokens: Tokens,
         may_reach: Callable[[TransportAddress], bool],
-        policy_of: Callable[[TransportAddress], PeerPolicy],
+        policy_of: Callable[[Request, TransportAddress], PeerPolicy],
     ) -> None:
         self.settings = settings
         self.tokens = tokens

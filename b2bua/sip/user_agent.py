@@ -73,7 +73,7 @@ def _everywhere(_address: TransportAddress) -> bool:
 _DEFAULT_POLICY = PeerPolicy()
 
 
-def _alike(_source: TransportAddress) -> PeerPolicy:
+def _alike(_request: Request, _source: TransportAddress) -> PeerPolicy:
     return _DEFAULT_POLICY
 
 
@@ -84,7 +84,8 @@ class UserAgent:
     `next_timer`); after each of these and after each verb take what it wants sent (`to_send`) and what it has to tell
     (`next_event`). `now` is monotonic seconds. `may_reach` says which addresses may be talked to: where a Contact, a
     route or a Via names another, the message goes to where the dialog or request came from instead. `policy_of` gives
-    the policy for calls that come from an address; those that are made bring theirs along.
+    the policy for a request outside a dialog, whose From and To can be read, that comes from an address; calls that are
+    made bring theirs along.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class UserAgent:
         settings: UserAgentSettings,
         tokens: Tokens,
         may_reach: Callable[[TransportAddress], bool] = _everywhere,
-        policy_of: Callable[[TransportAddress], PeerPolicy] = _alike,
+        policy_of: Callable[[Request, TransportAddress], PeerPolicy] = _alike,
     ) -> None:
         if not settings.locals:
             raise ValueError("a user agent needs at least one listener")

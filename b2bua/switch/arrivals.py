@@ -9,11 +9,9 @@ from typing import Final, Protocol
 from b2bua.alarm import Scheduler
 from b2bua.call.arrival import (
     Caller,
-    Destination,
     Routed,
     Target,
     ToMaskedNumber,
-    ToNobody,
     destination_of,
     masked_caller,
     parties_of,
@@ -27,7 +25,6 @@ from b2bua.call.model import Leg
 from b2bua.clock import Clock
 from b2bua.config import Config, Route
 from b2bua.sip import events as sip
-from b2bua.sip.message import Request
 from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, is_ip_literal
 from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import HeaderLines
@@ -141,11 +138,12 @@ class Arrivals:
     def take(self, event: sip.IncomingInvite) -> None:
         """Decide what a call is, and begin it or refuse it."""
         means = self._means
-        owners = means.trunks.owners(event.source)
-        if not owners:
+        trunk = means.trunks.owner_of(event.request, event.source)
+        if trunk is None:
             self._refuse(event, (403, ()))
             return
-        trunk, dialled, destination = _meant(event.request, owners, means.config.routes)
+        dialled = dialled_user(event.request, trunk)
+        destination = destination_of(dialled, trunk.config, means.config.routes)
         hops = event.request.max_forwards
         arrival = Arrival(event, trunk, dialled, caller_of(event.request), MAX_FORWARDS if hops is None else hops)
         if isinstance(destination, Routed):
@@ -396,19 +394,6 @@ class Arrivals:
         self._announcements.end_all()
         for task in self._admissions:
             task.cancel()
-
-
-def _meant(request: Request, owners: Sequence[Trunk], routes: Sequence[Route]) -> tuple[Trunk, str, Destination]:
-    """Of the trunks that share the caller's address, the one by which something is reached, with what was dialled and
-    what that is; the first of them where nothing is."""
-    found = []
-    for trunk in owners:
-        dialled = dialled_user(request, trunk)
-        destination = destination_of(dialled, trunk.config, routes)
-        found.append((trunk, dialled, destination))
-        if not isinstance(destination, ToNobody):
-            return found[-1]
-    return found[0]
 
 
 def _headers_of(party: Party, number: str, call_id: str) -> Callable[[Trunk], LegHeaders]:

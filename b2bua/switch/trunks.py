@@ -5,12 +5,16 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, Literal, cast
 
+from b2bua.call.arrival import target_hosts
 from b2bua.call.model import TrunkState
 from b2bua.clock import Clock
+from b2bua.config import Route
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip.digest import Credentials
+from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
+from b2bua.switch.accounts import account_of
 from b2bua.switch.trunk import Trunk
 from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
@@ -34,12 +38,12 @@ class Trunks:
         self,
         configs: Iterable[TrunkConfig],
         clock: Clock,
-        targets: Iterable[str] = (),
+        routes: Sequence[Route] = (),
         agents: TrunkConfig | None = None,
     ) -> None:
-        """`targets`: addresses that routes send calls to. What comes from them is heard, whatever trunk they are of;
-        the calls they make belong to a trunk only where its own addresses have them. `agents`: the line that agents are
-        dialled on, which is none of the trunks: it is neither chosen, probed nor shown, and makes no calls."""
+        """What comes from addresses that `routes` send calls to is heard, whatever trunk they are of; the calls they
+        make belong to a trunk only where its own addresses have them. `agents`: the line that agents are dialled on,
+        which is none of the trunks: it is neither chosen, probed nor shown, and makes no calls."""
         self._clock = clock
         self.on_down: Callable[[Trunk], None] = _ignore
         listed = tuple(configs)
@@ -47,7 +51,8 @@ class Trunks:
         self._trunks = tuple(_trunk_of(config, least) for config in listed)
         self.agents = None if agents is None else _trunk_of(agents, agents.weight)
         self._line = None if agents is None else TransportAddress("udp", agents.uri.host, agents.uri.port)
-        self._targets = frozenset(targets)
+        self._routes = tuple(routes)
+        self._targets = target_hosts(routes)
         self._shares: dict[int, int] = {}  # of each priority: the share of the trunk chosen last
         self._owners: dict[str, tuple[Trunk, ...]] = {}  # of each address, as far as it has been asked for
         if self.agents is not None and self._line is not None:
@@ -86,25 +91,30 @@ class Trunks:
         return owners
 
     def owner(self, source: TransportAddress) -> Trunk | None:
-        """The trunk a request from this source belongs to: of several, the one that is there, then one that is at its
-        address, then one with its port, then the first."""
-        return next(iter(self.owners(source)), None)
+        """The trunk that a source belongs to: of several, the one that is there, then one that is at its address, then
+        one with its port, then the first."""
+        return next(iter(self._nearest(source)), None)
 
-    def owners(self, source: TransportAddress) -> tuple[Trunk, ...]:
-        """All trunks that a call from this source may be of, the owner first: accounts with one carrier share its
-        addresses. Whoever has to say a password for the owner has to say the same for the others, or is none of theirs.
-        """
+    def owner_of(self, request: Request, source: TransportAddress) -> Trunk | None:
+        """The trunk that a request outside a dialog from this source belongs to; of accounts that share it, see
+        `account_of`."""
+        owners = self._nearest(source)
+        if len(owners) < 2:
+            return next(iter(owners), None)
+        return account_of(request, owners, self._routes)
+
+    def policy_of(self, request: Request, source: TransportAddress) -> PeerPolicy:
+        """The policy for a request outside a dialog that comes from this source."""
+        trunk = self.owner_of(request, source)
+        return _STRICTEST if trunk is None else trunk.policy
+
+    def _nearest(self, source: TransportAddress) -> tuple[Trunk, ...]:
         owners = self._owners_of(source.host)
         if len(owners) < 2:
             return owners
         near = [_nearness(trunk, source) for trunk in owners]
-        found = [trunk for trunk, how_near in zip(owners, near, strict=True) if how_near == max(near)]
-        return tuple([each for each in found if each.policy.challenge == found[0].policy.challenge])
-
-    def policy_of(self, source: TransportAddress) -> PeerPolicy:
-        """The policy for calls that come from this source."""
-        trunk = self.owner(source)
-        return _STRICTEST if trunk is None else trunk.policy
+        nearest = max(near)
+        return tuple([trunk for trunk, how_near in zip(owners, near, strict=True) if how_near == nearest])
 
     def named(self, name: str) -> Trunk:
         """The trunk of this name, which the configuration declares."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from b2bua.call.errors import CapacityExhausted
+from b2bua.sip.digest import Credentials
 from tests.support.house import CARRIER, MASKED, ONE_TRUNK, ORG, House
 from tests.support.routes import DIALLED, EAST, WEST, peer, route
 from tests.support.scripted_phone import ALICE, rings
@@ -36,17 +37,49 @@ async def test_a_route_of_one_account_is_found_for_its_calls(open_house: Any) ->
     await house.relayed(call)
 
 
-@pytest.mark.parametrize("password", ["", 'challenge_username = "them"\nchallenge_password = "theirs"'])
-async def test_nothing_of_an_account_with_a_password_is_reached_without_it(open_house: Any, password: str) -> None:
-    """The first trunk of the address says what is asked; nobody gets round the second's password by that."""
-    second = peer("west-2", ALICE, more=password)
-    house: House = await open_house(trunks=WEST + second + EAST + route(more='trunk = "west-2"'))
+THEIRS = Credentials("them", "theirs")
+GUARDED = 'challenge_username = "them"\nchallenge_password = "theirs"\n'
+OURS_TOO = 'challenge_username = "us"\nchallenge_password = "ours"\n'
+TO_SECOND = route(more='trunk = "west-2"')
+
+
+@pytest.mark.parametrize("first", ["", OURS_TOO])
+async def test_each_account_asks_for_its_own_password(open_house: Any, first: str) -> None:
+    """Nobody gets round the second's password by what the first asks for, and nobody is asked for the first's."""
+    trunks = peer("west", ALICE, more=first) + peer("west-2", ALICE, more=GUARDED) + EAST + TO_SECOND
+    house: House = await open_house(trunks=trunks)
     house.bob.on_invite = rings()
-    if password:
-        assert (await house.refused(DIALLED)).status == 404
-        assert house.bob.received == []
-        return
+    assert (await house.refused(DIALLED)).status == 401
+    house.alice.events.clear()
+    assert (await house.refused(DIALLED, credentials=Credentials("us", "ours"))).status == 403
+    assert house.bob.received == []
+    call = await house.arrive(DIALLED, credentials=THEIRS)
+    assert house.trunk("west-2").live_calls == 1
+    house.alice.hang_up()
+    await house.relayed(call)
+
+
+async def test_an_account_without_a_password_is_not_asked_for_another_s(open_house: Any) -> None:
+    trunks = peer("west", ALICE, more=GUARDED) + peer("west-2", ALICE) + EAST + TO_SECOND
+    house: House = await open_house(trunks=trunks)
+    house.bob.on_invite = rings()
     call = await house.arrive(DIALLED)
+    assert house.trunk("west-2").live_calls == 1
+    house.alice.hang_up()
+    await house.relayed(call)
+
+
+async def test_each_account_has_its_own_session_timer_and_100rel(open_house: Any) -> None:
+    strict = 'session_timer_min_s = 1800\nreliable_provisional = "off"'
+    trunks = WEST + peer("west-2", ALICE, more=strict) + EAST + TO_SECOND + route(match="1", more='trunk = "west"')
+    house: House = await open_house(trunks=trunks)
+    house.bob.on_invite = rings()
+    too_short = ("Session-Expires", "600")
+    refused = await house.refused(DIALLED, headers=(too_short,))
+    assert (refused.status, refused.headers.get("Min-SE")) == (422, "1800")
+    house.alice.events.clear()
+    assert (await house.refused(DIALLED, headers=(("Require", "100rel"),))).status == 420
+    call = await house.arrive("1", headers=(too_short, ("Require", "100rel")))
     house.alice.hang_up()
     await house.relayed(call)
 

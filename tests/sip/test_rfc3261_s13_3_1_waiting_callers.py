@@ -16,7 +16,7 @@ class Waiting:
     """A call of the peer's that our user has not answered."""
 
     def __init__(self, headers: str = "", policy: PeerPolicy = SUPPORTED) -> None:
-        self.bench = Bench(policy_of=lambda _source: policy)
+        self.bench = Bench(policy_of=lambda _request, _source: policy)
         self.bench.receive(request_from_peer("INVITE", headers=headers, body="v=0"))
         [event] = self.bench.events()
         assert isinstance(event, IncomingInvite)

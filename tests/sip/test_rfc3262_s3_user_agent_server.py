@@ -30,7 +30,7 @@ def is_reliable(response: Response) -> bool:
 
 
 def refusal(policy: PeerPolicy, headers: str) -> Response:
-    bench = Bench(policy_of=lambda _source: policy)
+    bench = Bench(policy_of=lambda _request, _source: policy)
     response = bench.receive(request_from_peer("INVITE", headers=headers))[0]
     assert isinstance(response, Response)
     assert (bench.events() == []) == (response.status != 100)
@@ -54,7 +54,7 @@ def test_policy_required_refuses_an_invite_without_100rel() -> None:
     ("policy", "tags"), [(OFF, ("timer",)), (SUPPORTED, ("timer", "100rel")), (REQUIRED, ("timer", "100rel"))]
 )
 def test_what_we_say_to_support(policy: PeerPolicy, tags: tuple[str, ...]) -> None:
-    bench = Bench(policy_of=lambda _source: policy)
+    bench = Bench(policy_of=lambda _request, _source: policy)
     assert only(bench.receive(request_from_peer("OPTIONS"))).supported == tags
     arrival = Arrival(policy=policy)
     ringing = only(arrival.respond(180))

@@ -224,7 +224,7 @@ def test_trunk_case_09_a_peer_that_knows_no_timers_is_asked_for_a_sign_of_life_a
 
 
 def test_trunk_case_09_too_short_a_session_is_refused_with_ours_and_makes_no_call() -> None:
-    bench = Bench(policy_of=lambda _source: wish(0, 120))
+    bench = Bench(policy_of=lambda _request, _source: wish(0, 120))
     [refusal] = bench.receive(request_from_peer("INVITE", headers="Supported: timer\nSession-Expires: 100"))
     assert isinstance(refusal, Response)
     assert (refusal.status, refusal.headers.get("Min-SE")) == (422, "120")

@@ -18,7 +18,7 @@ STRONGEST_FIRST = ["SHA-512-256", "SHA-256", "MD5"]
 
 
 def guarded(realm: str = "carrier.example", challenge: Credentials | None = TRUNK) -> Bench:
-    return Bench(policy_of=lambda _source: PeerPolicy(challenge=challenge, realm=realm))
+    return Bench(policy_of=lambda _request, _source: PeerPolicy(challenge=challenge, realm=realm))
 
 
 def invite(
@@ -82,7 +82,7 @@ def test_a_401_has_a_challenge_for_each_algorithm_the_strongest_first() -> None:
 
 
 def test_a_trunk_s_own_algorithms_are_offered_and_no_other_is_taken() -> None:
-    bench = Bench(policy_of=lambda _source: PeerPolicy(challenge=TRUNK, realm="r", algorithms=("MD5",)))
+    bench = Bench(policy_of=lambda _request, _source: PeerPolicy(challenge=TRUNK, realm="r", algorithms=("MD5",)))
     response = challenged(bench)
     [text] = response.headers.get_fields("WWW-Authenticate")
     assert AuthValue.parse(text).param("algorithm") == "MD5"

@@ -231,7 +231,7 @@ def test_a_call_that_we_make(steps: list[Step], no_answer: float | None, answere
     policy=st.sampled_from([TIMED, PeerPolicy()]),
 )
 def test_a_call_that_we_get(steps: list[Step], says: str, body: str, policy: PeerPolicy) -> None:
-    world = World(Bench(policy_of=lambda _source: policy))
+    world = World(Bench(policy_of=lambda _request, _source: policy))
     world.call_id = "peer-call-1"
     branch = f"z9hG4bK{world.sequence}"
     headers = f"{says}\nAllow: INVITE, UPDATE"

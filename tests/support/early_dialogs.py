@@ -58,7 +58,7 @@ class Arrival:
 
     def __post_init__(self) -> None:
         """Let it come."""
-        self.bench = Bench(policy_of=lambda _source: self.policy)
+        self.bench = Bench(policy_of=lambda _request, _source: self.policy)
         self.bench.receive(request_from_peer("INVITE", headers=self.headers, body=self.body))
         [event] = self.bench.events()
         assert isinstance(event, IncomingInvite)

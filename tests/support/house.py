@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from b2bua.agents.line_trunk import line_trunk
-from b2bua.call.arrival import target_hosts
 from b2bua.call.hangup import ENDING_REASONS
 from b2bua.call.model import PlaceCall
 from b2bua.prompts import configured_prompts
@@ -209,7 +208,7 @@ class House:
         self.media, self.recorder = self._media()
         self.journal = Journal(store, self._committed)
         line = line_trunk(5099, self.config.webrtc.codecs) if self.config.webrtc.enabled else None
-        self.trunks = Trunks(self.config.trunks, clock, target_hosts(self.config.routes), line)
+        self.trunks = Trunks(self.config.trunks, clock, self.config.routes, line)
         self.tracing = Tracing(self.journal, clock, clock, keep_days=7)
         self.settlement = Settlement(self.journal, clock, self.tokens, self.recorder.taken)
         self.pool = MemoryPool()

@@ -28,7 +28,7 @@ def called(bench: Bench, headers: str, policy: PeerPolicy = NO_WISH) -> tuple[in
 
 def was_called(headers: str, policy: PeerPolicy = NO_WISH) -> tuple[Bench, int, Response]:
     """A call of the peer's with these header lines, answered and acknowledged: its usage and our 200."""
-    bench = Bench(policy_of=lambda source: policy if source == PEER else PeerPolicy())
+    bench = Bench(policy_of=lambda _request, source: policy if source == PEER else PeerPolicy())
     bench.receive(request_from_peer("INVITE", headers=headers, body="v=0"))
     [event] = bench.events()
     assert isinstance(event, IncomingInvite)
