@@ -53,6 +53,11 @@ class LocalAddress:
         object.__setattr__(self, "sent_by", sent_by)
         object.__setattr__(self, "via_start", f"Via: SIP/2.0/{self.bound.transport.upper()} {sent_by};branch=")
 
+    @property
+    def told(self) -> TransportAddress:
+        """The address that peers are told."""
+        return TransportAddress(self.bound.transport, self.advertised_host, self.advertised_port)
+
     def contact_uri(self, user: str | None = None) -> str:
         """The URI where we are reached, with no user part or a fixed one that tells nothing."""
         userinfo = f"{user}@" if user else ""

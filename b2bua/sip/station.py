@@ -46,6 +46,7 @@ class Station:
         "_last_handle",
         "_locals",
         "_own_fields",
+        "_told",
         "accepting",
         "counters",
         "dialogs",
@@ -85,6 +86,7 @@ class Station:
         self.counters: Counter[str] = Counter()
         self._last_handle = 0
         self._locals = {local.bound: local for local in settings.locals}
+        self._told = {local.told: local.bound for local in settings.locals}
         self._allow_line = f"Allow: {', '.join(settings.allow)}\r\n"
         self._common_lines: dict[tuple[TransportAddress, tuple[str, ...]], str] = {}
         self._own_fields: dict[tuple[TransportAddress, tuple[str, ...]], Headers] = {}
@@ -139,13 +141,17 @@ class Station:
     def hop(self, next_hop: str, dialog: Dialog) -> Hop:
         """Where a request within a dialog goes: to what the route names, if that is an address which may be talked to
         over the dialog's listener, and otherwise to where the dialog was made through. On a stream, what cannot be
-        reached (a Contact behind NAT) falls back to the connection that the dialog was made through."""
+        reached (a Contact behind NAT) falls back to the connection that the dialog was made through. Where the peer is
+        ourselves, as a proxy that stays out of the dialog has handed our INVITE back, it goes to our own listener."""
         bound = dialog.local.bound
         through = (dialog.peer, dialog.peer_fallback)
         try:
             address = next_hop_address(next_hop, bound.transport)
         except SipError:
             return through
+        own = None if address is None else self._told.get(address)
+        if own is not None and (dialog.call_id, dialog.remote_tag, dialog.local_tag) in self.dialogs:
+            return own, None
         if address is None or address.transport != bound.transport or (":" in address.host) != (":" in bound.host):
             return through
         if address == dialog.peer or not self.may_reach(address):

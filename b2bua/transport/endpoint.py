@@ -1,16 +1,19 @@
 """Pumps one UserAgent: what arrives goes in, what it sends goes out in order, what it tells goes to one callable."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.sip.events import UserAgentEvent
 from b2bua.sip.framing import Framed
-from b2bua.sip.routing import TransportAddress
+from b2bua.sip.routing import Outgoing, TransportAddress
 from b2bua.sip.settings import HeaderLines, OutgoingInvite, OutgoingRequest
 from b2bua.sip.user_agent import UserAgent
 from b2bua.transport.strangers import StrangerLog
+
+OWN_WAITING: Final = 10_000
+"""Messages of ours to ourselves that wait for their turn; one more is dropped and counted, as a datagram would be."""
 
 
 class MessageTransport(Protocol):
@@ -52,6 +55,8 @@ class SipEndpoint:
         self._tape = tape
         self._transports: dict[TransportAddress, MessageTransport] = {}
         self._alarm = Alarm(scheduler, self._on_alarm)
+        self._own: deque[Outgoing] = deque()  # from us to us
+        self._own_alarm = Alarm(scheduler, self._take_own)
         self._strangers = StrangerLog(scheduler)
         self._counters: Counter[str] = Counter(received=0, sent=0)
         self._pumping = False
@@ -87,6 +92,7 @@ class SipEndpoint:
     def close(self) -> None:
         """Stop the timers; the transports are their owners' to close."""
         self._alarm.clear()
+        self._own_alarm.clear()
         self._strangers.close()
 
     def received(self, content: bytes, source: TransportAddress, local: TransportAddress) -> None:
@@ -248,7 +254,31 @@ class SipEndpoint:
                 self._counters["sent"] += 1
                 if self._tape is not None:
                     self._tape(False, outgoing.content, outgoing.destination)
-                transport.send(outgoing.content, outgoing.destination, outgoing.fallback)
+                if outgoing.destination in self._transports:
+                    self._send_to_self(outgoing)
+                else:
+                    transport.send(outgoing.content, outgoing.destination, outgoing.fallback)
+
+    def _send_to_self(self, outgoing: Outgoing) -> None:
+        """From one listener of ours to another or itself: both ends of a dialog are ours. No network need lead there,
+        and nobody else is let in for having such an address."""
+        if len(self._own) >= OWN_WAITING:
+            self._counters["messages to ourselves dropped"] += 1
+            return
+        self._own.append(outgoing)
+        if self._own_alarm.when is None:
+            self._own_alarm.set(self._scheduler.time())
+
+    def _take_own(self) -> None:
+        """Take what waits, one in a turn: what a handler's mistake leaves is taken all the same."""
+        sent = self._own.popleft()
+        if self._own:
+            self._own_alarm.set(self._scheduler.time())
+        self._counters["received"] += 1
+        if self._tape is not None:
+            self._tape(True, sent.content, sent.local)
+        self._user_agent.receive(sent.content, sent.local, sent.destination, self._scheduler.time())
+        self._pump()
 
     def _arm(self) -> None:
         """Wake at the next timer, or at once for events that a failed handler left.

@@ -6,7 +6,7 @@ from b2bua.sip.events import IncomingInvite, IncomingRequest, RequestAnswered, R
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress, next_hop_address, route_in_dialog
-from tests.support.agents import PEER, Bench, answer_to, in_dialog_from_peer, request_from_peer
+from tests.support.agents import OURS, PEER, Bench, answer_to, in_dialog_from_peer, request_from_peer
 
 
 def hang_up(bench: Bench, usage: int) -> tuple[Request, TransportAddress]:
@@ -91,7 +91,10 @@ def test_the_2xx_replaces_the_route_set_of_the_provisional() -> None:
     assert bye.headers.get_all("Route") == ["<sip:203.0.113.1;lr>"]
 
 
-@pytest.mark.parametrize("contact", ["<sip:gw@gateway.example>", "<sip:gw@10.0.0.5>", "<sip:gw@[2001:db8::1]>"])
+@pytest.mark.parametrize(
+    "contact",
+    ["<sip:gw@gateway.example>", "<sip:gw@10.0.0.5>", "<sip:gw@[2001:db8::1]>", f"<sip:gw@{OURS.host}:{OURS.port}>"],
+)
 def test_a_contact_that_may_not_be_reached_leads_back_to_where_the_call_went(contact: str) -> None:
     bench = Bench(may_reach=lambda address: address.host == PEER.host)
     usage, _ = answered(bench, contact=contact)

@@ -148,6 +148,70 @@ def test_what_a_message_leads_to_leaves_in_order_once_it_has_been_dealt_with(fai
     ]
 
 
+def ask_ourselves(endpoint: SipEndpoint) -> None:
+    """OPTIONS from our listener to itself."""
+    endpoint.request(OutgoingRequest("OPTIONS", "sip:192.0.2.1", "sip:us@192.0.2.1", "sip:192.0.2.1", OURS))
+
+
+def test_what_we_send_to_ourselves_arrives_in_order_without_a_network() -> None:
+    fixture = Fixture()
+    for _ in range(3):
+        ask_ourselves(fixture.endpoint)
+    assert fixture.events == [], "never from within"
+    fixture.clock.advance(0)
+    statuses = [event.response.status for event in fixture.events if isinstance(event, RequestAnswered)]
+    assert statuses == [200, 200, 200]
+    assert fixture.probe.sent == []
+    assert [fixture.endpoint.counters()[name] for name in ("sent", "received")] == [6, 6]
+
+
+def test_who_has_an_address_of_ours_is_a_stranger_all_the_same() -> None:
+    fixture = Fixture()
+    endpoint = SipEndpoint(fixture.endpoint.user_agent, fixture.clock, lambda _source: False, fixture.on_event)
+    endpoint.attach(fixture.probe)
+    endpoint.received(request_from_peer("OPTIONS"), OURS, OURS)
+    assert endpoint.counters()["strangers"] == 1
+    ask_ourselves(endpoint)
+    fixture.clock.advance(0)
+    assert [type(event) for event in fixture.events] == [RequestAnswered]
+
+
+def test_what_we_send_to_ourselves_survives_a_handlers_mistake() -> None:
+    fixture, seen = Fixture(), []
+
+    def fails_once(event: UserAgentEvent) -> None:
+        seen.append(event)
+        if len(seen) == 1:
+            raise RuntimeError("a handler's mistake")
+
+    endpoint = SipEndpoint(fixture.endpoint.user_agent, fixture.clock, lambda _source: True, fails_once)
+    endpoint.attach(fixture.probe)
+    ask_ourselves(endpoint)
+    ask_ourselves(endpoint)
+    with pytest.raises(RuntimeError, match="mistake"):
+        fixture.clock.advance(0)
+    fixture.clock.advance(0)
+    assert [type(event) for event in seen] == [RequestAnswered, RequestAnswered]
+
+
+def test_no_more_is_sent_to_ourselves_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("b2bua.transport.endpoint.OWN_WAITING", 2)
+    fixture = Fixture()
+    for _ in range(3):
+        ask_ourselves(fixture.endpoint)
+    assert fixture.endpoint.counters()["messages to ourselves dropped"] == 1
+    fixture.clock.advance(1.0)
+    assert len(fixture.events) == 3, "what was dropped is sent again"
+
+
+def test_nothing_of_ours_arrives_after_the_end() -> None:
+    fixture = Fixture()
+    ask_ourselves(fixture.endpoint)
+    fixture.endpoint.close()
+    fixture.clock.advance(1.0)
+    assert fixture.events == []
+
+
 def test_strangers_get_silence_and_are_counted() -> None:
     fixture = Fixture()
     for content in (request_from_peer("OPTIONS"), request_from_peer("INVITE"), b"junk"):
