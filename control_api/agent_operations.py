@@ -180,7 +180,8 @@ AGENT_OPERATIONS: Final = (
         "Answer a call in the browser",
         "As WHIP has it (RFC 9725): the body is the browser's SDP offer, the reply our answer, with the ICE session's "
         "`ETag` and the browser's `X-Media-Id`. The first browser wins, another one gets 409. `?page=` names the page, "
-        "which is not told to stop then. The call is answered once ICE and DTLS stand. Sent again it goes on "
+        'which is not told to stop then; `Link` headers of `rel="ice-server"` name the STUN and TURN servers, and '
+        "OPTIONS of this path what it takes. The call is answered once ICE and DTLS stand. Sent again it goes on "
         "with a call whose browser is gone, or with `?media=` takes the place of the browser of that `media_id`, as "
         "after a page was loaded anew.",
         None,
@@ -197,7 +198,8 @@ AGENT_OPERATIONS: Final = (
         "Agents",
         "Trickle candidates, or restart ICE",
         "With the `ETag` in `If-Match`: further candidates of the browser, 204. With `If-Match: *`: an ICE restart, "
-        "200 with ours and a new `ETag`. A call waits half a minute for a browser that is gone.",
+        "200 with ours and a new `ETag`; one that cannot be done leaves the ICE session as it is. "
+        "A call waits half a minute for a browser that is gone.",
         None,
         right=Right.TAKE_CALLS,
         body_type="application/trickle-ice-sdpfrag",

@@ -219,6 +219,8 @@ def _add_routes(app: web.Application, boundary: Boundary) -> None:
         app.router.add_route(route.method, route.pattern, handle)
         if route.method == hdrs.METH_GET:
             app.router.add_route(hdrs.METH_HEAD, route.pattern, handle)
+    for path in dict.fromkeys(route.path for route in ROUTES if route.takes is not None):
+        app.router.add_route(hdrs.METH_OPTIONS, path, boundary.options([each for each in ROUTES if each.path == path]))
     BrowserClient().add_to(app)
 
 

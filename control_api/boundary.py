@@ -1,7 +1,7 @@
 """The edge that every request passes: its id, who asks, how often, and that every refusal is told in JSON."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from http import HTTPMethod
 from typing import Final
@@ -38,11 +38,13 @@ _SAFE_METHODS: Final = ("GET", "HEAD")  # RFC 9110 section 9.2.1: they change no
 _KNOWN_METHODS: Final = frozenset(HTTPMethod)
 _EXPECTED: Final = tuple(ERRORS)
 _EXPOSED_HEADERS: Final = (
-    "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, Location, ETag, X-Media-Id"
+    "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, Location, ETag, Link, X-Media-Id"
 )
 _PREFLIGHT_HEADERS: Final = "Authorization, Content-Type, Idempotency-Key, If-Match, X-CSRF-Token, X-Request-Id"
 _PREFLIGHT_LIFE_S: Final = "600"
 _UNMATCHED: Final = "unmatched"
+# What OPTIONS tells of bodies that are taken (Linked Data Platform section 7.1; RFC 5789 section 3.1).
+_ACCEPTS: Final = {"POST": "Accept-Post", "PATCH": "Accept-Patch"}
 
 
 class Boundary:
@@ -71,6 +73,25 @@ class Boundary:
             return response
 
         return handle
+
+    def options(self, routes: Sequence[Route]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The aiohttp handler of OPTIONS for the routes of one path: which methods there are and what they take, and
+        the answer to a CORS preflight."""
+        allowed = tuple(sorted(route.method for route in routes))
+        accepts = {_ACCEPTS[route.method]: route.takes for route in routes if route.takes is not None}
+
+        async def tell(request: web.Request) -> web.StreamResponse:
+            started_at = self._api.clock.monotonic()
+            exchange = self._open(request)
+            exchange.headers.update(accepts, Allow=", ".join((*allowed, "OPTIONS")))
+            if self._is_preflight(request):
+                response = self._preflight(exchange, allowed)
+            else:
+                response = web.Response(headers=exchange.headers)
+            self._observe(routes[0].path, request, response, started_at)
+            return response
+
+        return tell
 
     def miss(self, request: web.Request, allowed: tuple[str, ...]) -> web.StreamResponse:
         """The answer where no route fits: a CORS preflight, 405 for a path with other methods, 404."""

@@ -128,7 +128,8 @@ Handler = Callable[[Api, Exchange], Awaitable[Reply | web.StreamResponse]]
 class Route:
     """A path of the API with what it takes to use it: a scope or a right. Without either it is public.
 
-    `tail`: the parameter that the path ends with is all that comes, slashes too, or nothing.
+    `tail`: the parameter that the path ends with is all that comes, slashes too, or nothing. `takes`: the type of a
+    body that is not JSON; paths with such say it to OPTIONS.
     """
 
     method: str
@@ -137,6 +138,7 @@ class Route:
     scope: Scope | None = None
     right: Right | None = None
     tail: bool = False
+    takes: str | None = None
 
     @property
     def pattern(self) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from b2bua.call.agent_calls import MediaAnswer
+from b2bua.call.agent_calls import IceServerTold, MediaAnswer
 from b2bua.call.errors import AgentsOff
 from control_api.agent_facade import AgentsFacade
 from control_api.agent_schemas import (
@@ -31,6 +31,7 @@ from control_api.schemas import check_place_call, checked, placed_call_represent
 SDP: Final = "application/sdp"
 FRAGMENT: Final = "application/trickle-ice-sdpfrag"
 _MEDIA: Final = "/v1/agent/calls/{call_sid}/media"
+_ANY: Final = ("*", '"*"')  # the quotes are in the examples of RFC 9725, and in what its clients send
 
 
 async def show_me(api: Api, exchange: Exchange) -> Reply:
@@ -84,6 +85,8 @@ async def offer_media(api: Api, exchange: Exchange) -> web.StreamResponse:
     query = exchange.request.query
     answer = await _agents(api).answer(exchange.agent, call_id, offer, query.get("page"), query.get("media"))
     exchange.headers["Location"] = _MEDIA.replace("{call_sid}", call_id)
+    for server in _agents(api).ice_servers(exchange.agent):
+        exchange.headers.add("Link", _link(server))
     return _described(exchange, answer, SDP, 201)
 
 
@@ -91,10 +94,11 @@ async def change_media(api: Api, exchange: Exchange) -> web.StreamResponse:
     """Trickled candidates, with the ICE session's ETag in If-Match; an ICE restart, with `*` (RFC 9725, 4.3)."""
     call_id, headers = call_id_of(exchange), exchange.request.headers
     body = await read_text(exchange.request, api.settings.max_body_bytes, (FRAGMENT, SDP))
+    exchange.headers["Accept-Patch"] = FRAGMENT
     match = headers.getall("If-Match", ())
     if len(match) != 1:
         raise PreconditionRequired("If-Match must name the ICE session, or be * for a restart.")
-    if match[0] == "*":
+    if match[0] in _ANY:
         answer = await _agents(api).restart(exchange.agent, call_id, body)
         return _described(exchange, answer, media_type_of(exchange.request), 200)
     if media_type_of(exchange.request) != FRAGMENT:
@@ -141,6 +145,14 @@ def _agents(api: Api) -> AgentsFacade:
     return api.agents
 
 
+def _link(server: IceServerTold) -> str:
+    """A STUN or TURN server as a value of Link (RFC 9725 section 4.6)."""
+    parts = [f"<{server.url}>", 'rel="ice-server"']
+    if server.username:
+        parts += [f'username="{server.username}"', f'credential="{server.credential}"', 'credential-type="password"']
+    return "; ".join(parts)
+
+
 def _described(exchange: Exchange, answer: MediaAnswer, content_type: str, status: int) -> web.Response:
     headers = exchange.headers
     headers["Content-Type"] = content_type
@@ -155,8 +167,8 @@ ROUTES: Final = (
     Route("PUT", "/v1/agent/state", set_state, right=_TAKES),
     Route("GET", "/v1/agent/events", stream_events, right=_TAKES),
     Route("POST", "/v1/agent/calls", place_call, right=_TAKES),
-    Route("POST", _MEDIA, offer_media, right=_TAKES),
-    Route("PATCH", _MEDIA, change_media, right=_TAKES),
+    Route("POST", _MEDIA, offer_media, right=_TAKES, takes=SDP),
+    Route("PATCH", _MEDIA, change_media, right=_TAKES, takes=FRAGMENT),
     Route("DELETE", _MEDIA, hang_up, right=_TAKES),
     Route("POST", "/v1/agent/calls/{call_sid}/decline", decline, right=_TAKES),
     Route("POST", "/v1/agent/calls/{call_sid}/hold", hold, right=_TAKES),

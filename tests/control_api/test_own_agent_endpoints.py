@@ -69,8 +69,34 @@ async def test_an_offer_is_answered_as_whip_has_it(world: ApiWorld, line: FakeLi
     assert reply.headers["Content-Type"] == "application/sdp"
     assert (reply.headers["Location"], reply.headers["ETag"]) == (MEDIA, '"ice-1"')
     assert reply.headers["X-Media-Id"] == "media-1"
-    assert {"Location", "ETag", "X-Media-Id"} <= set(reply.headers["Access-Control-Expose-Headers"].split(", "))
+    assert {"Location", "ETag", "Link", "X-Media-Id"} <= set(reply.headers["Access-Control-Expose-Headers"].split(", "))
     assert line.asked == [("answer", "asha", CALL, "an offer", "page-7", "m-1")]
+    assert reply.headers.getall("Link") == [
+        '<stun:stun.example>; rel="ice-server"',
+        '<turn:turn.example>; rel="ice-server"; username="9:asha"; credential="secret"; credential-type="password"',
+    ]
+
+
+async def test_options_tells_what_whip_clients_may_send(world: ApiWorld) -> None:
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    for headers, status in (({}, 200), ({"Origin": PAGE}, 200), ({"Origin": PAGE, **asked}, 204)):
+        reply = await world.send("OPTIONS", MEDIA, key=None, headers=headers)
+        assert (reply.status, reply.body) == (status, b"")
+        assert reply.headers["Accept-Post"] == OFFER["Content-Type"]
+        assert reply.headers["Accept-Patch"] == FRAGMENT["Content-Type"]
+        assert reply.headers["Allow"] == "DELETE, PATCH, POST, OPTIONS"
+        assert "Link" not in reply.headers  # credentials are for who may take the call
+        assert reply.headers.get("Access-Control-Allow-Origin") == headers.get("Origin")
+    assert reply.headers["Access-Control-Allow-Methods"] == "DELETE, PATCH, POST"
+    stranger = await world.send("OPTIONS", MEDIA, key=None, headers={"Origin": "https://else.example", **asked})
+    assert stranger.status == 200
+    assert not [name for name in stranger.headers if name.startswith("Access-Control")]
+
+
+async def test_methods_that_whip_keeps_for_later_are_405(world: ApiWorld) -> None:
+    for method in ("GET", "HEAD", "PUT"):
+        reply = await send(world, method, MEDIA)
+        assert (reply.status, reply.headers["Allow"]) == (405, "DELETE, OPTIONS, PATCH, POST")
 
 
 async def test_candidates_trickle_under_the_etag_and_a_star_restarts(world: ApiWorld, line: FakeLine) -> None:
@@ -86,7 +112,15 @@ async def test_candidates_trickle_under_the_etag_and_a_star_restarts(world: ApiW
     reply = await send(world, "PATCH", MEDIA, data="what", headers=FRAGMENT)
     assert (reply.status, reply.json["error"]["code"]) == (428, "precondition_required")
     reply = await send(world, "PATCH", MEDIA, data="an offer", headers=OFFER | {"If-Match": '"ice-1"'})
-    assert reply.status == 415
+    assert (reply.status, reply.headers["Accept-Patch"]) == (415, FRAGMENT["Content-Type"])
+    line.asked.clear()
+    reply = await send(world, "PATCH", MEDIA, data="anew", headers=FRAGMENT | {"If-Match": '"*"'})
+    assert (reply.status, line.asked) == (200, [("restart", "asha", CALL, "anew")])
+
+
+async def test_the_end_asks_for_no_ice_session(world: ApiWorld, line: FakeLine) -> None:
+    reply = await send(world, "DELETE", MEDIA, headers={"If-Match": '"of another one"'})
+    assert (reply.status, line.asked) == (204, [("hang_up", "asha", CALL)])
 
 
 async def test_what_an_agent_does_with_a_call(world: ApiWorld, line: FakeLine) -> None:
