@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from b2bua.clock import Clock
 from control_api.agent_facade import AgentPage, AgentsFacade
 from control_api.agent_schemas import agent_event
 from control_api.event_streams import EVENT_STREAM, HEARTBEAT_S, WRITE_TIMEOUT_S
@@ -14,7 +15,7 @@ from control_api.exchange import Exchange
 _RECONNECT_MS: Final = 1_000
 
 
-async def stream_to_page(exchange: Exchange, agents: AgentsFacade) -> web.StreamResponse:
+async def stream_to_page(exchange: Exchange, agents: AgentsFacade, clock: Clock) -> web.StreamResponse:
     """What an agent's page is told from now on. Its last event is `end` with a `reason`."""
     transport = exchange.request.transport
     page = agents.listen(exchange.agent, lambda: transport is not None and not transport.is_closing())
@@ -25,25 +26,32 @@ async def stream_to_page(exchange: Exchange, agents: AgentsFacade) -> web.Stream
         response = web.StreamResponse(headers=headers)
         await response.prepare(exchange.request)
         if exchange.request.method != hdrs.METH_HEAD:
-            await _follow(exchange, response, page)
+            await _follow(exchange, response, page, clock)
         return response
     finally:
         page.leave()
 
 
-async def _follow(exchange: Exchange, response: web.StreamResponse, page: AgentPage) -> None:
+async def _follow(exchange: Exchange, response: web.StreamResponse, page: AgentPage, clock: Clock) -> None:
     content = f"retry: {_RECONNECT_MS}\n\n".encode() + _frame("page", {"page": page.page_id})
     reason: str | None = None
+    looked_up_at = clock.monotonic()
     while await _write(exchange, response, content) and reason is None:
         events = await page.take(HEARTBEAT_S)
         reason = page.end
-        content = b"".join(_frame(*agent_event(event)) for event in events)
-        if not events and reason is None:
-            content = b": heartbeat\n\n"
-            is_good = exchange.is_still_good
-            reason = None if is_good is not None and await is_good() else "unauthorized"
+        content = b"".join(_frame(*agent_event(event)) for event in events) or b": heartbeat\n\n"
+        # Looked up in every pause, and where there is none, as with a page that is busy, at its time.
+        if reason is None and (not events or clock.monotonic() - looked_up_at >= HEARTBEAT_S):
+            looked_up_at = clock.monotonic()
+            if not await _is_good(exchange):
+                reason, content = "unauthorized", b""
         if reason is not None:
             content += _frame("end", {"reason": reason})
+
+
+async def _is_good(exchange: Exchange) -> bool:
+    """Whether its token or session is good still."""
+    return exchange.is_still_good is not None and await exchange.is_still_good()
 
 
 async def _write(exchange: Exchange, response: web.StreamResponse, content: bytes) -> bool:

@@ -114,6 +114,7 @@ class _Stream:
         self._exchange = exchange
         self._of_call = of_call
         self._broken = False
+        self._looked_up_at = api.clock.monotonic()
         self._last_sequence = 0  # of the call that it follows
         self._over_at: float | None = None
         self._recording_to_come = False
@@ -141,24 +142,25 @@ class _Stream:
             events = await listener.take(HEARTBEAT_S if self._over_at is None else 1.0)
             if self._of_call:
                 events = [event for event in events if event.sequence > self._last_sequence]
+            if listener.end is None and not await self._may_listen(idle=not events):
+                listener.finish(End.UNAUTHORIZED)
+                events = []
             if events:
                 await self._send(events)
             elif listener.end is None:
-                await self._idle(listener)
+                await self._write(b": heartbeat\n\n")
             if self._is_over():
                 listener.finish(End.CALL_OVER)
             if listener.end is not None:
                 await self._write(_frame("end", {"reason": listener.end}))
                 return
 
-    async def _idle(self, listener: Listener) -> None:
-        """Nothing has come for a while: say that the connection lives, if it still may."""
-        if await self._may_listen():
-            await self._write(b": heartbeat\n\n")
-        else:
-            listener.finish(End.UNAUTHORIZED)
-
-    async def _may_listen(self) -> bool:
+    async def _may_listen(self, *, idle: bool) -> bool:
+        """Whether its key is good still: looked up in every pause, and where there is none every `HEARTBEAT_S`."""
+        now = self._api.clock.monotonic()
+        if not idle and now - self._looked_up_at < HEARTBEAT_S:
+            return True
+        self._looked_up_at = now
         is_good = self._exchange.is_still_good
         return is_good is not None and await is_good()
 

@@ -54,7 +54,7 @@ async def set_state(api: Api, exchange: Exchange) -> Reply:
 
 async def stream_events(api: Api, exchange: Exchange) -> web.StreamResponse:
     """What the agent's page is told."""
-    return await stream_to_page(exchange, _agents(api))
+    return await stream_to_page(exchange, _agents(api), api.clock)
 
 
 async def place_call(api: Api, exchange: Exchange) -> Reply:

@@ -7,8 +7,10 @@ import asyncio
 import json
 import re
 import socket
+import sqlite3
 from array import array
 from collections.abc import AsyncIterator
+from contextlib import closing
 
 import pytest
 import pytest_asyncio
@@ -136,6 +138,37 @@ async def _call_with_opus_alone(bench: AgentBench) -> None:
     assert amplitude(heard[-8000::2], PHONE_HZ) > 0.2
     await page.send("DELETE", f"/v1/agent/calls/{call}/media")
     browser.close()
+
+
+async def test_a_call_goes_on_when_the_token_of_its_agents_page_ends(bench: AgentBench) -> None:
+    page = await bench.open("noor")
+    call = await bench.call("noor")
+    await until(lambda: page.told("ringing"))
+    browser = await page.answer(call)
+    await until(lambda: page.told("connected"))
+    end_tokens_of(bench, "noor")
+    for method, path in (("GET", "me"), ("GET", "events"), ("POST", f"calls/{call}/hold")):
+        status, text, _ = await page.send(method, f"/v1/agent/{path}")
+        assert (status, json.loads(text)["error"]["code"]) == (401, "unauthorized")
+        assert "has ended" in text
+    await bench.both_hear(browser)
+
+    again = await bench.open_again("noor")
+    await until(lambda: again.told("connected"))
+    assert [told["call_sid"] for told in again.told("connected")] == [call]
+    assert again.told("connected")[0]["media_id"] == page.told("connected")[0]["media_id"]
+    await bench.both_hear(browser)
+    assert (await again.send("DELETE", f"/v1/agent/calls/{call}/media"))[0] == 204
+    await until(bench.phone.hung_up.is_set)
+    assert not page.told("disconnected")
+    await browser.close()
+
+
+def end_tokens_of(bench: AgentBench, agent: str) -> None:
+    """As if their hour were over."""
+    [database] = bench.service.folder.rglob("*.db")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE agent_tokens SET expires_at = created_at + 1 WHERE agent = ?", (agent,))
 
 
 async def test_who_attacks_is_refused_and_the_call_goes_on(bench: AgentBench) -> None:

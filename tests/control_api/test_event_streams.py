@@ -214,6 +214,19 @@ async def test_a_revoked_key_hears_nothing_more(world: ApiWorld, monkeypatch: py
     assert json.loads((await reader.next())["data"]) == {"reason": "unauthorized"}
 
 
+async def test_a_revoked_key_hears_nothing_more_where_there_is_no_pause_between_events(world: ApiWorld) -> None:
+    key = await world.add_key("7")
+    found = (await world.store.read(lambda reader: reader.keys(ORG)))[-1]
+    reader = await listen(world, key=key)
+    call_id = await world.place()
+    await tell(world, call_id, WebhookEvent.INITIATED, 1)
+    assert await reader.names(1) == ["call.initiated"]
+    await world.store.run(lambda unit: unit.accounts.revoke_key(found.key_id, 1))
+    world.clock.advance(event_streams.HEARTBEAT_S)
+    await tell(world, call_id, WebhookEvent.RINGING, 2)
+    assert json.loads((await reader.next())["data"]) == {"reason": "unauthorized"}
+
+
 async def test_streams_end_when_the_server_stops() -> None:
     async with api_world() as world:
         reader = await listen(world)

@@ -21,8 +21,9 @@ from b2bua.call.errors import (
     CapacityExhausted,
     IceSessionGone,
 )
+from control_api.agent_schemas import USUAL_LIFE_S
 from storage.agent_records import AgentState
-from tests.support.api_agents import AGENTS, agent_token
+from tests.support.api_agents import AGENTS, agent_token, new_token
 from tests.support.api_world import ORG, ApiWorld, api_world
 from tests.support.fake_line import FakeLine
 
@@ -192,6 +193,24 @@ async def test_a_page_is_told_what_happens_and_lets_go_when_its_token_ends(world
         assert (await world.send("DELETE", f"{AGENTS}/asha")).status == 204
         assert await frame(stream) == ("end", {"reason": "unauthorized"})
         assert (await stream.content.read()).strip() == b""
+
+
+async def test_a_page_hears_nothing_more_once_its_token_has_ended(world: ApiWorld, line: FakeLine) -> None:
+    ended = {"Authorization": f"Bearer {world.key}"}
+    async with world.client.get("/v1/agent/events", headers=ended) as stream:
+        assert await frame(stream) == ("page", {"page": "page-1"})
+        world.clock.advance(USUAL_LIFE_S)
+        line.pages.tell(KEY, AgentRinging(CALL, "917969002802", "incoming", "order-1"))
+        assert await frame(stream) == ("end", {"reason": "unauthorized"})
+        assert (await stream.content.read()).strip() == b""
+    for method, path in (("GET", "/v1/agent/events"), ("POST", MEDIA), ("PATCH", MEDIA), ("DELETE", MEDIA)):
+        reply = await send(world, method, path)
+        assert (reply.status, reply.json["error"]["code"]) == (401, "unauthorized")
+        assert "has ended" in reply.json["error"]["message"]
+        assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+    assert line.asked == []
+    world.key = (await new_token(world, "asha"))["token"]
+    assert (await send(world, "DELETE", MEDIA)).status == 204
 
 
 async def test_a_page_that_falls_behind_is_let_go(line: FakeLine, world: ApiWorld) -> None:

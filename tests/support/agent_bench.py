@@ -108,9 +108,12 @@ class AgentBench:
 
     async def open(self, name: str) -> AgentPage:
         """A new agent's page, which calls can come to."""
-        org = ("--org", self.service.org_id, name)
-        await self.service.command("agent", "add", *org)
-        token = await self.service.command("agent", "token", *org)
+        await self.service.command("agent", "add", "--org", self.service.org_id, name)
+        return await self.open_again(name)
+
+    async def open_again(self, name: str) -> AgentPage:
+        """Another page of an agent's, with a token of its own."""
+        token = await self.service.command("agent", "token", "--org", self.service.org_id, name)
         page = AgentPage(self.service.url, str(token["token"]), self.http, self.browser_ports)
         self._listening.append(asyncio.ensure_future(page.listen()))
         await until(lambda: page.told("page"))
