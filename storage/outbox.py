@@ -156,6 +156,10 @@ class Outbox:
         """Make every leased delivery ready at once: at start, when no other process delivers. How many it were."""
         return self._queries.run("outbox.lapse_leases", (2**62,))
 
+    def bring_forward(self, by_ms: int) -> None:
+        """Make all that waits for a time wait for one so much earlier: the clock was set back."""
+        self._queries.run("outbox.bring_forward", {"by_ms": by_ms})
+
     def replay(self, delivery_id: int, at: int, *, org_id: str | None = None) -> int:
         """Send an event to its endpoint once more, from the first attempt: the new delivery's id.
 

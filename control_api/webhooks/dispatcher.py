@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
@@ -32,6 +32,7 @@ LOG: Final = logging.getLogger(__name__)
 # Commits and outcomes that come so close together share a unit of work. It is begun on multiples of this on the loop's
 # clock, as the switch begins its own, so that both share one commit.
 GATHER_S: Final = 0.02
+SET_BACK_MS: Final = 2_000  # a clock that lags by less is being slewed
 PAUSE_S: Final = 1.0  # after the store refused, or promised what it did not give
 LEASE_MARGIN_S: Final = 50.0  # beyond the timeout of an attempt
 _JITTER_BITS: Final = 16
@@ -69,6 +70,8 @@ class Dispatcher:
         self._sign_url = sign_url
         self._scheduler = scheduler
         self._lease_ms = round((settings.timeout_s + LEASE_MARGIN_S) * 1000)
+        self._wall_ahead_ms = self._ahead_ms()
+        self._to_bring_forward_ms = 0
         self._wanted = asyncio.Event()
         self._outcomes: list[DeliveryOutcome] = []
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -139,26 +142,52 @@ class Dispatcher:
             await self._turn(sender)
 
     async def _turn(self, sender: Sender) -> None:
+        self._follow_the_clock()
         outcomes, self._outcomes = self._outcomes, []
-        now_ms = self._clock.wall_ms()
+        now_ms, forward_ms = self._now_ms(), self._to_bring_forward_ms
         room = self._settings.max_in_flight - len(self._in_flight)
         try:
-            turn = await self._store.run(lambda unit: self._exchange(unit, outcomes, now_ms, room))
+            turn = await self._store.run(lambda unit: self._exchange(unit, outcomes, now_ms, room, forward_ms))
         except StorageError as error:
             LOG.error("the outbox cannot be reached, trying again: %s", error)
             self._outcomes = outcomes + self._outcomes
             self._call_again(PAUSE_S)
             return
+        self._to_bring_forward_ms -= forward_ms
         self._send_all(turn.deliveries, sender)
         if turn.next_due_at is None or room - len(turn.deliveries) <= 0:
             return  # a commit, or an outcome, wakes
         if turn.next_due_at <= now_ms and not turn.deliveries:
             self._call_again(PAUSE_S)
         else:
-            self._call_again((turn.next_due_at - self._clock.wall_ms()) / 1000)
+            self._call_again((turn.next_due_at - self._now_ms()) / 1000)
 
-    def _exchange(self, unit: UnitOfWork, outcomes: Sequence[DeliveryOutcome], now_ms: int, room: int) -> _Turn:
+    def _ahead_ms(self) -> int:
+        return self._clock.wall_ms() - round(self._clock.monotonic() * 1000)
+
+    def _now_ms(self) -> int:
+        """The wall clock, which does not jump back but when a turn follows it: what is due stays due."""
+        return max(self._clock.wall_ms(), round(self._clock.monotonic() * 1000) + self._wall_ahead_ms)
+
+    def _follow_the_clock(self) -> None:
+        """Where the wall clock was set back, all that waits for a time is to be brought forward by as much."""
+        ahead_ms = self._ahead_ms()
+        back_ms = self._wall_ahead_ms - ahead_ms
+        if 0 < back_ms <= SET_BACK_MS:
+            return
+        self._wall_ahead_ms = ahead_ms
+        if back_ms <= 0:
+            return  # set forward: it comes early
+        LOG.warning("the clock was set back by %.0f s: webhooks are tried again as if it had not been", back_ms / 1000)
+        self._to_bring_forward_ms += back_ms
+        self._outcomes = [_brought_forward(outcome, back_ms) for outcome in self._outcomes]
+
+    def _exchange(
+        self, unit: UnitOfWork, outcomes: Sequence[DeliveryOutcome], now_ms: int, room: int, forward_ms: int
+    ) -> _Turn:
         """Runs on the database thread."""
+        if forward_ms:
+            unit.outbox.bring_forward(forward_ms)
         _write(unit, outcomes)
         per_endpoint = self._settings.max_in_flight_per_endpoint
         deliveries = (
@@ -201,17 +230,17 @@ class Dispatcher:
 
     async def _attempt(self, delivery: Delivery, rendered: dict[str, bytes], sender: Sender) -> None:
         body = self._body_of(delivery.event, rendered)
-        started_at, attempted_at = self._clock.monotonic(), self._clock.wall_ms()
+        started_at = self._clock.monotonic()
         reply = await sender.send(delivery, body)
         duration_ms = round((self._clock.monotonic() - started_at) * 1000)
-        now_ms = self._clock.wall_ms()
+        now_ms = self._now_ms()
         jitter = self._tokens.integer(_JITTER_BITS) / (1 << _JITTER_BITS)
         retry_after_s = parse_retry_after(reply.retry_after, now_ms)
         verdict = judge(delivery.attempt, reply.http_status, now_ms, jitter, retry_after_s)
         outcome = DeliveryOutcome(
             delivery_id=delivery.delivery_id,
             attempt=delivery.attempt,
-            attempted_at=attempted_at,
+            attempted_at=now_ms - duration_ms,
             delivered=verdict.delivered,
             next_attempt_at=verdict.next_attempt_at,
             http_status=reply.http_status,
@@ -231,6 +260,12 @@ class Dispatcher:
         self._failed += 1
         if outcome.next_attempt_at is None:
             self._dead += 1
+
+
+def _brought_forward(outcome: DeliveryOutcome, by_ms: int) -> DeliveryOutcome:
+    due_at = outcome.next_attempt_at
+    next_attempt_at = None if due_at is None else due_at - by_ms
+    return replace(outcome, attempted_at=outcome.attempted_at - by_ms, next_attempt_at=next_attempt_at)
 
 
 def _write(unit: UnitOfWork, outcomes: Sequence[DeliveryOutcome]) -> None:

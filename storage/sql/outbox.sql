@@ -64,6 +64,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (delivery_id, attempt) DO NOTHING;
 UPDATE deliveries SET state = :state, due_at = coalesce(:due_at, due_at), lease_until = NULL
 WHERE delivery_id = :delivery_id;
 
+-- bring_forward: what waits for a time waits for an earlier one
+UPDATE deliveries SET due_at = due_at - :by_ms, lease_until = lease_until - :by_ms
+WHERE state IN ('ready', 'leased');
+
 -- promote: the next of the call's deliveries to this endpoint takes its turn
 UPDATE deliveries SET state = 'ready', due_at = :at
 WHERE delivery_id = (SELECT delivery_id FROM deliveries

@@ -130,6 +130,82 @@ async def test_a_failure_is_tried_again_when_its_time_has_come(bench: WebhookBen
     assert len({request.body for request in requests}) == 1
 
 
+@pytest.mark.parametrize("step_ms", [-86_400_000, -3_600_000, 3_600_000])
+async def test_a_retry_comes_in_time_although_the_clock_was_set(
+    bench: WebhookBench, receiver: Receiver, step_ms: int
+) -> None:
+    receiver.answers["/hook"] = answering(500, 503)
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    await receiver.next()
+    await bench.settled("/hook", "ready")
+    bench.clock.step_wall(step_ms)
+    bench.clock.advance(5.6)
+    await bench.next_heard()
+    assert 30 <= await bench.seconds_to_retry("/hook", 2) <= 33
+    bench.clock.advance(33.0)
+    await bench.next_heard()
+    await bench.settled("/hook", "delivered")
+
+
+async def test_an_attempt_amid_which_the_clock_is_set_back_is_repeated_in_time(
+    bench: WebhookBench, receiver: Receiver
+) -> None:
+    async def set_back_and_fail(_: web.Request) -> web.StreamResponse:
+        receiver.answers["/hook"] = answering()
+        bench.clock.step_wall(-3_600_000)
+        return web.Response(status=500)
+
+    receiver.answers["/hook"] = set_back_and_fail
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    await receiver.next()
+    assert 5 <= await bench.seconds_to_retry("/hook", 1) <= 5.5
+    bench.clock.advance(5.6)
+    await bench.next_heard()
+    await bench.settled("/hook", "delivered")
+
+
+async def test_what_follows_a_delivery_amid_which_the_clock_is_set_back_goes_out_at_once(
+    bench: WebhookBench, receiver: Receiver
+) -> None:
+    async def set_back(_: web.Request) -> web.StreamResponse:
+        receiver.answers["/hook"] = answering()
+        bench.clock.step_wall(-3_600_000)
+        return web.Response()
+
+    receiver.answers["/hook"] = set_back
+    await bench.endpoint("/hook")
+    await bench.tell(*(bench.event("call-1", sequence) for sequence in (1, 2, 3)))
+    for _ in range(3):
+        await bench.next_heard()
+    await bench.settled("/hook", "delivered", "delivered", "delivered")
+
+
+async def test_a_clock_set_back_while_the_database_is_away_delays_no_retry(
+    bench: WebhookBench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.answers["/hook"] = answering(500)
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    await receiver.next()
+    await bench.settled("/hook", "ready")
+    bench.clock.step_wall(-3_600_000)
+    run, refused = bench.store.run, asyncio.Event()
+
+    async def refuse(work: Callable[[UnitOfWork], T]) -> T:
+        refused.set()
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(bench.store, "run", refuse)
+    bench.dispatcher.wake()
+    await asyncio.wait_for(refused.wait(), 10)
+    monkeypatch.setattr(bench.store, "run", run)
+    bench.clock.advance(5.6)
+    await bench.next_heard()
+    await bench.settled("/hook", "delivered")
+
+
 async def test_retry_after_is_respected(bench: WebhookBench, receiver: Receiver) -> None:
     receiver.answers["/hook"] = answering(503, headers={"Retry-After": "60"})
     await bench.endpoint("/hook")
