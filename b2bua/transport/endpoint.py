@@ -270,13 +270,12 @@ class SipEndpoint:
             self._own_alarm.set(self._scheduler.time())
 
     def _take_own(self) -> None:
-        """Take what waits, one in a turn: what a handler's mistake leaves is taken all the same."""
+        """Take what waits, one in a turn: what a handler's mistake leaves is taken all the same. The tape has it
+        already, as sent."""
         sent = self._own.popleft()
         if self._own:
             self._own_alarm.set(self._scheduler.time())
         self._counters["received"] += 1
-        if self._tape is not None:
-            self._tape(True, sent.content, sent.local)
         self._user_agent.receive(sent.content, sent.local, sent.destination, self._scheduler.time())
         self._pump()
 

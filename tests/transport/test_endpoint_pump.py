@@ -14,6 +14,7 @@ from b2bua.sip.events import (
     UsageEnded,
     UserAgentEvent,
 )
+from b2bua.sip.framing import Framed
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress
@@ -163,6 +164,22 @@ def test_what_we_send_to_ourselves_arrives_in_order_without_a_network() -> None:
     assert statuses == [200, 200, 200]
     assert fixture.probe.sent == []
     assert [fixture.endpoint.counters()[name] for name in ("sent", "received")] == [6, 6]
+
+
+def test_what_we_send_to_ourselves_stands_on_the_tape_once() -> None:
+    fixture = Fixture()
+    tape: list[tuple[bool, bytes]] = []
+
+    def write(received: bool, content: bytes | Framed, _peer: TransportAddress) -> None:
+        assert isinstance(content, bytes)
+        tape.append((received, content[:7]))
+
+    user_agent = fixture.endpoint.user_agent
+    endpoint = SipEndpoint(user_agent, fixture.clock, lambda _source: True, fixture.on_event, write)
+    endpoint.attach(fixture.probe)
+    ask_ourselves(endpoint)
+    fixture.clock.advance(0)
+    assert tape == [(False, b"OPTIONS"), (False, b"SIP/2.0")]
 
 
 def test_who_has_an_address_of_ours_is_a_stranger_all_the_same() -> None:
