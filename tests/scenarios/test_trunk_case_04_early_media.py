@@ -69,6 +69,37 @@ async def test_the_sdp_of_the_200_replaces_that_of_a_reliable_183(house: House) 
     await house.ended(call)
 
 
+async def test_the_newest_sdp_of_an_early_dialog_is_what_a_200_without_sdp_confirms(house: House) -> None:
+    """Another fork has spoken last, which that 200 is not of."""
+    call, bob = await raw_call(house)
+    for tag, port in (("one", 42100), ("one", 42200), ("two", 42300)):
+        bob.respond(183, tag, port=port)
+        await house.run(0.2)
+    heard = ears(house, 42100, 42200, 42300)
+    bob.respond(200, "one")
+    await house.until(lambda: house.state(call) == "bridged")
+    await speak(house)
+    assert [port for port, packets in heard.items() if packets] == [42200]
+    bob.request("BYE", "one")
+    await house.ended(call)
+
+
+async def test_a_body_in_an_ack_that_owes_no_answer_moves_nothing(house: House) -> None:
+    """Hard case 7 the other way round: our 200 held the answer, and RFC 3261 13.2.1 knows no other after it."""
+    call, bob = await raw_call(house)
+    bob.respond(200, "one", port=42100)
+    await house.until(lambda: house.state(call) == "bridged")
+    bob.request("INVITE", "one", body=house.bob.persona.sdp(port=42200, version=2).decode())
+    await house.run(0.1)
+    assert [answer.status for answer in bob.answers("INVITE")] == [100, 200]
+    heard = ears(house, 42200, 42300)
+    bob.request("ACK", "one", body=house.bob.persona.sdp(port=42300, version=3).decode())
+    await speak(house)
+    assert [port for port, packets in heard.items() if packets] == [42200]
+    bob.request("BYE", "one")
+    await house.ended(call)
+
+
 async def test_one_fork_reliably_and_another_unreliably(house: House) -> None:
     call, bob = await raw_call(house)
     bob.respond(183, "one", port=42100, rseq=1)
