@@ -379,8 +379,12 @@ class StreamTransport:
         if message.is_response or self._receiver.is_wanted(message.content):
             return True
         self._counters["requests withdrawn"] += 1
-        self._loop.call_soon(self._receiver.withdrawn, message.content)
+        self._loop.call_soon(self._tell_withdrawn, message.content)
         return False
+
+    def _tell_withdrawn(self, content: bytes) -> None:
+        if not self._closed:
+            self._receiver.withdrawn(content)
 
     def _lost(self, connection: Connection, error: Exception | None) -> None:
         self._leave(connection)
