@@ -31,8 +31,8 @@ from media.rtp.dtmf import DIGITS
 COMMANDS_MAX: Final = 65_536
 _COMMANDS_PER_TURN: Final = 256
 _EVENTS_PER_WAIT: Final = 256
-# What may lie in a socket from before it was connected: read with the source check, up to this many packets.
-_LEFTOVERS_MAX: Final = 256
+# Of what lies in a socket from before it was connected.
+_LEFTOVERS_PER_TURN: Final = 256
 _JOIN_TIMEOUT_S: Final = 10.0
 # From this rate on, measured over a short window, each wake-up waits a little so that it finds several packets.
 BUSY_PACKETS_PER_S: Final = 2_000
@@ -410,18 +410,30 @@ class PythonPacketPath:
         self._ended.append(closed)
 
     def _read_leftovers(self, now: float) -> None:
-        """Packets from before a socket was connected are still in it, strangers' among them: check their sources."""
+        """Packets from before a socket was connected are still in it, strangers' among them: check their sources. Where
+        there are more than a turn reads, they are among the first of the next."""
         fresh, self._fresh[:] = list(self._fresh), []
         for wire in fresh:
             number = wire.rtp_socket.fileno()
             found = self._rtp.get(number) or self._srtp.get(number)
             if found is None:
                 continue
-            with suppress(OSError):
-                for _ in range(_LEFTOVERS_MAX):
-                    size, source = wire.rtp_socket.recvfrom_into(self._table.relay.buffer)
-                    self._table.relay.datagram(found[0], size, source[:2], now)
-            wire.leftovers_read()
+            if self._has_no_leftovers(found[0], wire.rtp_socket, now):
+                wire.leftovers_read()
+            else:
+                self._fresh.append(wire)
+
+    def _has_no_leftovers(self, stream: Stream, waiting: socket.socket, now: float) -> bool:
+        for _ in range(_LEFTOVERS_PER_TURN):
+            try:
+                size, source = waiting.recvfrom_into(self._table.relay.buffer)
+            except BlockingIOError:
+                return True
+            except OSError:
+                self._receive_errors += 1  # of a packet that was sent earlier, and told once
+            else:
+                self._table.relay.datagram(stream, size, source[:2], now)
+        return False
 
     def _flush_events(self) -> None:
         events, self._events[:] = list(self._events), []

@@ -19,7 +19,8 @@ class UnwantedRelays:
         """Give back what comes of a request: a candidate, and the relay that it is of where it is of one. Its transport
         tells the server as it closes; nobody has to wait for that."""
         if len(self._waiting) >= WAITING_MAX:
-            asking.cancel()
+            if not asking.cancel():
+                self.give_back(asking)
             return
         waiting = asyncio.get_running_loop().create_task(self._wait_for(asking))
         self._waiting.add(waiting)

@@ -23,8 +23,8 @@ enum {
     COMMANDS_PER_TURN = 256,
     READY_PER_TURN = 256,
     EVENTS_MAX = 4096, /* a power of two; what is more is lost and counted */
-    /* What may lie in a socket from before it was connected: read with the source check, up to this many packets. */
-    LEFTOVERS_MAX = 256,
+    /* Of what lies in a socket from before it was connected. */
+    LEFTOVERS_PER_TURN = 256,
     RTCP_TAG = 1, /* in the lowest bit of an address of sockets */
     NICENESS = -10,
 };
@@ -339,22 +339,40 @@ static void receive(mb_worker *worker, const struct epoll_event *ready, int coun
     }
 }
 
-/* Packets from before a socket was connected are still in it, strangers' among them: check their sources. */
+/* Whether there are no more of them; an error is of a packet that was sent earlier, and is told once. */
+static bool read_leftovers_of(mb_worker *worker, mb_sockets *sockets, double now)
+{
+    for (int count = 0; count < LEFTOVERS_PER_TURN; count++) {
+        mb_address source;
+        ssize_t size = mb_receive(sockets->rtp, worker->buffer, &source);
+        if (size >= 0)
+            mb_relay_datagram(&worker->table, sockets->stream, worker->buffer, (size_t)size, &source, now);
+        else if (errno == EAGAIN)
+            return true;
+        else
+            worker->receive_errors++;
+    }
+    return false;
+}
+
+/* Packets from before a socket was connected are still in it, strangers' among them: check their sources. Where there are
+ * more than a turn reads, they are among the first of the next. */
 static void read_leftovers(mb_worker *worker, double now)
 {
+    mb_sockets *again = NULL;
     while (worker->fresh) {
         mb_sockets *sockets = worker->fresh;
         worker->fresh = sockets->next_fresh;
         sockets->fresh = false;
-        for (int count = 0; count < LEFTOVERS_MAX && sockets->rtp >= 0; count++) {
-            mb_address source;
-            ssize_t size = mb_receive(sockets->rtp, worker->buffer, &source);
-            if (size < 0)
-                break;
-            mb_relay_datagram(&worker->table, sockets->stream, worker->buffer, (size_t)size, &source, now);
+        if (read_leftovers_of(worker, sockets, now))
+            sockets->checked = sockets->connected;
+        else if (!sockets->fresh) {
+            sockets->fresh = true;
+            sockets->next_fresh = again;
+            again = sockets;
         }
-        sockets->checked = sockets->connected;
     }
+    worker->fresh = again;
 }
 
 static void tell(mb_worker *worker)
@@ -377,7 +395,8 @@ static int wait_ms(const mb_worker *worker, double now)
  * of the calling thread alone. */
 static void come_first(void)
 {
-    (void)setpriority(PRIO_PROCESS, 0, NICENESS);
+    if (getpriority(PRIO_PROCESS, 0) > NICENESS)
+        (void)setpriority(PRIO_PROCESS, 0, NICENESS);
     (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
 }
 
@@ -391,8 +410,10 @@ static void *run(void *context)
     mb_gathering_make(&gathering, now);
     while (!atomic_load_explicit(&worker->stopping, memory_order_relaxed)) {
         double pause_s = mb_gathering_pause_s(&gathering, now, mb_table_next_due(&worker->table, &due) ? due : INFINITY);
-        if (pause_s > 0.0)
+        if (pause_s > 0.0) {
             mb_gathering_pause(pause_s, worker->wake);
+            now = monotonic();
+        }
         int count = epoll_wait(worker->epoll, ready, READY_PER_TURN, wait_ms(worker, now));
         /* Before the packets: what arrives after a command was given finds it carried out. */
         uint64_t taken = carry_out_some(worker, COMMANDS_PER_TURN);
