@@ -24,6 +24,7 @@ from control_api.downloads import Downloads
 from control_api.event_feed import EventFeed
 from control_api.exchange import Api, Documents, Route, SignIn
 from control_api.facade import PromptsFacade, RecordingsFacade, SwitchFacade
+from control_api.http_listener import HttpListener, bind_http
 from control_api.http_protocol import HttpProtocol
 from control_api.log_in_throttle import LogInThrottle, reset_throttle
 from control_api.mail.post import Post
@@ -107,7 +108,6 @@ ROUTES: Final[tuple[Route, ...]] = (
 BOUNDARY: Final = web.AppKey("boundary", Boundary)
 SHUTDOWN_GRACE_S: Final = 5.0
 KEEP_ALIVE_S: Final = 75.0
-LISTEN_BACKLOG: Final = 512
 
 _NextHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -236,7 +236,7 @@ def _documents(public_url: str, version: str) -> Documents:
 class ApiServer:
     """A listening API."""
 
-    def __init__(self, runner: web.AppRunner, listener: asyncio.Server) -> None:
+    def __init__(self, runner: web.AppRunner, listener: HttpListener) -> None:
         self._runner = runner
         self._listener = listener
 
@@ -260,15 +260,15 @@ async def start_api(app: web.Application, host: str, port: int, ssl_context: ssl
     if accepted is None:
         raise RuntimeError("the runner was set up without a server")
 
-    def protocol() -> HttpProtocol:
-        return HttpProtocol(accepted, app[BOUNDARY], loop, KEEP_ALIVE_S, _server_log())
+    def protocol(gone: Callable[[HttpProtocol], None]) -> HttpProtocol:
+        return HttpProtocol(accepted, app[BOUNDARY], loop, KEEP_ALIVE_S, _server_log(), gone)
 
     try:
-        listener = await loop.create_server(protocol, host, port, ssl=ssl_context, backlog=LISTEN_BACKLOG)
+        sockets = await bind_http(host, port)
     except OSError:
         await runner.cleanup()
         raise
-    return ApiServer(runner, listener)
+    return ApiServer(runner, HttpListener(sockets, protocol, ssl_context, _server_log()))
 
 
 def _server_log() -> logging.Logger:

@@ -1,8 +1,9 @@
-"""aiohttp's server protocol, with limits on connections and its own errors told in JSON."""
+"""aiohttp's server protocol, with a limit on the time of a head and its own errors told in JSON."""
 
 import asyncio
 import logging
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import web
@@ -11,7 +12,6 @@ from aiohttp.http_exceptions import BadHttpMethod, ContentEncodingError
 from control_api.boundary import Boundary
 from control_api.errors import CRASH, ErrorReply, MethodNotAllowed, UnsupportedMediaType, error_reply
 
-MAX_CONNECTIONS: Final = 2_000
 LINGERING_S: Final = 5.0
 HEAD_TIMEOUT_S: Final = 15.0
 """So long a new connection may take over the head of its first request; the keep-alive time bounds those after it."""
@@ -22,10 +22,9 @@ _METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST")  # of all paths tog
 
 
 class HttpProtocol(web.RequestHandler):
-    """One connection. Beyond `MAX_CONNECTIONS` a new one is closed at once, and one without a whole head when
-    `HEAD_TIMEOUT_S` are over, whatever trickles in."""
+    """One connection. Without a whole head it is closed when `HEAD_TIMEOUT_S` are over, whatever trickles in."""
 
-    __slots__ = ("_boundary", "_event_loop", "_head_due", "_replied")
+    __slots__ = ("_boundary", "_event_loop", "_gone", "_head_due", "_replied")
 
     def __init__(
         self,
@@ -34,21 +33,21 @@ class HttpProtocol(web.RequestHandler):
         loop: asyncio.AbstractEventLoop,
         keep_alive_s: float,
         log: logging.Logger,
+        gone: Callable[["HttpProtocol"], None],
     ) -> None:
+        """`gone` is called once the connection is lost."""
         # Untyped: None, which turns the access log off, is not in aiohttp's signature. Its lines would hold queries.
         options: dict[str, Any] = {"access_log": None, "lingering_time": LINGERING_S}
         super().__init__(server, loop=loop, keepalive_timeout=keep_alive_s, logger=log, **options)
         self._boundary = boundary
         self._event_loop = loop
+        self._gone = gone
         self._head_due: asyncio.TimerHandle | None = None
         self._replied = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, unless there are too many."""
+        """Take the connection."""
         super().connection_made(transport)
-        server = self._manager
-        if server is not None and len(server.connections) > MAX_CONNECTIONS:
-            self.force_close()
         self._head_due = self._event_loop.call_later(HEAD_TIMEOUT_S, self._expect_head)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -56,6 +55,17 @@ class HttpProtocol(web.RequestHandler):
         if self._head_due is not None:
             self._head_due.cancel()
         super().connection_lost(exc)
+        self._gone(self)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._current_request is not None
+
+    def abort(self) -> None:
+        """End it at once, whatever is still to be written. Harmless before it is made and when it is gone."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def _expect_head(self) -> None:
         if not self._replied and self._current_request is None:

@@ -13,6 +13,7 @@ def server_context(certificate: Path, key: Path, now_ms: int | None = None) -> s
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     load_own_certificate(context, certificate, key, now_ms)
     return context

@@ -1,7 +1,9 @@
 """The API's own server on real sockets: what is no HTTP, TLS, closing."""
 
 import asyncio
+import errno
 import json
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from b2bua.certificates import CertificateUnusable
 from control_api import app as app_module
-from control_api import http_protocol, request_body
+from control_api import http_listener, http_protocol, request_body
 from control_api.boundary import Boundary
 from control_api.tls import server_context
 from tests.support.api_world import KEY
@@ -27,17 +29,26 @@ NOW_MS = int(NOW.timestamp() * 1000)
 
 
 async def exchange(port: int, raw: bytes, context: ssl.SSLContext | None = None) -> bytes:
-    """All that comes back until the server closes."""
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", port, ssl=context, server_hostname="localhost" if context else None
-    )
+    """All that comes back until the server closes, or resets."""
+    try:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname="localhost" if context else None
+        )
+    except ConnectionResetError:
+        return b""
     writer.write(raw)
+    try:
+        return await rest(reader)
+    finally:
+        writer.close()
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """What still comes until the server closes, or resets."""
     try:
         return await asyncio.wait_for(reader.read(), 10)
     except ConnectionResetError:
         return b""
-    finally:
-        writer.close()
 
 
 def parts(reply: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -189,14 +200,73 @@ async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.Log
     assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
 
 
-async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 1)
+async def test_connections_are_bounded_and_those_that_ask_for_nothing_make_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_listener, "MAX_CONNECTIONS", 2)
+    async with RunningApi() as port:
+        silent, idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        idle[1].write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await idle[0].readuntil(b"}}")).startswith(b"HTTP/1.1 200")
+        others = []
+        for reader, _ in (silent, idle):
+            others.append(await asyncio.open_connection("127.0.0.1", port))
+            assert await rest(reader) == b""
+        assert (await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE)).startswith(b"HTTP/1.1 200")
+        for _, writer in (silent, idle, *others):
+            writer.close()
+
+
+async def test_one_connection_too_many_is_reset_where_all_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_listener, "MAX_CONNECTIONS", 1)
     async with RunningApi() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        body = b"{}"
+        writer.write(
+            b"POST /v1/masking/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+            b"Expect: 100-continue\r\nAuthorization: Bearer " + KEY.encode() + b"\r\n\r\n"
+        )
+        assert (await reader.readline()).startswith(b"HTTP/1.1 100")
         assert await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE) == b""
+        writer.write(body)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"\r\nHTTP/1.1 400")
         writer.close()
+
+
+async def test_handshakes_count_as_connections_and_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_listener, "MAX_CONNECTIONS", 2)
+    async with RunningApi(server_context(*certificate_files(tmp_path))) as port:
+        half_open = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        assert await rest(half_open[0][0]) == b""
+        assert (await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE, unverified())).startswith(b"HTTP/1.1 200")
+        for _, writer in half_open:
+            writer.close()
+
+
+async def test_a_handshake_that_does_not_come_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_listener, "HEAD_TIMEOUT_S", 0.1)
+    async with RunningApi(server_context(*certificate_files(tmp_path))) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\x16\x03\x01")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+async def test_the_listener_goes_on_when_the_system_had_nothing_left(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http_listener, "PAUSE_S", 0.01)
+    accept, failures = socket.socket.accept, [OSError(errno.EMFILE, "Too many open files")]
+
+    def failing(listening: socket.socket) -> tuple[socket.socket, object]:
+        if failures:
+            raise failures.pop()
+        return accept(listening)
+
+    monkeypatch.setattr(socket.socket, "accept", failing)
+    async with RunningApi() as port:
+        assert (await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE)).startswith(b"HTTP/1.1 200")
+    assert "no connection can be taken: Too many open files" in caplog.text
 
 
 async def test_an_idle_connection_does_not_hold_up_closing() -> None:
@@ -208,7 +278,7 @@ async def test_an_idle_connection_does_not_hold_up_closing() -> None:
 
 async def test_a_taken_port_is_said() -> None:
     async with RunningApi() as port:
-        with pytest.raises(OSError, match="address already in use"):
+        with pytest.raises(OSError, match="Address already in use"):
             await RunningApi(port=port).__aenter__()
 
 
@@ -232,18 +302,24 @@ def certificate_files(folder: Path, until: datetime = NOW + timedelta(days=30)) 
     return certificate_path, key_path
 
 
+def unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 async def test_https(tmp_path: Path) -> None:
     certificate, key = certificate_files(tmp_path)
-    trusting = ssl.create_default_context()
-    trusting.check_hostname = False
-    trusting.verify_mode = ssl.CERT_NONE
     async with RunningApi(server_context(certificate, key, NOW_MS)) as port:
-        status, _, _ = parts(await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE, trusting))
+        status, _, _ = parts(await exchange(port, b"GET /healthz HTTP/1.1\r\n" + CLOSE, unverified()))
         assert status == 200
 
 
 def test_tls_is_1_2_or_later(tmp_path: Path) -> None:
-    assert server_context(*certificate_files(tmp_path)).minimum_version == ssl.TLSVersion.TLSv1_2
+    context = server_context(*certificate_files(tmp_path))
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert context.options & ssl.OP_NO_RENEGOTIATION
 
 
 def test_unusable_certificates_are_named(tmp_path: Path) -> None:
