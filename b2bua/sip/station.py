@@ -34,6 +34,7 @@ OVER: Final = "over"
 Headers = Iterable[tuple[str, str]]
 Hop = tuple[TransportAddress, TransportAddress | None]
 """Where a request goes, and where it goes when that cannot be reached."""
+_TELLING: Final = {405: "Allow", 415: "Accept"}
 _WITH_CONTACT: Final = frozenset({"INVITE", "UPDATE"})
 
 
@@ -377,9 +378,18 @@ class Station:
         if 100 < status < 300 and request.method in _WITH_CONTACT:
             tags = self.settings.supported if transaction.usage is None else self.options_with(transaction.usage.policy)
             own = self._own_fields.get((transaction.local, tags)) or self._prepare_fields(transaction.local, tags)
+        elif status in _TELLING:
+            headers = tuple(headers)
+            own = self._told_with(status, headers)
         return build_response(
             request, status, reason, to_tag=tag, own=own, headers=headers, body=body, content_type=content_type
         )
+
+    def _told_with(self, status: int, given: Headers) -> Headers:
+        """What a refusal has to say (21.4.6, 21.4.13) and is not given: our user may pass on that of another leg."""
+        name = _TELLING[status]
+        values = self.settings.allow if name == "Allow" else self.settings.accept
+        return () if any(other.startswith(name) for other, _ in given) else ((name, ", ".join(values)),)
 
     def _prepare_fields(self, bound: TransportAddress, tags: tuple[str, ...]) -> Headers:
         """Contact and Allow, and Supported as far as the peer's policy goes (13.3.1.4, RFC 3311 section 4)."""

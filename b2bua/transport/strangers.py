@@ -37,8 +37,8 @@ class StrangerLog:
     def _report(self) -> None:
         if self._unreported == 0:
             return
-        _LOGGER.warning(
-            "dropped %d messages or connections from strangers, the newest from %s", self._unreported, self._newest
-        )
+        # With separators: digits in a row are cut down as a telephone number's, and a flood has seven of them.
+        count = f"{self._unreported:,}"
+        _LOGGER.warning("dropped %s messages or connections from strangers, the newest from %s", count, self._newest)
         self._unreported = 0
         self._alarm.set(self._scheduler.time() + LOG_INTERVAL_S)

@@ -61,6 +61,20 @@ def test_methods_we_do_not_serve_get_405_with_allow(method: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "told"), [(405, {"Allow": ALLOW}), (415, {"Accept": "application/sdp"}), (486, {}), (503, {})]
+)
+def test_s21_4_6_s21_4_13_a_refusal_of_our_users_says_what_it_must(status: int, told: dict[str, str]) -> None:
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [invite] = bench.events()
+    assert isinstance(invite, IncomingInvite)
+    bench.user_agent.respond(invite.transaction, status, bench.now, headers=(("Reason", "Q.850;cause=79"),))
+    [refusal] = bench.take_sent()
+    assert isinstance(refusal, Response)
+    assert {name: value for name, value in refusal.headers if name in ("Allow", "Accept")} == told
+
+
+@pytest.mark.parametrize(
     ("changes", "status"),
     [
         ({"headers": "Require: precondition"}, 420),

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 
 import pytest
 
+from b2bua.redaction import redact_text
 from b2bua.sip.events import (
     Answered,
     IncomingInvite,
@@ -21,6 +22,7 @@ from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest, UserAgentLimits
 from b2bua.sip.user_agent import UserAgent
 from b2bua.transport.endpoint import SipEndpoint
+from b2bua.transport.strangers import LOG_INTERVAL_S, StrangerLog
 from tests.support.agents import OFFER, OURS, PEER, Agent, answer_to, plan_to, request_from_peer, settings_for
 from tests.support.lossy_network import LossyNetwork
 from tests.support.manual_clock import ManualClock
@@ -258,6 +260,18 @@ def test_strangers_are_logged_at_a_limited_rate(caplog: pytest.LogCaptureFixture
         assert len(caplog.records) == 2
     fixture.endpoint.close()
     assert fixture.clock.next_due() is None
+
+
+def test_a_flood_s_count_is_written_so_that_redaction_does_not_take_it_for_a_number(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock()
+    log = StrangerLog(clock)
+    for _ in range(12_346):
+        log.dropped_one(STRANGER)
+    clock.advance(LOG_INTERVAL_S)
+    assert caplog.messages[-1].startswith("dropped 12,345 messages")
+    assert redact_text("dropped 1,234,567 messages") == "dropped 1,234,567 messages"
 
 
 def test_a_transport_failure_reaches_the_call() -> None:
