@@ -14,6 +14,7 @@ export class TwoWayAudio extends Emitter {
   #peer = null;
   #stream = null;
   #silence = null; // what makes the silence of one who only listens: has to be closed
+  #meter = null;
   #sender = null;
   #timers = [];
   #waiting = []; // candidates to be trickled
@@ -86,7 +87,8 @@ export class TwoWayAudio extends Emitter {
   #letGo() {
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#silence?.close();
-    this.#silence = null;
+    this.#meter?.close();
+    this.#silence = this.#meter = null;
   }
 
   async useSpeaker(id) {
@@ -172,10 +174,19 @@ export class TwoWayAudio extends Emitter {
       if (this.#peer.connectionState === "connected") look([...(await this.#peer.getStats()).values()]);
     }, ms));
     every(LEVELS_MS, (stats) => {
-      const level = (type) => stats.find((one) => one.type === type && one.kind === "audio")?.audioLevel ?? 0;
-      this.emit("levels", { microphone: this.muted ? 0 : level("media-source"), speaker: level("inbound-rtp") });
+      const of = (type) => stats.find((one) => one.type === type && one.kind === "audio");
+      const source = this.muted || this.silent ? undefined : of("media-source");
+      const microphone = source ? source.audioLevel ?? this.#measured() : 0;
+      this.emit("levels", { microphone, speaker: of("inbound-rtp")?.audioLevel ?? 0 });
     });
     every(QUALITY_MS, (stats) => this.emit("quality", this.#quality(stats)));
+  }
+
+  // Firefox's statistics have no level of the microphone.
+  #measured() {
+    if (this.closed) return 0; // meanwhile
+    this.#meter ??= new Meter(this.#stream);
+    return this.#meter.level();
   }
 
   #quality(stats) {
@@ -188,6 +199,22 @@ export class TwoWayAudio extends Emitter {
     const heardLoss = received + lost > 0 ? lost / (received + lost) : 0;
     return grade(Math.max(heardLoss, told.fractionLost ?? 0), got.jitter ?? 0, told.roundTripTime ?? pair.currentRoundTripTime ?? 0);
   }
+}
+
+// How loud a stream is, from 0 to 1.
+class Meter {
+  #context = new AudioContext();
+  #analyser = new AnalyserNode(this.#context, { fftSize: 2_048 });
+  #samples = new Float32Array(this.#analyser.fftSize);
+
+  constructor(stream) { this.#context.createMediaStreamSource(stream).connect(this.#analyser); }
+
+  level() {
+    this.#analyser.getFloatTimeDomainData(this.#samples);
+    return this.#samples.reduce((loudest, sample) => Math.max(loudest, Math.abs(sample)), 0);
+  }
+
+  close() { this.#context.close(); }
 }
 
 /** How a connection sounds, by ITU-T G.107 made simple, lost packets concealed as G.113 has it for G.711: loss as a

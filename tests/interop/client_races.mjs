@@ -97,6 +97,7 @@ beforeEach(() => {
     static open = 0;
     constructor() { AudioContext.open += 1; }
     createMediaStreamDestination() { return { stream: new Stream() }; }
+    createMediaStreamSource() { return { connect() {} }; }
     async close() { AudioContext.open -= 1; }
   };
 });
@@ -347,6 +348,41 @@ test("a supervisor whose network never went is in the call again after a restart
   await seat.leave();
   delete globalThis.addEventListener;
   delete globalThis.removeEventListener;
+});
+
+test("a microphone whose level the statistics do not tell is measured, and only while there is a call", async () => {
+  globalThis.AnalyserNode = class { fftSize = 4; getFloatTimeDomainData(samples) { samples.set([0.1, -0.5, 0.2, 0]); } };
+  const { agent, call } = await ringing();
+  service.replies[`POST ${MEDIA}`] = answered;
+  const answering = call.answer();
+  await settled();
+  Peer.last.gathered();
+  await settled();
+  Peer.last.connected();
+  await answering;
+  const heard = [];
+  call.on("levels", ({ microphone }) => heard.push(microphone));
+  const look = async (source) => {
+    Peer.last.getStats = async () => new Map([["s", { type: "media-source", kind: "audio", ...source }]]);
+    mock.timers.tick(100);
+    await settled();
+  };
+  await look({ audioLevel: 0.25 });
+  assert.equal(AudioContext.open, 0);
+  await look({});
+  await look({});
+  assert.equal(AudioContext.open, 1);
+  call.mute();
+  await look({});
+  call.mute(false);
+  await call.useMicrophone("other");
+  await look({});
+  assert.deepEqual([heard, AudioContext.open], [[0.25, 0.5, 0.5, 0, 0.5], 1]);
+  const last = look({}); // the statistics come when the call is over
+  service.tell("ended", { call_sid: SID, reason: "other_party" });
+  await last;
+  assert.equal(AudioContext.open, 0);
+  agent.close();
 });
 
 test("how a connection sounds falls with what is lost and with what is late", () => {

@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, StorageState, expect
 
 from b2bua.demo.children import ROOT, environment, product
 from tests.interop.chromium import chromium
+from tests.interop.phones_desk import PhonesDesk, phones_desk
 from tests.portal_browser.watched import EMAIL, PASSWORD, Portal, Watched
 from tests.support.free_ports import PortLease
 from tests.support.service_under_test import service_under_test
@@ -45,6 +46,14 @@ async def portal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Port
             key = await service.command("key", "create", "--org", service.org_id, "--test")
             yield Portal(service, str(key["key"]))
         await provider.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def phones(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PhonesDesk]:
+    """A service that meets browsers, with an owner, and phones at its trunks."""
+    async with phones_desk(tmp_path_factory.mktemp("softphone")) as desk:
+        await add_owner(str(desk.service.config), desk.service.org_id)
+        yield desk
 
 
 async def add_owner(config: str, org_id: str) -> None:

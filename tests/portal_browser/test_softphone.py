@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Dialog, Locator, Page, expect
+from playwright.async_api import BrowserContext, Dialog, Locator, Page, expect
 
 from tests.interop.baresip import Baresip
 from tests.interop.chromium import LISTENING, HomedChromium, hears, homed_chromium
 from tests.interop.masked_call import NUMBER_A, TONE_A_HZ, TONE_B_HZ
-from tests.interop.phones_desk import BROWSER_HZ, PhonesDesk, phones_desk
+from tests.interop.phones_desk import BROWSER_HZ, PhonesDesk
 from tests.interop.tones import write_tone
-from tests.portal_browser.conftest import PATIENCE_MS, add_owner, watch
+from tests.portal_browser.conftest import PATIENCE_MS, watch
 from tests.portal_browser.test_pages import check
 from tests.portal_browser.watched import EMAIL, PASSWORD, Portal, Watched
 from tests.support.service_under_test import MASKED_NUMBER
@@ -52,7 +52,6 @@ class Desk:
     """The portal of a service whose only agent is whoever is signed in, in a browser; phones at its trunks."""
 
     phones: PhonesDesk
-    browser: HomedChromium
     owner: Watched
 
     @property
@@ -64,27 +63,35 @@ class Desk:
         return self.phones.b
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def phones(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PhonesDesk]:
-    async with phones_desk(tmp_path_factory.mktemp("softphone")) as desk:
-        await add_owner(str(desk.service.config), desk.service.org_id)
-        yield desk
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def desk(phones: PhonesDesk, tmp_path: Path) -> AsyncIterator[Desk]:
+async def homed(tmp_path: Path) -> AsyncIterator[HomedChromium]:
     # Beeps: a tone that goes on is noise, which browsers take out of what a microphone hears.
     microphone = write_tone(tmp_path / "microphone.wav", BROWSER_HZ, 12, beep_s=0.2)
     async with homed_chromium(microphone, tmp_path / "home") as browser:
-        expect.set_options(timeout=PATIENCE_MS)
-        await browser.context.add_init_script(LISTENING + SENDING)
-        desk = Desk(phones, browser, watch(Portal(phones.service, ""), browser.context))
-        yield desk
-        # A network that is gone is no mistake of the page's.
-        assert [each for each in desk.owner.complaints if "ERR_INTERNET_DISCONNECTED" not in each] == []
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(phones: PhonesDesk, homed: HomedChromium) -> AsyncIterator[Desk]:
+    desk = await sit_down(phones, homed.context)
+    yield desk
+    # A network that is gone is no mistake of the page's.
+    assert [each for each in desk.owner.complaints if "ERR_INTERNET_DISCONNECTED" not in each] == []
+
+
+async def sit_down(phones: PhonesDesk, context: BrowserContext) -> Desk:
+    """With a browser whose pages are listened to."""
+    expect.set_options(timeout=PATIENCE_MS)
+    await context.add_init_script(LISTENING + SENDING)
+    return Desk(phones, watch(Portal(phones.service, ""), context))
 
 
 async def test_an_agent_takes_a_call(desk: Desk) -> None:
+    await an_agent_takes_a_call(desk)
+
+
+async def an_agent_takes_a_call(desk: Desk) -> None:
+    """All that the page shows and does of it."""
     page = await softphone(desk)
     await check(page)
     await desk.phones.place("agent:asha")
@@ -133,6 +140,11 @@ async def test_an_agent_takes_a_call(desk: Desk) -> None:
 
 
 async def test_devices_are_chosen_during_a_call_and_kept_for_the_next(desk: Desk) -> None:
+    await devices_are_chosen(desk)
+
+
+async def devices_are_chosen(desk: Desk) -> None:
+    """The last of each, during a call; the next call has them too."""
     page = await softphone(desk)
     await call(page, NUMBER_A)
     chosen = {}
@@ -173,22 +185,22 @@ async def test_without_a_microphone_it_rings_on_and_says_why(desk: Desk) -> None
     await expect(page.locator("#rings li")).to_have_count(0)
 
 
-async def test_a_call_outlasts_its_network_and_its_page(desk: Desk) -> None:
+async def test_a_call_outlasts_its_network_and_its_page(desk: Desk, homed: HomedChromium) -> None:
     page = await softphone(desk)
     await call(page, desk.phones.number(desk.b))
     await desk.b.hears_now(BROWSER_HZ)
-    desk.browser.cut_network()
+    homed.cut_network()
     await expect(state(page)).to_have_text("Reconnecting")
     await desk.b.hears_no_more(BROWSER_HZ)
-    desk.browser.mend_network()
+    homed.mend_network()
     await expect(state(page)).to_have_text("Connected")
     await desk.b.hears_now(BROWSER_HZ)
     await hears(page, (TONE_B_HZ,))
 
     # The machine has another network: what is told then begins anew, the audio finds its way anew.
     restarts = await page.evaluate("restarts")
-    await desk.browser.context.set_offline(True)
-    await desk.browser.context.set_offline(False)
+    await homed.context.set_offline(True)
+    await homed.context.set_offline(False)
     await page.wait_for_function("before => restarts > before", arg=restarts)
     await expect(state(page)).to_have_text("Connected")
     await expect(page.locator("#link")).to_have_text("in a call")
@@ -212,7 +224,7 @@ async def test_a_call_outlasts_its_network_and_its_page(desk: Desk) -> None:
     await expect(state(page)).to_have_text("You hung up.")
 
 
-async def test_a_supervisor_listens_whispers_and_barges(desk: Desk) -> None:
+async def test_a_supervisor_listens_whispers_and_barges(desk: Desk, homed: HomedChromium) -> None:
     placed = await desk.phones.place(desk.phones.number(desk.b))
     await desk.phones.bridged(placed)
     await sign_in(desk.owner)
@@ -234,9 +246,9 @@ async def test_a_supervisor_listens_whispers_and_barges(desk: Desk) -> None:
         await expect(seat).to_contain_text(told)
         await expect(seat.get_by_role("button", name=button)).to_have_attribute("aria-pressed", "true")
         await desk.phones.supervisor_heard_by(*heard)
-    desk.browser.cut_network()
+    homed.cut_network()
     await expect(joined).to_have_text("reconnecting")
-    desk.browser.mend_network()
+    homed.mend_network()
     await expect(joined).to_have_text("in the call")
     await desk.phones.supervisor_heard_by(desk.a, desk.b)
     await hears(page, (TONE_A_HZ, TONE_B_HZ))
