@@ -158,7 +158,6 @@ FIELD_TEXTS: Final = {
     "provider_refund_id": "The refund at the provider; null: not yet",
     "pulse_sec": "Seconds up to whose multiple a call is charged",
     "rate": "Samples a second: 8000 or 16000",
-    "TariffBody.rate": "Rupees a minute, for both legs together",
     "rate_limit_per_minute": "Requests a minute; null: the usual limit",
     "razorpay_payment_id": "As the checkout gave it",
     "razorpay_signature": "As the checkout gave it",
@@ -198,9 +197,10 @@ FIELD_TEXTS: Final = {
     "start": "When the step begins",
     "started_at": "When it began",
     "state": "Where it stands",
-    "CreateOrganisationBody.state": "The state in India: its name or its GST number",
-    "AdminChangeOrganisationBody.state": "The state in India: its name or its GST number",
     "AdminOrganisationView.state": "The state in India",
+    "AgentStateBody.state": "Whether the agent wants calls",
+    "ChangeAgentBody.state": "Whether the agent wants calls",
+    "CreateAgentBody.state": "Whether the agent wants calls",
     "OrganisationView.state": "The state in India",
     "status": "Where it stands",
     "HealthView.status": "`ok` or `ready`",
@@ -285,7 +285,9 @@ def explained(schemas: dict[str, Any]) -> dict[str, Any]:
     """The schemas of the document, with a text for each field and an example for each body that has none."""
     for name, schema in schemas.items():
         for field, described in schema.get("properties", {}).items():
-            text = FIELD_TEXTS.get(f"{name}.{field}", FIELD_TEXTS.get(field))
+            # What may be null has its text in the alternative that is not.
+            own = next((one["description"] for one in described.get("anyOf", ()) if "description" in one), None)
+            text = own or FIELD_TEXTS.get(f"{name}.{field}", FIELD_TEXTS.get(field))
             if text is not None:
                 described.setdefault("description", text)
         if name in BODY_EXAMPLES:

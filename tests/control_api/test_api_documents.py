@@ -106,6 +106,19 @@ def test_every_field_and_every_parameter_says_what_it_is() -> None:
     assert set(FIELD_TEXTS) <= fields | whole, "texts of fields that there are not"
 
 
+def test_what_may_be_null_is_told_by_its_own_text_and_not_by_that_of_another_field_of_its_name() -> None:
+    schemas = documented()["components"]["schemas"]
+    told = {
+        f"{name}.{field}": described["description"]
+        for name, schema in schemas.items()
+        for field, described in schema.get("properties", {}).items()
+    }
+    assert told["ChangeOwnOrganisationBody.address"] == "As invoices say it, in one line"
+    assert told["CreateOrganisationBody.address"] == "As invoices say it, in one line"
+    assert told["ChangeOwnOrganisationBody.state"].startswith("The name or the GST number of a state")
+    assert told["AuditEntryView.address"] == "The network address it came from"
+
+
 @pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.body], ids=lambda each: str(each.name))
 def test_every_body_has_an_example_that_is_taken(operation: Operation) -> None:
     assert operation.body is not None

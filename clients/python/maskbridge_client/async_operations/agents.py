@@ -34,7 +34,7 @@ class AgentsOperations(Sending):
 
         :param name: The name
         :param display_name: The name that people see
-        :param state: Where it stands
+        :param state: Whether the agent wants calls
         :param person_id: Whose session is this agent's too
         """
         return await self._send(
@@ -69,7 +69,7 @@ class AgentsOperations(Sending):
 
         :param agent: The agent's name
         :param display_name: The name that people see
-        :param state: Where it stands
+        :param state: Whether the agent wants calls
         :param person_id: The person's id
         """
         return await self._send(

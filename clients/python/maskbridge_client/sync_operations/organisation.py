@@ -34,11 +34,11 @@ class OrganisationOperations(Sending):
         GSTIN, state and address, how long recordings are kept, when you are told of your balance. The rest
         stays. Scope: `account:write`. Roles: owner.
 
-        :param gstin: The GST number, of 15 characters
-        :param state: Where it stands
-        :param address: The network address it came from
+        :param gstin: 15 characters: a state's number, a PAN, an entity, a letter, a check digit
+        :param state: The name or the GST number of a state; that of the GSTIN where there is one
+        :param address: As invoices say it, in one line
         :param retention_days: Days for which recordings are kept; 0: for ever; null: as the operator has it
-        :param low_balance: Rupees below which `wallet.low` tells; null: never
+        :param low_balance: Rupees: below it `wallet.low` is told, once each time; null: never
         """
         return self._send(
             Request(
