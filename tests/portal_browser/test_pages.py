@@ -33,10 +33,16 @@ PAGES = {
     "/portal/operator/trunks": "Trunks",
     "/portal/operator/refunds": "Refunds and credits",
 }
-# Tables that are lists on a telephone, and yet can be pushed sideways.
+# Tables that are lists or lanes on a telephone, and yet can be pushed sideways or go beyond their frame.
 PUSHED = """
-[...document.querySelectorAll(".scroll.stacked")].filter((table) => { table.scrollLeft = 50; return table.scrollLeft; })
+[...document.querySelectorAll(".scroll.stacked, .ladder .scroll")]
+  .filter((table) => { table.scrollLeft = 50; return table.scrollLeft || table.scrollWidth > table.clientWidth; })
   .map((table) => table.getAttribute("aria-label"))
+"""
+# How far from the left the lanes of a call's ladder stand.
+LANES = """
+[".rung.sip td:nth-child(2)", ".rung.sip td:nth-child(3)", ".rung.sip td:nth-child(4)"]
+  .map((lane) => document.querySelector(`.ladder ${lane}`).getBoundingClientRect().left)
 """
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -71,6 +77,8 @@ async def test_the_page_of_a_call(owner: Watched, recorded_call: str) -> None:
     page = await owner.open(f"/portal/calls/{recorded_call}")
     await expect(page.locator("audio")).to_be_visible()
     await check(page)
+    lanes = await page.evaluate(LANES)
+    assert lanes == sorted(set(lanes))  # A on the left, we between, B on the right
 
 
 async def test_the_deliveries_of_a_webhook(owner: Watched, recorded_call: str) -> None:
