@@ -73,6 +73,7 @@ PARTIAL_INDEXES = {
     "deliveries_leased",
     "deliveries_waiting",
     "low_balances_untold",
+    "one_delivery_on_its_way",
     "recordings_without_mp3",
     "recordings_with_files_left",
 }
