@@ -16,6 +16,7 @@ from control_api.portal.pages import (
     invitations,
     keys,
     operator,
+    organisation_terms,
     overview,
     own_sign_in,
     password_resets,
@@ -55,6 +56,7 @@ PAGES: Final[tuple[PageRoute, ...]] = (
     *settings.PAGES,
     *audit.PAGES,
     *operator.PAGES,
+    *organisation_terms.PAGES,
     *refunds.PAGES,
 )
 

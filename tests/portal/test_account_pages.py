@@ -188,6 +188,42 @@ async def test_an_operator_looks_at_an_organisation_and_suspends_it(world: ApiWo
     assert (await boss.post("/portal/look-at", {"csrf_token": token, "org_id": "nobody"})).status == 404
 
 
+async def test_an_operator_makes_an_organisation_and_changes_its_terms(world: ApiWorld) -> None:
+    boss = await visitor_of(world, None, operator=True)
+    listed, new = "/portal/operator/organisations", "/portal/operator/organisations/new"
+    refused = await boss.submit(new, new, name="Shop & <b>", numbers="917969002802, 12", **{"tariff.rate": "1,5.x"})
+    assert (refused.status, 'id="tariff.rate-fault"' in refused.text) == (400, True)
+    assert refused.fields(new)["name"] == "Shop & <b>"
+    refused = await boss.submit(new, new, name="Shop", numbers="917969002802, 12")
+    assert (refused.status, 'id="numbers-fault"' in refused.text) == (400, True)
+    terms = {"tariff.rate": "2.25", "tariff.pulse_sec": "30", "max_concurrent_calls": "7", "retention_days": "0"}
+    assert (await boss.submit(new, new, name="Shop & <b>", numbers="917969002802", **terms)).location == listed
+    made = next(
+        one for one in await world.store.read(lambda reader: reader.organisations()) if one.name == "Shop & <b>"
+    )
+    assert (made.tariff.rate_paise_per_minute, made.tariff.pulse_s, made.tariff.gst_percent) == (225, 30, 18)
+    assert (made.max_concurrent_calls, made.retention_days, made.rate_limit_per_minute) == (7, 0, None)
+    change = f"{listed}/{made.org_id}/change"
+    kept = (await boss.get(change)).fields(change)
+    assert (kept["tariff.rate"], kept["numbers"], kept["retention_days"]) == ("2.25", "917969002802", "0")
+    assert (await boss.submit(change, change, numbers="", max_concurrent_calls="")).location == listed
+    changed = await world.store.read(lambda reader: reader.organisation(made.org_id))
+    assert changed == replace(made, max_concurrent_calls=None)
+    assert await world.store.read(lambda reader: reader.organisation_numbers(made.org_id)) == ()
+    assert (await (await visitor_of(world, Role.OWNER)).get(change)).status == 403
+    assert (await boss.get(f"{listed}/nobody/change")).status == 404
+
+
+async def test_an_operator_credits_a_wallet_once_for_a_reference(world: ApiWorld) -> None:
+    boss = await visitor_of(world, None, operator=True)
+    page, form = f"/portal/operator/organisations/{ORG}/change", f"/portal/operator/organisations/{ORG}/credit"
+    for _ in range(2):
+        assert (await boss.submit(page, form, rupees="1,000.50", reference="NEFT 7")).status == 303
+    assert (await world.store.read(lambda reader: reader.wallet(ORG))).balance_paise == 50_000 + 100_050
+    refused = await boss.submit(page, form, rupees="-5", reference="NEFT 8")
+    assert (refused.status, 'id="rupees-fault"' in refused.text) == (400, True)
+
+
 async def test_an_operator_sees_the_trunks_those_that_are_down_first(world: ApiWorld) -> None:
     boss = await visitor_of(world, None, operator=True)
     (carrier,) = world.switch.trunk_states()

@@ -29,6 +29,7 @@ PAGES = {
     "/portal/prompts": "Announcements",
     "/portal/me": "Your sign-in",
     "/portal/operator/organisations": "Organisations",
+    "/portal/operator/organisations/new": "New organisation",
     "/portal/operator/numbers": "Numbers",
     "/portal/operator/trunks": "Trunks",
     "/portal/operator/refunds": "Refunds and credits",
