@@ -288,6 +288,22 @@ def test_trunk_case_23_our_bye_goes_out_when_that_ack_never_comes() -> None:
     assert bench.events() == []
 
 
+def test_trunk_case_23_a_bye_in_place_of_that_ack_leaves_nothing_to_say() -> None:
+    """Both sides hang up: our 200 is sent no more, and no BYE of ours follows the peer's."""
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    bench.user_agent.hang_up(event.usage, bench.now)
+    bye = request_from_peer("BYE", branch="z9hG4bKbye", to_tag=ok.to_tag, cseq=2)
+    assert statuses(bench.receive(bye)) == [200]
+    assert bench.advance(64) == []
+    assert bench.events() == [UsageEnded(event.usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
 def test_trunk_case_23_bye_in_an_early_dialog_of_our_call() -> None:
     bench = Bench()
     usage, invite = bench.call()
