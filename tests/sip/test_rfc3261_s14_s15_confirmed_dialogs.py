@@ -317,6 +317,19 @@ def test_trunk_case_23_bye_in_an_early_dialog_of_our_call() -> None:
     assert bench.events() == [UsageEnded(usage)]
 
 
+def test_trunk_case_23_the_bye_of_a_fork_that_did_not_get_the_call_ends_nothing() -> None:
+    bench = Bench()
+    usage, invite = bench.call()
+    for tag in ("one", "two"):
+        bench.receive(answer_to(invite, 180, to_tag=tag))
+    bench.receive(answer_to(invite, 200, to_tag="one"))
+    bench.events()
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "BYE", from_tag="two"))) == [200]
+    assert bench.events() == []
+    assert statuses(bench.receive(in_dialog_from_peer(invite, "BYE", branch="z9hG4bKbye1", from_tag="one"))) == [200]
+    assert bench.events() == [ByeReceived(usage, None)]
+
+
 def test_trunk_case_23_bye_in_an_early_dialog_of_their_call() -> None:
     bench = Bench()
     bench.receive(request_from_peer("INVITE"))
