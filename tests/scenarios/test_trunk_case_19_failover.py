@@ -283,6 +283,20 @@ async def test_trunk_case_19_a_hung_up_call_never_fails_over(two: House, at_s: f
     assert two.carrier_at(SECOND).received == []
 
 
+async def test_trunk_case_19_hung_up_calls_say_nothing_against_the_trunk(two: House) -> None:
+    """Each was given up before the trunk's time for an answer was over."""
+    two.carrier.status = 0
+    for _ in range(3):
+        call = await two.place()
+        await two.run(1.0)
+        await two.switch.hang_up(call.org_id, call.call_id)
+        await two.run(4.0)
+    assert [(state.name, state.up, dict(state.failures)) for state in two.trunks.states()] == [
+        ("first", True, {}),
+        ("second", True, {}),
+    ]
+
+
 @pytest.mark.parametrize("status", [487, 503])
 async def test_trunk_case_19_a_failure_that_crosses_our_cancel_is_no_reason_to_go_on(two: House, status: int) -> None:
     two.alice.on_invite = lambda phone, event: None
