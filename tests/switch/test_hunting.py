@@ -5,6 +5,7 @@ import pytest
 from b2bua.call.failover import Onward
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch.hunting import MOST_ATTEMPTS, Hunt
+from b2bua.switch.redirection import Redirection
 from b2bua.switch.trunks import Trunks
 from tests.support.configurations import config_of
 from tests.support.manual_clock import ManualClock
@@ -60,6 +61,22 @@ def test_places_are_counted_exactly_whatever_happens(seed: int) -> None:
     hunt.give_up()
     assert len(made) == len(set(made)) <= MOST_ATTEMPTS, "nothing is tried twice"
     assert [(t.live_calls, t.promised, t.rate.booked) for t in trunks] == [(0, 0, 0)] * len(trunks)
+
+
+def test_what_two_redirections_name_is_called_once() -> None:
+    trunks = Trunks(config_of('[[trunks]]\nname = "t"\nuri = "sip:192.0.2.1"\n').trunks, ManualClock())
+    (trunk,) = trunks
+    trunk.promise(legs=1)
+    hunt = Hunt(trunks, trunk, None, ManualClock().monotonic, booked=True)
+    x, y, z = (Redirection(f"sip:{user}@192.0.2.1", None) for user in "xyz")
+    assert hunt.next() is not None
+    assert hunt.redirect("sip:first@192.0.2.1", [x, y])
+    called = [hunt.next()]
+    assert hunt.redirect(x.request_uri, [y, z])
+    called += [hunt.next(), hunt.next()]
+    assert [each.request_uri for each in called if each is not None] == [x.request_uri, z.request_uri, y.request_uri]
+    assert hunt.next() is None
+    hunt.give_up()
 
 
 def test_what_was_promised_and_went_down_is_left_for_one_that_is_up() -> None:

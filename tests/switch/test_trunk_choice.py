@@ -126,6 +126,20 @@ def test_legs_that_arrive_count_among_the_calls_at_once_and_not_against_the_call
     assert trunk.arrive()
 
 
+def test_what_answers_after_a_503_is_left_alone_as_long_as_that_has_asked_for() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("a"), clock)
+    (trunk,) = trunks
+    trunks.unavailable(trunk, udp("192.0.2.1"), 30)
+    trunks.probe_answered(trunk, 200, 0.01)
+    trunks.alive(trunk, udp("192.0.2.1"))
+    assert trunks.choose(1) is None
+    clock.advance(29.9)
+    assert not trunk.usable(clock.monotonic())
+    clock.advance(0.1)
+    assert trunks.choose(1) is trunk
+
+
 def test_a_source_belongs_to_the_trunk_with_its_port_then_to_the_first() -> None:
     trunks = trunks_of(trunk_text("a", "192.0.2.1:5080") + trunk_text("b", "192.0.2.1:5090"))
     names = [getattr(trunks.owner(udp("192.0.2.1", port)), "name", None) for port in (5090, 5080, 9)]
