@@ -241,9 +241,9 @@ async def _build(process: Process, announce: Announce) -> Switch:
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     agents = _agents(process)
     trunks = Trunks(config.trunks, process.clock, config.routes, None if agents is None else agents.trunk)
-    locating = Locating(
-        trunks, Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
-    )
+    resolver = Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
+    stack.callback(resolver.close)
+    locating = Locating(trunks, resolver)
     await locating.start()
     stack.push_async_callback(locating.close)
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)

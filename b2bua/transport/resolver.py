@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import dns.asyncresolver
@@ -19,6 +20,7 @@ import dns.rdtypes.IN.SRV
 import dns.resolver
 
 from b2bua.clock import Clock
+from b2bua.lookups import NameLookups
 from b2bua.sip.location import MAX_ROUNDS, Naptr, Question, Record, Srv, Target, Way, located, questions
 from b2bua.sip.routing import TransportAddress
 from b2bua.tokens import Tokens
@@ -71,6 +73,11 @@ class Resolver:
         self._tokens = tokens
         self._nameservers = tuple(nameservers)
         self._remembered: dict[Question, _Remembered] = {}
+        self._lookups = NameLookups("sip-dns", clock.monotonic)
+
+    def close(self) -> None:
+        """Begin no more look-ups by the system."""
+        self._lookups.close()
 
     async def locate(self, target: Target) -> Located:
         """Where to send what is for `target`."""
@@ -109,7 +116,7 @@ class Resolver:
         if _is_domain_name(question.name) and stub is not None:
             records, ttl_s = await _ask(question, stub)
         if not records and question.kind in ("A", "AAAA"):
-            records = await _of_system(question)
+            records = await self._of_system(question)
             ttl_s = min(ttl_s, UNANSWERED_TTL_S)
         known = _Remembered(records, self._clock.monotonic() + min(max(ttl_s, SHORTEST_TTL_S), LONGEST_TTL_S))
         self._remembered.pop(question, None)
@@ -117,6 +124,17 @@ class Resolver:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[question] = known
         return known
+
+    async def _of_system(self, question: Question) -> tuple[Record, ...]:
+        """What the system itself makes of a name, /etc/hosts above all."""
+        family = socket.AF_INET if question.kind == "A" else socket.AF_INET6
+        work = partial(socket.getaddrinfo, question.name, None, family=family, type=socket.SOCK_DGRAM)
+        try:
+            async with asyncio.timeout(QUESTION_TIMEOUT_S):
+                found = await self._lookups.look_up(question.name, work)
+        except (OSError, UnicodeError, TimeoutError):
+            return ()
+        return tuple(dict.fromkeys(str(address[0]) for *_, address in found[:MAX_RECORDS]))
 
 
 async def _ask(question: Question, stub: dns.asyncresolver.Resolver) -> tuple[tuple[Record, ...], float]:
@@ -157,16 +175,3 @@ def _is_domain_name(name: str) -> bool:
 def _name_text(name: dns.name.Name) -> str:
     """A name without its last dot; "" for the root."""
     return "" if name == dns.name.root else name.to_text(omit_final_dot=True)
-
-
-async def _of_system(question: Question) -> tuple[Record, ...]:
-    """What the system itself makes of a name, /etc/hosts above all."""
-    family = socket.AF_INET if question.kind == "A" else socket.AF_INET6
-    try:
-        async with asyncio.timeout(QUESTION_TIMEOUT_S):
-            found = await asyncio.get_running_loop().getaddrinfo(
-                question.name, None, family=family, type=socket.SOCK_DGRAM
-            )
-    except (OSError, UnicodeError, TimeoutError):
-        return ()
-    return tuple(dict.fromkeys(str(address[0]) for *_, address in found[:MAX_RECORDS]))

@@ -70,7 +70,7 @@ class Lines:
         """To be made where the event loop runs; `close` it."""
         self._settings = settings
         self._clock = clock
-        self._resolver = TargetResolver(allow_private=settings.allow_private_targets)
+        self._resolver = TargetResolver(clock, allow_private=settings.allow_private_targets)
         trace = TraceConfig()
         trace.on_request_redirect.append(_refuse_redirect)
         self._session = ClientSession(

@@ -59,7 +59,7 @@ class Sender:
         self._timeout_s = settings.timeout_s
         self._allow_private = settings.allow_private_targets
         self._clock = clock
-        self._resolver = TargetResolver(allow_private=settings.allow_private_targets)
+        self._resolver = TargetResolver(clock, allow_private=settings.allow_private_targets)
         self._session = ClientSession(
             connector=TCPConnector(
                 resolver=self._resolver, limit=settings.max_in_flight, keepalive_timeout=KEEP_ALIVE_S

@@ -4,12 +4,11 @@ The connector connects to the very addresses this resolver returned, so a name t
 (DNS rebinding) gains nothing. A redirect is never followed, so it gains nothing either.
 """
 
-import asyncio
 import errno
 import os
 import socket
 import ssl
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -17,7 +16,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-LOOKUP_THREADS: Final = 16  # names looked up at once; one slow name server holds up no other
+from b2bua.clock import Clock
+from b2bua.lookups import NameLookups
 
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _TRANSLATED_LOCALLY: Final = IPv6Network("64:ff9b:1::/48")  # RFC 8215
@@ -97,16 +97,15 @@ def check_target(url: URL, allow_private: bool, schemes: tuple[str, str] = ("htt
 class TargetResolver(AbstractResolver):
     """Looks names up in threads of its own and lets only public addresses through, unless private ones are allowed."""
 
-    def __init__(self, *, allow_private: bool) -> None:
+    def __init__(self, clock: Clock, *, allow_private: bool) -> None:
         self._allow_private = allow_private
-        self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="webhook-dns")
+        self._lookups = NameLookups("webhook-dns", clock.monotonic)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The addresses of `host` that may be used; OSError when there are none."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _look_up, host, port, family)
+        found = await self._lookups.look_up(host, partial(_look_up, host, port, family))
         allowed = [result for result in found if self._allow_private or is_public(ip_address(result["host"]))]
         if not allowed:
             raise TargetRefused(f"refused: {host} has no public address")
@@ -114,7 +113,7 @@ class TargetResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Start no more lookups; those under way end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._lookups.close()
 
 
 def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:

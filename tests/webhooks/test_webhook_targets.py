@@ -12,6 +12,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
 from control_api.webhooks.targets import TargetRefused, TargetResolver, check_target, failure_text, is_public
+from tests.support.manual_clock import ManualClock
 
 PRIVATE = [
     "0.0.0.0",
@@ -108,7 +109,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 
 
 async def resolved(host: str, *, allow_private: bool = False) -> list[str]:
-    resolver = TargetResolver(allow_private=allow_private)
+    resolver = TargetResolver(ManualClock(), allow_private=allow_private)
     try:
         return [result["host"] for result in await resolver.resolve(host, 443, socket.AF_UNSPEC)]
     finally:
