@@ -29,7 +29,7 @@ from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, is_ip_literal
 from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import HeaderLines
 from b2bua.sip.uri import escape_user
-from b2bua.switch.admission import ArrivalPlan, admit_arrival
+from b2bua.switch.admission import ArrivalPlan, admit_arrival, in_time
 from b2bua.switch.announcements import Announcements
 from b2bua.switch.call_leg import CallLeg, SipUser
 from b2bua.switch.call_rate import Pacing
@@ -371,7 +371,7 @@ class Arrivals:
                 plan = planned.plan
                 sounds = await means.prompts.for_call(plan.org_id)
                 sounds = sounds if planned.whispers else sounds.without_whispers()
-                record = await means.store.run(lambda unit: admit_arrival(unit, plan))
+                record = await means.store.run(in_time(lambda unit: admit_arrival(unit, plan), means.clock))
                 refusal = TAKEN
                 self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, sounds)
         except CapacityExhausted as error:

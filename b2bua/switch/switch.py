@@ -17,7 +17,7 @@ from b2bua.call.model import Leg, LiveRecording, PlaceCall, PlacedCall, StreamWi
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
-from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
+from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, in_time, replay
 from b2bua.switch.arrivals import Arrivals, Means
 from b2bua.switch.audience import Audience, HeardCall
 from b2bua.switch.call_leg import CallLeg, SipUser
@@ -353,7 +353,7 @@ class Switch:
         self._admitting += 1
         admitted = False
         try:
-            placed = await self._rooms.store.run(lambda unit: admit(unit, command, plan))
+            placed = await self._rooms.store.run(in_time(lambda unit: admit(unit, command, plan), self._rooms.clock))
             admitted = not placed.replayed
         finally:
             self._admitting -= 1

@@ -6,7 +6,9 @@ import pytest
 
 from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, InvalidParties
 from b2bua.call.model import PlaceCall
+from b2bua.switch.admission import ADMISSION_S
 from storage.errors import StoreUnavailable
+from storage.units import UnitOfWork
 from tests.support.house import ORG, House
 from tests.support.scripted_phone import ALICE, BOB
 
@@ -70,3 +72,22 @@ async def test_a_store_that_cannot_be_read_leaves_it_at_503(
     with pytest.raises(CapacityExhausted):
         await house.switch.place_call(PlaceCall(org_id=ORG, party_a=ALICE.number, party_b=BOB.number))
     monkeypatch.undo()
+
+
+async def test_a_call_that_the_store_comes_to_too_late_is_refused(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever placed it has given up by then, or has placed it again."""
+    house = await open_house(paise=PULSE)
+    run = house.store.run
+
+    async def late(work: Callable[[UnitOfWork], object]) -> object:
+        house.clock.advance(ADMISSION_S + 0.1)
+        return await run(work)
+
+    monkeypatch.setattr(house.store, "run", late)
+    with pytest.raises(CapacityExhausted):
+        await house.switch.place_call(PlaceCall(org_id=ORG, party_a=ALICE.number, party_b=BOB.number))
+    monkeypatch.undo()
+    assert await house.store.read(lambda reader: reader.count_live()) == 0
+    assert house.trunk().live_calls == 0
