@@ -1,5 +1,6 @@
 """The API's own description, for machines and for people, and the documentation."""
 
+import io
 from typing import Final
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from control_api.rendering import JSON_TYPE
 async def show_openapi(api: Api, exchange: Exchange) -> web.Response:
     """The OpenAPI document."""
     exchange.headers["Content-Type"] = JSON_TYPE
-    return web.Response(body=api.documents.openapi, headers=exchange.headers)
+    return _in_pieces(api.documents.openapi, exchange)
 
 
 async def show_api_page(api: Api, exchange: Exchange) -> web.Response:
@@ -23,7 +24,7 @@ async def show_api_page(api: Api, exchange: Exchange) -> web.Response:
     headers["Content-Type"] = "text/html; charset=utf-8"
     headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     headers["Referrer-Policy"] = "no-referrer"
-    return web.Response(body=api.documents.page, headers=headers)
+    return _in_pieces(api.documents.page, exchange)
 
 
 async def show_home(api: Api, exchange: Exchange) -> web.StreamResponse:
@@ -47,6 +48,11 @@ async def show_page(api: Api, exchange: Exchange) -> web.StreamResponse:
     if not site.files:
         raise NotFound("The documentation has not been built here; `make docs` does that. The API's is at /docs/api/.")
     raise NotFound("There is no such page in the documentation.")
+
+
+def _in_pieces(content: bytes, exchange: Exchange) -> web.Response:
+    """What is large goes out as its reader takes it: whole, it would wait in memory for each that takes nothing."""
+    return web.Response(body=io.BytesIO(content), headers=exchange.headers)
 
 
 def _give(file: SiteFile, exchange: Exchange) -> web.FileResponse:

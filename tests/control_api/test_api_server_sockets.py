@@ -18,9 +18,12 @@ from b2bua.certificates import CertificateUnusable
 from control_api import app as app_module
 from control_api import http_listener, http_protocol, request_body
 from control_api.boundary import Boundary
+from control_api.docs_site import load_site
+from control_api.exchange import Documents
 from control_api.tls import server_context
 from tests.support.api_world import KEY
 from tests.support.running_api import RunningApi
+from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
@@ -250,6 +253,23 @@ async def test_a_handshake_that_does_not_come_is_given_up(tmp_path: Path, monkey
         writer.write(b"\x16\x03\x01")
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
+
+
+@pytest.mark.parametrize("path", ["/v1/openapi.json", "/docs/api/"])
+async def test_a_client_that_reads_nothing_costs_little_memory(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    large = b"x" * 16_000_000  # more than the system's own buffers take
+    monkeypatch.setattr(app_module, "_documents", lambda *_: Documents(large, large, load_site()))
+    api = RunningApi()
+    async with api as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        server = api.server._runner.server
+        assert server is not None
+        await until(lambda: any(connection._paused for connection in server.connections))
+        (connection,) = server.connections
+        assert connection.transport is not None
+        assert connection.transport.get_write_buffer_size() < 1_000_000
+        writer.transport.abort()
 
 
 async def test_the_listener_goes_on_when_the_system_had_nothing_left(
