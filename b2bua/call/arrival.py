@@ -69,6 +69,13 @@ def declared_number(dialled: str, numbers: Sequence[str]) -> str | None:
     return None
 
 
+def calling_mobile(user: str) -> str | None:
+    """The ten digits of a mobile number as trunks write that of a caller: as a party is given, or as 0091XXXXXXXXXX,
+    with separators anywhere (RFC 3966 section 3); None when it is no such number."""
+    text = _SEPARATORS.sub("", user)
+    return normalise_mobile(f"+{text[2:]}" if text.startswith("00") else text)
+
+
 def parties_of(caller: Caller, uri: TrunkUri, *, sip_allowed: bool) -> tuple[str, ...]:
     """The parties that a caller by the trunk at `uri` may be, as they are written in a pairing; none without a number.
 
@@ -76,7 +83,7 @@ def parties_of(caller: Caller, uri: TrunkUri, *, sip_allowed: bool) -> tuple[str
     """
     if caller.user is None:
         return ()
-    mobile = normalise_mobile(caller.user)
+    mobile = calling_mobile(caller.user)
     found: tuple[str, ...] = () if mobile is None else (mobile,)
     if sip_allowed:
         host = f"[{uri.host}]" if ":" in uri.host else uri.host

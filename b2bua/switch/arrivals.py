@@ -12,6 +12,7 @@ from b2bua.call.arrival import (
     Routed,
     Target,
     ToMaskedNumber,
+    calling_mobile,
     destination_of,
     masked_caller,
     parties_of,
@@ -20,7 +21,7 @@ from b2bua.call.arrival import (
 from b2bua.call.errors import CallError, CapacityExhausted
 from b2bua.call.hangup import q850_reason
 from b2bua.call.identity import LegHeaders, Shown, compose, compose_agent, compose_routed
-from b2bua.call.masking import DEFAULT_SIP_PORT, Party, normalise_mobile, parse_party
+from b2bua.call.masking import DEFAULT_SIP_PORT, Party, parse_party
 from b2bua.call.model import Leg
 from b2bua.clock import Clock
 from b2bua.config import Config, Route
@@ -421,7 +422,7 @@ def _party_of(caller: Caller) -> str:
     """The caller as a call is written down under."""
     if caller.user is None:
         return UNKNOWN_CALLER
-    return normalise_mobile(caller.user) or caller.user
+    return calling_mobile(caller.user) or caller.user
 
 
 def _destination(target: Target, via: Trunk) -> TransportAddress | None:

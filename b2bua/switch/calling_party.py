@@ -51,7 +51,12 @@ def _asserted(request: Request) -> list[NameAddr]:
             found.append(NameAddr.parse(text))
         except SipError:
             continue
-    return found
+    return sorted(found, key=_has_a_name)
+
+
+def _has_a_name(identity: NameAddr) -> bool:
+    """Whether it is somebody's name: with two identities the one that is a number counts (RFC 3325 section 9.1)."""
+    return not (identity.uri.telephone or "").lstrip("+")[:1].isdigit()
 
 
 def _from(request: Request) -> list[NameAddr]:

@@ -94,6 +94,9 @@ def test_the_masked_caller_is_a_number_of_the_trunk_it_goes_by_or_came_by() -> N
     [
         ("+919876543210", False, ("9876543210",)),
         ("09876543210", False, ("9876543210",)),
+        ("00919876543210", False, ("9876543210",)),
+        ("+91.98765.43210", False, ("9876543210",)),
+        ("009876543210", False, ()),
         ("+911140001234", False, ()),
         ("agent7", False, ()),
         ("agent7", True, ("sip:agent7@203.0.113.1", "sip:agent7@203.0.113.1:5060")),

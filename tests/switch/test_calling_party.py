@@ -41,6 +41,12 @@ def invite(headers: str = "", uri: str = "sip:+917969002802@192.0.2.1", from_: s
             "<sip:anonymous@anonymous.invalid>",
             Caller("+919123456789"),
         ),
+        (
+            'P-Asserted-Identity: "N" <sip:a.name@x>, <tel:+919123456789>',
+            "<sip:anonymous@anonymous.invalid>",
+            Caller("+919123456789"),
+        ),
+        ("P-Asserted-Identity: <sip:a.name@x>", "<sip:+919876543210@203.0.113.10>", Caller("a.name")),
         ("P-Asserted-Identity: rubbish", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210")),
         ("Privacy: id", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210", withheld=True)),
         ("Privacy: none", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210")),
