@@ -6,7 +6,8 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -258,6 +259,36 @@ async def test_streams_that_close_while_their_packets_arrive_leave_nothing(bench
             stop.set()
             speaking.join()
     assert path.counters()["running"] == 1.0
+
+
+def may_come_first() -> bool:
+    """Whether a thread of this process may run before everything else; asked by one that ends at once."""
+    answers: list[bool] = []
+
+    def ask() -> None:
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        answers.append(os.sched_getscheduler(0) == os.SCHED_RR)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join()
+    return answers[0] and (os.cpu_count() or 1) > 1
+
+
+def packet_threads() -> list[int]:
+    threads_of = Path("/proc/self/task")
+    return [int(each.name) for each in threads_of.iterdir() if "packet-path" in (each / "comm").read_text()]
+
+
+async def test_a_packet_thread_runs_before_everything_else_where_it_may(bench: Bench) -> None:
+    path = bench.path()
+    path.start()
+    await bench.settled(path)
+    [packet_thread] = packet_threads()
+    expected = (os.SCHED_RR, 1) if may_come_first() else (os.SCHED_OTHER, 0)
+    assert (os.sched_getscheduler(packet_thread), os.sched_getparam(packet_thread).sched_priority) == expected
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER, "the loop does not"
 
 
 async def test_a_path_that_is_closed_gives_everything_back(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -391,11 +392,18 @@ static int wait_ms(const mb_worker *worker, double now)
     return due <= now ? 0 : (int)ceil((due - now) * 1000);
 }
 
-/* Before the loop and the writers, where the machine allows that; and awake to the microsecond, where 50 are usual. Both are
- * of the calling thread alone. */
+/* Before everything else of the machine, where that is allowed and there is another processor for the rest, or at least
+ * before the loop and the writers: a niceness holds within a session or a control group alone. And awake to the microsecond,
+ * where 50 are usual. All of it is of the calling thread. */
 static void come_first(void)
 {
-    if (getpriority(PRIO_PROCESS, 0) > NICENESS)
+    const struct sched_param least = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+    struct sched_param given;
+    int policy = SCHED_OTHER;
+    (void)pthread_getschedparam(pthread_self(), &policy, &given);
+    bool first = policy != SCHED_OTHER || (sysconf(_SC_NPROCESSORS_ONLN) > 1 &&
+                                           pthread_setschedparam(pthread_self(), SCHED_RR, &least) == 0);
+    if (!first && getpriority(PRIO_PROCESS, 0) > NICENESS)
         (void)setpriority(PRIO_PROCESS, 0, NICENESS);
     (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
 }
