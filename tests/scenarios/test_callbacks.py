@@ -131,7 +131,7 @@ async def test_a_gives_up_before_b_answers(pair: House, behaviour: Any) -> None:
 
 
 async def test_a_gives_up_while_the_store_is_asked(pair: House) -> None:
-    house = pair
+    house, placed = pair, pair.switch.tally.calls_placed
     house.bob.on_invite = rings()
     house.alice.call(MASKED, house.user_agent_address)
     house.clock.advance(0.0)
@@ -142,6 +142,21 @@ async def test_a_gives_up_while_the_store_is_asked(pair: House) -> None:
     assert house.alice.rejected.status == 487
     assert house.bob.invite is None
     assert house.switch.live_calls() == 0
+    await house.until(lambda: house.switch._being_admitted() == 0)
+    assert house.switch.tally.calls_placed == placed, "it is no call, and none is written down"
+
+
+async def test_a_callback_takes_one_of_its_hops(pair: House) -> None:
+    """RFC 3261 8.1.1.6: what goes round by a number of ours ends."""
+    pair.bob.on_invite = rings()
+    call = await pair.arrive(MASKED, max_forwards=7)
+    await pair.run(1.0)
+    assert pair.bob.invite is not None
+    assert pair.bob.invite.max_forwards == 6
+    pair.alice.hang_up()
+    await pair.ended(call)
+    pair.alice.events.clear()
+    assert (await pair.refused(MASKED, max_forwards=0)).status == 483
 
 
 async def test_b_does_not_answer_in_time(open_house: Any) -> None:
