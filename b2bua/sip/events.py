@@ -5,6 +5,7 @@ from typing import Literal
 
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
+from b2bua.sip.settings import PeerPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,14 @@ class DialogLost:
 
 @dataclass(frozen=True, slots=True)
 class IncomingInvite:
-    """A new call from a peer, 100 Trying sent; `respond` to `transaction`, or `hang_up` the usage."""
+    """A new call from a peer, 100 Trying sent; `respond` to `transaction`, or `hang_up` the usage. `policy` is the very
+    one that `policy_of` gave, which it has met."""
 
     usage: int
     transaction: int
     request: Request
     source: TransportAddress
+    policy: PeerPolicy
 
 
 @dataclass(frozen=True, slots=True)

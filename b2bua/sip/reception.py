@@ -170,7 +170,7 @@ def _receive_invite(station: Station, transaction: ServerTransaction, policy: Pe
     enter(station, usage, now)
     let_expire(station, usage, now)
     station.reply(transaction, 100, now)
-    station.tell(IncomingInvite(usage.number, transaction.number, transaction.request, transaction.source))
+    station.tell(IncomingInvite(usage.number, transaction.number, transaction.request, transaction.source, policy))
 
 
 def _has_proved_itself(station: Station, transaction: ServerTransaction, policy: PeerPolicy, now: float) -> bool:

@@ -139,7 +139,7 @@ class Arrivals:
     def take(self, event: sip.IncomingInvite) -> None:
         """Decide what a call is, and begin it or refuse it."""
         means = self._means
-        trunk = means.trunks.owner_of(event.request, event.source)
+        trunk = means.trunks.held_to(event.policy)
         if trunk is None:
             self._refuse(event, (403, ()))
             return

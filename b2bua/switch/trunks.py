@@ -108,6 +108,10 @@ class Trunks:
         trunk = self.owner_of(request, source)
         return _STRICTEST if trunk is None else trunk.policy
 
+    def held_to(self, policy: PeerPolicy) -> Trunk | None:
+        """The trunk whose calls `policy_of` gives this policy for: the very one, for accounts may have the same."""
+        return next((trunk for trunk in self._trunks if trunk.policy is policy), None)
+
     def _nearest(self, source: TransportAddress) -> tuple[Trunk, ...]:
         owners = self._owners_of(source.host)
         if len(owners) < 2:

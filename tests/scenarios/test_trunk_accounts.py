@@ -1,12 +1,18 @@
 """Several accounts with one carrier are several trunks at one address: a call is of the one by which something is
 reached."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from b2bua.call.errors import CapacityExhausted
+from b2bua.config import Route
 from b2bua.sip.digest import Credentials
+from b2bua.sip.message import Request
+from b2bua.switch import trunks as trunks_module
+from b2bua.switch.accounts import account_of
+from b2bua.switch.trunk import Trunk
 from tests.support.house import CARRIER, MASKED, ONE_TRUNK, ORG, House
 from tests.support.routes import DIALLED, EAST, WEST, peer, route
 from tests.support.scripted_phone import ALICE, rings
@@ -55,6 +61,26 @@ async def test_each_account_asks_for_its_own_password(open_house: Any, first: st
     assert house.bob.received == []
     call = await house.arrive(DIALLED, credentials=THEIRS)
     assert house.trunk("west-2").live_calls == 1
+    house.alice.hang_up()
+    await house.relayed(call)
+
+
+async def test_a_call_is_of_the_account_whose_password_it_has_proved(
+    open_house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked at once: by when it is taken up, its carrier may have moved, and it would be another's."""
+    looked_at: list[str] = []
+
+    def watched(request: Request, accounts: Sequence[Trunk], routes: Sequence[Route]) -> Trunk:
+        account = account_of(request, accounts, routes)
+        looked_at.append(account.name)
+        return account
+
+    monkeypatch.setattr(trunks_module, "account_of", watched)
+    house: House = await open_house(trunks=WEST + peer("west-2", ALICE, more=GUARDED) + EAST + TO_SECOND)
+    house.bob.on_invite = rings()
+    call = await house.arrive(DIALLED, credentials=THEIRS)
+    assert looked_at == ["west-2", "west-2"], "once without and once with credentials"
     house.alice.hang_up()
     await house.relayed(call)
 

@@ -47,6 +47,15 @@ def owner(request: Request, text: str) -> str:
     return found.name
 
 
+def test_a_call_is_held_to_the_policy_of_one_account_though_another_s_is_equal() -> None:
+    config = config_of(account("one", numbers=[NUMBER]) + account("two", numbers=[OTHER]))
+    trunks = Trunks(config.trunks, ManualClock())
+    first, second = (trunks.policy_of(invite(number), SOURCE) for number in (NUMBER, OTHER))
+    assert first == second
+    assert [trunk and trunk.name for trunk in map(trunks.held_to, (first, second))] == ["one", "two"]
+    assert trunks.held_to(trunks.policy_of(invite(), TransportAddress("udp", "192.0.2.9", 5060))) is None
+
+
 ROUTES = """
 [[routes]]
 match = "2"
