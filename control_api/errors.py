@@ -109,7 +109,7 @@ class RangeNotSatisfiable(ApiError):
     """No byte of the wanted range exists (RFC 9110 section 15.5.17); `length` is the size in bytes."""
 
     def __init__(self, length: int) -> None:
-        super().__init__("The range lies outside the recording.", "Range")
+        super().__init__("The range lies outside the file.", "Range")
         self.length = length
 
 

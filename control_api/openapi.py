@@ -43,7 +43,7 @@ _ERROR_TEXTS: Final[dict[tuple[int, str], tuple[str, str | None]]] = {
         "The body must be sent as Content-Type: application/json, in UTF-8.",
         None,
     ),
-    (416, "invalid_request"): ("The range lies outside the recording.", "Range"),
+    (416, "invalid_request"): ("The range lies outside the file.", "Range"),
     (428, "precondition_required"): ("If-Match must name the ICE session, or be * for a restart.", None),
     (429, "rate_limited"): ("Too many requests. Please slow down.", None),
     (500, "internal_error"): ("Something went wrong on our side.", None),
@@ -235,9 +235,10 @@ def _parameter(
 
 def _responses(operation: Operation, examples: dict[str, object]) -> dict[str, Any]:
     responses: dict[str, Any] = {str(operation.status): _success(operation, examples)}
-    if operation.path.startswith("/v1/public/"):
+    if operation.media_type.startswith("audio/"):
         part = {"description": "The part asked for", "content": {operation.media_type: {}}, "headers": _headers(206)}
         responses["206"] = part
+    if operation.path.startswith("/v1/public/"):
         responses["304"] = {"description": "The client has it already", "headers": _headers(304)}
     if operation.may_be_empty:
         responses["204"] = {"description": "It is done", "headers": _headers(204, limited=operation.needs is not None)}

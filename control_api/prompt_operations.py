@@ -27,10 +27,10 @@ PROMPT_OPERATIONS: Final = (
         "Prompts",
         "Listen to a prompt",
         "As the parties of a call hear it: a WAV file of 16 bits at 8 kHz. The name is one of yours, or of one that "
-        "comes with the product.",
+        "comes with the product. `Range` is obeyed.",
         None,
         scope=Scope.PROMPTS_READ,
-        errors=(NOT_FOUND, NOT_NOW),
+        errors=(NOT_FOUND, (416, "invalid_request"), NOT_NOW),
         media_type="audio/wav",
     ),
     Operation(

@@ -1,10 +1,12 @@
 """An organisation's prompts: uploaded, listed, deleted, chosen for all its calls."""
 
+from hashlib import sha256
 from typing import Final
 
 from aiohttp import web
 
 from control_api.auditing import audit_entry
+from control_api.byte_ranges import range_still_holds, wanted_range
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.prompt_schemas import choice_representation, prompt_representation, prompts_representation
 from control_api.rendering import json_text
@@ -30,9 +32,19 @@ async def put_prompt(api: Api, exchange: Exchange) -> Reply:
 
 async def fetch_prompt(api: Api, exchange: Exchange) -> web.StreamResponse:
     """A prompt to be listened to."""
+    headers = exchange.request.headers
     with api.downloads.place():
         content = await api.prompts.wav(exchange.org_id, exchange.request.match_info["name"])
-    return web.Response(body=content, content_type=WAV_TYPES[0], headers=exchange.headers)
+    tag = f'"{sha256(content).hexdigest()[:16]}"'
+    exchange.headers.update({"Accept-Ranges": "bytes", "ETag": tag})
+    part = None
+    if exchange.request.method == "GET" and range_still_holds(headers.get("If-Range"), tag, tag):
+        part = wanted_range(headers.get("Range"), len(content))  # without parts some browsers play nothing
+    if part is None:
+        return web.Response(body=content, content_type=WAV_TYPES[0], headers=exchange.headers)
+    exchange.headers["Content-Range"] = f"bytes {part.start}-{part.end}/{len(content)}"
+    body = content[part.start : part.end + 1]
+    return web.Response(status=206, body=body, content_type=WAV_TYPES[0], headers=exchange.headers)
 
 
 async def delete_prompt(api: Api, exchange: Exchange) -> web.StreamResponse:

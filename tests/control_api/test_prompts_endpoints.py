@@ -51,6 +51,21 @@ async def test_a_prompt_is_listened_to_as_it_was_converted(world: ApiWorld) -> N
     assert (await world.get("/v1/prompts/nothing")).status == 404
 
 
+async def test_a_part_of_a_prompt_is_given_as_players_of_some_browsers_insist_on(world: ApiWorld) -> None:
+    whole = (await world.get("/v1/prompts/hold_tone")).body
+    part = await world.get("/v1/prompts/hold_tone", headers={"Range": "bytes=0-1"})
+    assert (part.status, part.body, part.headers["Content-Type"]) == (206, whole[:2], "audio/wav")
+    assert part.headers["Content-Range"] == f"bytes 0-1/{len(whole)}"
+    rest = {"Range": "bytes=44-", "If-Range": part.headers["ETag"]}
+    assert (await world.get("/v1/prompts/hold_tone", headers=rest)).body == whole[44:]
+    await put(world, "hold_tone")
+    assert (await world.get("/v1/prompts/hold_tone", headers=rest)).status == 200
+    beyond = {"Range": f"bytes={len(whole)}-"}
+    await world.send("DELETE", "/v1/prompts/hold_tone")
+    refused = await world.get("/v1/prompts/hold_tone", headers=beyond)
+    assert (refused.status, refused.headers["Content-Range"]) == (416, f"bytes */{len(whole)}")
+
+
 @pytest.mark.parametrize("name", PROMPTS)
 async def test_so_is_one_that_comes_with_the_product_unless_it_is_replaced(world: ApiWorld, name: str) -> None:
     reply = await world.get(f"/v1/prompts/{name}")

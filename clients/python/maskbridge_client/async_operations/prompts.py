@@ -24,7 +24,7 @@ class PromptsOperations(Sending):
         """Listen to a prompt.
 
         As the parties of a call hear it: a WAV file of 16 bits at 8 kHz. The name is one of yours, or of one
-        that comes with the product. Scope: `prompts:read`. Roles: owner, developer.
+        that comes with the product. `Range` is obeyed. Scope: `prompts:read`. Roles: owner, developer.
 
         :param name: The prompt's name
         """
