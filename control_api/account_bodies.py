@@ -77,7 +77,9 @@ def whole_paise(rupees: float) -> float:
 
 
 def _moment_of(text: object) -> object:
-    return parse_timestamp(text) if isinstance(text, str) else text
+    if not isinstance(text, str):
+        raise ValueError("not a date-time")  # a number would be seconds to some and milliseconds to others
+    return parse_timestamp(text)
 
 
 Email = Annotated[str, Strict(), AfterValidator(email_of), Field(json_schema_extra={"format": "email"})]

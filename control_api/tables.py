@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from control_api.downloads import SEND_TIMEOUT_S
 from control_api.exchange import Exchange
@@ -11,12 +11,14 @@ from control_api.exchange import Exchange
 
 async def send_table(exchange: Exchange, name: str, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
     """A table (CSV), sent while it is read: `pieces` gives its heads first. What fails before that is an answer of its
-    own; ConnectionResetError when it cannot be completed."""
+    own; ConnectionResetError when it cannot be completed. HEAD is answered without a body (RFC 9110 section 9.3.2)."""
     piece = await anext(pieces)
     headers = {**exchange.headers, "Content-Disposition": f'attachment; filename="{name}"'}
     response = web.StreamResponse(headers=headers)
     response.content_type, response.charset = "text/csv", "utf-8"
     await response.prepare(exchange.request)
+    if exchange.request.method == hdrs.METH_HEAD:
+        return response
     try:
         await _send(response, piece)
         async for piece in pieces:

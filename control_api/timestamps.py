@@ -12,6 +12,8 @@ _DATE_TIME: Final = re.compile(
     re.ASCII,
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_LAST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def render_timestamp(at_ms: int) -> str:
@@ -41,4 +43,7 @@ def parse_timestamp(text: str) -> int:
     leap_second = second == 60  # the 61st second of a minute is the first of the next on Unix's clock
     local = datetime(year, month, day, hour, minute, 59 if leap_second else second, tzinfo=timezone(offset))
     milliseconds = int((fraction or "0")[:3].ljust(3, "0"))
-    return (local - _EPOCH) // timedelta(seconds=1) * 1000 + (1000 if leap_second else milliseconds)
+    at_ms = (local - _EPOCH) // timedelta(seconds=1) * 1000 + (1000 if leap_second else milliseconds)
+    if not _FIRST_MS <= at_ms <= _LAST_MS:
+        raise ValueError("no time of the years 1 to 9999")  # an offset may lead out of them
+    return at_ms

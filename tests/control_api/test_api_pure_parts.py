@@ -113,6 +113,9 @@ def test_timestamps(text: str, at_ms: int) -> None:
         "2025-01-01T00:00:00.Z",
         "٢٠٢٥-01-01T00:00:00Z",
         "2025-01-01T00:00:00Z\n",
+        "9999-12-31T23:59:59-00:01",
+        "9999-12-31T23:59:60Z",
+        "0001-01-01T00:00:00+00:01",
     ],
 )
 def test_what_is_no_timestamp(text: str) -> None:

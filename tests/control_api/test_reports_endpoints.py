@@ -72,6 +72,14 @@ async def test_a_table_of_no_calls_has_its_heads(world: ApiWorld) -> None:
     assert (await world.get(LOGS + "/csv?status=none")).status == 400
 
 
+@pytest.mark.parametrize("path", [LOGS + "/csv", "/v1/account/ledger/csv"])
+async def test_what_a_table_would_be_is_told_without_a_body(world: ApiWorld, path: str) -> None:
+    await world.place()
+    told = await world.send("HEAD", path)
+    assert (told.status, told.headers["Content-Type"], told.body) == (200, "text/csv; charset=utf-8", b"")
+    assert (await world.get(LOGS)).status == 200  # on the same connection, where a body would be taken for its reply
+
+
 async def test_those_alone_that_are_not_over(world: ApiWorld) -> None:
     over, live = await world.place(), await world.place()
     await world.finish(over)
