@@ -86,7 +86,11 @@ class CallLogs:
             "end": LATEST_MS if end is None else end,
             "test": test,
         }
-        finished, billed_s, cost_paise, completed = self._totals("call_logs.finished_totals", period, 4)
+        between = CallFilter(
+            started_after=None if start is None else start - 1, started_before=None if end is None else end + 1
+        )
+        counted = _conditions(org_id, between) | _whole_hours(between) | {"test": test}
+        finished, billed_s, cost_paise, completed = self._totals("call_logs.finished_totals", counted, 4)
         live, live_in_period = self._totals("call_logs.live_totals", period, 2)
         standing, in_use = (0, 0) if test else self._totals("call_logs.masking_totals", period, 2)
         return CallStats(

@@ -112,11 +112,22 @@ WHERE org_id = :org_id AND listed_at > :after AND listed_at < :before AND (:stat
       AND (:test IS NULL OR (masked_number = '910000000000') = :test)
       AND (:reference IS NULL OR reference = :reference) AND (:party IS NULL OR party_a = :party OR party_b = :party);
 
--- finished_totals: an organisation's finished calls of a period, both ends included
-SELECT count(*), coalesce(sum(bill_duration_s), 0), coalesce(sum(price_paise), 0),
-       coalesce(sum(status = 'completed'), 0)
-FROM cdrs WHERE org_id = :org_id AND listed_at >= :start AND listed_at <= :end
-      AND (masked_number = '910000000000') = :test;
+-- finished_totals: an organisation's finished calls of a period: whole hours from the rows that count them, what is left
+-- at both ends one by one
+SELECT sum(calls), sum(billed_s), sum(cost_paise), sum(answered) FROM (
+    SELECT coalesce(sum(completed + failed + no_answer), 0) AS calls, coalesce(sum(billed_s), 0) AS billed_s,
+           coalesce(sum(cost_paise), 0) AS cost_paise, coalesce(sum(completed), 0) AS answered
+    FROM call_hours WHERE org_id = :org_id AND test = :test AND hour >= :first AND hour < :past
+    UNION ALL
+    SELECT count(*), coalesce(sum(bill_duration_s), 0), coalesce(sum(price_paise), 0),
+           coalesce(sum(status = 'completed'), 0)
+    FROM cdrs WHERE org_id = :org_id AND listed_at > :after AND listed_at < :whole_from
+          AND (masked_number = '910000000000') = :test
+    UNION ALL
+    SELECT count(*), coalesce(sum(bill_duration_s), 0), coalesce(sum(price_paise), 0),
+           coalesce(sum(status = 'completed'), 0)
+    FROM cdrs WHERE org_id = :org_id AND listed_at >= :whole_to AND listed_at < :before
+          AND (masked_number = '910000000000') = :test);
 
 -- live_totals: an organisation's live calls, all and those of a period
 SELECT count(*), coalesce(sum(listed_at >= :start AND listed_at <= :end), 0) FROM calls

@@ -249,6 +249,15 @@ def test_counting_by_whole_hours_is_counting_one_by_one(
         fitting.sort(key=lambda record: (record.created_at, record.call_id), reverse=True)
         found = CallLogs(queries, far=0).page(ORG, wanted, number, per_page)
         assert found == (fitting[(number - 1) * per_page : number * per_page], len(fitting))
+        period = replace(wanted, status=None)
+        over = [one for one in records if one.ended_at is not None and one.test == bool(test) and meets(one, period)]
+        start = None if wanted.started_after is None else wanted.started_after + 1
+        end = None if wanted.started_before is None else wanted.started_before - 1
+        totals = CallLogs(queries).stats(ORG, start, end, test=bool(test))
+        answered = sum(one.status is CallStatus.COMPLETED for one in over)
+        assert (totals.answered_calls, totals.failed_calls) == (answered, len(over) - answered)
+        assert totals.billed_s == sum(one.bill_duration_s or 0 for one in over)
+        assert totals.cost_paise == sum(one.price_paise or 0 for one in over)
 
 
 @pytest.mark.parametrize("before", [None, 9 * HOUR_MS, 9 * HOUR_MS + 2, 12 * HOUR_MS])

@@ -133,6 +133,7 @@ def test_the_check_for_scans_sees_one(database: sqlite3.Connection) -> None:
         ("call_logs.count_by_party", "COVERING INDEX cdrs_by_party_a (org_id=? AND party_a=? AND"),
         ("call_logs.count_by_party", "COVERING INDEX cdrs_by_party_b (org_id=? AND party_b=? AND"),
         ("call_logs.finished_totals", "COVERING INDEX cdrs_by_time (org_id=? AND listed_at>? AND listed_at<?)"),
+        ("call_logs.finished_totals", "PRIMARY KEY (org_id=? AND test=? AND hour>? AND hour<?)"),
         ("call_series.by_step", "PRIMARY KEY (org_id=? AND test=? AND hour>? AND hour<?)"),
         ("outbox.fan_out", "INDEX one_delivery_on_its_way (webhook_id=? AND call_id=?)"),
         ("outbox.lapse_leases", "INDEX deliveries_leased (lease_until<?)"),
