@@ -87,12 +87,11 @@ async def sit_down(phones: PhonesDesk, context: BrowserContext) -> Desk:
 
 
 async def test_an_agent_takes_a_call(desk: Desk) -> None:
-    await an_agent_takes_a_call(desk)
+    await an_agent_takes_a_call(desk, await softphone(desk))
 
 
-async def an_agent_takes_a_call(desk: Desk) -> None:
+async def an_agent_takes_a_call(desk: Desk, page: Page) -> None:
     """All that the page shows and does of it."""
-    page = await softphone(desk)
     await check(page)
     await desk.phones.place("agent:asha")
     ringing = page.get_by_role("list", name="Calls that ring")
@@ -140,12 +139,11 @@ async def an_agent_takes_a_call(desk: Desk) -> None:
 
 
 async def test_devices_are_chosen_during_a_call_and_kept_for_the_next(desk: Desk) -> None:
-    await devices_are_chosen(desk)
+    await devices_are_chosen(desk, await softphone(desk))
 
 
-async def devices_are_chosen(desk: Desk) -> None:
+async def devices_are_chosen(desk: Desk, page: Page) -> None:
     """The last of each, during a call; the next call has them too."""
-    page = await softphone(desk)
     await call(page, NUMBER_A)
     chosen = {}
     for side in ("microphone", "speaker"):

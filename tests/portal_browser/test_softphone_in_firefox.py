@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from tests.interop.firefox import firefox
 from tests.interop.phones_desk import BROWSER_HZ, PhonesDesk
-from tests.portal_browser.test_softphone import Desk, an_agent_takes_a_call, devices_are_chosen, sit_down
+from tests.portal_browser.test_softphone import Desk, an_agent_takes_a_call, devices_are_chosen, sit_down, softphone
 
 pytestmark = [pytest.mark.timeout(180)]
 
@@ -21,9 +21,7 @@ async def desk(phones: PhonesDesk, tmp_path: Path) -> AsyncIterator[Desk]:
         assert desk.owner.complaints == []
 
 
-async def test_an_agent_takes_a_call(desk: Desk) -> None:
-    await an_agent_takes_a_call(desk)
-
-
-async def test_devices_are_chosen_during_a_call_and_kept_for_the_next(desk: Desk) -> None:
-    await devices_are_chosen(desk)
+async def test_an_agent_takes_a_call_and_chooses_devices(desk: Desk) -> None:
+    page = await softphone(desk)
+    await an_agent_takes_a_call(desk, page)
+    await devices_are_chosen(desk, page)

@@ -71,6 +71,70 @@ a=rtpmap:101 telephone-event/8000/1
 a=setup:actpass
 """.replace("\n", "\r\n")
 
+# The same with a picture before the sound and a channel after it, and with what Firefox says of all three.
+FIREFOX_WITH_MORE = f"""\
+v=0
+o=mozilla...THIS_IS_SDPARTA-99.0 3203704056911284399 0 IN IP4 0.0.0.0
+s=-
+t=0 0
+a=sendrecv
+a=fingerprint:{FINGERPRINT}
+a=group:BUNDLE 0 1 2
+a=ice-options:trickle
+a=msid-semantic:WMS *
+m=video 0 UDP/TLS/RTP/SAVPF 120 124
+c=IN IP4 0.0.0.0
+a=bundle-only
+a=sendrecv
+a=fmtp:124 apt=120
+a=ice-pwd:6c2ac8da1e31b9cc98bd63dc406774ba
+a=ice-ufrag:2b0a5e93
+a=mid:0
+a=msid:- {{1f3ab06c-12d4-4573-b68b-8ba2dd0a9512}}
+a=rtcp-mux
+a=rtcp-rsize
+a=rtpmap:120 VP8/90000
+a=rtpmap:124 rtx/90000
+a=setup:actpass
+a=ssrc-group:FID 1827715352 3604157386
+m=audio 46946 UDP/TLS/RTP/SAVPF 109 9 0 8 101
+c=IN IP4 192.0.2.2
+a=candidate:0 1 UDP 2122187007 41fabe10-7c27-4a00-b9a2-2f224156e2f7.local 52930 typ host
+a=candidate:2 1 TCP 2105458943 192.0.2.2 9 typ host tcptype active
+a=candidate:0 2 UDP 2122187006 192.0.2.2 41703 typ host
+a=candidate:0 1 UDP 2122187007 192.0.2.2 46946 typ host
+a=sendrecv
+a=end-of-candidates
+a=extmap:2/recvonly urn:ietf:params:rtp-hdrext:csrc-audio-level
+a=extmap-allow-mixed
+a=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1
+a=fmtp:101 0-15
+a=ice-pwd:6c2ac8da1e31b9cc98bd63dc406774ba
+a=ice-ufrag:2b0a5e93
+a=mid:1
+a=msid:{{a9e5ff5e-4caa-45e9-8acb-0f526c7197fd}} {{aa104bf6-069f-40e7-a273-82dbc5e93c50}}
+a=rtcp:41703 IN IP4 192.0.2.2
+a=rtcp-fb:109 transport-cc
+a=rtcp-mux
+a=rtpmap:109 opus/48000/2
+a=rtpmap:9 G722/8000/1
+a=rtpmap:0 PCMU/8000
+a=rtpmap:8 PCMA/8000
+a=rtpmap:101 telephone-event/8000
+a=setup:actpass
+a=ssrc:1264248691 cname:{{d3345c76-6fd2-4407-b0dc-23d62352639f}}
+m=application 0 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 0.0.0.0
+a=bundle-only
+a=sendrecv
+a=ice-pwd:6c2ac8da1e31b9cc98bd63dc406774ba
+a=ice-ufrag:2b0a5e93
+a=mid:2
+a=setup:actpass
+a=sctp-port:5000
+a=max-message-size:1073741823
+""".replace("\n", "\r\n")
+
 
 def without(offer: str, *beginnings: str) -> str:
     """An offer without the lines that begin so."""

@@ -12,7 +12,7 @@ from media.webrtc.fingerprints import Fingerprint
 from media.webrtc.ice_parameters import IceCredentials
 from media.webrtc.interface import PayloadTypes
 from media.webrtc.offer import OFFER_BYTES_MAX, read_browser_offer
-from tests.media.webrtc.offers import CHROME, FIREFOX, without
+from tests.media.webrtc.offers import CHROME, FIREFOX, FIREFOX_WITH_MORE, without
 
 OURS = Ours(
     7,
@@ -59,6 +59,21 @@ def test_the_answer_has_the_audio_and_refuses_the_video() -> None:
     assert audio.attribute("candidate") == "h 1 udp 2130706431 198.51.100.9 30000 typ host"
     assert (video.kind, video.port, video.attribute("mid"), video.attribute("ice-ufrag")) == ("video", 0, "1", None)
     assert not any(name in ("extmap", "rtcp-fb") for name, _ in audio.attributes)
+
+
+def test_of_a_firefox_offer_with_more_the_audio_alone_is_taken() -> None:
+    offer = read_browser_offer(FIREFOX_WITH_MORE, ("PCMA",))
+    assert (offer.position, offer.mid, offer.bundled, offer.payload_types) == (1, "1", True, PayloadTypes(8, 101))
+    assert [(candidate.address, candidate.port) for candidate in offer.candidates] == [("192.0.2.2", 46_946)]
+    assert offer.skipped == 3, "a name, TCP, and what RTCP would have of its own"
+    text = render_answer(offer, OURS)
+    sections = parse_description(text.encode()).media
+    assert [(section.kind, section.port, section.attribute("mid")) for section in sections] == [
+        ("video", 0, "0"),
+        ("audio", 9, "1"),
+        ("application", 0, "2"),
+    ]
+    assert "a=group:BUNDLE 1\r\n" in text
 
 
 def test_the_answer_bundles_the_audio_alone() -> None:
