@@ -148,6 +148,7 @@ def test_a_duplicate_changes_nothing() -> None:
         for _ in range(2):
             twice.put(LEFT, START + index * 0.02, 1000 + index * FRAME, 7, PCMU, payload(mark))
     assert whole(once, 0.1) == whole(twice, 0.1)
+    assert twice.heard == once.heard == [3 * FRAME, 0]
 
 
 def test_the_timestamp_wraps_around() -> None:
@@ -259,3 +260,15 @@ def test_sources_are_bounded_and_the_oldest_is_forgotten() -> None:
     timeline.put(LEFT, START + 0.23, FRAME * 11, 1, PCMU, payload(3))
     left = channel(whole(timeline, 0.5), LEFT)
     assert left.index(ULAW_TO_LINEAR[3]) == 1840  # its arrival; its timestamp alone says 1760
+
+
+def test_a_line_that_moves_by_more_than_a_pause_takes_nothing_of_what_was_said_before_it() -> None:
+    timeline = Timeline(START)
+    given, arrival = b"", 0.0
+    for index in (*range(160), *range(161, 260)):
+        arrival = max(arrival + 0.001, index * 0.02 + (0.05 if index < 160 else 0.0))
+        timeline.put(LEFT, START + arrival, index * FRAME, 7, PCMU, payload(2 if index == 159 else 3))
+        given += timeline.drain(START + arrival)
+    left = channel(given + whole(timeline, 5.3), LEFT)
+    assert timeline.gaps[LEFT] == 1
+    assert list(left).count(ULAW_TO_LINEAR[2]) >= FRAME - 1
