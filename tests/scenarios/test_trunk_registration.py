@@ -164,6 +164,17 @@ async def test_the_next_destination_is_tried_at_once_when_one_is_gone(house_with
     assert first.cseq.number > 1
 
 
+async def test_the_next_destination_is_tried_at_once_when_one_cannot_serve_now(house_with: OpenWith) -> None:
+    """RFC 3263 4.3: a 503 is as good as silence, whatever it asks of who has nowhere else to go."""
+    house = await house_with(status(503, "Retry-After: 120"))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = granted
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(1.0)
+    assert state(house) == (True, "registered for 60 s")
+    assert [len(house.carrier.registers), len(other.registers)] == [1, 1]
+
+
 async def test_it_is_taken_back_at_the_end(house_with: OpenWith) -> None:
     house = await house_with(granted)
     await house.run(1.0)

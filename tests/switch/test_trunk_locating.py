@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from b2bua.sip.location import Target, Way
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch import locating as locating_module
@@ -106,6 +108,19 @@ async def test_a_trunk_that_goes_down_is_looked_for_at_once() -> None:
     await zone.until_asked(2)
     await asyncio.sleep(0)
     assert trunk.destination == udp("192.0.2.8")
+    await locating.close()
+
+
+async def test_a_trunk_that_stays_down_is_looked_for_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before its last answer is old: the carrier may have moved where nobody answers yet."""
+    monkeypatch.setattr(locating_module, "LOST_AGAIN_S", 0.01)
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    zone = Zone(Located((udp("192.0.2.7"),), 300))
+    locating = Locating(trunks, zone)
+    await locating.start()
+    trunks.probe_answered(trunk, 503, 0.1)
+    await zone.until_asked(4)
+    assert not trunk.up
     await locating.close()
 
 
