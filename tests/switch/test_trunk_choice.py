@@ -126,6 +126,19 @@ def test_legs_that_arrive_count_among_the_calls_at_once_and_not_against_the_call
     assert trunk.arrive()
 
 
+def test_a_call_that_is_answered_brings_a_trunk_up_that_its_options_took_down() -> None:
+    trunks = trunks_of(trunk_text("a"))
+    (trunk,) = trunks
+    for _ in range(2):
+        trunks.probe_failed(trunk, "timeout")
+    assert not trunks.states()[0].up
+    trunks.alive(trunk, udp("192.0.2.99"))
+    assert not trunks.states()[0].up, "a route's own target says nothing of the trunk's"
+    trunks.alive(trunk, udp("192.0.2.1"))
+    assert (trunks.states()[0].up, trunks.states()[0].reason) == (True, "answered a call")
+    assert trunks.choose(1) is trunk
+
+
 def test_what_answers_after_a_503_is_left_alone_as_long_as_that_has_asked_for() -> None:
     clock = ManualClock()
     trunks = trunks_of(trunk_text("a"), clock)
