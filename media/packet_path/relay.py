@@ -460,6 +460,7 @@ class Relay:
             inbound.malformed += 1
             self._close_gap(inbound, ahead)
             return
+        end = start + EVENT_BYTES  # what stands behind is none of the event's, nor the other party's to see
         for pressed in inbound.watch.packet(ssrc, timestamp, self._view[start:end], now, route.clock_rate_hz):
             self.report(stream, pressed, now)
         inbound.let_pass(now, ssrc, sequence, timestamp, route.codec)

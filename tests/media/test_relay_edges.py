@@ -173,3 +173,14 @@ def test_a_press_is_as_long_as_the_longest_that_was_said_of_it() -> None:
         a.send_event(EventPayload(5, False, 10, duration).render(), a.timestamp)
     bed.run(1.0)
     assert bed.events[-1] == DigitPressed("a", "5", 60)
+
+
+def test_what_stands_behind_an_event_does_not_go_across() -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=2)
+    b.heard()
+    event = event_payloads("5", 100)[0]
+    a.send_event(event + b"9876543210", a.timestamp, marker=True)
+    assert [heard.payload for heard in b.heard()] == [event]
+    bed.run(1.0)
+    assert bed.events[-1] == DigitPressed("a", "5", 20)

@@ -410,7 +410,7 @@ static void scale_duration(uint8_t *event, uint32_t from_hz, uint32_t to_hz)
 }
 
 /* Report the digit, and relay the telephone-event with one timestamp of ours for the whole event. */
-static void relay_event(mb_table *table, mb_stream *stream, const arrival *in)
+static void relay_event(mb_table *table, mb_stream *stream, arrival *in)
 {
     mb_inbound *inbound = &stream->inbound;
     mb_press presses[2];
@@ -419,6 +419,7 @@ static void relay_event(mb_table *table, mb_stream *stream, const arrival *in)
         close_gap(inbound, in->ahead);
         return;
     }
+    in->end = in->start + MB_EVENT_BYTES; /* what stands behind is none of the event's, nor the other party's to see */
     uint32_t clock_hz = mb_clock_hz(in->route.codec);
     int pressed = mb_digits_packet(&inbound->watch, in->ssrc, in->timestamp, in->buffer + in->start, in->end - in->start,
                                    clock_hz, in->now, presses);
