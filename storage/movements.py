@@ -23,9 +23,10 @@ class Movements:
         period = {"org_id": org_id, "from_ms": from_ms, "until_ms": until_ms}
         entries = self._queries.all("movements.entries", {**period, "limit": ENTRIES_MAX})
         days = self._queries.all("movements.calls_by_day", {**period, "offset_ms": offset_ms})
+        before = self._queries.number("movements.balance_before", (org_id, from_ms))
         return MonthOfWallet(
-            self._queries.number("movements.balance_before", (org_id, from_ms)),
-            self._queries.number("movements.balance_before", (org_id, until_ms)),
+            before,
+            before + self._queries.number("movements.balance_change", period),
             tuple(MonthEntry(*row) for row in entries),
             tuple(CallDay(*row) for row in days),
         )
