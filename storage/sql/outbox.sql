@@ -82,17 +82,21 @@ WHERE webhook_id = ? AND call_id = ? AND state IN ('ready', 'leased');
 INSERT INTO deliveries (event_seq, webhook_id, call_id, sequence, state, due_at)
 VALUES (:event_seq, :webhook_id, :call_id, :sequence, :state, :at);
 
--- log: an endpoint's deliveries, newest first
+-- log: an endpoint's deliveries, newest first; those that are passed over are not looked up
 SELECT d.delivery_id, d.webhook_id, e.event_id, e.event, d.call_id, d.sequence, e.created_at, d.state, d.due_at
-FROM deliveries d CROSS JOIN events e ON e.event_seq = d.event_seq
-WHERE d.webhook_id = :webhook_id AND e.org_id = :org_id
-ORDER BY d.delivery_id DESC LIMIT :limit OFFSET :offset;
+FROM (SELECT delivery_id, webhook_id, event_seq, call_id, sequence, state, due_at FROM deliveries
+      WHERE webhook_id = :webhook_id
+      ORDER BY delivery_id DESC LIMIT :limit OFFSET :offset) d
+CROSS JOIN events e ON e.event_seq = d.event_seq
+WHERE e.org_id = :org_id ORDER BY d.delivery_id DESC;
 
--- dead_letters: an endpoint's deliveries that were given up, newest first
+-- dead_letters: an endpoint's deliveries that were given up, newest first; those that are passed over are not looked up
 SELECT d.delivery_id, d.webhook_id, e.event_id, e.event, d.call_id, d.sequence, e.created_at, d.state, d.due_at
-FROM deliveries d CROSS JOIN events e ON e.event_seq = d.event_seq
-WHERE d.webhook_id = :webhook_id AND d.state = 'dead' AND e.org_id = :org_id
-ORDER BY d.delivery_id DESC LIMIT :limit OFFSET :offset;
+FROM (SELECT delivery_id, webhook_id, event_seq, call_id, sequence, state, due_at FROM deliveries
+      WHERE webhook_id = :webhook_id AND state = 'dead'
+      ORDER BY delivery_id DESC LIMIT :limit OFFSET :offset) d
+CROSS JOIN events e ON e.event_seq = d.event_seq
+WHERE e.org_id = :org_id ORDER BY d.delivery_id DESC;
 
 -- attempts: every POST made for a delivery
 SELECT attempt, attempted_at, delivered, http_status, error, duration_ms

@@ -163,6 +163,15 @@ def test_finished_calls_are_paged_without_sorting_them(database: sqlite3.Connect
     assert all(table.startswith("SEARCH calls ") for table in sorted_tables)
 
 
+@pytest.mark.parametrize("name", ["outbox.log", "outbox.dead_letters"])
+def test_the_events_of_deliveries_that_are_passed_over_are_not_looked_up(
+    database: sqlite3.Connection, name: str
+) -> None:
+    steps = plan(database, load_statements()[name])
+    paged, looked_up = steps.index("CO-ROUTINE d"), steps.index("SEARCH e USING INTEGER PRIMARY KEY (rowid=?)")
+    assert paged < steps.index("SCAN d") < looked_up
+
+
 def test_every_statement_is_used_by_name() -> None:
     source = "".join(file.read_text() for file in files("storage").iterdir() if file.name.endswith(".py"))
     unused = {
