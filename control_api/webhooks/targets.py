@@ -8,6 +8,8 @@ import errno
 import os
 import socket
 import ssl
+from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
@@ -18,6 +20,8 @@ from yarl import URL
 
 from b2bua.clock import Clock
 from b2bua.lookups import NameLookups
+
+MOST_ADDRESSES: Final = 8  # of a name and an IP version, tried one after the other; more are left alone
 
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _TRANSLATED_LOCALLY: Final = IPv6Network("64:ff9b:1::/48")  # RFC 8215
@@ -104,12 +108,12 @@ class TargetResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of `host` that may be used; OSError when there are none."""
+        """The addresses of `host` that may be used, a few of each IP version; OSError when there are none."""
         found = await self._lookups.look_up(host, partial(_look_up, host, port, family))
         allowed = [result for result in found if self._allow_private or is_public(ip_address(result["host"]))]
         if not allowed:
             raise TargetRefused(f"refused: {host} has no public address")
-        return allowed
+        return _few(allowed)
 
     async def close(self) -> None:
         """Start no more lookups; those under way end by themselves."""
@@ -130,3 +134,14 @@ def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[Resolve
         )
         for family_found, _, protocol, _, address in entries
     ]
+
+
+def _few(found: Iterable[ResolveResult]) -> list[ResolveResult]:
+    """The first of each IP version, in their order."""
+    seen: Counter[int] = Counter()
+    few = []
+    for result in found:
+        seen[result["family"]] += 1
+        if seen[result["family"]] <= MOST_ADDRESSES:
+            few.append(result)
+    return few

@@ -11,7 +11,14 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
-from control_api.webhooks.targets import TargetRefused, TargetResolver, check_target, failure_text, is_public
+from control_api.webhooks.targets import (
+    MOST_ADDRESSES,
+    TargetRefused,
+    TargetResolver,
+    check_target,
+    failure_text,
+    is_public,
+)
 from tests.support.manual_clock import ManualClock
 
 PRIVATE = [
@@ -89,7 +96,7 @@ class Names:
     """Stands in for the system's resolver: each name has its addresses, and the look-ups are counted."""
 
     def __init__(self, **addresses: Sequence[str]) -> None:
-        self.addresses = addresses
+        self.addresses: dict[str, Sequence[str]] = addresses
         self.looked_up: list[str] = []
 
     # The system's own parameter names.
@@ -124,6 +131,13 @@ async def test_a_name_of_private_addresses_is_refused(names: Names) -> None:
 async def test_only_the_public_addresses_of_a_name_are_connected_to(names: Names) -> None:
     assert await resolved("both") == ["8.8.8.8"]
     assert await resolved("outside") == ["8.8.8.8"]
+
+
+async def test_of_many_addresses_a_few_are_tried(names: Names) -> None:
+    """Or a name of thousands has us knock at thousands of doors."""
+    many = [f"8.8.{number // 250}.{number % 250}" for number in range(3_000)]
+    names.addresses["many"] = ["2001:4860::1", *many]
+    assert await resolved("many") == ["2001:4860::1", *many[:MOST_ADDRESSES]]
 
 
 async def test_private_addresses_pass_where_they_are_allowed(names: Names) -> None:
