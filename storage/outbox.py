@@ -103,10 +103,12 @@ class Outbox:
         """Take up to `limit` due deliveries for `lease_ms`; nobody else gets them before that is over.
 
         No endpoint has more than `per_endpoint` under way, and the limit is shared among those that are due, so a
-        dead one with a long backlog holds up no other. Within an endpoint, the most overdue come first.
+        dead one with a long backlog holds up no other. Those with the least under way come first: what dozens of dead
+        ones give up goes to the others. Among equals, and within an endpoint, the most overdue come first.
         """
         self._queries.run("outbox.lapse_leases", (now,))
         due = [(webhook_id, free) for webhook_id, due_at, free in self._open_endpoints(per_endpoint) if due_at <= now]
+        due.sort(key=lambda endpoint: endpoint[1], reverse=True)
         claimed: list[Delivery] = []
         for position, (webhook_id, free) in enumerate(due):
             share = max(1, (limit - len(claimed)) // (len(due) - position))

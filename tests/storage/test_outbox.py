@@ -229,6 +229,16 @@ async def test_an_endpoint_at_its_cap_does_not_count_as_due(funded: Store) -> No
     assert due_at == 600
 
 
+async def test_room_that_dead_endpoints_give_up_goes_to_one_that_has_nothing_under_way(funded: Store) -> None:
+    """However long its events have waited, and the others' too: dozens that hang would else leave none for anybody."""
+    for number in range(4):
+        await tell(funded, a_call(f"dead-{number}"), 1, at=100)
+    assert len(await claim(funded, 100, limit=2)) == 2
+    await add_endpoint(funded, "sound", events=frozenset({WebhookEvent.RINGING}))
+    await tell(funded, a_call("fresh"), 2, at=200)
+    assert "sound" in [delivery.endpoint.webhook_id for delivery in await claim(funded, 200, limit=1)]
+
+
 async def test_410_disables_the_endpoint_and_what_waits_is_held(funded: Store) -> None:
     await tell(funded, a_call("c1"), 1, 2)
     await tell(funded, a_call("c2"), 1)
