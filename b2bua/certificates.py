@@ -27,6 +27,11 @@ def load_own_certificate(context: ssl.SSLContext, certificate: Path, key: Path, 
         raise CertificateUnusable(f"{certificate}: cannot be used for TLS: {error}") from error
 
 
+def expires_at_ms(certificate: Path) -> int:
+    """When a certificate in a PEM file runs out, in Unix milliseconds. Raises CertificateUnusable. Reads the file."""
+    return int(_certificates(certificate)[0].not_valid_after_utc.timestamp() * 1000)
+
+
 def load_authorities(context: ssl.SSLContext, file: Path | None) -> None:
     """Let the context trust the authorities of a PEM file, or those of the system where there is none.
 

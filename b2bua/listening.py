@@ -6,7 +6,7 @@ import os
 import re
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -111,6 +111,24 @@ class SipListeners:
                     )
                     endpoint.attach(self._streams[-1])
 
+    @property
+    def has_tls(self) -> bool:
+        """Whether one of them is for TLS."""
+        return self._tls is not None
+
+    def renewal(self, sip: SipSection, now_ms: int) -> Callable[[], None]:
+        """Read the certificates anew; what is given puts them to use for connections from then on.
+
+        Raises CertificateUnusable.
+        """
+        tls = _read_contexts(sip, now_ms)
+
+        def use() -> None:
+            for stream in self._streams:
+                stream.renew(tls)
+
+        return use
+
     def last_failure(self, destination: TransportAddress) -> str | None:
         """Why no connection to it came about, None where none failed."""
         failures = (stream.last_failure(destination) for stream in self._streams)
@@ -160,16 +178,20 @@ def _reachable(host: str) -> str:
 
 def _contexts(sip: SipSection, now_ms: int) -> TlsContexts:
     try:
-        return tls_contexts(
-            sip.tls_certificate,
-            sip.tls_key,
-            sip.tls_ca,
-            require_client_certificate=sip.tls_require_client_certificate,
-            now_ms=now_ms,
-        )
+        return _read_contexts(sip, now_ms)
     except CertificateUnusable as error:
         key = "sip.tls_ca" if str(error).startswith(f"{sip.tls_ca}:") else "sip.tls_certificate"
         raise CannotListen(f"{key}: {error}") from error
+
+
+def _read_contexts(sip: SipSection, now_ms: int) -> TlsContexts:
+    return tls_contexts(
+        sip.tls_certificate,
+        sip.tls_key,
+        sip.tls_ca,
+        require_client_certificate=sip.tls_require_client_certificate,
+        now_ms=now_ms,
+    )
 
 
 def _named(transport: str, host: str, port: int) -> str:

@@ -17,6 +17,7 @@ from b2bua.agents.line import AgentsLine
 from b2bua.agents.stage import LINE_LISTENER, AgentsStage
 from b2bua.browsers import Browsers
 from b2bua.call.hangup import ENDING_REASONS
+from b2bua.certificate_watch import CertificateWatch
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
@@ -125,6 +126,7 @@ class Process:
     tokens: Tokens
     store: Store
     signing_key: bytes
+    certificates: CertificateWatch
     master_keys: MasterKeys | None = None
     journal: Journal | None = None
     feed: EventFeed | None = None
@@ -151,9 +153,9 @@ async def serve(config: Config, announce: Announce) -> None:
         store = await Store.open(config.storage.url)
         stack.push_async_callback(store.close)
         tokens = SystemTokens()
-        process = Process(
-            config, stack, loop, SystemClock(), tokens, store, _signing_key(config, tokens), master_keys_of(config)
-        )
+        clock = SystemClock()
+        signing_key, certificates = _signing_key(config, tokens), CertificateWatch(clock)
+        process = Process(config, stack, loop, clock, tokens, store, signing_key, certificates, master_keys_of(config))
         switch = await _build(process, announce)
         _spare_the_collector()
         await stop.drain.wait()
@@ -241,11 +243,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     agents = _agents(process)
     trunks = Trunks(config.trunks, process.clock, config.routes, None if agents is None else agents.trunk)
-    resolver = Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
-    stack.callback(resolver.close)
-    locating = Locating(trunks, resolver)
-    await locating.start()
-    stack.push_async_callback(locating.close)
+    await _locate(process, trunks)
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
     recordings = await _recordings(process, journal, settlement, recorder)
     at_rest = RecordingsAtRest(process.store, config.storage.recordings, process.master_keys, process.clock)
@@ -285,11 +283,22 @@ async def _build(process: Process, announce: Announce) -> Switch:
         _loop_delay(process),
         recordings.figures,
         _money_watched(process, dispatcher.wake),
+        process.certificates.figures,
     )
     _keep_house(process, switch, journal, tracing, shelf)
     port = await _listen_api(process, Switches(switch, rehearsal), at_rest, shelf, figures)
     announce(listeners.names, f"{bracketed(config.api.listen.host)}:{port}")
     return switch
+
+
+async def _locate(process: Process, trunks: Trunks) -> None:
+    """Look the trunks' names up, and keep doing so."""
+    config = process.config
+    resolver = Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
+    process.stack.callback(resolver.close)
+    locating = Locating(trunks, resolver)
+    await locating.start()
+    process.stack.push_async_callback(locating.close)
 
 
 async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
@@ -487,6 +496,8 @@ def _listen_sip(process: Process, switch: Switch, trunks: Trunks, tracing: Traci
     process.stack.callback(endpoint.close)
     switch.attach(endpoint)
     listeners.start(endpoint, process.loop, trunks.identity_of)
+    if listeners.has_tls:
+        process.certificates.watch_sip(config.sip, partial(listeners.renewal, config.sip))
     return listeners
 
 
@@ -549,6 +560,8 @@ async def _listen_api(
     with opening("api.listen", f"{bracketed(api.listen.host)}:{api.listen.port}"):
         server = await start_api(app, api.listen.host, api.listen.port, context)
     process.stack.push_async_callback(server.close)
+    process.certificates.watch_api(api, server.renew)
+    _in_background(process, process.certificates.run())
     return server.port
 
 

@@ -245,6 +245,10 @@ class ApiServer:
         """The port that is listened on; the kernel's choice where 0 was asked for."""
         return int(self._listener.sockets[0].getsockname()[1])
 
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Show another certificate from now on; only where there is one."""
+        self._listener.renew(context)
+
     async def close(self) -> None:
         """Accept nothing more, let requests under way finish for `SHUTDOWN_GRACE_S`, then close the connections."""
         self._listener.close()

@@ -62,6 +62,10 @@ class HttpListener:
         for listening in self.sockets:
             self._listen(listening)
 
+    def renew(self, context: ssl.SSLContext) -> None:
+        """Use another context for connections from now on; only where there is one."""
+        self._context = context
+
     def close(self) -> None:
         """Take nothing more; handshakes under way are broken off. Harmless when closed."""
         for pause in self._pauses.values():

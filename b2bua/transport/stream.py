@@ -106,6 +106,11 @@ class StreamTransport:
             bound.listen(BACKLOG)
             self._listen()
 
+    def renew(self, tls: TlsContexts) -> None:
+        """Use other contexts for connections from now on, on a tls listener; it takes some or none as before."""
+        if self._tls is not None:
+            self._tls = tls
+
     @property
     def local(self) -> TransportAddress:
         """The address the listener is bound to."""

@@ -253,6 +253,19 @@ async def test_a_peer_connects_and_both_ways_work(host: str, authority: Authorit
 
 
 @on_both_loops
+async def test_a_renewed_certificate_is_shown_from_then_on_and_what_is_connected_stays(authority: Authority) -> None:
+    async with stream_bed(tls=contexts(authority, authority.issue("192.0.2.1"))) as bed:
+        trusting = client_of(authority)
+        trusting.check_hostname = False
+        early = await bed.connect(trusting)
+        bed.transport.renew(contexts(authority, authority.issue("127.0.0.1")))
+        late = await bed.connect(client_of(authority))
+        for number, peer in enumerate((early, late), 1):
+            peer.send(options(number))
+        await bed.keeper.until(lambda: sorted(bed.keeper.numbers()) == [1, 2])
+
+
+@on_both_loops
 async def test_a_stranger_is_closed_before_any_handshake(authority: Authority) -> None:
     async with stream_bed(tls=contexts(authority, authority.issue("127.0.0.1"))) as bed:
         bed.keeper.admitted = False

@@ -1,0 +1,120 @@
+"""Certificates renewed on disk while the server runs."""
+
+import asyncio
+import logging
+import shutil
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from b2bua.certificate_watch import WARNED_BEFORE_MS, WARNED_EVERY_S, CertificateWatch
+from b2bua.certificates import expires_at_ms
+from b2bua.config import ApiSection
+from control_api.tls import server_context
+from tests.support.certificates import Authority, CertificateFiles
+from tests.support.manual_clock import ManualClock
+from tests.support.running_api import RunningApi
+
+DAY_S = 86_400.0
+
+
+class Place:
+    """Where a certificate and its key lie, and what has been put to use."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder)
+        self.certificate, self.key = folder / "in_use.crt", folder / "in_use.key"
+        self.clock = ManualClock()
+        self.used: list[ssl.SSLContext] = []
+        self.put(self.authority.issue("localhost", days=60))
+        self.clock.step_wall(expires_at_ms(self.certificate) - self.clock.wall_ms() - 60 * 86_400_000)
+        self.watch = CertificateWatch(self.clock)
+
+    def put(self, files: CertificateFiles) -> None:
+        shutil.copy(files.certificate, self.certificate)
+        shutil.copy(files.key, self.key)
+
+    def look_after(self, use: Callable[[ssl.SSLContext], None] | None = None) -> None:
+        api = ApiSection(tls_certificate=self.certificate, tls_key=self.key)
+        self.watch.watch_api(api, use or self.used.append)
+
+    @property
+    def expires_at_s(self) -> float:
+        return self.watch.figures()["api_certificate_expires_at_seconds"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+async def serial_at(port: int, place: Place) -> str:
+    context = ssl.create_default_context(cafile=place.authority.file)
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
+    shown = writer.get_extra_info("peercert")
+    writer.close()
+    return str(shown["serialNumber"])
+
+
+@pytest.mark.sockets
+async def test_the_api_shows_the_new_one_to_whoever_connects_from_then_on(place: Place) -> None:
+    api = RunningApi(server_context(place.certificate, place.key))
+    async with api as port:
+        place.look_after(api.server.renew)
+        first = await serial_at(port, place)
+        await place.watch.turn()
+        assert await serial_at(port, place) == first
+        place.put(place.authority.issue("localhost", days=90))
+        await place.watch.turn()
+        assert await serial_at(port, place) != first
+
+
+async def test_what_has_not_changed_is_not_read_again(place: Place) -> None:
+    place.look_after()
+    await place.watch.turn()
+    assert place.used == []
+
+
+async def test_one_without_its_key_is_told_once_and_used_when_the_key_is_there(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.look_after()
+    before = place.expires_at_s
+    new = place.authority.issue("localhost", days=90)
+    shutil.copy(new.certificate, place.certificate)
+    for _ in range(3):
+        await place.watch.turn()
+    assert [record.getMessage().count("is not the key of") for record in caplog.records] == [1]
+    assert (place.used, place.expires_at_s) == ([], before)
+    shutil.copy(new.key, place.key)
+    await place.watch.turn()
+    assert len(place.used) == 1
+    assert place.expires_at_s - before == pytest.approx(30 * DAY_S, abs=5)
+
+
+async def test_a_file_that_has_gone_leaves_the_old_one_in_use(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    place.look_after()
+    place.key.unlink()
+    await place.watch.turn()
+    assert place.used == []
+    assert "cannot be read" in caplog.text
+
+
+async def test_that_it_runs_out_is_told_once_a_day(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    place.look_after()
+    await place.watch.turn()
+    assert caplog.records == []
+    place.clock.advance(60 * DAY_S - WARNED_BEFORE_MS / 1000)
+    for _ in range(3):
+        await place.watch.turn()
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "runs out in 14.0 days" in caplog.text
+    place.clock.advance(WARNED_EVERY_S)
+    await place.watch.turn()
+    assert "runs out in 13.0 days" in caplog.text
+    place.clock.advance(14 * DAY_S)
+    await place.watch.turn()
+    assert "has run out" in caplog.text
+    assert caplog.records[-1].levelno == logging.ERROR
