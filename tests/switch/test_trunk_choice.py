@@ -133,7 +133,7 @@ def test_a_call_that_is_answered_brings_a_trunk_up_that_its_options_took_down() 
         trunks.probe_failed(trunk, "timeout")
     assert not trunks.states()[0].up
     trunks.alive(trunk, udp("192.0.2.99"))
-    assert not trunks.states()[0].up, "a route's own target says nothing of the trunk's"
+    assert not trunk.up, "a route's own target says nothing of the trunk's"
     trunks.alive(trunk, udp("192.0.2.1"))
     assert (trunks.states()[0].up, trunks.states()[0].reason) == (True, "answered a call")
     assert trunks.choose(1) is trunk
