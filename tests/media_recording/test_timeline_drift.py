@@ -261,6 +261,8 @@ def test_speech_gives_one_sample_at_its_flattest_and_silence_as_much_as_is_wante
     silence = linear_to_ulaw([8, -8] * 80)
     assert slipped(silence, 0, 50, urgent=False)[1] == 50
     assert slipped(silence, 0, -500, urgent=False)[1] == -80
+    short = silence[:40]
+    assert slipped(short, 0, 500, urgent=False) == (short + short, 40), "there is no more of it to say again"
 
 
 @settings(max_examples=60, deadline=None)

@@ -272,3 +272,16 @@ def test_a_line_that_moves_by_more_than_a_pause_takes_nothing_of_what_was_said_b
     left = channel(given + whole(timeline, 5.3), LEFT)
     assert timeline.gaps[LEFT] == 1
     assert list(left).count(ULAW_TO_LINEAR[2]) >= FRAME - 1
+
+
+@pytest.mark.parametrize(("talk_s", "late"), [(10, 320), (40, 0)])
+def test_a_long_pause_draws_the_line_anew_unless_the_drift_is_known(talk_s: int, late: int) -> None:
+    timeline = Timeline(START)
+    given = b""
+    first = (talk_s + 30) * 50
+    for index in (*range(talk_s * 50), *range(first, first + 60)):
+        at = START + index * 0.02 + (0.04 if index >= first else 0.0)
+        timeline.put(LEFT, at, index * FRAME, 7, PCMU, payload(2 if index >= first else 3))
+        given += timeline.drain(at)
+    left = channel(given + whole(timeline, talk_s + 32), LEFT)
+    assert left.index(ULAW_TO_LINEAR[2]) == first * FRAME + late

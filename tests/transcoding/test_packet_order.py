@@ -1,0 +1,41 @@
+"""Packets to be converted come in their order: what is waited for, and for how long."""
+
+from media.transcoding.packets import HELD_MAX, HELD_S, Ordering, Packet
+
+
+def packet(sequence: int, arrival: float = 0.0, ssrc: int = 1) -> Packet:
+    return Packet(arrival, ssrc, sequence, sequence * 160, 0, 8, b"\xd5" * 160)
+
+
+def given(ordering: Ordering, *packets: Packet) -> list[tuple[int, int]]:
+    """The numbers that come out, each with how many were lost before it."""
+    return [(out.sequence, lost) for each in packets for out, lost in ordering.put(each)]
+
+
+def test_one_that_is_missing_is_waited_for_until_three_later_ones_are_there() -> None:
+    ordering = Ordering()
+    assert given(ordering, packet(1), packet(3), packet(4)) == [(1, 0)]
+    assert HELD_MAX == 3
+    assert given(ordering, packet(5)) == [(3, 1), (4, 0), (5, 0)]
+    assert given(ordering, packet(2)) == []
+    assert ordering.late == 1
+
+
+def test_one_that_comes_in_time_takes_its_place() -> None:
+    ordering = Ordering()
+    assert given(ordering, packet(65_535), packet(1), packet(0)) == [(65_535, 0), (0, 0), (1, 0)]
+    assert ordering.due is None
+
+
+def test_it_is_given_up_60_ms_after_the_first_that_waits() -> None:
+    ordering = Ordering()
+    given(ordering, packet(1, 10.0), packet(3, 10.02), packet(4, 10.04))
+    assert ordering.due == 10.02 + HELD_S == 10.08
+    assert list(ordering.give_up(10.079)) == []
+    assert [(out.sequence, lost) for out, lost in ordering.give_up(10.08)] == [(3, 1), (4, 0)]
+
+
+def test_a_new_source_takes_nothing_from_the_one_before() -> None:
+    ordering = Ordering()
+    assert given(ordering, packet(1), packet(3)) == [(1, 0)]
+    assert given(ordering, packet(900, ssrc=2), packet(901, ssrc=2)) == [(3, 1), (900, 0), (901, 0)]
