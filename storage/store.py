@@ -51,10 +51,17 @@ class Store:
     """The database of calls, money and messages. Make one with `Store.open`; close it."""
 
     def __init__(
-        self, location: str | None, writer: WorkerConnection, reader: WorkerConnection, unit: UnitOfWork, look: Reader
+        self,
+        location: str | None,
+        statements: Mapping[str, str],
+        writer: WorkerConnection,
+        reader: WorkerConnection,
+        unit: UnitOfWork,
+        look: Reader,
     ) -> None:
         """Not for callers: `open` checks and migrates first."""
         self._location = location
+        self._statements = statements
         self._writer = writer
         self._reader = reader
         self._unit = unit
@@ -83,7 +90,7 @@ class Store:
             statements = load_statements()
             unit = UnitOfWork(await writer.call(Queries, statements))
             look = Reader(await reader.call(Queries, statements))
-            return cls(None if path is None else location, writer, reader, unit, look)
+            return cls(None if path is None else location, statements, writer, reader, unit, look)
         except (OSError, sqlite3.Error) as error:
             await _close_all(connections)
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_NOTADB:
@@ -130,7 +137,7 @@ class Store:
         connection: WorkerConnection | None = None
         try:
             connection = await open_connection(self._location, read_only=True)
-            look = Reader(await connection.call(Queries, load_statements()))
+            look = Reader(await connection.call(Queries, self._statements))
             ((value, failure),) = await connection.call(run_reads, [lambda _: work(look)])
         except asyncio.CancelledError:
             if connection is not None:
