@@ -27,6 +27,9 @@ LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # RTP and RTCP of two legs, the recording, and what calls the transcoder to the conversion and the listener of each leg.
 FILES_PER_CALL: Final = 9
 OTHER_FILES: Final = 1_000  # database, listeners, API connections, webhooks, worker processes
+# The event loop's threads for looking names up, of which libuv lets half do so at once. Each connection has its turn
+# there, also one to an address: of the four that libuv begins with, two names without an answer keep all up.
+LOOKUP_THREADS: Final = 64
 GC_THRESHOLD: Final = 20_000  # objects; a call makes some hundred, and nearly all of them go by reference counting
 
 
@@ -60,6 +63,7 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
     for line in (*config.warnings, *effectless(config)):
         logging.getLogger("b2bua").warning("%s", line)
     _allow_open_files(config.calls.max_concurrent * FILES_PER_CALL + OTHER_FILES)
+    more_lookup_threads()
     # What is loaded by now lives as long as the process: the collector need not look at it again, nor look so often.
     gc.collect()
     gc.freeze()
@@ -71,6 +75,11 @@ def run_server(_options: argparse.Namespace, config: Config, output: Output) -> 
     except (CannotListen, InUse) as error:
         raise CommandFailed(str(error)) from error
     return 0
+
+
+def more_lookup_threads() -> None:
+    """Have `LOOKUP_THREADS`, unless the environment says how many; before the first event loop looks a name up."""
+    os.environ.setdefault("UV_THREADPOOL_SIZE", str(LOOKUP_THREADS))
 
 
 def _allow_open_files(wanted: int) -> None:

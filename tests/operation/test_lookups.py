@@ -1,13 +1,18 @@
 """Names that the system looks up: those that take long hold up no others."""
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
 from b2bua import lookups
+from b2bua.commands.operation import LOOKUP_THREADS
+from b2bua.demo.children import ROOT
 from b2bua.lookups import NameLookups
 from tests.support.manual_clock import ManualClock
 
@@ -102,3 +107,25 @@ async def test_the_names_that_are_slow_are_bounded(names: NameLookups, clock: Ma
     for name in ("a.example", "b.example", "c.example"):
         await be_slow(names, clock, name)
     assert list(names._slow_names) == ["b.example", "c.example"]
+
+
+CHILD = """
+import asyncio, os, uvloop
+from b2bua.commands.operation import more_lookup_threads
+
+async def look_up():
+    await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+    print(len(os.listdir("/proc/self/task")))
+
+more_lookup_threads()
+asyncio.Runner(loop_factory=uvloop.new_event_loop).run(look_up())
+"""
+
+
+def test_names_that_wait_leave_the_event_loop_threads_to_connect_with() -> None:
+    """Else two of them keep every connection up, also those to addresses."""
+    environment = {name: value for name, value in os.environ.items() if name != "UV_THREADPOOL_SIZE"}
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=50, check=True
+    )
+    assert int(child.stdout) > LOOKUP_THREADS
