@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
+from b2bua.commands.operation import LOOKUP_THREADS
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
@@ -28,8 +29,8 @@ USERNAME, PASSWORD = "guarded", "a long password"
 _REPEAT_S = 0.5
 _MOST_GROWTH_MIB = 96
 _MOST_DESCRIPTORS_MORE = 8
-# Four are uvloop's for addresses, begun by the first connection that the service opens over TCP.
-_MOST_THREADS_MORE = 4 + 2
+# Most are the event loop's for look-ups, begun by the first connection that the service opens over TCP.
+_MOST_THREADS_MORE = LOOKUP_THREADS + 2
 _CALM_AFTER_S = 15.0
 
 
