@@ -26,7 +26,7 @@ from storage.store import Store
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # RTP and RTCP of two legs, the recording, and what calls the transcoder to the conversion and the listener of each leg.
 FILES_PER_CALL: Final = 9
-OTHER_FILES: Final = 1_000  # database, listeners, API connections, webhooks, worker processes
+OTHER_FILES: Final = 3_000  # the API may have 2,000 connections; SIP connections, webhooks, database, worker processes
 # The event loop's threads for looking names up, of which libuv lets half do so at once. Each connection has its turn
 # there, also one to an address: of the four that libuv begins with, two names without an answer keep all up.
 LOOKUP_THREADS: Final = 64
