@@ -38,10 +38,11 @@ coverage: setup
 	@.ci/docs
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "not interop" --cov --cov-report=term:skip-covered
 
-# Other people's phones, browser and carriers' software, installed from Debian where missing: mostly waiting, so many at a time.
+# Other people's phones, browsers and carriers' software, installed from Debian where missing: mostly waiting, so many at a
+# time. A file stays with one worker, whose service and browser all of its tests have.
 interop: setup
 	@.ci/interop
-	$(BIN)/pytest -n $(INTEROP_WORKERS) -m interop tests/interop $(BUSY:%=--ignore=%)
+	$(BIN)/pytest -n $(INTEROP_WORKERS) --dist loadfile -m interop tests/interop $(BUSY:%=--ignore=%)
 	$(BIN)/pytest -n $(PYTEST_WORKERS) -m interop $(BUSY) tests/docs tests/portal_browser
 
 # The compiled packet path under AddressSanitizer and UndefinedBehaviorSanitizer: a fuzzer, then its tests.
