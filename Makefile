@@ -6,9 +6,9 @@ BIN := .venv/bin
 RATE ?= 20
 CALLS ?= 200
 PYTEST_WORKERS ?= 3
-INTEROP_WORKERS ?= 6
+INTEROP_WORKERS ?= 4
 # These keep the processors busy, which phones would hear: they have their turn afterwards.
-BUSY := tests/interop/test_hostile_at_length.py tests/interop/test_schemathesis.py
+BUSY := tests/interop/test_hostile_at_length.py tests/interop/test_schemathesis.py tests/interop/test_agent_in_browsers.py
 
 setup:
 	@.ci/setup
@@ -43,7 +43,7 @@ coverage: setup
 interop: setup
 	@.ci/interop
 	$(BIN)/pytest -n $(INTEROP_WORKERS) --dist loadfile -m interop tests/interop $(BUSY:%=--ignore=%)
-	$(BIN)/pytest -n $(PYTEST_WORKERS) -m interop $(BUSY) tests/docs tests/portal_browser
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile -m interop $(BUSY) tests/docs tests/portal_browser
 
 # The compiled packet path under AddressSanitizer and UndefinedBehaviorSanitizer: a fuzzer, then its tests.
 sanitize: setup
