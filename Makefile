@@ -40,7 +40,7 @@ coverage: setup
 
 # Other people's phones, browsers and carriers' software, installed from Debian where missing: mostly waiting, so many at a
 # time. A file stays with one worker, whose service and browser all of its tests have.
-interop: setup
+interop: docs
 	@.ci/interop
 	$(BIN)/pytest -n $(INTEROP_WORKERS) --dist loadfile -m interop tests/interop $(BUSY:%=--ignore=%)
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile -m interop $(BUSY) tests/docs tests/portal_browser
