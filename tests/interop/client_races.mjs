@@ -125,6 +125,17 @@ async function ringing() {
 const MEDIA = `/v1/agent/calls/${SID}/media`;
 const answered = () => new Response("v=0\r\n", { status: 201, headers: { "X-Media-Id": "m1", ETag: '"m1-1"' } });
 
+// Answer, and have ICE and DTLS stand.
+async function connect(call) {
+  service.replies[`POST ${MEDIA}`] = answered;
+  const answering = call.answer();
+  await settled();
+  Peer.last.gathered();
+  await settled();
+  Peer.last.connected();
+  await answering;
+}
+
 test("a call that is hung up before its browser has offered anything is declined, and never answered", async () => {
   const { agent, call } = await ringing();
   service.replies[`DELETE ${MEDIA}`] = 404;
@@ -161,13 +172,7 @@ test("a call that is hung up while the service answers its offer does not stay t
 
 test("a microphone that is given after the end of the call is let go of", async () => {
   const { agent, call } = await ringing();
-  service.replies[`POST ${MEDIA}`] = answered;
-  const answering = call.answer();
-  await settled();
-  Peer.last.gathered();
-  await settled();
-  Peer.last.connected();
-  await answering;
+  await connect(call);
   let allow;
   microphone.opens = () => new Promise((done) => { allow = done; });
   const choosing = call.useMicrophone("other");
@@ -274,13 +279,7 @@ test("a token that ends during a call ends no more than what is asked with it", 
   const { agent, call } = await ringing();
   const failures = [];
   agent.on("failure", (error) => failures.push(error.status));
-  service.replies[`POST ${MEDIA}`] = answered;
-  const answering = call.answer();
-  await settled();
-  Peer.last.gathered();
-  await settled();
-  Peer.last.connected();
-  await answering;
+  await connect(call);
   service.tell("ringing", { ...RINGING, call_sid: "call-2" });
   await settled();
   service.refusing = true;
@@ -353,13 +352,7 @@ test("a supervisor whose network never went is in the call again after a restart
 test("a microphone whose level the statistics do not tell is measured, and only while there is a call", async () => {
   globalThis.AnalyserNode = class { fftSize = 4; getFloatTimeDomainData(samples) { samples.set([0.1, -0.5, 0.2, 0]); } };
   const { agent, call } = await ringing();
-  service.replies[`POST ${MEDIA}`] = answered;
-  const answering = call.answer();
-  await settled();
-  Peer.last.gathered();
-  await settled();
-  Peer.last.connected();
-  await answering;
+  await connect(call);
   const heard = [];
   call.on("levels", ({ microphone }) => heard.push(microphone));
   const look = async (source) => {
