@@ -163,6 +163,8 @@ UNTOLD_STATUSES: Final = {
     420: 502,  # about extensions, which each leg has of its own
     421: 502,
     422: 502,
+    423: 502,  # these are worth nothing without headers that are about B's leg
+    494: 502,
 }
 REDIRECTED: Final = 480  # a 3xx that is not followed: where it points is not A's to know
 

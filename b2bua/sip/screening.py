@@ -54,7 +54,7 @@ def screen_request(
     description in it (RFC 5621).
     406 for an INVITE whose Accept leaves no type we could answer with; our answer to OPTIONS has no body that could be
     unacceptable, and monitors ask with `Accept: text/plain`.
-    400 when a header that these read is malformed.
+    400 when a header that these read is malformed, or a body, such as 415 is for, is said to be of two types.
     """
     try:
         return (
@@ -96,7 +96,11 @@ def _screen_package(request: Request) -> Rejection | None:
 
 
 def _screen_body(request: Request, accepted: Collection[str]) -> Rejection | None:
-    if not request.body or request.method in _WITH_ANY_BODY or _is_optional(request):
+    if not request.body or request.method in _WITH_ANY_BODY:
+        return None
+    if request.headers.count("Content-Type") > 1 and len(set(request.headers.get_fields("Content-Type"))) > 1:
+        return Rejection(400, "More than one Content-Type")
+    if _is_optional(request):
         return None
     if not _is_accepted(request, accepted):
         return Rejection(415, reason_phrase(415), (("Accept", ", ".join(accepted)),))

@@ -1,5 +1,6 @@
 """Who calls and what was dialled, as an INVITE from a trunk says it."""
 
+import re
 from typing import Final
 
 from b2bua.call.arrival import LONGEST_USER, Caller
@@ -11,16 +12,21 @@ from b2bua.switch.trunk import Trunk
 MOST_IDENTITIES: Final = 4
 LONGEST_DISPLAY: Final = 64
 _WITHHOLDING: Final = frozenset({"id", "user", "full"})  # RFC 3323, 3325; `full` by the older draft
+_REMOTE_PARTY_PRIVACY: Final = re.compile(r"(?<![\w-])(full|name|uri)(?:-network)?(?![\w-])", re.IGNORECASE)
 _NOBODY: Final = frozenset({"anonymous", "unavailable", "restricted", "unknown"})
 
 
 def caller_of(request: Request) -> Caller:
-    """The caller: the trunk's P-Asserted-Identity (RFC 3325) is trusted, without one its From is taken."""
-    for identity in (*_asserted(request), *_from(request)):
+    """The caller: the trunk's P-Asserted-Identity (RFC 3325) is trusted, then its Remote-Party-ID
+    (draft-ietf-sip-privacy-04, which trunks of before that RFC send); without either its From is taken."""
+    remote_parties = _remote_parties(request)
+    private = {word for party in remote_parties for word in _private_parts(party)}
+    for identity in (*_identities(request, "P-Asserted-Identity"), *remote_parties, request.from_):
         user = identity.uri.telephone
         if user and len(user) <= LONGEST_USER and user.lower() not in _NOBODY:
-            display = "".join(filter(str.isprintable, identity.display or ""))[:LONGEST_DISPLAY]
-            return Caller(user, display or None, _is_withheld(request))
+            display = "" if "name" in private else identity.display or ""
+            display = "".join(filter(str.isprintable, display))[:LONGEST_DISPLAY]
+            return Caller(user, display or None, _is_withheld(request) or not private.isdisjoint(("full", "uri")))
     return Caller(None, withheld=True)
 
 
@@ -44,9 +50,9 @@ def _called_party(request: Request) -> str | None:
         return None
 
 
-def _asserted(request: Request) -> list[NameAddr]:
+def _identities(request: Request, header: str) -> list[NameAddr]:
     found = []
-    for text in request.headers.get_all("P-Asserted-Identity")[:MOST_IDENTITIES]:
+    for text in request.headers.get_all(header)[:MOST_IDENTITIES]:
         try:
             found.append(NameAddr.parse(text))
         except SipError:
@@ -54,13 +60,22 @@ def _asserted(request: Request) -> list[NameAddr]:
     return sorted(found, key=_has_a_name)
 
 
+def _remote_parties(request: Request) -> list[NameAddr]:
+    """Each Remote-Party-ID that is about the caller, as one is that does not say whom it is about."""
+    if "Remote-Party-ID" not in request.headers:
+        return []
+    identities = _identities(request, "Remote-Party-ID")
+    return [one for one in identities if (one.param("party") or "calling").lower() == "calling"]
+
+
+def _private_parts(remote_party: NameAddr) -> list[str]:
+    """What of a Remote-Party-ID is not to be shown: "full", "name" and "uri", each also meant by its `-network`."""
+    return [word.lower() for word in _REMOTE_PARTY_PRIVACY.findall(remote_party.param("privacy") or "")]
+
+
 def _has_a_name(identity: NameAddr) -> bool:
     """Whether it is somebody's name: with two identities the one that is a number counts (RFC 3325 section 9.1)."""
     return not (identity.uri.telephone or "").lstrip("+")[:1].isdigit()
-
-
-def _from(request: Request) -> list[NameAddr]:
-    return [request.from_]
 
 
 def _is_withheld(request: Request) -> bool:

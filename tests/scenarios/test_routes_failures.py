@@ -36,7 +36,11 @@ async def test_a_final_failure_keeps_its_status(relay: House, status: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(401, 503), (407, 503), (420, 502), (421, 502), (422, 502), (300, 480), (302, 480), (380, 480)]
+    ("status", "told"),
+    [
+        *((401, 503), (407, 503), (420, 502), (421, 502), (422, 502), (423, 502), (494, 502)),
+        *((300, 480), (302, 480), (380, 480)),
+    ],
 )
 async def test_what_a_could_not_act_on_is_told_otherwise(relay: House, status: int, told: int) -> None:
     def refuse(phone: Phone, event: IncomingInvite) -> None:

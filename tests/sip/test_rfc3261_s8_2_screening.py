@@ -94,6 +94,18 @@ def test_bodies() -> None:
     assert status(screen(("c", "broken"), body=b"x")) == 400
 
 
+def test_a_body_of_two_types_is_of_none() -> None:
+    """Others might read it as the other one."""
+    rejection = screen(SDP, ("c", "text/plain"), body=b"v=0")
+    assert rejection == Rejection(400, "More than one Content-Type")
+    assert status(screen(("c", "text/plain"), SDP, body=b"v=0")) == 400
+    assert status(screen(SDP, ("c", "text/plain"), ("Content-Disposition", "x;handling=optional"), body=b"x")) == 400
+    assert screen(SDP, SDP, body=b"v=0") is None, "said twice"
+    assert screen(SDP, ("c", "text/plain")) is None, "there is no body"
+    for method in ("ACK", "CANCEL", "BYE"):
+        assert screen(SDP, ("c", "text/plain"), method=method, body=b"v=0") is None
+
+
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [
