@@ -62,8 +62,6 @@ def _identities(request: Request, header: str) -> list[NameAddr]:
 
 def _remote_parties(request: Request) -> list[NameAddr]:
     """Each Remote-Party-ID that is about the caller, as one is that does not say whom it is about."""
-    if "Remote-Party-ID" not in request.headers:
-        return []
     identities = _identities(request, "Remote-Party-ID")
     return [one for one in identities if (one.param("party") or "calling").lower() == "calling"]
 
