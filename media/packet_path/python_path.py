@@ -426,6 +426,10 @@ class PythonPacketPath:
     def _has_no_leftovers(self, stream: Stream, waiting: socket.socket, now: float) -> bool:
         for _ in range(_LEFTOVERS_PER_TURN):
             try:
+                waiting.recv(1, socket.MSG_PEEK)
+                if self._commands:
+                    # Left for the next turn, after the command: the packet may be younger.
+                    return False
                 size, source = waiting.recvfrom_into(self._table.relay.buffer)
             except BlockingIOError:
                 return True

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -10,6 +11,7 @@ from b2bua.packet_path import watch_on
 from media.codecs.table import PCMA
 from media.events import MediaEvent
 from media.packet_path.interface import RemotePlan, StreamPlan, Timeouts
+from media.packet_path.python_path import PythonPacketPath
 from media.packet_paths import new_packet_path
 from media.ports import Ports
 from media.rtp.packet import RtpPacket
@@ -21,6 +23,15 @@ pytestmark = pytest.mark.sockets
 TIMEOUTS = Timeouts(early_s=30.0, bridged_s=45.0, hold_s=300.0)
 SENT = 400  # more than a turn reads
 ROOM_BYTES = 200_000
+SPOKEN = b"\x12" * 160
+
+
+def plan_of(leg: str = "c/a") -> StreamPlan:
+    return StreamPlan(leg, 1, 1, 1, "cname", nat=False, networks=(), timeouts=TIMEOUTS)
+
+
+def remote_of(peer: socket.socket) -> RemotePlan:
+    return RemotePlan(peer.getsockname(), None, PCMA, PCMA, None, ((PCMA, PCMA),), True, False, renewed=True)
 
 
 async def test_no_flood_of_before_is_taken_for_the_peers(packet_path: str) -> None:
@@ -35,11 +46,10 @@ async def test_no_flood_of_before_is_taken_for_the_peers(packet_path: str) -> No
         stack.callback(path.close)
         pair = Ports("127.0.0.1", first, first + 1, 0.0, loop.time).open_pair()
         pair.rtp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM_BYTES)  # as where the operator gives more
-        stream = path.open(StreamPlan("c/a", 1, 1, 1, "cname", nat=False, networks=(), timeouts=TIMEOUTS), pair)
+        stream = path.open(plan_of(), pair)
         for number in range(SENT):
             stranger.sendto(RtpPacket(8, number, number * 160, 666, b"\xd5").render(), ("127.0.0.1", first))
-        at = peer.getsockname()
-        path.set_remote(stream, RemotePlan(at, None, PCMA, PCMA, None, ((PCMA, PCMA),), True, False, renewed=True))
+        path.set_remote(stream, remote_of(peer))
         path.start()
         await until(lambda: path.figures(stream).dropped["stranger"] == SENT)
         settled = asyncio.Event()
@@ -47,3 +57,41 @@ async def test_no_flood_of_before_is_taken_for_the_peers(packet_path: str) -> No
         await asyncio.wait_for(settled.wait(), 10)
         assert events == []
         assert path.figures(stream).packets_received == 0
+
+
+class DelayedPath(PythonPacketPath):
+    """Does something once on the packet thread, before it reads what was left of before a command."""
+
+    between: Callable[[], None] | None = None
+
+    def _read_leftovers(self, now: float) -> None:
+        between, self.between = self.between, None
+        if between is not None:
+            between()
+        super()._read_leftovers(now)
+
+
+async def test_what_is_sent_after_a_command_was_given_finds_it_carried_out() -> None:
+    loop = asyncio.get_running_loop()
+    with ExitStack() as stack:
+        first = stack.enter_context(PortLease(4))
+        speaker, listener = (stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2))
+        for each in (speaker, listener):
+            each.bind(("127.0.0.1", 0))
+            each.setblocking(False)
+        path = DelayedPath(loop.time, lambda event: None, loop.call_soon_threadsafe)
+        stack.callback(path.close)
+        ports = Ports("127.0.0.1", first, first + 3, 0.0, loop.time)
+        pairs = [ports.open_pair() for _ in range(2)]
+        heard, told = (path.open(plan_of(leg), pair) for leg, pair in zip(("c/a", "c/b"), pairs, strict=True))
+        packet = RtpPacket(8, 1, 160, 666, SPOKEN).render()
+
+        def bridge_and_speak() -> None:
+            path.bridge(heard, told)
+            speaker.sendto(packet, ("127.0.0.1", pairs[0].port))
+
+        path.between = bridge_and_speak
+        path.set_remote(told, remote_of(listener))
+        path.set_remote(heard, remote_of(speaker))
+        path.start()
+        assert (await asyncio.wait_for(loop.sock_recv(listener, 400), 5)).endswith(SPOKEN)

@@ -57,6 +57,12 @@ ssize_t mb_receive(int descriptor, uint8_t *buffer, mb_address *source)
     return received;
 }
 
+ssize_t mb_peek(int descriptor)
+{
+    uint8_t first;
+    return recv(descriptor, &first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
+}
+
 /* connect(2): "Connectionless sockets may dissolve the association by connecting to an address with the sa_family member
  * of sockaddr set to AF_UNSPEC"; it stays bound. False when the kernel refuses. */
 static bool dissolve(mb_sockets *sockets)

@@ -32,4 +32,7 @@ void mb_sockets_close(mb_sockets *sockets);
 /* Receive one datagram of at most MB_DATAGRAM_MAX. Its size, or -1 with errno; `source` NULL: it is not asked for. */
 ssize_t mb_receive(int descriptor, uint8_t *buffer, mb_address *source);
 
+/* Whether a datagram waits, which stays there: its first byte's count, 0 of an empty one, or -1 with errno. */
+ssize_t mb_peek(int descriptor);
+
 #endif

@@ -340,12 +340,17 @@ static void receive(mb_worker *worker, const struct epoll_event *ready, int coun
     }
 }
 
-/* Whether there are no more of them; an error is of a packet that was sent earlier, and is told once. */
+/* Whether there are no more of them; an error is of a packet that was sent earlier, and is told once. What is seen while a
+ * command waits is left for the next turn, after the command: the packet may be younger. */
 static bool read_leftovers_of(mb_worker *worker, mb_sockets *sockets, double now)
 {
     for (int count = 0; count < LEFTOVERS_PER_TURN; count++) {
         mb_address source;
-        ssize_t size = mb_receive(sockets->rtp, worker->buffer, &source);
+        ssize_t size = mb_peek(sockets->rtp);
+        if (size >= 0 && mb_worker_waiting(worker))
+            return false;
+        if (size >= 0)
+            size = mb_receive(sockets->rtp, worker->buffer, &source);
         if (size >= 0)
             mb_relay_datagram(&worker->table, sockets->stream, worker->buffer, (size_t)size, &source, now);
         else if (errno == EAGAIN)
