@@ -1,6 +1,7 @@
-"""The compiled packet path. Where there is no compiler the package is built without it, and its Python twin is used.
+"""What is compiled: the packet path, and the reading of plain messages. Where there is no compiler the package is built
+without them, and Python does the same.
 
-`MASKBRIDGE_SANITIZE=1` builds it with AddressSanitizer and UndefinedBehaviorSanitizer.
+`MASKBRIDGE_SANITIZE=1` builds them with AddressSanitizer and UndefinedBehaviorSanitizer.
 """
 
 import os
@@ -13,6 +14,7 @@ HERE = Path("media/packet_path")
 COMPILE = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-strict-aliasing", "-pthread", "-Wall", "-Wextra"]
 SANITIZE = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 sanitized = os.environ.get("MASKBRIDGE_SANITIZE") == "1"
+sanitize = SANITIZE if sanitized else []
 
 setup(
     ext_modules=[
@@ -22,9 +24,16 @@ setup(
             depends=sorted(map(str, [*HERE.glob("native/*.h"), *HERE.glob("*.pxi"), *HERE.glob("*.pxd")])),
             include_dirs=[str(HERE)],
             define_macros=[("_GNU_SOURCE", "1")],
-            extra_compile_args=[*COMPILE, *(SANITIZE if sanitized else [])],
-            extra_link_args=["-pthread", *(SANITIZE if sanitized else [])],
+            extra_compile_args=[*COMPILE, *sanitize],
+            extra_link_args=["-pthread", *sanitize],
             optional=not sanitized,
-        )
+        ),
+        Extension(
+            "b2bua.sip._plain",
+            sources=["b2bua/sip/_plain.pyx"],
+            extra_compile_args=["-std=c11", "-O2", "-fno-strict-aliasing", *sanitize],
+            extra_link_args=sanitize,
+            optional=not sanitized,
+        ),
     ]
 )

@@ -29,6 +29,8 @@ from b2bua.sip.uri import Uri
 T = TypeVar("T")
 
 MAX_FORWARDS_LIMIT: Final = 255
+CHECKED: Final = "checked"
+"""What is kept among the typed values where a message was found in order while it was read (b2bua.sip.plain)."""
 DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 """Methods whose 1xx and 2xx responses copy Record-Route (section 12.1.1)."""
 _COPIED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
@@ -188,6 +190,11 @@ class Headers:
         """Keep the text alone: what was read of it takes ten times the room, and can be read again."""
         self._index = None
         self._typed.clear()
+
+    @property
+    def are_checked(self) -> bool:
+        """Whether `validate_request` or `validate_response` has nothing left to look at, and no field has changed."""
+        return CHECKED in self._typed
 
     def typed(self, key: str, name: str, parse: Callable[[str], T]) -> T | None:
         """The first field of a canonical name through `parse`, kept under `key`; None when it is absent."""
@@ -438,7 +445,8 @@ class Request(Message):
     @property
     def uri(self) -> Uri:
         """The request URI."""
-        return Uri.parse(self.request_uri)
+        kept: Uri | None = self.headers._typed.get("Request-URI")
+        return Uri.parse(self.request_uri) if kept is None else kept
 
     @property
     def max_forwards(self) -> int | None:

@@ -22,6 +22,7 @@ from b2bua.sip.grammar import (
     parse_number,
 )
 from b2bua.sip.message import Field, Headers, Message, Request, Response
+from b2bua.sip.plain import read_plain
 
 _REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARACTERS}]+) ([^ ]+) (SIP/[0-9]+\.[0-9]+)", re.IGNORECASE)
 _LOOSE_REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARACTERS}]+)[ \t]+(\S.*)[ \t](SIP/\S+)[ \t]*", re.IGNORECASE)
@@ -61,6 +62,12 @@ def parse_message(content: bytes | bytearray | memoryview) -> Request | Response
     Raises MalformedMessage: with 400, 414, 505 or 513, and with the request where it can be answered.
     """
     octets = bytes(content)
+    plain = read_plain(octets)
+    return parse_any(octets) if plain is None else plain
+
+
+def parse_any(octets: bytes) -> Request | Response:
+    """As `parse_message`, of whatever message, plain ones as well. Raises the same."""
     if len(octets) > MAX_MESSAGE_OCTETS:
         raise MalformedMessage("Message too large", 513)
     start = 0
@@ -205,6 +212,8 @@ def validate_request(request: Request) -> None:
     Raises MalformedMessage, to be answered with its status: 400, 414 for the request URI, 501 for a method that is not
     registered and differs from CSeq's (RFC 4475 section 3.1.2.18).
     """
+    if request.headers.are_checked:
+        return
     problem = _problem_of(request)
     if problem is None:
         try:
@@ -228,6 +237,8 @@ def validate_response(response: Response) -> None:
 
     A Contact or Record-Route that cannot be read is no reason to: nobody could be told, and the call would hang.
     """
+    if response.headers.are_checked:
+        return
     problem = _problem_of(response)
     if problem is None and len(response.vias) != 1:
         problem = "More than one Via in a response", 400
