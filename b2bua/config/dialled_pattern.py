@@ -38,7 +38,7 @@ class DialledPattern:
 
     def matches(self, dialled: str) -> bool:
         """Whether all of `dialled` fits, which is unescaped: octets that are no UTF-8 count as `?`."""
-        return self._compiled.fullmatch(dialled.encode(errors="replace").decode()) is not None
+        return self._compiled.fullmatch(dialled.encode(errors="replace")) is not None
 
 
 def _told(error: Exception) -> str:

@@ -168,17 +168,20 @@ class Headers:
             kept.append(field)
         self._fields = kept
 
-    def replace_first_value(self, name: str, value: str) -> None:
-        """This value in place of the first value of that name, those behind it on the line kept (top Via)."""
-        field = _checked_field(name, value)
-        key = field_key(name)
-        self.forget_meaning()
-        for position, (existing, old) in enumerate(self._fields):
-            if field_key(existing) == key:
-                rest = split_commas(old)[1:] if key in LIST_HEADERS else []
-                self._fields[position] = (existing, ", ".join([value, *rest]))
-                return
-        self._fields.append(field)
+    def stamp_via(self, via: Via) -> None:
+        """The topmost Via, which must be there, as a hop of ours has completed it: all else keeps its meaning."""
+        text = str(via)
+        for position, (name, old) in enumerate(self._fields):
+            if name == "Via":
+                text = ", ".join([text, *split_commas(old)[1:]])
+                self._fields[position] = (name, text)
+                break
+        if self._index is not None:
+            self._index["Via"][0] = text
+        self._typed["Via"] = via
+        vias = self._typed.get("Via*")
+        if vias:
+            self._typed["Via*"] = (via, *vias[1:])
 
     def remove(self, name: str) -> None:
         """Takes all fields of that name away; nothing happens when there is none."""
@@ -516,15 +519,19 @@ def build_response(
     keep_route = 100 < status < 300 and request.method in DIALOG_FORMING
     copied = _COPIED_WITH_ROUTE if keep_route else _COPIED
     fields: list[Field] = []
+    tag = None
     for field in request.headers._fields:
         name = field[0]
         if name in copied:
             if name == "To" and to_tag is not None and status != 100:
-                field = (name, _with_tag(request, field[1], to_tag))
+                text, tag = _with_tag(request, field[1], to_tag)
+                field = (name, text)
             fields.append(field)
         elif name == "Timestamp" and status == 100:
             fields.append(field)
     response = Response(status, reason, Headers.trusted(fields), body)
+    if tag is not None:
+        response.headers._typed["To;tag"] = tag
     fields.extend(own)
     if headers:
         fields.extend([_checked_field(name, value) for name, value in headers])
@@ -533,11 +540,10 @@ def build_response(
     return response
 
 
-def _with_tag(request: Request, to: str, tag: str) -> str:
+def _with_tag(request: Request, to: str, tag: str) -> tuple[str, str | None]:
+    """To with a tag, and that tag; None where To cannot be read, which gets the tag behind whatever it is."""
     try:
-        if request.to_tag is not None:
-            return to
+        own_tag = request.to_tag
     except SipError:
-        # A To that cannot be read gets the tag behind whatever it is.
-        return f"{to};tag={tag}"
-    return f"{to};tag={tag}"
+        return f"{to};tag={tag}", None
+    return (f"{to};tag={tag}", tag) if own_tag is None else (to, own_tag)

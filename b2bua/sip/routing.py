@@ -104,7 +104,7 @@ def stamp_via(request: Request, source: TransportAddress) -> None:
         via = via.with_params(received=source.host)
     else:
         return
-    request.headers.replace_first_value("Via", str(via))
+    request.headers.stamp_via(via)
 
 
 def response_destination(request: Request, source: TransportAddress) -> TransportAddress:

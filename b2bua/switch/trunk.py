@@ -50,6 +50,7 @@ class Trunk:
     last_options_status: int | None = None
     round_trip_ms: float | None = None
     not_before: float = 0.0
+    _profiles: dict[tuple[bool, bool], LegProfile] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Give it its call rate."""
@@ -78,7 +79,11 @@ class Trunk:
         """How it wants the media of a leg whose SIP is with `peer`: over the same IP version, on loopback only where
         `peer` is. What the leg's own SDP says would come too late, where we make the offer."""
         ipv6, loopback = ":" in peer.host, is_ip_literal(peer.host) and is_loopback(peer.host)
-        return replace(self.media_profile, ipv6=ipv6, loopback=loopback) if ipv6 or loopback else self.media_profile
+        profile = self._profiles.get((ipv6, loopback))
+        if profile is None:
+            profile = replace(self.media_profile, ipv6=ipv6, loopback=loopback)
+            self._profiles[ipv6, loopback] = profile
+        return profile
 
     @property
     def contact_user(self) -> str | None:

@@ -118,7 +118,7 @@ def test_the_2xx_of_one_reinvite_are_limited() -> None:
     assert isinstance(ours, Request)
     answers = []
     for number in range(10):
-        ours.headers.replace_first_value("To", f"<sip:+919812345678@203.0.113.10>;tag=other{number}")
+        ours.headers.set("To", f"<sip:+919812345678@203.0.113.10>;tag=other{number}")
         answers.append(bench.receive(answer_to(ours, 200)))
     assert [len(each) for each in answers] == [1] * 3 + [0] * 7
     assert bench.user_agent.counters["forks refused"] == 7
