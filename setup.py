@@ -1,5 +1,5 @@
-"""What is compiled: the packet path, and the reading of plain messages. Where there is no compiler the package is built
-without them, and Python does the same.
+"""What is compiled: the packet path, and the reading of plain SIP messages and session descriptions. Where there is no
+compiler the package is built without them, and Python does the same.
 
 `MASKBRIDGE_SANITIZE=1` builds them with AddressSanitizer and UndefinedBehaviorSanitizer.
 """
@@ -16,6 +16,18 @@ SANITIZE = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefine
 sanitized = os.environ.get("MASKBRIDGE_SANITIZE") == "1"
 sanitize = SANITIZE if sanitized else []
 
+
+def plain_reader(room: str) -> Extension:
+    """What reads plain text in this room."""
+    return Extension(
+        f"{room.replace('/', '.')}._plain",
+        sources=[f"{room}/_plain.pyx"],
+        extra_compile_args=["-std=c11", "-O2", "-fno-strict-aliasing", *sanitize],
+        extra_link_args=sanitize,
+        optional=not sanitized,
+    )
+
+
 setup(
     ext_modules=[
         Extension(
@@ -28,12 +40,7 @@ setup(
             extra_link_args=["-pthread", *sanitize],
             optional=not sanitized,
         ),
-        Extension(
-            "b2bua.sip._plain",
-            sources=["b2bua/sip/_plain.pyx"],
-            extra_compile_args=["-std=c11", "-O2", "-fno-strict-aliasing", *sanitize],
-            extra_link_args=sanitize,
-            optional=not sanitized,
-        ),
+        plain_reader("b2bua/sip"),
+        plain_reader("media/sdp"),
     ]
 )

@@ -13,6 +13,7 @@ from media.leg_keys import LegKeys
 from media.packet_path.interface import Address, Keying, RemotePlan
 from media.reach import Reach
 from media.sdp.crypto import CryptoLine
+from media.sdp.description import Media, Origin
 from media.sdp.negotiate import (
     AVP,
     OFF,
@@ -29,7 +30,7 @@ from media.sdp.negotiate import (
     read_answer,
     read_offer,
 )
-from media.sdp.session import Media, Origin, parse_description, render_description
+from media.sdp.session import parse_description, render_description
 
 DYNAMIC_PAYLOAD_TYPES: Final = range(96, 128)
 PTIMES_MS: Final = (10, 20, 30, 40, 50, 60)

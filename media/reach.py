@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from media.errors import UnusableSdp
-from media.sdp.session import is_unspecified
+from media.sdp.description import is_unspecified
 
 _CACHED_ADDRESSES: Final = 1_024
 

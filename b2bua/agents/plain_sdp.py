@@ -3,16 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
+from media.sdp.description import INACTIVE, SENDRECV, Media, Origin, SessionDescription
 from media.sdp.negotiate import Format, Local, Remote, answer_local, answer_sections, audio_section, read_offer
-from media.sdp.session import (
-    INACTIVE,
-    SENDRECV,
-    Media,
-    Origin,
-    SessionDescription,
-    parse_description,
-    render_description,
-)
+from media.sdp.session import parse_description, render_description
 
 CODECS: Final = ("PCMA", "PCMU", "opus")
 OPUS: Final = "opus"

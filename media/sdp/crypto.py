@@ -8,7 +8,8 @@ from typing import Final
 
 from media.errors import UnusableCrypto
 from media.rtp.srtp import Suite
-from media.sdp.session import Attributes, parse_number
+from media.sdp.description import Attributes
+from media.sdp.session import parse_number
 
 # Lines of one section that are looked at; those after them are not.
 CRYPTO_LINES_MAX: Final = 16

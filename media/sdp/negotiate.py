@@ -10,7 +10,7 @@ from media.codecs.table import BY_NAME, BY_NUMBER, CLOCK_RATE_HZ, CODECS, COMFOR
 from media.errors import UnusableSdp
 from media.rtp.srtp import Suite
 from media.sdp.crypto import CryptoLine, accepted_line, crypto_attributes, has_crypto, usable_lines
-from media.sdp.session import (
+from media.sdp.description import (
     INACTIVE,
     RECVONLY,
     SENDONLY,
@@ -20,8 +20,8 @@ from media.sdp.session import (
     SessionDescription,
     is_unspecified,
     parse_address,
-    parse_number,
 )
+from media.sdp.session import parse_number
 
 # What is sent to a party that asks for more, less, or something between.
 PTIME_MS_MIN: Final = 10

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from media.codecs.table import BY_NAME, OPUS
-from media.sdp.session import INACTIVE, Attributes, Media, Origin, render_description
+from media.sdp.description import INACTIVE, Attributes, Media, Origin
+from media.sdp.session import render_description
 from media.webrtc.candidates import IceCandidate
 from media.webrtc.fingerprints import Fingerprint
 from media.webrtc.ice_parameters import IceCredentials

@@ -7,16 +7,8 @@ from typing import Final
 
 from media.codecs.table import BY_NAME
 from media.errors import NoSharedCodec, UnusableBrowserOffer, UnusableSdp
-from media.sdp.session import (
-    INACTIVE,
-    RECVONLY,
-    SENDONLY,
-    SENDRECV,
-    Media,
-    SessionDescription,
-    parse_description,
-    parse_number,
-)
+from media.sdp.description import INACTIVE, RECVONLY, SENDONLY, SENDRECV, Media, SessionDescription
+from media.sdp.session import parse_description, parse_number
 from media.webrtc.candidates import CANDIDATES_MAX, IceCandidate, parse_candidate
 from media.webrtc.fingerprints import FINGERPRINTS_MAX, Fingerprint, parse_fingerprint
 from media.webrtc.ice_parameters import IceCredentials, read_credentials

@@ -5,14 +5,15 @@ from contextlib import suppress
 import pytest
 
 from media.errors import MalformedSdp, UnusableSdp
+from media.sdp.description import Media, SessionDescription
 from media.sdp.negotiate import _known_formats_of, read_offer
-from media.sdp.session import _LINE_CACHED_MAX, Media, SessionDescription, _known_attribute, parse_description
+from media.sdp.session import _LINE_CACHED_MAX, _known_attribute, parse_any, parse_description
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
 
 
 def attributes(*lines: str) -> tuple[tuple[str, str | None], ...]:
-    return parse_description((HEAD + "".join(f"{line}\r\n" for line in lines)).encode()).media[0].attributes
+    return parse_any((HEAD + "".join(f"{line}\r\n" for line in lines)).encode()).media[0].attributes
 
 
 def test_an_attribute_reads_the_same_however_it_is_written() -> None:

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.errors import BrowserRefused, NoSharedCodec, UnusableBrowserOffer
-from media.sdp.session import Media, parse_description
+from media.sdp.description import Media
+from media.sdp.session import parse_description
 from media.webrtc.answer import Ours, render_answer
 from media.webrtc.candidates import CANDIDATES_MAX, IceCandidate
 from media.webrtc.fingerprints import Fingerprint
