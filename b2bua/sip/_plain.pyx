@@ -351,7 +351,6 @@ cdef class _Fields:
         via = _via(at, end) if self.vias is not None else None
         if via is None:
             self.vias = None
-            self.checked = False
         else:
             self.vias.append(via)
         return 0
@@ -365,8 +364,6 @@ cdef class _Fields:
         if name is _MAX_FORWARDS:
             hops = _number(at, end)
             return hops if 0 <= hops <= _hops_max else None
-        if name is _CONTACT and _found(at, end, b","):
-            return None
         address = _name_addr(at, end)
         if name is _CONTACT:
             return None if address is None else (address,)
@@ -407,12 +404,10 @@ cdef const char *_end_of_head(const char *start, const char *end) noexcept:
     while True:
         while at < end and 0x20 <= <unsigned char>at[0] < 0x7F:
             at += 1
-        if end - at < 4 or at[0] != b"\r" or at[1] != b"\n" or at == start:
+        if end - at < 4 or at[0] != b"\r" or at[1] != b"\n":
             return NULL
         if at[2] == b"\r" and at[3] == b"\n":
             return at
-        if at[2] == b" ":
-            return NULL
         at += 2
 
 

@@ -105,18 +105,28 @@ LINES: Final = (
     b"Via: SIP/2.0/TCP proxy.example",
     b"v: SIP/2.0/UDP [2001:db8::1]:5060;branch=z9hG4bK3",
     b"Via: SIP/2.0/UDP a, SIP/2.0/UDP b",
-    b"Via: SIP/2.0/udp a:70000",
+    b"Via: SIP/2.0/udp a",
+    b"Via: SIP/2.0/UDP a:65536",
+    b"Via: SIP/2.0/UDP a:005060",
+    b"Via: SIP/2.0/UDP " + b"a" * 256,
     b"Via: SIP/2.0/UDP a:5060 ;branch=x",
     b"From: <sip:a@b>;tag=again",
     b"To: sip:a@b;tag=bare",
     b'To: "quoted \\" pair" <sip:a@b>',
+    b'To: "back\\\\slash" <sip:a@b>',
     b"To: a;b <sip:a@b>",
+    b"To: a,b <sip:a@b>",
+    b"To: <sip:a@b>;x=c,d",
+    b"To: <sip:%zz@b>",
+    b"To: <sip:a@" + b"b" * 256 + b">",
+    b"To: <sip:" + b"a" * 2_044 + b"@b>",
     b"To: <sip:a@b>;Tag=upper;tag=lower",
     b"To: <sip:a@b>;tag",
     b"To: <sips:a@b>;tag=x",
     b"To: <tel:+919876543210>",
     b"Contact: *",
     b"Contact: <sip:a@b>, <sip:c@d>",
+    b'Contact: "A, B" <sip:a,b@c>',
     b"Contact: <sip:a@b>",
     b"m: <sip:a@b;x=%41?subject=y>",
     b"Contact: <sip:a:secret@b>",
@@ -130,6 +140,7 @@ LINES: Final = (
     b"Max-Forwards: -1",
     b"Max-Forwards: 007",
     b"Route: <sip:192.0.2.5;lr>",
+    b"Route: broken",
     b"Record-Route: <sip:192.0.2.5;lr>, broken",
     b"Content-Length: 2",
     b"Content-Length: 5",
@@ -148,6 +159,17 @@ LINES: Final = (
     b"no colon",
     b": no name",
 )
+
+
+@pytest.mark.parametrize("octets", [INVITE, OK, RINGING], ids=["INVITE", "200", "180"])
+@pytest.mark.parametrize("line", LINES)
+def test_a_message_with_another_line_is_read_alike(line: bytes, octets: bytes) -> None:
+    """Beside those that it has, and in place of each."""
+    head, _, body = octets.partition(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    for at in range(1, len(lines)):
+        assert_read_alike(b"\r\n".join([*lines[:at], line, *lines[at:]]) + b"\r\n\r\n" + body)
+        assert_read_alike(b"\r\n".join([*lines[:at], line, *lines[at + 1 :]]) + b"\r\n\r\n" + body)
 
 
 @given(
@@ -224,6 +246,9 @@ def test_the_limits_are_the_parsers() -> None:
         return INVITE.replace(b"Max-Forwards: 70", b"Max-Forwards: 70\r\n" + line)
 
     parameters = b";x" * 64
+    endless = INVITE.replace(b"Content-Length: 4\r\n", b"")
+    assert assert_read_alike(endless + b"x" * (65_535 - len(endless))) is not None
+    assert assert_read_alike(endless + b"x" * (65_536 - len(endless))) is None
     assert assert_read_alike(with_line(b"\r\n".join([b"Subject: x"] * (256 - 9)))) is not None
     assert assert_read_alike(with_line(b"\r\n".join([b"Subject: x"] * (256 - 8)))) is None
     assert assert_read_alike(with_line(b"Subject: " + b"x" * 7_000)) is not None

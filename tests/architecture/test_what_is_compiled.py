@@ -1,4 +1,4 @@
-"""The compiled packet path is there wherever it can be: a build that failed is no machine without a compiler."""
+"""What is compiled is there wherever it can be: a build that failed is no machine without a compiler."""
 
 import importlib.util
 import shutil
@@ -11,11 +11,12 @@ HEADER = Path(sysconfig.get_path("include")) / "Python.h"
 
 
 @pytest.mark.skipif(shutil.which("cc") is None or not HEADER.exists(), reason="nothing can be compiled here")
-def test_the_packet_path_is_compiled_where_there_is_a_compiler() -> None:
-    assert importlib.util.find_spec("media.packet_path._native") is not None
+@pytest.mark.parametrize("name", ["media.packet_path._native", "b2bua.sip._plain", "media.sdp._plain"])
+def test_it_is_compiled_where_there_is_a_compiler(name: str) -> None:
+    assert importlib.util.find_spec(name) is not None
 
 
-def test_its_stub_names_what_it_offers() -> None:
+def test_the_packet_paths_stub_names_what_it_offers() -> None:
     native = pytest.importorskip("media.packet_path._native")
     stub = (Path(__file__).parents[2] / "media" / "packet_path" / "_native.pyi").read_text()
     offered = {name for name in vars(native) if not name.startswith("_") and name[0].isupper()}
