@@ -449,7 +449,7 @@ cdef object _request(const char *at, const char *end, _Fields fields):
     return request
 
 
-def read_plain(bytes octets not None):
+def read_plain(bytes octets not None, *, bint head_alone=False):
     """See b2bua.sip.plain."""
     cdef const char *start = PyBytes_AS_STRING(octets)
     cdef const char *end = start + PyBytes_GET_SIZE(octets)
@@ -472,9 +472,11 @@ def read_plain(bytes octets not None):
             return None
         at = line + 2
     body = end - head - 4
-    if fields.length == NOT_PLAIN or fields.length > body:
+    if fields.length == NOT_PLAIN or (fields.length > body and not head_alone):
         return None
-    if fields.length != MISSING:
+    if head_alone:
+        body = 0
+    elif fields.length != MISSING:
         body = <Py_ssize_t>fields.length
     line = _found(start, head, b"\r")
     if line - start >= 8 and not memcmp(start, b"SIP/2.0 ", 8):

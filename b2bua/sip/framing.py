@@ -6,6 +6,7 @@ from b2bua.sip.errors import MalformedHeader, MalformedMessage
 from b2bua.sip.grammar import MAX_MESSAGE_OCTETS
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import content_length, parse_head
+from b2bua.sip.plain import read_plain
 
 Framed = Request | Response | MalformedMessage
 
@@ -74,7 +75,8 @@ class StreamFramer:
         if end < 0:
             self._searched = len(buffer)
             return False
-        headers, message = parse_head(bytes(buffer[:end]))
+        plain = read_plain(bytes(buffer[: end + 4]), head_alone=True)
+        headers, message = parse_head(bytes(buffer[:end])) if plain is None else (plain.headers, plain)
         self._head_end = end + 4
         try:
             length = content_length(headers)

@@ -16,8 +16,9 @@ try:
     from b2bua.sip._plain import read_plain
 except ImportError:
 
-    def read_plain(octets: bytes) -> Request | Response | None:
-        """The message of a datagram that is plain, None of any other."""
+    def read_plain(octets: bytes, *, head_alone: bool = False) -> Request | Response | None:
+        """The message of a datagram that is plain, None of any other. `head_alone`: what is given is the header and
+        the empty line that ends it; its body comes later."""
         return None
 
 

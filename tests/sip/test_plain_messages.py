@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b2bua.sip.errors import MalformedMessage, SipError
+from b2bua.sip.framing import StreamFramer
 from b2bua.sip.message import Message, Request, Response
-from b2bua.sip.parser import parse_any, parse_message, validate_request, validate_response
+from b2bua.sip.parser import parse_any, parse_head, parse_message, validate_request, validate_response
 from b2bua.sip.plain import read_plain
 from tests.support.sip_corpus import torture_message, torture_names
 
@@ -71,18 +72,26 @@ def verdict(message: Request | Response) -> Any:
 
 
 def assert_read_alike(octets: bytes) -> Request | Response | None:
-    """What is plain is no other message to the parser; whatever is refused is not plain."""
+    """What is plain is no other message to the parser; whatever is refused is not plain. Neither is a header alone."""
+    end = octets.find(b"\r\n\r\n")
+    head = read_plain(octets[: end + 4], head_alone=True)
+    if head is not None:
+        assert head.body == b""
+        assert_the_same(head, parse_head(octets[:end])[1])
     plain = read_plain(octets)
-    if plain is None:
-        return None
-    parsed = parse_any(octets)
+    if plain is not None:
+        assert_the_same(plain, parse_any(octets))
+    return plain
+
+
+def assert_the_same(plain: Request | Response, parsed: Request | Response | MalformedMessage) -> None:
+    assert not isinstance(parsed, MalformedMessage)
     assert plain == parsed
     assert type(plain) is type(parsed)
     assert verdict(plain) == verdict(parsed)
     assert meaning(plain) == meaning(parsed)
     assert plain.headers._index == parsed.headers._make_index()
     assert plain.headers.copy() == parsed.headers
-    return plain
 
 
 @pytest.mark.parametrize("octets", [INVITE, OK, RINGING], ids=["INVITE", "200", "180"])
@@ -94,6 +103,16 @@ def test_what_nearly_everybody_sends_is_plain_and_checked_while_it_is_read(octet
     assert not parse_any(octets).headers.are_checked
     plain.headers.set("CSeq", "x")
     assert verdict(plain) == (MalformedMessage, "Malformed CSeq", 400)
+
+
+def test_what_comes_over_a_stream_is_checked_while_it_is_read() -> None:
+    framer, whole = StreamFramer(), INVITE[:-1]
+    got = [message for octet in whole + whole for message in framer.feed(bytes([octet]))]
+    assert got == [parse_any(INVITE)] * 2
+    for message in got:
+        assert isinstance(message, Request)
+        assert message.headers.are_checked
+        assert_the_same(message, parse_any(INVITE))
 
 
 @pytest.mark.parametrize("octets", CORPUS)
