@@ -45,7 +45,7 @@ interop: docs
 	$(BIN)/pytest -n $(INTEROP_WORKERS) --dist loadfile -m interop tests/interop $(BUSY:%=--ignore=%)
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile -m interop $(BUSY) tests/docs tests/portal_browser
 
-# The compiled packet path under AddressSanitizer and UndefinedBehaviorSanitizer: a fuzzer, then its tests.
+# What is compiled, under AddressSanitizer and UndefinedBehaviorSanitizer: the packet path's fuzzer, then the tests.
 sanitize: setup
 	@.ci/sanitize
 
