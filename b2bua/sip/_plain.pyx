@@ -67,8 +67,8 @@ cdef long long _port_max = MAX_PORT, _cseq_max = MAX_CSEQ, _hops_max = MAX_FORWA
 cdef object _Headers = Headers, _Request = Request, _Response = Response
 cdef object _Via = Via, _NameAddr = NameAddr, _CSeq = CSeq, _Uri = Uri
 
-# The very objects that the table gives: names are told apart by identity.
-cdef dict _spellings = dict(KNOWN_SPELLINGS)
+# One object for each name, however it is spelled: names are told apart by identity.
+cdef dict _spellings = {spelling: KNOWN_SPELLINGS[name] for spelling, name in KNOWN_SPELLINGS.items()}
 cdef str _VIA = _spellings["Via"], _FROM = _spellings["From"], _TO = _spellings["To"]
 cdef str _CALL_ID = _spellings["Call-ID"], _CSEQ = _spellings["CSeq"], _CONTACT = _spellings["Contact"]
 cdef str _MAX_FORWARDS = _spellings["Max-Forwards"], _CONTENT_LENGTH = _spellings["Content-Length"]
@@ -369,6 +369,9 @@ cdef class _Fields:
             return None if address is None else (address,)
         if address is not None:
             self.keep_tag("From;tag" if name is _FROM else "To;tag", <tuple>address[2])
+            # A To without room for our tag is for validate_request.
+            if name is _TO and len(<tuple>address[2]) == _parameters_max:
+                self.checked = False
         return address
 
     cdef int keep_tag(self, str key, tuple parameters) except -1:

@@ -541,9 +541,11 @@ def build_response(
 
 
 def _with_tag(request: Request, to: str, tag: str) -> tuple[str, str | None]:
-    """To with a tag, and that tag; None where To cannot be read, which gets the tag behind whatever it is."""
+    """To with a tag, and that tag; None where it is not what is read of it: an empty one stands before it, or To, which
+    gets the tag behind whatever it is, cannot be read."""
     try:
         own_tag = request.to_tag
+        is_read = own_tag is None and request.to.param("tag") is None
     except SipError:
-        return f"{to};tag={tag}", None
-    return (f"{to};tag={tag}", tag) if own_tag is None else (to, own_tag)
+        own_tag, is_read = None, False
+    return (f"{to};tag={tag}", tag if is_read else None) if own_tag is None else (to, own_tag)

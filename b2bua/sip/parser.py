@@ -15,6 +15,7 @@ from b2bua.sip.grammar import (
     MAX_HEADER_FIELDS,
     MAX_HEADER_LENGTH,
     MAX_MESSAGE_OCTETS,
+    MAX_PARAMETERS,
     MAX_URI_LENGTH,
     TOKEN_CHARACTERS,
     clean,
@@ -223,6 +224,8 @@ def validate_request(request: Request) -> None:
                 _ = request.contacts, request.record_routes
             if uri.headers:
                 problem = "Request URI with headers", 400
+            elif request.to_tag is None and len(request.to.params) >= MAX_PARAMETERS:
+                problem = "No room for a tag in To", 400
             elif request.cseq.method != request.method:
                 problem = "CSeq method does not match", 400 if request.method in KNOWN_METHODS else 501
         except SipError as error:

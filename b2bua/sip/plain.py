@@ -14,7 +14,7 @@ from b2bua.sip.message import Request, Response
 
 try:
     from b2bua.sip._plain import read_plain
-except ImportError:
+except ModuleNotFoundError:
 
     def read_plain(octets: bytes, *, head_alone: bool = False) -> Request | Response | None:
         """The message of a datagram that is plain, None of any other. `head_alone`: what is given is the header and

@@ -5,7 +5,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from b2bua.sip.errors import SipError
+from b2bua.sip.errors import MalformedHeader, SipError
+from b2bua.sip.grammar import MAX_PARAMETERS
 from b2bua.sip.headers import NameAddr
 from b2bua.sip.message import Request
 from b2bua.sip.uri import Uri
@@ -95,7 +96,7 @@ def is_ip_literal(host: str) -> bool:
 def stamp_via(request: Request, source: TransportAddress) -> None:
     """Note in the topmost Via where the request came from: `received` (18.2.1) and the value of `rport` (RFC 3581 4).
 
-    Raises MalformedHeader where the Via cannot be read.
+    Raises MalformedHeader where the Via cannot be read, or has no room for it.
     """
     via = request.via
     if via.wants_rport:
@@ -104,6 +105,8 @@ def stamp_via(request: Request, source: TransportAddress) -> None:
         via = via.with_params(received=source.host)
     else:
         return
+    if len(via.params) > MAX_PARAMETERS:
+        raise MalformedHeader("Too many parameters", "Via")
     request.headers.stamp_via(via)
 
 

@@ -272,5 +272,7 @@ def read_plain(bytes body not None):
         if behind == end:
             break
         lines += 1
+        if lines > _lines_max:
+            return None
         at = behind + 2
-    return reading.finished() if lines <= _lines_max else None
+    return reading.finished()

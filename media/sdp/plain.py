@@ -13,7 +13,7 @@ from media.sdp.description import SessionDescription
 
 try:
     from media.sdp._plain import read_plain
-except ImportError:
+except ModuleNotFoundError:
 
     def read_plain(body: bytes) -> SessionDescription | None:
         """The description of a body that is plain, None of any other."""

@@ -280,6 +280,12 @@ def test_the_limits_are_the_parsers() -> None:
         message = assert_read_alike(INVITE.replace(b";tag=a1", many))
         assert message is not None
         assert message.headers.are_checked is checked
+    for many, refused in ((b";x" * 63, False), (b";x" * 63 + b";tag=y", False), (b";x" * 64, True)):
+        message = assert_read_alike(
+            INVITE.replace(b"9876543210@192.0.2.1>\r\n", b"9876543210@192.0.2.1>" + many + b"\r\n")
+        )
+        assert message is not None
+        assert (verdict(message) is not None) is refused
 
 
 def test_without_the_compiled_code_every_message_is_for_the_parser() -> None:

@@ -185,6 +185,21 @@ def test_received_and_rport_are_filled_in() -> None:
     assert answer(Bench(), request_from_peer("OPTIONS")).via.received is None
 
 
+def test_a_via_that_has_no_room_for_where_it_came_from_is_refused() -> None:
+    source = TransportAddress("udp", "203.0.113.10", 4444)
+    for parameters, status in ((61, 200), (62, 400)):
+        via = "10.0.0.1:5070;rport" + ";p" * parameters
+        assert answer(Bench(), request_from_peer("OPTIONS", via=via), source).status == status
+
+
+def test_a_to_that_has_no_room_for_a_tag_is_refused() -> None:
+    for parameters, tag, status in ((63, "", 200), (64, "", 400), (63, ";tag=x", 481)):
+        content = request_from_peer("OPTIONS").replace(
+            b"\r\nCall-ID:", b";p" * parameters + tag.encode() + b"\r\nCall-ID:"
+        )
+        assert answer(Bench(), content).status == status
+
+
 def test_a_response_goes_to_no_address_that_may_not_be_reached() -> None:
     bench = Bench(may_reach=lambda address: address.host == PEER.host)
     content = request_from_peer("OPTIONS", via="203.0.113.10:5060;maddr=198.51.100.66")

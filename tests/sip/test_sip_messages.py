@@ -239,6 +239,25 @@ def test_a_tag_that_is_there_is_kept() -> None:
     assert build_response(message, 400, to_tag="new").headers.get("To") == '"broken <sip:b@h>;tag=new'
 
 
+@pytest.mark.parametrize("status", [100, 180, 200, 486])
+@pytest.mark.parametrize(
+    "to", ["sip:b@h", "<sip:b@h>;tag=old", "<sip:b@h>;tag", '<sip:b@h>;TAG=""', "sip:b@h;x", '"broken <sip:b@h>']
+)
+def test_a_responses_tag_is_the_one_that_is_read_of_it(to: str, status: int) -> None:
+    message = invite()
+    message.headers.set("To", to)
+    response = build_response(message, status, to_tag="new")
+    again = parse_message(response.render())
+
+    def tag_of(message: Request | Response) -> str | None:
+        try:
+            return message.to_tag
+        except MalformedHeader:
+            return "unreadable"
+
+    assert tag_of(response) == tag_of(again)
+
+
 def test_names() -> None:
     assert canonical_name("WWW-authenticate") == "WWW-Authenticate"
     assert canonical_name("cAlL-Id") == "Call-ID"
