@@ -232,9 +232,9 @@ class MediaLeg:
             return remote
         own = self._reach.check(remote.address, remote.port, loopback=self.profile.loopback, leg=self)
         beside = (remote.control_address, remote.control_port) == (remote.address, remote.port + 1)
-        remote = remote._replace(address=own)
         if beside:
-            return remote._replace(control_address=own)
+            return remote._replace(address=own, control_address=own)
+        remote = remote._replace(address=own)
         if remote.control_address is None:
             return remote
         try:

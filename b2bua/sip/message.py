@@ -374,11 +374,20 @@ class Message:
 
     def _tokens(self, name: str) -> tuple[str, ...]:
         headers = self.headers
+        kept: tuple[str, ...] | None = headers._typed.get(name)
+        if kept is not None:
+            return kept
         index = headers._index
-        if name not in (headers._make_index() if index is None else index):
+        values = (headers._make_index() if index is None else index).get(name)
+        if values is None:
             return ()
-        groups = self.headers.typed_list(name, name, read_tokens)
-        return tuple([token for group in groups for token in group])
+        tokens = read_tokens(values[0])
+        if len(values) > 1:
+            tokens = tuple([token for text in values for token in read_tokens(text)])
+        if len(tokens) > MAX_VALUES:
+            raise MalformedHeader("Too many header values", name)
+        headers._typed[name] = tokens
+        return tokens
 
     @property
     def require(self) -> tuple[str, ...]:

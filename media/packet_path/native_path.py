@@ -413,6 +413,7 @@ def _call_all(callbacks: Sequence[Callback]) -> None:
             called += 1
             callback()
     finally:
-        with ExitStack() as stack:
-            for callback in reversed(callbacks[called:]):
-                stack.callback(callback)
+        if called < len(callbacks):
+            with ExitStack() as stack:
+                for callback in reversed(callbacks[called:]):
+                    stack.callback(callback)
