@@ -407,13 +407,6 @@ def event_of(told: Told, leg: str) -> MediaEvent:
 
 def _call_all(callbacks: Sequence[Callback]) -> None:
     """Call each in its order, those behind one that fails too; the last failure is raised."""
-    called = 0
-    try:
-        for callback in callbacks:
-            called += 1
-            callback()
-    finally:
-        if called < len(callbacks):
-            with ExitStack() as stack:
-                for callback in reversed(callbacks[called:]):
-                    stack.callback(callback)
+    with ExitStack() as stack:
+        for callback in reversed(callbacks):
+            stack.callback(callback)
