@@ -34,14 +34,20 @@ def remote_of(peer: socket.socket) -> RemotePlan:
     return RemotePlan(peer.getsockname(), None, PCMA, PCMA, None, ((PCMA, PCMA),), True, False, renewed=True)
 
 
+def bound_socket(stack: ExitStack) -> socket.socket:
+    """A peer's, which closes with the stack."""
+    bound = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    bound.bind(("127.0.0.1", 0))
+    bound.setblocking(False)
+    return bound
+
+
 async def test_no_flood_of_before_is_taken_for_the_peers(packet_path: str) -> None:
     events: list[MediaEvent] = []
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         first = stack.enter_context(PortLease(2))
-        stranger, peer = (stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2))
-        for each in (stranger, peer):
-            each.bind(("127.0.0.1", 0))
+        stranger, peer = bound_socket(stack), bound_socket(stack)
         path = new_packet_path(packet_path, loop.time, events.append, loop.call_soon_threadsafe, watch_on(loop))
         stack.callback(path.close)
         pair = Ports("127.0.0.1", first, first + 1, 0.0, loop.time).open_pair()
@@ -75,10 +81,7 @@ async def test_what_is_sent_after_a_command_was_given_finds_it_carried_out() -> 
     loop = asyncio.get_running_loop()
     with ExitStack() as stack:
         first = stack.enter_context(PortLease(4))
-        speaker, listener = (stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2))
-        for each in (speaker, listener):
-            each.bind(("127.0.0.1", 0))
-            each.setblocking(False)
+        speaker, listener = bound_socket(stack), bound_socket(stack)
         path = DelayedPath(loop.time, lambda event: None, loop.call_soon_threadsafe)
         stack.callback(path.close)
         ports = Ports("127.0.0.1", first, first + 3, 0.0, loop.time)
