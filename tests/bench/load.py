@@ -9,12 +9,10 @@ and memory of the service; exits non-zero when a call failed.
 import argparse
 import asyncio
 import csv
-import socket
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,36 +140,32 @@ class _Endings:
 
 async def _load(plan: LoadPlan, folder: Path, service: ServiceUnderTest, first: int, endings: _Endings) -> LoadReport:
     report = LoadReport(plan)
-    with ExitStack() as stack:
-        # Bound and never read: where the legs' SDP points, so that ringback meets no ICMP error.
-        sink = stack.enter_context(closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
-        sink.bind(("127.0.0.1", 0))
-        legs: list[Sipp] = []
-        try:
-            for number, (name, scenario) in enumerate((("a", "answers"), ("b", "answers_then_hangs_up"))):
-                (folder / name).mkdir()
-                legs.append(
-                    await Sipp.start(
-                        scenario,
-                        folder / name,
-                        port=first + number,
-                        control_port=first + 2 + number,
-                        arguments=["-key", "rtp_port", str(sink.getsockname()[1]), "-d", str(plan.hold_ms)],
-                        calls=plan.calls,
-                        lifetime_s=plan.lifetime_s,
-                        log_messages=False,
-                    )
+    legs: list[Sipp] = []
+    try:
+        for number, (name, scenario) in enumerate((("a", "answers"), ("b", "answers_then_hangs_up"))):
+            (folder / name).mkdir()
+            legs.append(
+                await Sipp.start(
+                    scenario,
+                    folder / name,
+                    port=first + number,
+                    control_port=first + 2 + number,
+                    arguments=["-d", str(plan.hold_ms)],
+                    calls=plan.calls,
+                    lifetime_s=plan.lifetime_s,
+                    log_messages=False,
                 )
-            await _place_and_wait(plan, service, first, endings, report)
-            for leg in legs:
-                outcome = await leg.finish(_PATIENCE_S)
-                if outcome.exit_status != 0:
-                    report.failures.append(
-                        f"SIPp {outcome.scenario} ended with {outcome.exit_status}: {outcome.errors[:500]}"
-                    )
-        finally:
-            for leg in legs:
-                await leg.kill()
+            )
+        await _place_and_wait(plan, service, first, endings, report)
+        for leg in legs:
+            outcome = await leg.finish(_PATIENCE_S)
+            if outcome.exit_status != 0:
+                report.failures.append(
+                    f"SIPp {outcome.scenario} ended with {outcome.exit_status}: {outcome.errors[:500]}"
+                )
+    finally:
+        for leg in legs:
+            await leg.kill()
     _read_logs(folder, report)
     return report
 

@@ -12,12 +12,11 @@ other figures of that run are not to be compared.
 import argparse
 import asyncio
 import csv
-import socket
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, ExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,36 +107,32 @@ async def run_routed(plan: RoutedPlan, folder: Path) -> RoutedReport:
 async def _load(plan: RoutedPlan, folder: Path, service: ServiceUnderTest, first: int) -> RoutedReport:
     report = RoutedReport(plan)
     loop = asyncio.get_running_loop()
-    with ExitStack() as stack:
-        # Bound and never read: where the legs' SDP points, so that silence sent there meets no ICMP error.
-        sink = stack.enter_context(closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
-        sink.bind(("127.0.0.1", 0))
-        common = ["-key", "rtp_port", str(sink.getsockname()[1]), "-d", str(plan.hold_ms)]
-        target = f"127.0.0.1:{service.sip_port}"
-        pace = ["-r", str(plan.rate), "-l", str(plan.rate * 40)]
-        legs: list[Sipp] = []
-        try:
-            legs.append(await _start("answers", folder / "b", plan, first + 1, first + 3, common))
-            report.resident_mib.append(service.resident_mib())
-            async with AsyncExitStack() as watching:
-                if plan.profile:
-                    await watching.enter_async_context(sampled(service.service.pid, folder / "samples"))
-                cpu_ms, kernel_ms, began = service.cpu_ms(), service.kernel_ms(), loop.time()
-                legs.append(await _start("calls", folder / "a", plan, first, first + 2, [*common, *pace, target]))
-                for leg in reversed(legs):
-                    outcome = await leg.finish(plan.lifetime_s)
-                    if outcome.exit_status != 0:
-                        said = outcome.errors[:500]
-                        report.failures.append(f"SIPp {outcome.scenario} ended with {outcome.exit_status}: {said}")
-                report.took_s = loop.time() - began
-                await asyncio.sleep(_SETTLE_S)
-                used_ms = service.cpu_ms() - cpu_ms
-            report.cpu_ms_per_call = used_ms / plan.calls
-            report.kernel_share = (service.kernel_ms() - kernel_ms) / (used_ms or 1.0)
-            report.resident_mib.append(service.resident_mib())
-        finally:
-            for leg in legs:
-                await leg.kill()
+    common = ["-d", str(plan.hold_ms)]
+    target = f"127.0.0.1:{service.sip_port}"
+    pace = ["-r", str(plan.rate), "-l", str(plan.rate * 40)]
+    legs: list[Sipp] = []
+    try:
+        legs.append(await _start("answers", folder / "b", plan, first + 1, first + 3, common))
+        report.resident_mib.append(service.resident_mib())
+        async with AsyncExitStack() as watching:
+            if plan.profile:
+                await watching.enter_async_context(sampled(service.service.pid, folder / "samples"))
+            cpu_ms, kernel_ms, began = service.cpu_ms(), service.kernel_ms(), loop.time()
+            legs.append(await _start("calls", folder / "a", plan, first, first + 2, [*common, *pace, target]))
+            for leg in reversed(legs):
+                outcome = await leg.finish(plan.lifetime_s)
+                if outcome.exit_status != 0:
+                    said = outcome.errors[:500]
+                    report.failures.append(f"SIPp {outcome.scenario} ended with {outcome.exit_status}: {said}")
+            report.took_s = loop.time() - began
+            await asyncio.sleep(_SETTLE_S)
+            used_ms = service.cpu_ms() - cpu_ms
+        report.cpu_ms_per_call = used_ms / plan.calls
+        report.kernel_share = (service.kernel_ms() - kernel_ms) / (used_ms or 1.0)
+        report.resident_mib.append(service.resident_mib())
+    finally:
+        for leg in legs:
+            await leg.kill()
     _read_logs(folder, report)
     if plan.profile:
         report.rooms = shares((folder / "samples").read_text("utf-8").splitlines())

@@ -132,7 +132,7 @@ class Bench:
 
     async def _start(self, stack: AsyncExitStack, number: int, leg: str, scenario: str) -> Sipp:
         phone, control, _, inner = self.ports(number, leg)
-        arguments = ["-key", "rtp_port", str(phone + 20_000), "-key", "caller", NUMBER_A, "-d", str(1000 * TALK_S)]
+        arguments = ["-key", "caller", NUMBER_A, "-d", str(1000 * TALK_S)]
         if scenario.startswith("calls"):
             arguments += ["-s", DIALLED, f"127.0.0.1:{inner}"]
         folder = self.folder / f"{number}{leg}"

@@ -101,7 +101,7 @@ async def playing(
             control_port=ports.control,
             calls=calls,
             lifetime_s=20,
-            arguments=["-key", "rtp_port", "40000", "-key", "tls_port", str(ports.tls)],
+            arguments=["-key", "tls_port", str(ports.tls)],
             transport=carrier.transport,
         )
         stack.push_async_callback(sipp.kill)

@@ -28,7 +28,6 @@ async def test_trunk_case_19_the_next_trunk_carries_the_call_at_once(
             control_port=control,
             calls=2,
             lifetime_s=20,
-            arguments=["-key", "rtp_port", "40000"],
         )
         try:
             data, _ = await service.client.place("9876543210", "9123456789", ring_timeout_sec=10, record=False)

@@ -53,7 +53,7 @@ async def play(folder: Path, scenario: str, port: int, transport: str, *target: 
         host=LOOPBACK,
         lifetime_s=20,
         transport="u1" if transport == "udp" else "t1",
-        arguments=["-key", "rtp_port", "40000", "-key", "caller", A, "-d", "500", *target],
+        arguments=["-key", "caller", A, "-d", "500", *target],
     )
 
 
@@ -108,9 +108,6 @@ async def test_call_from_a_trunk_of_the_other_version(
             lifetime_s=20,
             transport="u1" if transport == "udp" else "t1",
             arguments=[
-                "-key",
-                "rtp_port",
-                "40000",
                 "-key",
                 "caller",
                 A,

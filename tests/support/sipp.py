@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,10 +62,13 @@ class SippOutcome:
 class Sipp:
     """One running SIPp."""
 
-    def __init__(self, scenario: str, process: asyncio.subprocess.Process, folder: Path) -> None:
+    def __init__(
+        self, scenario: str, process: asyncio.subprocess.Process, folder: Path, sink: socket.socket | None
+    ) -> None:
         self.scenario = scenario
         self._process = process
         self._folder = folder
+        self._sink = sink
 
     @classmethod
     async def start(
@@ -80,11 +84,13 @@ class Sipp:
         lifetime_s: int = 40,
         log_messages: bool = True,
         transport: str = "u1",
+        rtp_port: int | None = None,
     ) -> "Sipp":
         """Start `scenario`.xml on `port`, in an empty folder of its own; returns when it listens.
 
         `transport` as SIPp's -t has it: u1 UDP, t1 TCP on one connection, tn TCP on a connection for each call.
         `log_messages` False is for many calls: one line for each message in short.log, and counters in stat.csv.
+        `rtp_port`: where its SDP points; None for a port that nobody else has, where nothing is read.
         """
         argv = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", host, "-p", str(port), "-m", str(calls)]
         argv += ["-t", transport, "-cp", str(control_port), "-nostdin", "-timeout", f"{lifetime_s}s", "-timeout_error"]
@@ -106,6 +112,8 @@ class Sipp:
             ]
         if transport == "tn":
             argv += ["-max_socket", "100"]  # its own default is more than many systems let it open
+        sink = _bound(host) if rtp_port is None else None
+        argv += ["-key", "rtp_port", str(rtp_port if sink is None else sink.getsockname()[1])]
         with (folder / "screen.log").open("wb") as screen:
             process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -117,7 +125,7 @@ class Sipp:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
-        started = cls(scenario, process, folder)
+        started = cls(scenario, process, folder, sink)
         await started._listening(port, "udp" if transport.startswith("u") else "tcp")
         return started
 
@@ -129,6 +137,7 @@ class Sipp:
             await self.kill()
         status = self._process.returncode
         assert status is not None
+        self._let_go()
         errors = self._read("errors.log")
         if not errors and status not in (0, -9):
             errors = self._read("screen.log")[-2000:]
@@ -139,6 +148,7 @@ class Sipp:
         if self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+        self._let_go()
 
     def peek(self) -> tuple[SippMessage, ...]:
         """What it has logged so far."""
@@ -147,6 +157,10 @@ class Sipp:
     def _read(self, name: str) -> str:
         path = self._folder / name
         return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def _let_go(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
 
     async def _listening(self, port: int, protocol: str) -> None:
         for _ in range(_MOST_LOOKS):
@@ -162,6 +176,14 @@ def parse_messages(log: str) -> Iterator[SippMessage]:
     for head, end in zip(heads, ends, strict=True):
         at = datetime.strptime(head["at"], "%Y-%m-%d %H:%M:%S.%f").astimezone().timestamp()
         yield SippMessage(at, head["way"] == "received", log[head.end() : end].rstrip("\n"))
+
+
+def _bound(host: str) -> socket.socket:
+    """Never read. Unbound, a port could be one of the product's own media, to which it rightly sends nothing, and what
+    is sent there met ICMP errors."""
+    sink = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    sink.bind((host, 0))
+    return sink
 
 
 def _is_bound(port: int, protocol: str) -> bool:

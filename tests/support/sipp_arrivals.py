@@ -236,8 +236,7 @@ class ArrivalRun:
     async def _start(self, leg: str, scenario: str) -> Sipp:
         at_a = leg.endswith("a")
         port, control = (self._ports.a, self._ports.control_a) if at_a else (self._ports.b, self._ports.control_b)
-        arguments = ["-key", "rtp_port", str(port + 1000 if port < 60_000 else port - 1000)]
-        arguments += ["-d", str(self.arrival.hold_ms)]
+        arguments = ["-d", str(self.arrival.hold_ms)]
         arguments += ["-key", "nonce", "n", "-key", "algorithm", "MD5", "-key", "caller", NUMBER_A]
         arguments += ["-au", "caller", "-ap", "not-a-secret"]
         if self.arrival.repeats:

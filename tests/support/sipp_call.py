@@ -108,14 +108,19 @@ class CaseRun:
         port, control = (self._ports.a, self._ports.control_a) if leg == "a" else (self._ports.b, self._ports.control_b)
         hold_ms = self.case.hold_a_ms if leg == "a" else self.case.hold_b_ms
         algorithm = self.case.challenge[3] if self.case.challenge else "MD5"
-        arguments = ["-key", "rtp_port", str(probe.port), "-key", "nonce", NONCE, "-key", "algorithm", algorithm]
-        arguments += ["-d", str(hold_ms)]
+        arguments = ["-key", "nonce", NONCE, "-key", "algorithm", algorithm, "-d", str(hold_ms)]
         if scenario in self.case.plain_sipp:
             arguments.append("-nr")
         folder = self._folder / leg
         folder.mkdir(parents=True)
         return await Sipp.start(
-            scenario, folder, port=port, control_port=control, arguments=arguments, transport=self._transport
+            scenario,
+            folder,
+            port=port,
+            control_port=control,
+            arguments=arguments,
+            transport=self._transport,
+            rtp_port=probe.port,
         )
 
     async def _place(self) -> str:
