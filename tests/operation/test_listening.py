@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,9 +14,7 @@ import pytest
 
 from b2bua.config import ListenAddress, SipSection
 from b2bua.demo.children import Child, product
-from b2bua.demo.workplace import choose_ports
 from b2bua.listening import CannotListen, SipListeners, told_host
-from b2bua.tokens import SystemTokens
 from tests.support.certificates import Authority
 from tests.support.live_call import left
 
@@ -60,20 +59,22 @@ async def told_by(child: Child) -> dict[str, Any]:
     return told
 
 
-async def test_it_tells_what_it_opened_and_closes_it_at_the_signal(tmp_path: Path) -> None:
-    ports = choose_ports(SystemTokens())
+async def test_it_tells_what_it_opened_and_closes_it_at_the_signal(
+    tmp_path: Path, lease_ports: Callable[[int], int]
+) -> None:
+    api_port = lease_ports(1)
     authority = Authority(tmp_path)
     own = authority.issue("127.0.0.1", "::1")
     listen = ["udp://127.0.0.1:0", "udp://[::1]:0", "tcp://127.0.0.1:0", "tls://127.0.0.1:0", "tls://[::1]:0"]
     child = await _serve(
         tmp_path,
         f'[sip]\nlisten = {json.dumps(listen)}\ntls_certificate = "{own.certificate}"\ntls_key = "{own.key}"\n'
-        f'[api]\nlisten = "127.0.0.1:{ports.api}"\n'
+        f'[api]\nlisten = "127.0.0.1:{api_port}"\n'
         '[[trunks]]\nname = "local"\nuri = "sip:127.0.0.1:9"\naddresses = ["::1"]\noptions_interval_s = 0\n',
     )
     told = await told_by(child)
     assert set(told) == {"version", "sip", "api"}
-    assert told["api"] == f"127.0.0.1:{ports.api}"
+    assert told["api"] == f"127.0.0.1:{api_port}"
     assert [name.rpartition(":")[0] + ":0" for name in told["sip"]] == listen
     named = [name.rpartition(":")[2] for name in told["sip"]]
     assert "0" not in named
@@ -96,17 +97,19 @@ async def test_it_tells_what_it_opened_and_closes_it_at_the_signal(tmp_path: Pat
 
 
 @pytest.mark.parametrize("stdout", [">/dev/full", ">&-"])
-async def test_a_stdout_that_takes_nothing_ends_no_service(tmp_path: Path, stdout: str) -> None:
-    ports = choose_ports(SystemTokens())
+async def test_a_stdout_that_takes_nothing_ends_no_service(
+    tmp_path: Path, stdout: str, lease_ports: Callable[[int], int]
+) -> None:
+    api_port = lease_ports(1)
     config = tmp_path / "maskbridge.toml"
-    config.write_text(f'[sip]\nlisten = ["udp://127.0.0.1:0"]\n[api]\nlisten = "127.0.0.1:{ports.api}"\n', "utf-8")
+    config.write_text(f'[sip]\nlisten = ["udp://127.0.0.1:0"]\n[api]\nlisten = "127.0.0.1:{api_port}"\n', "utf-8")
     command = product("serve", "-c", str(config))
     child = await Child.start("sh", "-c", f'exec "$@" {stdout}', "sh", *command, log=tmp_path / "log")
     async with asyncio.timeout(20), aiohttp.ClientSession() as http:
         while True:
             assert child.running, child.last_words()
             with suppress(aiohttp.ClientError):
-                async with http.get(f"http://127.0.0.1:{ports.api}/readyz") as response:
+                async with http.get(f"http://127.0.0.1:{api_port}/readyz") as response:
                     if response.status == 200:
                         break
             await asyncio.sleep(0.05)
@@ -115,11 +118,11 @@ async def test_a_stdout_that_takes_nothing_ends_no_service(tmp_path: Path, stdou
     assert ("standard output cannot be written" in child.last_words()) == (stdout == ">/dev/full")
 
 
-async def test_a_trunk_over_tcp_gets_a_listener_undeclared(tmp_path: Path) -> None:
-    ports = choose_ports(SystemTokens())
+async def test_a_trunk_over_tcp_gets_a_listener_undeclared(tmp_path: Path, lease_ports: Callable[[int], int]) -> None:
+    api_port = lease_ports(1)
     child = await _serve(
         tmp_path,
-        f'[sip]\nlisten = ["udp://127.0.0.1:0"]\n[api]\nlisten = "127.0.0.1:{ports.api}"\n'
+        f'[sip]\nlisten = ["udp://127.0.0.1:0"]\n[api]\nlisten = "127.0.0.1:{api_port}"\n'
         '[[trunks]]\nname = "local"\nuri = "sip:127.0.0.1:9;transport=tcp"\noptions_interval_s = 0\n',
     )
     udp, tcp = (await told_by(child))["sip"]

@@ -16,7 +16,7 @@ from b2bua.demo.children import Child, product, run_once
 from b2bua.demo.client import RestClient
 from b2bua.demo.journal import Journal
 from b2bua.demo.receiver import Received, WebhookReceiver
-from b2bua.demo.workplace import choose_ports, to_toml
+from b2bua.demo.workplace import to_toml
 from b2bua.tokens import SystemTokens
 from tests.support.free_ports import PortLease
 
@@ -101,14 +101,15 @@ async def service_under_test(
         receiver = WebhookReceiver(Journal(on_webhook), clock, f"/hooks/{tokens.hex(16)}")
         await receiver.open()
         stack.push_async_callback(receiver.close)
-        ports = choose_ports(tokens)
+        sip_port = stack.enter_context(PortLease(2))
+        api_port = sip_port + 1
         media = stack.enter_context(PortLease(media_ports))
         settings: dict[str, dict[str, object]] = {
-            "sip": {"listen": [f"udp://127.0.0.1:{ports.sip}"]},
+            "sip": {"listen": [f"udp://127.0.0.1:{sip_port}"]},
             "media": {"address": "127.0.0.1", "ports": f"{media}-{media + media_ports - 1}", "port_rest_s": 1},
             "api": {
-                "listen": f"127.0.0.1:{ports.api}",
-                "public_url": f"http://127.0.0.1:{ports.api}",
+                "listen": f"127.0.0.1:{api_port}",
+                "public_url": f"http://127.0.0.1:{api_port}",
                 "rate_limit_per_minute": 1_000_000,
             },
             "calls": {"sip_parties": True, "max_concurrent": 10_000},
@@ -124,10 +125,10 @@ async def service_under_test(
         under_test = ServiceUnderTest(
             folder=folder,
             config=config,
-            url=f"http://127.0.0.1:{ports.api}",
-            sip_port=ports.sip,
+            url=f"http://127.0.0.1:{api_port}",
+            sip_port=sip_port,
             service=await Child.start(*product("serve", "-c", str(config)), log=folder / "service.log"),
-            client=RestClient(f"http://127.0.0.1:{ports.api}", "", clock),
+            client=RestClient(f"http://127.0.0.1:{api_port}", "", clock),
             webhooks=receiver.journal,
             org_id=org_id,
         )
