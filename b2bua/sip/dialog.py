@@ -157,6 +157,12 @@ class Dialog:
             return RoutedRequest(self.target, (), self.target)
 
 
+def wants_sips(request: Request) -> bool:
+    """Whether the Contact of our response to a request that was found well-formed has to be a SIPS URI (12.1.1)."""
+    deciding = request.record_routes[:1] or request.contacts[:1]
+    return request.uri.scheme == "sips" or any(address.uri.scheme == "sips" for address in deciding)
+
+
 def contact_uri(message: Message) -> str | None:
     """The URI of the first Contact, None where there is none that can be read."""
     try:

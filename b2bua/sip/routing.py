@@ -59,9 +59,11 @@ class LocalAddress:
         """The address that peers are told."""
         return TransportAddress(self.bound.transport, self.advertised_host, self.advertised_port)
 
-    def contact_uri(self, user: str | None = None) -> str:
-        """The URI where we are reached, with no user part or a fixed one that tells nothing."""
+    def contact_uri(self, user: str | None = None, *, secure: bool = False) -> str:
+        """The URI where we are reached, with no user part or a fixed one that tells nothing. `secure`: a SIPS URI."""
         userinfo = f"{user}@" if user else ""
+        if secure:
+            return f"sips:{userinfo}{self.sent_by}"
         transport = "" if self.bound.transport == "udp" else f";transport={self.bound.transport}"
         return f"sip:{userinfo}{self.sent_by}{transport}"
 

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from b2bua.sip.dialog import Dialog, DialogKey
+from b2bua.sip.dialog import Dialog, DialogKey, wants_sips
 from b2bua.sip.digest import Credentials, DigestClient
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.events import UsageEnded, UserAgentEvent
@@ -89,14 +89,14 @@ class Station:
         self._locals = {local.bound: local for local in settings.locals}
         self._told = {local.told: local.bound for local in settings.locals}
         self._allow_line = f"Allow: {', '.join(settings.allow)}\r\n"
-        self._common_lines: dict[tuple[TransportAddress, tuple[str, ...]], str] = {}
-        self._own_fields: dict[tuple[TransportAddress, tuple[str, ...]], Headers] = {}
+        self._common_lines: dict[tuple[TransportAddress, tuple[str, ...], bool], str] = {}
+        self._own_fields: dict[tuple[TransportAddress, tuple[str, ...], bool], Headers] = {}
 
-    def _prepare_lines(self, local: LocalAddress, options: tuple[str, ...]) -> str:
+    def _prepare_lines(self, local: LocalAddress, options: tuple[str, ...], secure: bool) -> str:
         settings = self.settings
         tags = (*settings.supported, *options)
         supported = f"Supported: {', '.join(tags)}\r\n" if tags else ""
-        contact = f"Contact: <{local.contact_uri(settings.contact_user)}>\r\n"
+        contact = f"Contact: <{local.contact_uri(settings.contact_user, secure=secure)}>\r\n"
         return f"{contact}{self.agent_line}{self._allow_line}{supported}"
 
     @property
@@ -233,12 +233,14 @@ class Station:
     def _new_cnonce(self) -> str:
         return self.tokens.hex(16)
 
-    def common_lines(self, local: LocalAddress, *options: str) -> str:
+    def common_lines(self, local: LocalAddress, *options: str, target: str = "") -> str:
         """Contact, User-Agent, Allow and Supported, as requests that make or refresh a dialog carry them; `options` are
-        the tags of Supported beside those of the settings, of which there are few combinations."""
-        lines = self._common_lines.get((local.bound, options))
+        the tags of Supported beside those of the settings, of which there are few combinations. `target`: the dialog's
+        remote one; where that is a SIPS URI our Contact is one (8.1.1.8)."""
+        secure = local.bound.transport == "tls" and target[:5].lower() == "sips:"
+        lines = self._common_lines.get((local.bound, options, secure))
         if lines is None:
-            lines = self._common_lines[local.bound, options] = self._prepare_lines(local, options)
+            lines = self._common_lines[local.bound, options, secure] = self._prepare_lines(local, options, secure)
         return lines
 
     def send_request(self, request: SentRequest, errand: Errand, now: float) -> ClientTransaction:
@@ -261,7 +263,9 @@ class Station:
         """Our next request within a dialog (12.2.1.1), with nonces already known."""
         routed = dialog.route()
         destination, fallback = self.hop(routed.next_hop, dialog)
-        with_contact = method in _WITH_CONTACT
+        common_lines = self.agent_line + self.supported_line
+        if method in _WITH_CONTACT:
+            common_lines = self.common_lines(dialog.local, target=dialog.target)
         return SentRequest(
             method=method,
             request_uri=routed.request_uri,
@@ -274,7 +278,7 @@ class Station:
             to_value=dialog.remote_value,
             call_id=dialog.call_id,
             cseq=dialog.next_cseq(),
-            common_lines=self.common_lines(dialog.local) if with_contact else self.agent_line + self.supported_line,
+            common_lines=common_lines,
             own_lines=own_lines,
             session_lines=session_lines,
             credential_lines=credential_lines(errand, method, routed.request_uri, body),
@@ -377,7 +381,10 @@ class Station:
         own: Headers = ()
         if 100 < status < 300 and request.method in _WITH_CONTACT:
             tags = self.settings.supported if transaction.usage is None else self.options_with(transaction.usage.policy)
-            own = self._own_fields.get((transaction.local, tags)) or self._prepare_fields(transaction.local, tags)
+            secure = transaction.local.transport == "tls" and wants_sips(request)
+            own = self._own_fields.get((transaction.local, tags, secure)) or self._prepare_fields(
+                transaction.local, tags, secure
+            )
         elif status in _TELLING:
             headers = tuple(headers)
             own = self._told_with(status, headers)
@@ -391,14 +398,14 @@ class Station:
         values = self.settings.allow if name == "Allow" else self.settings.accept
         return () if any(other.startswith(name) for other, _ in given) else ((name, ", ".join(values)),)
 
-    def _prepare_fields(self, bound: TransportAddress, tags: tuple[str, ...]) -> Headers:
+    def _prepare_fields(self, bound: TransportAddress, tags: tuple[str, ...], secure: bool) -> Headers:
         """Contact and Allow, and Supported as far as the peer's policy goes (13.3.1.4, RFC 3311 section 4)."""
         local = self.local_at(bound)
-        contact = f"<{local.contact_uri(self.settings.contact_user)}>"
+        contact = f"<{local.contact_uri(self.settings.contact_user, secure=secure)}>"
         fields: Headers = (("Contact", contact), ("Allow", ", ".join(self.settings.allow)))
         if tags:
             fields = (*fields, ("Supported", ", ".join(tags)))
-        self._own_fields[local.bound, tags] = fields
+        self._own_fields[local.bound, tags, secure] = fields
         return fields
 
     def options_with(self, policy: PeerPolicy) -> tuple[str, ...]:

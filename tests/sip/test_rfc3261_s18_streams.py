@@ -124,6 +124,58 @@ def test_our_answers_contact_is_of_the_listener_that_the_call_came_by() -> None:
     assert as_response(answer).headers.get("Contact") == "<sip:192.0.2.1:5062;transport=tcp>"
 
 
+SIPS_TARGET = "sips:gw@203.0.113.10:5061"
+
+
+@pytest.mark.parametrize(
+    ("changed", "to", "local", "expected"),
+    [
+        (("INVITE sip:", "INVITE sips:"), SIPS_TARGET, TLS, "<sips:192.0.2.1:5061>"),
+        (("INVITE sip:", "INVITE SIPS:"), SIPS_TARGET, TLS, "<sips:192.0.2.1:5061>"),
+        (("INVITE sip:", "INVITE sip:"), SIPS_TARGET, TLS, "<sips:192.0.2.1:5061>"),
+        (("Contact:", "Record-Route: <sips:203.0.113.1;lr>\r\nContact:"), "sip:gw@a", TLS, "<sips:192.0.2.1:5061>"),
+        (
+            ("Contact:", "Record-Route: <sip:203.0.113.1;lr>\r\nContact:"),
+            SIPS_TARGET,
+            TLS,
+            "<sip:192.0.2.1:5061;transport=tls>",
+        ),
+        ((f"Contact: <{SIPS_TARGET}>", "Contact: *"), SIPS_TARGET, TLS, "<sip:192.0.2.1:5061;transport=tls>"),
+        (("INVITE sip:", "INVITE sips:"), SIPS_TARGET, TCP, "<sip:192.0.2.1:5062;transport=tcp>"),
+    ],
+    ids=["uri", "uri in capitals", "contact", "route", "route before contact", "wildcard", "without TLS"],
+)
+def test_s12_1_1_our_contact_is_sips_where_the_peers_dialog_is(
+    changed: tuple[str, str], to: str, local: TransportAddress, expected: str
+) -> None:
+    bench = StreamBench()
+    invite = invite_from_peer(to).replace(changed[0].encode(), changed[1].encode(), 1)
+    bench.receive(invite, TransportAddress(local.transport, "203.0.113.10", 40_123), local)
+    [arrived] = bench.events(IncomingInvite)
+    assert isinstance(arrived, IncomingInvite)
+    for status in (180, 200):
+        bench.user_agent.respond(arrived.transaction, status, bench.now)
+        [answer] = bench.user_agent.to_send()
+        assert as_response(answer).headers.get("Contact") == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [(SIPS_TARGET, "<sips:192.0.2.1:5061>"), ("sip:gw@203.0.113.10:5061", "<sip:192.0.2.1:5061;transport=tls>")],
+)
+def test_s8_1_1_8_a_request_to_a_sips_target_has_a_sips_contact(target: str, expected: str) -> None:
+    bench = StreamBench()
+    trunk = TransportAddress("tls", "203.0.113.10", 5061)
+    usage, invite = bench.call(trunk)
+    assert invite.headers.get("Contact") == "<sip:192.0.2.1:5061;transport=tls>"
+    bench.receive(answer_to(invite, 200, to_tag="peer", contact=f"<{target}>"), trunk, TLS)
+    bench.user_agent.request_in_dialog(usage, "UPDATE", bench.now)
+    [outgoing] = bench.user_agent.to_send()
+    update = as_request(outgoing)
+    assert (update.request_uri, update.headers.get("Contact")) == (target, expected)
+    assert (outgoing.destination, outgoing.local) == (trunk, TLS)
+
+
 def test_s18_2_2_a_response_goes_back_over_the_stream_and_else_to_the_port_of_sent_by() -> None:
     bench = StreamBench()
     for via, port in (("203.0.113.10:5070", 5070), ("gw.carrier.example", 5060)):
