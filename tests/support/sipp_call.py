@@ -156,7 +156,7 @@ class CaseRun:
             self.problems.append("an INVITE without an m=audio line, or none at all")
             return
         await asyncio.sleep(0.3)
-        await asyncio.gather(probe_a.speak(port_a, tone_a, 3.3), probe_b.speak(port_b, tone_b, 3.3))
+        await asyncio.gather(probe_a.speak(port_a, tone_a, 4.3), probe_b.speak(port_b, tone_b, 4.3))
         ringback, early = probe_a.first_heard(400.0), probe_a.first_heard(tone_b)
         at_b = probe_b.first_heard(tone_a)
         answered = next((message.at for message in legs[1].peek() if message.start == "SIP/2.0 200 OK"), None)

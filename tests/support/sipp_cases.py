@@ -52,7 +52,7 @@ CASES = (
     ),
     Case("B without 180", ENDS, "answers_without_180", "completed", "normal", TALKED, party="a", hold_a_ms=2000),
     Case(
-        "early media of B", ENDS, "answers_after_early_media", "completed", "normal", TALKED, hold_a_ms=4000, hears=True
+        "early media of B", ENDS, "answers_after_early_media", "completed", "normal", TALKED, hold_a_ms=5000, hears=True
     ),
     Case("early media of A", "answers_after_early_media", ENDS, "completed", "normal", TALKED, party="b"),
     Case(
@@ -129,7 +129,7 @@ CASES = (
         "completed",
         "normal",
         TALKED,
-        hold_a_ms=4000,
+        hold_a_ms=5000,
         hears=True,
     ),
     Case("reliable 183 of A", "answers_after_reliable_183", ENDS, "completed", "normal", TALKED, party="b"),
