@@ -5,12 +5,14 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
+from urllib.parse import urlsplit
 
 from b2bua.billing.errors import BillingError
 from b2bua.billing.gstin import STATES, check_gstin, state_code
 from b2bua.config.implied import advice_on_listeners
 from b2bua.config.kinds import is_ip
 from b2bua.config.sections import (
+    ApiSection,
     BillingSection,
     CallsSection,
     Config,
@@ -64,9 +66,22 @@ def advice(config: Config) -> Iterator[str]:
             f"webrtc.ports: {webrtc.ports.first} to {webrtc.ports.last} are fewer than webrtc.max_browsers, "
             f"{webrtc.max_browsers}"
         )
+    yield from _advice_on_links(config.api)
     for trunk in config.trunks:
         yield from _advice_of(trunk, config.calls)
         yield from _advice_on_media(trunk, config)
+
+
+def _advice_on_links(api: ApiSection) -> Iterator[str]:
+    """Links to this machine itself lead to the API alone, so that a port of their own was forgotten."""
+    url = urlsplit(api.public_url)
+    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+    here = host == "localhost" or (is_ip(host) and ip_address(host).is_loopback)
+    if here and api.listen.port not in (0, port):
+        yield (
+            f"api.public_url: links, also those to recordings in webhooks, lead to {api.public_url}, and the API "
+            f"listens on port {api.listen.port}"
+        )
 
 
 def _advice_of(trunk: Trunk, calls: CallsSection) -> Iterator[str]:

@@ -46,3 +46,32 @@ def test_what_does_not_go_together_is_told(text: str, key: str) -> None:
 )
 def test_what_goes_together_is_not(text: str) -> None:
     assert config_of(text).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "listen = '127.0.0.1:9000'",
+        "listen = '0.0.0.0:9000'\npublic_url = 'http://localhost:8080'",
+        "public_url = 'http://[::1]:8081'",
+        "public_url = 'http://127.0.0.2'",
+        "listen = '127.0.0.1:80'\npublic_url = 'https://127.0.0.1'",
+    ],
+)
+def test_links_that_lead_to_another_port_of_this_machine_are_told(text: str) -> None:
+    (told,) = config_of(f"{A_TRUNK}[api]\n{text}").warnings
+    assert told.startswith("api.public_url: links, also those to recordings in webhooks, lead to http")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "listen = '0.0.0.0:8080'",
+        "listen = '127.0.0.1:0'",
+        "listen = '127.0.0.1:9000'\npublic_url = 'https://calls.example'",
+        "listen = '127.0.0.1:80'\npublic_url = 'http://127.0.0.1/api'",
+        "listen = '[::1]:443'\npublic_url = 'https://localhost'",
+    ],
+)
+def test_links_that_lead_to_the_api_or_to_what_stands_before_it_are_not(text: str) -> None:
+    assert config_of(f"{A_TRUNK}[api]\n{text}").warnings == ()
