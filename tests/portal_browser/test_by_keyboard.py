@@ -35,6 +35,7 @@ async def test_signing_in(stranger: Watched) -> None:
 
 async def test_a_wrong_password_is_told_where_it_was_typed(stranger: Watched) -> None:
     page = await stranger.open("/portal/sign-in")
+    await expect(page.get_by_label("Mail address")).to_be_focused()
     await page.keyboard.type(EMAIL)
     await page.keyboard.press("Tab")
     await page.keyboard.type("another horse battery")

@@ -343,7 +343,8 @@ class TalkingCall:
         """BYE, and its 200."""
         self.bed.send(self.build("BYE", cseq))
         found = await self.bed.near.status_of(self.call_id, "BYE", cseq=cseq)
-        assert found == 200, found
+        course = [message for message in self.bed.near.got if message.headers.get("Call-ID") == self.call_id]
+        assert found == 200, f"{course}\n{self.bed.service.service.last_words()}"
 
 
 @asynccontextmanager
