@@ -364,8 +364,7 @@ async def hostile_bed(folder: Path) -> AsyncIterator[HostileBed]:
                 "tls_key": str(made.key),
             },
             "calls": {"record": False},
-            # Longer than a busy machine keeps a call of a few messages waiting, which has no media.
-            "media": {"rtp_timeout_s": 3, "rtp_timeout_early_s": 3, "rtp_timeout_hold_s": 3, "port_rest_s": 0},
+            "media": {"rtp_timeout_s": 1, "rtp_timeout_early_s": 1, "rtp_timeout_hold_s": 1, "port_rest_s": 0},
         }
         trunks = [
             trunk("near", near.port, reliable_provisional="supported"),
