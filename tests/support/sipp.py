@@ -96,6 +96,8 @@ class Sipp:
         argv += ["-t", transport, "-cp", str(control_port), "-nostdin", "-timeout", f"{lifetime_s}s", "-timeout_error"]
         # It binds ports for RTP, used or not, and gives up when a hundred are taken: an address for each SIPp alone.
         argv += ["-mi", f"127.77.{control_port >> 8}.{control_port & 255}"]
+        # Its watchdog tells, as an error, and at last ends it, where the machine kept it waiting for half a second.
+        argv += ["-watchdog_interval", "0"]
         argv += ["-recv_timeout", f"{lifetime_s * 1000}", "-trace_err", "-error_file", "errors.log"]
         if log_messages:
             argv += ["-trace_msg", "-message_file", "messages.log"]
