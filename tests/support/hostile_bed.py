@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Container, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import aiohttp
@@ -84,11 +85,14 @@ class RawPeer(asyncio.DatagramProtocol):
     async def until(self, wanted: Callable[[Request | Response], bool], timeout_s: float = 10.0) -> Request | Response:
         """The first message that is wanted, once it has come. What was sent last is repeated meanwhile: in a flood the
         network loses some. Raises TimeoutError."""
+        looked_at = 0
         async with asyncio.timeout(timeout_s):
             while True:
-                for message in self.got:
+                # Only what is new: after a flood there are tens of thousands, and hundreds a second come again.
+                for message in islice(self.got, looked_at, None):
                     if wanted(message):
                         return message
+                looked_at = len(self.got)
                 self._arrived.clear()
                 try:
                     await asyncio.wait_for(self._arrived.wait(), _REPEAT_S)

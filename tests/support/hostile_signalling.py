@@ -358,8 +358,20 @@ async def mutilated_answers(bed: HostileBed, scale: int) -> None:
 
 
 async def flood(bed: HostileBed, scale: int) -> None:
-    """More calls at once than there are ports, and OPTIONS from a trunk and from a stranger: 503, then all is over."""
-    bed.far.on_message = None
+    """More calls at once than there are ports, and OPTIONS from a trunk and from a stranger: 503, then all is over.
+
+    The phone they reach rings, so that its trunk does not go down however long the flood takes here."""
+
+    def ring(message: Request | Response) -> None:
+        if isinstance(message, Request) and message.method == "INVITE":
+            invites[message.call_id] = message
+            bed.far.send(answer_to(message, 180, to_tag="far"), bed.sip_port)
+        elif isinstance(message, Request) and message.method == "CANCEL":
+            bed.far.send(answer_to(message, 200), bed.sip_port)
+            bed.far.send(answer_to(invites[message.call_id], 487, to_tag="far"), bed.sip_port)
+
+    invites: dict[str, Request] = {}
+    bed.far.on_message = ring
     call_ids = [bed.new_call_id() for _ in range(150 * scale)]
     for number, call_id in enumerate(call_ids):
         bed.send(bed.build("INVITE", DIALLED, call_id, body=sdp()))
