@@ -23,8 +23,8 @@ _LINE_CACHED_MAX: Final = 64  # characters
 
 
 def parse_description(body: bytes) -> SessionDescription:
-    """Read a description. Unknown lines are passed over; MalformedSdp where it is none, UnusableSdp for an
-    address that cannot be used."""
+    """Read a description. Unknown lines are passed over; MalformedSdp where it is none, UnusableSdp where an audio
+    stream has an address that cannot be used."""
     plain = read_plain(body)
     return parse_any(body) if plain is None else plain
 
@@ -48,9 +48,11 @@ class _Reading:
         self._seen = 0
         self._origin: Origin | None = None
         self._address: str | None = None
+        self._unusable: UnusableSdp | None = None
         self._attributes: list[tuple[str, str | None]] = []
         self._media: list[Media] = []
         self._media_address: str | None = None
+        self._media_unusable: UnusableSdp | None = None
         self._media_attributes: list[tuple[str, str | None]] = []
 
     def take(self, lines: list[str]) -> None:
@@ -80,14 +82,16 @@ class _Reading:
             self._origin = _parse_origin(value)
 
     def _connection(self, value: str) -> None:
-        fields = value.split()
-        if len(fields) < 3 or fields[0].upper() != "IN" or fields[1].upper() not in ("IP4", "IP6"):
-            raise UnusableSdp("a c= line is not IN IP4 or IN IP6 with an address")
-        address = parse_address(fields[2].partition("/")[0])
-        if self._media:
-            self._media_address = self._media_address or address
-        else:
-            self._address = address
+        # One that cannot be used does no harm where it does not count: at a stream that is refused, or overruled.
+        address, unusable = None, None
+        try:
+            address = _parse_connection(value)
+        except UnusableSdp as error:
+            unusable = error
+        if not self._media:
+            self._address, self._unusable = address, unusable
+        elif self._media_address is None and self._media_unusable is None:
+            self._media_address, self._media_unusable = address, unusable
 
     def _begin_media(self, value: str) -> None:
         self._close_media()
@@ -104,10 +108,14 @@ class _Reading:
     def _close_media(self) -> None:
         if self._media:
             last = self._media[-1]
+            unusable = self._media_unusable or (self._unusable if self._media_address is None else None)
+            if unusable is not None and last.kind == "audio" and last.port:
+                raise unusable
             self._media[-1] = Media(
                 last.kind, last.port, last.protocol, last.formats, self._media_address, tuple(self._media_attributes)
             )
         self._media_address = None
+        self._media_unusable = None
         self._media_attributes = []
 
     def finished(self) -> SessionDescription:
@@ -115,6 +123,13 @@ class _Reading:
         if not self._media:
             raise MalformedSdp("the SDP has no m= line")
         return SessionDescription(self._origin, self._address, tuple(self._media), tuple(self._attributes))
+
+
+def _parse_connection(value: str) -> str:
+    fields = value.split()
+    if len(fields) < 3 or fields[0].upper() != "IN" or fields[1].upper() not in ("IP4", "IP6"):
+        raise UnusableSdp("a c= line is not IN IP4 or IN IP6 with an address")
+    return parse_address(fields[2].partition("/")[0])
 
 
 def _parse_attribute(value: str) -> tuple[str, str | None]:

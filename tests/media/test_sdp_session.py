@@ -54,3 +54,37 @@ def test_formats_too_long_to_come_again_are_not_remembered(formats: tuple[str, .
     with suppress(UnusableSdp):
         read_offer(offered, ("PCMA",), 20)
     assert _known_formats_of.cache_info().currsize == before
+
+
+VIDEO = "m=video 5000 RTP/AVP 31"
+AUDIO = "m=audio 4000 RTP/AVP 8"
+NAMED, CAST, GOOD = "c=IN IP4 media.example", "c=IN IP4 224.2.1.1/127", "c=IN IP4 192.0.2.7"
+
+
+def described(*lines: str) -> SessionDescription:
+    return parse_description("\r\n".join(("v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", *lines, "")).encode())
+
+
+@pytest.mark.parametrize("unusable", [NAMED, CAST, "c=ATM x y"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (GOOD, "t=0 0", AUDIO, VIDEO, None),
+        (GOOD, "t=0 0", VIDEO, None, AUDIO),
+        (GOOD, "t=0 0", AUDIO, "m=audio 0 RTP/AVP 8", None),
+        (None, "t=0 0", AUDIO, GOOD),
+    ],
+)
+def test_an_unusable_address_that_does_not_count_does_no_harm(lines: tuple[str | None, ...], unusable: str) -> None:
+    read = described(*(line or unusable for line in lines))
+    (audio,) = (media for media in read.media if media.kind == "audio" and media.port)
+    assert read.address_of(audio) == "192.0.2.7"
+
+
+@pytest.mark.parametrize("unusable", [NAMED, CAST, "c=ATM x y"])
+@pytest.mark.parametrize(
+    "lines", [(None, "t=0 0", AUDIO), (GOOD, "t=0 0", AUDIO, None), (None, "t=0 0", VIDEO, GOOD, AUDIO)]
+)
+def test_an_unusable_address_of_the_audio_is_told(lines: tuple[str | None, ...], unusable: str) -> None:
+    with pytest.raises(UnusableSdp):
+        described(*(line or unusable for line in lines))
