@@ -74,7 +74,8 @@ async def _probe(config: Config, trunks: Trunks, trunk: Trunk, resolver: Resolve
     next_hop = trunk.next_hop
     located = await resolver.locate(target_of(next_hop))
     if not located.destinations:
-        return Probe(None, f"{next_hop.host} does not resolve")
+        host = next_hop.host
+        return Probe(None, f"DNS fails to answer for {host}" if located.unanswered else f"{host} does not resolve")
     trunks.resolved(trunk, located.destinations)
     try:
         return await _ask(config, trunk)

@@ -1,6 +1,7 @@
 """Where a URI's requests go: RFC 3263 sections 4.1 and 4.2, with the order of RFC 2782. DNS answers come in as values.
 
-`questions` says what is still to be asked, `located` what follows once nothing is. Nothing here depends on time.
+`questions` says what is still to be asked, `choices` what follows once nothing is, and `drawn` the order for one call.
+Nothing here depends on time.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from itertools import groupby
+from itertools import chain, groupby
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
@@ -26,6 +27,8 @@ MAX_ADDRESSES: Final = 8
 """Addresses of one host and IP version regarded."""
 MAX_DESTINATIONS: Final = 32
 """Destinations of one target; the last are left off."""
+
+_ZERO_SHARE: Final = 1_000  # a host of weight 1 comes so many times as often before one of weight 0
 
 _TRANSPORTS: Final = ("udp", "tcp", "tls")  # without NAPTR: what a SIP URI means by itself comes first
 _OF_SERVICE: Final = MappingProxyType({"sip+d2u": "udp", "sip+d2t": "tcp", "sips+d2t": "tls"})
@@ -71,8 +74,21 @@ class Srv:
 
 
 Record = Naptr | Srv | str
-Answers = Mapping[Question, Sequence[Record]]
-"""The records of each question asked so far; none where there are none. An address is its text."""
+Answers = Mapping[Question, Sequence[Record] | None]
+"""The records of each question asked so far: none where it is known that there are none, None where DNS failed to
+answer. An address is its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A host among those of equal priority: its weight among them, and its destinations in the order to try them."""
+
+    weight: int
+    destinations: tuple[TransportAddress, ...]
+
+
+Choices = tuple[tuple[Choice, ...], ...]
+"""Where a target is: the hosts of the first priority, those of the next, and so on; each has a destination."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,52 +110,96 @@ class Target:
 
 
 def questions(target: Target, ways: Sequence[Way], answers: Answers) -> tuple[Question, ...]:
-    """What is to be asked next, all at once; empty when `answers` say all there is to know."""
+    """What is to be asked next, all at once; empty when `answers` say all there is to know, or one that the rest
+    depends on has failed."""
     known = _Known(answers)
-    hops = _hops(target, ways, known)
+    ranks = _ranks(target, ways, known)
+    if known.failed:
+        return ()
     if not known.missing:
-        for hop in hops:
+        for hop in chain.from_iterable(ranks):
             _addresses(hop, ways, known)
     return tuple(dict.fromkeys(known.missing))
 
 
-def located(target: Target, ways: Sequence[Way], answers: Answers, tokens: Tokens) -> tuple[TransportAddress, ...]:
-    """Where to send, in the order to try: at most `MAX_DESTINATIONS`, each once; empty when it cannot be reached.
+def unanswered(answers: Answers) -> tuple[Question, ...]:
+    """The questions that DNS failed to answer."""
+    return tuple(question for question, records in answers.items() if records is None)
+
+
+def choices(target: Target, ways: Sequence[Way], answers: Answers) -> Choices:
+    """Where to send: at most `MAX_DESTINATIONS`; empty when the target cannot be reached.
 
     Only transports and IP versions of `ways` are regarded, the versions in its order. What was not asked counts as
-    having no records.
+    having no records. Where a NAPTR or SRV query failed there is nothing: the services that it would have told, of TLS
+    perhaps, cannot be taken for absent (sections 4.1 and 4.2 fall back where no records are found). A host whose
+    addresses DNS failed to tell is passed over.
     """
     known = _Known(answers)
+    ranks = _ranks(target, ways, known)
+    if known.failed:
+        return ()
+    before: set[TransportAddress] = set()
+    chosen: list[tuple[Choice, ...]] = []
+    for rank in ranks:
+        here: set[TransportAddress] = set()
+        equals: list[Choice] = []
+        for hop in rank:
+            kept: list[TransportAddress] = []
+            for address in _addresses(hop, ways, known):
+                each = TransportAddress(hop.transport, address, hop.port)
+                if each in here or (each not in before and len(before) + len(here) < MAX_DESTINATIONS):
+                    here.add(each)
+                    kept.append(each)
+            if kept:
+                equals.append(Choice(hop.weight, tuple(kept)))
+        before |= here
+        if equals:
+            chosen.append(tuple(equals))
+    return tuple(chosen)
+
+
+def drawn(among: Choices, tokens: Tokens) -> tuple[TransportAddress, ...]:
+    """The destinations in the order for one call, each once: hosts of equal priority by weight, anew at each drawing
+    (RFC 2782)."""
     found: dict[TransportAddress, None] = {}
-    for hop in _hops(target, ways, known, tokens):
-        for address in _addresses(hop, ways, known):
-            found[TransportAddress(hop.transport, address, hop.port)] = None
-    return tuple(found)[:MAX_DESTINATIONS]
+    for equals in among:
+        for choice in _by_weight(equals, tokens):
+            found.update(dict.fromkeys(choice.destinations))
+    return tuple(found)
+
+
+def located(target: Target, ways: Sequence[Way], answers: Answers, tokens: Tokens) -> tuple[TransportAddress, ...]:
+    """Where to send, in the order for one call: `choices`, drawn."""
+    return drawn(choices(target, ways, answers), tokens)
 
 
 class _Known:
-    """The answers so far, and what was looked for in vain."""
+    """The answers so far, what was looked for in vain, and whether DNS failed to tell something."""
 
-    __slots__ = ("_answers", "missing")
+    __slots__ = ("_answers", "failed", "missing")
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self.missing: list[Question] = []
+        self.failed = False
 
     def of(self, question: Question) -> Sequence[Record]:
-        records = self._answers.get(question)
-        if records is None:
+        if question not in self._answers:
             self.missing.append(question)
             return ()
-        return records
+        records = self._answers[question]
+        self.failed = self.failed or records is None
+        return records or ()
 
 
 class _Hop(NamedTuple):
-    """A host that serves a transport at a port."""
+    """A host that serves a transport at a port, and its weight among those of its priority."""
 
     transport: str
     host: str
     port: int
+    weight: int = 0
 
 
 class _Service(NamedTuple):
@@ -149,8 +209,8 @@ class _Service(NamedTuple):
     srv_name: str
 
 
-def _hops(target: Target, ways: Sequence[Way], known: _Known, tokens: Tokens | None = None) -> list[_Hop]:
-    """The hosts to try, in order; of those with equal priority in any order where no `tokens` decide it."""
+def _ranks(target: Target, ways: Sequence[Way], known: _Known) -> list[list[_Hop]]:
+    """The hosts to try, those of equal priority together."""
     host = _plain_name(target.host)
     spoken = {way.transport for way in ways}
     if not host:
@@ -158,21 +218,22 @@ def _hops(target: Target, ways: Sequence[Way], known: _Known, tokens: Tokens | N
     if is_ip_literal(host) or target.port is not None:
         transport = _named_transport(target) or ("tls" if target.secure else "udp")
         port = DEFAULT_PORT.get(transport, 0) if target.port is None else target.port
-        return [_Hop(transport, host, port)] if transport in spoken else []
+        return [[_Hop(transport, host, port)]] if transport in spoken else []
     services = _services(target, host, spoken, known)
-    if known.missing or not services:
+    if known.missing or known.failed or not services:
         return []
-    hops: list[_Hop] = []
-    any_record = False
+    ranks: list[list[_Hop]] = []
+    any_record, left = False, MAX_DESTINATIONS
     for service in services:
         records = [record for record in known.of(Question(service.srv_name, "SRV")) if isinstance(record, Srv)]
         any_record = any_record or bool(records)
-        chosen = _ordered(records, MAX_DESTINATIONS - len(hops), tokens)
-        hops += [_Hop(service.transport, record.target, record.port) for record in chosen]
-    if any_record or known.missing:
-        return hops
+        for _, equals in groupby(_usable(records, left), key=lambda record: record.priority):
+            ranks.append([_Hop(service.transport, each.target, each.port, each.weight) for each in equals])
+            left -= len(ranks[-1])
+    if any_record or known.missing or known.failed:
+        return ranks
     transport = _fallback(target, services, spoken, known, host)
-    return [_Hop(transport, host, DEFAULT_PORT[transport])] if transport in spoken else []
+    return [[_Hop(transport, host, DEFAULT_PORT[transport])]] if transport in spoken else []
 
 
 def _named_transport(target: Target) -> str | None:
@@ -214,28 +275,26 @@ def _fallback(target: Target, services: list[_Service], spoken: set[str], known:
     return "tls" if target.secure else "udp"
 
 
-def _ordered(records: Sequence[Srv], limit: int, tokens: Tokens | None) -> Iterable[Srv]:
-    """Those that can be called, by priority, and within one in an order drawn by weight (RFC 2782)."""
+def _usable(records: Sequence[Srv], limit: int) -> list[Srv]:
+    """Those that can be called, by priority."""
     usable = [record for record in records if _plain_name(record.target) and 0 < record.port <= 65_535]
     usable.sort(key=lambda record: record.priority)
-    usable = usable[: min(MAX_SRV, limit)]
-    if tokens is None:
-        return usable
-    drawn: list[Srv] = []
-    for _, equals in groupby(usable, key=lambda record: record.priority):
-        drawn += _drawn(sorted(equals, key=lambda record: record.weight), tokens)
-    return drawn
+    return usable[: min(MAX_SRV, limit)]
 
 
-def _drawn(left: list[Srv], tokens: Tokens) -> Iterable[Srv]:
-    """One after the other with a chance in proportion to its weight; of weight 0 hardly ever before another."""
-    while left:
-        at = tokens.integer(32) % (sum(record.weight for record in left) + 1)
+def _by_weight(equals: Sequence[Choice], tokens: Tokens) -> Iterable[Choice]:
+    """One after the other with a chance in proportion to its weight; of weight 0 hardly ever before another, and like
+    each other."""
+    left = list(equals)
+    while len(left) > 1:
+        shares = [choice.weight * _ZERO_SHARE or 1 for choice in left]
+        at = tokens.integer(64) % sum(shares)
         position = 0
-        while at > left[position].weight:
-            at -= left[position].weight
+        while at >= shares[position]:
+            at -= shares[position]
             position += 1
         yield left.pop(position)
+    yield from left
 
 
 def _addresses(hop: _Hop, ways: Sequence[Way], known: _Known) -> list[str]:

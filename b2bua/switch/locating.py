@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from b2bua.config import ListenAddress, TrunkUri
 from b2bua.sip.location import Target, Way
 from b2bua.sip.routing import is_ip_literal
-from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunk import NO_SUCH_NAME, UNANSWERED, Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.transport.resolver import Located
 
@@ -18,7 +18,8 @@ LOG: Final = logging.getLogger(__name__)
 FIRST_LOOK_S: Final = 5.0
 """So long the start waits for names at most; what takes longer is found while calls are taken already."""
 LOST_AGAIN_S: Final = 5.0
-"""A name that was not found, or whose trunk is down, is looked for again after this, then after twice as long."""
+"""A name that was not found or that DNS failed to answer for, or whose trunk is down, is looked for again after this,
+then after twice as long."""
 LOST_AGAIN_LONGEST_S: Final = 60.0
 
 
@@ -82,9 +83,12 @@ class Locating:
     async def _keep(self, trunk: Trunk, first: asyncio.Event) -> None:
         lost_for_s = LOST_AGAIN_S
         while True:
-            wait_s = await self._look(trunk)
+            located = await self._resolver.locate(target_of(trunk.next_hop))
+            self._found(trunk, located)
             first.set()
-            if trunk.destinations and trunk.up:
+            wait_s = located.ttl_s if located.destinations else LOST_AGAIN_LONGEST_S
+            failed = bool(located.unanswered) and not located.destinations
+            if trunk.destinations and trunk.up and not failed:
                 lost_for_s = LOST_AGAIN_S
             else:
                 wait_s, lost_for_s = min(wait_s, lost_for_s), min(lost_for_s * 2, LOST_AGAIN_LONGEST_S)
@@ -93,14 +97,26 @@ class Locating:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(look_now.wait(), wait_s)
 
-    async def _look(self, trunk: Trunk) -> float:
-        """Locate it once; after how many seconds it is worth looking again."""
-        located = await self._resolver.locate(target_of(trunk.next_hop))
-        if not located.destinations:
+    def _found(self, trunk: Trunk, located: Located) -> None:
+        """Take in what a look-up has found; where DNS failed, it says nothing against what was found before."""
+        if located.unanswered:
+            LOG.warning(
+                "trunk %s: DNS fails to answer %s; %s",
+                trunk.name,
+                ", ".join(f"{question.kind} {question.name}" for question in located.unanswered),
+                _outcome(trunk, located),
+            )
+        elif not located.destinations:
             LOG.warning("trunk %s: %s does not resolve", trunk.name, trunk.next_hop.host)
-            self._trunks.resolved(trunk, ())
-            return LOST_AGAIN_LONGEST_S
-        if set(located.destinations) != set(trunk.destinations):
+        if located.destinations and set(located.destinations) != set(trunk.destinations):
             LOG.info("trunk %s is at %s", trunk.name, ", ".join(map(str, located.destinations)))
-        self._trunks.resolved(trunk, located.destinations)
-        return located.ttl_s
+        self._trunks.resolved(trunk, located.destinations, UNANSWERED if located.unanswered else NO_SUCH_NAME)
+
+
+def _outcome(trunk: Trunk, located: Located) -> str:
+    """What comes of a query that failed."""
+    if located.destinations:
+        return "what else it tells is used"
+    if trunk.destinations:
+        return f"it stays at {', '.join(map(str, trunk.destinations))}"
+    return "where it is is not known"

@@ -70,7 +70,7 @@ class Probing:
         now = self._scheduler.time()
         self._alarms[trunk].set(now + trunk.config.options_interval_s)
         if not trunk.destinations:
-            self._trunks.probe_failed(trunk, "its name does not resolve")
+            self._trunks.probe_failed(trunk, trunk.lost)
         for destination in trunk.destinations[:MOST_PROBED]:
             self._open[self._ask(trunk, destination)] = _Probe(trunk, destination, now)
 

@@ -3,6 +3,7 @@
 import ipaddress
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.config import TrunkUri
@@ -14,6 +15,9 @@ from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
 from media.reach import is_loopback
 
+NO_SUCH_NAME: Final = "its name does not resolve"
+UNANSWERED: Final = "DNS fails to answer for its name"
+
 
 @dataclass(slots=True, eq=False)
 class Trunk:
@@ -24,8 +28,9 @@ class Trunk:
     followed. `stride` is what a leg adds to `share`; among equals the trunk with the smallest share is next.
 
     `found_hosts` are the addresses its name has led to of late, with the monotonic second of the last time: calls of
-    theirs may still be under way. `up` and `reason` are what OPTIONS and calls say; `registered` and `registration`
-    what its registrar does, None where the profile asks for no registration.
+    theirs may still be under way. `lost` is why there are no destinations, where there are none. `up` and `reason` are
+    what OPTIONS and calls say; `registered` and `registration` what its registrar does, None where the profile asks for
+    no registration.
     """
 
     config: TrunkConfig
@@ -33,6 +38,7 @@ class Trunk:
     policy: PeerPolicy
     destinations: tuple[TransportAddress, ...] = ()
     found_hosts: dict[str, float] = field(default_factory=dict)
+    lost: str = NO_SUCH_NAME
     registered: bool | None = None
     registration: str = ""
     up: bool = True

@@ -15,7 +15,7 @@ from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.accounts import account_of
-from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunk import NO_SUCH_NAME, Trunk
 from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
 
@@ -182,16 +182,17 @@ class Trunks:
         now = self._clock.monotonic()
         return any(trunk.usable(now) and not trunk.is_full(legs) for trunk in self._trunks)
 
-    def resolved(self, trunk: Trunk, destinations: Sequence[TransportAddress]) -> None:
-        """A trunk's destinations in the order to try them; where there are none, the last ones found stay good, and a
-        trunk that never had any is down until it has."""
+    def resolved(self, trunk: Trunk, destinations: Sequence[TransportAddress], lost: str = NO_SUCH_NAME) -> None:
+        """A trunk's destinations in the order to try them; where there are none, for the reason `lost`, the last ones
+        found stay good, and a trunk that never had any is down until it has."""
         if destinations:
             if not trunk.destinations and not trunk.up:
                 self._mark(trunk, up=True, reason="resolved")
             trunk.destinations = tuple(destinations)
             _remember_hosts(trunk, self._clock.monotonic())
         elif not trunk.destinations:
-            self._mark(trunk, up=False, reason="its name does not resolve")
+            trunk.lost = lost
+            self._mark(trunk, up=False, reason=lost)
         self._owners.clear()
 
     def probe_answered(

@@ -21,7 +21,20 @@ import dns.resolver
 
 from b2bua.clock import Clock
 from b2bua.lookups import NameLookups
-from b2bua.sip.location import MAX_ROUNDS, Naptr, Question, Record, Srv, Target, Way, located, questions
+from b2bua.sip.location import (
+    MAX_ROUNDS,
+    Choices,
+    Naptr,
+    Question,
+    Record,
+    Srv,
+    Target,
+    Way,
+    choices,
+    drawn,
+    questions,
+    unanswered,
+)
 from b2bua.sip.routing import TransportAddress
 from b2bua.tokens import Tokens
 
@@ -45,15 +58,23 @@ MAX_RECORDS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The destinations of a target in the order to try them, none where it cannot be found; good for `ttl_s`."""
+    """The destinations of a target in the order to try them, none where it cannot be found; good for `ttl_s`.
+
+    `choices`: the same for whom the order is to be drawn anew. `unanswered`: what DNS failed to answer. Without a
+    destination it is not known then whether there are any; with some, there may be more.
+    """
 
     destinations: tuple[TransportAddress, ...]
     ttl_s: float
+    choices: Choices = ()
+    unanswered: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    records: tuple[Record, ...]
+    """`records` is None where DNS failed to answer."""
+
+    records: tuple[Record, ...] | None
     expires_at: float
 
 
@@ -62,7 +83,8 @@ class Resolver:
 
     `nameservers` are addresses with their ports, in place of those of /etc/resolv.conf, which is read at each round so
     that a change of it counts. Names that DNS does not know, and those without a dot, are the system's to resolve
-    (/etc/hosts). It never raises for a name that cannot be found, and never waits without a limit.
+    (/etc/hosts). It never raises for a name that cannot be found, and never waits without a limit. A query that DNS
+    fails to answer is not taken for a name without records: see `Located.unanswered`.
     """
 
     def __init__(
@@ -74,6 +96,7 @@ class Resolver:
         self._nameservers = tuple(nameservers)
         self._remembered: dict[Question, _Remembered] = {}
         self._lookups = NameLookups("sip-dns", clock.monotonic)
+        self._had_dns = False
 
     def close(self) -> None:
         """Begin no more look-ups by the system."""
@@ -81,15 +104,16 @@ class Resolver:
 
     async def locate(self, target: Target) -> Located:
         """Where to send what is for `target`."""
-        answers: dict[Question, Sequence[Record]] = {}
+        answers: dict[Question, Sequence[Record] | None] = {}
         expires_at = self._clock.monotonic() + LONGEST_TTL_S
         for _ in range(MAX_ROUNDS):
             asked = questions(target, self._ways, answers)
             for question, known in zip(asked, await self._ask_all(asked), strict=True):
                 answers[question] = known.records
                 expires_at = min(expires_at, known.expires_at)
-        destinations = located(target, self._ways, answers, self._tokens)
-        return Located(destinations, max(SHORTEST_TTL_S, expires_at - self._clock.monotonic()))
+        found = choices(target, self._ways, answers)
+        ttl_s = max(SHORTEST_TTL_S, expires_at - self._clock.monotonic())
+        return Located(drawn(found, self._tokens), ttl_s, found, unanswered(answers))
 
     async def _ask_all(self, asked: Sequence[Question]) -> list[_Remembered]:
         stub = self._stub() if asked else None
@@ -111,12 +135,16 @@ class Resolver:
         known = self._remembered.get(question)
         if known is not None and self._clock.monotonic() < known.expires_at:
             return known
-        records: tuple[Record, ...] = ()
+        records: tuple[Record, ...] | None = ()
         ttl_s = UNANSWERED_TTL_S
-        if _is_domain_name(question.name) and stub is not None:
+        of_dns = _is_domain_name(question.name)
+        if of_dns and stub is not None:
+            self._had_dns = True
             records, ttl_s = await _ask(question, stub)
+        elif of_dns and self._had_dns:  # its configuration is away for a moment
+            records = None
         if not records and question.kind in ("A", "AAAA"):
-            records = await self._of_system(question)
+            records = await self._of_system(question) or records
             ttl_s = min(ttl_s, UNANSWERED_TTL_S)
         known = _Remembered(records, self._clock.monotonic() + min(max(ttl_s, SHORTEST_TTL_S), LONGEST_TTL_S))
         self._remembered.pop(question, None)
@@ -137,16 +165,19 @@ class Resolver:
         return tuple(dict.fromkeys(str(address[0]) for *_, address in found[:MAX_RECORDS]))
 
 
-async def _ask(question: Question, stub: dns.asyncresolver.Resolver) -> tuple[tuple[Record, ...], float]:
-    """The records and the seconds they may be believed: none of them for a name that has none, or is not answered."""
+async def _ask(question: Question, stub: dns.asyncresolver.Resolver) -> tuple[tuple[Record, ...] | None, float]:
+    """The records and the seconds they may be believed: none of them for a name that is known to have none (NXDOMAIN,
+    or NODATA of RFC 2308), None where that is not known."""
     try:
         async with asyncio.timeout(QUESTION_TIMEOUT_S + TRY_TIMEOUT_S):
             answer = await stub.resolve(
                 dns.name.from_text(question.name), question.kind, raise_on_no_answer=False, search=False
             )
-    except (dns.exception.DNSException, OSError, EOFError, TimeoutError) as error:
-        LOG.debug("DNS has no answer for %s %s: %s", question.kind, question.name, type(error).__name__)
+    except dns.resolver.NXDOMAIN:
         return (), UNANSWERED_TTL_S
+    except (dns.exception.DNSException, OSError, EOFError, TimeoutError) as error:
+        LOG.debug("DNS fails to answer %s %s: %s", question.kind, question.name, type(error).__name__)
+        return None, UNANSWERED_TTL_S
     ttl_s = float(answer.chaining_result.minimum_ttl)
     if answer.rrset is None:
         return (), ttl_s

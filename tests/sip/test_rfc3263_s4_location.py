@@ -18,6 +18,7 @@ from b2bua.sip.location import (
     Way,
     located,
     questions,
+    unanswered,
 )
 from b2bua.sip.uri import Uri
 from tests.support.seeded_tokens import SeededTokens
@@ -25,10 +26,11 @@ from tests.support.seeded_tokens import SeededTokens
 UDP, TCP, TLS = Way("udp", 4), Way("tcp", 4), Way("tls", 4)
 ALL = (UDP, TCP, TLS)
 UDP6 = Way("udp", 6)
-Zone = Mapping[tuple[str, str], Sequence[Record]]
+Zone = Mapping[tuple[str, str], Sequence[Record] | None]
+"""None where DNS fails to answer."""
 
 # The records of the example in section 4.1, and addresses for its servers.
-EXAMPLE: Zone = {
+EXAMPLE: Mapping[tuple[str, str], Sequence[Record]] = {
     ("example.com", "NAPTR"): [
         Naptr(50, 50, "s", "SIPS+D2T", "_sips._tcp.example.com"),
         Naptr(90, 50, "s", "SIP+D2T", "_sip._tcp.example.com"),
@@ -49,7 +51,7 @@ def walk(
 ) -> tuple[list[str], list[list[tuple[str, str]]]]:
     """The destinations of a URI, and the questions of each round on the way."""
     target = Target.of_uri(Uri.parse(uri))
-    answers: dict[Question, Sequence[Record]] = {}
+    answers: dict[Question, Sequence[Record] | None] = {}
     rounds: list[list[tuple[str, str]]] = []
     asked = questions(target, ways, answers)
     while asked:
@@ -171,6 +173,40 @@ def test_preference_decides_between_equal_orders_and_case_means_nothing() -> Non
         ],
     }
     assert walk("sip:example.com", zone)[0][0] == "udp:192.0.2.2:5080"
+
+
+# DNS that fails to answer: only what is known not to be there may be gone without.
+
+
+@pytest.mark.parametrize(
+    ("failing", "asked"),
+    [
+        (("example.com", "NAPTR"), 1),
+        (("_sips._tcp.example.com", "SRV"), 2),
+        (("_sip._udp.example.com", "SRV"), 2),
+    ],
+)
+def test_a_query_that_fails_is_no_leave_to_fall_back(failing: tuple[str, str], asked: int) -> None:
+    zone: Zone = {**EXAMPLE, failing: None}
+    found, rounds = walk("sip:example.com", zone)
+    assert found == []
+    assert len(rounds) == asked, "nothing more is to be learnt"
+    answers = {Question(name, kind): records for (name, kind), records in zone.items()}  # type: ignore[arg-type]
+    assert unanswered(answers) == (Question(*failing),)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["NAPTR", "SRV"])
+def test_where_nothing_else_is_there_a_failing_query_does_not_lead_to_the_host_itself(kind: str) -> None:
+    name = "example.com" if kind == "NAPTR" else "_sip._udp.example.com"
+    zone: Zone = {**without("NAPTR", "SRV"), (name, kind): None}
+    assert walk("sip:example.com", zone, (UDP,))[0] == []
+
+
+def test_of_several_hosts_those_whose_addresses_are_told_are_used() -> None:
+    zone: Zone = {**EXAMPLE, ("server1.example.com", "A"): None}
+    assert walk("sip:example.com", zone, (TCP,))[0] == ["tcp:192.0.2.2:5060", "tcp:192.0.2.22:5060"]
+    zone = {**EXAMPLE, ("server2.example.com", "AAAA"): None}
+    assert walk("sip:server2.example.com:9", zone, (UDP6, UDP))[0] == ["udp:192.0.2.2:9", "udp:192.0.2.22:9"]
 
 
 # RFC 2782.

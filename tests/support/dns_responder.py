@@ -12,7 +12,8 @@ import dns.rrset
 class DnsResponder(asyncio.DatagramProtocol):
     """One UDP socket on 127.0.0.1. `zone`: (name, type) to the TTL and the records' texts.
 
-    A name that is in no key does not exist. `mute` answers nothing; `spoil`: what is sent in place of an answer.
+    A name that is in no key does not exist. `mute` answers nothing; `spoil`: what is sent in place of an answer;
+    `failing`: the (name, type) that get an error, and which.
     """
 
     def __init__(self, zone: dict[tuple[str, str], tuple[int, list[str]]]) -> None:
@@ -20,6 +21,7 @@ class DnsResponder(asyncio.DatagramProtocol):
         self.asked: list[tuple[str, str]] = []
         self.mute = False
         self.spoil: bytes | None = None
+        self.failing: dict[tuple[str, str], dns.rcode.Rcode] = {}
         self.address = ("", 0)
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -48,6 +50,10 @@ class DnsResponder(asyncio.DatagramProtocol):
             return
         response = dns.message.make_response(query)
         response.flags |= dns.flags.RA
+        if (name, kind) in self.failing:
+            response.set_rcode(self.failing[name, kind])
+            self._transport.sendto(response.to_wire(), addr)
+            return
         if not any(known == name for known, _ in self.zone):
             response.set_rcode(dns.rcode.NXDOMAIN)
         alias = self.zone.get((name, "CNAME"))

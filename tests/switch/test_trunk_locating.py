@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from b2bua.sip.location import Target, Way
+from b2bua.sip.location import Question, Target, Way
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch import locating as locating_module
 from b2bua.switch.locating import Locating, target_of, ways_of
@@ -95,6 +95,53 @@ async def test_it_is_looked_for_again_when_the_answer_is_old_and_what_was_found_
     await asyncio.sleep(0)
     assert trunk.destination == udp("192.0.2.7")
     assert trunk.up
+    await locating.close()
+
+
+NAPTR = Question("h.example", "NAPTR")
+FAILED = Located((), 30, (), (NAPTR,))
+
+
+async def test_what_was_found_stays_when_a_query_fails_and_is_looked_for_again_soon(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(locating_module, "LOST_AGAIN_S", 0.01)
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    zone = Zone(Located((udp("192.0.2.7"),), 0.01), FAILED)
+    locating = Locating(trunks, zone)
+    await locating.start()
+    await zone.until_asked(4)
+    await asyncio.sleep(0)
+    assert (trunk.destination, trunk.up) == (udp("192.0.2.7"), True)
+    assert "trunk t0: DNS fails to answer NAPTR h.example; it stays at udp:192.0.2.7:5060" in caplog.messages
+    await locating.close()
+
+
+async def test_a_trunk_whose_name_dns_fails_to_answer_for_is_down_until_it_does(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(locating_module, "LOST_AGAIN_S", 0.01)
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    zone = Zone(FAILED, FAILED, Located((udp("192.0.2.7"),), 300))
+    locating = Locating(trunks, zone)
+    await locating.start()
+    assert (trunk.destinations, trunk.up, trunk.reason) == ((), False, "DNS fails to answer for its name")
+    assert "trunk t0: DNS fails to answer NAPTR h.example; where it is is not known" in caplog.messages
+    await zone.until_asked(3)
+    await asyncio.sleep(0)
+    assert (trunk.destination, trunk.up) == (udp("192.0.2.7"), True)
+    await locating.close()
+
+
+async def test_the_hosts_that_dns_does_answer_for_are_used(caplog: pytest.LogCaptureFixture) -> None:
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    unanswered = (Question("b.h.example", "A"), Question("b.h.example", "AAAA"))
+    locating = Locating(trunks, Zone(Located((udp("192.0.2.7"),), 30, (), unanswered)))
+    await locating.start()
+    assert (trunk.destination, trunk.up) == (udp("192.0.2.7"), True)
+    assert (
+        "trunk t0: DNS fails to answer A b.h.example, AAAA b.h.example; what else it tells is used" in caplog.messages
+    )
     await locating.close()
 
 

@@ -1,10 +1,12 @@
 """The resolver against a DNS server on loopback: RFC 3263 through real sockets, its cache, and servers that fail."""
 
+import socket
 from collections.abc import AsyncIterator
 
+import dns.rcode
 import pytest
 
-from b2bua.sip.location import Target, Way
+from b2bua.sip.location import Question, Target, Way
 from b2bua.transport import resolver as resolver_module
 from b2bua.transport.resolver import (
     LONGEST_TTL_S,
@@ -123,9 +125,67 @@ async def test_a_server_that_says_nothing_is_waited_for_with_a_limit(
     monkeypatch.setattr(resolver_module, "TRY_TIMEOUT_S", 0.05)
     monkeypatch.setattr(resolver_module, "QUESTION_TIMEOUT_S", 0.1)
     server.mute = True
-    assert (await resolver_at(server).locate(CARRIER)).destinations == ()
-    assert ("carrier.example", "NAPTR") in server.asked
-    assert ("_sip._tcp.carrier.example", "SRV") in server.asked
+    located = await resolver_at(server).locate(CARRIER)
+    assert (located.destinations, located.unanswered) == ((), (Question("carrier.example", "NAPTR"),))
+    assert set(server.asked) == {("carrier.example", "NAPTR")}, "what comes after it depends on it"
+
+
+@pytest.mark.parametrize("rcode", [dns.rcode.SERVFAIL, dns.rcode.REFUSED])
+@pytest.mark.parametrize("failing", [("carrier.example", "NAPTR"), ("_sip._udp.carrier.example", "SRV")])
+async def test_a_failing_query_does_not_move_a_carrier_to_its_web_server(
+    server: DnsResponder, failing: tuple[str, str], rcode: dns.rcode.Rcode
+) -> None:
+    clock = ManualClock()
+    resolver = resolver_at(server, clock)
+    server.zone["carrier.example", "A"] = (600, ["192.0.2.80"])
+    server.failing[failing] = rcode
+    located = await resolver.locate(CARRIER)
+    assert (located.destinations, located.ttl_s) == ((), UNANSWERED_TTL_S)
+    assert [(question.name, question.kind) for question in located.unanswered] == [failing]
+    server.failing.clear()
+    clock.advance(UNANSWERED_TTL_S)
+    assert [address.port for address in (await resolver.locate(CARRIER)).destinations] == [5070, 5080, 5080]
+
+
+async def test_a_host_whose_address_is_not_told_is_passed_over(server: DnsResponder) -> None:
+    server.failing["a.carrier.example", "A"] = dns.rcode.SERVFAIL
+    located = await resolver_at(server).locate(CARRIER)
+    assert sorted(address.host for address in located.destinations) == ["192.0.2.2", "192.0.2.3"]
+    assert located.unanswered == (Question("a.carrier.example", "A"),)
+    assert located.ttl_s == UNANSWERED_TTL_S, "and asked for again soon"
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_what_is_known_not_to_be_there_is_gone_without(server: DnsResponder, there: bool) -> None:
+    """A name without such records (NODATA), and one that does not exist (NXDOMAIN)."""
+    server.zone["plain.example", "A"] = (600, ["192.0.2.80"])
+    if there:
+        for name in ("_sip._udp.plain.example", "_sip._tcp.plain.example"):
+            server.zone[name, "TXT"] = (600, ["x"])
+    located = await resolver_at(server).locate(Target("plain.example"))
+    assert list(map(str, located.destinations)) == ["udp:192.0.2.80:5060"]
+    assert located.unanswered == ()
+
+
+async def test_a_machine_that_had_dns_and_has_none_now_knows_nothing(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/etc/resolv.conf is away for a moment while it is written anew."""
+    resolver = resolver_at(server)
+    await resolver.locate(Target("a.carrier.example", 5060))
+    monkeypatch.setattr(resolver, "_stub", lambda: None)
+    located = await resolver.locate(CARRIER)
+    assert (located.destinations, located.unanswered) == ((), (Question("carrier.example", "NAPTR"),))
+
+
+async def test_a_machine_without_dns_has_the_names_of_its_hosts_file(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = resolver_at(server)
+    monkeypatch.setattr(resolver, "_stub", lambda: None)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [(0, 0, 0, "", ("192.0.2.7", 0))])
+    located = await resolver.locate(Target("sbc.example"))
+    assert (list(map(str, located.destinations)), located.unanswered) == (["udp:192.0.2.7:5060"], ())
 
 
 async def test_the_memory_is_bounded(server: DnsResponder, monkeypatch: pytest.MonkeyPatch) -> None:
