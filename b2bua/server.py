@@ -242,7 +242,8 @@ async def _build(process: Process, announce: Announce) -> Switch:
     shelf = PromptShelf(process.store, PromptFiles(config.storage.prompts), process.clock)
     orphans = await process.loop.run_in_executor(None, recorder.recover)
     agents = _agents(process)
-    trunks = Trunks(config.trunks, process.clock, config.routes, None if agents is None else agents.trunk)
+    line = None if agents is None else agents.trunk
+    trunks = Trunks(config.trunks, process.clock, config.routes, line, process.tokens)
     await _locate(process, trunks)
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
     recordings = await _recordings(process, journal, settlement, recorder)

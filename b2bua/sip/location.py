@@ -169,11 +169,6 @@ def drawn(among: Choices, tokens: Tokens) -> tuple[TransportAddress, ...]:
     return tuple(found)
 
 
-def located(target: Target, ways: Sequence[Way], answers: Answers, tokens: Tokens) -> tuple[TransportAddress, ...]:
-    """Where to send, in the order for one call: `choices`, drawn."""
-    return drawn(choices(target, ways, answers), tokens)
-
-
 class _Known:
     """The answers so far, what was looked for in vain, and whether DNS failed to tell something."""
 

@@ -54,6 +54,8 @@ class Hunt:
         self._only = only
         self._tried: list[Trunk] = [first]
         self._destinations: set[TransportAddress] = set()  # those tried of the present trunk
+        self._known: tuple[TransportAddress, ...] | None = None  # the trunk's own when this call's order was drawn
+        self._order: tuple[TransportAddress, ...] = ()
         self._attempts = 0
         self._redirects = 0
         self._redirections: list[Redirection] = []  # of the present trunk, to be followed before anything else
@@ -119,7 +121,13 @@ class Hunt:
         return None
 
     def _open(self) -> list[TransportAddress]:
-        return self.trunk.open_destinations(self._now()) if self._only is None else [self._only]
+        """Where it may be called now, in this call's own order: drawn once, and again if the trunk was found anew."""
+        if self._only is not None:
+            return [self._only]
+        if self._known is not self.trunk.destinations:
+            self._known = self.trunk.destinations
+            self._order = self._trunks.order_for_a_call(self.trunk)
+        return self.trunk.open_among(self._order, self._now())
 
     def _occupy(self) -> None:
         if self._promised:

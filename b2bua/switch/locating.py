@@ -110,7 +110,8 @@ class Locating:
             LOG.warning("trunk %s: %s does not resolve", trunk.name, trunk.next_hop.host)
         if located.destinations and set(located.destinations) != set(trunk.destinations):
             LOG.info("trunk %s is at %s", trunk.name, ", ".join(map(str, located.destinations)))
-        self._trunks.resolved(trunk, located.destinations, UNANSWERED if located.unanswered else NO_SUCH_NAME)
+        lost = UNANSWERED if located.unanswered else NO_SUCH_NAME
+        self._trunks.resolved(trunk, located.destinations, choices=located.choices, lost=lost)
 
 
 def _outcome(trunk: Trunk, located: Located) -> str:

@@ -2,11 +2,13 @@
 
 import ipaddress
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.config import TrunkUri
+from b2bua.sip.location import Choices
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.call_rate import CallRate
@@ -28,15 +30,17 @@ class Trunk:
     followed. `stride` is what a leg adds to `share`; among equals the trunk with the smallest share is next.
 
     `found_hosts` are the addresses its name has led to of late, with the monotonic second of the last time: calls of
-    theirs may still be under way. `lost` is why there are no destinations, where there are none. `up` and `reason` are
-    what OPTIONS and calls say; `registered` and `registration` what its registrar does, None where the profile asks for
-    no registration.
+    theirs may still be under way. `choices` are what each call draws its order of the destinations from, none where
+    that is always the same. `lost` is why there are no destinations, where there are none. `up` and `reason` are what
+    OPTIONS and calls say; `registered` and `registration` what its registrar does, None where the profile asks for no
+    registration.
     """
 
     config: TrunkConfig
     media_profile: LegProfile
     policy: PeerPolicy
     destinations: tuple[TransportAddress, ...] = ()
+    choices: Choices = ()
     found_hosts: dict[str, float] = field(default_factory=dict)
     lost: str = NO_SUCH_NAME
     registered: bool | None = None
@@ -141,10 +145,14 @@ class Trunk:
 
     def open_destinations(self, now: float) -> list[TransportAddress]:
         """The destinations that a call may be sent to now, in order; last those that have just said 503."""
+        return self.open_among(self.destinations, now)
+
+    def open_among(self, destinations: Sequence[TransportAddress], now: float) -> list[TransportAddress]:
+        """Those of some destinations that a call may be sent to now, likewise."""
         known = self.health
         if not known:
-            return list(self.destinations)
-        found = [each for each in self.destinations if each not in known or known[each].open(now)]
+            return list(destinations)
+        found = [each for each in destinations if each not in known or known[each].open(now)]
         return sorted(found, key=lambda each: each in known and now < known[each].second_choice_until)
 
     def second_choice(self, now: float) -> bool:

@@ -11,11 +11,13 @@ from b2bua.clock import Clock
 from b2bua.config import Route
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip.digest import Credentials
+from b2bua.sip.location import Choices, drawn
 from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.accounts import account_of
 from b2bua.switch.trunk import NO_SUCH_NAME, Trunk
+from b2bua.tokens import Tokens
 from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
 
@@ -40,11 +42,14 @@ class Trunks:
         clock: Clock,
         routes: Sequence[Route] = (),
         agents: TrunkConfig | None = None,
+        tokens: Tokens | None = None,
     ) -> None:
         """What comes from addresses that `routes` send calls to is heard, whatever trunk they are of; the calls they
         make belong to a trunk only where its own addresses have them. `agents`: the line that agents are dialled on,
-        which is none of the trunks: it is neither chosen, probed nor shown, and makes no calls."""
+        which is none of the trunks: it is neither chosen, probed nor shown, and makes no calls. `tokens` draw the order
+        of a trunk's destinations for each call; without them all calls have that of the look-up."""
         self._clock = clock
+        self._tokens = tokens
         self.on_down: Callable[[Trunk], None] = _ignore
         listed = tuple(configs)
         least = math.lcm(*(config.weight for config in listed))
@@ -182,13 +187,28 @@ class Trunks:
         now = self._clock.monotonic()
         return any(trunk.usable(now) and not trunk.is_full(legs) for trunk in self._trunks)
 
-    def resolved(self, trunk: Trunk, destinations: Sequence[TransportAddress], lost: str = NO_SUCH_NAME) -> None:
-        """A trunk's destinations in the order to try them; where there are none, for the reason `lost`, the last ones
-        found stay good, and a trunk that never had any is down until it has."""
+    def order_for_a_call(self, trunk: Trunk) -> tuple[TransportAddress, ...]:
+        """The trunk's destinations in the order that one call is to try them: hosts of equal priority by weight, drawn
+        anew each time (RFC 2782)."""
+        if not trunk.choices or self._tokens is None:
+            return trunk.destinations
+        return drawn(trunk.choices, self._tokens)
+
+    def resolved(
+        self,
+        trunk: Trunk,
+        destinations: Sequence[TransportAddress],
+        *,
+        choices: Choices = (),
+        lost: str = NO_SUCH_NAME,
+    ) -> None:
+        """A trunk's destinations in the order to try them, and what calls draw theirs from; where there are none, for
+        the reason `lost`, the last ones found stay good, and a trunk that never had any is down until it has."""
         if destinations:
             if not trunk.destinations and not trunk.up:
                 self._mark(trunk, up=True, reason="resolved")
             trunk.destinations = tuple(destinations)
+            trunk.choices = choices if any(len(equals) > 1 for equals in choices) else ()
             _remember_hosts(trunk, self._clock.monotonic())
         elif not trunk.destinations:
             trunk.lost = lost

@@ -10,16 +10,21 @@ from b2bua.sip.location import (
     MAX_DESTINATIONS,
     MAX_ROUNDS,
     MAX_SRV,
+    Answers,
+    Choice,
+    Choices,
     Naptr,
     Question,
     Record,
     Srv,
     Target,
     Way,
-    located,
+    choices,
+    drawn,
     questions,
     unanswered,
 )
+from b2bua.sip.routing import TransportAddress
 from b2bua.sip.uri import Uri
 from tests.support.seeded_tokens import SeededTokens
 
@@ -44,6 +49,13 @@ EXAMPLE: Mapping[tuple[str, str], Sequence[Record]] = {
     ("server2.example.com", "AAAA"): ["2001:db8::2"],
     ("example.com", "A"): ["192.0.2.9"],
 }
+
+
+def located(
+    target: Target, ways: Sequence[Way], answers: Answers, tokens: SeededTokens
+) -> tuple[TransportAddress, ...]:
+    """Where one request goes."""
+    return drawn(choices(target, ways, answers), tokens)
 
 
 def walk(
@@ -245,6 +257,77 @@ def test_all_of_weight_zero_are_tried() -> None:
     }
     zone["_sip._udp.h.example", "SRV"] = [Srv(0, 0, 5060, f"h{number}.example") for number in range(1, 4)]
     assert len(walk("sip:h.example", zone, (UDP,))[0]) == 3
+
+
+def _of_hosts(*weights: int, priority: int = 0) -> Choices:
+    """Hosts of one priority with these weights, at 10.PRIORITY.0.1 and so on."""
+    return (
+        tuple(
+            Choice(weight, (TransportAddress("udp", f"10.{priority}.0.{at}", 5060),))
+            for at, weight in enumerate(weights, 1)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "shares"),
+    [
+        ((1, 1), (500, 500)),
+        ((0, 0), (500, 500)),
+        ((1, 0), (1_000, 0)),
+        ((60_000, 20_000), (750, 250)),
+        ((1, 3), (250, 750)),
+    ],
+)
+def test_each_drawing_is_a_new_one_by_weight(weights: tuple[int, ...], shares: tuple[int, ...]) -> None:
+    tokens = SeededTokens("drawn")
+    first = Counter(drawn(_of_hosts(*weights), tokens)[0].host for _ in range(1_000))
+    for at, share in enumerate(shares, 1):
+        assert abs(first[f"10.0.0.{at}"] - share) < 60, first
+
+
+def test_a_drawing_keeps_the_order_of_priorities_and_has_each_destination_once() -> None:
+    tokens = SeededTokens("priorities")
+    shared = Choice(5, (TransportAddress("udp", "10.0.0.1", 5060), TransportAddress("udp", "10.9.0.1", 5060)))
+    among = (*_of_hosts(1, 1), *_of_hosts(9, 9, priority=1), (*_of_hosts(1)[0], shared))
+    for _ in range(50):
+        order = [address.host for address in drawn(among, tokens)]
+        assert [set(order[:2]), set(order[2:4]), order[4:]] == [
+            {"10.0.0.1", "10.0.0.2"},
+            {"10.1.0.1", "10.1.0.2"},
+            ["10.9.0.1"],
+        ]
+
+
+def test_where_nothing_is_to_be_chosen_nothing_is_drawn() -> None:
+    class Never(SeededTokens):
+        def integer(self, bits: int) -> int:
+            raise AssertionError
+
+    assert [address.host for address in drawn((*_of_hosts(1), *_of_hosts(2, priority=1)), Never())] == [
+        "10.0.0.1",
+        "10.1.0.1",
+    ]
+
+
+def test_hosts_that_share_an_address_share_their_chance() -> None:
+    zone: Zone = {
+        ("_sip._udp.h.example", "SRV"): [
+            Srv(0, 2, 5060, "a.example"),
+            Srv(0, 2, 5060, "b.example"),
+            Srv(0, 1, 5060, "c.example"),
+        ],
+        ("a.example", "A"): ["192.0.2.1"],
+        ("b.example", "A"): ["192.0.2.1"],
+        ("c.example", "A"): ["192.0.2.3"],
+    }
+    answers = {Question(name, kind): records for (name, kind), records in zone.items()}  # type: ignore[arg-type]
+    (equals,) = choices(Target("h.example", None, "udp"), (UDP,), answers)
+    assert [(choice.weight, [each.host for each in choice.destinations]) for choice in equals] == [
+        (2, ["192.0.2.1"]),
+        (2, ["192.0.2.1"]),
+        (1, ["192.0.2.3"]),
+    ]
 
 
 def test_a_service_that_is_decidedly_not_offered_has_no_fallback() -> None:

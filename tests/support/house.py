@@ -208,7 +208,7 @@ class House:
         self.media, self.recorder = self._media()
         self.journal = Journal(store, self._committed)
         line = line_trunk(5099, self.config.webrtc.codecs) if self.config.webrtc.enabled else None
-        self.trunks = Trunks(self.config.trunks, clock, self.config.routes, line)
+        self.trunks = Trunks(self.config.trunks, clock, self.config.routes, line, self.tokens)
         self.tracing = Tracing(self.journal, clock, clock, keep_days=7)
         self.settlement = Settlement(self.journal, clock, self.tokens, self.recorder.taken)
         self.pool = MemoryPool()

@@ -3,9 +3,11 @@
 import pytest
 
 from b2bua.call.failover import Onward
+from b2bua.sip.location import Choice, Choices, drawn
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch.hunting import MOST_ATTEMPTS, Hunt
 from b2bua.switch.redirection import Redirection
+from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from tests.support.configurations import config_of
 from tests.support.manual_clock import ManualClock
@@ -108,3 +110,75 @@ def test_a_promised_trunk_that_is_down_is_tried_where_there_is_no_other() -> Non
     assert hunt.next() is not None
     assert hunt.next() is None
     assert (trunk.live_calls, trunk.promised) == (0, 0)
+
+
+def udp(host: str) -> TransportAddress:
+    return TransportAddress("udp", host, 5060)
+
+
+EAST, WEST, THIRD, SPARE = udp("192.0.2.1"), udp("192.0.2.2"), udp("192.0.2.3"), udp("192.0.2.9")
+TWO_AND_A_SPARE = ((Choice(1, (EAST,)), Choice(1, (WEST, THIRD))), (Choice(1, (SPARE,)),))
+
+
+def spread_trunk(clock: ManualClock, choices: Choices = TWO_AND_A_SPARE) -> tuple[Trunks, Trunk]:
+    """A trunk whose name leads to several hosts."""
+    text = '[[trunks]]\nname = "t"\nuri = "sip:h.example"\n'
+    trunks = Trunks(config_of(text).trunks, clock, tokens=SeededTokens("spread"))
+    (trunk,) = trunks
+    trunks.resolved(trunk, drawn(choices, SeededTokens()), choices=choices)
+    return trunks, trunk
+
+
+def attempts_of_a_call(trunks: Trunks, trunk: Trunk, clock: ManualClock) -> list[TransportAddress]:
+    """Where a call that is answered nowhere is sent, in order."""
+    trunk.promise(legs=1)
+    hunt = Hunt(trunks, trunk, None, clock.monotonic, booked=True)
+    made: list[TransportAddress] = []
+    while (attempt := hunt.next()) is not None:
+        made.append(attempt.destination)
+    return made
+
+
+def test_calls_are_spread_by_weight_over_the_hosts_of_a_priority() -> None:
+    trunks, trunk = spread_trunk(clock := ManualClock())
+    calls = [attempts_of_a_call(trunks, trunk, clock) for _ in range(200)]
+    assert all(sorted(call) == sorted({EAST, WEST, THIRD, SPARE}) for call in calls), "each once"
+    assert all(call[3] == SPARE for call in calls), "of the next priority"
+    assert {tuple(call[:3]) for call in calls} == {(EAST, WEST, THIRD), (WEST, THIRD, EAST)}
+    assert 70 < sum(call[0] == EAST for call in calls) < 130
+
+
+def test_a_host_that_is_closed_is_passed_over_by_every_drawing() -> None:
+    trunks, trunk = spread_trunk(clock := ManualClock())
+    trunks.unavailable(trunk, EAST, 30)
+    trunks.unavailable(trunk, WEST, None)
+    for _ in range(20):
+        assert attempts_of_a_call(trunks, trunk, clock) == [THIRD, SPARE, WEST], "who has just said 503 comes last"
+
+
+def test_where_a_call_has_been_is_not_tried_again_although_its_trunk_is_found_anew() -> None:
+    trunks, trunk = spread_trunk(clock := ManualClock())
+    moved = udp("192.0.2.4")
+    for _ in range(20):
+        trunk.promise(legs=1)
+        hunt = Hunt(trunks, trunk, None, clock.monotonic, booked=True)
+        first = hunt.next()
+        assert first is not None
+        trunks.resolved(trunk, (EAST, moved), choices=((Choice(1, (EAST,)), Choice(1, (moved,))),))
+        then: set[TransportAddress] = set()
+        while (attempt := hunt.next()) is not None:
+            then.add(attempt.destination)
+        assert then == {EAST, moved} - {first.destination}
+
+
+def test_a_trunk_with_one_host_draws_nothing() -> None:
+    class Never(SeededTokens):
+        def integer(self, bits: int) -> int:
+            raise AssertionError
+
+    clock = ManualClock()
+    trunks = Trunks(config_of('[[trunks]]\nname = "t"\nuri = "sip:h.example"\n').trunks, clock, tokens=Never())
+    (trunk,) = trunks
+    trunks.resolved(trunk, (WEST, THIRD, SPARE), choices=((Choice(1, (WEST, THIRD)),), (Choice(1, (SPARE,)),)))
+    assert attempts_of_a_call(trunks, trunk, clock) == [WEST, THIRD, SPARE]
+    assert trunks.order_for_a_call(trunk) is trunk.destinations

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from b2bua.sip.location import Question, Target, Way
+from b2bua.sip.location import Choice, Choices, Question, Target, Way
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch import locating as locating_module
 from b2bua.switch.locating import Locating, target_of, ways_of
@@ -69,6 +69,21 @@ async def test_the_start_waits_for_what_is_found_and_asks_for_names_alone() -> N
     assert named.destinations == (udp("192.0.2.7"), udp("192.0.2.8", 5080))
     assert literal.destinations == (udp("192.0.2.1"),)
     assert len(zone.asked) == 1
+    await locating.close()
+
+
+async def test_what_a_call_draws_its_order_from_is_kept_with_the_trunk() -> None:
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    there, also = udp("192.0.2.7"), udp("192.0.2.8")
+    both: Choices = ((Choice(1, (there,)), Choice(1, (also,))),)
+    zone = Zone(Located((there, also), 0.01, both), Located((there,), 300, (both[0][:1],)))
+    locating = Locating(trunks, zone)
+    await locating.start()
+    assert trunk.choices == both
+    await zone.until_asked(2)
+    await asyncio.sleep(0)
+    assert trunk.destinations == (there,)
+    assert not trunk.choices, "there is nothing to be drawn"
     await locating.close()
 
 
