@@ -18,11 +18,12 @@ from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed
 from b2bua.sip.settings import OutgoingRequest, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.switch.locating import target_of, ways_of
+from b2bua.switch.route_host import RouteHost
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
-from b2bua.transport.resolver import Resolver
+from b2bua.transport.resolver import Located, Resolver
 
 PROBE_TIMEOUT_S = 5.0
 _CAUSES: Final = {"timeout": "nothing came back", "transport": "the network, or its machine, refuses what is sent"}
@@ -45,20 +46,30 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     notes = [*config.warnings, *effectless(config)]
     for note in notes:
         output.line(f"note: {note}")
-    trunks = Trunks(config.trunks, SystemClock())
+    trunks = Trunks(config.trunks, SystemClock(), config.routes)
     resolver = Resolver(_ways(config), SystemClock(), SystemTokens())
     probes = await asyncio.gather(*(_probe(config, trunks, trunk, resolver) for trunk in trunks))
+    route_hosts = await asyncio.gather(*(_whereabouts(host, resolver) for host in trunks.route_hosts))
     rows = [
         {"name": trunk.name, "uri": trunk.config.uri.text, "status": probe.status, "answer": probe.text}
         for trunk, probe in zip(trunks, probes, strict=True)
     ]
     output.one(
-        {"config": str(config.path), "valid": True, "notes": notes, "packet_path": packet_path, "trunks": rows},
+        {
+            "config": str(config.path),
+            "valid": True,
+            "notes": notes,
+            "packet_path": packet_path,
+            "trunks": rows,
+            "route_hosts": route_hosts,
+        },
         "the configuration is valid",
     )
     output.line(described(packet_path))
     for row in rows:
         output.line(f"trunk {row['name']} ({row['uri']}): {row['answer']}")
+    for found in route_hosts:
+        output.line(f"route to {found['name']}: {found['answer']}")
     if not rows:
         output.line("note: no trunk is configured, so no call can be placed")
     return 0
@@ -71,16 +82,26 @@ def _ways(config: Config) -> tuple[Way, ...]:
 
 
 async def _probe(config: Config, trunks: Trunks, trunk: Trunk, resolver: Resolver) -> Probe:
-    next_hop = trunk.next_hop
-    located = await resolver.locate(target_of(next_hop))
+    target = target_of(trunk.next_hop)
+    located = await resolver.locate(target)
     if not located.destinations:
-        host = next_hop.host
-        return Probe(None, f"DNS fails to answer for {host}" if located.unanswered else f"{host} does not resolve")
+        return Probe(None, _not_found(target.host, located))
     trunks.resolved(trunk, located.destinations)
     try:
         return await _ask(config, trunk)
     except CannotListen as error:
         return Probe(None, f"cannot be asked ({error})")
+
+
+async def _whereabouts(host: RouteHost, resolver: Resolver) -> dict[str, str]:
+    """A host that routes name, and where it is; it is not asked anything, for it may be no peer of ours."""
+    located = await resolver.locate(host.target)
+    found = ", ".join(map(str, located.destinations))
+    return {"name": host.name, "answer": f"is at {found}" if found else _not_found(host.host, located)}
+
+
+def _not_found(host: str, located: Located) -> str:
+    return f"DNS fails to answer for {host}" if located.unanswered else f"{host} does not resolve"
 
 
 async def _ask(config: Config, trunk: Trunk) -> Probe:

@@ -42,6 +42,7 @@ from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask, Relayed
 from b2bua.switch.no_books import NoBooks
 from b2bua.switch.parties import free_legs
+from b2bua.switch.route_host import RouteHost
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
@@ -185,10 +186,10 @@ class Arrivals:
         via = means.trunks.named(route.via)
         now = means.clock.monotonic()
         target = target_of(route, escape_user(arrival.dialled))
-        only = _destination(target, via)
+        only = _destination(target, via, means.trunks)
         legs = 2 if via is arrival.trunk else 1  # the caller's has no place yet
-        if not (via.usable(now) if only is None else via.up) or not via.has_room(now, legs):
-            raise CapacityExhausted("The trunk of a route is down or full.")
+        if not _may_call(only, via, now) or not via.has_room(now, legs):
+            raise CapacityExhausted("The trunk of a route, or what it names, is down or full.")
         shown = _shown(route, arrival, via)
         headers = compose_routed(target, shown, via.config)
         call_id = means.tokens.uuid()
@@ -408,6 +409,13 @@ async def _at_once(planned: Planned) -> Planned:
     return planned
 
 
+def _may_call(only: TransportAddress | RouteHost | None, via: Trunk, now: float) -> bool:
+    """Whether a leg may be sent there with the profile of `via`."""
+    if isinstance(only, RouteHost):
+        return via.up and bool(via.open_among(only.destinations, now))
+    return via.usable(now) if only is None else via.up
+
+
 def _shown(route: Route, arrival: Arrival, via: Trunk) -> Shown:
     """The caller that a route lets the other side see."""
     caller = arrival.caller
@@ -425,12 +433,14 @@ def _party_of(caller: Caller) -> str:
     return calling_mobile(caller.user) or caller.user
 
 
-def _destination(target: Target, via: Trunk) -> TransportAddress | None:
-    """Where a routed call is sent: to its target's own address; None, for where `via` is, if that is the target, is
-    reached by a proxy, or the target is a name."""
+def _destination(target: Target, via: Trunk, trunks: Trunks) -> TransportAddress | RouteHost | None:
+    """Where a routed call is sent: to its target's own address, or where its target's name leads; None, for where
+    `via` is, if that is the target, or is reached by a proxy."""
     config = via.config
-    if config.outbound_proxy is not None or not is_ip_literal(target.host):
+    if config.outbound_proxy is not None:
         return None
+    if not is_ip_literal(target.host):
+        return trunks.host_of(target, via)
     port = target.port or DEFAULT_PORT[config.uri.transport]
     if (target.host, port) == (config.uri.host, config.uri.port):
         return None

@@ -7,6 +7,7 @@ from typing import Final
 from b2bua.call.failover import Onward
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch.redirection import Redirection
+from b2bua.switch.route_host import RouteHost
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 
@@ -33,7 +34,7 @@ class Hunt:
 
     A place on the first trunk has been promised; `give_up` gives back whatever place the leg has by then. `booked`:
     the first INVITE was given a place in the line of the trunk's call rate when that was promised. `only`: the one
-    destination to go to, with the trunk's profile alone.
+    destination, or the host, to go to with the trunk's profile alone.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Hunt:
         now: Callable[[], float],
         *,
         booked: bool,
-        only: TransportAddress | None = None,
+        only: TransportAddress | RouteHost | None = None,
     ) -> None:
         self.trunk = first
         self._trunks = trunks
@@ -54,7 +55,7 @@ class Hunt:
         self._only = only
         self._tried: list[Trunk] = [first]
         self._destinations: set[TransportAddress] = set()  # those tried of the present trunk
-        self._known: tuple[TransportAddress, ...] | None = None  # the trunk's own when this call's order was drawn
+        self._known: tuple[TransportAddress, ...] | None = None  # the whole set when this call's order was drawn
         self._order: tuple[TransportAddress, ...] = ()
         self._attempts = 0
         self._redirects = 0
@@ -67,7 +68,7 @@ class Hunt:
         if self._attempts == 0:
             self._start()
         if step is Onward.NEXT_TRUNK:
-            self._destinations.update(self.trunk.destinations)
+            self._destinations.update(self._set.destinations)
             self._redirections.clear()
         while self._attempts < MOST_ATTEMPTS:
             attempt = self._redirected() or self._straight()
@@ -95,9 +96,13 @@ class Hunt:
 
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt that had to wait may still be made."""
-        if self._only is not None or attempt.request_uri is not None:
+        if isinstance(self._only, TransportAddress) or attempt.request_uri is not None:
             return True
-        return attempt.destination in attempt.trunk.open_destinations(self._now())
+        return attempt.destination in self._open()
+
+    def large_destination(self, attempt: Attempt) -> TransportAddress | None:
+        """Where the INVITE of an attempt goes where it is too large for UDP; None for nowhere else."""
+        return attempt.trunk.large_destination(attempt.destination, self._set.destinations)
 
     def give_up(self) -> None:
         """Give back the leg's place; harmless when it has none."""
@@ -121,13 +126,19 @@ class Hunt:
         return None
 
     def _open(self) -> list[TransportAddress]:
-        """Where it may be called now, in this call's own order: drawn once, and again if the trunk was found anew."""
-        if self._only is not None:
+        """Where it may be called now, in this call's own order: drawn once, and again if the set was found anew."""
+        if isinstance(self._only, TransportAddress):
             return [self._only]
-        if self._known is not self.trunk.destinations:
-            self._known = self.trunk.destinations
-            self._order = self._trunks.order_for_a_call(self.trunk)
+        among = self._set
+        if self._known is not among.destinations:
+            self._known = among.destinations
+            self._order = self._trunks.order_for_a_call(among)
         return self.trunk.open_among(self._order, self._now())
+
+    @property
+    def _set(self) -> Trunk | RouteHost:
+        """Whose destinations are tried, unless there is but one to go to."""
+        return self._only if isinstance(self._only, RouteHost) else self.trunk
 
     def _occupy(self) -> None:
         if self._promised:

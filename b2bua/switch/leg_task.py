@@ -171,7 +171,7 @@ class LegTask:
                 no_answer_timeout_s=float(config.invite_timeout_s),
                 max_forwards=self._relayed.max_forwards,
                 policy=trunk.policy,
-                large_destination=trunk.large_destination(attempt.destination),
+                large_destination=self._hunt.large_destination(attempt),
             )
         )
         self._usages[self._usage] = self

@@ -1,4 +1,5 @@
-"""Keeps the trunks' destinations true to DNS (RFC 3263): located at the start, again when the answers are old."""
+"""Keeps the destinations of trunks, and of hosts that routes name, true to DNS (RFC 3263): located at the start, again
+when the answers are old."""
 
 import asyncio
 import contextlib
@@ -9,6 +10,7 @@ from typing import Final, Protocol
 from b2bua.config import ListenAddress, TrunkUri
 from b2bua.sip.location import Target, Way
 from b2bua.sip.routing import is_ip_literal
+from b2bua.switch.route_host import RouteHost
 from b2bua.switch.trunk import NO_SUCH_NAME, UNANSWERED, Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.transport.resolver import Located
@@ -44,7 +46,8 @@ def ways_of(listeners: Iterable[ListenAddress]) -> tuple[Way, ...]:
 
 
 class Locating:
-    """One task for each trunk with a name. A trunk that goes down is looked for at once, for it may have moved.
+    """One task for each trunk with a name and each host that routes name. What goes down is looked for at once, for it
+    may have moved.
 
     Calls never wait for it: they take the destinations that were found last.
     """
@@ -52,8 +55,9 @@ class Locating:
     def __init__(self, trunks: Trunks, resolver: Locates) -> None:
         self._trunks = trunks
         self._resolver = resolver
-        self._named = [trunk for trunk in trunks if not is_ip_literal(trunk.next_hop.host)]
-        self._look_now = {trunk: asyncio.Event() for trunk in self._named}
+        self._named: list[Trunk | RouteHost] = [trunk for trunk in trunks if not is_ip_literal(trunk.next_hop.host)]
+        self._named += trunks.route_hosts
+        self._look_now = {named: asyncio.Event() for named in self._named}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -61,7 +65,7 @@ class Locating:
         self._trunks.on_down = self._gone_down
         found = [asyncio.Event() for _ in self._named]
         self._tasks = [
-            asyncio.create_task(self._keep(trunk, first)) for trunk, first in zip(self._named, found, strict=True)
+            asyncio.create_task(self._keep(named, first)) for named, first in zip(self._named, found, strict=True)
         ]
         waits = [asyncio.ensure_future(first.wait()) for first in found]
         if waits:
@@ -75,49 +79,47 @@ class Locating:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _gone_down(self, trunk: Trunk) -> None:
-        look_now = self._look_now.get(trunk)
+    def _gone_down(self, named: Trunk | RouteHost) -> None:
+        look_now = self._look_now.get(named)
         if look_now is not None:
             look_now.set()
 
-    async def _keep(self, trunk: Trunk, first: asyncio.Event) -> None:
+    async def _keep(self, named: Trunk | RouteHost, first: asyncio.Event) -> None:
+        target = named.target if isinstance(named, RouteHost) else target_of(named.next_hop)
         lost_for_s = LOST_AGAIN_S
         while True:
-            located = await self._resolver.locate(target_of(trunk.next_hop))
-            self._found(trunk, located)
+            located = await self._resolver.locate(target)
+            self._found(named, target.host, located)
             first.set()
             wait_s = located.ttl_s if located.destinations else LOST_AGAIN_LONGEST_S
             failed = bool(located.unanswered) and not located.destinations
-            if trunk.destinations and trunk.up and not failed:
+            if named.destinations and (isinstance(named, RouteHost) or named.up) and not failed:
                 lost_for_s = LOST_AGAIN_S
             else:
                 wait_s, lost_for_s = min(wait_s, lost_for_s), min(lost_for_s * 2, LOST_AGAIN_LONGEST_S)
-            look_now = self._look_now[trunk]
+            look_now = self._look_now[named]
             look_now.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(look_now.wait(), wait_s)
 
-    def _found(self, trunk: Trunk, located: Located) -> None:
+    def _found(self, named: Trunk | RouteHost, host: str, located: Located) -> None:
         """Take in what a look-up has found; where DNS failed, it says nothing against what was found before."""
+        label = named.identity.label
         if located.unanswered:
-            LOG.warning(
-                "trunk %s: DNS fails to answer %s; %s",
-                trunk.name,
-                ", ".join(f"{question.kind} {question.name}" for question in located.unanswered),
-                _outcome(trunk, located),
-            )
+            failed = ", ".join(f"{question.kind} {question.name}" for question in located.unanswered)
+            LOG.warning("%s: DNS fails to answer %s; %s", label, failed, _outcome(named, located))
         elif not located.destinations:
-            LOG.warning("trunk %s: %s does not resolve", trunk.name, trunk.next_hop.host)
-        if located.destinations and set(located.destinations) != set(trunk.destinations):
-            LOG.info("trunk %s is at %s", trunk.name, ", ".join(map(str, located.destinations)))
+            LOG.warning("%s: %s does not resolve", label, host)
+        if located.destinations and set(located.destinations) != set(named.destinations):
+            LOG.info("%s is at %s", label, ", ".join(map(str, located.destinations)))
         lost = UNANSWERED if located.unanswered else NO_SUCH_NAME
-        self._trunks.resolved(trunk, located.destinations, choices=located.choices, lost=lost)
+        self._trunks.resolved(named, located.destinations, choices=located.choices, lost=lost)
 
 
-def _outcome(trunk: Trunk, located: Located) -> str:
+def _outcome(named: Trunk | RouteHost, located: Located) -> str:
     """What comes of a query that failed."""
     if located.destinations:
         return "what else it tells is used"
-    if trunk.destinations:
-        return f"it stays at {', '.join(map(str, trunk.destinations))}"
+    if named.destinations:
+        return f"it stays at {', '.join(map(str, named.destinations))}"
     return "where it is is not known"

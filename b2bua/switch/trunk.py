@@ -13,6 +13,7 @@ from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.call_rate import CallRate
 from b2bua.switch.health import ASKED_TO_BE_LEFT_ALONE, Health
+from b2bua.switch.route_host import RouteHost
 from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
 from media.reach import is_loopback
@@ -31,9 +32,9 @@ class Trunk:
 
     `found_hosts` are the addresses its name has led to of late, with the monotonic second of the last time: calls of
     theirs may still be under way. `choices` are what each call draws its order of the destinations from, none where
-    that is always the same. `lost` is why there are no destinations, where there are none. `up` and `reason` are what
-    OPTIONS and calls say; `registered` and `registration` what its registrar does, None where the profile asks for no
-    registration.
+    that is always the same. `route_hosts` are those elsewhere that routes call with its profile. `lost` is why there
+    are no destinations, where there are none. `up` and `reason` are what OPTIONS and calls say; `registered` and
+    `registration` what its registrar does, None where the profile asks for no registration.
     """
 
     config: TrunkConfig
@@ -41,6 +42,7 @@ class Trunk:
     policy: PeerPolicy
     destinations: tuple[TransportAddress, ...] = ()
     choices: Choices = ()
+    route_hosts: tuple[RouteHost, ...] = ()
     found_hosts: dict[str, float] = field(default_factory=dict)
     lost: str = NO_SUCH_NAME
     registered: bool | None = None
@@ -77,12 +79,15 @@ class Trunk:
         resolve. `destinations` are all of them, in the order they are tried."""
         return self.destinations[0] if self.destinations else None
 
-    def large_destination(self, destination: TransportAddress) -> TransportAddress | None:
-        """Where an INVITE too large for UDP goes instead of there: to the same host by TCP, where `destinations` have
-        that. None where they do not, or the URI asks for UDP."""
+    def large_destination(
+        self, destination: TransportAddress, among: Sequence[TransportAddress] | None = None
+    ) -> TransportAddress | None:
+        """Where an INVITE too large for UDP goes instead of there: to the same host by TCP, where `among`, which are
+        `destinations` unless given, has that. None where it has not, or the URI asks for UDP."""
         if self.next_hop.transport_given:
             return None
-        candidates = (each for each in self.destinations if each.transport == "tcp" and each.host == destination.host)
+        known = self.destinations if among is None else among
+        candidates = (each for each in known if each.transport == "tcp" and each.host == destination.host)
         return next(candidates, None)
 
     def media_profile_at(self, peer: TransportAddress) -> LegProfile:
@@ -136,10 +141,11 @@ class Trunk:
         return may_call and bool(self.open_destinations(now))
 
     def health_of(self, destination: TransportAddress) -> Health:
-        """What is known of a destination; of those no more in the set it is forgotten when the next one is added."""
+        """What is known of a destination; of those no more in a set it is forgotten when the next one is added."""
         found = self.health.get(destination)
         if found is None:
-            self.health = {address: kept for address, kept in self.health.items() if address in self.destinations}
+            places = {*self.destinations, *(each for host in self.route_hosts for each in host.destinations)}
+            self.health = {address: kept for address, kept in self.health.items() if address in places}
             found = self.health[destination] = Health()
         return found
 

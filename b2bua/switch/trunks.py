@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, Literal, cast
 
-from b2bua.call.arrival import target_hosts
+from b2bua.call.arrival import Target, target_hosts
 from b2bua.call.model import TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Route
@@ -16,6 +16,7 @@ from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.accounts import account_of
+from b2bua.switch.route_host import RouteHost, host_key, route_hosts
 from b2bua.switch.trunk import NO_SUCH_NAME, Trunk
 from b2bua.tokens import Tokens
 from b2bua.transport.tls import PeerIdentity
@@ -33,7 +34,7 @@ PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; empti
 class Trunks:
     """All trunks: choice, ownership of sources, and what their OPTIONS and live traffic say of them.
 
-    `on_down` is called with each trunk that goes down.
+    `on_down` is called with each trunk that goes down, and with each host of routes whose destinations all do.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Trunks:
         of a trunk's destinations for each call; without them all calls have that of the look-up."""
         self._clock = clock
         self._tokens = tokens
-        self.on_down: Callable[[Trunk], None] = _ignore
+        self.on_down: Callable[[Trunk | RouteHost], None] = _ignore
         listed = tuple(configs)
         least = math.lcm(*(config.weight for config in listed))
         self._trunks = tuple(_trunk_of(config, least) for config in listed)
@@ -58,11 +59,13 @@ class Trunks:
         self._line = None if agents is None else TransportAddress("udp", agents.uri.host, agents.uri.port)
         self._routes = tuple(routes)
         self._targets = target_hosts(routes)
+        self._route_hosts = route_hosts(routes, listed)
         self._shares: dict[int, int] = {}  # of each priority: the share of the trunk chosen last
         self._owners: dict[str, tuple[Trunk, ...]] = {}  # of each address, as far as it has been asked for
         if self.agents is not None and self._line is not None:
             self.agents.destinations = (self._line,)
         for trunk in self._trunks:
+            trunk.route_hosts = tuple([host for host in self.route_hosts if host.via is trunk.config])
             hop = trunk.next_hop
             if is_ip_literal(hop.host):
                 trunk.destinations = (TransportAddress(hop.transport, hop.host, hop.port),)
@@ -75,7 +78,20 @@ class Trunks:
 
     def is_peer(self, source: TransportAddress) -> bool:
         """Whether the source's address belongs to a trunk or a route sends calls to it; anything else is a stranger."""
-        return bool(self._owners_of(source.host)) or source.host in self._targets or source == self._line
+        host = source.host
+        if self._owners_of(host) or host in self._targets or source == self._line:
+            return True
+        return any(host in named.found_hosts for named in self._route_hosts.values())
+
+    @property
+    def route_hosts(self) -> tuple[RouteHost, ...]:
+        """The hosts that routes name and that are no trunk's own."""
+        return tuple(self._route_hosts.values())
+
+    def host_of(self, target: Target, via: Trunk) -> RouteHost | None:
+        """The host that a route's target has to be looked up as; None where that is not needed."""
+        key = host_key(target, via.config)
+        return None if key is None else self._route_hosts[key]
 
     @property
     def dialled(self) -> tuple[Trunk, ...]:
@@ -130,11 +146,11 @@ class Trunks:
         return next(trunk for trunk in self._trunks if trunk.name == name)
 
     def identity_of(self, destination: TransportAddress) -> PeerIdentity | None:
-        """Who is expected at an address, None where it is no trunk's. Trunks that share an address and port share
-        their connections: the first of them says whose name is verified."""
-        trunk = next((trunk for trunk in self._trunks if destination in trunk.destinations), None)
-        trunk = trunk or self.owner(destination)
-        return None if trunk is None else trunk.identity
+        """Who is expected at an address, None where it is no trunk's nor any route's. Those that share an address and
+        port share their connections: the first of them, trunks before routes, says whose name is verified."""
+        there: Iterable[Trunk | RouteHost] = (*self._trunks, *self._route_hosts.values())
+        found = next((each for each in there if destination in each.destinations), None) or self.owner(destination)
+        return None if found is None else found.identity
 
     def at(self, host: str, port: int) -> Trunk | None:
         """The trunk whose `uri` has this host and port."""
@@ -187,32 +203,34 @@ class Trunks:
         now = self._clock.monotonic()
         return any(trunk.usable(now) and not trunk.is_full(legs) for trunk in self._trunks)
 
-    def order_for_a_call(self, trunk: Trunk) -> tuple[TransportAddress, ...]:
-        """The trunk's destinations in the order that one call is to try them: hosts of equal priority by weight, drawn
-        anew each time (RFC 2782)."""
-        if not trunk.choices or self._tokens is None:
-            return trunk.destinations
-        return drawn(trunk.choices, self._tokens)
+    def order_for_a_call(self, where: Trunk | RouteHost) -> tuple[TransportAddress, ...]:
+        """Its destinations in the order that one call is to try them: hosts of equal priority by weight, drawn anew
+        each time (RFC 2782)."""
+        if not where.choices or self._tokens is None:
+            return where.destinations
+        return drawn(where.choices, self._tokens)
 
     def resolved(
         self,
-        trunk: Trunk,
+        where: Trunk | RouteHost,
         destinations: Sequence[TransportAddress],
         *,
         choices: Choices = (),
         lost: str = NO_SUCH_NAME,
     ) -> None:
         """A trunk's destinations in the order to try them, and what calls draw theirs from; where there are none, for
-        the reason `lost`, the last ones found stay good, and a trunk that never had any is down until it has."""
+        the reason `lost`, the last ones found stay good, and a trunk that never had any is down until it has. Likewise
+        those of a host of routes."""
         if destinations:
-            if not trunk.destinations and not trunk.up:
-                self._mark(trunk, up=True, reason="resolved")
-            trunk.destinations = tuple(destinations)
-            trunk.choices = choices if any(len(equals) > 1 for equals in choices) else ()
-            _remember_hosts(trunk, self._clock.monotonic())
-        elif not trunk.destinations:
-            trunk.lost = lost
-            self._mark(trunk, up=False, reason=lost)
+            if isinstance(where, Trunk) and not where.destinations and not where.up:
+                self._mark(where, up=True, reason="resolved")
+            where.destinations = tuple(destinations)
+            where.choices = choices if any(len(equals) > 1 for equals in choices) else ()
+            _remember_hosts(where, self._clock.monotonic())
+        elif not where.destinations:
+            where.lost = lost
+            if isinstance(where, Trunk):
+                self._mark(where, up=False, reason=lost)
         self._owners.clear()
 
     def probe_answered(
@@ -277,6 +295,9 @@ class Trunks:
             )
             if trunk.up and not trunk.open_destinations(now):
                 self.on_down(trunk)
+            for host in trunk.route_hosts:
+                if destination in host.destinations and not trunk.open_among(host.destinations, now):
+                    self.on_down(host)
 
     def unavailable(self, trunk: Trunk, destination: TransportAddress, retry_after_s: int | None) -> None:
         """A destination answered a call with 503: it is left alone as long as that says; where it says nothing, others
@@ -359,7 +380,7 @@ def _nearness(trunk: Trunk, source: TransportAddress) -> tuple[bool, bool, bool]
     return source in trunk.destinations, at_host, trunk.config.uri.port == source.port
 
 
-def _ignore(_trunk: Trunk) -> None:
+def _ignore(_trunk: Trunk | RouteHost) -> None:
     """Who is told of a trunk that goes down while nobody asked to be."""
 
 
@@ -391,9 +412,9 @@ def _policy(config: TrunkConfig) -> PeerPolicy:
     )
 
 
-def _remember_hosts(trunk: Trunk, now: float) -> None:
-    found = {host: at for host, at in trunk.found_hosts.items() if now - at < FOUND_HOSTS_LIFE_S}
-    for destination in trunk.destinations:
+def _remember_hosts(where: Trunk | RouteHost, now: float) -> None:
+    found = {host: at for host, at in where.found_hosts.items() if now - at < FOUND_HOSTS_LIFE_S}
+    for destination in where.destinations:
         found.pop(destination.host, None)
         found[destination.host] = now
-    trunk.found_hosts = dict(list(found.items())[-FOUND_HOSTS_LIMIT:])
+    where.found_hosts = dict(list(found.items())[-FOUND_HOSTS_LIMIT:])

@@ -170,6 +170,22 @@ async def test_check_asks_each_trunk(desk: Any) -> None:
     assert dead["answer"] == "no answer (the network, or its machine, refuses what is sent)"
 
 
+@pytest.mark.sockets
+async def test_check_tells_where_the_names_of_routes_lead(desk: Any) -> None:
+    route = '[[routes]]\nmatch = "{}"\nto = "sip:{{user}}@{}"\nvia = "t"\n'
+    desk.add_trunks(
+        '[[trunks]]\nname = "t"\nuri = "sip:127.0.0.1:9"\n'
+        + route.format("1.*", "localhost:5071")
+        + route.format("2.*", "nowhere-at-all")
+        + route.format("3.*", "192.0.2.1")
+    )
+    answer = await asyncio.to_thread(desk.json, "check")
+    there, nowhere = answer["route_hosts"]
+    assert there["name"] == "localhost:5071 by t"
+    assert "udp:127.0.0.1:5071" in there["answer"]
+    assert nowhere == {"name": "nowhere-at-all by t", "answer": "nowhere-at-all does not resolve"}
+
+
 def test_a_database_of_another_user_is_told_as_such(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_given: object, **_options: object) -> None:
         raise sqlite3.OperationalError("unable to open database file")
