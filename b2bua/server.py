@@ -493,7 +493,8 @@ def _listen_sip(process: Process, switch: Switch, trunks: Trunks, tracing: Traci
         trunks.is_peer,
         trunks.policy_of,
     )
-    endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, switch.on_sip_event, tracing.message_tape)
+    told = (switch.on_sip_event, tracing.message_tape, switch.on_connection_ended)
+    endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, *told)
     process.stack.callback(endpoint.close)
     switch.attach(endpoint)
     listeners.start(endpoint, process.loop, trunks.identity_of)

@@ -29,6 +29,12 @@ REFRESH_MARGIN_S: Final = 600.0
 RETRY_FIRST_S: Final = 30.0
 RETRY_LONGEST_S: Final = 600.0
 """After a failure, and after each further one twice as long; up to a quarter more by chance."""
+LOST_FIRST_S: Final = 1.0
+"""After its connection has ended, and twice as long, up to `RETRY_LONGEST_S`, after each further one that ended under a
+binding younger than `SETTLED_S`; up to a quarter more by chance."""
+SETTLED_S: Final = 30.0
+"""A binding that has held so long, refreshes included, is made again at the first wait (RFC 5626 section 4.5 has such
+times too)."""
 LONGEST_RETRY_AFTER_S: Final = 3_600.0
 """What a Retry-After is obeyed for."""
 MOST_BRIEF: Final = 2
@@ -56,7 +62,10 @@ TOO_BRIEF: Final = "too brief"
 REFUSED: Final = "refused"
 UNANSWERED: Final = "unanswered"  # nothing came, or that the registrar cannot serve now
 ELSEWHERE: Final = "elsewhere"  # likewise, and another destination is to be tried
+LOST: Final = "lost"  # the connection that the binding was made over has ended
 STOP: Final = "stop"
+
+_BOUND: Final = frozenset({REGISTERED, REFRESHING, HOLDING})
 
 # Timers, which are inputs as well.
 REFRESH: Final = "refresh"
@@ -102,8 +111,9 @@ class Outcome:
 class Registration:
     """One address of record, bound to one Contact at one registrar.
 
-    Drive it with `start`, `answered`, `failed`, `elsewhere`, `stop` and `handle_timers`; each returns what is to be
-    done. `now` is monotonic seconds. Call-ID and From tag are the caller's to keep the same (10.2.4).
+    Drive it with `start`, `answered`, `failed`, `elsewhere`, `connection_lost`, `stop` and `handle_timers`; each
+    returns what is to be done. `now` is monotonic seconds. Call-ID and From tag are the caller's to keep the same
+    (10.2.4).
     """
 
     def __init__(self, tokens: Tokens) -> None:
@@ -114,6 +124,8 @@ class Registration:
         self._next_cseq = 1
         self._sent_cseq = 0
         self._retry_s = RETRY_FIRST_S
+        self._lost_s = LOST_FIRST_S
+        self._bound_at: float | None = None
         self._wait_s = 0.0
         self._brief = 0
         self._due: dict[str, float] = {}
@@ -147,6 +159,13 @@ class Registration:
         self._next_cseq = self._sent_cseq + CSEQ_STEP
         return self._take(ELSEWHERE, None, now)
 
+    def connection_lost(self, now: float) -> tuple[Output, ...]:
+        """The connection that the binding was made over has ended, and with it the way for calls to us (RFC 5626
+        section 4.4): it is made again, over another."""
+        if self._bound_at is not None and now - self._bound_at >= SETTLED_S:
+            self._lost_s = LOST_FIRST_S
+        return self._take(LOST, None, now)
+
     def next_timer(self) -> float | None:
         """When `handle_timers` is due next."""
         return min(self._due.values(), default=None)
@@ -166,7 +185,12 @@ class Registration:
             return ()
         action, self.state = row
         made = action(self, outcome)
-        kept = () if given == ACCEPTED and self.state == REGISTERED else self._due
+        if self.state not in _BOUND:
+            self._bound_at = None
+        elif self._bound_at is None:
+            self._bound_at = now
+        anew = given == LOST or (given == ACCEPTED and self.state == REGISTERED)
+        kept = () if anew else self._due
         live = LIVE_TIMERS[self.state]
         self._due = {timer: self._due[timer] if timer in kept else now + self._duration_s(timer) for timer in live}
         return made
@@ -289,6 +313,13 @@ def _lose(_registration: Registration, _outcome: Outcome | None) -> tuple[Output
     return (RegistrationTold(False, "registration expired"),)
 
 
+def _disconnect(registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:
+    """Wait a little, the longer the more often it has happened: a peer may close whenever it has answered."""
+    registration._wait_s = registration._lost_s * (1 + registration._chance() / 4)
+    registration._lost_s = min(registration._lost_s * 2, RETRY_LONGEST_S)
+    return (RegistrationTold(False, "the registration's connection ended"),)
+
+
 def _end(_registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:
     return (RegistrationOver(),)
 
@@ -306,6 +337,7 @@ REGISTRATION: Final[Mapping[tuple[str, str], tuple[Action, str]]] = MappingProxy
         (REGISTERING, ELSEWHERE): (_send, REGISTERING),
         (REGISTERING, STOP): (_nothing, STOPPING),
         (REGISTERED, REFRESH): (_send, REFRESHING),
+        (REGISTERED, LOST): (_disconnect, WAITING),
         (REGISTERED, STOP): (_take_back, UNREGISTERING),
         (REFRESHING, ACCEPTED): (_keep, REGISTERED),
         (REFRESHING, TOO_BRIEF): (_ask_longer, REFRESHING),
@@ -313,9 +345,11 @@ REGISTRATION: Final[Mapping[tuple[str, str], tuple[Action, str]]] = MappingProxy
         (REFRESHING, UNANSWERED): (_back_off, HOLDING),
         (REFRESHING, ELSEWHERE): (_send, REFRESHING),
         (REFRESHING, EXPIRY): (_lose, REGISTERING),
+        (REFRESHING, LOST): (_disconnect, REGISTERING),
         (REFRESHING, STOP): (_nothing, STOPPING),
         (HOLDING, RETRY): (_send, REFRESHING),
         (HOLDING, EXPIRY): (_lose, WAITING),
+        (HOLDING, LOST): (_disconnect, WAITING),
         (HOLDING, STOP): (_take_back, UNREGISTERING),
         (WAITING, RETRY): (_send, REGISTERING),
         (WAITING, STOP): (_end, ENDED),

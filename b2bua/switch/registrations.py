@@ -26,11 +26,12 @@ class _Account:
     """One trunk's registration: its Call-ID and From tag for good, and the REGISTER that is open now.
 
     `user` is the user part of the address of record and of the Contact, escaped. `destination` is where the last one
-    went, `contact` what it told there, `tried` where this round has failed.
+    went, `contact` what it told there, `tried` where this round has failed, `bound` where the binding was made.
     """
 
     __slots__ = (
         "alarm",
+        "bound",
         "call_id",
         "contact",
         "destination",
@@ -53,6 +54,7 @@ class _Account:
         self.alarm = Alarm(scheduler, partial(on_due, self))
         self.request: int | None = None
         self.destination: TransportAddress | None = None
+        self.bound: TransportAddress | None = None
         self.contact: Uri | None = None
         self.tried: set[TransportAddress] = set()
 
@@ -124,6 +126,8 @@ class Registrations:
             self._perform(account, account.machine.elsewhere(now))
             return
         account.tried.clear()
+        if response.status < 300:
+            account.bound = account.destination
         self._perform(account, account.machine.answered(response, account.contact, now))
 
     def failed(self, request: int, cause: str) -> None:
@@ -133,6 +137,14 @@ class Registrations:
             return
         account.request = None
         self._unanswered(account, cause)
+
+    def connection_ended(self, destination: TransportAddress) -> None:
+        """A connection to `destination` has ended: what was bound over it is not reached by calls any more."""
+        now = self._scheduler.time()
+        for account in self._accounts:
+            if account.bound == destination:
+                account.bound = None
+                self._perform(account, account.machine.connection_lost(now))
 
     def _unanswered(self, account: _Account, cause: str) -> None:
         now = self._scheduler.time()

@@ -17,6 +17,7 @@ from b2bua.call.model import Leg, LiveRecording, PlaceCall, PlacedCall, StreamWi
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
+from b2bua.sip.routing import TransportAddress
 from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, in_time, replay
 from b2bua.switch.arrivals import Arrivals, Means
 from b2bua.switch.audience import Audience, HeardCall
@@ -293,6 +294,10 @@ class Switch:
                 user = None if event.usage is None else self._usages.get(event.usage)
                 if user is not None:
                     user.on_sip_event(event)
+
+    def on_connection_ended(self, destination: TransportAddress) -> None:
+        """A connection that requests went to `destination` over has ended."""
+        self._registrations.connection_ended(destination)
 
     def on_media_event(self, event: media_events.MediaEvent) -> None:
         """Route an event of the media engine to its call."""

@@ -19,8 +19,8 @@ MOST_PONGS: Final = 8
 ANSWER_DUE_S: Final = 64 * T1_S
 """How long a request may wait for its answer: what was sent earlier is not outstanding any more."""
 ORIGINS_LIMIT: Final = 64
-"""Destinations that one connection is remembered to have carried requests for; a request for one more is not failed
-when it breaks, its timers end it."""
+"""Destinations that one connection is remembered to have carried requests for; of one more nothing is told when it
+ends: the timers of its requests end them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ class StreamReceiver(Protocol):
 
     def transport_failed(self, destination: TransportAddress) -> None:
         """What was sent to `destination` cannot reach it, or its answer cannot reach us."""
+        ...
+
+    def connection_ended(self, destination: TransportAddress) -> None:
+        """A connection that requests went to `destination` over has ended, not by our closing the listener; whatever
+        came or failed with it has been told before."""
         ...
 
     def is_wanted(self, content: bytes) -> bool:
@@ -149,6 +154,11 @@ class Connection(asyncio.BufferedProtocol):
         if transport.get_write_buffer_size() > around.limits.write_buffer_octets:
             around.counters["connections closed: full write buffer"] += 1
             transport.abort()
+
+    @property
+    def carried(self) -> frozenset[TransportAddress]:
+        """The destinations that requests went to over it."""
+        return frozenset(self._origins)
 
     def outstanding(self) -> tuple[TransportAddress, ...]:
         """The destinations for which requests may still wait for an answer over it."""

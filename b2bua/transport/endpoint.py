@@ -38,6 +38,8 @@ class SipEndpoint:
     A source for which `is_peer` is false is dropped before it is parsed: it gets no answer, whatever it sends. Every
     event goes to `on_event`, one at a time and in order; a handler may use the verbs, whose events follow later.
     `tape`, where there is one, is told each message that is taken in (True) or sent (False), and whom from or to.
+    `on_connection_ended`, where there is one, is told each destination that a connection which has ended had carried
+    requests to, after the events that come of it.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class SipEndpoint:
         is_peer: Callable[[TransportAddress], bool],
         on_event: Callable[[UserAgentEvent], None],
         tape: Callable[[bool, bytes | Framed, TransportAddress], None] | None = None,
+        on_connection_ended: Callable[[TransportAddress], None] | None = None,
     ) -> None:
         self._user_agent = user_agent
         self._scheduler = scheduler
         self._is_peer = is_peer
         self._on_event = on_event
         self._tape = tape
+        self._on_connection_ended = on_connection_ended
         self._transports: dict[TransportAddress, MessageTransport] = {}
         self._alarm = Alarm(scheduler, self._on_alarm)
         self._own: deque[Outgoing] = deque()  # from us to us
@@ -126,6 +130,11 @@ class SipEndpoint:
         self._counters["transport failures"] += 1
         self._user_agent.transport_failed(destination, self._scheduler.time())
         self._pump()
+
+    def connection_ended(self, destination: TransportAddress) -> None:
+        """A connection that requests went to `destination` over is there no more."""
+        if self._on_connection_ended is not None:
+            self._on_connection_ended(destination)
 
     def is_wanted(self, content: bytes) -> bool:
         """`UserAgent.is_wanted`."""

@@ -57,9 +57,10 @@ class StreamTransport:
     A message goes over an open connection to or from its destination, or over one that is opened for it; in order,
     but for those that wait for different connections. A response whose connection is gone goes to its fallback; a
     request goes there when its destination cannot be reached. What cannot be sent at all, and what waits for an
-    answer over a connection that breaks, is told to the receiver by destination. A request that has waited for its
-    connection goes out only if the receiver still wants it to. A source that is not admitted is closed at once, before
-    any handshake. `StreamLimits` says what is limited.
+    answer over a connection that breaks, is told to the receiver by destination; afterwards, that a connection which
+    carried requests there has ended. A request that has waited for its connection goes out only if the receiver still
+    wants it to. A source that is not admitted is closed at once, before any handshake. `StreamLimits` says what is
+    limited.
     """
 
     def __init__(
@@ -273,6 +274,10 @@ class StreamTransport:
         if not self._closed:
             self._receiver.transport_failed(destination)
 
+    def _tell_end(self, destination: TransportAddress) -> None:
+        if not self._closed:
+            self._receiver.connection_ended(destination)
+
     # Connections that come.
 
     def _listen(self) -> None:
@@ -402,6 +407,8 @@ class StreamTransport:
             self._note_failure(connection.remote, why)
         for destination in outstanding:
             self._loop.call_soon(self._tell_failure, destination)
+        for destination in connection.carried:
+            self._loop.call_soon(self._tell_end, destination)
 
     def _check(self) -> None:
         """Once a second while there is something to look after."""

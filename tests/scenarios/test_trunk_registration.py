@@ -175,6 +175,59 @@ async def test_the_next_destination_is_tried_at_once_when_one_cannot_serve_now(h
     assert [len(house.carrier.registers), len(other.registers)] == [1, 1]
 
 
+async def test_a_registration_whose_connection_has_ended_is_made_again_promptly(house_with: OpenWith) -> None:
+    """RFC 5626 4.4: calls to us come over the connections that we open, and the carrier has this one no more."""
+    house = await house_with(lambda one: granted(one, 3600))
+    await house.run(100.0)
+    house.endpoint.connection_ended(TransportAddress("udp", "203.0.113.2", 5060))
+    assert state(house) == (True, "registered for 3600 s"), "another one says nothing of it"
+    house.endpoint.connection_ended(CARRIER)
+    assert state(house) == (False, "the registration's connection ended")
+    with pytest.raises(CapacityExhausted):
+        await house.place()
+    await house.run(2.0)
+    assert state(house) == (True, "registered for 3600 s")
+    assert len(house.carrier.registers) == 2
+    assert len({one.call_id for one in house.carrier.registers}) == 1
+
+
+async def test_a_carrier_that_answers_and_closes_at_once_is_not_asked_all_the_time(house_with: OpenWith) -> None:
+    house = await house_with()
+
+    def answers_and_closes(request: Request) -> bytes:
+        house.clock.call_later(0.01, lambda: house.endpoint.connection_ended(CARRIER))
+        return granted(request, 3600)
+
+    house.carrier.on_register = answers_and_closes
+    await house.run(600.0)
+    assert 5 <= len(house.carrier.registers) <= 12
+    assert state(house) == (False, "the registration's connection ended")
+
+
+async def test_the_connection_that_counts_is_the_one_that_the_binding_was_made_over(house_with: OpenWith) -> None:
+    """A refresh that is tried elsewhere leaves the binding where it was, until it is answered."""
+    house = await house_with(granted, silent)
+    other = TransportAddress("udp", "203.0.113.2", 5060)
+    house.carrier_at(other.host).on_register = silent
+    await house.run(1.0)
+    house.trunks.resolved(house.trunk(), [other])
+    await house.run(32.0)
+    house.endpoint.connection_ended(other)
+    assert state(house)[0]
+    house.endpoint.connection_ended(CARRIER)
+    assert state(house) == (False, "the registration's connection ended")
+
+
+async def test_a_connection_that_ends_while_it_is_taken_back_changes_nothing(house_with: OpenWith) -> None:
+    house = await house_with(granted, silent)
+    await house.run(1.0)
+    house.switch.unregister(lambda: None)
+    house.endpoint.connection_ended(CARRIER)
+    await house.run(100.0)
+    assert state(house) == (False, "registration taken back")
+    assert {one.headers.get("Expires") for one in house.carrier.registers[1:]} == {"0"}
+
+
 async def test_it_is_taken_back_at_the_end(house_with: OpenWith) -> None:
     house = await house_with(granted)
     await house.run(1.0)

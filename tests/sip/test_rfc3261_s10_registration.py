@@ -19,6 +19,8 @@ from b2bua.sip.registration import (
     LIVE_TIMERS,
     LONGEST_EXPIRES_S,
     LONGEST_RETRY_AFTER_S,
+    LOST,
+    LOST_FIRST_S,
     MOST_BRIEF,
     REFRESH,
     REFRESHING,
@@ -29,6 +31,7 @@ from b2bua.sip.registration import (
     RETRY,
     RETRY_FIRST_S,
     RETRY_LONGEST_S,
+    SETTLED_S,
     SHORTEST_LIFE_S,
     START,
     STOP,
@@ -49,7 +52,7 @@ from tests.support.seeded_tokens import SeededTokens
 CONTACT = Uri.parse("sip:trunk@192.0.2.1:5060")
 STATES = (IDLE, REGISTERING, REGISTERED, REFRESHING, HOLDING, WAITING, STOPPING, UNREGISTERING, ENDED)
 ANSWERS = (ACCEPTED, TOO_BRIEF, REFUSED, UNANSWERED, ELSEWHERE)
-INPUTS = (START, *ANSWERS, STOP, REFRESH, EXPIRY, RETRY, GIVE_UP)
+INPUTS = (START, *ANSWERS, LOST, STOP, REFRESH, EXPIRY, RETRY, GIVE_UP)
 
 
 class Bench:
@@ -95,6 +98,9 @@ class Bench:
         self.now = due
         return self.take(self.registration.handle_timers(due))
 
+    def lose(self) -> list[Register]:
+        return self.take(self.registration.connection_lost(self.now))
+
     def stop(self) -> list[Register]:
         return self.take(self.registration.stop(self.now))
 
@@ -126,6 +132,7 @@ def test_the_table_is_whole() -> None:
         assert set(timers) == set(LIVE_TIMERS[state]) - ({EXPIRY} if state == REGISTERED else set()), state
     stoppable = {state for state in STATES if (state, STOP) in REGISTRATION}
     assert stoppable == set(STATES) - {STOPPING, UNREGISTERING, ENDED}
+    assert {state for state in STATES if (state, LOST) in REGISTRATION} == {REGISTERED, REFRESHING, HOLDING}
     assert set(LIVE_TIMERS) == set(STATES)
     assert {state for _, state in REGISTRATION.values()} <= set(STATES)
     assert {given for _, given in REGISTRATION} == set(INPUTS)
@@ -357,6 +364,86 @@ def test_another_destination_is_tried_at_once() -> None:
     bench.start()
     assert bench.take(bench.registration.elsewhere(bench.now)) == [Register(1 + CSEQ_STEP, EXPIRES_S)]
     assert bench.told == []
+
+
+# Connections that end (RFC 5626 section 4.4).
+
+ENDED_UNDER_IT = (False, "the registration's connection ended")
+
+
+def test_a_binding_whose_connection_has_ended_is_told_lost_and_made_again_promptly() -> None:
+    bench = registered()
+    bench.now += 600
+    lost_at = bench.now
+    assert bench.lose() == [], "who answers and closes at once must not have it in a tight loop"
+    assert bench.told[-1] == ENDED_UNDER_IT
+    assert bench.next() == [Register(2, EXPIRES_S)]
+    assert LOST_FIRST_S <= bench.now - lost_at <= LOST_FIRST_S * 1.25
+    bench.answer()
+    assert bench.told[-1] == (True, "registered for 3600 s")
+
+
+def test_a_peer_that_closes_after_every_answer_is_asked_less_and_less() -> None:
+    bench = registered()
+    waits = []
+    for _ in range(14):
+        bench.lose()
+        lost_at = bench.now
+        assert len(bench.next()) == 1
+        waits.append(bench.now - lost_at)
+        bench.answer()
+    steps = [min(LOST_FIRST_S * 2**number, RETRY_LONGEST_S) for number in range(14)]
+    assert steps[-1] == RETRY_LONGEST_S
+    assert all(step <= wait <= step * 1.25 for step, wait in zip(steps, waits, strict=True)), waits
+
+
+def test_failures_between_two_losses_do_not_make_the_next_one_prompt() -> None:
+    bench = registered()
+    for _ in range(3):
+        bench.lose()
+        bench.next()
+        bench.fail()
+        bench.next()
+        bench.answer()
+    bench.lose()
+    lost_at = bench.now
+    bench.next()
+    assert bench.now - lost_at >= LOST_FIRST_S * 8
+
+
+def test_a_binding_that_has_lasted_is_made_again_promptly_however_often_others_were_lost() -> None:
+    bench = registered("60")
+    for _ in range(5):
+        bench.lose()
+        bench.next()
+        bench.answer(200, ("Expires", "60"))
+    settled_at = bench.now + SETTLED_S
+    while bench.now < settled_at:  # refreshes go on and do not begin it anew
+        bench.next()
+        bench.answer(200, ("Expires", "60"))
+    bench.lose()
+    lost_at = bench.now
+    bench.next()
+    assert bench.now - lost_at <= LOST_FIRST_S * 1.25
+
+
+def test_a_failed_refresh_does_not_hold_up_what_follows_a_lost_connection() -> None:
+    bench = refreshing()
+    bench.fail()
+    assert bench.registration.state == HOLDING
+    lost_at = bench.now
+    bench.lose()
+    assert bench.told[-1] == ENDED_UNDER_IT
+    assert len(bench.next()) == 1
+    assert bench.now - lost_at <= LOST_FIRST_S * 1.25
+
+
+def test_a_connection_that_ends_under_an_open_refresh_leaves_its_answer_to_decide() -> None:
+    bench = refreshing()
+    assert bench.lose() == [], "nothing is sent while a REGISTER is open (10.2)"
+    assert bench.told[-1] == ENDED_UNDER_IT
+    bench.answer()
+    assert bench.told[-1] == (True, "registered for 3600 s")
 
 
 # The end.

@@ -239,9 +239,8 @@ class House:
         )
         settings = UserAgentSettings(locals=(LocalAddress(OURS, OURS.host, OURS.port),), ending_reasons=ENDING_REASONS)
         self.user_agent = UserAgent(settings, self.tokens, self.trunks.is_peer, self.trunks.policy_of)
-        self.endpoint = SipEndpoint(
-            self.user_agent, clock, self.trunks.is_peer, self.switch.on_sip_event, self.tracing.message_tape
-        )
+        told = (self.switch.on_sip_event, self.tracing.message_tape, self.switch.on_connection_ended)
+        self.endpoint = SipEndpoint(self.user_agent, clock, self.trunks.is_peer, *told)
         self.endpoint.attach(self.network.attach(OURS, self.endpoint.received))
         self.network.unreachable = self._unreachable
         self.switch.attach(self.endpoint)

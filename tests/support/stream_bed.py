@@ -35,13 +35,15 @@ def ok(number: int = 1) -> bytes:
 
 
 class Keeper:
-    """A receiver that keeps what it is told. `admitted`: whether connections are; `unwanted`: requests that are not to
-    go out any more."""
+    """A receiver that keeps what it is told, `told` the kinds of it in order. `admitted`: whether connections are;
+    `unwanted`: requests that are not to go out any more."""
 
     def __init__(self) -> None:
+        self.told: list[str] = []
         self.messages: list[Framed] = []
         self.sources: list[TransportAddress] = []
         self.failed: list[TransportAddress] = []
+        self.ended: list[TransportAddress] = []
         self.admitted = True
         self.unwanted: set[bytes] = set()
         self.withdrawn_requests: list[bytes] = []
@@ -55,6 +57,7 @@ class Keeper:
         return self.admitted
 
     def received_message(self, message: Framed, source: TransportAddress, _local: TransportAddress) -> None:
+        self.told.append("message")
         self.messages.append(message)
         self.sources.append(source)
         self.changed.set()
@@ -62,7 +65,13 @@ class Keeper:
             self.on_message(message, source)
 
     def transport_failed(self, destination: TransportAddress) -> None:
+        self.told.append("failed")
         self.failed.append(destination)
+        self.changed.set()
+
+    def connection_ended(self, destination: TransportAddress) -> None:
+        self.told.append("ended")
+        self.ended.append(destination)
         self.changed.set()
 
     def is_wanted(self, content: bytes) -> bool:

@@ -2,17 +2,59 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import pytest
 
 from b2bua.sip.routing import TransportAddress
-from b2bua.transport.connection import StreamLimits
+from b2bua.transport.connection import ANSWER_DUE_S, StreamLimits
 from b2bua.transport.stream import StreamTransport, bind_stream
 from b2bua.transport.tls import PeerIdentity
 from tests.support.both_loops import on_both_loops
-from tests.support.stream_bed import BarePeer, Keeper, bare_listener, options, stream_bed
+from tests.support.stream_bed import BarePeer, Keeper, bare_listener, ok, options, stream_bed
 
 pytestmark = pytest.mark.sockets
+
+
+# Connections.
+
+
+@on_both_loops
+@pytest.mark.parametrize("ending", [BarePeer.close, BarePeer.cut])
+async def test_the_end_of_a_connection_is_told_long_after_all_was_answered(ending: Callable[[BarePeer], None]) -> None:
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        peer.send(ok(1))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1])
+        bed.clock.advance(ANSWER_DUE_S + 1)
+        ending(peer)
+        await bed.keeper.until(lambda: bool(bed.keeper.ended))
+        assert (bed.keeper.ended, bed.keeper.failed) == ([far.address], [])
+
+
+@on_both_loops
+async def test_what_was_in_the_last_octets_and_what_has_failed_is_told_before_the_end() -> None:
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        peer.send(ok(1))
+        peer.close()
+        await bed.keeper.until(lambda: bool(bed.keeper.ended))
+        assert bed.keeper.told == ["message", "failed", "ended"]
+
+
+@on_both_loops
+async def test_the_end_of_a_connection_that_no_request_of_ours_went_over_is_nobody_s_concern() -> None:
+    async with stream_bed() as bed:
+        peer = await bed.connect()
+        peer.send(options(1))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1])
+        bed.transport.send(ok(1), bed.keeper.sources[0])
+        peer.close()
+        await bed.left(0)
+        await asyncio.sleep(0)
+        assert bed.keeper.ended == []
 
 
 # The end.
@@ -31,6 +73,7 @@ async def test_closing_lets_what_is_written_go_out() -> None:
             await bed.transport.close()
             bed.transport.send(options(99), far.address)
         assert await peer.rest() == b"".join(options(number) for number in range(1, 52))
+        assert bed.keeper.ended == [], "it has ended by our own will"
         assert bed.transport.counters()["sent after closing"] == 1
         assert bed.transport.connections == 0
         assert bed.keeper.failed == []
