@@ -56,6 +56,17 @@ def destination_of(dialled: str, trunk: Trunk, routes: Iterable[Route]) -> Desti
     return ToNobody() if number is None else ToMaskedNumber(number)
 
 
+def precedence(dialled: str, trunk: Trunk, routes: Sequence[Route]) -> tuple[int, bool]:
+    """How soon something is reached by what was dialled: less is sooner. Routes in their order, then the masked
+    numbers, then nothing; with the same route a masked number comes first."""
+    destination = destination_of(dialled, trunk, routes)
+    if isinstance(destination, Routed):
+        place = routes.index(destination.route)
+    else:
+        place = len(routes) + isinstance(destination, ToNobody)
+    return place, declared_number(dialled, trunk.numbers) is None
+
+
 def declared_number(dialled: str, numbers: Sequence[str]) -> str | None:
     """The declared number that was dialled, as +91..., 0091..., 91..., 0... or the national number; None for none."""
     text = _SEPARATORS.sub("", dialled)

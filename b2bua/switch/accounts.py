@@ -36,7 +36,7 @@ def _is_registered_contact(request: Request, account: Trunk, _routes: Sequence[R
 
 
 def _reaches(request: Request, account: Trunk, routes: Sequence[Route]) -> bool:
-    return not isinstance(destination_of(dialled_user(request, account), account.config, routes), ToNobody)
+    return not isinstance(destination_of(dialled_user(request, account, routes), account.config, routes), ToNobody)
 
 
 def _is_named_by_user(request: Request, account: Trunk, _routes: Sequence[Route]) -> bool:

@@ -144,7 +144,7 @@ class Arrivals:
         if trunk is None:
             self._refuse(event, (403, ()))
             return
-        dialled = dialled_user(event.request, trunk)
+        dialled = dialled_user(event.request, trunk, means.config.routes)
         destination = destination_of(dialled, trunk.config, means.config.routes)
         hops = event.request.max_forwards
         arrival = Arrival(event, trunk, dialled, caller_of(event.request), MAX_FORWARDS if hops is None else hops)

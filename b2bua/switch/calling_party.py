@@ -1,9 +1,11 @@
 """Who calls and what was dialled, as an INVITE from a trunk says it."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from b2bua.call.arrival import LONGEST_USER, Caller
+from b2bua.call.arrival import LONGEST_USER, Caller, precedence
+from b2bua.config import Route
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr
 from b2bua.sip.message import Request
@@ -30,16 +32,25 @@ def caller_of(request: Request) -> Caller:
     return Caller(None, withheld=True)
 
 
-def dialled_user(request: Request, trunk: Trunk) -> str:
+def dialled_user(request: Request, trunk: Trunk, routes: Sequence[Route]) -> str:
     """The user part that was dialled, without the parameters of RFC 3966 behind it.
 
     Where the request URI is the Contact we registered with the trunk, or has no user, P-Called-Party-ID (RFC 7315
-    section 4.2) says what was dialled, and without one To does.
+    section 4.2) says what was dialled, and without one To does. But a registered user may itself be a number that calls
+    are for: where it is reached sooner than what To names, the request URI is the target (RFC 3261 section 8.2.2.1),
+    and To only what was dialled before the call was diverted.
     """
     user = request.uri.telephone
-    if not user or user == trunk.contact_user:
-        user = _called_party(request) or request.to.uri.telephone or user
-    return user or ""
+    if user and user != trunk.contact_user:
+        return user
+    called = _called_party(request)
+    if called:
+        return called
+    called = request.to.uri.telephone
+    if not user or not called:
+        return called or user or ""
+    own, other = (precedence(each, trunk.config, routes) for each in (user, called))
+    return user if own < other else called
 
 
 def _called_party(request: Request) -> str | None:

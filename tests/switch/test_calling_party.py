@@ -110,4 +110,4 @@ def test_the_caller(headers: str, from_: str, caller: Caller) -> None:
 )
 def test_the_dialled_user(uri: str, user: str) -> None:
     (trunk,) = Trunks(config_of(A_TRUNK).trunks, ManualClock())
-    assert dialled_user(invite(uri=uri), trunk) == user
+    assert dialled_user(invite(uri=uri), trunk, ()) == user
