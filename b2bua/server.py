@@ -39,6 +39,7 @@ from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.daily_check import DailyCheck
 from b2bua.switch.journal import Journal
 from b2bua.switch.locating import Locating, ways_of
+from b2bua.switch.peer_names import PeerNames
 from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.recordings_at_rest import RecordingsAtRest, master_keys_of
@@ -244,7 +245,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     agents = _agents(process)
     line = None if agents is None else agents.trunk
     trunks = Trunks(config.trunks, process.clock, config.routes, line, process.tokens)
-    await _locate(process, trunks)
+    names = await _locate(process, trunks)
     settlement = Settlement(journal, process.clock, process.tokens, recorder.taken)
     recordings = await _recordings(process, journal, settlement, recorder)
     at_rest = RecordingsAtRest(process.store, config.storage.recordings, process.master_keys, process.clock)
@@ -269,7 +270,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     stack.push_async_callback(rehearsal.close)
     media_events += [switch.on_media_event, rehearsal.on_media_event]
     await recover(process.store, settlement, recordings, orphans)
-    listeners = _listen_sip(process, switch, trunks, tracing)
+    listeners = _listen_sip(process, switch, trunks, tracing, names)
     process.line = None if agents is None else agents.open(switch, listeners.locals)
     switch.start()
     stack.callback(switch.stop)
@@ -292,14 +293,17 @@ async def _build(process: Process, announce: Announce) -> Switch:
     return switch
 
 
-async def _locate(process: Process, trunks: Trunks) -> None:
-    """Look the trunks' names up, and keep doing so."""
+async def _locate(process: Process, trunks: Trunks) -> PeerNames:
+    """Look the trunks' names up, and keep doing so; those of their peers when they come."""
     config = process.config
     resolver = Resolver(ways_of((*config.sip.listen, *undeclared_listeners(config))), process.clock, process.tokens)
     process.stack.callback(resolver.close)
     locating = Locating(trunks, resolver)
     await locating.start()
     process.stack.push_async_callback(locating.close)
+    names = PeerNames(trunks, resolver, process.clock.monotonic)
+    process.stack.callback(names.close)
+    return names
 
 
 async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
@@ -479,7 +483,7 @@ async def _recordings(process: Process, journal: Journal, settlement: Settlement
     return recordings
 
 
-def _listen_sip(process: Process, switch: Switch, trunks: Trunks, tracing: Tracing) -> SipListeners:
+def _listen_sip(process: Process, switch: Switch, trunks: Trunks, tracing: Tracing, names: PeerNames) -> SipListeners:
     """Open what `sip.listen` has, and what trunks need beside it."""
     config = process.config
     addresses = (*config.sip.listen, *undeclared_listeners(config))
@@ -492,6 +496,7 @@ def _listen_sip(process: Process, switch: Switch, trunks: Trunks, tracing: Traci
         process.tokens,
         trunks.is_peer,
         trunks.policy_of,
+        names.where,
     )
     told = (switch.on_sip_event, tracing.message_tape, switch.on_connection_ended)
     endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, *told)

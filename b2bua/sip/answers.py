@@ -155,7 +155,7 @@ def _session_changed(
     """A 2xx to our re-INVITE or UPDATE: its Contact, its session timer, and what we described holds."""
     request, errand = transaction.request, transaction.errand
     if request.method == "UPDATE" and errand.dialog is not None:
-        errand.dialog.refresh_target(response)
+        station.move(errand.dialog, response)
     usage.describe(request.body, request.content_type)
     if _is_confirmed(errand):
         session_answered(station, errand, response, now)

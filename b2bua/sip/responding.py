@@ -166,7 +166,7 @@ def _answered(station: Station, transaction: ServerTransaction, usage: Usage, re
     request = transaction.request
     dialog = usage.dialog_with(request)
     if request.method in ("INVITE", "UPDATE") and dialog is not None and transaction is not usage.arrival:
-        dialog.refresh_target(request)
+        station.move(dialog, request)
     if request.method != "INVITE":
         return
     if response.body:

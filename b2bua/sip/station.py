@@ -1,7 +1,7 @@
 """The tables and queues that the parts of one UserAgent share, and how its messages are built and sent."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from b2bua.sip.dialog import Dialog, DialogKey, wants_sips
@@ -10,11 +10,13 @@ from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.events import UsageEnded, UserAgentEvent
 from b2bua.sip.grammar import is_token, is_unsafe
 from b2bua.sip.guard import Guard
-from b2bua.sip.message import Request, Response, build_response
+from b2bua.sip.location import Target
+from b2bua.sip.message import Message, Request, Response, build_response
 from b2bua.sip.routing import (
     LocalAddress,
     Outgoing,
     TransportAddress,
+    is_ip_literal,
     next_hop_address,
     response_destination,
     response_fallback,
@@ -24,6 +26,7 @@ from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy, UserAgentSetti
 from b2bua.sip.timers import TimerQueue
 from b2bua.sip.transaction_layer import TransactionLayer
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction, Transaction
+from b2bua.sip.uri import Uri
 from b2bua.sip.usage import REINVITE, SETUP, Errand, Usage
 from b2bua.tokens import Tokens
 
@@ -56,6 +59,7 @@ class Station:
         "guard",
         "layer",
         "may_reach",
+        "names",
         "outgoing",
         "policy_of",
         "settings",
@@ -70,11 +74,13 @@ class Station:
         tokens: Tokens,
         may_reach: Callable[[TransportAddress], bool],
         policy_of: Callable[[Request, TransportAddress], PeerPolicy],
+        names: Callable[[Target], Sequence[TransportAddress]],
     ) -> None:
         self.settings = settings
         self.tokens = tokens
         self.may_reach = may_reach
         self.policy_of = policy_of
+        self.names = names
         self.guard = Guard(tokens)
         self.digests: dict[tuple[str, Credentials], DigestClient] = {}
         self.accepting = True
@@ -140,14 +146,15 @@ class Station:
         return self._locals.get(bound) or self.settings.locals[0]
 
     def hop(self, next_hop: str, dialog: Dialog) -> Hop:
-        """Where a request within a dialog goes: to what the route names, if that is an address which may be talked to
-        over the dialog's listener, and otherwise to where the dialog was made through. On a stream, what cannot be
-        reached (a Contact behind NAT) falls back to the connection that the dialog was made through. Where the peer is
-        ourselves, as a proxy that stays out of the dialog has handed our INVITE back, it goes to our own listener."""
+        """Where a request within a dialog goes: to what the route names, if that is an address, or is known to lead to
+        one, which may be talked to over the dialog's listener, and otherwise to where the dialog was made through. On a
+        stream, what cannot be reached (a Contact behind NAT) falls back to the connection that the dialog was made
+        through. Where the peer is ourselves, as a proxy that stays out of the dialog has handed our INVITE back, it
+        goes to our own listener."""
         bound = dialog.local.bound
         through = (dialog.peer, dialog.peer_fallback)
         try:
-            address = next_hop_address(next_hop, bound.transport)
+            address = next_hop_address(next_hop, bound.transport) or self._named(next_hop, dialog)
         except SipError:
             return through
         own = None if address is None else self._told.get(address)
@@ -158,6 +165,26 @@ class Station:
         if address == dialog.peer or not self.may_reach(address):
             return through
         return address, dialog.peer if address.reliable else None
+
+    def _named(self, next_hop: str, dialog: Dialog) -> TransportAddress | None:
+        """An address of what a route names by its host name, as far as that is known by now: the dialog's peer, else
+        one at its host, else the first that may be talked to. Raises SipError."""
+        bound, peer = dialog.local.bound, dialog.peer
+        uri = Uri.parse(next_hop)
+        if not uri.is_sip or is_ip_literal(uri.host):
+            return None
+        secure = uri.scheme == "sips"
+        if (uri.param("transport") or ("tls" if secure else bound.transport)).lower() != bound.transport:
+            return None
+        found = self.names(Target(uri.host, uri.port, bound.transport, secure))
+        fitting = [
+            each
+            for each in found
+            if each.transport == bound.transport
+            and (":" in each.host) == (":" in bound.host)
+            and (each == peer or self.may_reach(each))
+        ]
+        return min(fitting, key=lambda each: (each != peer, each.host != peer.host), default=None)
 
     # Telling.
 
@@ -181,6 +208,16 @@ class Station:
         """Let messages of the dialog find the usage."""
         usage.dialogs[dialog.remote_tag] = dialog
         self.dialogs[dialog.key] = (usage, dialog)
+        self._look_ahead(dialog)
+
+    def move(self, dialog: Dialog, message: Message) -> None:
+        """Let a target refresh of the peer, or its answer to ours, say where the dialog's requests go (12.2)."""
+        dialog.refresh_target(message)
+        self._look_ahead(dialog)
+
+    def _look_ahead(self, dialog: Dialog) -> None:
+        """Ask for a host name on a dialog's way now, so that it is known when a request goes there."""
+        self.hop(dialog.route().next_hop, dialog)
 
     def end_if_over(self, usage: Usage) -> None:
         """Take a usage out of the tables once it is over and the last of its transactions has gone."""

@@ -1,6 +1,6 @@
 """A SIP user agent without sockets and clock: messages and verbs in, messages and events out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +13,7 @@ from b2bua.sip.grammar import is_token, is_unsafe, quote
 from b2bua.sip.headers import Via
 from b2bua.sip.in_dialog import stop_answering
 from b2bua.sip.incoming_calls import send_2xx_again
+from b2bua.sip.location import Target
 from b2bua.sip.message import Request, Response
 from b2bua.sip.outgoing_requests import request_in_dialog
 from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
@@ -70,6 +71,10 @@ def _everywhere(_address: TransportAddress) -> bool:
     return True
 
 
+def _nowhere(_target: Target) -> Sequence[TransportAddress]:
+    return ()
+
+
 _DEFAULT_POLICY = PeerPolicy()
 
 
@@ -85,7 +90,7 @@ class UserAgent:
     (`next_event`). `now` is monotonic seconds. `may_reach` says which addresses may be talked to: where a Contact, a
     route or a Via names another, the message goes to where the dialog or request came from instead. `policy_of` gives
     the policy for a request outside a dialog, whose From and To can be read, that comes from an address; calls that are
-    made bring theirs along.
+    made bring theirs along. `names` says at once what a host name in a Contact or route leads to, as far as is known.
     """
 
     def __init__(
@@ -94,10 +99,11 @@ class UserAgent:
         tokens: Tokens,
         may_reach: Callable[[TransportAddress], bool] = _everywhere,
         policy_of: Callable[[Request, TransportAddress], PeerPolicy] = _alike,
+        names: Callable[[Target], Sequence[TransportAddress]] = _nowhere,
     ) -> None:
         if not settings.locals:
             raise ValueError("a user agent needs at least one listener")
-        self._station = Station(settings, tokens, may_reach, policy_of)
+        self._station = Station(settings, tokens, may_reach, policy_of, names)
 
     @property
     def accepting(self) -> bool:

@@ -3,6 +3,7 @@
 import pytest
 
 from b2bua.sip.events import IncomingInvite, IncomingRequest, RequestAnswered, RequestFailed
+from b2bua.sip.location import Target
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress, next_hop_address, route_in_dialog
@@ -101,6 +102,101 @@ def test_a_contact_that_may_not_be_reached_leads_back_to_where_the_call_went(con
     bye, destination = hang_up(bench, usage)
     assert bye.request_uri == contact.strip("<>")
     assert destination == PEER
+
+
+class Names:
+    """What host names lead to; nothing until a test says so."""
+
+    def __init__(self, *found: TransportAddress) -> None:
+        self.found = found
+        self.asked: list[Target] = []
+
+    def __call__(self, target: Target) -> tuple[TransportAddress, ...]:
+        self.asked.append(target)
+        return self.found
+
+
+GATEWAY = TransportAddress("udp", "203.0.113.20", 5080)
+NAMED = "<sip:gw@gateway.example:5080>"
+
+
+def test_a_contact_by_name_leads_to_where_that_is_once_it_is_known() -> None:
+    """ACK does not wait for it."""
+    names = Names()
+    bench = Bench(names=names)
+    usage, invite = bench.call()
+    bench.user_agent.receive(answer_to(invite, 200, to_tag="peer", contact=NAMED), PEER, OURS, bench.now)
+    [ack] = bench.user_agent.to_send()
+    assert ack.destination == PEER
+    assert set(names.asked) == {Target("gateway.example", 5080, "udp")}
+    names.found = (GATEWAY,)
+    bye, destination = hang_up(bench, usage)
+    assert (bye.request_uri, destination) == (NAMED.strip("<>"), GATEWAY)
+
+
+def test_a_name_in_a_call_that_comes_is_asked_for_before_it_is_needed() -> None:
+    names = Names()
+    bench = Bench(names=names)
+    bench.receive(request_from_peer("INVITE", headers="Record-Route: <sip:Proxy.example;lr;transport=udp>"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 180, bench.now)
+    assert names.asked == [Target("Proxy.example", None, "udp")]
+
+
+def test_a_name_that_a_dialog_moves_to_is_asked_for_at_once() -> None:
+    names = Names()
+    bench = Bench(names=names)
+    usage, invite = answered(bench)
+    bench.receive(in_dialog_from_peer(invite, "INVITE", body="v=0", headers=f"Contact: {NAMED}"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingRequest)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    assert names.asked == [Target("gateway.example", 5080, "udp")]
+    names.asked.clear()
+    bench.receive(in_dialog_from_peer(invite, "ACK", branch="z9hG4bKack"))
+    bench.user_agent.request_in_dialog(usage, "UPDATE", bench.now)
+    [update] = bench.take_sent()
+    assert isinstance(update, Request)
+    names.asked.clear()
+    bench.receive(answer_to(update, 200, contact="<sip:gw@other.example>"))
+    assert names.asked == [Target("other.example", None, "udp")]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        (),
+        (TransportAddress("udp", "10.0.0.5", 5080),),
+        (TransportAddress("tcp", PEER.host, 5080),),
+        (TransportAddress("udp", "2001:db8::1", 5080),),
+        (GATEWAY, PEER),
+    ],
+    ids=["nothing", "a stranger", "another transport", "the other IP version", "the peer itself among others"],
+)
+def test_a_name_without_an_address_to_go_to_leads_back_to_where_the_call_went(
+    found: tuple[TransportAddress, ...],
+) -> None:
+    may_reach = {PEER.host, GATEWAY.host, "2001:db8::1"}.__contains__
+    bench = Bench(names=Names(*found), may_reach=lambda address: may_reach(address.host))
+    usage, _ = answered(bench, contact=NAMED)
+    assert hang_up(bench, usage)[1] == PEER
+
+
+def test_of_a_name_s_addresses_that_with_the_peer_s_host_is_taken() -> None:
+    at_peer = TransportAddress("udp", PEER.host, 5080)
+    bench = Bench(names=Names(GATEWAY, at_peer))
+    usage, _ = answered(bench, contact=NAMED)
+    assert hang_up(bench, usage)[1] == at_peer
+
+
+@pytest.mark.parametrize("contact", ["<sip:gw@gateway.example;transport=tcp>", "<tel:+919812345678>"])
+def test_a_name_that_takes_another_transport_is_not_asked_for(contact: str) -> None:
+    names = Names(GATEWAY)
+    bench = Bench(names=names)
+    usage, _ = answered(bench, contact=contact)
+    assert hang_up(bench, usage)[1] == PEER
+    assert names.asked == []
 
 
 def test_a_contact_with_another_port_is_followed() -> None:
