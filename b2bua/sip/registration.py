@@ -160,8 +160,8 @@ class Registration:
         return self._take(ELSEWHERE, None, now)
 
     def connection_lost(self, now: float) -> tuple[Output, ...]:
-        """The connection that the binding was made over has ended, and with it the way for calls to us (RFC 5626
-        section 4.4): it is made again, over another."""
+        """The connection that the binding was made over has ended, and with it perhaps the way for calls to us: it is
+        made again, over another (RFC 5626 section 4.4)."""
         if self._bound_at is not None and now - self._bound_at >= SETTLED_S:
             self._lost_s = LOST_FIRST_S
         return self._take(LOST, None, now)
@@ -185,12 +185,15 @@ class Registration:
             return ()
         action, self.state = row
         made = action(self, outcome)
-        if self.state not in _BOUND:
+        if given == LOST or self.state not in _BOUND:
             self._bound_at = None
-        elif self._bound_at is None:
+        elif given == ACCEPTED and self._bound_at is None:
             self._bound_at = now
-        anew = given == LOST or (given == ACCEPTED and self.state == REGISTERED)
-        kept = () if anew else self._due
+        kept = set(self._due)
+        if given == ACCEPTED and self.state == REGISTERED:
+            kept.clear()
+        elif given == LOST:
+            kept.discard(RETRY)
         live = LIVE_TIMERS[self.state]
         self._due = {timer: self._due[timer] if timer in kept else now + self._duration_s(timer) for timer in live}
         return made
@@ -314,10 +317,11 @@ def _lose(_registration: Registration, _outcome: Outcome | None) -> tuple[Output
 
 
 def _disconnect(registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:
-    """Wait a little, the longer the more often it has happened: a peer may close whenever it has answered."""
+    """Wait a little, the longer the more often it has happened: a peer may close whenever it has answered. The binding
+    lasts: our calls go on, and who can open connections to us still reaches us."""
     registration._wait_s = registration._lost_s * (1 + registration._chance() / 4)
     registration._lost_s = min(registration._lost_s * 2, RETRY_LONGEST_S)
-    return (RegistrationTold(False, "the registration's connection ended"),)
+    return (RegistrationTold(True, "registered, but the connection ended"),)
 
 
 def _end(_registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:
@@ -337,7 +341,7 @@ REGISTRATION: Final[Mapping[tuple[str, str], tuple[Action, str]]] = MappingProxy
         (REGISTERING, ELSEWHERE): (_send, REGISTERING),
         (REGISTERING, STOP): (_nothing, STOPPING),
         (REGISTERED, REFRESH): (_send, REFRESHING),
-        (REGISTERED, LOST): (_disconnect, WAITING),
+        (REGISTERED, LOST): (_disconnect, HOLDING),
         (REGISTERED, STOP): (_take_back, UNREGISTERING),
         (REFRESHING, ACCEPTED): (_keep, REGISTERED),
         (REFRESHING, TOO_BRIEF): (_ask_longer, REFRESHING),
@@ -345,11 +349,10 @@ REGISTRATION: Final[Mapping[tuple[str, str], tuple[Action, str]]] = MappingProxy
         (REFRESHING, UNANSWERED): (_back_off, HOLDING),
         (REFRESHING, ELSEWHERE): (_send, REFRESHING),
         (REFRESHING, EXPIRY): (_lose, REGISTERING),
-        (REFRESHING, LOST): (_disconnect, REGISTERING),
         (REFRESHING, STOP): (_nothing, STOPPING),
         (HOLDING, RETRY): (_send, REFRESHING),
         (HOLDING, EXPIRY): (_lose, WAITING),
-        (HOLDING, LOST): (_disconnect, WAITING),
+        (HOLDING, LOST): (_disconnect, HOLDING),
         (HOLDING, STOP): (_take_back, UNREGISTERING),
         (WAITING, RETRY): (_send, REGISTERING),
         (WAITING, STOP): (_end, ENDED),

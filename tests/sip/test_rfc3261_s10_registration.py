@@ -132,7 +132,7 @@ def test_the_table_is_whole() -> None:
         assert set(timers) == set(LIVE_TIMERS[state]) - ({EXPIRY} if state == REGISTERED else set()), state
     stoppable = {state for state in STATES if (state, STOP) in REGISTRATION}
     assert stoppable == set(STATES) - {STOPPING, UNREGISTERING, ENDED}
-    assert {state for state in STATES if (state, LOST) in REGISTRATION} == {REGISTERED, REFRESHING, HOLDING}
+    assert {state for state in STATES if (state, LOST) in REGISTRATION} == {REGISTERED, HOLDING}
     assert set(LIVE_TIMERS) == set(STATES)
     assert {state for _, state in REGISTRATION.values()} <= set(STATES)
     assert {given for _, given in REGISTRATION} == set(INPUTS)
@@ -368,10 +368,10 @@ def test_another_destination_is_tried_at_once() -> None:
 
 # Connections that end (RFC 5626 section 4.4).
 
-ENDED_UNDER_IT = (False, "the registration's connection ended")
+ENDED_UNDER_IT = (True, "registered, but the connection ended")
 
 
-def test_a_binding_whose_connection_has_ended_is_told_lost_and_made_again_promptly() -> None:
+def test_a_binding_whose_connection_has_ended_is_made_again_promptly() -> None:
     bench = registered()
     bench.now += 600
     lost_at = bench.now
@@ -441,9 +441,24 @@ def test_a_failed_refresh_does_not_hold_up_what_follows_a_lost_connection() -> N
 def test_a_connection_that_ends_under_an_open_refresh_leaves_its_answer_to_decide() -> None:
     bench = refreshing()
     assert bench.lose() == [], "nothing is sent while a REGISTER is open (10.2)"
-    assert bench.told[-1] == ENDED_UNDER_IT
+    assert bench.registration.state == REFRESHING
     bench.answer()
     assert bench.told[-1] == (True, "registered for 3600 s")
+
+
+def test_a_binding_whose_connections_end_lasts_until_it_expires() -> None:
+    """Our own calls need no binding, and who can open connections to us still does."""
+    bench = registered("60")
+    expires_at = bench.now + 60
+    bench.lose()
+    bench.next()
+    bench.fail()
+    while bench.now < expires_at:
+        assert bench.told[-1][0]
+        bench.next()
+        if bench.registration.state == REFRESHING:
+            bench.fail()
+    assert bench.told[-1] == (False, "registration expired")
 
 
 # The end.
