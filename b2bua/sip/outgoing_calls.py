@@ -8,6 +8,7 @@ from b2bua.sip.events import Answered, NoResponse, Provisional, Rejected
 from b2bua.sip.in_dialog import close, say_bye_in, surface_bye
 from b2bua.sip.message import Response
 from b2bua.sip.offer_answer import SENT
+from b2bua.sip.oversized import send_setup
 from b2bua.sip.reliable_receipt import rseq_of, take_reliable
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.session_agreement import session_answered
@@ -123,9 +124,7 @@ def call_again(station: Station, usage: Usage, item: object, now: float) -> None
         station.dialogs.pop(dialog.key, None)
     usage.dialogs.clear()
     station.timers.disarm(usage, NO_ANSWER)
-    errand = usage.setup.transaction.errand
-    usage.setup.sent = item
-    usage.setup.transaction = station.send_request(item, errand, now)
+    send_setup(station, usage, usage.setup.plan, item, usage.setup.transaction.errand, now)
 
 
 def reject(station: Station, usage: Usage, item: object, now: float) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 from b2bua.sip.answers import dispatch
 from b2bua.sip.errors import MalformedHeader, MalformedMessage, SipError
@@ -16,10 +15,10 @@ from b2bua.sip.incoming_calls import send_2xx_again
 from b2bua.sip.location import Target
 from b2bua.sip.message import Request, Response
 from b2bua.sip.outgoing_requests import request_in_dialog
+from b2bua.sip.oversized import send_setup, setup_lines
 from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
 from b2bua.sip.reception import dispatch_server, receive_request
 from b2bua.sip.reliable_provisionals import Announcing
-from b2bua.sip.reliable_receipt import announced
 from b2bua.sip.responding import fire, respond
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, stamp_via
 from b2bua.sip.sent_request import SentRequest
@@ -36,7 +35,7 @@ from b2bua.sip.station import Station, credential_lines, lines_of
 from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 from b2bua.sip.uri import Uri
-from b2bua.sip.usage import NO_ACK, SETUP, STANDALONE, Answering, Errand, OutgoingSetup, Usage
+from b2bua.sip.usage import NO_ACK, SETUP, STANDALONE, Answering, Errand, Usage
 from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, UNDELIVERED, enter, take
 from b2bua.tokens import Tokens
 
@@ -53,8 +52,6 @@ __all__ = [
 ]
 
 _FIRST_CSEQ = 1
-OVERSIZED_OCTETS: Final = 1300
-"""The most that goes over UDP where TCP can be had (18.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +296,6 @@ class UserAgent:
         tag, call_id = station.tokens.hex(16), station.tokens.hex(32)
         usage = Usage(handle, CALLING, call_id, tag, station.digest_for(plan.credentials), plan.policy)
         usage.describe(plan.body, plan.content_type)
-        options, require_line = announced(plan)
         errand = Errand(SETUP, usage, usage.digest)
         request = SentRequest(
             method="INVITE",
@@ -312,28 +308,16 @@ class UserAgent:
             to_value=f"<{plan.to_uri}>",
             call_id=call_id,
             cseq=_FIRST_CSEQ,
-            common_lines=station.common_lines(local, *options) + require_line,
+            common_lines=setup_lines(station, plan, local),
             own_lines=own_lines,
             max_forwards=plan.max_forwards,
             session_lines=session_lines(usage, errand),
             content_type=plan.content_type,
             body=plan.body,
         )
-        request = self._over_tcp_if_large(request, plan.large_destination)
-        usage.setup = OutgoingSetup(plan, request, station.send_request(request, errand, now))
-        if not request.destination.reliable and len(usage.setup.transaction.last_sent) > OVERSIZED_OCTETS:
-            station.counters["oversized INVITEs"] += 1
+        send_setup(station, usage, plan, request, errand, now)
         enter(station, usage, now)
         return handle
-
-    def _over_tcp_if_large(self, request: SentRequest, destination: TransportAddress | None) -> SentRequest:
-        """18.1.1: an INVITE over 1300 octets goes by TCP, where the peer has it and we have a listener of that kind."""
-        local = None if destination is None else self._station.local_for(destination)
-        if destination is None or local is None or request.destination.reliable:
-            return request
-        if len(request.render()) <= OVERSIZED_OCTETS:
-            return request
-        return request._replace(destination=destination, local=local, common_lines=self._station.common_lines(local))
 
     def hang_up(self, usage: int, now: float, reason: str | None = None, status: int = 480) -> None:
         """End a usage whatever its state; nothing when it is over.

@@ -3,8 +3,8 @@
 import pytest
 
 from b2bua.sip.message import Request, Response
+from b2bua.sip.oversized import OVERSIZED_OCTETS
 from b2bua.sip.routing import TransportAddress
-from b2bua.sip.user_agent import OVERSIZED_OCTETS
 from tests.scenarios.conftest import OpenHouse
 from tests.support.agents import answer_to
 from tests.support.house import CARRIER, MASKED

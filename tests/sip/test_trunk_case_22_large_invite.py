@@ -1,13 +1,18 @@
-"""Hard case 22: an INVITE over 1300 octets goes by TCP where the trunk takes it, and otherwise by UDP, counted."""
+"""Hard case 22: an INVITE over 1300 octets goes by TCP where the trunk takes it, and otherwise by UDP, counted.
+
+RFC 3261 section 18.1.1.
+"""
 
 import pytest
 
+from b2bua.sip.digest import Credentials
 from b2bua.sip.events import Answered
 from b2bua.sip.message import Request
+from b2bua.sip.oversized import OVERSIZED_OCTETS
 from b2bua.sip.parser import parse_message
-from b2bua.sip.routing import LocalAddress, TransportAddress
-from b2bua.sip.settings import UserAgentSettings
-from b2bua.sip.user_agent import OVERSIZED_OCTETS, UserAgent
+from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress
+from b2bua.sip.settings import PeerPolicy, UserAgentSettings
+from b2bua.sip.user_agent import UserAgent
 from tests.support.agents import OURS, PEER, answer_to, plan_to
 from tests.support.seeded_tokens import SeededTokens
 
@@ -30,6 +35,14 @@ def octets_of(agent: UserAgent, **changes: object) -> int:
 def padded(size: int) -> tuple[tuple[str, str], ...]:
     """A header line of that many octets."""
     return (("X-P", "x" * (size - len("X-P: \r\n"))),)
+
+
+def sent_by(agent: UserAgent) -> tuple[Request, Outgoing]:
+    """The one request that has just gone out, and how."""
+    [outgoing] = agent.to_send()
+    request = parse_message(outgoing.content)
+    assert isinstance(request, Request)
+    return request, outgoing
 
 
 @pytest.mark.parametrize(("octets", "transport"), [(1300, "udp"), (1301, "tcp")])
@@ -67,12 +80,73 @@ def test_trunk_case_22_without_tcp_it_goes_by_udp_and_is_counted(
 def test_trunk_case_22_the_call_stays_on_tcp() -> None:
     agent = user_agent(OURS, OUR_TCP)
     usage = agent.invite(plan_to(headers=padded(1500), large_destination=OVER_TCP), 0.0)
-    [outgoing] = agent.to_send()
-    invite = parse_message(outgoing.content)
-    assert isinstance(invite, Request)
+    invite, _ = sent_by(agent)
     contact = "<sip:gw@203.0.113.10:5060;transport=tcp>"
     agent.receive(answer_to(invite, 200, to_tag="peer", contact=contact), OVER_TCP, OUR_TCP, 0.1)
     assert isinstance(agent.next_event(), Answered)
     agent.hang_up(usage, 0.2)
     ack, bye = agent.to_send()
     assert {(each.destination, each.local) for each in (ack, bye)} == {(OVER_TCP, OUR_TCP)}
+
+
+@pytest.mark.parametrize("policy", ["off", "supported", "required"])
+def test_trunk_case_22_a_large_invite_announces_what_a_small_one_does(policy: str) -> None:
+    said = []
+    for size in (100, 1500):
+        agent = user_agent(OURS, OUR_TCP)
+        reliable = PeerPolicy(reliable_provisional=policy)  # type: ignore[arg-type]  # one of the three
+        agent.invite(plan_to(headers=padded(size), large_destination=OVER_TCP, policy=reliable), 0.0)
+        invite, outgoing = sent_by(agent)
+        assert outgoing.destination.reliable is (size == 1500)
+        said.append([(name, value) for name, value in invite.headers if name not in ("Via", "Contact", "X-P")])
+    small, large = (dict(each) for each in said)
+    assert small.keys() == large.keys()
+    assert (small.get("Supported"), small.get("Require")) == (large.get("Supported"), large.get("Require"))
+    assert ("Require" in large) is (policy == "required")
+
+
+CHALLENGE = 'Proxy-Authenticate: Digest realm="r", nonce="n1", qop="auth", algorithm=SHA-256'
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "changes", "asks"),
+    [
+        (407, CHALLENGE, {"credentials": Credentials("us", "secret")}, "Proxy-Authorization"),
+        (422, "Min-SE: 3600", {"policy": PeerPolicy(session_timer_s=90)}, "Min-SE"),
+    ],
+    ids=["credentials", "a longer session"],
+)
+def test_trunk_case_22_the_second_invite_goes_by_tcp_where_it_alone_is_too_large(
+    status: int, headers: str, changes: dict[str, object], asks: str
+) -> None:
+    agent = user_agent(OURS, OUR_TCP)
+    more = OVERSIZED_OCTETS - octets_of(agent, **changes)
+    agent.invite(plan_to(PEER, headers=padded(more), large_destination=OVER_TCP, **changes), 0.0)
+    first, outgoing = sent_by(agent)
+    assert (outgoing.destination, len(outgoing.content)) == (PEER, OVERSIZED_OCTETS)
+    agent.receive(answer_to(first, status, to_tag="peer", headers=headers), PEER, OURS, 0.1)
+    ack, again = agent.to_send()
+    assert (ack.destination, ack.local) == (PEER, OURS)
+    second = parse_message(again.content)
+    assert isinstance(second, Request)
+    assert asks in second.headers
+    assert (again.destination, again.local) == (OVER_TCP, OUR_TCP)
+    assert str(second.via).startswith("SIP/2.0/TCP 192.0.2.1:5070;")
+    assert second.headers.get("Contact") == "<sip:192.0.2.1:5070;transport=tcp>"
+    assert second.headers.get("Supported") == first.headers.get("Supported")
+    assert (second.call_id, second.cseq.number) == (first.call_id, first.cseq.number + 1)
+    assert "oversized INVITEs" not in agent.counters
+    agent.receive(answer_to(second, 200, to_tag="peer"), OVER_TCP, OUR_TCP, 0.2)
+    assert isinstance(agent.next_event(), Answered)
+
+
+def test_trunk_case_22_a_second_invite_that_is_too_large_is_counted_where_it_goes_by_udp() -> None:
+    agent = user_agent(OURS)
+    credentials = Credentials("us", "secret")
+    more = OVERSIZED_OCTETS - octets_of(agent, credentials=credentials)
+    agent.invite(plan_to(headers=padded(more), credentials=credentials), 0.0)
+    first, _ = sent_by(agent)
+    agent.receive(answer_to(first, 407, to_tag="peer", headers=CHALLENGE), PEER, OURS, 0.1)
+    _, again = agent.to_send()
+    assert again.destination == PEER
+    assert agent.counters["oversized INVITEs"] == 1
