@@ -46,6 +46,18 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class InviteMoved:
+    """Our INVITE goes to `destination` from now on: it is too large for UDP, or could not be delivered by TCP after all
+    (RFC 3261 18.1.1). `undelivered`: where no connection could be opened for it, None where none was tried. What comes
+    later is of `destination`.
+    """
+
+    usage: int
+    destination: TransportAddress
+    undelivered: TransportAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NoResponse:
     """Our INVITE got no final response.
 
@@ -180,6 +192,7 @@ UserAgentEvent = (
     Provisional
     | Answered
     | Rejected
+    | InviteMoved
     | NoResponse
     | ByeReceived
     | DialogLost

@@ -4,7 +4,7 @@ Each has the signature of `usage_table.Action`; `item` is what the input brought
 """
 
 from b2bua.sip.dialog import Dialog
-from b2bua.sip.events import Answered, NoResponse, Provisional, Rejected
+from b2bua.sip.events import Answered, InviteMoved, NoResponse, Provisional, Rejected
 from b2bua.sip.in_dialog import close, say_bye_in, surface_bye
 from b2bua.sip.message import Response
 from b2bua.sip.offer_answer import SENT
@@ -125,6 +125,20 @@ def call_again(station: Station, usage: Usage, item: object, now: float) -> None
     usage.dialogs.clear()
     station.timers.disarm(usage, NO_ANSWER)
     send_setup(station, usage, usage.setup.plan, item, usage.setup.transaction.errand, now)
+
+
+def call_by_udp(station: Station, usage: Usage, item: object, now: float) -> None:
+    """The INVITE by UDP, now that no connection can be opened to where its size took it (18.1.1). It has as long as the
+    first to be answered, and what follows in this setup stays on UDP."""
+    if not isinstance(item, SentRequest) or usage.setup is None:
+        return
+    unsent = usage.setup.transaction
+    plan = usage.setup.plan._replace(large_destination=None)
+    station.timers.disarm(usage, NO_ANSWER)
+    send_setup(station, usage, plan, item, unsent.errand, now)
+    station.tell(InviteMoved(usage.number, item.destination, unsent.destination))
+    station.layer.fail(unsent, now)  # the usage has another by now: nobody is told
+    station.layer.sweep(unsent, now)
 
 
 def reject(station: Station, usage: Usage, item: object, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from b2bua.sip.events import InviteMoved
 from b2bua.sip.reliable_receipt import announced
 from b2bua.sip.routing import LocalAddress, TransportAddress
 from b2bua.sip.sent_request import SentRequest
@@ -26,7 +27,9 @@ def send_setup(
     first makes the usage's setup, any other takes the place of the one before."""
     sent = _sized(station, plan, request)
     usage.setup = OutgoingSetup(plan, sent, station.send_request(sent, errand, now))
-    if not sent.destination.reliable and len(usage.setup.transaction.last_sent) > OVERSIZED_OCTETS:
+    if sent is not request:
+        station.tell(InviteMoved(usage.number, sent.destination))
+    elif not sent.destination.reliable and len(usage.setup.transaction.last_sent) > OVERSIZED_OCTETS:
         station.counters["oversized INVITEs"] += 1
 
 
@@ -38,6 +41,17 @@ def _sized(station: Station, plan: OutgoingInvite, request: SentRequest) -> Sent
     if len(request.render()) <= OVERSIZED_OCTETS:
         return request
     return _moved(station, plan, request, large, local)
+
+
+def by_udp_after_all(station: Station, setup: OutgoingSetup) -> SentRequest | None:
+    """The INVITE that went by TCP for its size alone, as it goes by UDP; None for any other. It has reached nobody yet,
+    so that all but its branch, and where it comes from, is as it was."""
+    plan = setup.plan
+    local = station.local_for(plan.destination)
+    if local is None or setup.sent.destination == plan.destination:
+        return None
+    moved = _moved(station, plan, setup.sent, plan.destination, local)
+    return moved._replace(branch=station.new_branch())
 
 
 def _moved(

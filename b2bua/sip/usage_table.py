@@ -25,6 +25,7 @@ from b2bua.sip.outgoing_calls import (
     answer,
     bye_while_ringing,
     call_again,
+    call_by_udp,
     cancel,
     cancel_as_heard,
     cancel_unanswered,
@@ -75,6 +76,7 @@ GOT_FAILURE: Final = "got 3xx-6xx"
 CHALLENGED: Final = "challenged"
 SETUP_FAILED: Final = "setup failed"
 UNDELIVERED: Final = "undelivered"
+UNCONNECTED: Final = "no connection for its size"
 CANCEL_ANSWERED: Final = "cancel answered"
 HANG_UP: Final = "hang up"
 GOT_BYE: Final = "got BYE"
@@ -97,6 +99,7 @@ USAGE: Final[Table] = {
     (CALLING, SETUP_FAILED): (report_no_response, OVER),
     (CALLING, NO_ANSWER): (abandon, ABANDONED),
     (CALLING, UNDELIVERED): (abandon_undelivered, ABANDONED),
+    (CALLING, UNCONNECTED): (call_by_udp, CALLING),
     (CALLING, HANG_UP): (nothing, HELD),
     (HELD, GOT_PROVISIONAL): (cancel_as_heard, CANCELLING),
     (HELD, GOT_ANSWER): (end_unwanted, ENDING),

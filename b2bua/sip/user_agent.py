@@ -15,7 +15,7 @@ from b2bua.sip.incoming_calls import send_2xx_again
 from b2bua.sip.location import Target
 from b2bua.sip.message import Request, Response
 from b2bua.sip.outgoing_requests import request_in_dialog
-from b2bua.sip.oversized import send_setup, setup_lines
+from b2bua.sip.oversized import by_udp_after_all, send_setup, setup_lines
 from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
 from b2bua.sip.reception import dispatch_server, receive_request
 from b2bua.sip.reliable_provisionals import Announcing
@@ -36,7 +36,7 @@ from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 from b2bua.sip.uri import Uri
 from b2bua.sip.usage import NO_ACK, SETUP, STANDALONE, Answering, Errand, Usage
-from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, UNDELIVERED, enter, take
+from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, UNCONNECTED, UNDELIVERED, enter, take
 from b2bua.tokens import Tokens
 
 __all__ = [
@@ -181,10 +181,14 @@ class UserAgent:
         except SipError:
             self._station.counters["malformed, unanswered"] += 1
 
-    def transport_failed(self, destination: TransportAddress, now: float) -> None:
-        """A connection to `destination` could not be opened, or broke: what waits for its answer fails."""
+    def transport_failed(self, destination: TransportAddress, now: float, *, unopened: bool = False) -> None:
+        """A connection to `destination` broke, or could not be opened: what waits for its answer fails.
+
+        `unopened`: none was there, so that nothing has arrived. An INVITE that was to go there for its size alone then
+        goes by UDP (18.1.1). Over one that broke it may have arrived: sent again, it could ring a second phone.
+        """
         for transaction in self._station.layer.clients_to(destination):
-            self._fail(transaction, now)
+            self._fail(transaction, now, unopened=unopened)
 
     def undelivered(self, content: bytes, destination: TransportAddress, now: float) -> None:
         """The network says that a datagram to `destination` was not delivered; `content` is what it quotes of it.
@@ -220,12 +224,14 @@ class UserAgent:
         if transaction is not None:
             dispatch(station, transaction, station.layer.fail(transaction, now), now)
 
-    def _fail(self, transaction: ClientTransaction, now: float) -> None:
+    def _fail(self, transaction: ClientTransaction, now: float, *, unopened: bool = False) -> None:
         usage = transaction.errand.usage
-        if usage is not None and usage.setup is not None and usage.setup.transaction is transaction:
-            take(self._station, usage, UNDELIVERED, None, now)
-        else:
+        setup = None if usage is None else usage.setup
+        if usage is None or setup is None or setup.transaction is not transaction:
             dispatch(self._station, transaction, self._station.layer.fail(transaction, now), now)
+            return
+        again = by_udp_after_all(self._station, setup) if unopened and usage.state == CALLING else None
+        take(self._station, usage, UNDELIVERED if again is None else UNCONNECTED, again, now)
 
     def handle_timers(self, now: float) -> None:
         """Let everything happen that is due at `now`."""

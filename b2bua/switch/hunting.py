@@ -104,6 +104,17 @@ class Hunt:
         """Where the INVITE of an attempt goes where it is too large for UDP; None for nowhere else."""
         return attempt.trunk.large_destination(attempt.destination, self._set.destinations)
 
+    def large_destination(self, attempt: Attempt) -> TransportAddress | None:
+        """Where its INVITE goes instead if it is too large for UDP; None where nothing else is known to be there."""
+        large = attempt.trunk.large_destination(attempt.destination)
+        if large is None or large not in attempt.trunk.open_destinations(self._now()):
+            return None
+        return large
+
+    def went_to(self, destination: TransportAddress) -> None:
+        """The newest attempt's INVITE went there for its size: this destination has been tried."""
+        self._destinations.add(destination)
+
     def give_up(self) -> None:
         """Give back the leg's place; harmless when it has none."""
         if self._promised:

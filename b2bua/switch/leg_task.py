@@ -349,6 +349,13 @@ class LegTask:
         reason = told_reason(event.response, with_text=self._relayed.tells_text)
         self._failed(FailureKind.RESPONSE, event.status, reason)
 
+    def _moved(self, event: sip.InviteMoved) -> None:
+        """The INVITE goes elsewhere for its size: what comes of it is said of that destination, and of no other."""
+        if event.undelivered is not None:
+            self._trunks.unanswered(self.trunk, event.undelivered, "transport")
+        self._destination = event.destination
+        self._hunt.went_to(event.destination)
+
     def _no_response(self, event: sip.NoResponse) -> None:
         if event.cause == "limit":  # ours: the table of transactions is full
             self._failed(FailureKind.CAPACITY)
@@ -418,6 +425,7 @@ _ACTS: Final[Mapping[type, Callable[..., None]]] = {
     sip.Provisional: LegTask._provisional,
     sip.Answered: LegTask._answered,
     sip.Rejected: LegTask._rejected,
+    sip.InviteMoved: LegTask._moved,
     sip.NoResponse: LegTask._no_response,
     sip.ByeReceived: LegTask._bye_received,
     sip.DialogLost: LegTask._dialog_lost,

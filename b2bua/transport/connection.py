@@ -59,8 +59,9 @@ class StreamReceiver(Protocol):
         """A message has come from `source` to the listener `local`."""
         ...
 
-    def transport_failed(self, destination: TransportAddress) -> None:
-        """What was sent to `destination` cannot reach it, or its answer cannot reach us."""
+    def transport_failed(self, destination: TransportAddress, *, unopened: bool = False) -> None:
+        """What was sent to `destination` cannot reach it, or its answer cannot reach us. `unopened`: no connection was
+        there, so that nothing of it has arrived."""
         ...
 
     def connection_ended(self, destination: TransportAddress) -> None:

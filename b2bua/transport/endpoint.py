@@ -125,10 +125,10 @@ class SipEndpoint:
             self._user_agent.receive_message(message, source, local, self._scheduler.time())
             self._pump()
 
-    def transport_failed(self, destination: TransportAddress) -> None:
-        """A connection to `destination` could not be opened, or broke."""
+    def transport_failed(self, destination: TransportAddress, *, unopened: bool = False) -> None:
+        """A connection to `destination` could not be opened (`unopened`), or broke."""
         self._counters["transport failures"] += 1
-        self._user_agent.transport_failed(destination, self._scheduler.time())
+        self._user_agent.transport_failed(destination, self._scheduler.time(), unopened=unopened)
         self._pump()
 
     def connection_ended(self, destination: TransportAddress) -> None:

@@ -255,7 +255,9 @@ class StreamTransport:
                 origins.add(message.destination)
         connection.waiting.clear()
         for origin in origins:
-            self._loop.call_soon(self._tell_failure, origin)
+            # By another way, or over a connection that the peer has opened, something may have arrived there.
+            unopened = origin == connection.remote and origin not in self._by_remote
+            self._loop.call_soon(self._tell_failure, origin, unopened)
 
     def _note_failure(self, remote: TransportAddress, why: str) -> None:
         now = self._scheduler.time()
@@ -270,9 +272,9 @@ class StreamTransport:
             self._failures.clear()
         self._failures[remote] = now, why
 
-    def _tell_failure(self, destination: TransportAddress) -> None:
+    def _tell_failure(self, destination: TransportAddress, unopened: bool) -> None:
         if not self._closed:
-            self._receiver.transport_failed(destination)
+            self._receiver.transport_failed(destination, unopened=unopened)
 
     def _tell_end(self, destination: TransportAddress) -> None:
         if not self._closed:
@@ -406,7 +408,7 @@ class StreamTransport:
             why = f"tls: {error.reason or error}" if isinstance(error, ssl.SSLError) else "closed before any answer"
             self._note_failure(connection.remote, why)
         for destination in outstanding:
-            self._loop.call_soon(self._tell_failure, destination)
+            self._loop.call_soon(self._tell_failure, destination, False)
         for destination in connection.carried:
             self._loop.call_soon(self._tell_end, destination)
 

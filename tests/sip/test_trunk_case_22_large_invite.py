@@ -6,7 +6,7 @@ RFC 3261 section 18.1.1.
 import pytest
 
 from b2bua.sip.digest import Credentials
-from b2bua.sip.events import Answered
+from b2bua.sip.events import Answered, InviteMoved, NoResponse, UserAgentEvent
 from b2bua.sip.message import Request
 from b2bua.sip.oversized import OVERSIZED_OCTETS
 from b2bua.sip.parser import parse_message
@@ -43,6 +43,13 @@ def sent_by(agent: UserAgent) -> tuple[Request, Outgoing]:
     request = parse_message(outgoing.content)
     assert isinstance(request, Request)
     return request, outgoing
+
+
+def events_of(agent: UserAgent) -> list[UserAgentEvent]:
+    events = []
+    while (event := agent.next_event()) is not None:
+        events.append(event)
+    return events
 
 
 @pytest.mark.parametrize(("octets", "transport"), [(1300, "udp"), (1301, "tcp")])
@@ -83,7 +90,9 @@ def test_trunk_case_22_the_call_stays_on_tcp() -> None:
     invite, _ = sent_by(agent)
     contact = "<sip:gw@203.0.113.10:5060;transport=tcp>"
     agent.receive(answer_to(invite, 200, to_tag="peer", contact=contact), OVER_TCP, OUR_TCP, 0.1)
-    assert isinstance(agent.next_event(), Answered)
+    moved, answered = events_of(agent)
+    assert moved == InviteMoved(usage, OVER_TCP)
+    assert isinstance(answered, Answered)
     agent.hang_up(usage, 0.2)
     ack, bye = agent.to_send()
     assert {(each.destination, each.local) for each in (ack, bye)} == {(OVER_TCP, OUR_TCP)}
@@ -121,7 +130,7 @@ def test_trunk_case_22_the_second_invite_goes_by_tcp_where_it_alone_is_too_large
 ) -> None:
     agent = user_agent(OURS, OUR_TCP)
     more = OVERSIZED_OCTETS - octets_of(agent, **changes)
-    agent.invite(plan_to(PEER, headers=padded(more), large_destination=OVER_TCP, **changes), 0.0)
+    usage = agent.invite(plan_to(PEER, headers=padded(more), large_destination=OVER_TCP, **changes), 0.0)
     first, outgoing = sent_by(agent)
     assert (outgoing.destination, len(outgoing.content)) == (PEER, OVERSIZED_OCTETS)
     agent.receive(answer_to(first, status, to_tag="peer", headers=headers), PEER, OURS, 0.1)
@@ -135,6 +144,7 @@ def test_trunk_case_22_the_second_invite_goes_by_tcp_where_it_alone_is_too_large
     assert second.headers.get("Contact") == "<sip:192.0.2.1:5070;transport=tcp>"
     assert second.headers.get("Supported") == first.headers.get("Supported")
     assert (second.call_id, second.cseq.number) == (first.call_id, first.cseq.number + 1)
+    assert events_of(agent) == [InviteMoved(usage, OVER_TCP)]
     assert "oversized INVITEs" not in agent.counters
     agent.receive(answer_to(second, 200, to_tag="peer"), OVER_TCP, OUR_TCP, 0.2)
     assert isinstance(agent.next_event(), Answered)
@@ -150,3 +160,88 @@ def test_trunk_case_22_a_second_invite_that_is_too_large_is_counted_where_it_goe
     _, again = agent.to_send()
     assert again.destination == PEER
     assert agent.counters["oversized INVITEs"] == 1
+
+
+def without_connection(**changes: object) -> tuple[UserAgent, int, Request]:
+    """A large INVITE, to a peer that no connection can be opened to."""
+    agent = user_agent(OURS, OUR_TCP)
+    usage = agent.invite(plan_to(PEER, headers=padded(1500), large_destination=OVER_TCP, **changes), 0.0)
+    invite, outgoing = sent_by(agent)
+    assert outgoing.destination == OVER_TCP
+    agent.transport_failed(OVER_TCP, 0.5, unopened=True)
+    return agent, usage, invite
+
+
+def test_rfc3261_s18_1_1_where_no_connection_can_be_opened_it_goes_by_udp() -> None:
+    agent, usage, large = without_connection(policy=PeerPolicy(reliable_provisional="required"))
+    invite, outgoing = sent_by(agent)
+    assert (outgoing.destination, outgoing.local) == (PEER, OURS)
+    assert str(invite.via).startswith("SIP/2.0/UDP 192.0.2.1:5060;")
+    assert invite.headers.get("Contact") == "<sip:192.0.2.1:5060>"
+    assert invite.headers.get("Require") == "100rel"
+    assert (invite.call_id, invite.from_tag, invite.cseq) == (large.call_id, large.from_tag, large.cseq)
+    assert invite.via.branch != large.via.branch
+    assert events_of(agent) == [InviteMoved(usage, OVER_TCP), InviteMoved(usage, PEER, undelivered=OVER_TCP)]
+    assert agent.counters["oversized INVITEs"] == 1
+    agent.receive(answer_to(invite, 200, to_tag="peer"), PEER, OURS, 0.6)
+    assert isinstance(agent.next_event(), Answered)
+    ack, _ = sent_by(agent)
+    assert ack.method == "ACK"
+    assert agent.table_sizes().transactions == 1, "nothing is left of the one that could not be sent"
+
+
+def test_rfc3261_s18_1_1_it_has_all_its_time_by_udp() -> None:
+    agent, usage, _ = without_connection(no_answer_timeout_s=4.0)
+    events_of(agent)
+    agent.handle_timers(4.4)
+    assert events_of(agent) == []
+    agent.handle_timers(4.5)
+    assert events_of(agent) == [NoResponse(usage, "no_answer")]
+
+
+def test_rfc3261_s18_1_1_it_is_tried_by_udp_once() -> None:
+    agent, usage, _ = without_connection()
+    _, outgoing = sent_by(agent)
+    events_of(agent)
+    agent.transport_failed(OVER_TCP, 0.6, unopened=True)
+    assert (events_of(agent), agent.to_send()) == ([], [])
+    agent.undelivered(outgoing.content, PEER, 0.7)
+    assert events_of(agent) == [NoResponse(usage, "transport")]
+    assert agent.to_send() == []
+
+
+def test_rfc3261_s18_1_1_what_follows_it_stays_on_udp() -> None:
+    agent, _, _ = without_connection(credentials=Credentials("us", "secret"))
+    invite, _ = sent_by(agent)
+    events_of(agent)
+    agent.receive(answer_to(invite, 407, to_tag="peer", headers=CHALLENGE), PEER, OURS, 0.6)
+    _, again = agent.to_send()
+    assert again.destination == PEER
+    assert events_of(agent) == []
+
+
+def test_rfc3261_s18_1_1_one_that_may_have_arrived_is_not_sent_again() -> None:
+    agent = user_agent(OURS, OUR_TCP)
+    usage = agent.invite(plan_to(headers=padded(1500), large_destination=OVER_TCP), 0.0)
+    agent.to_send()
+    agent.transport_failed(OVER_TCP, 0.5)
+    assert agent.to_send() == []
+    assert events_of(agent) == [InviteMoved(usage, OVER_TCP), NoResponse(usage, "transport")]
+
+
+def test_rfc3261_s18_1_1_one_that_was_to_go_by_tcp_has_no_other_way() -> None:
+    agent = user_agent(OURS, OUR_TCP)
+    usage = agent.invite(plan_to(OVER_TCP, headers=padded(1500), large_destination=OVER_TCP), 0.0)
+    agent.to_send()
+    agent.transport_failed(OVER_TCP, 0.5, unopened=True)
+    assert agent.to_send() == []
+    assert events_of(agent) == [NoResponse(usage, "transport")]
+
+
+def test_rfc3261_s18_1_1_a_call_that_was_hung_up_meanwhile_is_not_begun_by_udp() -> None:
+    agent = user_agent(OURS, OUR_TCP)
+    usage = agent.invite(plan_to(headers=padded(1500), large_destination=OVER_TCP), 0.0)
+    agent.to_send()
+    agent.hang_up(usage, 0.2)
+    agent.transport_failed(OVER_TCP, 0.5, unopened=True)
+    assert agent.to_send() == []

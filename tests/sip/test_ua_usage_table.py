@@ -18,6 +18,7 @@ INPUTS = (
     u.CHALLENGED,
     u.SETUP_FAILED,
     u.UNDELIVERED,
+    u.UNCONNECTED,
     u.CANCEL_ANSWERED,
     u.HANG_UP,
     u.GOT_BYE,

@@ -237,7 +237,8 @@ class House:
                 tracing=self.tracing,
             ),
         )
-        settings = UserAgentSettings(locals=(LocalAddress(OURS, OURS.host, OURS.port),), ending_reasons=ENDING_REASONS)
+        locals_ = tuple([LocalAddress(OURS._replace(transport=by), OURS.host, OURS.port) for by in ("udp", "tcp")])
+        settings = UserAgentSettings(locals=locals_, ending_reasons=ENDING_REASONS)
         self.user_agent = UserAgent(settings, self.tokens, self.trunks.is_peer, self.trunks.policy_of)
         told = (self.switch.on_sip_event, self.tracing.message_tape, self.switch.on_connection_ended)
         self.endpoint = SipEndpoint(self.user_agent, clock, self.trunks.is_peer, *told)

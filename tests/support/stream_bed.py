@@ -44,6 +44,7 @@ class Keeper:
         self.sources: list[TransportAddress] = []
         self.failed: list[TransportAddress] = []
         self.ended: list[TransportAddress] = []
+        self.unopened: list[TransportAddress] = []  # those of them that no connection was there to
         self.admitted = True
         self.unwanted: set[bytes] = set()
         self.withdrawn_requests: list[bytes] = []
@@ -64,9 +65,11 @@ class Keeper:
         if self.on_message is not None:
             self.on_message(message, source)
 
-    def transport_failed(self, destination: TransportAddress) -> None:
+    def transport_failed(self, destination: TransportAddress, *, unopened: bool = False) -> None:
         self.told.append("failed")
         self.failed.append(destination)
+        if unopened:
+            self.unopened.append(destination)
         self.changed.set()
 
     def connection_ended(self, destination: TransportAddress) -> None:

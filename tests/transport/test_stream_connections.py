@@ -384,6 +384,7 @@ async def test_a_refused_connection_fails_its_requests_once(host: str, caplog: p
             await bed.keeper.until(lambda: bed.keeper.failed == [nobody])
             bed.transport.send(options(4), nobody)
             await bed.keeper.until(lambda: bed.keeper.failed == [nobody, nobody])
+        assert bed.keeper.unopened == [nobody, nobody]
         assert bed.transport.last_failure(nobody) == "refused"
         assert bed.transport.counters()["connections failed: refused"] == 2
         assert bed.transport.connections == 0
@@ -404,6 +405,7 @@ async def test_a_connection_that_does_not_come_about_in_time_fails(monkeypatch: 
         async with stream_bed(limits=StreamLimits(connect_s=0.03)) as bed:
             bed.transport.send(options(1), address)
             await bed.keeper.until(lambda: bed.keeper.failed == [address])
+            assert bed.keeper.unopened == [address]
             assert bed.transport.last_failure(address) == "timeout"
             assert bed.transport.connections == 0
     finally:
@@ -419,6 +421,7 @@ async def test_a_broken_connection_fails_the_requests_that_wait_for_an_answer() 
         await peer.read(len(options(1)))
         peer.cut()
         await bed.keeper.until(lambda: bed.keeper.failed == [far.address])
+        assert bed.keeper.unopened == [], "it was there, and may have carried something"
         bed.transport.send(options(2), far.address)
         again = await far.next()
         assert await again.read(len(options(2))) == options(2)
@@ -509,6 +512,7 @@ async def test_a_request_with_no_way_left_has_failed() -> None:
     async with stream_bed() as bed:
         bed.transport.send(options(1), contact, gone)
         await bed.keeper.until(lambda: bed.keeper.failed == [contact])
+        assert bed.keeper.unopened == []
         assert bed.transport.counters()["connections failed: refused"] == 2
 
 
