@@ -11,9 +11,10 @@ import socket
 import struct
 from collections import Counter, deque
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from b2bua.sip.routing import TransportAddress
+from b2bua.transport.wildcard import DatagramSocket, SocketAddress, WildcardSocket, ask_for_destinations, is_wildcard
 
 SOCKET_BUFFER_OCTETS: Final = 4 * 1024 * 1024
 """Asked for each way; the system's net.core.rmem_max and wmem_max may allow less."""
@@ -44,8 +45,6 @@ _UNREACHABLE: Final = frozenset(
     }
 )
 
-SocketAddress = tuple[Any, ...]
-
 
 class Receiver(Protocol):
     """Who gets what arrives; `SipEndpoint` is one."""
@@ -60,7 +59,8 @@ class Receiver(Protocol):
 
 
 def bind_udp(host: str, port: int) -> socket.socket:
-    """A non-blocking socket bound to an IP literal (no brackets) and port, 0 for any. Raises OSError."""
+    """A non-blocking socket bound to an IP literal (no brackets) and port, 0 for any; on a wildcard it tells of each
+    datagram which of our addresses that was sent to. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_DGRAM)
     try:
@@ -73,6 +73,8 @@ def bind_udp(host: str, port: int) -> socket.socket:
         _ask_for_buffer(bound, _SO_RCVBUFFORCE, socket.SO_RCVBUF)
         _ask_for_buffer(bound, _SO_SNDBUFFORCE, socket.SO_SNDBUF)
         bound.bind((host, port))
+        if is_wildcard(bound.getsockname()[0]):
+            ask_for_destinations(bound)
     except OSError:
         bound.close()
         raise
@@ -94,10 +96,10 @@ class UdpTransport:
         self, bound: socket.socket, receiver: Receiver, loop: asyncio.AbstractEventLoop, host: str | None = None
     ) -> None:
         """Take over a socket of `bind_udp` and begin to read; `host` is the address as `local` shall spell it."""
-        self._socket = bound
         self._receiver = receiver
         self._loop = loop
         bound_host, port = bound.getsockname()[:2]
+        self._socket: DatagramSocket = WildcardSocket(bound) if is_wildcard(bound_host) else bound
         self._local = TransportAddress("udp", host or bound_host, port)
         self._buffer = bytearray(65_536)
         self._view = memoryview(self._buffer)
