@@ -101,15 +101,10 @@ class Hunt:
         return attempt.destination in self._open()
 
     def large_destination(self, attempt: Attempt) -> TransportAddress | None:
-        """Where the INVITE of an attempt goes where it is too large for UDP; None for nowhere else."""
-        return attempt.trunk.large_destination(attempt.destination, self._set.destinations)
-
-    def large_destination(self, attempt: Attempt) -> TransportAddress | None:
         """Where its INVITE goes instead if it is too large for UDP; None where nothing else is known to be there."""
-        large = attempt.trunk.large_destination(attempt.destination)
-        if large is None or large not in attempt.trunk.open_destinations(self._now()):
-            return None
-        return large
+        among = self._set.destinations
+        large = attempt.trunk.large_destination(attempt.destination, among)
+        return large if large is not None and large in attempt.trunk.open_among(among, self._now()) else None
 
     def went_to(self, destination: TransportAddress) -> None:
         """The newest attempt's INVITE went there for its size: this destination has been tried."""
