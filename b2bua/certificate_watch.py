@@ -29,11 +29,11 @@ CertificateUnusable."""
 @dataclass(slots=True)
 class _Watched:
     key: str
-    certificate: Path
+    certificate: Path | None
     files: tuple[Path, ...]
     renew: Renew
     stamp: Stamp
-    expires_at_ms: int
+    expires_at_ms: int | None
     refused: str = ""
     warned_at: float | None = None
 
@@ -45,17 +45,21 @@ class CertificateWatch:
         self._clock = clock
         self._watched: dict[str, _Watched] = {}
 
-    def watch(self, name: str, key: str, files: Sequence[Path], renew: Renew) -> None:
-        """From now on, under `name` in /metrics and the configuration's `key` in the log; the first of the files is the
-        certificate. CertificateUnusable."""
-        expires = expires_at_ms(files[0])
-        self._watched[name] = _Watched(key, files[0], tuple(files), renew, _stamp(files), expires)
+    def watch(
+        self, name: str, key: str, files: Sequence[Path], renew: Renew, *, certificate: Path | None = None
+    ) -> None:
+        """From now on, under `name` in /metrics and the configuration's `key` in the log. `certificate`: the one of the
+        files that is ours, of which it is told when it runs out. CertificateUnusable."""
+        expires = None if certificate is None else expires_at_ms(certificate)
+        self._watched[name] = _Watched(key, certificate, tuple(files), renew, _stamp(files), expires)
 
     def watch_sip(self, sip: SipSection, renew: Renew) -> None:
-        """That of the tls:// listeners, where there is one. CertificateUnusable."""
+        """All files of SIP over TLS: those that are trusted count without a certificate of ours too, where we only
+        connect to others. CertificateUnusable."""
         files = [file for file in (sip.tls_certificate, sip.tls_key, sip.tls_ca) if file is not None]
-        if sip.tls_certificate is not None:
-            self.watch("sip", "sip.tls_certificate", files, renew)
+        key = "sip.tls_ca" if sip.tls_certificate is None else "sip.tls_certificate"
+        if files:
+            self.watch("sip", key, files, renew, certificate=sip.tls_certificate)
 
     def watch_api(self, api: ApiSection, use: Callable[[ssl.SSLContext], None]) -> None:
         """That of the API, where there is one; `use` takes the context of the new one. CertificateUnusable."""
@@ -66,7 +70,7 @@ class CertificateWatch:
         def renew(now_ms: int) -> Callable[[], None]:
             return partial(use, server_context(certificate, key, now_ms))
 
-        self.watch("api", "api.tls_certificate", (certificate, key), renew)
+        self.watch("api", "api.tls_certificate", (certificate, key), renew, certificate=certificate)
 
     async def run(self) -> None:
         """Minute after minute, until cancelled."""
@@ -87,12 +91,14 @@ class CertificateWatch:
         return {
             f"{name}_certificate_expires_at_seconds": watched.expires_at_ms / 1000
             for name, watched in self._watched.items()
+            if watched.expires_at_ms is not None
         }
 
     async def _renew(self, watched: _Watched, stamp: Stamp) -> None:
         try:
             use = await asyncio.to_thread(watched.renew, self._clock.wall_ms())
-            expires = await asyncio.to_thread(expires_at_ms, watched.certificate)
+            certificate = watched.certificate
+            expires = None if certificate is None else await asyncio.to_thread(expires_at_ms, certificate)
         except CertificateUnusable as error:
             # Its key may be written after it: it is tried again each minute.
             if str(error) != watched.refused:
@@ -104,6 +110,8 @@ class CertificateWatch:
         LOG.info("%s: the new one is used from now on", watched.key)
 
     def _warn(self, watched: _Watched) -> None:
+        if watched.expires_at_ms is None:
+            return
         left_ms, now = watched.expires_at_ms - self._clock.wall_ms(), self._clock.monotonic()
         if left_ms > WARNED_BEFORE_MS or (watched.warned_at is not None and now - watched.warned_at < WARNED_EVERY_S):
             return

@@ -11,7 +11,8 @@ import pytest
 
 from b2bua.certificate_watch import WARNED_BEFORE_MS, WARNED_EVERY_S, CertificateWatch
 from b2bua.certificates import expires_at_ms
-from b2bua.config import ApiSection
+from b2bua.config import ApiSection, SipSection
+from b2bua.transport.tls import tls_contexts
 from control_api.tls import server_context
 from tests.support.certificates import Authority, CertificateFiles
 from tests.support.manual_clock import ManualClock
@@ -118,3 +119,69 @@ async def test_that_it_runs_out_is_told_once_a_day(place: Place, caplog: pytest.
     await place.watch.turn()
     assert "has run out" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
+
+
+class SipPlace:
+    """The files of SIP over TLS, and how often what is new in them has been put to use."""
+
+    def __init__(self, place: Place, *, own: bool) -> None:
+        self.watch = place.watch
+        self.authorities = place.certificate.with_name("authorities.pem")
+        shutil.copy(place.authority.file, self.authorities)
+        self.used = 0
+        certificate, key = (place.certificate, place.key) if own else (None, None)
+        self.sip = SipSection(tls_ca=self.authorities, tls_certificate=certificate, tls_key=key)
+        self.watch.watch_sip(self.sip, self._renew)
+
+    def _renew(self, now_ms: int) -> Callable[[], None]:
+        tls_contexts(self.sip.tls_certificate, self.sip.tls_key, self.sip.tls_ca, now_ms=now_ms)
+        return self._use
+
+    def _use(self) -> None:
+        self.used += 1
+
+    def renew_authorities(self, folder: Path) -> None:
+        """Others are trusted from now on."""
+        shutil.copy(Authority(folder, "another").file, self.authorities)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["with a certificate of ours", "without one"])
+async def test_renewed_authorities_are_used_whether_or_not_we_have_a_certificate(
+    place: Place, tmp_path: Path, own: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sip = SipPlace(place, own=own)
+    await place.watch.turn()
+    assert sip.used == 0
+    sip.renew_authorities(tmp_path)
+    await place.watch.turn()
+    await place.watch.turn()
+    assert sip.used == 1
+    key = "sip.tls_certificate" if own else "sip.tls_ca"
+    assert [record.getMessage() for record in caplog.records] == [f"{key}: the new one is used from now on"]
+
+
+async def test_authorities_that_cannot_be_read_are_told_once_and_those_in_use_stay(
+    place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sip = SipPlace(place, own=False)
+    sip.authorities.write_text("half a file")
+    for _ in range(3):
+        await place.watch.turn()
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == ["sip.tls_ca"]
+    sip.renew_authorities(tmp_path)
+    await place.watch.turn()
+    assert sip.used == 1
+
+
+async def test_authorities_alone_run_out_at_no_time_that_is_told(place: Place) -> None:
+    SipPlace(place, own=False)
+    place.clock.advance(400 * DAY_S)
+    await place.watch.turn()
+    assert place.watch.figures() == {}
+
+
+async def test_without_a_file_of_sip_nothing_is_looked_at(place: Place) -> None:
+    place.watch.watch_sip(SipSection(), lambda _now_ms: lambda: None)
+    await place.watch.turn()
+    assert place.watch.figures() == {}
