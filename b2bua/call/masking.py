@@ -6,6 +6,8 @@ from typing import Final
 
 import phonenumbers
 
+from b2bua.addresses import canonical_host
+
 COUNTRY_CODE: Final = "91"
 DEFAULT_SIP_PORT: Final = 5060
 LONGEST_PARTY: Final = 320
@@ -60,8 +62,8 @@ def parse_sip_party(text: str) -> Party | None:
     port = None if matched["port"] is None else int(matched["port"])
     if port is not None and not 0 < port <= 65535:
         return None
-    host = (matched["ipv6"] or matched["host"]).lower()
-    shown_host = f"[{host}]" if matched["ipv6"] else host
+    host = canonical_host((matched["ipv6"] or matched["host"]).lower())
+    shown_host = f"[{host}]" if ":" in host else host
     shown_port = "" if port is None else f":{port}"
     return Party(f"sip:{matched['user']}@{shown_host}{shown_port}", matched["user"], host, port)
 

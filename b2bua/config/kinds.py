@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from b2bua.addresses import canonical_host
 from b2bua.config.dialled_pattern import DialledPattern, PatternUnusable
 
 T = TypeVar("T")
@@ -17,6 +18,7 @@ WORLD_READABLE: Final = 0o004
 HOST_NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+_MAPPED_BITS: Final = 96  # of ::ffff:0:0/96 (RFC 4291 section 2.5.5.2)
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -25,7 +27,8 @@ class Unfit(ValueError):
 
 
 class ListenAddress(NamedTuple):
-    """Where to listen. `transport`: udp, tcp or tls; `host` an IP literal without brackets; port 0: any free one."""
+    """Where to listen. `transport`: udp, tcp or tls; `host` an IP literal without brackets, in the one text that an
+    address has here; port 0: any free one."""
 
     transport: str
     host: str
@@ -124,10 +127,10 @@ def checked_port(text: str) -> int:
 
 
 def checked_host(text: str) -> str:
-    """An IP literal (brackets taken off) or a host name."""
+    """An IP literal (brackets taken off), in the one text that addresses are compared by, or a host name."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if is_ip(bare):
-        return bare
+        return canonical_host(bare)
     # A name whose last label is all digits is a mistyped IPv4 address.
     if not HOST_NAME.fullmatch(bare) or bare.rpartition(".")[2].isdigit():
         raise Unfit(f"{shown(text)} is neither an address nor a host name")
@@ -306,9 +309,17 @@ PORTS: Final = Kind("text", '"first-last" such as "20000-29999"', _read_ports)
 def _read_network(raw: object, place: Place) -> Network:
     value = as_text(raw)
     try:
-        return ipaddress.ip_network(value)
+        return _unmapped(ipaddress.ip_network(value))
     except ValueError as error:
         raise Unfit(f"{shown(value)} is no network ({error})") from error
+
+
+def _unmapped(network: Network) -> Network:
+    """One of IPv4 addresses that are mapped into IPv6 as IPv4, as `canonical_host` has them."""
+    first = network.network_address
+    if isinstance(first, ipaddress.IPv4Address) or first.ipv4_mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return ipaddress.IPv4Network((first.ipv4_mapped, network.prefixlen - _MAPPED_BITS))
 
 
 NETWORK: Final[Kind[Network]] = Kind("text", "an IP address or a network such as 203.0.113.0/24", _read_network)

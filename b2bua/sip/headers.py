@@ -126,6 +126,13 @@ class NameAddr(NamedTuple):
         return self._replace(params=(*others, ("tag", tag)))
 
 
+def _unbracketed(host: str | None) -> str | None:
+    """A parameter's host without the brackets of an IPv6 address; None where there is none."""
+    if not host:
+        return None
+    return host[1:-1] if host.startswith("[") and host.endswith("]") else host
+
+
 class Via(NamedTuple):
     """One Via value (section 20.42). `transport` is uppercase; an IPv6 `host` has no brackets."""
 
@@ -180,10 +187,7 @@ class Via(NamedTuple):
     @property
     def received(self) -> str | None:
         """The received address, an IPv6 one without brackets whichever way it was written; None if absent."""
-        value = find_parameter(self.params, "received")
-        if not value:
-            return None
-        return value[1:-1] if value.startswith("[") and value.endswith("]") else value
+        return _unbracketed(find_parameter(self.params, "received"))
 
     @property
     def rport(self) -> int | None:
@@ -198,8 +202,8 @@ class Via(NamedTuple):
 
     @property
     def maddr(self) -> str | None:
-        """The maddr parameter, None if absent."""
-        return find_parameter(self.params, "maddr") or None
+        """The maddr parameter, an IPv6 address without its brackets; None if absent."""
+        return _unbracketed(find_parameter(self.params, "maddr"))
 
     def with_params(self, **values: str | None) -> Via:
         """The same value with these parameters set: in place where they stand already, else at the end."""

@@ -13,6 +13,7 @@ from itertools import chain, groupby
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
+from b2bua.addresses import canonical_host
 from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, is_ip_literal
 from b2bua.sip.uri import MAX_HOST_LENGTH, Uri
 from b2bua.tokens import Tokens
@@ -315,7 +316,7 @@ def _can_be_called(address: IPv4Address | IPv6Address) -> bool:
 def _plain_name(name: str) -> str:
     """A name in lowercase without its last dot, or an IP literal; "" for what is neither."""
     if is_ip_literal(name):
-        return name
+        return canonical_host(name)
     plain = name.lower().removesuffix(".")
     fits = 0 < len(plain) <= MAX_HOST_LENGTH and _NAME_CHARACTERS.issuperset(plain)
     return plain if fits and all(0 < len(label) <= 63 for label in plain.split(".")) else ""

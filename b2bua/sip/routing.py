@@ -5,6 +5,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
+from b2bua.addresses import canonical_host
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.grammar import MAX_PARAMETERS
 from b2bua.sip.headers import NameAddr
@@ -18,7 +19,8 @@ _CACHED_HOSTS: Final = 4_096
 class TransportAddress(NamedTuple):
     """One end of a transport: `udp`, `tcp` or `tls`, an IP literal without brackets, and a port.
 
-    A tuple, because tables are looked up by it several times a message, and a tuple's hash is quick.
+    The literal is in the text that `canonical_host` gives it: two that are equal are one address. A tuple, because
+    tables are looked up by it several times a message, and a tuple's hash is quick.
     """
 
     transport: str
@@ -37,7 +39,8 @@ class TransportAddress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalAddress:
-    """A listener of ours: the address its socket is bound to, and the host (no brackets) and port that peers are told.
+    """A listener of ours: the address its socket is bound to, and the host (no brackets) and port that peers are told,
+    an address in the text of `canonical_host`.
 
     The derived texts stand in every message: `sent_by` in Via, `via_start` up to the branch, `contact_uri`.
     """
@@ -103,7 +106,7 @@ def stamp_via(request: Request, source: TransportAddress) -> None:
     via = request.via
     if via.wants_rport:
         via = via.with_params(received=source.host, rport=str(source.port))
-    elif via.host != source.host:
+    elif via.host != source.host and canonical_host(via.host) != source.host:
         via = via.with_params(received=source.host)
     else:
         return
@@ -123,7 +126,7 @@ def response_destination(request: Request, source: TransportAddress) -> Transpor
     via = request.via
     maddr = via.maddr
     if maddr is not None and is_ip_literal(maddr):
-        return TransportAddress(source.transport, maddr, via.port or DEFAULT_PORT[source.transport])
+        return TransportAddress(source.transport, canonical_host(maddr), via.port or DEFAULT_PORT[source.transport])
     if via.wants_rport:
         return source
     return TransportAddress(source.transport, source.host, via.port or DEFAULT_PORT[source.transport])
@@ -176,4 +179,4 @@ def next_hop_address(uri_text: str, transport: str) -> TransportAddress | None:
     named = (uri.param("transport") or ("tls" if uri.scheme == "sips" else transport)).lower()
     if named not in DEFAULT_PORT:
         return None
-    return TransportAddress(named, uri.host, uri.port or DEFAULT_PORT[named])
+    return TransportAddress(named, canonical_host(uri.host), uri.port or DEFAULT_PORT[named])

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from b2bua.addresses import canonical_host
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import Outgoing, TransportAddress
 from b2bua.sip.sent_request import SentRequest
@@ -54,7 +55,7 @@ def server_key(request: Request, method: str) -> Key:
     """
     via = request.via
     if via.has_transaction_id:
-        return ((via.branch or "").lower(), f"{via.host.lower()}:{via.port or _NO_SENT_BY}", method)
+        return ((via.branch or "").lower(), f"{canonical_host(via.host).lower()}:{via.port or _NO_SENT_BY}", method)
     return (*_legacy_parts(request), request.to_tag or "", method)
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple
 
+from b2bua.addresses import canonical_host
 from b2bua.sip.errors import MalformedUri
 from b2bua.sip.grammar import MAX_PARAMETERS, MAX_URI_LENGTH, Parameters
 
@@ -124,7 +125,7 @@ class Uri(NamedTuple):
         return (
             _normal(self.user) == _normal(other.user)
             and _normal(self.password) == _normal(other.password)
-            and _normal_host(self.host) == _normal_host(other.host)
+            and canonical_host(self.host).lower() == canonical_host(other.host).lower()
             and self.port == other.port
             and _params_match(self.params, other.params)
             and _header_set(self.headers) == _header_set(other.headers)
@@ -249,15 +250,6 @@ def _normal_run(match: re.Match[str]) -> str:
     characters = [chr(octet) for octet in octets]
     kept = [c if " " < c < "\x7f" and c not in _RESERVED and c != "%" else f"%{ord(c):02X}" for c in characters]
     return "".join(kept)
-
-
-def _normal_host(host: str) -> str:
-    if ":" not in host:
-        return host.lower()
-    try:
-        return IPv6Address(host).compressed
-    except AddressValueError:
-        return host.lower()
 
 
 def _params_match(one: Parameters, other: Parameters) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from b2bua.addresses import canonical_host
 from b2bua.sip.answers import dispatch
 from b2bua.sip.errors import MalformedHeader, MalformedMessage, SipError
 from b2bua.sip.events import NoResponse, RequestFailed, UsageEnded, UserAgentEvent
@@ -452,7 +453,10 @@ class UserAgent:
 
 def _is_ours(via: Via, local: LocalAddress) -> bool:
     """18.1.2: a response whose sent-by is not what we put there is discarded."""
-    return (via.port or 5060) == local.advertised_port and via.host.lower() == local.advertised_host.lower()
+    if (via.port or 5060) != local.advertised_port:
+        return False
+    told = local.advertised_host
+    return via.host == told or canonical_host(via.host).lower() == told.lower()
 
 
 def _check_text(*texts: str) -> None:

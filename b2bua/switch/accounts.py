@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from b2bua.addresses import canonical_host
 from b2bua.call.arrival import ToNobody, destination_of
 from b2bua.config import Route
 from b2bua.sip.digest import request_credentials
@@ -66,7 +67,7 @@ def _is_called(request: Request, account: Trunk, _routes: Sequence[Route]) -> bo
 
 
 def _is_domain_of(uri: Uri, account: Trunk) -> bool:
-    config, host = account.config, uri.host.lower()
+    config, host = account.config, canonical_host(uri.host).lower()
     return host != "" and host in (config.domain.lower(), config.from_domain.lower(), config.uri.host.lower())
 
 

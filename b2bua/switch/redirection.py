@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from b2bua.addresses import canonical_host
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr
 from b2bua.sip.message import Response
@@ -51,15 +52,15 @@ def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
     transport = (uri.param("transport") or ("tls" if uri.scheme == "sips" else own)).lower()
     if transport != own:  # neither down from TLS nor to where no connection of ours may go
         return None
-    where = bracketed(uri.host) + ("" if uri.port in (None, DEFAULT_PORT[own]) else f":{uri.port}")
+    host, port = canonical_host(uri.host), uri.port or DEFAULT_PORT[own]
+    where = bracketed(host) + ("" if port == DEFAULT_PORT[own] else f":{port}")
     request_uri = f"sip:{uri.user}@{where}" + (";user=phone" if trunk.config.user_phone else "")
-    if is_ip_literal(uri.host):
-        if not trunk.has_address(uri.host):
+    if is_ip_literal(host):
+        if not trunk.has_address(host):
             return None
         by_proxy = trunk.config.outbound_proxy is not None
-        address = TransportAddress(own, uri.host, uri.port or DEFAULT_PORT[own])
-        return Redirection(request_uri, None if by_proxy else address)
-    return Redirection(request_uri, None) if _is_its_name(uri.host, uri.port, trunk) else None
+        return Redirection(request_uri, None if by_proxy else TransportAddress(own, host, port))
+    return Redirection(request_uri, None) if _is_its_name(host, uri.port, trunk) else None
 
 
 def _is_its_name(host: str, port: int | None, trunk: Trunk) -> bool:

@@ -122,7 +122,8 @@ class Trunk:
         return PeerIdentity(f"trunk {self.name}", name, config.tls_verify)
 
     def has_address(self, host: str) -> bool:
-        """Whether an address (no name) is one of the peer's: its requests come from there."""
+        """Whether an address (no name), as a `TransportAddress` has it, is one of the peer's: its requests come from
+        there."""
         if host in self.found_hosts or any(host == destination.host for destination in self.destinations):
             return True
         if host == self.config.uri.host:  # the peer itself, where its requests go by a proxy

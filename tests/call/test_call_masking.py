@@ -67,6 +67,8 @@ def test_no_text_breaks_the_reading_of_a_party(text: str) -> None:
         ("sip:1001@127.0.0.1:5071", Party("sip:1001@127.0.0.1:5071", "1001", "127.0.0.1", 5071)),
         ("SIP:Desk_1@PBX.Example", Party("sip:Desk_1@pbx.example", "Desk_1", "pbx.example", None)),
         ("sip:+919876543210@h", Party("sip:+919876543210@h", "+919876543210", "h", None)),
+        ("sip:a@[2001:DB8:0::0001]", Party("sip:a@[2001:db8::1]", "a", "2001:db8::1", None)),
+        ("sip:a@[::ffff:192.0.2.1]:5071", Party("sip:a@192.0.2.1:5071", "a", "192.0.2.1", 5071)),
         ("sip:a@[2001:DB8::1]:5060", Party("sip:a@[2001:db8::1]:5060", "a", "2001:db8::1", 5060)),
     ],
 )

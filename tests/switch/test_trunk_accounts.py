@@ -113,6 +113,11 @@ def test_by_the_domains_that_the_request_names(request_: Request, name: str) -> 
     assert owner(request_, text) == name
 
 
+def test_an_address_in_place_of_a_domain_is_known_whichever_way_it_is_written() -> None:
+    text = account("one", domain="one.example") + account("two", domain="2001:DB8:0::2")
+    assert owner(invite(sender="[2001:db8:0:0::2]"), text) == "two"
+
+
 def test_what_is_reached_tells_more_than_a_domain_and_credentials() -> None:
     text = guarded("one", "u1", "one.example") + f'numbers = ["{NUMBER}"]\n' + guarded("two", "u2")
     request = invite(NUMBER, credentials("u2", "two.example"), sender="two.example")

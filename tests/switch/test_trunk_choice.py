@@ -167,6 +167,16 @@ def test_peers_are_the_uri_and_the_declared_networks(host: str, known: bool) -> 
     assert trunks.is_peer(udp(host)) is known  # and again, from memory
 
 
+@pytest.mark.parametrize("written", ["[0:0:0:0:0:0:0:1]", "[0::1]", "[::0.0.0.1]"])
+def test_a_peer_is_known_whichever_way_its_address_is_written(written: str) -> None:
+    trunks = trunks_of(trunk_text("a", f"{written}:5070"))
+    (trunk,) = trunks
+    assert trunk.destination == udp("::1", 5070)
+    assert trunks.is_peer(udp("::1", 5070))
+    assert trunks.owner(udp("::1", 5070)) is trunk
+    assert trunks.at("::1", 5070) is trunk
+
+
 def test_the_memory_of_sources_is_bounded() -> None:
     trunks = trunks_of(trunk_text("a"))
     for number in range(10_000):

@@ -1,0 +1,35 @@
+"""Which Contacts of a 3xx stay with a trunk, and how the URI is written that is called then."""
+
+import pytest
+
+from b2bua.sip.message import Response
+from b2bua.sip.routing import TransportAddress
+from b2bua.switch.redirection import Redirection, redirections
+from b2bua.switch.trunks import Trunks
+from tests.support.configurations import config_of
+from tests.support.manual_clock import ManualClock
+
+
+def followed(uri: str, contact: str, profile: str = "") -> list[Redirection]:
+    text = f'[[trunks]]\nname = "t"\nuri = "{uri}"\naddresses = ["2001:db8::/64", "192.0.2.0/24"]\n{profile}\n'
+    (trunk,) = Trunks(config_of(text).trunks, ManualClock())
+    return redirections(Response(302, "Moved Temporarily", [("Contact", f"<{contact}>")]), trunk)
+
+
+@pytest.mark.parametrize(
+    ("contact", "request_uri", "host"),
+    [
+        ("sip:a@[2001:DB8:0:0::0:10]", "sip:a@[2001:db8::10]", "2001:db8::10"),
+        ("sip:a@[::ffff:192.0.2.9]", "sip:a@192.0.2.9", "192.0.2.9"),
+        ("sip:a@192.0.2.9", "sip:a@192.0.2.9", "192.0.2.9"),
+    ],
+)
+def test_an_address_of_the_trunk_is_known_whichever_way_it_is_written(
+    contact: str, request_uri: str, host: str
+) -> None:
+    address = TransportAddress("udp", host, 5060)
+    assert followed("sip:[2001:db8::1]", contact) == [Redirection(request_uri, address)]
+
+
+def test_another_one_is_not_followed() -> None:
+    assert followed("sip:[2001:db8::1]", "sip:a@[2001:DB8:1::10]") == []
