@@ -1,7 +1,7 @@
 """What no key can be judged for alone: values that must fit each other."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, TypeVar
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from b2bua.billing.errors import BillingError
 from b2bua.billing.gstin import STATES, check_gstin, state_code
-from b2bua.config.implied import advice_on_listeners
+from b2bua.config.implied import advice_on_listeners, routes_out_of_reach
 from b2bua.config.kinds import is_ip
 from b2bua.config.sections import (
     ApiSection,
@@ -18,6 +18,7 @@ from b2bua.config.sections import (
     Config,
     MailSection,
     MediaSection,
+    Route,
     SecretsSection,
     Trunk,
     WebrtcSection,
@@ -30,9 +31,16 @@ SHORTEST_MASTER_KEY: Final = 32  # for sealing: it is no password that is stretc
 PORTS_PER_CALL: Final = 4
 
 
-def cross_check(config: Config, trunk_names: Sequence[str], references: Mapping[str, str]) -> list[str]:
+def cross_check(
+    config: Config,
+    trunk_names: Sequence[str],
+    references: Mapping[str, str],
+    routes: Mapping[int, Route],
+    wrong: Collection[str],
+) -> list[str]:
     """Every mistake between the values of a configuration. `trunk_names` are those declared, and `references` what
-    each key says that names one of them, also of entries that are wrong otherwise."""
+    each key says that names one of them, also of entries that are wrong otherwise. `routes`: those that could be read,
+    by their position from 1. `wrong`: the keys that have mistakes already."""
     return [
         *_listeners(config),
         *_advertised(config.media, "media"),
@@ -47,6 +55,7 @@ def cross_check(config: Config, trunk_names: Sequence[str], references: Mapping[
         *_names(trunk_names),
         *_trunks(config.trunks),
         *_references(references, trunk_names),
+        *routes_out_of_reach(config, routes, wrong),
     ]
 
 

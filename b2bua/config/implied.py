@@ -1,9 +1,10 @@
 """What a configuration asks for without saying so."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from b2bua.config.kinds import ListenAddress, TrunkUri, is_ip
-from b2bua.config.sections import Config, Trunk
+from b2bua.config.route_target import address_of
+from b2bua.config.sections import Config, Route, Trunk
 
 
 def next_hop_of(trunk: Trunk) -> tuple[str, TrunkUri]:
@@ -38,6 +39,25 @@ def advice_on_listeners(config: Config) -> Iterator[str]:
             yield (
                 f"trunks[{trunk.name}].{key}: it cannot connect to us without sip.tls_certificate; "
                 "its requests have to come over the connections that we open"
+            )
+
+
+def routes_out_of_reach(config: Config, routes: Mapping[int, Route], wrong: Collection[str]) -> Iterator[str]:
+    """Mistakes: routes, by their position, to addresses that no listener can send to. One whose trunk has an outbound
+    proxy is sent there. `wrong`: the keys with mistakes of their own, whose consequences are not told."""
+    if "sip.listen" in wrong:
+        return
+    ways = {(at.transport, _version(at.host)) for at in (*config.sip.listen, *undeclared_listeners(config))}
+    trunks = {trunk.name: trunk for trunk in config.trunks}
+    for at, route in routes.items():
+        trunk, host = trunks.get(route.via), address_of(route.to)
+        if host is None or trunk is None or trunk.outbound_proxy is not None:
+            continue
+        transport, version = trunk.uri.transport, _version(host)
+        if (transport, version) not in ways and f"trunks[{trunk.name}].outbound_proxy" not in wrong:
+            yield (
+                f"routes[#{at}].to: nothing can be sent to it, because sip.listen has no {transport}:// listener of "
+                f"IPv{version}; expected one, or an address that a listener reaches"
             )
 
 

@@ -48,7 +48,8 @@ def read_config(document: dict[str, Any], path: Path, environ: Mapping[str, str]
     config = replace(config, storage=_absolute(config.storage, folder))
     # A key that is wrong stands in `config` with its default: what does not fit to that is not worth telling.
     reported = {_key_of(mistake) for mistake in reader.mistakes}
-    unfitting = cross_check(config, _declared_trunks(document), _trunk_references(document))
+    declared, references = _declared_trunks(document), _trunk_references(document)
+    unfitting = cross_check(config, declared, references, entries["routes"], reported)
     reader.mistakes += [mistake for mistake in unfitting if _key_of(mistake) not in reported]
     if not reader.mistakes:
         return replace(config, warnings=(*config.warnings, *advice(config)))

@@ -38,6 +38,7 @@ from b2bua.config.kinds import (
     text,
     whole,
 )
+from b2bua.config.route_target import ROUTE_TARGET
 
 NAME: Final = text("1 to 64 letters, digits, dots, hyphens or underscores", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TRUNK_NAME_OR_EMPTY: Final = text("the name of a trunk", r"|[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -50,9 +51,6 @@ FORMAT_OR_EMPTY: Final = text('a format as number_format has, or "" for that one
 PRIVACY: Final = text(
     'values of Privacy (RFC 3323, 3325) such as "id" or "header;id", or ""',
     r"|none|(?:header|session|user|id|critical|history)(?:;(?:header|session|user|id|critical|history))*",
-)
-ROUTE_TARGET: Final = text(
-    '"sip:{user}@host:port"', r"sip:(?:\{user\}|[A-Za-z0-9+_.-]+)@(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 )
 PROMPT: Final = text('"bundled:NAME", the path of a WAV file, or ""', longest=4096)
 USER_AGENT: Final = text("1 to 64 printable ASCII characters", r"[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?")

@@ -2,8 +2,10 @@
 
 from ipaddress import ip_network
 
+import pytest
+
 from b2bua.config import HostPort, ListenAddress
-from tests.support.configurations import config_of, mistakes_in
+from tests.support.configurations import A_TRUNK, config_of, mistakes_in
 
 
 def test_addresses_take_their_one_text() -> None:
@@ -53,6 +55,97 @@ def test_ipv4_that_is_mapped_into_ipv6_is_ipv4() -> None:
     assert trunk.addresses == (ip_network("192.0.2.0/24"), ip_network("198.51.100.7"), ip_network("::/0"))
 
 
+@pytest.mark.parametrize(
+    ("written", "one"),
+    [
+        ("sip:{user}@[0:0:0:0:0:0:0:1]:5070", "sip:{user}@[::1]:5070"),
+        ("sip:desk@[2001:DB8::0:1]", "sip:desk@[2001:db8::1]"),
+        ("sip:{user}@[::ffff:192.0.2.9]:5070", "sip:{user}@192.0.2.9:5070"),
+        ("sip:{user}@192.0.2.9", "sip:{user}@192.0.2.9"),
+        ("sip:{user}@Gateway.example:5070", "sip:{user}@Gateway.example:5070"),
+        ("sip:{user}@gateway.example.", "sip:{user}@gateway.example."),
+    ],
+)
+def test_so_does_that_of_a_routes_target(written: str, one: str) -> None:
+    listen = '[sip]\nlisten = ["udp://127.0.0.1:5060", "udp://[::1]:5060"]\n'
+    (route,) = config_of(listen + A_TRUNK + target(written)).routes
+    assert route.to == one
+
+
 def test_a_listener_that_is_written_in_two_ways_stands_there_twice() -> None:
     (mistake,) = mistakes_in("[sip]\nlisten = ['udp://[::1]:5060', 'udp://[0::1]:5060']")
     assert mistake.startswith("sip.listen: something stands in it twice")
+
+
+def target(to: str) -> str:
+    """A route to it."""
+    return f'[[routes]]\nmatch = ".*"\nto = "{to}"\nvia = "carrier"\n'
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("sip:{user}@127.0.0.1:99999", '"99999" is not a port'),
+        ("sip:{user}@127.0.0.1:123456", '"123456" is not a port'),
+        ("sip:{user}@gateway.example:65536", '"65536" is not a port'),
+        ("sip:{user}@127.0.0.1:", "the port is missing"),
+        ("sip:{user}@127.0.0.1:0", "port 0 cannot be called"),
+        ("sip:{user}@gateway.example:0", "port 0 cannot be called"),
+        ("sip:{user}@1.2.3", '"1.2.3" is neither an address nor a host name'),
+        ("sip:{user}@300.1.2.3:5060", '"300.1.2.3" is neither an address nor a host name'),
+        ("sip:{user}@gateway..example", '"gateway..example" is neither an address nor a host name'),
+        ("sip:{user}@[::g]", '"sip:{user}@[::g]" does not fit'),
+        ("sip:{user}@[1::2::3]:5060", '"1::2::3" is not an IPv6 address'),
+        ("sip:{user}@[192.0.2.1]", '"192.0.2.1" is not an IPv6 address'),
+        ("sip:{user}@192.0.2.1;transport=tcp", '"sip:{user}@192.0.2.1;transport=tcp" does not fit'),
+        ("tel:{user}", '"tel:{user}" does not fit'),
+        ("sip:{user}@" + "a" * 250, "it is 261 characters long, 256 are allowed"),
+    ],
+)
+def test_a_route_to_where_nothing_can_be_sent_is_a_mistake(to: str, said: str) -> None:
+    assert mistakes_in(A_TRUNK + target(to)) == [f'routes[#1].to: {said}; expected "sip:{{user}}@host:port"']
+
+
+def test_they_are_told_all_at_once() -> None:
+    written = ("sip:{user}@127.0.0.1:99999", "sip:{user}@127.0.0.1", "sip:{user}@1.2.3", "sip:{user}@[::1]")
+    mistakes = mistakes_in(A_TRUNK + "".join(map(target, written)))
+    assert [mistake.partition(": ")[0] for mistake in mistakes] == ["routes[#1].to", "routes[#3].to", "routes[#4].to"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "uri", "to", "lacks"),
+    [
+        ("udp://127.0.0.1:5060", "sip:192.0.2.1", "[2001:db8::9]:5060", "udp:// listener of IPv6"),
+        ("udp://[::1]:5060", "sip:[2001:db8::1]", "192.0.2.9", "udp:// listener of IPv4"),
+        ("udp://127.0.0.1:5060", "sip:192.0.2.1;transport=tcp", "[2001:db8::9]", "tcp:// listener of IPv6"),
+        ("udp://127.0.0.1:5060", "sip:192.0.2.1;transport=tcp", "192.0.2.9", None),
+        ("udp://127.0.0.1:5060", "sip:192.0.2.1", "[::ffff:192.0.2.9]", None),
+        ("udp://127.0.0.1:5060", "sip:192.0.2.1", "gateway.example", None),
+        ("udp://[::1]:5060", "sip:[2001:db8::1]", "[2001:db8::9]", None),
+    ],
+)
+def test_a_route_to_an_address_that_no_listener_reaches_is_a_mistake(
+    listen: str, uri: str, to: str, lacks: str | None
+) -> None:
+    text = f'[sip]\nlisten = ["{listen}"]\n[[trunks]]\nname = "carrier"\nuri = "{uri}"\n'
+    told = [
+        f"routes[#1].to: nothing can be sent to it, because sip.listen has no {lacks}; "
+        "expected one, or an address that a listener reaches"
+    ]
+    assert mistakes_in(text + target(f"sip:{{user}}@{to}")) == ([] if lacks is None else told)
+
+
+def test_a_proxy_may_reach_what_we_cannot() -> None:
+    assert mistakes_in(A_TRUNK + "outbound_proxy = '192.0.2.50'\n" + target("sip:{user}@[2001:db8::9]")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[sip]\nlisten = ['udp://nowhere']\n" + A_TRUNK, "sip.listen"),
+        (A_TRUNK + "outbound_proxy = 'nowhere:x'\n", "trunks[carrier].outbound_proxy"),
+    ],
+)
+def test_what_follows_from_another_mistake_is_not_one_of_the_route(text: str, key: str) -> None:
+    (mistake,) = mistakes_in(text + target("sip:{user}@[2001:db8::9]"))
+    assert mistake.startswith(f"{key}: ")

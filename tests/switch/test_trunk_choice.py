@@ -177,6 +177,13 @@ def test_a_peer_is_known_whichever_way_its_address_is_written(written: str) -> N
     assert trunks.at("::1", 5070) is trunk
 
 
+def test_what_a_route_calls_is_heard_whichever_way_it_is_written() -> None:
+    listen = '[sip]\nlisten = ["udp://[::1]:5060"]\n'
+    route = '[[routes]]\nmatch = ".*"\nto = "sip:{user}@[2001:DB8:0::9]"\nvia = "a"\n'
+    config = config_of(listen + trunk_text("a", "[2001:db8::1]") + route)
+    assert Trunks(config.trunks, ManualClock(), config.routes).is_peer(udp("2001:db8::9"))
+
+
 def test_the_memory_of_sources_is_bounded() -> None:
     trunks = trunks_of(trunk_text("a"))
     for number in range(10_000):
