@@ -90,7 +90,8 @@ def calling_mobile(user: str) -> str | None:
 def parties_of(caller: Caller, uri: TrunkUri, *, sip_allowed: bool) -> tuple[str, ...]:
     """The parties that a caller by the trunk at `uri` may be, as they are written in a pairing; none without a number.
 
-    Where `sip:` parties are allowed, one of them is its user part at the trunk's host and port.
+    Where `sip:` parties are allowed, one of them is its user part at the trunk's host and port, and without the port
+    where that may be left out.
     """
     if caller.user is None:
         return ()
@@ -98,7 +99,8 @@ def parties_of(caller: Caller, uri: TrunkUri, *, sip_allowed: bool) -> tuple[str
     found: tuple[str, ...] = () if mobile is None else (mobile,)
     if sip_allowed:
         host = f"[{uri.host}]" if ":" in uri.host else uri.host
-        ports = ("", f":{uri.port}") if uri.port == DEFAULT_SIP_PORT else (f":{uri.port}",)
+        optional = not uri.port_given or uri.port == DEFAULT_SIP_PORT
+        ports = ("", f":{uri.port}") if optional else (f":{uri.port}",)
         parties = (parse_sip_party(f"sip:{caller.user}@{host}{port}") for port in ports)
         found += tuple(party.text for party in parties if party is not None)
     return found

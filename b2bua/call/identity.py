@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from b2bua.call.arrival import Target
-from b2bua.call.masking import DEFAULT_SIP_PORT, Party, format_number
+from b2bua.call.masking import Party, format_number
 from b2bua.config import Trunk
 
 AGENT_LEG_HEADER: Final = "X-Agent-Leg"
@@ -46,12 +46,11 @@ class Identity:
 
 def compose(callee: Party, masked_number: str, trunk: Trunk) -> LegHeaders:
     """The headers of the leg to `callee` over `trunk`; the caller it sees is the masked number, everywhere."""
-    host = bracketed(trunk.domain or trunk.uri.host)
-    own_host = _own_host(trunk)
-    to_uri = _callee_uri(callee, trunk.to_format, trunk, host)
+    own_host = own_host_of(trunk)
+    to_uri = _callee_uri(callee, trunk.to_format, trunk, host_of(trunk))
     identity = _uri(_shown(masked_number, trunk.identity_format, trunk), own_host, trunk)
     return LegHeaders(
-        request_uri=_callee_uri(callee, trunk.request_uri_format, trunk, host + _port(trunk)),
+        request_uri=_callee_uri(callee, trunk.request_uri_format, trunk, host_port_of(trunk)),
         from_uri=_uri(_shown(masked_number, trunk.from_format, trunk), own_host, trunk),
         to_uri=to_uri,
         from_display=None,
@@ -76,7 +75,7 @@ def compose_routed(target: Target, shown: Shown, trunk: Trunk) -> LegHeaders:
     if shown.user is None:
         privacy = (("Privacy", trunk.privacy or "id"),)
         return LegHeaders(request_uri, "sip:anonymous@anonymous.invalid", to_uri, "Anonymous", privacy)
-    own_host = _own_host(trunk)
+    own_host = own_host_of(trunk)
     identity, from_ = (
         _uri(_shown_as(shown, own_format, trunk), own_host, trunk, as_given=shown.as_given)
         for own_format in (trunk.identity_format, trunk.from_format)
@@ -157,11 +156,18 @@ def _is_number(user: str) -> bool:
     return user.lstrip("+").isdigit()
 
 
-def _own_host(trunk: Trunk) -> str:
+def own_host_of(trunk: Trunk) -> str:
     """The host of what we say of ourselves: in From and in the identity headers."""
     return bracketed(trunk.from_domain or trunk.domain or trunk.uri.host)
 
 
-def _port(trunk: Trunk) -> str:
-    """The port in the request URI: the trunk's own where it is not the usual one; none with a logical domain."""
-    return "" if trunk.domain or trunk.uri.port == DEFAULT_SIP_PORT else f":{trunk.uri.port}"
+def host_of(trunk: Trunk) -> str:
+    """The host of what is the trunk's: in To."""
+    return bracketed(trunk.domain or trunk.uri.host)
+
+
+def host_port_of(trunk: Trunk) -> str:
+    """The host and port of every request URI that is the trunk's. The port is there where `uri` gives one: any other
+    is DNS's to find (RFC 3263). None with a logical domain."""
+    port = "" if trunk.domain or not trunk.uri.port_given else f":{trunk.uri.port}"
+    return host_of(trunk) + port

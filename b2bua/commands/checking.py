@@ -14,10 +14,11 @@ from b2bua.packet_path import described, packet_path_of
 from b2bua.prompts import configured_prompts
 from b2bua.sip import events as sip
 from b2bua.sip.location import Way
-from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed
-from b2bua.sip.settings import OutgoingRequest, UserAgentSettings
+from b2bua.sip.routing import DEFAULT_PORT, TransportAddress
+from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.switch.locating import target_of, ways_of
+from b2bua.switch.probing import options_to
 from b2bua.switch.route_host import RouteHost
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
@@ -128,8 +129,7 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
     )
     try:
         listeners.start(endpoint, loop, lambda _address: trunk.identity)
-        target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
-        endpoint.request(OutgoingRequest("OPTIONS", target, target, target, destination))
+        endpoint.request(options_to(trunk.config, destination))
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             return await answered
     except TimeoutError:

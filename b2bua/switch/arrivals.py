@@ -21,7 +21,7 @@ from b2bua.call.arrival import (
 from b2bua.call.errors import CallError, CapacityExhausted
 from b2bua.call.hangup import q850_reason
 from b2bua.call.identity import LegHeaders, Shown, compose, compose_agent, compose_routed
-from b2bua.call.masking import DEFAULT_SIP_PORT, Party, parse_party
+from b2bua.call.masking import Party, parse_party
 from b2bua.call.model import Leg
 from b2bua.clock import Clock
 from b2bua.config import Config, Route
@@ -299,7 +299,7 @@ class Arrivals:
         elif party.host is None:
             trunk = trunks.choose(1, number)
         else:
-            trunk = trunks.at(party.host, party.port or DEFAULT_SIP_PORT)
+            trunk = trunks.at(party.host, party.port)
             now = self._means.clock.monotonic()
             if trunk is not None and not (trunk.usable(now) and trunk.has_room(now, 1)):
                 trunk = None

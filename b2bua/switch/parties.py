@@ -22,12 +22,19 @@ def parties_of(command: PlaceCall, trunks: Trunks, *, sip_allowed: bool) -> tupl
         party = parse_party(text, sip_allowed=sip_allowed, agents_allowed=agents)
         if party is None:
             raise InvalidParties("Not a valid Indian mobile number.", name)
-        if party.host is not None and trunks.at(party.host, party.port or 5060) is None:
+        if party.host is not None and trunks.at(party.host, party.port) is None:
             raise InvalidParties("No trunk has this host and port.", name)
         parsed.append(party)
-    if same_party(parsed[0], parsed[1]):
+    if same_party(parsed[0], parsed[1]) or _same_user_of_a_trunk(parsed[0], parsed[1], trunks):
         raise InvalidParties("The two parties must be different.", "party_b")
     return parsed[0], parsed[1]
+
+
+def _same_user_of_a_trunk(one: Party, other: Party, trunks: Trunks) -> bool:
+    """Whether two `sip:` parties are one, the port that the trunk's URI leaves out being written in one alone."""
+    if one.host is None or other.host is None or one.user != other.user:
+        return False
+    return trunks.at(one.host, one.port) is trunks.at(other.host, other.port)
 
 
 def free_legs(webrtc: WebrtcSection, *parties: Party) -> int:
@@ -67,7 +74,7 @@ def _trunk_of(party: Party, trunks: Trunks, now: float, legs: int, own: Collecti
         if trunk is None:
             raise CapacityExhausted("No trunk is up and has room.", RETRY_AFTER_S)
         return trunk
-    named = trunks.at(party.host, party.port or 5060)
+    named = trunks.at(party.host, party.port)
     if named is not None and named.usable(now) and not named.is_full(legs) and not named.rate.has_room(now):
         raise CapacityExhausted("Calls come faster than the trunk of a party may take them.", RETRY_AFTER_RATE_S)
     if named is None or not named.usable(now) or named.is_full(legs):

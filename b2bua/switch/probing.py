@@ -6,8 +6,10 @@ from functools import partial
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
+from b2bua.call.identity import host_of, host_port_of, own_host_of
+from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip.message import Response
-from b2bua.sip.routing import TransportAddress, bracketed
+from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
@@ -23,6 +25,18 @@ class _Probe:
     trunk: Trunk
     destination: TransportAddress
     sent_at: float
+
+
+def options_to(trunk: TrunkConfig, destination: TransportAddress) -> OutgoingRequest:
+    """The OPTIONS for a trunk, which says of it and of us what an INVITE says."""
+    return OutgoingRequest(
+        method="OPTIONS",
+        request_uri=f"sip:{host_port_of(trunk)}",
+        from_uri=f"sip:{own_host_of(trunk)}",
+        to_uri=f"sip:{host_of(trunk)}",
+        destination=destination,
+        headers=(("Accept", "application/sdp"),),
+    )
 
 
 class Probing:
@@ -72,19 +86,5 @@ class Probing:
         if not trunk.destinations:
             self._trunks.probe_failed(trunk, trunk.lost)
         for destination in trunk.destinations[:MOST_PROBED]:
-            self._open[self._ask(trunk, destination)] = _Probe(trunk, destination, now)
-
-    def _ask(self, trunk: Trunk, destination: TransportAddress) -> int:
-        target = f"sip:{bracketed(trunk.config.domain or trunk.config.uri.host)}"
-        return self._endpoint().request(
-            OutgoingRequest(
-                method="OPTIONS",
-                request_uri=target,
-                from_uri=target,
-                to_uri=target,
-                destination=destination,
-                headers=(("Accept", "application/sdp"),),
-                body=b"",
-                credentials=None,
-            )
-        )
+            request = self._endpoint().request(options_to(trunk.config, destination))
+            self._open[request] = _Probe(trunk, destination, now)

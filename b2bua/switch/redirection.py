@@ -53,14 +53,22 @@ def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
     if transport != own:  # neither down from TLS nor to where no connection of ours may go
         return None
     host, port = canonical_host(uri.host), uri.port or DEFAULT_PORT[own]
-    where = bracketed(host) + ("" if port == DEFAULT_PORT[own] else f":{port}")
-    request_uri = f"sip:{uri.user}@{where}" + (";user=phone" if trunk.config.user_phone else "")
+    request_uri = f"sip:{uri.user}@{_where(host, port, trunk)}" + (";user=phone" if trunk.config.user_phone else "")
     if is_ip_literal(host):
         if not trunk.has_address(host):
             return None
         by_proxy = trunk.config.outbound_proxy is not None
         return Redirection(request_uri, None if by_proxy else TransportAddress(own, host, port))
     return Redirection(request_uri, None) if _is_its_name(host, uri.port, trunk) else None
+
+
+def _where(host: str, port: int, trunk: Trunk) -> str:
+    """Host and port as the INVITEs to the trunk have them, so that one that comes back to the first is known by it;
+    elsewhere without the usual port."""
+    at, usual = trunk.config.uri, DEFAULT_PORT[trunk.next_hop.transport]
+    is_its_own = (host.lower(), port) == (at.host.lower(), at.port)
+    says_port = at.port_given if is_its_own else port != usual
+    return bracketed(host) + (f":{port}" if says_port else "")
 
 
 def _is_its_name(host: str, port: int | None, trunk: Trunk) -> bool:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
-from b2bua.call.identity import bracketed
+from b2bua.call.identity import host_of, host_port_of
 from b2bua.sip.digest import Credentials
 from b2bua.sip.message import Response
 from b2bua.sip.registration import Output, Register, Registration, RegistrationTold
@@ -68,12 +68,10 @@ class _Account:
     def plan(self, register: Register, destination: TransportAddress) -> OutgoingRequest:
         """The REGISTER as it is sent."""
         config = self.trunk.config
-        host = bracketed(config.domain or config.uri.host)
-        port = f":{config.uri.port}" if config.uri.port_given and not config.domain else ""
-        record = f"sip:{self.user}@{host}"
+        record = f"sip:{self.user}@{host_of(config)}"
         return OutgoingRequest(
             method="REGISTER",
-            request_uri=f"sip:{host}{port}",
+            request_uri=f"sip:{host_port_of(config)}",
             from_uri=record,
             to_uri=record,
             destination=destination,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, Literal, cast
 
 from b2bua.call.arrival import Target, target_hosts
+from b2bua.call.masking import DEFAULT_SIP_PORT
 from b2bua.call.model import TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Route
@@ -152,12 +153,13 @@ class Trunks:
         found = next((each for each in there if destination in each.destinations), None) or self.owner(destination)
         return None if found is None else found.identity
 
-    def at(self, host: str, port: int) -> Trunk | None:
-        """The trunk whose `uri` has this host and port."""
-        for trunk in self._trunks:
-            if trunk.config.uri.port == port and trunk.config.uri.host.lower() == host.lower():
-                return trunk
-        return None
+    def at(self, host: str, port: int | None) -> Trunk | None:
+        """The trunk whose `uri` has this host and port. A port that is not given is 5060, and where no trunk there has
+        that it is the one of a `uri` that gives none either."""
+        here = [trunk for trunk in self._trunks if trunk.config.uri.host.lower() == host.lower()]
+        exact = [trunk for trunk in here if trunk.config.uri.port == (port or DEFAULT_SIP_PORT)]
+        open_to_dns = [trunk for trunk in here if port is None and not trunk.config.uri.port_given]
+        return next(iter((*exact, *open_to_dns)), None)
 
     def choose(
         self, legs: int, number: str | None = None, but: Collection[Trunk] = (), own: Collection[str] = ()

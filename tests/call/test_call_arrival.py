@@ -108,3 +108,20 @@ def test_the_masked_caller_is_a_number_of_the_trunk_it_goes_by_or_came_by() -> N
 def test_the_parties_that_a_caller_may_be(user: str | None, sip_allowed: bool, parties: tuple[str, ...]) -> None:
     (carrier, _) = config_of(TRUNKS).trunks
     assert parties_of(Caller(user), carrier.uri, sip_allowed=sip_allowed) == parties
+
+
+@pytest.mark.parametrize(
+    ("uri", "ports"),
+    [
+        ("sip:203.0.113.1", ("", ":5060")),
+        ("sip:203.0.113.1;transport=tls", ("", ":5061")),
+        ("sip:203.0.113.1:5061;transport=tls", (":5061",)),
+        ("sip:203.0.113.1:5070", (":5070",)),
+    ],
+)
+def test_a_sip_party_may_have_been_written_without_the_port_that_the_trunk_does_not_say(
+    uri: str, ports: tuple[str, ...]
+) -> None:
+    (trunk,) = config_of(f'[[trunks]]\nname = "t"\nuri = "{uri}"').trunks
+    found = parties_of(Caller("agent7"), trunk.uri, sip_allowed=True)
+    assert found == tuple(f"sip:agent7@203.0.113.1{port}" for port in ports)

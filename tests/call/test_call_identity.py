@@ -13,7 +13,7 @@ CALLEE = Party("9876543210", "9876543210")
 MASKED = "917969002802"
 
 
-def trunk(lines: str = "", uri: str = "sip:203.0.113.1:5060") -> Trunk:
+def trunk(lines: str = "", uri: str = "sip:203.0.113.1") -> Trunk:
     return config_of(f'[[trunks]]\nname = "t"\nuri = "{uri}"\n{lines}').trunks[0]
 
 
@@ -27,11 +27,25 @@ def test_the_usual_leg() -> None:
     )
 
 
-def test_a_port_other_than_5060_stands_in_the_request_uri_alone() -> None:
+def test_the_trunks_port_stands_in_the_request_uri_alone() -> None:
     headers = compose(CALLEE, MASKED, trunk(uri="sip:[2001:db8::1]:5070"))
     assert headers.request_uri == "sip:+919876543210@[2001:db8::1]:5070"
     assert headers.to_uri == "sip:+919876543210@[2001:db8::1]"
     assert headers.from_uri == "sip:+917969002802@[2001:db8::1]"
+
+
+@pytest.mark.parametrize(
+    ("uri", "where"),
+    [
+        ("sip:203.0.113.1", "203.0.113.1"),
+        ("sip:203.0.113.1:5060", "203.0.113.1:5060"),
+        ("sip:carrier.example;transport=tls", "carrier.example"),
+        ("sips:carrier.example", "carrier.example"),
+        ("sip:carrier.example:5061;transport=tls", "carrier.example:5061"),
+    ],
+)
+def test_the_request_uri_has_the_port_that_is_configured_and_no_other(uri: str, where: str) -> None:
+    assert compose(CALLEE, MASKED, trunk(uri=uri)).request_uri == f"sip:+919876543210@{where}"
 
 
 def test_an_airtel_type_trunk() -> None:

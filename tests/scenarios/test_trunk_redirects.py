@@ -48,7 +48,7 @@ async def test_by_default_it_is_a_failure(open_house: Any) -> None:
 
 async def test_followed_to_an_address_of_the_trunk(house: House) -> None:
     house.carrier.headers = contact(f"<sip:+91{ALICE.number}@{OTHER_HOST};x=1?Subject=hi>;q=0.5")
-    assert await tried(house) == [f"sip:+91{ALICE.number}@{CARRIER.host}", f"sip:+91{ALICE.number}@{OTHER_HOST}"]
+    assert await tried(house) == [f"sip:+91{ALICE.number}@{CARRIER.host}:5060", f"sip:+91{ALICE.number}@{OTHER_HOST}"]
     first, second = house.carrier.invites[0], house.carrier_at(OTHER_HOST).invites[0]
     assert first.call_id != second.call_id
     assert "Subject" not in second.headers

@@ -96,6 +96,15 @@ async def test_registers_through_401_and_423_and_takes_calls(house_with: OpenWit
     await house.at_rest()
 
 
+@pytest.mark.parametrize(("port", "where"), [("", CARRIER.host), (":5060", f"{CARRIER.host}:5060")])
+async def test_the_request_uri_has_the_port_that_is_configured(house_with: OpenWith, port: str, where: str) -> None:
+    plain = TRUNK.replace('domain = "ims.carrier.example"\n', "").replace(f":{CARRIER.port}", port)
+    house = await house_with(granted, trunk=plain)
+    await house.run(1.0)
+    [register] = house.carrier.registers
+    assert (register.request_uri, str(register.to.uri)) == (f"sip:{where}", f"sip:{USER}@{CARRIER.host}")
+
+
 async def test_it_is_refreshed_before_it_expires_with_the_same_call_id(house_with: OpenWith) -> None:
     house = await house_with(granted)
     await house.run(100.0)

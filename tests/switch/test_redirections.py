@@ -33,3 +33,20 @@ def test_an_address_of_the_trunk_is_known_whichever_way_it_is_written(
 
 def test_another_one_is_not_followed() -> None:
     assert followed("sip:[2001:db8::1]", "sip:a@[2001:DB8:1::10]") == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "contact", "request_uri"),
+    [
+        ("sip:192.0.2.1:5060", "sip:a@192.0.2.1", "sip:a@192.0.2.1:5060"),
+        ("sip:192.0.2.1:5060", "sip:a@192.0.2.1:5060", "sip:a@192.0.2.1:5060"),
+        ("sip:192.0.2.1", "sip:a@192.0.2.1:5060", "sip:a@192.0.2.1"),
+        ("sip:192.0.2.1;transport=tls", "sip:a@192.0.2.1:5061;transport=tls", "sip:a@192.0.2.1"),
+        ("sip:192.0.2.1:5061;transport=tls", "sip:a@192.0.2.1", "sip:a@192.0.2.1:5061"),
+        ("sip:carrier.example:5060", "sip:a@carrier.example", "sip:a@carrier.example:5060"),
+        ("sip:192.0.2.1:5080", "sip:a@192.0.2.1", "sip:a@192.0.2.1"),
+        ("sip:192.0.2.1:5060", "sip:a@192.0.2.9:5060", "sip:a@192.0.2.9"),
+    ],
+)
+def test_the_trunks_own_place_is_written_as_its_invites_have_it(uri: str, contact: str, request_uri: str) -> None:
+    assert [each.request_uri for each in followed(uri, contact)] == [request_uri]

@@ -5,6 +5,8 @@ from typing import cast
 
 import pytest
 
+from b2bua.call.identity import compose
+from b2bua.call.masking import Party
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.probing import MOST_PROBED, Probing
@@ -322,9 +324,11 @@ class SentOptions:
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.sent: list[tuple[str, float]] = []
+        self.plans: list[OutgoingRequest] = []
 
     def request(self, plan: OutgoingRequest) -> int:
         """Keep where it goes."""
+        self.plans.append(plan)
         self.sent.append((plan.destination.host, self.clock.time()))
         return len(self.sent)
 
@@ -347,6 +351,43 @@ def test_probes_go_out_on_the_interval_and_not_where_it_is_zero() -> None:
     probing.stop()
     clock.advance(60)
     assert len(options.sent) == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "profile", "request_uri", "from_uri", "to_uri"),
+    [
+        ("192.0.2.1", {}, "sip:192.0.2.1", "sip:192.0.2.1", "sip:192.0.2.1"),
+        ("192.0.2.1:5080", {}, "sip:192.0.2.1:5080", "sip:192.0.2.1", "sip:192.0.2.1"),
+        ("[2001:db8::1]:5060", {}, "sip:[2001:db8::1]:5060", "sip:[2001:db8::1]", "sip:[2001:db8::1]"),
+        ("192.0.2.1;transport=tls", {}, "sip:192.0.2.1", "sip:192.0.2.1", "sip:192.0.2.1"),
+        ("192.0.2.1:5080", {"domain": "ims.example"}, "sip:ims.example", "sip:ims.example", "sip:ims.example"),
+        ("192.0.2.1", {"from_domain": "us.example"}, "sip:192.0.2.1", "sip:us.example", "sip:192.0.2.1"),
+        (
+            "192.0.2.1",
+            {"domain": "ims.example", "from_domain": "us.example"},
+            "sip:ims.example",
+            "sip:us.example",
+            "sip:ims.example",
+        ),
+    ],
+)
+def test_options_say_of_us_and_of_the_trunk_what_an_invite_says(
+    host: str, profile: dict[str, str], request_uri: str, from_uri: str, to_uri: str
+) -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("a", host, options_interval_s=10, **profile), clock)
+    options = SentOptions(clock)
+    Probing(trunks, clock, lambda: cast(SipEndpoint, options)).start()
+    clock.advance(1)
+    [plan] = options.plans
+    assert (plan.request_uri, plan.from_uri, plan.to_uri) == (request_uri, from_uri, to_uri)
+    (trunk,) = trunks
+    invite = compose(Party("9876543210", "9876543210"), "917969002802", trunk.config)
+    assert (invite.request_uri, invite.from_uri, invite.to_uri) == (
+        request_uri.replace(":", ":+919876543210@", 1),
+        from_uri.replace(":", ":+917969002802@", 1),
+        to_uri.replace(":", ":+919876543210@", 1),
+    )
 
 
 def test_a_trunk_of_many_destinations_is_asked_at_the_first_of_them() -> None:
