@@ -223,6 +223,23 @@ def connect_to_prompts(call: Progress, event: CallEvent) -> Effects:
     return Answer(), *_play_prompts(call), Notify(WebhookEvent.ANSWERED, CallStatus.ANSWERED)
 
 
+def answer_a(call: Progress, event: CallEvent) -> Effects:
+    """B has answered, and the 200 for A waits for A's PRACK: until it goes out A is not answered, and nobody pays."""
+    assert isinstance(event, LegAnswered)
+    call.answered(Leg.B, event.sip_status, event.codec)
+    return (Answer(),)
+
+
+def connect_answered(call: Progress, event: CallEvent) -> Effects:
+    """The 200 for A has gone out: A is answered now, and joined with B."""
+    return _bridge(call, _a_answered(call), Notify(WebhookEvent.BRIDGED))
+
+
+def connect_answered_to_prompts(call: Progress, event: CallEvent) -> Effects:
+    """The 200 for A has gone out: A is answered now, and both hear what is to be heard before they are joined."""
+    return *_play_prompts(call), _a_answered(call)
+
+
 def refuse_a(call: Progress, event: CallEvent) -> Effects:
     """B cannot be reached: A gets B's own final response, as far as it concerns A."""
     assert isinstance(event, LegFailed)
@@ -242,7 +259,7 @@ def b_gives_up_on_a(call: Progress, event: CallEvent) -> Effects:
 
 
 def b_lost_to_a(call: Progress, event: CallEvent) -> Effects:
-    """B's dialog died before its answer."""
+    """B's dialog died before its answer, or was over by its BYE too before A was answered."""
     call.down(Leg.B)
     return _end(call, HangupCause.B_UNREACHABLE)
 
@@ -400,6 +417,12 @@ def _leg_failed(call: Progress, event: LegFailed) -> HangupCause:
         call.down(event.leg)
     call.leg_over(event.leg, cause, event.sip_status)
     return cause
+
+
+def _a_answered(call: Progress) -> Notify:
+    call.answered(Leg.A, 200, leg_of(call.record, Leg.A).codec)
+    call.change(a_answered_at=call.wall_ms)
+    return Notify(WebhookEvent.ANSWERED, CallStatus.ANSWERED)
 
 
 def _tell_a(call: Progress, cause: HangupCause) -> Effects:

@@ -83,6 +83,16 @@ class LegAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class LegAnsweredAhead(LegAnswered):
+    """Likewise of B, while the 200 for an A who has called us would have to wait for its PRACK (RFC 3262 section 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSent:
+    """The 200 for A, which had to wait, has gone out."""
+
+
+@dataclass(frozen=True, slots=True)
 class LegFailed:
     """Dialling ended without a dialog. `rang`: a 18x had come before.
 
@@ -177,6 +187,8 @@ CallEvent = (
     | LegRinging
     | LegEarlyMedia
     | LegAnswered
+    | LegAnsweredAhead
+    | AnswerSent
     | LegFailed
     | LegHungUp
     | LegLost

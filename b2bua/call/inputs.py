@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from b2bua.call.events import (
+    AnswerSent,
     Arrived,
     CallEvent,
     Deadline,
@@ -12,6 +13,7 @@ from b2bua.call.events import (
     DigitPressed,
     HangupRequested,
     LegAnswered,
+    LegAnsweredAhead,
     LegEarlyMedia,
     LegFailed,
     LegHungUp,
@@ -51,6 +53,7 @@ class State(StrEnum):
     DIALLING_B = "dialling_b"  # A has answered and waits
     CONNECTING = "connecting"  # A has called us and waits unanswered, B is being dialled
     ALERTING = "alerting"  # likewise, and B rings
+    ANSWERING = "answering"  # B has answered, and the 200 for A waits for A's PRACK
     PROMPTING = "prompting"  # both have answered, and hear what is to be heard before the bridge
     BRIDGED = "bridged"
     TELLING_A = "telling_a"  # B has failed and A hears a tone
@@ -59,8 +62,8 @@ class State(StrEnum):
 
 
 class Input(StrEnum):
-    """An event with the leg or the deadline it is about: what the table is keyed by. B's answer is two inputs, because
-    it makes a bridge or, where prompts are due, none yet."""
+    """An event with the leg or the deadline it is about: what the table is keyed by. The answer that is the last to be
+    had, B's or the one that A gets, is two inputs, because it makes a bridge or, where prompts are due, none yet."""
 
     STARTED = "started"
     ARRIVED = "arrived"
@@ -73,6 +76,9 @@ class Input(StrEnum):
     A_ANSWERS = "a_answers"
     B_ANSWERS = "b_answers"
     B_ANSWERS_TO_PROMPTS = "b_answers_to_prompts"
+    B_ANSWERS_AHEAD = "b_answers_ahead"
+    ANSWER_SENT = "answer_sent"
+    ANSWER_SENT_TO_PROMPTS = "answer_sent_to_prompts"
     A_FAILS = "a_fails"
     B_FAILS = "b_fails"
     A_HANGS_UP = "a_hangs_up"
@@ -113,6 +119,8 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
     (LegEarlyMedia, Leg.B): Input.B_EARLY_MEDIA,
     (LegAnswered, Leg.A): Input.A_ANSWERS,
     (LegAnswered, Leg.B): Input.B_ANSWERS,
+    (LegAnsweredAhead, Leg.B): Input.B_ANSWERS_AHEAD,
+    (AnswerSent, None): Input.ANSWER_SENT,
     (LegFailed, Leg.A): Input.A_FAILS,
     (LegFailed, Leg.B): Input.B_FAILS,
     (LegHungUp, Leg.A): Input.A_HANGS_UP,
@@ -143,6 +151,12 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
 }
 
 
+_TO_PROMPTS: Final = {
+    Input.B_ANSWERS: Input.B_ANSWERS_TO_PROMPTS,
+    Input.ANSWER_SENT: Input.ANSWER_SENT_TO_PROMPTS,
+}
+
+
 def input_of(event: CallEvent, *, prompts_due: bool = False) -> Input:
     """The table's key for an event of a call that has prompts to be heard before its bridge, or none."""
     about: Leg | Deadline | None = None
@@ -151,4 +165,4 @@ def input_of(event: CallEvent, *, prompts_due: bool = False) -> Input:
     elif isinstance(event, ABOUT_A_LEG):
         about = event.leg
     key = INPUTS[(type(event), about)]
-    return Input.B_ANSWERS_TO_PROMPTS if prompts_due and key is Input.B_ANSWERS else key
+    return _TO_PROMPTS.get(key, key) if prompts_due else key

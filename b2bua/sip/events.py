@@ -116,6 +116,16 @@ class IncomingCancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldAnswerSent:
+    """Our 2xx to the call of a peer, which had to wait for a PRACK, has gone out; one that need not wait tells nothing.
+
+    Where the call ends before, it never comes.
+    """
+
+    usage: int
+
+
+@dataclass(frozen=True, slots=True)
 class IncomingRequest:
     """A request in a dialog, early or confirmed, to be answered by `respond`: re-INVITE, UPDATE, INFO, or a PRACK with
     an offer (any other PRACK is answered already).
@@ -198,6 +208,7 @@ UserAgentEvent = (
     | DialogLost
     | IncomingInvite
     | IncomingCancelled
+    | HeldAnswerSent
     | IncomingRequest
     | IncomingRequestEnded
     | AckReceived

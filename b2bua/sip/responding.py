@@ -4,7 +4,7 @@ from b2bua.sip.bodies import session_description
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.dialog_requests import REFRESHING
 from b2bua.sip.errors import SipError
-from b2bua.sip.events import AckReceived, IncomingRequestEnded
+from b2bua.sip.events import AckReceived, HeldAnswerSent, IncomingRequestEnded
 from b2bua.sip.in_dialog import forget_pending
 from b2bua.sip.incoming_calls import progressed, start_answering
 from b2bua.sip.message import Request, Response
@@ -70,6 +70,14 @@ def _is_awaited(usage: Usage, transaction: ServerTransaction) -> bool:
 def _announcing_of(usage: Usage, transaction: ServerTransaction) -> Announcing | None:
     announcing = usage.announcing
     return announcing if announcing is not None and announcing.transaction is transaction else None
+
+
+def answer_waits(usage: Usage) -> bool:
+    """Whether a 2xx to the call of a peer would have to wait for a PRACK now (RFC 3262 section 3)."""
+    announcing = usage.announcing
+    if usage.state != OFFERED or announcing is None or announcing.transaction is not usage.arrival:
+        return False
+    return announcing.must_precede_2xx
 
 
 def _is_sent_otherwise(
@@ -218,9 +226,11 @@ def end_prack(station: Station, usage: Usage, transaction: ServerTransaction, no
 
 def _release(station: Station, announcing: Announcing, now: float) -> None:
     """Send the 2xx that waits no more."""
-    answer = released(announcing)
+    answer, usage = released(announcing), announcing.usage
     if answer is not None:
-        _send(station, announcing.transaction, announcing.usage, answer, now)
+        _send(station, announcing.transaction, usage, answer, now)
+        if announcing.transaction is usage.arrival:
+            station.tell(HeldAnswerSent(usage.number))
 
 
 def fire(station: Station, announcing: Announcing, timer: str, now: float) -> None:

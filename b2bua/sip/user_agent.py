@@ -20,7 +20,7 @@ from b2bua.sip.oversized import by_udp_after_all, send_setup, setup_lines
 from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
 from b2bua.sip.reception import dispatch_server, receive_request
 from b2bua.sip.reliable_provisionals import Announcing
-from b2bua.sip.responding import fire, respond
+from b2bua.sip.responding import answer_waits, fire, respond
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, stamp_via
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.session_agreement import session_lines
@@ -404,6 +404,11 @@ class UserAgent:
         )
         station.send_request(request, errand, now)
         return handle
+
+    def answer_waits(self, usage: int) -> bool:
+        """Whether a 2xx to this call of a peer would have to wait for a PRACK: `HeldAnswerSent` tells when it goes."""
+        found = self._station.usages.get(usage)
+        return found is not None and answer_waits(found)
 
     def call_id_of(self, usage: int) -> str | None:
         """The Call-ID of a usage, None where it is over."""

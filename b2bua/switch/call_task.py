@@ -275,6 +275,8 @@ class CallTask:
             self._audience.told(self, step)
 
     def _work_off(self, event: CallEvent) -> None:
+        if type(event) is happened.LegAnswered and self._a_waits():
+            event = happened.LegAnsweredAhead(event.leg, event.sip_status, event.codec)
         told = self._tell is not None or self._audience is not None
         if told:
             self.tell(of_event(event))
@@ -287,6 +289,11 @@ class CallTask:
                 # The rest is done all the same (a leg hung up, a port freed, the call settled); then the call is ended.
                 LOG.exception("call %s: %s could not be carried out", self.call_id, type(effect).__name__)
                 self._give_up()
+
+    def _a_waits(self) -> bool:
+        """Whether A has called us and cannot be answered yet."""
+        caller = self.legs[Leg.A]
+        return isinstance(caller, IncomingLeg) and caller.answer_waits
 
     def _give_up(self) -> None:
         """End the call on every leg, once: nobody knows what works of it."""

@@ -111,6 +111,11 @@ class IncomingLeg:
             self._invite.transaction, 200, body=body, content_type="application/sdp" if body else None
         )
 
+    @property
+    def answer_waits(self) -> bool:
+        """Whether a 200 would have to wait for the caller's PRACK; `AnswerSent` is posted when it has gone out."""
+        return self._usage is not None and self._endpoint.answer_waits(self._usage)
+
     def _offer(self) -> bytes:
         self._offered = self._in_dialog.offer_open = True
         return self._media.offer(self.media_name)
@@ -161,6 +166,9 @@ class IncomingLeg:
         hung_up = event.cause in ("cancelled", "expired")
         self.post(happened.LegHungUp(self.leg) if hung_up else happened.LegLost(self.leg))
 
+    def _answer_sent(self, _event: sip.HeldAnswerSent) -> None:
+        self.post(happened.AnswerSent())
+
     def _bye_received(self, _event: sip.ByeReceived) -> None:
         """A BYE: the user agent has answered it, and the INVITE where that was open."""
         self.over = True
@@ -198,6 +206,7 @@ class IncomingLeg:
 
 _ACTS: Final[Mapping[type, Callable[..., None]]] = {
     sip.IncomingCancelled: IncomingLeg._cancelled,
+    sip.HeldAnswerSent: IncomingLeg._answer_sent,
     sip.ByeReceived: IncomingLeg._bye_received,
     sip.DialogLost: IncomingLeg._dialog_lost,
     sip.IncomingRequest: IncomingLeg._request,

@@ -78,6 +78,7 @@ _EVENTS: Final[Mapping[type, Callable[[Any], Told]]] = {
     happened.LegRinging: lambda e: Told("state", e.leg.value, "leg.ringing", {"sip_status": e.sip_status}),
     happened.LegEarlyMedia: lambda e: Told("media", e.leg.value, "early_media", {"sip_status": e.sip_status}),
     happened.LegAnswered: lambda e: Told("media", e.leg.value, "negotiated", {"codec": e.codec}),
+    happened.LegAnsweredAhead: lambda e: Told("media", e.leg.value, "negotiated", {"codec": e.codec}),
     happened.LegFailed: _failed,
     happened.LegHungUp: lambda e: Told("state", e.leg.value, "leg.hung_up", {}),
     happened.LegLost: lambda e: Told("state", e.leg.value, "leg.lost", {}),

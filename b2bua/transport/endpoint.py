@@ -194,6 +194,10 @@ class SipEndpoint:
         self._pump_soon()
         return handle
 
+    def answer_waits(self, usage: int) -> bool:
+        """`UserAgent.answer_waits`."""
+        return self._user_agent.answer_waits(usage)
+
     def call_id_of(self, usage: int) -> str | None:
         """`UserAgent.call_id_of`."""
         return self._user_agent.call_id_of(usage)

@@ -19,6 +19,7 @@ from b2bua.call.effects import (
     StopRecording,
 )
 from b2bua.call.events import (
+    AnswerSent,
     Arrived,
     CallEvent,
     Deadline,
@@ -26,6 +27,7 @@ from b2bua.call.events import (
     FailureKind,
     HangupRequested,
     LegAnswered,
+    LegAnsweredAhead,
     LegEarlyMedia,
     LegFailed,
     LegHungUp,
@@ -157,6 +159,62 @@ def test_every_end_before_the_answer(
     assert (record.status, record.hangup_cause, record.price_paise) == (CallStatus.FAILED, cause, 0)
     assert record.legs[0].sip_status == status == CLEARINGS[HangupCause(cause)].sip_status
     assert walk.at_once(RecordingStopped())[0] == Settle(WebhookEvent.FAILED)
+    assert walk.machine.impossible_inputs == 0
+
+
+def answering(begin: object = alerting, **changes: object) -> Walk:
+    """A call whose B has answered, and whose A waits for its 200."""
+    walk: Walk = begin(**changes)  # type: ignore[operator]
+    walk.after(1, LegAnsweredAhead(Leg.B, 200, "PCMU"))
+    return walk
+
+
+@pytest.mark.parametrize(("begin", "status"), [(connecting, CallStatus.INITIATED), (alerting, CallStatus.RINGING)])
+def test_an_a_whose_200_has_to_wait_is_answered_when_it_goes_out(begin: object, status: CallStatus) -> None:
+    walk: Walk = begin()  # type: ignore[operator]
+    assert walk.after(5, LegAnsweredAhead(Leg.B, 200, "PCMU")) == (Answer(), ClearDeadline(Deadline.RING_B))
+    assert walk.machine.state is State.ANSWERING
+    assert walk.status() is status
+    a, b = walk.machine.record.legs
+    assert (a.answered_at, a.sip_status, b.sip_status) == (None, None, 200)
+    walk.machine.note_codec(Leg.A, "PCMA")
+    assert walk.after(2, AnswerSent()) == (
+        Bridge(),
+        StartRecording(),
+        Notify(WebhookEvent.ANSWERED, CallStatus.ANSWERED),
+        Notify(WebhookEvent.BRIDGED),
+        SetDeadline(Deadline.EXTEND_RESERVATION, 50.0),
+    )
+    a, b = walk.machine.record.legs
+    assert (a.codec, a.sip_status) == ("PCMA", 200)
+    assert b.answered_at is not None
+    assert walk.machine.record.answered_at == walk.machine.record.a_answered_at == a.answered_at == b.answered_at + 2000
+
+
+ENDS_AHEAD = [
+    (LegHungUp(Leg.A), {Leg.B}, "a_hangup_before_bridge", 487),
+    (LegHungUp(Leg.B), {Leg.A}, "b_unreachable", 480),
+    (LegLost(Leg.A), {Leg.B}, "network_error", 503),
+    (LegLost(Leg.B), {Leg.A}, "b_unreachable", 480),
+    (MediaSilent(Leg.B), {Leg.A, Leg.B}, "media_timeout", 480),
+    (HangupRequested(), {Leg.A, Leg.B}, "api_hangup", 480),
+    (SystemStopping(), {Leg.A, Leg.B}, "system_restart", 503),
+]
+
+
+@pytest.mark.parametrize(("event", "hung_up", "cause", "status"), ENDS_AHEAD)
+@pytest.mark.parametrize("begin", [connecting, alerting])
+def test_every_end_while_the_200_waits_is_of_a_call_that_was_not_answered(
+    begin: object, event: CallEvent, hung_up: set[Leg], cause: str, status: int
+) -> None:
+    walk = answering(begin)
+    effects = walk.after(1, event)
+    assert {effect.leg for effect in effects if isinstance(effect, HangUp)} == hung_up
+    record = walk.machine.record
+    assert (record.status, record.hangup_cause, record.price_paise) == (CallStatus.FAILED, cause, 0)
+    assert (record.answered_at, record.a_answered_at, record.legs[0].answered_at) == (None, None, None)
+    assert record.legs[0].sip_status == status
+    assert walk.at_once(AnswerSent()) == ()
     assert walk.machine.impossible_inputs == 0
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from b2bua.call.events import HangupRequested
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import PeerPolicy
 from tests.support.house import ONE_TRUNK, OURS, House
 from tests.support.raw_dialog import raw_call
-from tests.support.routes import DIALLED, EAST, WEST, peer, route
+from tests.support.routes import BILLED, DIALLED, EAST, WEST, peer, route
 from tests.support.scripted_phone import ALICE, Phone, answers, rejects, rings
 
 
@@ -154,6 +155,78 @@ async def test_a_caller_that_acknowledges_nothing_is_given_up(open_house: Any) -
     await house.relayed(call)
 
 
+async def _answered_ahead(open_house: Any) -> tuple[House, Any, Response, list[Response]]:
+    """A call that Bob has answered, while Alice's 200 waits for the PRACK of her 183; all that she gets."""
+    house: House = await open_house(trunks=BILLED)
+    house.bob.on_invite = answers(0.5, ringing=183, early=True)
+    got: list[Response] = []
+    house.alice.raw = lambda message, _source: got.append(message) if isinstance(message, Response) else None
+    call = await _arrive_by_hand(house, "Supported: 100rel", house.alice.persona.sdp().decode())
+    await house.run(3.0)
+    assert house.bob.requests("ACK")
+    progress = next(message for message in got if message.status == 183)
+    assert house.state(call) == "answering"
+    return house, call, progress, got
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "cause", "party"),
+    [
+        ("cancelled", 487, "a_hangup_before_bridge", "a"),
+        ("hung up by B", 480, "b_unreachable", "system"),
+        ("never acknowledged", 504, "network_error", "system"),
+        ("ended by its client", 480, "api_hangup", "system"),
+    ],
+)
+async def test_a_call_whose_200_never_went_out_was_not_answered_and_costs_nothing(
+    open_house: Any, end: str, status: int, cause: str, party: str
+) -> None:
+    house, call, _, got = await _answered_ahead(open_house)
+    if end == "cancelled":
+        _send(house, "CANCEL", 1, None)
+    elif end == "hung up by B":
+        house.bob.hang_up()
+    elif end == "never acknowledged":
+        await house.run(32.0)
+    else:
+        house.tasks[-1].post(HangupRequested())
+    await house.run(1.0)
+    assert [message.status for message in got if message.cseq.method == "INVITE" and message.status >= 200][:1] == [
+        status
+    ]
+    assert house.bob.was_hung_up or end == "hung up by B"
+    _send(house, "ACK", 1, got[-1].to_tag)
+    cdr = await house.over(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("failed", cause, party)
+    assert (cdr.answered_at, cdr.a_answered_at, cdr.duration_s, cdr.price_paise) == (None, None, 0, 0)
+    a, b = cdr.legs
+    assert (a.status, a.answered_at, a.sip_status) == ("failed", None, 503 if status == 504 else status)
+    assert (b.status, b.sip_status) == ("ended", 200)
+    assert await house.words(call) == ["initiated", "ringing", "failed"]
+
+
+async def test_a_call_is_answered_and_paid_for_from_when_its_200_goes_out(open_house: Any) -> None:
+    house, call, progress, got = await _answered_ahead(open_house)
+    _send(house, "PRACK", 2, progress.to_tag, f"RAck: {progress.rseq} 1 INVITE")
+    await house.until(lambda: any(str(message.cseq) == "1 INVITE" and message.status == 200 for message in got))
+    _send(house, "ACK", 1, progress.to_tag)
+    house.bob.speak()
+    await house.run(20.0)
+    assert house.state(call) == "bridged"
+    _send(house, "BYE", 3, progress.to_tag)
+    await house.run(1.0)
+    cdr = await house.over(call)
+    assert (cdr.status, cdr.hangup_party, cdr.duration_s, cdr.price_paise) == ("completed", "a", 20, 150)
+    a, b = cdr.legs
+    assert cdr.a_answered_at == cdr.answered_at == a.answered_at
+    assert (a.codec, a.sip_status, b.sip_status) == ("PCMA", 200, 200)
+    assert a.answered_at is not None
+    assert b.answered_at is not None
+    assert a.answered_at - b.answered_at == 2500
+    words = await house.words(call)
+    assert words == ["initiated", "ringing", "answered", "bridged", "completed", "recording.ready"]
+
+
 async def test_a_caller_that_requires_100rel_and_offers_nothing_gets_our_offer_at_the_ringing(open_house: Any) -> None:
     house: House = await open_house(trunks=WEST + EAST + route())
     house.bob.on_invite = answers(2.0)
@@ -184,7 +257,7 @@ def _send(house: House, method: str, cseq: int, to_tag: str | None, headers: str
     tag = "" if to_tag is None else f";tag={to_tag}"
     lines = [
         f"{method} sip:{DIALLED}@{OURS.host}:{OURS.port} SIP/2.0",
-        f"Via: SIP/2.0/UDP {at.host}:{at.port};branch=z9hG4bKalice{method}{cseq}",
+        f"Via: SIP/2.0/UDP {at.host}:{at.port};branch=z9hG4bKalice{'INVITE' if method == 'CANCEL' else method}{cseq}",
         "Max-Forwards: 70",
         f"From: <sip:+91{house.alice.persona.number}@{at.host}>;tag=alice-tag",
         f"To: <sip:{DIALLED}@{OURS.host}>{tag}",

@@ -7,6 +7,7 @@ from b2bua.sip.errors import SipError
 from b2bua.sip.events import (
     AckReceived,
     ByeReceived,
+    HeldAnswerSent,
     IncomingCancelled,
     IncomingRequest,
     IncomingRequestEnded,
@@ -254,6 +255,28 @@ def test_a_2xx_waits_for_the_prack_of_a_session_description_and_then_goes_at_onc
     arrival.end()
 
 
+def test_it_is_known_that_a_2xx_would_wait_and_told_when_it_has_gone() -> None:
+    arrival = Arrival()
+    agent = arrival.bench.user_agent
+    assert not agent.answer_waits(arrival.usage)
+    progress = only(arrival.respond(183, OFFER))
+    assert agent.answer_waits(arrival.usage)
+    arrival.respond(200)
+    assert arrival.events() == []
+    arrival.prack(progress)
+    assert arrival.events() == [HeldAnswerSent(arrival.usage)]
+    assert not agent.answer_waits(arrival.usage)
+    assert not agent.answer_waits(arrival.usage + 1)
+
+
+def test_a_2xx_that_need_not_wait_tells_nothing() -> None:
+    arrival = Arrival()
+    arrival.prack(only(arrival.respond(183, OFFER)))
+    assert not arrival.bench.user_agent.answer_waits(arrival.usage)
+    assert statuses(arrival.respond(200)) == [200]
+    assert arrival.events() == []
+
+
 def test_a_2xx_does_not_wait_for_the_prack_of_a_mere_ringing_which_may_come_later() -> None:
     arrival = Arrival("Require: 100rel")
     ringing = only(arrival.respond(180))
@@ -365,7 +388,10 @@ def test_an_offer_in_a_prack_that_our_user_never_answers() -> None:
     assert [(at, message.status) for at, message in arrival.bench.advance(32.2) if isinstance(message, Response)] == [
         (32, 200)
     ]
-    assert arrival.events() == [IncomingRequestEnded(arrival.usage, asked.transaction)]
+    assert arrival.events() == [
+        IncomingRequestEnded(arrival.usage, asked.transaction),
+        HeldAnswerSent(arrival.usage),
+    ]
 
 
 def test_an_offer_of_ours_is_answered_in_the_prack() -> None:

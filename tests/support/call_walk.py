@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from b2bua.call.effects import Effect
 from b2bua.call.events import (
+    AnswerSent,
     Arrived,
     CallEvent,
     Deadline,
@@ -13,6 +14,7 @@ from b2bua.call.events import (
     FailureKind,
     HangupRequested,
     LegAnswered,
+    LegAnsweredAhead,
     LegEarlyMedia,
     LegFailed,
     LegHungUp,
@@ -64,6 +66,7 @@ def every_event() -> list[CallEvent]:
         events += [LegFailed(leg, FailureKind.RESPONSE, 486, True), LegHungUp(leg), LegLost(leg), MediaSilent(leg)]
         events += [DigitPressed(leg, "5", 160, DigitWay.INFO)]
     events += [Started(), Arrived(), PromptsHeard(), ReservationExtended(), ReservationRefused()]
+    events += [LegAnsweredAhead(Leg.B, 200, "PCMA"), AnswerSent()]
     events += [HangupRequested(), RecordingStopped(), SystemFailed(), SystemStopping()]
     return events
 
