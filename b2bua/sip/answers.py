@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Final
 
-from b2bua.sip.dialog_requests import REFRESHING, close_request, follow, put_off
+from b2bua.sip.dialog_requests import (
+    REFRESHING,
+    close_request,
+    follow,
+    limit_reinvite,
+    put_off,
+    unlimit_reinvite,
+)
 from b2bua.sip.events import RequestAnswered, RequestFailed
 from b2bua.sip.in_dialog import say_bye_in
 from b2bua.sip.message import Response
@@ -109,7 +116,10 @@ def _reinvite_answered(station: Station, transaction: ClientTransaction, respons
     usage, dialog = errand.usage, errand.dialog
     if response.status < 200 and errand.answered:
         station.layer.give_up(transaction, now)
-    if usage is None or dialog is None or response.status < 200:
+    if usage is None or dialog is None:
+        return
+    if response.status < 200:
+        limit_reinvite(station, transaction, now)
         return
     if response.status < 300:
         key = (transaction.request.cseq, response.to_tag or "")
@@ -122,6 +132,7 @@ def _reinvite_answered(station: Station, transaction: ClientTransaction, respons
         station.outgoing.append(usage.acks[key])
     if errand.answered:
         return
+    unlimit_reinvite(station, usage)
     _dialog_answered(station, transaction, response, now)
 
 
@@ -129,9 +140,10 @@ def _dialog_answered(station: Station, transaction: ClientTransaction, response:
     errand = transaction.errand
     if response.status < 200 or errand.dialog is None or errand.usage is None:
         return
-    if _tried_again(station, transaction, response, now):
-        return
-    if _is_confirmed(errand) and put_off(station, transaction, response, now):
+    if not errand.cancelled and (
+        _tried_again(station, transaction, response, now)
+        or (_is_confirmed(errand) and put_off(station, transaction, response, now))
+    ):
         return
     _told(errand, transaction.request.cseq)
     errand.usage.learn(response)
@@ -167,10 +179,15 @@ def _decide(station: Station, usage: Usage, transaction: ClientTransaction, resp
     """What a final response says of the dialog (12.2.1.2)."""
     if response.status == 481:
         take(station, usage, DIALOG_GONE, "gone", now)
-    elif response.status == 408:
+    elif response.status == 408 or (response.status >= 300 and _was_cancelled_refresh(transaction.errand)):
         take(station, usage, DIALOG_SILENT, "timeout", now)
     elif response.status >= 300 and not transaction.errand.number and usage.state == CONFIRMED:
         refresh_failed(station, usage, transaction, response, now)
+
+
+def _was_cancelled_refresh(errand: Errand) -> bool:
+    """Whether it was a refresh that had no final response in time, and was cancelled: it counts as unanswered."""
+    return errand.cancelled and not errand.number
 
 
 def _dialog_failed(station: Station, transaction: ClientTransaction, cause: FailureCause, now: float) -> None:

@@ -5,15 +5,26 @@ from typing import Final
 
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.errors import MalformedHeader
-from b2bua.sip.events import RequestAnswered
+from b2bua.sip.events import RequestAnswered, RequestFailed
 from b2bua.sip.headers import RetryAfter
+from b2bua.sip.in_dialog import lose_silent
 from b2bua.sip.message import Response
 from b2bua.sip.offer_answer import SENT
 from b2bua.sip.session_agreement import refresh_refused, session_lines
 from b2bua.sip.station import Station
 from b2bua.sip.timers import T1_S
 from b2bua.sip.transactions import ClientTransaction
-from b2bua.sip.usage import IN_DIALOG, NEXT_TRY, REINVITE, Errand, PutOff, Usage
+from b2bua.sip.usage import (
+    CANCEL,
+    IN_DIALOG,
+    NEXT_TRY,
+    REINVITE,
+    REINVITE_LIMIT,
+    REINVITE_WAIT,
+    Errand,
+    PutOff,
+    Usage,
+)
 
 REFRESHING: Final = frozenset({"INVITE", "UPDATE"})
 """The methods that may change a session, its target and its timer."""
@@ -101,6 +112,46 @@ def close_request(errand: Errand, cseq: int) -> None:
         errand.dialog.offers.close(SENT, cseq)
     if errand.kind == REINVITE and errand.usage is not None:
         errand.usage.reinvite = None
+
+
+# Re-INVITEs that get provisional responses alone, for which the transaction has no timer.
+
+
+def limit_reinvite(station: Station, transaction: ClientTransaction, now: float) -> None:
+    """A provisional response to a re-INVITE of ours: from the first on, the final one has 64*T1. A refresh asks nobody
+    anything, and while it is open no offer of the peer is taken."""
+    usage = transaction.errand.usage
+    if usage is None or usage.reinvite is not transaction or transaction.errand.cancelled:
+        return
+    if REINVITE_LIMIT not in usage.running:
+        station.timers.arm(usage, REINVITE_LIMIT, now + 64 * T1_S)
+
+
+def unlimit_reinvite(station: Station, usage: Usage) -> None:
+    """It has its final response."""
+    for timer in (REINVITE_LIMIT, REINVITE_WAIT):
+        station.timers.disarm(usage, timer)
+
+
+def cancel_reinvite(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """The final response to a re-INVITE of ours does not come: CANCEL (9.1). A 2xx that crosses it counts all the
+    same."""
+    reinvite = usage.reinvite
+    if reinvite is None:
+        return
+    station.counters["re-INVITEs cancelled"] += 1
+    reinvite.errand.cancelled = True
+    station.timers.arm(usage, REINVITE_WAIT, now + 64 * T1_S)
+    station.send_request(reinvite.request.cancel(station.agent_line, ""), Errand(CANCEL, usage, None), now)
+
+
+def give_up_reinvite(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """Nothing has come after the CANCEL either: the dialog is as good as lost (12.2.1.2)."""
+    reinvite = usage.reinvite
+    if reinvite is not None and reinvite.errand.number:
+        station.tell(RequestFailed(reinvite.errand.number, "timeout"))
+        reinvite.errand.number = 0
+    lose_silent(station, usage, "timeout", now)
 
 
 # Refused for now.

@@ -40,6 +40,8 @@ SAY_AGAIN: Final = "say again"  # 13.3.1.1: a minute after the last 101-199 to a
 EXPIRY: Final = "expiry"  # 13.3.1: the INVITE's own Expires
 REFRESH: Final = "refresh"  # RFC 4028 10: half the session interval, where we refresh
 SESSION_END: Final = "session end"  # RFC 4028 10: no refresh came, or none of ours got through
+REINVITE_LIMIT: Final = "re-INVITE limit"  # 64*T1 after the first provisional response to a re-INVITE of ours
+REINVITE_WAIT: Final = "re-INVITE wait"  # 64*T1 after its CANCEL (9.1)
 NEXT_TRY: Final = "next try"  # 14.1: a re-INVITE or UPDATE of ours that was refused for now
 
 
@@ -48,10 +50,23 @@ class Errand:
 
     `number` is the handle its caller has, 0 where the UserAgent sends by itself. `answered`: the outcome has been told.
     `asked_s`: the session interval it asks for, None for none. `raises`: how often a 422 has raised that. `tries`: how
-    often it has been put off, or a connection that it went over has broken.
+    often it has been put off, or a connection that it went over has broken. `cancelled`: a re-INVITE that had
+    provisional responses alone.
     """
 
-    __slots__ = ("_log", "answered", "asked_s", "dialog", "digest", "kind", "number", "raises", "tries", "usage")
+    __slots__ = (
+        "_log",
+        "answered",
+        "asked_s",
+        "cancelled",
+        "dialog",
+        "digest",
+        "kind",
+        "number",
+        "raises",
+        "tries",
+        "usage",
+    )
 
     def __init__(
         self,
@@ -71,6 +86,7 @@ class Errand:
         self.asked_s: int | None = None
         self.raises = 0
         self.tries = 0
+        self.cancelled = False
 
     @property
     def log(self) -> ChallengeLog:

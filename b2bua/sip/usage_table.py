@@ -6,7 +6,7 @@ The races of section 9 and 13 are rows. As with the transactions, a state names 
 from collections.abc import Callable
 from typing import Final
 
-from b2bua.sip.dialog_requests import try_again
+from b2bua.sip.dialog_requests import cancel_reinvite, give_up_reinvite, try_again
 from b2bua.sip.in_dialog import close_early, end_quietly, lose_gone, lose_silent, nothing, say_bye, surface_bye
 from b2bua.sip.incoming_calls import (
     bye_before_answer,
@@ -47,6 +47,8 @@ from b2bua.sip.usage import (
     NEXT_TRY,
     NO_ANSWER,
     REFRESH,
+    REINVITE_LIMIT,
+    REINVITE_WAIT,
     SAY_AGAIN,
     SESSION_END,
     Usage,
@@ -154,12 +156,14 @@ USAGE: Final[Table] = {
     (CONFIRMED, REFRESH): (refresh, CONFIRMED),
     (CONFIRMED, SESSION_END): (expire, ENDING),
     (CONFIRMED, NEXT_TRY): (try_again, CONFIRMED),
+    (CONFIRMED, REINVITE_LIMIT): (cancel_reinvite, CONFIRMED),
+    (CONFIRMED, REINVITE_WAIT): (give_up_reinvite, ENDING),
     (ENDING, GOT_ANSWER): (acknowledge_again, ENDING),
     (ENDING, BYE_DONE): (nothing, OVER),
     (OVER, GOT_ANSWER): (acknowledge_again, OVER),
 }
 
-_BY_EVENT: Final = frozenset({REFRESH, SESSION_END, NEXT_TRY, SAY_AGAIN, EXPIRY})
+_BY_EVENT: Final = frozenset({REFRESH, SESSION_END, NEXT_TRY, REINVITE_LIMIT, REINVITE_WAIT, SAY_AGAIN, EXPIRY})
 """Timers that an agreement with the peer arms, or what either side has said, not the state by itself."""
 
 LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
@@ -171,7 +175,7 @@ LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
     OFFERED: (SAY_AGAIN, EXPIRY),
     ANSWERED: (REFRESH, SESSION_END),
     UNWANTED: (),
-    CONFIRMED: (REFRESH, SESSION_END, NEXT_TRY),
+    CONFIRMED: (REFRESH, SESSION_END, NEXT_TRY, REINVITE_LIMIT, REINVITE_WAIT),
     ENDING: (),
     OVER: (),
 }

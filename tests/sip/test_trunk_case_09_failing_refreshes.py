@@ -3,7 +3,7 @@
 import pytest
 
 from b2bua.sip.digest import Credentials
-from b2bua.sip.events import DialogLost, IncomingRequest, RequestAnswered, UsageEnded
+from b2bua.sip.events import DialogLost, IncomingRequest, RequestAnswered, RequestFailed, UsageEnded
 from b2bua.sip.message import Request
 from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer
 from tests.support.session_timer_calls import CHALLENGE, SDP, WITH_UPDATE, WITHOUT_UPDATE, called, requests, the_refresh
@@ -241,3 +241,97 @@ def test_trunk_case_09_a_refresh_that_is_refused_after_the_bye_is_not_sent_again
     assert bench.advance(100) == []
     assert bench.events() == [UsageEnded(usage)]
     assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+# A re-INVITE that gets provisional responses alone.
+
+
+def stuck_refresh() -> tuple[Bench, int, Request]:
+    """A call whose refresh, by re-INVITE, has been cancelled: its usage, and that re-INVITE."""
+    bench = Bench()
+    usage, _ = called(bench, f"Session-Expires: 1800;refresher=uac\n{WITHOUT_UPDATE}")
+    refresh = the_refresh(bench, 900)
+    assert bench.receive(answer_to(refresh, 100)) == []
+    assert bench.advance(20) == []
+    assert bench.receive(answer_to(refresh, 180, to_tag="peer")) == []
+    [(when, cancel)] = requests(bench.advance(12))
+    assert (when, cancel.method, cancel.cseq.number) == (12, "CANCEL", refresh.cseq.number)
+    assert (cancel.via.branch, cancel.request_uri) == (refresh.via.branch, refresh.request_uri)
+    assert cancel.headers.get("To") == refresh.headers.get("To")
+    bench.receive(answer_to(cancel, 200))
+    return bench, usage, refresh
+
+
+def test_trunk_case_09_a_refresh_with_provisional_responses_alone_is_cancelled_and_counts_as_unanswered() -> None:
+    bench, usage, refresh = stuck_refresh()
+    ack, bye = bench.receive(answer_to(refresh, 487))
+    assert isinstance(ack, Request)
+    assert isinstance(bye, Request)
+    assert (ack.method, bye.method) == ("ACK", "BYE")
+    assert bench.events() == [DialogLost(usage, "timeout")]
+    bench.receive(answer_to(bye, 200))
+    bench.advance(100)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_trunk_case_09_a_cancelled_refresh_without_a_final_response_ends_the_dialog() -> None:
+    bench, usage, _ = stuck_refresh()
+    [(when, bye)] = requests(bench.advance(32))
+    assert (when, bye.method) == (32, "BYE")
+    assert bench.events() == [DialogLost(usage, "timeout")]
+    bench.receive(answer_to(bye, 200))
+    bench.advance(100)
+    assert bench.events() == [UsageEnded(usage)]
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+@pytest.mark.parametrize(("status", "headers"), [(401, CHALLENGE), (491, ""), (422, "Min-SE: 2000")])
+def test_trunk_case_09_a_cancelled_refresh_is_not_sent_again(status: int, headers: str) -> None:
+    bench, usage, refresh = stuck_refresh()
+    said = bench.receive(answer_to(refresh, status, headers=headers))
+    assert [each.method for each in said if isinstance(each, Request)] == ["ACK", "BYE"]
+    assert bench.events() == [DialogLost(usage, "timeout")]
+
+
+def test_trunk_case_09_a_200_that_crosses_the_cancel_of_a_refresh_renews_the_session() -> None:
+    bench, _, refresh = stuck_refresh()
+    [ack] = bench.receive(answer_to(refresh, 200, headers="Session-Expires: 1800;refresher=uac"))
+    assert isinstance(ack, Request)
+    assert ack.method == "ACK"
+    assert bench.events() == []
+    assert the_refresh(bench, 900).method == "INVITE"
+
+
+@pytest.mark.parametrize("final", [487, None])
+def test_a_reinvite_of_our_user_with_provisional_responses_alone_is_cancelled_and_told(final: int | None) -> None:
+    bench = Bench()
+    usage, _ = called(bench, WITHOUT_UPDATE)
+    number = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=b"v=0 moved", content_type=SDP)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    bench.receive(answer_to(ours, 100))
+    [(when, cancel)] = requests(bench.advance(32))
+    assert (when, cancel.method) == (32, "CANCEL")
+    bench.receive(answer_to(cancel, 200))
+    if final is None:
+        assert [each.method for _, each in requests(bench.advance(32))] == ["BYE"]
+        assert bench.events() == [RequestFailed(number, "timeout"), DialogLost(usage, "timeout")]
+        return
+    bench.receive(answer_to(ours, final))
+    [told] = bench.events()
+    assert isinstance(told, RequestAnswered)
+    assert (told.request, told.response.status) == (number, final)
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=b"v=0 again", content_type=SDP)
+    assert len(bench.take_sent()) == 1
+
+
+def test_an_answered_reinvite_has_no_limit_left_for_the_next() -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 100;refresher=uac\n{WITHOUT_UPDATE}")
+    for _ in range(2):
+        refresh = the_refresh(bench, 50)
+        bench.receive(answer_to(refresh, 100))
+        bench.advance(31)
+        bench.receive(answer_to(refresh, 200, headers="Session-Expires: 100;refresher=uac"))
+    assert bench.events() == []

@@ -8,7 +8,18 @@ from b2bua.sip import usage_table as u
 from b2bua.sip.outgoing_calls import answer
 from b2bua.sip.station import OVER
 from b2bua.sip.timers import TIMER_C
-from b2bua.sip.usage import CANCEL_WAIT, EXPIRY, LAST_TRY, NEXT_TRY, NO_ANSWER, REFRESH, SAY_AGAIN, SESSION_END
+from b2bua.sip.usage import (
+    CANCEL_WAIT,
+    EXPIRY,
+    LAST_TRY,
+    NEXT_TRY,
+    NO_ANSWER,
+    REFRESH,
+    REINVITE_LIMIT,
+    REINVITE_WAIT,
+    SAY_AGAIN,
+    SESSION_END,
+)
 
 STATES = tuple(u.LIVE_TIMERS)
 INPUTS = (
@@ -39,6 +50,8 @@ INPUTS = (
     REFRESH,
     SESSION_END,
     NEXT_TRY,
+    REINVITE_LIMIT,
+    REINVITE_WAIT,
     SAY_AGAIN,
     EXPIRY,
 )
