@@ -181,8 +181,6 @@ def _has_proved_itself(station: Station, transaction: ServerTransaction, policy:
     if rejection is None:
         return True
     station.counters["calls challenged" if rejection.status == 401 else "calls with wrong credentials"] += 1
-    if rejection.status == 401:  # proxies that answer for their client do not count CSeq up as 22.2 asks
-        station.layer.forget_merge(transaction)
     station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
     return False
 

@@ -139,10 +139,15 @@ class TransactionLayer:
         return invite if invite is not None and invite.response_to_tag == (ack.to_tag or "") else None
 
     def is_merged(self, request: Request) -> bool:
-        """Whether a request outside a dialog that matches no transaction copies one that does (8.2.2.2)."""
+        """Whether a request outside a dialog that matches no transaction copies one that does (8.2.2.2): one that is
+        undecided, or has had a 2xx.
+
+        Once it is refused, a proxy that tries one way after the other may send it again, and one that answers a
+        challenge for its client need not count CSeq up as 22.2 asks.
+        """
         return merge_key(request) in self._merges
 
-    def forget_merge(self, transaction: ServerTransaction) -> None:
+    def _forget_merge(self, transaction: ServerTransaction) -> None:
         """Let what has the same From tag, Call-ID and CSeq as this request be another one, and no copy."""
         if transaction.merge_key is not None:
             _drop(self._merges, transaction.merge_key, transaction)
@@ -214,6 +219,8 @@ class TransactionLayer:
         """Send a response of the user; ignored where the machine has no place for it (a 1xx after a final)."""
         if response.status > 100:
             transaction.response_to_tag = response.to_tag or ""
+        if response.status >= 300:
+            self._forget_merge(transaction)
         return self._step(transaction, SENT_BY_CLASS[response.status // 100], response.render(), now)
 
     def await_user(self, transaction: ServerTransaction, now: float) -> None:

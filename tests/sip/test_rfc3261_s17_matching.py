@@ -54,6 +54,35 @@ def test_merged_request_is_answered_482() -> None:
     assert len(bench.events()) == 1
 
 
+def test_a_copy_of_a_request_that_was_answered_2xx_is_merged() -> None:
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE", body="v=0"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    bench.take_sent()
+    assert statuses(bench.receive(request_from_peer("INVITE", branch="z9hG4bKother-path", body="v=0"))) == [482]
+    assert bench.events() == []
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_what_was_refused_may_come_again_by_another_branch(acknowledged: bool) -> None:
+    """8.2.2.2 speaks of ongoing transactions: a proxy that forks serially tries the next way with the same request."""
+    bench = Bench()
+    for branch, status in (("z9hG4bKone", 486), ("z9hG4bKtwo", 503), ("z9hG4bKthree", 404)):
+        assert statuses(bench.receive(request_from_peer("INVITE", branch=branch))) == [100]
+        assert statuses(bench.receive(request_from_peer("INVITE", branch=f"{branch}-copy"))) == [482]
+        [event] = bench.events()
+        assert isinstance(event, IncomingInvite)
+        bench.user_agent.respond(event.transaction, status, bench.now)
+        [refusal] = bench.take_sent()
+        assert statuses(bench.receive(request_from_peer("INVITE", branch=branch))) == [status]
+        if acknowledged:
+            bench.receive(request_from_peer("ACK", branch=branch, to_tag=refusal.to_tag))
+    bench.advance(300)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
 def test_a_new_cseq_is_no_merged_request() -> None:
     bench = Bench()
     bench.receive(request_from_peer("OPTIONS"))
