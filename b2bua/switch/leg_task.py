@@ -334,9 +334,10 @@ class LegTask:
 
     def _agree(self, answer: bytes, tag: str) -> str:
         """Take the answer of a 2xx, or without one that of its own early dialog, unless what was agreed there has been
-        changed since. Returns the codec's name; raises UnusableSdp."""
+        changed since: an UPDATE is taken only after a reliable answer, and any later one is ignored (RFC 3261 13.2.1).
+        Returns the codec's name; raises UnusableSdp."""
         agreed = self._media.codec(self.media_name)
-        if not answer and tag == self._changed and agreed is not None:
+        if tag == self._changed and agreed is not None:
             return agreed
         return self._media.apply_answer(self.media_name, answer or self._early_answers.get(tag, b"")).codec
 

@@ -3,6 +3,8 @@
 The same with provisional responses that are not reliable is in test_media_courses.
 """
 
+import pytest
+
 from b2bua.sip.routing import TransportAddress
 from media.rtp.packet import RtpPacket
 from tests.support.house import House
@@ -134,6 +136,41 @@ async def test_an_update_before_the_200_is_what_a_200_without_sdp_confirms(house
     bob.request("BYE", "one")
     cdr = await house.ended(call)
     assert (cdr.status, cdr.legs[1].codec) == ("completed", "PCMA")
+
+
+@pytest.mark.parametrize("port", [42100, 42300])
+async def test_the_sdp_of_a_200_undoes_no_update_that_came_before_it(house: House, port: int) -> None:
+    """RFC 3261 13.2.1: the reliable 183 had the answer, and what repeats it in the 200 is ignored."""
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100, rseq=1)
+    await house.run(0.2)
+    bob.request("UPDATE", "one", body=house.bob.persona.sdp(port=42300, version=2).decode())
+    await house.run(0.2)
+    heard = ears(house, 42100, 42300)
+    bob.respond(200, "one", port=port)
+    await house.until(lambda: house.state(call) == "bridged")
+    await speak(house)
+    assert heard[42300]
+    assert not heard[42100]
+    bob.request("BYE", "one")
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.legs[1].codec) == ("completed", "PCMA")
+
+
+async def test_another_forks_200_is_not_held_to_what_an_update_changed(house: House) -> None:
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100, rseq=1)
+    await house.run(0.2)
+    bob.request("UPDATE", "one", body=house.bob.persona.sdp(port=42300, version=2).decode())
+    await house.run(0.2)
+    heard = ears(house, 42200, 42300)
+    bob.respond(200, "two", port=42200)
+    await house.until(lambda: house.state(call) == "bridged")
+    await speak(house)
+    assert heard[42200]
+    assert not heard[42300]
+    bob.request("BYE", "two")
+    await house.ended(call)
 
 
 async def test_an_update_before_the_offer_is_answered_gets_491_and_the_call_goes_on(house: House) -> None:
