@@ -169,12 +169,13 @@ def route_in_dialog(target: str, route_set: tuple[str, ...]) -> RoutedRequest:
 
 
 def next_hop_address(uri_text: str, transport: str) -> TransportAddress | None:
-    """The address a SIP URI names by itself; None where that takes DNS, or the URI is no SIP.
+    """The address a SIP URI names by itself; None where that takes DNS, nothing can listen (port 0), or the URI is no
+    SIP.
 
     `transport` is used where the URI names none. Raises MalformedUri.
     """
     uri = Uri.parse(uri_text)
-    if not uri.is_sip or not is_ip_literal(uri.host):
+    if not uri.is_sip or uri.port == 0 or not is_ip_literal(uri.host):
         return None
     named = (uri.param("transport") or ("tls" if uri.scheme == "sips" else transport)).lower()
     if named not in DEFAULT_PORT:

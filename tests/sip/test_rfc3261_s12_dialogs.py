@@ -94,7 +94,13 @@ def test_the_2xx_replaces_the_route_set_of_the_provisional() -> None:
 
 @pytest.mark.parametrize(
     "contact",
-    ["<sip:gw@gateway.example>", "<sip:gw@10.0.0.5>", "<sip:gw@[2001:db8::1]>", f"<sip:gw@{OURS.host}:{OURS.port}>"],
+    [
+        "<sip:gw@gateway.example>",
+        "<sip:gw@10.0.0.5>",
+        "<sip:gw@[2001:db8::1]>",
+        "<sip:gw@203.0.113.10:0>",
+        f"<sip:gw@{OURS.host}:{OURS.port}>",
+    ],
 )
 def test_a_contact_that_may_not_be_reached_leads_back_to_where_the_call_went(contact: str) -> None:
     bench = Bench(may_reach=lambda address: address.host == PEER.host)
@@ -283,6 +289,7 @@ def test_routing_of_a_dialog_without_routes() -> None:
         ("sips:203.0.113.1", TransportAddress("tls", "203.0.113.1", 5061)),
         ("sip:[2001:db8::1]", TransportAddress("udp", "2001:db8::1", 5060)),
         ("sip:gateway.example", None),
+        ("sip:203.0.113.1:0", None),
         ("sip:203.0.113.1;transport=sctp", None),
         ("tel:+919812345678", None),
     ],
