@@ -40,6 +40,8 @@ LOG: Final = logging.getLogger(__name__)
 
 LONGEST_HOLD_OFF_S: Final = 300
 
+EARLY_DIALOG_ENDED: Final = 199  # RFC 6228: of one fork; a caller has one early dialog with us, which goes on
+
 EARLY_ANSWERS: Final = 8  # early dialogs whose SDP is kept for an answer without one
 
 
@@ -297,6 +299,8 @@ class LegTask:
         answer = session_description(event.content_type, event.body)
         if answer and (event.to_tag in self._early_answers or len(self._early_answers) < EARLY_ANSWERS):
             self._early_answers[event.to_tag] = answer
+        if event.status == EARLY_DIALOG_ENDED:
+            return
         if answer and self._profile is not None and self.trunk.config.early_media == "relay":
             try:
                 self.codec = self._media.apply_answer(self.media_name, answer, early=True).codec

@@ -19,13 +19,30 @@ async def relay(open_house: Any) -> House:
     return house
 
 
-@pytest.mark.parametrize("status", [180, 181, 182, 183, 199, 155])
+@pytest.mark.parametrize("status", [180, 181, 182, 183, 189, 155])
 async def test_a_provisional_response_is_passed_on_with_its_status(relay: House, status: int) -> None:
     relay.bob.on_invite = answers(2.0, ringing=status)
     call = await relay.arrive(DIALLED)
     await relay.until(lambda: relay.alice.is_connected)
     assert relay.alice.statuses() == [status, 200]
     assert relay.alice.responses()[0].body == b""
+    relay.alice.hang_up()
+    await relay.relayed(call)
+
+
+@pytest.mark.parametrize("early", [False, True])
+async def test_the_end_of_one_of_bs_early_dialogs_is_not_as(relay: House, early: bool) -> None:
+    """RFC 6228: a 199 ends the early dialog of its To-tag. A has one alone with us, which goes on."""
+
+    def behave(phone: Phone, event: IncomingInvite) -> None:
+        phone.respond(180)
+        phone.clock.call_later(1.0, lambda: phone.respond(199, phone.persona.sdp() if early else b"", to=event))
+        phone.clock.call_later(2.0, lambda: phone.answer(to=event))
+
+    relay.bob.on_invite = behave
+    call = await relay.arrive(DIALLED)
+    await relay.until(lambda: relay.alice.is_connected)
+    assert relay.alice.statuses() == [180, 200]
     relay.alice.hang_up()
     await relay.relayed(call)
 
