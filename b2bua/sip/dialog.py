@@ -111,7 +111,7 @@ class Dialog:
             remote_value=remote_value,
             local_cseq=local_cseq,
             remote_cseq=invite.cseq.number,
-            target=contact_uri(invite) or str(invite.from_.uri),
+            target=contact_uri(invite) or str(invite.from_.uri.in_request_line()),
             route_set=tuple(invite.headers.get_all("Record-Route")),
             peer=source,
             peer_fallback=response_fallback(invite, source),
@@ -164,9 +164,9 @@ def wants_sips(request: Request) -> bool:
 
 
 def contact_uri(message: Message) -> str | None:
-    """The URI of the first Contact, None where there is none that can be read."""
+    """The URI of the first Contact as a request URI has it, None where there is none that can be read."""
     try:
         contact = message.contact
-        return None if contact is None else str(contact.uri)
+        return None if contact is None else str(contact.uri.in_request_line())
     except SipError:
         return None

@@ -157,15 +157,14 @@ def route_in_dialog(target: str, route_set: tuple[str, ...]) -> RoutedRequest:
     """What a request to `target` through `route_set` looks like (12.2.1.1). Raises MalformedHeader, MalformedUri.
 
     A first route with `lr` is a loose router: the target stays the request URI. Without, it is a strict router: its
-    URI becomes the request URI, and the target goes last in Route.
+    URI becomes the request URI, without what may not stand there, and the target goes last in Route.
     """
     if not route_set:
         return RoutedRequest(target, (), target)
     first = NameAddr.parse(route_set[0]).uri
     if first.is_loose_router:
         return RoutedRequest(target, route_set, str(first))
-    stripped = Uri(first.scheme, first.user, first.password, first.host, first.port, first.params, (), first.opaque)
-    return RoutedRequest(str(stripped), (*route_set[1:], f"<{target}>"), str(first))
+    return RoutedRequest(str(first.in_request_line()), (*route_set[1:], f"<{target}>"), str(first))
 
 
 def next_hop_address(uri_text: str, transport: str) -> TransportAddress | None:

@@ -116,6 +116,13 @@ class Uri(NamedTuple):
         """Whether the `lr` parameter stands in it (section 19.1.1)."""
         return self.param("lr") is not None
 
+    def in_request_line(self) -> Uri:
+        """The URI without what may not stand in a request URI: headers and the `method` parameter (19.1.1)."""
+        if not self.headers and not self.has_param("method"):
+            return self
+        params = tuple([each for each in self.params if unescape(each[0]).lower() != "method"])
+        return self._replace(params=params, headers=())
+
     def equivalent(self, other: Uri) -> bool:
         """Whether two URIs are the same by section 19.1.4; others than sip and sips by their text."""
         if self.scheme != other.scheme:

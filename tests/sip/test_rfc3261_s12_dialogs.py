@@ -203,6 +203,28 @@ def test_a_name_that_takes_another_transport_is_not_asked_for(contact: str) -> N
     usage, _ = answered(bench, contact=contact)
     assert hang_up(bench, usage)[1] == PEER
     assert names.asked == []
+@pytest.mark.parametrize(
+    ("uri", "request_uri"),
+    [
+        ("sip:gw@203.0.113.10:5060?Subject=x&Priority=urgent", "sip:gw@203.0.113.10:5060"),
+        ("sip:gw@203.0.113.10:5060;method=REGISTER", "sip:gw@203.0.113.10:5060"),
+        ("sip:gw@203.0.113.10:5060;Me%54hod=BYE;x=1;ob?Reason=y", "sip:gw@203.0.113.10:5060;x=1;ob"),
+    ],
+)
+def test_what_may_not_stand_in_a_request_uri_is_taken_out_of_the_target(uri: str, request_uri: str) -> None:
+    """12.2.1.1 and the table of 19.1.1: a URI's headers and its method are for whoever begins with it."""
+    bench = Bench()
+    usage, _ = answered(bench, contact=f"<{uri}>")
+    bye, destination = hang_up(bench, usage)
+    assert bye.request_uri == request_uri
+    assert destination == PEER
+    assert route_in_dialog("sip:a@203.0.113.1", (f"<{uri}>",)).request_uri == request_uri
+    bench.receive(request_from_peer("INVITE", headers=f"Contact: <{uri}>"))
+    [event] = [event for event in bench.events() if isinstance(event, IncomingInvite)]
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))
+    assert hang_up(bench, event.usage)[0].request_uri == request_uri
 
 
 def test_a_contact_with_another_port_is_followed() -> None:
