@@ -38,6 +38,8 @@ _PARAMETER: Final = re.compile(
     rf"""[ \t]*;[ \t]*([{TOKEN_CHARACTERS}]+)[ \t]*(?:=[ \t]*("{QUOTED_CONTENT}"|[^\s;,"<>=]+))?""", re.DOTALL
 )
 _COMMA_OR_GROUP: Final = re.compile(rf',|"{QUOTED_CONTENT}(?:"|\\?\Z)|<[^>]*>?', re.DOTALL)
+_EMPTY_PARAMETER: Final = re.compile(r";(?=[ \t]*(?:[;,]|\Z))")
+_EMPTY_OR_GROUP: Final = re.compile(rf'{_EMPTY_PARAMETER.pattern}|"{QUOTED_CONTENT}(?:"|\\?\Z)|<[^>]*>?', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 _UNSAFE: Final = re.compile(r"[\r\n\x00]")
 _TO_ESCAPE: Final = re.compile(r'(["\\])')
@@ -120,6 +122,18 @@ def parse_parameters(text: str, start: int = 0) -> Parameters:
     if len(parameters) > MAX_PARAMETERS:
         raise MalformedHeader("Too many parameters")
     return tuple(parameters)
+
+
+def without_empty_parameters(text: str) -> str:
+    """A value, or a list of them, without the semicolons that no parameter follows; those in quotes and angle brackets
+    stay."""
+    if _EMPTY_PARAMETER.search(text) is None:
+        return text
+    return _EMPTY_OR_GROUP.sub(_unless_empty, text).strip(LWS)
+
+
+def _unless_empty(match: re.Match[str]) -> str:
+    return "" if match.group() == ";" else match.group()
 
 
 def find_parameter(parameters: Parameters, name: str) -> str | None:

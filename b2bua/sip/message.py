@@ -11,7 +11,17 @@ from typing import Any, Final, TypeVar
 
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.field_names import KNOWN_NAMES, KNOWN_SPELLINGS, LIST_HEADERS, canonical_name, field_key
-from b2bua.sip.grammar import LWS, MAX_VALUES, MAX_VIAS, first_value, is_token, is_unsafe, parse_number, split_commas
+from b2bua.sip.grammar import (
+    LWS,
+    MAX_VALUES,
+    MAX_VIAS,
+    first_value,
+    is_token,
+    is_unsafe,
+    parse_number,
+    split_commas,
+    without_empty_parameters,
+)
 from b2bua.sip.headers import (
     CSeq,
     MediaType,
@@ -33,6 +43,9 @@ CHECKED: Final = "checked"
 """What is kept among the typed values where a message was found in order while it was read (b2bua.sip.plain)."""
 DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 """Methods whose 1xx and 2xx responses copy Record-Route (section 12.1.1)."""
+_WITH_PARAMETERS: Final = frozenset(
+    {"Via", "From", "To", "Contact", "Record-Route", "Content-Type", "Session-Expires", "Min-SE"}
+)
 _COPIED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 _COPIED_WITH_ROUTE: Final = _COPIED | {"Record-Route"}
 
@@ -500,6 +513,17 @@ class Response(Message):
             and (self.status, self.reason, self.body) == (other.status, other.reason, other.body)
             and self.headers == other.headers
         )
+
+    def skip_empty_parameters(self) -> None:
+        """Take out the semicolons that no parameter follows, in the fields that are read for their parameters: some
+        peers send them, and an answered call is not lost for that."""
+        fields = self.headers._fields
+        for position, (name, value) in enumerate(fields):
+            if name in _WITH_PARAMETERS:
+                tidy = without_empty_parameters(value)
+                if tidy != value:
+                    self.headers.forget_meaning()
+                    fields[position] = (name, tidy)
 
     def render(self) -> bytes:
         """The octets, Content-Length set last. Raises MalformedHeader where the status line would be broken."""

@@ -161,6 +161,7 @@ class UserAgent:
 
     def _receive_response(self, response: Response, now: float) -> None:
         station = self._station
+        response.skip_empty_parameters()
         transaction = station.layer.client_of(response)
         if transaction is None or not _is_ours(response.via, transaction.request.local):
             station.counters["responses to nothing"] += 1

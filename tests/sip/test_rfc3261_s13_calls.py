@@ -2,6 +2,7 @@
 
 import pytest
 
+from b2bua.sip.bodies import session_description
 from b2bua.sip.errors import SipError
 from b2bua.sip.events import (
     AckReceived,
@@ -321,6 +322,46 @@ def test_a_response_whose_contact_cannot_be_read_still_counts(contact: str) -> N
     assert [type(event) for event in bench.events()] == [Answered]
     bench.user_agent.hang_up(usage, bench.now)
     assert requests(bench.take_sent()) == ["BYE"]
+
+
+@pytest.mark.parametrize(
+    ("as_it_is", "as_it_comes"),
+    [
+        (";tag=peer", ";tag=peer;"),
+        (";tag=peer", ";;tag=peer ; "),
+        ("<sip:gw@203.0.113.10:5060>", "<sip:gw@203.0.113.10:5060>;"),
+        ("<sip:gw@203.0.113.10:5060>", "<sip:gw@203.0.113.10:5060>;, <sip:other@203.0.113.10>;; q=0.1"),
+        ("<sip:203.0.113.1;lr>", "<sip:203.0.113.1;lr>;"),
+        ("application/sdp", "application/sdp;"),
+        (";branch", "; ;branch"),
+        (";rport", ";rport;;"),
+    ],
+)
+def test_empty_parameters_of_a_response_are_skipped(as_it_is: str, as_it_comes: str) -> None:
+    """No parameter follows these semicolons (25.1), but the call is answered all the same, and costs its caller."""
+    bench = Bench()
+    usage, invite = bench.call()
+    headers = "Record-Route: <sip:203.0.113.1;lr>\nContent-Type: application/sdp"
+    ok = answer_to(invite, 200, to_tag="peer", headers=headers, body="v=0").decode()
+    assert as_it_is in ok
+    [ack] = bench.receive(ok.replace(as_it_is, as_it_comes).encode())
+    assert isinstance(ack, Request)
+    [event] = bench.events()
+    assert isinstance(event, Answered)
+    assert session_description(event.response.headers.get("Content-Type"), event.body) == b"v=0"
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.take_sent()
+    assert isinstance(bye, Request)
+    for request in (ack, bye):
+        assert request.request_uri == "sip:gw@203.0.113.10:5060"
+        assert request.headers.get_all("Route") == ["<sip:203.0.113.1;lr>"]
+        assert (request.to_tag, str(request.to)) == ("peer", f"{invite.headers.get('To')};tag=peer")
+
+
+def test_empty_parameters_of_a_request_are_refused() -> None:
+    bench = Bench()
+    broken = request_from_peer("INVITE").replace(b";tag=peer", b";tag=peer;")
+    assert [each.status for each in bench.receive(broken) if isinstance(each, Response)] == [400]
 
 
 def test_an_answer_whose_route_cannot_be_read_still_counts() -> None:

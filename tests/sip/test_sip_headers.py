@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.sip.errors import MalformedHeader, MalformedUri, SipError
-from b2bua.sip.grammar import MAX_PARAMETERS, quote, split_commas, unquote
+from b2bua.sip.grammar import (
+    MAX_PARAMETERS,
+    quote,
+    split_commas,
+    unquote,
+    without_empty_parameters,
+)
 from b2bua.sip.headers import (
     AuthValue,
     CSeq,
@@ -63,6 +69,35 @@ def test_name_addr(text: str, display: str | None, uri: str, params: tuple[tuple
 def test_malformed_name_addr(text: str) -> None:
     with pytest.raises((MalformedHeader, MalformedUri)):
         NameAddr.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tidy"),
+    [
+        ("<sip:a@h>;", "<sip:a@h>"),
+        ("<sip:a@h>;;x=1; ;\t;y ; ", "<sip:a@h>;x=1 \t;y"),
+        ("<sip:a@h>;, <sip:b@h>;;q=1", "<sip:a@h>, <sip:b@h>;q=1"),
+        ("<sip:a@h;;lr;>;x", "<sip:a@h;;lr;>;x"),
+        ('"A;; B;" <sip:a@h>;x=";;\\";,";', '"A;; B;" <sip:a@h>;x=";;\\";,"'),
+        ('<sip:a@h>;x=";;', '<sip:a@h>;x=";;'),
+        ("<sip:a@h;;", "<sip:a@h;;"),
+        (";", ""),
+        ("", ""),
+    ],
+)
+def test_semicolons_that_no_parameter_follows(text: str, tidy: str) -> None:
+    assert without_empty_parameters(text) == tidy
+
+
+@given(st.text('a;, \t"<>\\=', max_size=40))
+def test_a_value_that_can_be_read_means_the_same_without_empty_parameters(text: str) -> None:
+    tidy = without_empty_parameters(text)
+    assert without_empty_parameters(tidy) == tidy
+    try:
+        value = NameAddr.parse(f"<sip:a@h>;x={text}")
+    except SipError:
+        return
+    assert NameAddr.parse(without_empty_parameters(f"<sip:a@h>;x={text}")) == value
 
 
 def test_tags() -> None:
