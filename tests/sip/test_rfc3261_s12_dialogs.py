@@ -203,6 +203,8 @@ def test_a_name_that_takes_another_transport_is_not_asked_for(contact: str) -> N
     usage, _ = answered(bench, contact=contact)
     assert hang_up(bench, usage)[1] == PEER
     assert names.asked == []
+
+
 @pytest.mark.parametrize(
     ("uri", "request_uri"),
     [
