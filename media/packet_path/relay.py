@@ -481,6 +481,7 @@ class Relay:
             out_sequence = self._number_among_converted(out, timestamp, ssrc, now)
         else:
             out_sequence = self._number_event(inbound, out, sequence, timestamp, ssrc, ahead, now)
+        out.event_sent_at = now
         _pack(
             self.buffer,
             start - 12,

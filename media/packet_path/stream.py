@@ -133,7 +133,7 @@ class Outbound:
     numbered as it is sent, and one shift places its timestamps. `frame_samples` counts ticks of `clock_rate_hz`, as
     timestamps do. `cuts`: the codec's audio can be repacketised. `floor`: late packets that would become this number or
     one before it are too late. `digits`: those of ours being sent. `barred`: something (hold, a tone,
-    a digit) must be looked at before relaying.
+    a digit) must be looked at before relaying. `event_sent_at`: when a relayed event's newest packet was sent.
     """
 
     __slots__ = (
@@ -146,6 +146,7 @@ class Outbound:
         "dtmf_clock_rate_hz",
         "dtmf_payload_type",
         "event_key",
+        "event_sent_at",
         "event_timestamp",
         "floor",
         "frame_samples",
@@ -186,6 +187,7 @@ class Outbound:
         self.floor = plan.sequence
         self.event_key: tuple[int, int] | None = None
         self.event_timestamp = 0
+        self.event_sent_at = float("-inf")
         self.codec = UNROUTED
         self.payload_type = UNROUTED
         self.dtmf_payload_type: int | None = None

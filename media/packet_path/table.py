@@ -203,7 +203,10 @@ class StreamTable:
         if not out.may_send or out.playback is not None or out.digits is not None:
             return
         tone, patience_s = (self._silence, _STARVED_S) if stream.bridged else (stream.ground, _STOPPED_S)
-        since = stream.watched_from if out.sent_at is None else max(out.sent_at, stream.watched_from)
+        # A key that is held is no silence, and its event is not to be broken up.
+        since = max(stream.watched_from, out.event_sent_at)
+        if out.sent_at is not None:
+            since = max(since, out.sent_at)
         if tone is not None and now - since > patience_s:
             self.pacer.start(stream, tone, False, now)
 

@@ -13,6 +13,15 @@ pytestmark = pytest.mark.usefixtures("each_table")
 WARNING_TONE = prepare(BALANCE_WARNING)
 
 
+class Discarding:
+    """A converter of which nothing comes back."""
+
+    def put(
+        self, arrival: float, ssrc: int, sequence: int, timestamp: int, marker: int, codec: int, payload: bytes
+    ) -> None:
+        pass
+
+
 def test_trunk_case_11_an_event_keeps_one_timestamp_its_marker_and_the_far_ends_payload_type() -> None:
     bed = RelayBed()
     a, b = bed.party("a"), bed.party("b", dtmf=96)
@@ -104,3 +113,32 @@ def test_trunk_case_11_events_do_not_go_to_a_leg_that_took_none() -> None:
     assert all(len(packet.payload) == 160 for packet in heard)
     assert_continuous(heard)
     assert DigitPressed("a", "5", 60) in bed.events
+
+
+@pytest.mark.parametrize("converted", [True, False])
+def test_trunk_case_11_nothing_is_inserted_into_a_key_that_is_held_for_long(converted: bool) -> None:
+    bed, a, b = bridged()
+    if converted:
+        bed.table.set_converter(a.stream, Discarding(), True)
+    bed.run(0.035)  # so that packets do not come in the same instant as what looks after the legs
+    at = a.timestamp
+    for index, payload in enumerate(event_payloads("1", 4000, interval_ms=50)):
+        a.send_event(payload, at, marker=index == 0)
+        bed.run(0.05)
+    heard = b.heard()
+    assert [packet.payload for packet in heard] == list(event_payloads("1", 4000, interval_ms=50))
+    assert len({packet.timestamp for packet in heard}) == 1
+    assert_continuous(heard)
+
+
+def test_trunk_case_11_after_a_key_a_leg_that_is_sent_nothing_hears_silence_at_its_time() -> None:
+    bed, a, b = bridged()
+    for index, payload in enumerate(event_payloads("1", 1000)):
+        a.send_event(payload, a.timestamp, marker=index == 0)
+        bed.run(FRAME_S)
+    began = b.heard()[0].timestamp
+    bed.run(1.0)
+    silence = b.heard()
+    assert 20 <= len(silence) <= 35
+    assert {packet.payload_type for packet in silence} == {PCMA}
+    assert signed(silence[0].timestamp - began, 32) == pytest.approx((2.0 - FRAME_S * len(silence)) * 8000, abs=400)

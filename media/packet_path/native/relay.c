@@ -442,6 +442,7 @@ static void relay_event(mb_table *table, mb_stream *stream, arrival *in)
         scale_duration(in->buffer + in->start, clock_hz, out->dtmf_clock_hz);
     bool among_converted = inbound->conversion.converter && out->source != inbound;
     uint16_t sequence = among_converted ? number_among_converted(out, in) : number_event(table, inbound, out, in);
+    out->event_sent_at = in->now;
     send_on(table, out, in, in->marker, sequence, out->event_timestamp);
 }
 

@@ -102,7 +102,8 @@ typedef struct {
  * repacketiser, the shifts turn its numbers into ours; NULL makes the next packet align anew. `floor`: late packets that
  * would become this number or one before it are too late. `frame_samples` counts ticks of `clock_hz`, as timestamps do.
  * `cuts`: the codec's audio can be repacketised. `barred`: something (hold, a tone, a digit) must be looked at before
- * relaying. `sources`: the inbound halves that it is the sink of. */
+ * relaying. `sources`: the inbound halves that it is the sink of. `event_sent_at`: when a relayed event's newest
+ * packet was sent. */
 typedef struct {
     _Alignas(MB_LINE) uint32_t ssrc;
     uint32_t timestamp, timestamp_shift;
@@ -118,6 +119,7 @@ typedef struct {
     int16_t payload_type, dtmf_payload_type, noise_payload_type;
     uint32_t clock_hz, dtmf_clock_hz;
     uint32_t event_ssrc, event_source_timestamp, event_timestamp;
+    double event_sent_at;
     uint64_t send_failed, held, overridden, digits_refused;
     mb_playback playback;
     mb_digit_run digits;
