@@ -12,6 +12,14 @@ class MediaStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitBegun:
+    """A key is down: its telephone-event (RFC 4733) has begun. `DigitPressed` follows when it is over."""
+
+    leg: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigitPressed:
     """One telephone-event (RFC 4733) ended; exactly one of these per key press. `digit`: 0-9 * # A-D."""
 
@@ -105,6 +113,7 @@ class RecordingFailed:
 
 MediaEvent = (
     MediaStarted
+    | DigitBegun
     | DigitPressed
     | DigitHeard
     | MediaLost

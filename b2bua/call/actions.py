@@ -28,6 +28,7 @@ from b2bua.call.events import (
     CallEvent,
     Deadline,
     DeadlinePassed,
+    DigitBegun,
     DigitPressed,
     DigitWay,
     FailureKind,
@@ -291,6 +292,15 @@ def b_lost_in_talk(call: Progress, event: CallEvent) -> Effects:
     """B's dialog died while both talked; nobody ended the call on purpose."""
     call.down(Leg.B)
     return _end(call, HangupCause.NETWORK_ERROR)
+
+
+def key_down(call: Progress, event: CallEvent) -> Effects:
+    """A party holds a key down, and its telephone-event is being relayed: what is held only repeats it."""
+    assert isinstance(event, DigitBegun)
+    presses = call.presses[event.leg]
+    waiting = bool(presses.held)
+    presses.comes_as_event()
+    return (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting else ()
 
 
 def pass_digit(call: Progress, event: CallEvent) -> Effects:

@@ -17,7 +17,8 @@ class Presses:
 
     A leg that has agreed to telephone-event and yet sends INFO may send both: its INFOs are held until an event comes,
     which they then only repeat, or until none has come in time. From then on its INFOs count at once. Tones in the
-    audio are held in the same way for either, and each anew: they may be a voice that sounds like a key.
+    audio are held in the same way for either, and each anew: they may be a voice that sounds like a key. Events have
+    been relayed whatever was taken before, so the first of them is what counts from then on.
     """
 
     __slots__ = ("_held", "_sounding", "_way")
@@ -44,9 +45,17 @@ class Presses:
         """Presses that wait for `release`, or for what shows them to be repetitions."""
         return self._held
 
+    def comes_as_event(self) -> None:
+        """A press comes as an event, if only its beginning so far: what is held repeats it."""
+        self._way = DigitWay.EVENT
+        self._held.clear()
+
     def take(self, press: DigitPressed) -> bool:
         """Whether a press counts now; one that may be a repetition is held."""
-        if self._way is DigitWay.EVENT and press.way is not DigitWay.EVENT and not press.events_agreed:
+        if press.way is DigitWay.EVENT:
+            self.comes_as_event()
+            return True
+        if self._way is DigitWay.EVENT and not press.events_agreed:
             self._way = None  # the session has changed: its events cannot come any more
         if self._way is None and _may_repeat(press):
             if len(self._held) < HELD_MAX:

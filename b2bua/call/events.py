@@ -128,6 +128,14 @@ class MediaSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitBegun:
+    """The leg's party holds a key down, and its telephone-event is on its way: `DigitPressed` follows."""
+
+    leg: Leg
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigitPressed:
     """A key press of the leg's party is over. `events_agreed`: the leg takes telephone-event."""
 
@@ -193,6 +201,7 @@ CallEvent = (
     | LegHungUp
     | LegLost
     | MediaSilent
+    | DigitBegun
     | DigitPressed
     | PromptsHeard
     | DeadlinePassed

@@ -10,6 +10,7 @@ from b2bua.call.events import (
     CallEvent,
     Deadline,
     DeadlinePassed,
+    DigitBegun,
     DigitPressed,
     HangupRequested,
     LegAnswered,
@@ -40,6 +41,7 @@ ABOUT_A_LEG: Final = (
     LegHungUp,
     LegLost,
     MediaSilent,
+    DigitBegun,
     DigitPressed,
 )
 
@@ -87,6 +89,8 @@ class Input(StrEnum):
     B_LOST = "b_lost"
     A_SILENT = "a_silent"
     B_SILENT = "b_silent"
+    A_KEY_DOWN = "a_key_down"
+    B_KEY_DOWN = "b_key_down"
     A_PRESSES = "a_presses"
     B_PRESSES = "b_presses"
     A_DIGITS_DUE = "a_digits_due"
@@ -129,6 +133,8 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
     (LegLost, Leg.B): Input.B_LOST,
     (MediaSilent, Leg.A): Input.A_SILENT,
     (MediaSilent, Leg.B): Input.B_SILENT,
+    (DigitBegun, Leg.A): Input.A_KEY_DOWN,
+    (DigitBegun, Leg.B): Input.B_KEY_DOWN,
     (DigitPressed, Leg.A): Input.A_PRESSES,
     (DigitPressed, Leg.B): Input.B_PRESSES,
     (DeadlinePassed, Deadline.DIGITS_A): Input.A_DIGITS_DUE,

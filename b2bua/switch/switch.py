@@ -9,7 +9,7 @@ from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, NotOwnNumbers
-from b2bua.call.events import DigitPressed, DigitWay, HangupRequested, MediaSilent, SystemStopping
+from b2bua.call.events import DigitBegun, DigitPressed, DigitWay, HangupRequested, MediaSilent, SystemStopping
 from b2bua.call.identity import LegHeaders, compose, compose_agent
 from b2bua.call.machine import CallMachine
 from b2bua.call.masking import Party
@@ -313,20 +313,26 @@ class Switch:
                 self._to_call(event.leg, lambda task, leg: task.tell(hold_changed(leg, on_hold)))
             case media_events.MediaLost():
                 self._to_call(event.leg, lambda task, leg: task.post(MediaSilent(leg)))
-            case media_events.DigitPressed():
-                digit, duration_ms = event.digit, event.duration_ms
-                self._to_call(
-                    event.leg, lambda task, leg: task.post(DigitPressed(leg, digit, duration_ms, DigitWay.EVENT))
-                )
-            case media_events.DigitHeard():
-                heard = event
-                self._to_call(event.leg, lambda task, leg: task.digit_heard(leg, heard.digit, heard.duration_ms))
+            case media_events.DigitBegun() | media_events.DigitPressed() | media_events.DigitHeard():
+                self._key_used(event)
             case media_events.PlaybackFinished():
                 self._to_call(event.leg, lambda task, leg: task.playback_finished(leg))
                 if self._arrivals is not None:
                     self._arrivals.playback_finished(event.leg)
 
     # Inside
+
+    def _key_used(self, event: media_events.DigitBegun | media_events.DigitPressed | media_events.DigitHeard) -> None:
+        digit = event.digit
+        match event:
+            case media_events.DigitBegun():
+                self._to_call(event.leg, lambda task, leg: task.post(DigitBegun(leg, digit)))
+            case media_events.DigitPressed(duration_ms=duration_ms):
+                self._to_call(
+                    event.leg, lambda task, leg: task.post(DigitPressed(leg, digit, duration_ms, DigitWay.EVENT))
+                )
+            case media_events.DigitHeard(duration_ms=duration_ms):
+                self._to_call(event.leg, lambda task, leg: task.digit_heard(leg, digit, duration_ms))
 
     def _to_call(self, media_leg: str, work: Callable[[CallTask, Leg], None]) -> None:
         """Do something for the call of a media leg, where it still lives."""

@@ -153,7 +153,7 @@ cdef extern from "native/table.h" nogil:
     mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *wire_context)
     void mb_stream_free(mb_stream *stream)
     ctypedef enum mb_event_kind:
-        MB_MEDIA_STARTED, MB_DIGIT_PRESSED, MB_MEDIA_LOST, MB_PLAYBACK_FINISHED
+        MB_MEDIA_STARTED, MB_DIGIT_BEGUN, MB_DIGIT_PRESSED, MB_MEDIA_LOST, MB_PLAYBACK_FINISHED
     ctypedef struct mb_event:
         mb_event_kind kind
         uint64_t stream

@@ -6,6 +6,7 @@ from typing import Protocol
 from media.packet_path.interface import Address, RemotePlan, StreamPlan
 
 MEDIA_STARTED: int
+DIGIT_BEGUN: int
 DIGIT_PRESSED: int
 MEDIA_LOST: int
 PLAYBACK_FINISHED: int

@@ -17,6 +17,7 @@ cdef enum:
 
 # Kinds of the events that `Worker.events` and `Table` give.
 MEDIA_STARTED = <int>MB_MEDIA_STARTED
+DIGIT_BEGUN = <int>MB_DIGIT_BEGUN
 DIGIT_PRESSED = <int>MB_DIGIT_PRESSED
 MEDIA_LOST = <int>MB_MEDIA_LOST
 PLAYBACK_FINISHED = <int>MB_PLAYBACK_FINISHED

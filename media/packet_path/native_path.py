@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Final
 
 from media.errors import MediaOverloaded, UnknownLeg
-from media.events import DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished
+from media.events import DigitBegun, DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished
 from media.packet_path import _native
 from media.packet_path.converter import Converter
 from media.packet_path.interface import (
@@ -398,6 +398,8 @@ def event_of(told: Told, leg: str) -> MediaEvent:
     kind, _, seconds, digit, duration_ms, tone = told
     if kind == _native.MEDIA_STARTED:
         return MediaStarted(leg, seconds)
+    if kind == _native.DIGIT_BEGUN:
+        return DigitBegun(leg, DIGITS[digit])
     if kind == _native.DIGIT_PRESSED:
         return DigitPressed(leg, DIGITS[digit], duration_ms)
     if kind == _native.MEDIA_LOST:

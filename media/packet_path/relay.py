@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from media.codecs.table import BY_NUMBER, COMFORT_NOISE
-from media.events import DigitPressed, MediaEvent, MediaStarted
+from media.events import DigitBegun, DigitPressed, MediaEvent, MediaStarted
 from media.packet_path.interface import Address
 from media.packet_path.repacketiser import Frame, Repacketiser
 from media.packet_path.stream import UNROUTED, Inbound, Outbound, Packet, Route, Stream
@@ -463,6 +463,8 @@ class Relay:
         end = start + EVENT_BYTES  # what stands behind is none of the event's, nor the other party's to see
         for pressed in inbound.watch.packet(ssrc, timestamp, self._view[start:end], now, route.clock_rate_hz):
             self.report(stream, pressed, now)
+        if inbound.watch.begun is not None:
+            self._post(DigitBegun(stream.leg, inbound.watch.begun))
         inbound.let_pass(now, ssrc, sequence, timestamp, route.codec)
         out = inbound.sink
         if out is None:

@@ -78,7 +78,8 @@ class DigitWatch:
     """Reports each key press of one direction exactly once, whatever is lost, repeated or reordered.
 
     An event is known by (SSRC, RTP timestamp, event code). It is over with its first end packet, with the start of
-    another, or when nothing of it came for 0.3 s. Segments of a long event are one press.
+    another, or when nothing of it came for 0.3 s. Segments of a long event are one press. `begun` is the key that went
+    down with the newest packet, None where none did.
     """
 
     __slots__ = (
@@ -92,9 +93,11 @@ class DigitWatch:
         "_reports",
         "_ssrc",
         "_timestamp",
+        "begun",
     )
 
     def __init__(self) -> None:
+        self.begun: str | None = None
         self._open = False
         self._clock_rate_hz = CLOCK_RATE_HZ
         self._ssrc = 0
@@ -122,6 +125,7 @@ class DigitWatch:
     ) -> tuple[PressedDigit, ...]:
         """Take one telephone-event packet; returns the presses it ended (none, one, or two). `clock_rate_hz`: what its
         durations count."""
+        self.begun = None
         event = parse_event(payload)
         if event is None or event.event >= len(DIGITS) or (ssrc, timestamp, event.event) == self._last:
             return ()
@@ -132,6 +136,8 @@ class DigitWatch:
             ended = self._close()
             self._begin(ssrc, timestamp, event.event)
             self._clock_rate_hz = clock_rate_hz
+            if not event.end and self._reports < _REPORTS_PER_SWEEP:
+                self.begun = DIGITS[event.event]
         self._duration = max(self._duration, event.duration)
         self._heard_at = now
         return ended + self._close() if event.end else ended

@@ -4,7 +4,17 @@ import pytest
 
 from b2bua.call.digits import ECHO_S, HELD_MAX, HOLD_S, PAUSE_S, Presses
 from b2bua.call.effects import ClearDeadline, SendDigit, SetDeadline
-from b2bua.call.events import Arrived, Deadline, DeadlinePassed, DigitPressed, DigitWay, LegAnswered, LegHungUp, Started
+from b2bua.call.events import (
+    Arrived,
+    Deadline,
+    DeadlinePassed,
+    DigitBegun,
+    DigitPressed,
+    DigitWay,
+    LegAnswered,
+    LegHungUp,
+    Started,
+)
 from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import Leg
@@ -66,6 +76,37 @@ def test_a_phone_that_sends_both_ways_is_heard_once() -> None:
         assert walk.after(0.5, info(digit, events_agreed=True)) == ()
         assert walk.after(0.1, event(digit)) == ()
     assert not any(isinstance(effect, SendDigit) for effect in walk.effects)
+
+
+def test_a_key_of_both_ways_that_is_still_held_is_heard_once() -> None:
+    walk = talking()
+    walk.at_once(info("1", events_agreed=True))
+    assert walk.after(0.02, DigitBegun(Leg.A, "1")) == (ClearDeadline(Deadline.DIGITS_A),)
+    assert walk.after(1.5, event("1")) == ()
+    for digit in "23":
+        assert walk.after(0.5, info(digit, events_agreed=True)) == ()
+        assert walk.after(0.02, DigitBegun(Leg.A, digit)) == ()
+        assert walk.after(0.1, event(digit)) == ()
+    assert not any(isinstance(effect, SendDigit) for effect in walk.effects)
+
+
+def test_a_phone_whose_first_event_came_too_late_is_heard_once_from_then_on() -> None:
+    walk = talking()
+    walk.at_once(info("1", events_agreed=True))
+    walk.after(0.16 + HOLD_S, DeadlinePassed(Deadline.DIGITS_A))
+    walk.after(0.1, DigitBegun(Leg.A, "1"))
+    walk.after(0.1, event("1"))
+    walk.after(0.5, info("2", events_agreed=True))
+    walk.after(0.1, event("2"))
+    assert [effect.digit for effect in walk.effects if isinstance(effect, SendDigit)] == ["1"]
+
+
+@pytest.mark.parametrize("begun", [DigitBegun(Leg.A, "1"), DigitBegun(Leg.B, "1")])
+def test_before_the_talk_a_key_that_is_down_changes_nothing(begun: DigitBegun) -> None:
+    walk = Walk(CallMachine(a_call()))
+    walk.at_once(Started(), LegAnswered(Leg.A, 200, "PCMA"), begun, LegAnswered(Leg.B, 200, "PCMA"))
+    assert walk.machine.impossible_inputs == 0
+    assert walk.at_once(info("1", begun.leg, events_agreed=True)) != ()
 
 
 def test_the_event_may_come_first() -> None:

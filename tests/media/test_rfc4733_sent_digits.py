@@ -8,7 +8,7 @@ import pytest
 from media.codecs.g711 import alaw_to_linear, ulaw_to_linear
 from media.codecs.table import PCMA, PCMU
 from media.digit_tones import digit_tones, frequencies_hz
-from media.events import DigitPressed, MediaStarted, PlaybackFinished
+from media.events import DigitBegun, DigitPressed, MediaStarted, PlaybackFinished
 from media.packet_path.digits import DIGITS_WAITING_MAX
 from media.packet_path.python_path import PythonPacketPath
 from media.rtp.dtmf import DIGITS, DigitWatch, event_payloads
@@ -233,7 +233,10 @@ def test_events_are_turned_into_tones_for_a_leg_that_takes_none() -> None:
         bed.run(FRAME_S)
     bed.run(0.2)
     heard = b.heard()
-    assert [event for event in bed.events if not isinstance(event, MediaStarted)] == [DigitPressed("a", "9", 100)]
+    assert [event for event in bed.events if not isinstance(event, MediaStarted)] == [
+        DigitBegun("a", "9"),
+        DigitPressed("a", "9", 100),
+    ]
     assert_continuous(heard)
     assert {packet.payload_type for packet in heard} == {PCMA}
     samples = alaw_to_linear(b"".join(packet.payload for packet in heard[2:7]))

@@ -88,6 +88,21 @@ def test_trunk_case_11_the_same_timestamp_of_another_source_is_another_press() -
     )
 
 
+def test_trunk_case_11_a_key_is_told_of_once_when_it_goes_down() -> None:
+    watch = DigitWatch()
+    begun = []
+    for payload in event_payloads("1", 100):
+        watch.packet(1, 1600, payload, 0.0)
+        begun.append(watch.begun)
+    assert begun == ["1", None, None, None, None, None, None]
+    watch.packet(1, 3200, event_payloads("2", 100)[0], 0.0)
+    assert watch.begun == "2"
+    watch.packet(1, 4800, event_payloads("2", 100)[0], 0.0)
+    assert watch.begun == "2"
+    watch.packet(1, 6400, event_payloads("3", 100)[-1], 0.0)
+    assert watch.begun is None
+
+
 def test_events_that_are_no_digits_are_not_reported() -> None:
     assert DigitWatch().packet(1, 1, EventPayload(16, True, 10, 800).render(), 0.0) == ()
 
@@ -96,6 +111,8 @@ def test_a_flood_of_presses_is_cut() -> None:
     watch = DigitWatch()
     end = EventPayload(1, True, 10, 800).render()
     assert len([digit for n in range(1000) for digit in watch.packet(1, n * 1600, end, 0.0)]) == 32
+    watch.packet(1, 1_900_000, EventPayload(1, False, 10, 800).render(), 0.0)
+    assert watch.begun is None
     watch.sweep(1.0)
     assert len(watch.packet(1, 2_000_000, end, 1.0)) == 1
 

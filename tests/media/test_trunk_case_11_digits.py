@@ -3,8 +3,8 @@
 import pytest
 
 from media.codecs.table import PCMA
-from media.events import DigitPressed, MediaStarted
-from media.rtp.dtmf import event_payloads
+from media.events import DigitBegun, DigitPressed, MediaStarted
+from media.rtp.dtmf import EventPayload, event_payloads
 from media.tones import BALANCE_WARNING, prepare
 from tests.support.relay_bed import FRAME_S, RelayBed, assert_continuous, bridged, signed
 
@@ -43,7 +43,24 @@ def test_trunk_case_11_an_event_keeps_one_timestamp_its_marker_and_the_far_ends_
     audio = [packet for packet in heard if packet.payload_type == PCMA]
     assert signed(events[0].timestamp - audio[2].timestamp, 32) == 160
     assert signed(audio[3].timestamp - events[0].timestamp, 32) == 160 * 7
-    assert [event for event in bed.events if not isinstance(event, MediaStarted)] == [DigitPressed("a", "5", 100)]
+    assert [event for event in bed.events if not isinstance(event, MediaStarted)] == [
+        DigitBegun("a", "5"),
+        DigitPressed("a", "5", 100),
+    ]
+
+
+def test_trunk_case_11_a_key_is_told_of_when_it_goes_down_and_when_it_comes_up() -> None:
+    bed, a, _ = bridged()
+    *growing, end, _, last = event_payloads("7", 1500)
+    for payload in growing:
+        a.send_event(payload, a.timestamp)
+        bed.run(FRAME_S)
+    assert bed.events[1:] == [DigitBegun("a", "7")]
+    a.send_event(end, a.timestamp)
+    a.send_event(last, a.timestamp)
+    assert bed.events[2:] == [DigitPressed("a", "7", 1500)]
+    a.send_event(EventPayload(1, True, 10, 800).render(), a.timestamp + 16000)
+    assert bed.events[3:] == [DigitPressed("a", "1", 100)], "it was up again as soon as it was heard of"
 
 
 def test_trunk_case_11_an_event_crosses_a_warning_with_one_timestamp() -> None:

@@ -98,6 +98,18 @@ async def test_a_phone_that_sends_both_is_heard_once(house: House, info_first: b
     await house.ended(call)
 
 
+async def test_a_phone_that_sends_both_and_holds_its_first_key_is_heard_once(house: House) -> None:
+    call = await house.bridged()
+    house.alice.fall_silent()
+    for digit, held_ms in (("1", 1500), ("2", 100), ("3", 1500)):
+        house.alice.tell_digit(f"Signal={digit}\r\nDuration=160")
+        house.alice.hold_down(digit, held_ms)
+        await house.run(held_ms / 1000 + 1.0)
+    assert pressed(house.bob) == "123"
+    house.bob.hang_up()
+    await house.ended(call)
+
+
 async def test_a_leg_without_events_hears_the_tones(house: House) -> None:
     without_events(house.alice)
     without_events(house.bob)

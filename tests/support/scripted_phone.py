@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from b2bua.sip.events import (
     Answered,
@@ -322,11 +323,20 @@ class Phone:
     def press(self, digit: str, duration_ms: int = 100) -> None:
         """Press a key: all packets of one telephone-event now, in every call."""
         for payload in event_payloads(digit, duration_ms):
-            packet = RtpPacket(101, self._sequence, self._timestamp, self.persona.ssrc, payload, False)
-            for far in self.remote_media():
-                self._media_network.carry(self.seal_rtp(packet.render()), self._rtp, far)
-            self._sequence = (self._sequence + 1) & 0xFFFF
+            self._say_event(payload, self._timestamp)
         self._timestamp = (self._timestamp + duration_ms * 8 + 160) & 0xFFFFFFFF
+
+    def hold_down(self, digit: str, duration_ms: int) -> None:
+        """Press a key for as long as it takes: a packet of its telephone-event every 20 ms from now on."""
+        for number, payload in enumerate(event_payloads(digit, duration_ms)):
+            self.clock.call_later(0.02 * number, partial(self._say_event, payload, self._timestamp))
+        self._timestamp = (self._timestamp + duration_ms * 8 + 160) & 0xFFFFFFFF
+
+    def _say_event(self, payload: bytes, timestamp: int) -> None:
+        packet = RtpPacket(101, self._sequence, timestamp, self.persona.ssrc, payload, False)
+        for far in self.remote_media():
+            self._media_network.carry(self.seal_rtp(packet.render()), self._rtp, far)
+        self._sequence = (self._sequence + 1) & 0xFFFF
 
     def tell_digit(self, body: str, content_type: str = "application/dtmf-relay") -> None:
         """An INFO with such a body, in its newest call."""

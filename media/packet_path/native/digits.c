@@ -56,6 +56,7 @@ int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const 
                      uint32_t clock_hz, double now, mb_press ended[2])
 {
     int count = 0;
+    watch->begun = false;
     if (size < MB_EVENT_BYTES || payload[0] >= MB_DIGIT_KINDS)
         return 0;
     uint8_t event = payload[0];
@@ -73,6 +74,7 @@ int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const 
         watch->duration = 0;
         watch->before_ms = 0;
         watch->clock_hz = clock_hz;
+        watch->begun = !(payload[1] & END) && watch->reports < REPORTS_PER_SWEEP;
     }
     if (duration > watch->duration)
         watch->duration = duration;

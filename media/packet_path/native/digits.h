@@ -14,9 +14,10 @@ typedef struct {
 } mb_press;
 
 /* An event is known by (SSRC, RTP timestamp, event code). It is over with its first end packet, with the start of
- * another, or when nothing of it came for 0.3 s. Segments of a long event are one press. */
+ * another, or when nothing of it came for 0.3 s. Segments of a long event are one press. `begun`: a key went down with
+ * the newest packet, and is down. */
 typedef struct {
-    bool open, has_last;
+    bool open, has_last, begun;
     uint8_t event, last_event;
     uint32_t ssrc, timestamp, last_ssrc, last_timestamp;
     uint16_t duration;

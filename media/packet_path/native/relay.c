@@ -425,6 +425,10 @@ static void relay_event(mb_table *table, mb_stream *stream, arrival *in)
                                    clock_hz, in->now, presses);
     for (int at = 0; at < pressed; at++)
         mb_relay_report(table, stream, &presses[at], in->now);
+    if (inbound->watch.begun) {
+        mb_event begun = {.kind = MB_DIGIT_BEGUN, .stream = stream->number, .press = {inbound->watch.event, 0}};
+        table->post(table->post_context, &begun);
+    }
     let_pass(inbound, in);
     mb_outbound *out = inbound->sink;
     if (!out)

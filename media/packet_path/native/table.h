@@ -7,7 +7,7 @@
 
 enum { MB_PARTS = 10 };
 
-typedef enum { MB_MEDIA_STARTED, MB_DIGIT_PRESSED, MB_MEDIA_LOST, MB_PLAYBACK_FINISHED } mb_event_kind;
+typedef enum { MB_MEDIA_STARTED, MB_DIGIT_BEGUN, MB_DIGIT_PRESSED, MB_MEDIA_LOST, MB_PLAYBACK_FINISHED } mb_event_kind;
 
 /* What happened to a stream. `seconds`: the arrival of MEDIA_STARTED, the silence of MEDIA_LOST. */
 typedef struct {
