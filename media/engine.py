@@ -10,13 +10,22 @@ from typing import Final, Protocol
 from media.bridge import BridgeRecorder, RecordedBridges
 from media.conversions import JoinedStreams
 from media.errors import MediaError, UnknownLeg
-from media.events import HoldChanged, MediaEvent, RecordingFailed, RecordingFinished
+from media.events import HoldChanged, MediaEvent, RecordingFailed, RecordingFinished, RemoteMoved
 from media.forking.forks import Ear, Forks, Take
 from media.forking.seats import Mode, Seat, SeatLine
 from media.heard_keys import HeardKeys
 from media.leg import LegProfile, MediaLeg, Negotiated
 from media.leg_keys import LegKeys
-from media.packet_path.interface import PacketPath, PlaybackPlan, RemotePlan, SocketPair, StreamPlan, Timeouts, Watch
+from media.packet_path.interface import (
+    Address,
+    PacketPath,
+    PlaybackPlan,
+    RemotePlan,
+    SocketPair,
+    StreamPlan,
+    Timeouts,
+    Watch,
+)
 from media.packet_path.protection import available_suites
 from media.packet_paths import AUTO, new_packet_path, new_queue_for
 from media.player import Player
@@ -77,6 +86,7 @@ class _OpenLeg:
     pair: SocketPair
     settled: bool = False
     on_hold: bool = False
+    target: Address | None = None  # the newest that the far end has named; on hold it may name none
 
 
 class MediaEngine:
@@ -246,6 +256,11 @@ class MediaEngine:
         if plan.on_hold is not found.on_hold:
             found.on_hold = plan.on_hold
             self._on_event(HoldChanged(following.name, plan.on_hold))
+        if plan.remote is not None:
+            moved = found.target not in (None, plan.remote)
+            found.target = plan.remote
+            if moved:
+                self._on_event(RemoteMoved(following.name))
 
     def answer(self, leg: str) -> bytes:
         """The last answer given on a leg once more, for a response that repeats it; ValueError when there is none."""

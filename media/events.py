@@ -54,6 +54,13 @@ class HoldChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteMoved:
+    """A leg's far end has named another address or port than before: the call has perhaps gone to another device."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackFinished:
     """A tone with an end has been played out to a leg."""
 
@@ -118,6 +125,7 @@ MediaEvent = (
     | DigitHeard
     | MediaLost
     | HoldChanged
+    | RemoteMoved
     | PlaybackFinished
     | RecordingFinished
     | RecordingFailed

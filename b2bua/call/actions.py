@@ -36,6 +36,7 @@ from b2bua.call.events import (
     LegEarlyMedia,
     LegFailed,
     LegHungUp,
+    LegMoved,
     LegProgressed,
     LegRinging,
 )
@@ -294,12 +295,19 @@ def b_lost_in_talk(call: Progress, event: CallEvent) -> Effects:
     return _end(call, HangupCause.NETWORK_ERROR)
 
 
+def moved(call: Progress, event: CallEvent) -> Effects:
+    """A party's media come from elsewhere now: another device may tell of its keys in another way."""
+    assert isinstance(event, LegMoved)
+    call.presses[event.leg].moved()
+    return ()
+
+
 def key_down(call: Progress, event: CallEvent) -> Effects:
     """A party holds a key down, and its telephone-event is being relayed: what is held only repeats it."""
     assert isinstance(event, DigitBegun)
     presses = call.presses[event.leg]
     waiting = bool(presses.held)
-    presses.comes_as_event()
+    presses.begins()
     return (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting else ()
 
 
@@ -312,7 +320,7 @@ def pass_digit(call: Progress, event: CallEvent) -> Effects:
     presses.sounds(event, call.now)
     waiting = bool(presses.held)
     if presses.take(event):
-        waits_no_more = (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting else ()
+        waits_no_more = (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting and not presses.held else ()
         if event.way is DigitWay.EVENT:
             return waits_no_more
         return (*waits_no_more, SendDigit(event.leg.other, event.digit, event.duration_ms))

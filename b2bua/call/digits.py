@@ -18,14 +18,17 @@ class Presses:
     A leg that has agreed to telephone-event and yet sends INFO may send both: its INFOs are held until an event comes,
     which they then only repeat, or until none has come in time. From then on its INFOs count at once. Tones in the
     audio are held in the same way for either, and each anew: they may be a voice that sounds like a key. Events have
-    been relayed whatever was taken before, so the first of them is what counts from then on.
+    been relayed whatever was taken before, so the first of them is what counts from then on. Once the leg has moved,
+    to another device perhaps, all of it is found out anew.
     """
 
-    __slots__ = ("_held", "_sounding", "_way")
+    __slots__ = ("_down", "_held", "_held_before", "_sounding", "_way")
 
     def __init__(self) -> None:
         self._way: DigitWay | None = None
         self._held: list[DigitPressed] = []
+        self._held_before = 0  # how many of them are of before the leg's newest move
+        self._down = False  # a key's event has begun and has not been told of as over
         self._sounding: list[tuple[str, float]] = []  # keys that the other party hears, and until when
 
     def sounds(self, press: DigitPressed, now: float) -> None:
@@ -45,15 +48,22 @@ class Presses:
         """Presses that wait for `release`, or for what shows them to be repetitions."""
         return self._held
 
-    def comes_as_event(self) -> None:
-        """A press comes as an event, if only its beginning so far: what is held repeats it."""
-        self._way = DigitWay.EVENT
-        self._held.clear()
+    def begins(self) -> None:
+        """An event has begun: what is held repeats it."""
+        self._down = True
+        self._settle(DigitWay.EVENT)
+
+    def moved(self) -> None:
+        """The leg has moved. What is held still counts in its time, and says nothing of what comes now."""
+        self._way = None
+        self._held_before = len(self._held)
 
     def take(self, press: DigitPressed) -> bool:
         """Whether a press counts now; one that may be a repetition is held."""
         if press.way is DigitWay.EVENT:
-            self.comes_as_event()
+            if not self._down:
+                self._settle(DigitWay.EVENT)
+            self._down = False
             return True
         if self._way is DigitWay.EVENT and not press.events_agreed:
             self._way = None  # the session has changed: its events cannot come any more
@@ -62,18 +72,25 @@ class Presses:
                 self._held.append(press)
             return False
         if self._way is None:
-            self._way = press.way
-            self._held.clear()
+            self._settle(press.way)
         return press.way is self._way
 
     def release(self) -> tuple[DigitPressed, ...]:
         """Nothing better has come: the held presses count, in their order; tones only where there was no INFO."""
         told = tuple(press for press in self._held if press.way is DigitWay.INFO)
         released = told or tuple(self._held)
-        self._held.clear()
-        if told:
+        if any(press.way is DigitWay.INFO for press in self._held[self._held_before :]):
             self._way = DigitWay.INFO
+        self._drop_held()
         return released
+
+    def _settle(self, way: DigitWay) -> None:
+        self._way = way
+        self._drop_held()
+
+    def _drop_held(self) -> None:
+        self._held.clear()
+        self._held_before = 0
 
 
 def _may_repeat(press: DigitPressed) -> bool:

@@ -128,6 +128,13 @@ class MediaSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class LegMoved:
+    """The leg's party has named another address for its media: it has perhaps gone to another device."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
 class DigitBegun:
     """The leg's party holds a key down, and its telephone-event is on its way: `DigitPressed` follows."""
 
@@ -201,6 +208,7 @@ CallEvent = (
     | LegHungUp
     | LegLost
     | MediaSilent
+    | LegMoved
     | DigitBegun
     | DigitPressed
     | PromptsHeard

@@ -13,7 +13,7 @@ _BEGINNING: Final = frozenset({Input.STARTED, Input.ARRIVED})
 _A_DECIDES: Final = frozenset({Input.A_ANSWERS, Input.A_FAILS})
 _A_SET_UP: Final = _A_DECIDES | {Input.A_PROGRESSES, Input.A_RINGS, Input.A_EARLY_MEDIA, Input.RING_A_OVER}
 """Of a leg A that is being dialled: not where it has not been dialled, or where it has called us."""
-_A_UP: Final = frozenset({Input.A_LOST, Input.A_SILENT, Input.A_KEY_DOWN, Input.A_PRESSES})
+_A_UP: Final = frozenset({Input.A_LOST, Input.A_SILENT, Input.A_MOVES, Input.A_KEY_DOWN, Input.A_PRESSES})
 _SENT: Final = frozenset({Input.ANSWER_SENT, Input.ANSWER_SENT_TO_PROMPTS})
 _WAITING: Final = _SENT | {Input.B_ANSWERS_AHEAD}
 """Of an A that has called us, and whose 200 has to wait."""
@@ -25,6 +25,7 @@ _B_AT_ALL: Final = _B_DECIDES | {
     Input.B_HANGS_UP,
     Input.B_LOST,
     Input.B_SILENT,
+    Input.B_MOVES,
     Input.B_KEY_DOWN,
     Input.B_PRESSES,
     Input.RING_B_OVER,

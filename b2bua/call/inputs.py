@@ -19,6 +19,7 @@ from b2bua.call.events import (
     LegFailed,
     LegHungUp,
     LegLost,
+    LegMoved,
     LegProgressed,
     LegRinging,
     MediaSilent,
@@ -41,6 +42,7 @@ ABOUT_A_LEG: Final = (
     LegHungUp,
     LegLost,
     MediaSilent,
+    LegMoved,
     DigitBegun,
     DigitPressed,
 )
@@ -89,6 +91,8 @@ class Input(StrEnum):
     B_LOST = "b_lost"
     A_SILENT = "a_silent"
     B_SILENT = "b_silent"
+    A_MOVES = "a_moves"
+    B_MOVES = "b_moves"
     A_KEY_DOWN = "a_key_down"
     B_KEY_DOWN = "b_key_down"
     A_PRESSES = "a_presses"
@@ -133,6 +137,8 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
     (LegLost, Leg.B): Input.B_LOST,
     (MediaSilent, Leg.A): Input.A_SILENT,
     (MediaSilent, Leg.B): Input.B_SILENT,
+    (LegMoved, Leg.A): Input.A_MOVES,
+    (LegMoved, Leg.B): Input.B_MOVES,
     (DigitBegun, Leg.A): Input.A_KEY_DOWN,
     (DigitBegun, Leg.B): Input.B_KEY_DOWN,
     (DigitPressed, Leg.A): Input.A_PRESSES,

@@ -9,7 +9,7 @@ from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, NotOwnNumbers
-from b2bua.call.events import DigitBegun, DigitPressed, DigitWay, HangupRequested, MediaSilent, SystemStopping
+from b2bua.call.events import DigitBegun, DigitPressed, DigitWay, HangupRequested, LegMoved, MediaSilent, SystemStopping
 from b2bua.call.identity import LegHeaders, compose, compose_agent
 from b2bua.call.machine import CallMachine
 from b2bua.call.masking import Party
@@ -311,6 +311,8 @@ class Switch:
             case media_events.HoldChanged():
                 on_hold = event.on_hold
                 self._to_call(event.leg, lambda task, leg: task.tell(hold_changed(leg, on_hold)))
+            case media_events.RemoteMoved():
+                self._to_call(event.leg, lambda task, leg: task.post(LegMoved(leg)))
             case media_events.MediaLost():
                 self._to_call(event.leg, lambda task, leg: task.post(MediaSilent(leg)))
             case media_events.DigitBegun() | media_events.DigitPressed() | media_events.DigitHeard():

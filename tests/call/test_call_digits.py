@@ -13,6 +13,7 @@ from b2bua.call.events import (
     DigitWay,
     LegAnswered,
     LegHungUp,
+    LegMoved,
     Started,
 )
 from b2bua.call.inputs import State
@@ -119,6 +120,41 @@ def test_the_two_legs_do_not_share_what_is_known_of_their_phones() -> None:
     walk = talking()
     walk.at_once(event("1", Leg.A))
     assert walk.at_once(info("1", Leg.B)) == (SendDigit(Leg.A, "1", 160),)
+
+
+@pytest.mark.parametrize("leg", Leg)
+def test_after_a_move_it_is_found_out_anew_how_keys_come(leg: Leg) -> None:
+    walk = talking()
+    walk.at_once(event("1", leg))
+    assert walk.at_once(LegMoved(leg)) == ()
+    assert walk.at_once(info("2", leg, events_agreed=True)) == (SetDeadline(DEADLINES[leg], 0.16 + HOLD_S),)
+    assert walk.after(0.66, DeadlinePassed(DEADLINES[leg])) == (SendDigit(leg.other, "2", 160),)
+    assert walk.at_once(info("3", leg, events_agreed=True)) == (SendDigit(leg.other, "3", 160),)
+    walk.at_once(LegMoved(leg))
+    walk.at_once(info("4", leg, events_agreed=True))
+    assert walk.after(0.1, DigitBegun(leg, "4")) == (ClearDeadline(DEADLINES[leg]),)
+
+
+def test_a_move_of_one_leg_is_none_of_the_other() -> None:
+    walk = talking()
+    walk.at_once(event("1"), LegMoved(Leg.B))
+    assert walk.at_once(info("2", events_agreed=True)) == ()
+
+
+def test_what_was_held_when_the_leg_moved_counts_and_tells_nothing_of_the_new_device() -> None:
+    walk = talking()
+    walk.at_once(info("1", events_agreed=True), LegMoved(Leg.A))
+    assert walk.after(0.66, DeadlinePassed(Deadline.DIGITS_A)) == (SendDigit(Leg.B, "1", 160),)
+    assert walk.at_once(info("2", events_agreed=True)) == (SetDeadline(Deadline.DIGITS_A, 0.16 + HOLD_S),)
+    assert walk.after(0.02, DigitBegun(Leg.A, "2")) == (ClearDeadline(Deadline.DIGITS_A),)
+
+
+def test_the_end_of_a_key_that_was_down_when_the_leg_moved_tells_nothing_of_the_new_device() -> None:
+    walk = talking()
+    walk.at_once(DigitBegun(Leg.A, "1"), LegMoved(Leg.A))
+    assert walk.after(0.1, info("2", events_agreed=True)) == (SetDeadline(Deadline.DIGITS_A, 0.16 + HOLD_S),)
+    assert walk.after(0.1, event("1")) == ()
+    assert walk.after(0.6, DeadlinePassed(Deadline.DIGITS_A)) == (SendDigit(Leg.B, "2", 160),)
 
 
 def test_infos_count_again_where_the_session_has_no_events_any_more() -> None:

@@ -16,7 +16,7 @@ from media.codecs.g711 import ALAW_TO_ULAW
 from media.codecs.linear import to_alaw
 from media.engine import MediaEngine, MediaSettings
 from media.errors import MediaOverloaded, PortsExhausted, UnknownLeg, UnusableSdp
-from media.events import DigitHeard, DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished
+from media.events import DigitHeard, DigitPressed, MediaEvent, MediaLost, MediaStarted, PlaybackFinished, RemoteMoved
 from media.leg import LegProfile
 from media.packet_path.python_path import PythonPacketPath
 from media.packet_paths import new_tap_for
@@ -372,6 +372,17 @@ async def test_a_tone_ends_by_itself(bench: Bench) -> None:
     assert 40 <= len(a.heard) <= 50
     with pytest.raises(ValueError, match="no tone"):
         bench.engine.play("c/a", "symphony")
+
+
+async def test_a_leg_whose_far_end_names_another_address_has_moved(bench: Bench) -> None:
+    a, device = bench.phone("c/a"), bench.phone("c/b")
+    held = re.sub(rb"c=IN IP4 \S+", b"c=IN IP4 0.0.0.0", a.answer())
+    for offer in (a.answer(), a.answer() + b"a=sendonly\r\n", held, a.answer()):
+        bench.engine.answer_offer("c/a", offer)
+    assert not [event for event in bench.events if isinstance(event, RemoteMoved)]
+    for offer in (held, device.answer(), device.answer()):
+        bench.engine.answer_offer("c/a", offer)
+    assert [event for event in bench.events if isinstance(event, RemoteMoved)] == [RemoteMoved("c/a")]
 
 
 async def test_trunk_case_07_hold_by_reinvite(bench: Bench) -> None:

@@ -110,6 +110,43 @@ async def test_a_phone_that_sends_both_and_holds_its_first_key_is_heard_once(hou
     await house.ended(call)
 
 
+@pytest.mark.parametrize("who", ["a", "b"])
+@pytest.mark.parametrize("both", [False, True])
+async def test_a_call_that_has_moved_to_another_device_has_its_keys_heard_once(
+    house: House, who: str, both: bool
+) -> None:
+    call = await house.bridged()
+    presser, hearer = pair(house, who)
+    presser.press("1")
+    await house.run(1.0)
+    presser.move(presser.persona.media_port + 40)
+    await house.run(1.0)
+    for digit in "23":
+        presser.tell_digit(f"Signal={digit}\r\nDuration=160")
+        if both:
+            presser.press(digit)
+        await house.run(1.0)
+    assert pressed(hearer) == "123"
+    house.bob.hang_up()
+    await house.ended(call)
+
+
+async def test_a_session_that_is_described_anew_and_has_not_moved_keeps_what_is_known(house: House) -> None:
+    call = await house.bridged()
+    house.alice.press("1")
+    await house.run(1.0)
+    for version, direction in ((2, "sendonly"), (3, "sendrecv")):
+        house.alice.reinvite(house.alice.persona.sdp(version=version, direction=direction))
+        await house.run(1.0)
+    house.alice.tell_digit(PRESS)
+    await house.run(1.0)
+    house.alice.press("5")
+    await house.run(1.0)
+    assert pressed(house.bob) == "15"
+    house.bob.hang_up()
+    await house.ended(call)
+
+
 async def test_a_leg_without_events_hears_the_tones(house: House) -> None:
     without_events(house.alice)
     without_events(house.bob)

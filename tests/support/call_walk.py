@@ -20,6 +20,7 @@ from b2bua.call.events import (
     LegFailed,
     LegHungUp,
     LegLost,
+    LegMoved,
     LegProgressed,
     LegRinging,
     MediaSilent,
@@ -65,7 +66,7 @@ def every_event() -> list[CallEvent]:
             LegAnswered(leg, 200, "PCMA"),
         ]
         events += [LegFailed(leg, FailureKind.RESPONSE, 486, True), LegHungUp(leg), LegLost(leg), MediaSilent(leg)]
-        events += [DigitBegun(leg, "5"), DigitPressed(leg, "5", 160, DigitWay.INFO)]
+        events += [LegMoved(leg), DigitBegun(leg, "5"), DigitPressed(leg, "5", 160, DigitWay.INFO)]
     events += [Started(), Arrived(), PromptsHeard(), ReservationExtended(), ReservationRefused()]
     events += [LegAnsweredAhead(Leg.B, 200, "PCMA"), AnswerSent()]
     events += [HangupRequested(), RecordingStopped(), SystemFailed(), SystemStopping()]

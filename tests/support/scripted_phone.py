@@ -280,6 +280,12 @@ class Phone:
             content_type="application/sdp",
         )
 
+    def move(self, media_port: int) -> None:
+        """Offer that its media go on at another port, and have them there."""
+        self._rtp = TransportAddress("udp", self.persona.media_host, media_port)
+        self._media_network.attach(self._rtp, lambda content, _source, _to: self.received_rtp.append(content))
+        self.reinvite(self.persona.sdp(version=2, port=media_port))
+
     def send(self, content: bytes, destination: TransportAddress) -> None:
         """Bytes as they are."""
         self._wire.send(content, destination)
