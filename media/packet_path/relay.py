@@ -8,8 +8,9 @@ from media.codecs.table import BY_NUMBER, COMFORT_NOISE
 from media.events import DigitBegun, DigitPressed, MediaEvent, MediaStarted
 from media.packet_path.interface import Address
 from media.packet_path.repacketiser import Frame, Repacketiser
+from media.packet_path.sent_event import SentEvent
 from media.packet_path.stream import UNROUTED, Inbound, Outbound, Packet, Route, Stream
-from media.rtp.dtmf import EVENT_BYTES, PressedDigit, scale_duration
+from media.rtp.dtmf import DURATION_MAX, EVENT_BYTES, EVENT_END, PressedDigit, pack_event, unpack_event
 from media.rtp.packet import HEADER, HEADER_BYTES, MARKER, VERSION_2, payload_bounds
 from media.rtp.rtcp import FIRST_PACKET_TYPE, LAST_PACKET_TYPE
 
@@ -454,7 +455,7 @@ class Relay:
         ahead: int,
         now: float,
     ) -> None:
-        """Report the digit, and relay the telephone-event with one timestamp of ours for the whole event."""
+        """Report the digit, and relay the telephone-event."""
         inbound = stream.inbound
         if end - start < EVENT_BYTES:
             inbound.malformed += 1
@@ -475,48 +476,76 @@ class Relay:
             inbound.unmapped += 1
             self._close_gap(inbound, ahead)
             return
-        if not self._event_passes(inbound, out, sequence, ahead):
-            return
-        if route.clock_rate_hz != route.event_clock_rate_hz:
-            scale_duration(self.buffer, start, route.clock_rate_hz, route.event_clock_rate_hz)
-        if inbound.conversion is not None and out.source is not inbound:
-            out_sequence = self._number_among_converted(out, timestamp, ssrc, now)
-        else:
-            out_sequence = self._number_event(inbound, out, sequence, timestamp, ssrc, ahead, now)
-        out.event_sent_at = now
-        _pack(
-            self.buffer,
-            start - 12,
-            VERSION_2,
-            marker | route.payload_type,
-            out_sequence,
-            out.event_timestamp,
-            out.ssrc,
-        )
-        self._send(out, self._view[start - 12 : end])
+        if self._event_passes(inbound, out, sequence, ahead):
+            self._relay_event(inbound, out, route, marker, sequence, timestamp, ssrc, start, ahead, now)
 
-    def _number_event(
-        self, inbound: Inbound, out: Outbound, sequence: int, timestamp: int, ssrc: int, ahead: int, now: float
-    ) -> int:
-        """Give an event's packet its sequence number, and the event its timestamp."""
-        if self._follow_on(inbound, out, sequence, timestamp, ahead, now):
+    def _relay_event(
+        self,
+        inbound: Inbound,
+        out: Outbound,
+        route: Route,
+        marker: int,
+        sequence: int,
+        timestamp: int,
+        ssrc: int,
+        start: int,
+        ahead: int,
+        now: float,
+    ) -> None:
+        """Relay a telephone-event with one timestamp of ours for the whole of it, as far as its duration can tell its
+        length (RFC 4733 section 2.5.1.3)."""
+        event, volume, duration = unpack_event(self.buffer, start)
+        # Where the source's audio is converted, the event goes on top of that: by the clock, and with numbers of ours.
+        apart = inbound.conversion is not None and out.source is not inbound
+        if not apart and self._follow_on(inbound, out, sequence, timestamp, ahead, now):
             # An event's timestamp may lie well in the past: audio after it finds its own place by the clock.
             inbound.audio_at = _LONG_AGO
-        self._place_event(out, ssrc, timestamp, now)
-        out_sequence = (sequence + out.sequence_shift) & 0xFFFF
-        if ahead > 0:
-            out.sequence = out_sequence
-        return out_sequence
+        sent = self._sent_event(out, ssrc, event, timestamp, apart, ahead > 0, now)
+        end_bit = volume & EVENT_END
+        rates_hz = route.clock_rate_hz, route.event_clock_rate_hz
+        part = sent.part(timestamp, duration, bool(end_bit), *rates_hz, may_grow=ahead > 0)
+        if part.completes is not None:
+            number = self._number_event(inbound, out, sequence, apart, ahead)
+            if not apart:
+                out.sequence_shift += 1
+                out.floor = number
+            header = HEADER.pack(VERSION_2, route.payload_type, number, part.completes, out.ssrc)
+            self._send(out, header + pack_event(event, volume ^ end_bit, DURATION_MAX))
+        number = self._number_event(inbound, out, sequence, apart, ahead)
+        if part.timestamp != sent.began or sent.before:
+            marker = 0
+        end = start + EVENT_BYTES
+        self.buffer[start:end] = pack_event(event, volume, part.duration)
+        _pack(self.buffer, start - 12, VERSION_2, marker | route.payload_type, number, part.timestamp, out.ssrc)
+        out.event_sent_at = now
+        self._send(out, self._view[start - 12 : end])
+
+    def _sent_event(
+        self, out: Outbound, ssrc: int, event: int, timestamp: int, apart: bool, in_order: bool, now: float
+    ) -> SentEvent:
+        """The event that a packet is of. A new one gets its timestamp, and keeps it for all its packets whatever is
+        switched meanwhile; a late packet of an earlier one is passed on by itself."""
+        sent = out.event
+        if sent is not None and sent.takes(ssrc, event, timestamp):
+            return sent
+        if apart:
+            began = (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF
+            if out.sent_at is None:
+                out.sent_at = now  # where the next event finds its own place
+        else:
+            began = self._place_event(out, timestamp, now)
+        new = SentEvent(ssrc, event, timestamp, began)
+        if in_order or sent is None:
+            out.event = new
+        return new
 
     @staticmethod
-    def _number_among_converted(out: Outbound, timestamp: int, ssrc: int, now: float) -> int:
-        """The same where the source's audio is converted: by the clock, on top of that audio, whose own timestamps go
-        on as if the event were not there."""
-        if out.event_key != (ssrc, timestamp):
-            out.event_key = (ssrc, timestamp)
-            out.event_timestamp = (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF
-        out.sequence = (out.sequence + 1) & 0xFFFF
-        return out.sequence
+    def _number_event(inbound: Inbound, out: Outbound, sequence: int, apart: bool, ahead: int) -> int:
+        """The next sequence number, `apart` from the source's own or by them."""
+        number = (out.sequence + 1 if apart else sequence + out.sequence_shift) & 0xFFFF
+        if apart or ahead > 0:
+            out.sequence = number
+        return number
 
     def _event_passes(self, inbound: Inbound, out: Outbound, sequence: int, ahead: int) -> bool:
         if out.barred:
@@ -528,20 +557,17 @@ class Relay:
         return ahead > 0 or self._in_time(inbound, out, sequence)
 
     @staticmethod
-    def _place_event(out: Outbound, ssrc: int, timestamp: int, now: float) -> None:
-        """Give a new event its timestamp, and keep it for all its packets whatever is switched meanwhile."""
-        if out.event_key == (ssrc, timestamp):
-            return
+    def _place_event(out: Outbound, timestamp: int, now: float) -> int:
+        """The timestamp of a new event."""
         placed = (timestamp + out.timestamp_shift) & 0xFFFFFFFF
         by_clock = (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF
         away = (placed - by_clock + 0x80000000 & 0xFFFFFFFF) - 0x80000000
         if abs(away) > DRIFT_S * out.clock_rate_hz:
             placed = by_clock
-        out.event_key = (ssrc, timestamp)
-        out.event_timestamp = placed
         if (placed - out.timestamp) & 0xFFFFFFFF < 0x80000000:
             out.timestamp = placed
             out.sent_at = now
+        return placed
 
     def report(self, stream: Stream, pressed: PressedDigit, now: float) -> None:
         """Tell of a key press; a sink that takes no events hears it, now that its length is known."""

@@ -19,6 +19,7 @@ from media.packet_path.gate import Gate
 from media.packet_path.interface import Address, RemotePlan, StreamFigures, StreamPlan
 from media.packet_path.protection import Protection
 from media.packet_path.repacketiser import Repacketiser
+from media.packet_path.sent_event import SentEvent
 from media.packet_path.tap import Tap
 from media.rtp.dtmf import DigitWatch
 from media.rtp.stats import Reception
@@ -133,7 +134,8 @@ class Outbound:
     numbered as it is sent, and one shift places its timestamps. `frame_samples` counts ticks of `clock_rate_hz`, as
     timestamps do. `cuts`: the codec's audio can be repacketised. `floor`: late packets that would become this number or
     one before it are too late. `digits`: those of ours being sent. `barred`: something (hold, a tone,
-    a digit) must be looked at before relaying. `event_sent_at`: when a relayed event's newest packet was sent.
+    a digit) must be looked at before relaying. `event`: the newest relayed, whose newest packet
+    was sent at `event_sent_at`.
     """
 
     __slots__ = (
@@ -145,9 +147,8 @@ class Outbound:
         "digits_refused",
         "dtmf_clock_rate_hz",
         "dtmf_payload_type",
-        "event_key",
+        "event",
         "event_sent_at",
-        "event_timestamp",
         "floor",
         "frame_samples",
         "held",
@@ -185,8 +186,7 @@ class Outbound:
         self.sequence_shift = 0
         self.timestamp_shift = 0
         self.floor = plan.sequence
-        self.event_key: tuple[int, int] | None = None
-        self.event_timestamp = 0
+        self.event: SentEvent | None = None
         self.event_sent_at = float("-inf")
         self.codec = UNROUTED
         self.payload_type = UNROUTED
@@ -225,6 +225,8 @@ class Outbound:
             self.repacketiser = None
         if plan.clock_rate_hz != self.clock_rate_hz:
             self.source = None
+        if plan.dtmf_clock_rate_hz != self.dtmf_clock_rate_hz:
+            self.event = None  # its length was told in the old one's units
         codec = BY_NUMBER.get(plan.codec)
         self.codec, self.payload_type = plan.codec, plan.payload_type
         self.clock_rate_hz = plan.clock_rate_hz

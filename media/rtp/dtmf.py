@@ -8,12 +8,11 @@ from media.codecs.table import CLOCK_RATE_HZ
 
 DIGITS: Final = "0123456789*#ABCD"
 EVENT_BYTES: Final = 4
+# In the octet between the event and its duration: the event is over.
+EVENT_END: Final = 0x80
 END_REPEATS: Final = 3
 
 _EVENT: Final = struct.Struct("!BBH")
-_DURATION: Final = struct.Struct("!H")
-_DURATION_AT: Final = 2
-_END: Final = 0x80
 _VOLUME_MASK: Final = 0x3F
 # A segment of a long event ends here and the next begins (section 2.5.1.3).
 DURATION_MAX: Final = 0xFFFF
@@ -21,6 +20,10 @@ DURATION_MAX: Final = 0xFFFF
 _LOST_END_S: Final = 0.3
 # Reports a leg may make between two sweeps of the clock; keys are pressed by people.
 _REPORTS_PER_SWEEP: Final = 32
+
+# An event's octets as they stand in a payload: what it is, flags and volume, its duration.
+pack_event: Final = _EVENT.pack
+unpack_event: Final = _EVENT.unpack_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class EventPayload:
 
     def render(self) -> bytes:
         """The payload's four bytes."""
-        return _EVENT.pack(self.event, (_END if self.end else 0) | self.volume & _VOLUME_MASK, self.duration)
+        return _EVENT.pack(self.event, (EVENT_END if self.end else 0) | self.volume & _VOLUME_MASK, self.duration)
 
 
 def parse_event(payload: bytes | bytearray | memoryview) -> EventPayload | None:
@@ -50,7 +53,7 @@ def parse_event(payload: bytes | bytearray | memoryview) -> EventPayload | None:
     if len(payload) < EVENT_BYTES:
         return None
     event, flags, duration = _EVENT.unpack_from(payload)
-    return EventPayload(event, bool(flags & _END), flags & _VOLUME_MASK, duration)
+    return EventPayload(event, bool(flags & EVENT_END), flags & _VOLUME_MASK, duration)
 
 
 def event_payloads(digit: str, duration_ms: int, interval_ms: int = 20, volume: int = 10) -> tuple[bytes, ...]:
@@ -65,13 +68,6 @@ def event_payloads(digit: str, duration_ms: int, interval_ms: int = 20, volume: 
     growing = range(interval_ms * units_per_ms, total, interval_ms * units_per_ms)
     end = EventPayload(event, True, volume, total).render()
     return (*(EventPayload(event, False, volume, grown).render() for grown in growing), *([end] * END_REPEATS))
-
-
-def scale_duration(payload: bytearray, start: int, from_hz: int, to_hz: int) -> None:
-    """Turn the duration of the event that begins at `start` into units of another clock; where it would be more than
-    the field holds, it is the most that it holds."""
-    (duration,) = _DURATION.unpack_from(payload, start + _DURATION_AT)
-    _DURATION.pack_into(payload, start + _DURATION_AT, min(duration * to_hz // from_hz, DURATION_MAX))
 
 
 class DigitWatch:

@@ -11,7 +11,7 @@ from pylibsrtp import Error, Session
 from media.codecs.table import PCMA, PCMU
 from media.packet_path.interface import Address, Keying
 from media.packet_paths import NATIVE, NATIVE_BUILT, PYTHON
-from media.rtp.dtmf import DIGITS
+from media.rtp.dtmf import DIGITS, DURATION_MAX
 from media.rtp.packet import RtpPacket
 from media.rtp.rtcp import Report, build_cname, build_report
 from media.rtp.srtp import SUITES
@@ -73,6 +73,7 @@ class Twins:
             noise=chance.choice([13, None]),
             **changes,
         )
+        plan = plan._replace(dtmf_clock_rate_hz=chance.choice([8000, 48000, 48000]))
         if self.secured:
             self.keys[leg] = key = chance.choice([None, 1, 2, 2])
             if key is not None:
@@ -143,7 +144,10 @@ class Twins:
         if kind < 0.02:
             return chance.randbytes(chance.randrange(60))
         if kind < 0.1:
-            event = bytes((chance.randrange(18), chance.choice([0, 0x80, 10]))) + chance.randbytes(2)
+            code = chance.choice([1, 1, 1, chance.randrange(18)])
+            event = bytes((code, chance.choice([0, 0x80, 10, 10, 10]))) + chance.randbytes(2)
+            if chance.random() < 0.3:  # the next segment of a long one
+                party.timestamp = (party.timestamp + DURATION_MAX) & 0xFFFFFFFF
             packet = RtpPacket(101, party.sequence, party.timestamp, party.ssrc, event)
         elif kind < 0.13:
             packet = RtpPacket(13, party.sequence, party.timestamp, party.ssrc, chance.randbytes(2))

@@ -1,13 +1,11 @@
 #include "digits.h"
 
 #include "rtp.h"
+#include "sent_event.h"
 
 #define LOST_END_S 0.3
 
 enum {
-    END = 0x80,
-    /* A segment of a long event ends here and the next begins (section 2.5.1.3). */
-    DURATION_MAX = 0xFFFF,
     /* Reports a leg may make between two sweeps of the clock; keys are pressed by people. */
     REPORTS_PER_SWEEP = 32,
 };
@@ -44,9 +42,9 @@ static bool continues(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, uint8
     if (timestamp == watch->timestamp)
         return true;
     /* The next segment starts where the one of full length ended. */
-    if (timestamp - watch->timestamp != DURATION_MAX)
+    if (timestamp - watch->timestamp != MB_DURATION_MAX)
         return false;
-    watch->before_ms += DURATION_MAX * 1000 / watch->clock_hz;
+    watch->before_ms += MB_DURATION_MAX * 1000 / watch->clock_hz;
     watch->timestamp = timestamp;
     watch->duration = 0;
     return true;
@@ -74,12 +72,12 @@ int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const 
         watch->duration = 0;
         watch->before_ms = 0;
         watch->clock_hz = clock_hz;
-        watch->begun = !(payload[1] & END) && watch->reports < REPORTS_PER_SWEEP;
+        watch->begun = !(payload[1] & MB_EVENT_END) && watch->reports < REPORTS_PER_SWEEP;
     }
     if (duration > watch->duration)
         watch->duration = duration;
     watch->heard_at = now;
-    if (payload[1] & END)
+    if (payload[1] & MB_EVENT_END)
         count += finish(watch, &ended[count]);
     return count;
 }

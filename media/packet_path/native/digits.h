@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MB_EVENT_BYTES = 4, MB_DIGIT_KINDS = 16 };
+enum { MB_DIGIT_KINDS = 16 };
 
 typedef struct {
     uint8_t event; /* index into "0123456789*#ABCD" */

@@ -357,59 +357,94 @@ static bool event_passes(mb_table *table, mb_inbound *inbound, mb_outbound *out,
     return in->ahead > 0 || in_time(inbound, out, in->sequence);
 }
 
-/* Give a new event its timestamp, and keep it for all its packets whatever is switched meanwhile. */
-static void place_event(mb_outbound *out, const arrival *in)
+/* The timestamp of a new event. */
+static uint32_t place_event(mb_outbound *out, const arrival *in)
 {
-    if (out->has_event && out->event_ssrc == in->ssrc && out->event_source_timestamp == in->timestamp)
-        return;
     uint32_t placed = in->timestamp + out->timestamp_shift, clock = by_clock(out, in->now);
     if (fabs((double)(int32_t)(placed - clock)) > MB_DRIFT_S * out->clock_hz)
         placed = clock;
-    out->has_event = true;
-    out->event_ssrc = in->ssrc;
-    out->event_source_timestamp = in->timestamp;
-    out->event_timestamp = placed;
     if (placed - out->timestamp < 0x80000000u) {
         out->timestamp = placed;
         out->sent_at = in->now;
         out->sent_before = true;
     }
+    return placed;
 }
 
-/* Give an event's packet its sequence number, and the event its timestamp. */
-static uint16_t number_event(mb_table *table, mb_inbound *inbound, mb_outbound *out, const arrival *in)
+/* The event that a packet is of. A new one gets its timestamp, and keeps it for all its packets whatever is switched
+ * meanwhile; a late packet of an earlier one is passed on by itself, as `alone`. */
+static mb_sent_event *sent_event(mb_outbound *out, const arrival *in, bool apart, mb_sent_event *alone)
 {
-    if (follow_on(table, inbound, out, in, in->ahead))
+    mb_sent_event *sent = &out->event;
+    uint8_t code = in->buffer[in->start];
+    if (mb_sent_event_takes(sent, in->ssrc, code, in->timestamp))
+        return sent;
+    uint32_t began = apart ? by_clock(out, in->now) : place_event(out, in);
+    if (apart && !out->sent_before) {
+        out->sent_at = in->now; /* where the next event finds its own place */
+        out->sent_before = true;
+    }
+    if (in->ahead <= 0 && sent->known)
+        sent = alone;
+    *sent = (mb_sent_event){.known = true, .code = code, .ssrc = in->ssrc, .timestamp = in->timestamp, .began = began};
+    return sent;
+}
+
+/* The next sequence number, `apart` from the source's own or by them. */
+static uint16_t number_event(mb_outbound *out, const arrival *in, bool apart)
+{
+    uint16_t number = (uint16_t)(apart ? out->sequence + 1 : in->sequence + out->sequence_shift);
+    if (apart || in->ahead > 0)
+        out->sequence = number;
+    return number;
+}
+
+/* Report a segment of the event in its full length, before the packet at hand. */
+static void complete_segment(mb_table *table, mb_outbound *out, const arrival *in, bool apart, uint32_t timestamp)
+{
+    uint8_t packet[MB_RTP_HEADER + MB_EVENT_BYTES];
+    uint16_t number = number_event(out, in, apart);
+    if (!apart) {
+        out->sequence_shift++;
+        out->floor = number;
+    }
+    mb_put_rtp(packet, (unsigned)in->route.payload_type, number, timestamp, out->ssrc);
+    packet[MB_RTP_HEADER] = in->buffer[in->start];
+    packet[MB_RTP_HEADER + 1] = in->buffer[in->start + 1] & (MB_EVENT_END - 1);
+    mb_put16(packet + MB_RTP_HEADER + 2, MB_DURATION_MAX);
+    if (mb_stream_send(mb_stream_of(out), packet, sizeof packet))
+        table->relayed++;
+}
+
+/* Relay a telephone-event with one timestamp of ours for the whole of it, as far as its duration can tell its length
+ * (RFC 4733 section 2.5.1.3). */
+static void pass_event(mb_table *table, mb_inbound *inbound, mb_outbound *out, const arrival *in)
+{
+    uint8_t *event = in->buffer + in->start;
+    /* Where the source's audio is converted, the event goes on top of that: by the clock, and with numbers of ours. */
+    bool apart = inbound->conversion.converter && out->source != inbound;
+    if (!apart && follow_on(table, inbound, out, in, in->ahead))
         /* An event's timestamp may lie well in the past: audio after it finds its own place by the clock. */
         inbound->audio_at = -INFINITY;
-    place_event(out, in);
-    uint16_t sequence = (uint16_t)(in->sequence + out->sequence_shift);
-    if (in->ahead > 0)
-        out->sequence = sequence;
-    return sequence;
+    mb_sent_event alone, *sent = sent_event(out, in, apart, &alone);
+    mb_event_packet packet = {
+        .timestamp = in->timestamp,
+        .from_hz = mb_clock_hz(in->route.codec),
+        .to_hz = out->dtmf_clock_hz,
+        .duration = mb_get16(event + 2),
+        .end = event[1] & MB_EVENT_END,
+        .may_grow = in->ahead > 0,
+    };
+    mb_event_part part = mb_sent_event_part(sent, &packet);
+    if (part.incomplete)
+        complete_segment(table, out, in, apart, part.completes);
+    uint16_t number = number_event(out, in, apart);
+    mb_put16(event + 2, part.duration);
+    out->event_sent_at = in->now;
+    send_on(table, out, in, part.timestamp == sent->began && !sent->before ? in->marker : 0, number, part.timestamp);
 }
 
-/* The same where the source's audio is converted: by the clock, on top of that audio, whose own timestamps go on as if the
- * event were not there. */
-static uint16_t number_among_converted(mb_outbound *out, const arrival *in)
-{
-    if (!out->has_event || out->event_ssrc != in->ssrc || out->event_source_timestamp != in->timestamp) {
-        out->has_event = true;
-        out->event_ssrc = in->ssrc;
-        out->event_source_timestamp = in->timestamp;
-        out->event_timestamp = by_clock(out, in->now);
-    }
-    return ++out->sequence;
-}
-
-/* Turn the duration of an event into units of another clock, at most what the field holds. */
-static void scale_duration(uint8_t *event, uint32_t from_hz, uint32_t to_hz)
-{
-    uint64_t scaled = (uint64_t)mb_get16(event + 2) * to_hz / from_hz;
-    mb_put16(event + 2, (uint16_t)(scaled < 0xFFFF ? scaled : 0xFFFF));
-}
-
-/* Report the digit, and relay the telephone-event with one timestamp of ours for the whole event. */
+/* Report the digit, and relay the telephone-event. */
 static void relay_event(mb_table *table, mb_stream *stream, arrival *in)
 {
     mb_inbound *inbound = &stream->inbound;
@@ -440,14 +475,8 @@ static void relay_event(mb_table *table, mb_stream *stream, arrival *in)
         close_gap(inbound, in->ahead);
         return;
     }
-    if (!event_passes(table, inbound, out, in))
-        return;
-    if (clock_hz != out->dtmf_clock_hz)
-        scale_duration(in->buffer + in->start, clock_hz, out->dtmf_clock_hz);
-    bool among_converted = inbound->conversion.converter && out->source != inbound;
-    uint16_t sequence = among_converted ? number_among_converted(out, in) : number_event(table, inbound, out, in);
-    out->event_sent_at = in->now;
-    send_on(table, out, in, in->marker, sequence, out->event_timestamp);
+    if (event_passes(table, inbound, out, in))
+        pass_event(table, inbound, out, in);
 }
 
 /* Steps of the transit time of a second and more are jumps of a timestamp, not jitter. */

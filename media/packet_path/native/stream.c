@@ -82,6 +82,8 @@ static void set_format(mb_outbound *out, const mb_remote_plan *plan)
     }
     if (mb_clock_hz(plan->codec) != out->clock_hz)
         out->source = NULL;
+    if (plan->dtmf_clock_hz != out->dtmf_clock_hz)
+        out->event.known = false; /* its length was told in the old one's units */
     out->codec = plan->codec;
     out->clock_hz = mb_clock_hz(plan->codec);
     out->cuts = mb_is_g711(plan->codec);

@@ -15,6 +15,7 @@
 #include "reception.h"
 #include "ring.h"
 #include "rtp.h"
+#include "sent_event.h"
 #include "tone.h"
 
 enum {
@@ -102,15 +103,15 @@ typedef struct {
  * repacketiser, the shifts turn its numbers into ours; NULL makes the next packet align anew. `floor`: late packets that
  * would become this number or one before it are too late. `frame_samples` counts ticks of `clock_hz`, as timestamps do.
  * `cuts`: the codec's audio can be repacketised. `barred`: something (hold, a tone, a digit) must be looked at before
- * relaying. `sources`: the inbound halves that it is the sink of. `event_sent_at`: when a relayed event's newest
- * packet was sent. */
+ * relaying. `sources`: the inbound halves that it is the sink of. `event`: the newest relayed, whose newest
+ * packet was sent at `event_sent_at`. */
 typedef struct {
     _Alignas(MB_LINE) uint32_t ssrc;
     uint32_t timestamp, timestamp_shift;
     uint16_t sequence, sequence_shift;
     uint32_t frame_samples;
     int16_t codec;
-    bool sent_before, barred, aimed, may_send, has_event, cuts;
+    bool sent_before, barred, aimed, may_send, cuts;
     double sent_at;
     const void *source;
     int64_t packets, octets;
@@ -118,7 +119,7 @@ typedef struct {
     uint16_t floor;
     int16_t payload_type, dtmf_payload_type, noise_payload_type;
     uint32_t clock_hz, dtmf_clock_hz;
-    uint32_t event_ssrc, event_source_timestamp, event_timestamp;
+    mb_sent_event event;
     double event_sent_at;
     uint64_t send_failed, held, overridden, digits_refused;
     mb_playback playback;

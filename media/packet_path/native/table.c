@@ -269,7 +269,7 @@ static void feed(mb_table *table, mb_stream *stream, double now)
     if (out->sent_before && out->sent_at >= since)
         since = out->sent_at;
     /* A key that is held is no silence, and its event is not to be broken up. */
-    if (out->has_event && out->event_sent_at > since)
+    if (out->event_sent_at > since)
         since = out->event_sent_at;
     if (tone && now - since > (stream->bridged ? STARVED_S : STOPPED_S))
         mb_pacer_start(table, stream, tone, false, now);
