@@ -9,6 +9,7 @@ from typing import Final
 from media.codecs.table import CLOCK_RATE_HZ
 from media.digit_tones import digit_tones
 from media.packet_path.relay import clock_step
+from media.packet_path.sent_event import SentEvent
 from media.packet_path.stream import UNROUTED, DigitRun, Outbound
 from media.rtp.dtmf import DIGITS, DURATION_MAX, END_REPEATS, EventPayload
 from media.rtp.packet import MARKER, VERSION_2
@@ -101,6 +102,7 @@ class DigitSender:
         run.position = -samples * -(-pause_ms * CLOCK_RATE_HZ // (1000 * samples))
         run.ends = END_REPEATS
         run.timestamp = None
+        run.event = None
 
     def _send_tone(self, out: Outbound, run: DigitRun, samples: int) -> None:
         if out.payload_type == UNROUTED:
@@ -123,18 +125,31 @@ class DigitSender:
             run.ends -= 1
         if out.dtmf_payload_type is None:
             return
-        marker, sent_at = 0, out.sent_at
-        if run.timestamp is None:
-            run.timestamp, marker, sent_at = out.timestamp + clock_step(out, run.due), MARKER, run.due
-        units = min(duration * out.dtmf_clock_rate_hz // CLOCK_RATE_HZ, DURATION_MAX)
-        payload = EventPayload(DIGITS.index(run.digit), ended, _VOLUME, units).render()
-        _send(out, marker | out.dtmf_payload_type, run.timestamp, payload, sent_at)
+        event, marker = run.event, 0
+        if event is None:
+            began, marker = (out.timestamp + clock_step(out, run.due)) & 0xFFFFFFFF, MARKER
+            event = run.event = SentEvent(out.ssrc, DIGITS.index(run.digit), began, began)
+        rates_hz = CLOCK_RATE_HZ, out.dtmf_clock_rate_hz
+        part = event.part(event.timestamp, duration, ended, *rates_hz, may_grow=True)
+        if part.completes is not None:
+            whole = EventPayload(event.code, False, _VOLUME, DURATION_MAX).render()
+            _send(out, out.dtmf_payload_type, part.completes, whole, _shown_at(out, part.completes))
+        payload = EventPayload(event.code, ended, _VOLUME, part.duration).render()
+        sent_at = run.due if marker else _shown_at(out, part.timestamp)
+        _send(out, marker | out.dtmf_payload_type, part.timestamp, payload, sent_at)
 
 
 def _samples(out: Outbound, run: DigitRun) -> int:
     """How much a packet carries, in 8 kHz samples."""
     ticks = frame_ticks(out.codec, out.frame_samples) if run.in_band else out.frame_samples
     return ticks * CLOCK_RATE_HZ // out.clock_rate_hz
+
+
+def _shown_at(out: Outbound, timestamp: int) -> float | None:
+    """When our clock shows a timestamp that is not before the newest sent; None where none was sent."""
+    if out.sent_at is None:
+        return None
+    return out.sent_at + ((timestamp - out.timestamp) & 0xFFFFFFFF) / out.clock_rate_hz
 
 
 def _is_over(run: DigitRun) -> bool:

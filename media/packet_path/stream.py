@@ -107,11 +107,11 @@ class DigitRun:
     """Digits on their way to one leg: the one being sent, and those `waiting` with their lengths in ms.
 
     `position` counts 8 kHz samples from the digit's beginning, below 0 in the pause before it; `length` is its own.
-    `ends`: end packets of the event still to come. `timestamp`: the event's, or the next one in the audio; None before
-    it is known. `due`: the next packet's deadline.
+    `ends`: end packets of the event still to come. `event`: as far as it is sent; `timestamp`: the next one in the
+    audio; None before they are known. `due`: the next packet's deadline.
     """
 
-    __slots__ = ("digit", "due", "ends", "in_band", "length", "position", "timestamp", "waiting")
+    __slots__ = ("digit", "due", "ends", "event", "in_band", "length", "position", "timestamp", "waiting")
 
     def __init__(self, waiting: deque[tuple[str, int]], due: float) -> None:
         self.waiting = waiting
@@ -121,6 +121,7 @@ class DigitRun:
         self.length = 0
         self.position = 0
         self.ends = 0
+        self.event: SentEvent | None = None
         self.timestamp: int | None = None
 
 

@@ -88,6 +88,7 @@ class Twins:
     def command(self, leg: int, other: int) -> None:
         chance = self.chance
         kind, overrides, digit = chance.randrange(8), chance.random() < 0.5, chance.choice(DIGITS)
+        duration_ms = chance.choice([100, 100, 3000])
         if kind == 5:
             self.settle(leg, may_send=chance.random() < 0.8, on_hold=chance.random() < 0.2)
             return
@@ -105,7 +106,7 @@ class Twins:
                 case 3:
                     bed.table.stop_playing(party.stream)
                 case _:
-                    bed.send_digit(party, digit, 100)
+                    bed.send_digit(party, digit, duration_ms)
 
     def convert(self, leg: int) -> None:
         """All of a leg's audio goes to a converter, or only what needs one, or none."""

@@ -187,3 +187,20 @@ def test_whatever_is_lost_a_key_is_one_key_at_the_other_side(
         pressed += watch.packet(packet.ssrc, packet.timestamp, packet.payload, 0.0, RATES_HZ[codec_b])
     (press,) = pressed
     assert press.duration_ms == pytest.approx(seconds * 1000, abs=15)
+
+
+def test_a_long_digit_of_ours_is_sent_in_segments_too() -> None:
+    bed, _, b = parties(PCMA, OPUS)
+    bed.send_digit(b, "1", 5000)
+    bed.run(5.5)
+    heard = [packet for packet in b.heard() if packet.payload_type == 101]
+    assert [packet.marker for packet in heard] == [True] + [False] * (len(heard) - 1)
+    assert_continuous(heard)
+    watch = DigitWatch()
+    pressed = [press for p in heard for press in watch.packet(p.ssrc, p.timestamp, p.payload, 0.0, 48000)]
+    assert [press.digit for press in pressed] == ["1"]
+    assert pressed[0].duration_ms == pytest.approx(5000, abs=5)
+    bed.send_digit(b, "2", 100)
+    bed.run(0.5)
+    after = next(packet for packet in b.heard() if packet.payload_type == 101)
+    assert signed(after.timestamp - heard[0].timestamp, 32) == pytest.approx(5.5 * 48000, abs=0.05 * 48000)

@@ -13,9 +13,7 @@ enum {
     PAUSE_MS = 60,
     /* The level that an event tells, in -dBm0: that of the tones in the audio. */
     VOLUME = 8,
-    END = 0x80,
     END_REPEATS = 3,
-    DURATION_MAX = 0xFFFF,
     /* After a longer stall than this many packets the digit goes on from now, instead of in a burst. */
     CATCH_UP_PACKETS = 3,
 };
@@ -46,6 +44,7 @@ static void begin_next(mb_outbound *out, int64_t pause_ms)
     run->position = -samples * ((pause + samples - 1) / samples);
     run->ends = END_REPEATS;
     run->has_timestamp = false;
+    run->sent.known = false;
 }
 
 static void wait_in_turn(mb_digit_run *run, uint8_t event, uint32_t length_ms)
@@ -117,11 +116,24 @@ static void send_tone(const mb_table *table, mb_outbound *out, int64_t samples)
     send_packet(out, marker | (unsigned)out->payload_type, timestamp, packet, size);
 }
 
+static void send_part(mb_outbound *out, unsigned second, uint32_t timestamp, unsigned flags, uint16_t duration)
+{
+    uint8_t packet[MB_RTP_HEADER + MB_EVENT_BYTES];
+    if (!out->may_send)
+        return;
+    if (out->sent_before) /* when our clock shows this timestamp */
+        out->sent_at += (double)(uint32_t)(timestamp - out->timestamp) / out->clock_hz;
+    packet[MB_RTP_HEADER] = out->digits.event;
+    packet[MB_RTP_HEADER + 1] = (uint8_t)(flags | VOLUME);
+    mb_put16(packet + MB_RTP_HEADER + 2, duration);
+    send_packet(out, second | (unsigned)out->dtmf_payload_type, timestamp, packet, MB_EVENT_BYTES);
+}
+
 /* One packet of the event: growing while it lasts, then the end, thrice (RFC 4733 section 2.5.1). */
 static void send_event(mb_outbound *out, int64_t samples)
 {
     mb_digit_run *run = &out->digits;
-    uint8_t packet[MB_RTP_HEADER + MB_EVENT_BYTES];
+    mb_sent_event *sent = &run->sent;
     int64_t duration = run->position + samples;
     bool ended = duration >= run->length;
     if (ended) {
@@ -131,23 +143,21 @@ static void send_event(mb_outbound *out, int64_t samples)
     if (out->dtmf_payload_type == MB_UNROUTED)
         return;
     unsigned marker = 0;
-    bool begins = !run->has_timestamp;
+    bool begins = !sent->known;
     if (begins) {
-        run->timestamp = out->timestamp + (uint32_t)mb_clock_step(out, run->deadline.due);
-        run->has_timestamp = true;
+        uint32_t began = out->timestamp + (uint32_t)mb_clock_step(out, run->deadline.due);
+        *sent = (mb_sent_event){.known = true, .code = run->event, .timestamp = began, .began = began};
         marker = MB_RTP_MARKER;
     }
-    if (!out->may_send)
-        return;
-    if (begins) {
+    mb_event_packet packet = {sent->timestamp, MB_SAMPLES_HZ, out->dtmf_clock_hz, (uint16_t)duration, ended, true};
+    mb_event_part part = mb_sent_event_part(sent, &packet);
+    if (part.incomplete)
+        send_part(out, 0, part.completes, 0, MB_DURATION_MAX);
+    send_part(out, marker, part.timestamp, ended ? MB_EVENT_END : 0, part.duration);
+    if (begins && out->may_send) {
         out->sent_at = run->deadline.due;
         out->sent_before = true;
     }
-    int64_t units = duration * out->dtmf_clock_hz / MB_SAMPLES_HZ;
-    packet[MB_RTP_HEADER] = run->event;
-    packet[MB_RTP_HEADER + 1] = (uint8_t)((ended ? END : 0) | VOLUME);
-    mb_put16(packet + MB_RTP_HEADER + 2, (uint16_t)(units < DURATION_MAX ? units : DURATION_MAX));
-    send_packet(out, marker | (unsigned)out->dtmf_payload_type, run->timestamp, packet, MB_EVENT_BYTES);
 }
 
 /* Send the packet that is due, or find that no digit is left. */

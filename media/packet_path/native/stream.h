@@ -79,7 +79,8 @@ typedef struct {
 /* Digits on their way to one leg: the one being sent, and those waiting.
  *
  * `position` counts 8 kHz samples from the digit's beginning, below 0 in the pause before it; `length` is its own.
- * `ends`: end packets of the event still to come. `timestamp`: the event's, or the next one in the audio. */
+ * `ends`: end packets of the event still to come. `sent`: the event as far as it is sent; `timestamp`: the next one in the
+ * audio. */
 typedef struct {
     mb_deadline deadline;
     bool sending, in_band, has_timestamp;
@@ -87,6 +88,7 @@ typedef struct {
     int ends;
     int64_t length, position;
     uint32_t timestamp;
+    mb_sent_event sent;
     mb_waiting_digit waiting[MB_DIGITS_WAITING_MAX];
     size_t waiting_first, waiting_count;
 } mb_digit_run;
