@@ -342,7 +342,8 @@ _WEBHOOKS: Final = (
         "rotateWebhook",
         "Webhooks",
         "Replace an endpoint's secret",
-        "Both secrets sign until the rotation is ended with `finish`.",
+        "Until the rotation is ended with `finish`, `X-Edesy-Signature-V2` carries a signature of each secret; "
+        "`X-Edesy-Signature`, which has room for one, is still the old secret's.",
         shapes.SecretWebhookReply,
         right=Right.WEBHOOKS_WRITE,
         body=bodies.RotateWebhookBody,

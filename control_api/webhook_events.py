@@ -15,7 +15,11 @@ from storage.records import CallRecord, CallStatus, LegRecord, OutboxEvent, Webh
 _EVENT_ID: Final = "7b0c9d1e-2f3a-4b5c-9d6e-8f7a6b5c4d3e"
 _HEX_64: Final = "5c1d" * 16
 _HEADERS: Final = (
-    ("X-Edesy-Signature", "`sha256=` and the hex HMAC-SHA256 of the raw body under the secret", f"sha256={_HEX_64}"),
+    (
+        "X-Edesy-Signature",
+        "`sha256=` and the hex HMAC-SHA256 of the raw body under the secret; while one is replaced, under the old one",
+        f"sha256={_HEX_64}",
+    ),
     (
         "X-Edesy-Signature-V2",
         "Likewise over the Unix seconds, a dot and the raw body; while a secret is replaced, a `v1` for each",

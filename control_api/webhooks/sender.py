@@ -110,8 +110,9 @@ class Sender:
         return Reply(http_status, error if http_status is None else None, retry_after, answer)
 
     def _signed(self, endpoint: WebhookEndpoint, body: bytes) -> Mapping[str, str]:
+        # The first has room for one signature: the old secret's, which every receiver has until the rotation ends.
         return {
-            SIGNATURE_HEADER: sign_body(body, endpoint.secrets[0]),
+            SIGNATURE_HEADER: sign_body(body, endpoint.secrets[-1]),
             SIGNATURE_V2_HEADER: sign_body_v2(body, endpoint.secrets, self._clock.wall_ms() // 1000),
         }
 

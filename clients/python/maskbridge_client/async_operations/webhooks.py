@@ -51,8 +51,9 @@ class WebhooksOperations(Sending):
     async def rotate_webhook(self, webhook_id: str, *, finish: bool | Unset = UNSET) -> SecretWebhook:
         """Replace an endpoint's secret.
 
-        Both secrets sign until the rotation is ended with `finish`. Scope: `account:write`. Roles: owner,
-        developer.
+        Until the rotation is ended with `finish`, `X-Edesy-Signature-V2` carries a signature of each secret;
+        `X-Edesy-Signature`, which has room for one, is still the old secret's. Scope: `account:write`. Roles:
+        owner, developer.
 
         :param webhook_id: The webhook's id
         :param finish: Whether to end the old secret; without it a new one is made and both sign
