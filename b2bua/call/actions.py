@@ -341,7 +341,7 @@ def pass_held_digits(call: Progress, event: CallEvent) -> Effects:
 
 def extend(call: Progress, event: CallEvent) -> Effects:
     """Ask for one more pulse. An answer that does not come in time is a refusal: nobody talks on credit."""
-    return ExtendReservation(), SetDeadline(Deadline.BALANCE_END, call.reserved_left_s())
+    return ExtendReservation(call.reserved_pulses), SetDeadline(Deadline.BALANCE_END, call.reserved_left_s())
 
 
 def extended(call: Progress, event: CallEvent) -> Effects:

@@ -147,7 +147,9 @@ class ClearDeadline:
 
 @dataclass(frozen=True, slots=True)
 class ExtendReservation:
-    """Reserve one more pulse; answered by `ReservationExtended` or `ReservationRefused`."""
+    """Reserve one more pulse than `reserved_pulses`; answered by `ReservationExtended` or `ReservationRefused`."""
+
+    reserved_pulses: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ class Progress:
         "_changes",
         "_leg_changes",
         "_record",
-        "_reserved_pulses",
         "_up",
         "_waits",
         "b_cause",
@@ -30,6 +29,7 @@ class Progress:
         "now",
         "presses",
         "prompts",
+        "reserved_pulses",
         "wall_ms",
     )
 
@@ -47,7 +47,7 @@ class Progress:
         self._up: tuple[Leg, ...] = ()
         self._waits = False  # A has called us, and has no final response yet
         self._bridged: float | None = None
-        self._reserved_pulses = 1
+        self.reserved_pulses = 1
 
     def at(self, wall_ms: int, now: float) -> None:
         """The moment of the next event. A call's times never run backwards, even when the wall clock is set back."""
@@ -147,7 +147,7 @@ class Progress:
 
     def pulse_reserved(self) -> None:
         """One more pulse of talk is reserved."""
-        self._reserved_pulses += 1
+        self.reserved_pulses += 1
 
     def reserved_left_s(self) -> float:
         """Seconds until the reserved time ends."""
@@ -168,7 +168,7 @@ class Progress:
         return self.now if self._bridged is None else self._bridged
 
     def _reserved_s(self) -> int:
-        return self._reserved_pulses * self.terms.tariff.pulse_s
+        return self.reserved_pulses * self.terms.tariff.pulse_s
 
     # The end.
 

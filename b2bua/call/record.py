@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from b2bua.call.hangup import CLEARINGS
 from b2bua.call.model import HangupCause, HangupParty, Leg
-from b2bua.call.rating import bill_duration_s, price_paise, pulse_paise
+from b2bua.call.rating import bill_duration_s, paid_talk_s, price_paise
 from storage.records import CallRecord, CallStatus, LegRecord, WebhookEvent, changed
 
 TERMINAL_EVENTS: Final = {
@@ -63,7 +63,7 @@ def finish(
         charged_s = duration_s if billed_limit_s is None else min(duration_s, billed_limit_s)
         tariff = record.tariff
         billed_s = bill_duration_s(charged_s, tariff.pulse_s)
-        price = price_paise(billed_s, tariff.rate_paise_per_minute, tariff.pulse_s)
+        price = price_paise(billed_s, tariff.rate_paise_per_minute)
     legs = record.legs
     return changed(
         record,
@@ -96,8 +96,11 @@ def finish_interrupted(record: CallRecord, last_sign_of_life_at: int, reserved_p
 
 def _longest_talks_ms(record: CallRecord, reserved_paise: int | None) -> tuple[float, ...]:
     """Milliseconds that a talk cannot have outlasted; infinite where it may have been of any length."""
-    pulse = pulse_paise(record.tariff.rate_paise_per_minute, record.tariff.pulse_s)
-    paid = math.inf if reserved_paise is None or pulse == 0 else reserved_paise // pulse * record.tariff.pulse_s * 1000
+    tariff = record.tariff
+    paid_s = None
+    if reserved_paise is not None:
+        paid_s = paid_talk_s(reserved_paise, tariff.rate_paise_per_minute, tariff.pulse_s)
+    paid = math.inf if paid_s is None else paid_s * 1000
     return paid, math.inf if record.max_duration_s is None else record.max_duration_s * 1000
 
 

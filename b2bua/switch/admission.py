@@ -246,7 +246,7 @@ def replay(reader: Reader, command: PlaceCall, at: int) -> PlacedCall | None:
 
 
 def _pulse_paise(tariff: Tariff) -> int:
-    return rating.pulse_paise(tariff.rate_paise_per_minute, tariff.pulse_s)
+    return rating.pulses_paise(0, 1, tariff.rate_paise_per_minute, tariff.pulse_s)
 
 
 def _replay_inside(unit: UnitOfWork, command: PlaceCall, at: int) -> PlacedCall | None:

@@ -65,8 +65,8 @@ class CallBooks(Protocol):
         """Store the live row and the webhook event; returns the record with its new sequence number."""
         ...
 
-    def extend(self, record: CallRecord, done: Callable[[bool], None]) -> None:
-        """Reserve one more pulse and tell whether it could be."""
+    def extend(self, record: CallRecord, reserved_pulses: int, done: Callable[[bool], None]) -> None:
+        """Reserve one more pulse than there are and tell whether it could be."""
         ...
 
     def settle(self, record: CallRecord, event: WebhookEvent) -> None:
@@ -399,9 +399,10 @@ class CallTask:
         if alarm is not None:
             alarm.clear()
 
-    def _extend_reservation(self, _effect: do.ExtendReservation) -> None:
+    def _extend_reservation(self, effect: do.ExtendReservation) -> None:
         self._books.extend(
             self.machine.record,
+            effect.reserved_pulses,
             lambda done: self.post(happened.ReservationExtended() if done else happened.ReservationRefused()),
         )
 

@@ -18,7 +18,7 @@ class NoBooks:
         """Keep nothing."""
         return record
 
-    def extend(self, record: CallRecord, done: Callable[[bool], None]) -> None:
+    def extend(self, record: CallRecord, reserved_pulses: int, done: Callable[[bool], None]) -> None:
         """There is always time left."""
         done(True)
 

@@ -36,14 +36,15 @@ class Settlement:
         self._journal.add(work)
         return numbered
 
-    def extend(self, record: CallRecord, done: Callable[[bool], None]) -> None:
-        """Reserve one more pulse and tell whether the balance covered it; a test call costs nothing."""
+    def extend(self, record: CallRecord, reserved_pulses: int, done: Callable[[bool], None]) -> None:
+        """Reserve one more pulse than there are and tell whether the balance covered it; a test call costs nothing."""
         if record.test:
             done(True)
             return
         transfer_id = f"extend:{record.call_id}:{self._tokens.hex(8)}"
         at = self._clock.wall_ms()
-        pulse_paise = rating.pulse_paise(record.tariff.rate_paise_per_minute, record.tariff.pulse_s)
+        tariff = record.tariff
+        pulse_paise = rating.pulses_paise(reserved_pulses, 1, tariff.rate_paise_per_minute, tariff.pulse_s)
 
         def work(unit: UnitOfWork) -> bool:
             try:

@@ -393,7 +393,7 @@ def test_max_duration_ends_the_call_and_is_all_that_is_billed() -> None:
 def test_the_reservation_is_extended_pulse_by_pulse_without_drift() -> None:
     walk = bridged(max_duration_s=150)
     assert rounded(walk.after(50.2, DeadlinePassed(Deadline.EXTEND_RESERVATION))) == (
-        ExtendReservation(),
+        ExtendReservation(reserved_pulses=1),
         SetDeadline(Deadline.BALANCE_END, 9.8),
     )
     assert rounded(walk.after(0.3, ReservationExtended())) == (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.call.model import HangupCause, HangupParty, Leg
-from b2bua.call.rating import bill_duration_s, price_paise, pulse_paise, rate_without
+from b2bua.call.rating import bill_duration_s, paid_talk_s, price_paise, rate_without
 from b2bua.call.record import finish, finish_interrupted, terminal_event, with_leg
 from storage.records import CallRecord, CallStatus, Tariff, WebhookEvent
 from tests.support.call_walk import CREATED_AT, a_call
@@ -33,23 +33,41 @@ def test_a_leg_that_costs_nothing_is_half_the_rate(rate: int, free_legs: int, le
 )
 def test_whole_pulses_at_least_one(duration_s: int, billed_s: int, paise: int) -> None:
     assert bill_duration_s(duration_s, 60) == billed_s
-    assert price_paise(billed_s, 150, 60) == paise
+    assert price_paise(billed_s, 150) == paise
 
 
-def test_a_pulse_is_rounded_up_to_a_paisa() -> None:
-    assert pulse_paise(150, 60) == 150
-    assert pulse_paise(100, 1) == 2
-    assert pulse_paise(150, 30) == 75
-    assert pulse_paise(0, 60) == 0
+@pytest.mark.parametrize(
+    ("billed_s", "rate", "paise"),
+    [(60, 150, 150), (30, 150, 75), (60, 0, 0), (1, 150, 3), (60, 1, 1), (61, 100, 102), (7200, 1, 120)],
+)
+def test_a_price_is_rounded_up_to_a_paisa_once(billed_s: int, rate: int, paise: int) -> None:
+    """Not pulse by pulse: a minute in pulses of a second costs what the tariff says of a minute."""
+    assert price_paise(billed_s, rate) == paise
 
 
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(1, 600))
-def test_what_is_reserved_pulse_by_pulse_is_what_is_charged(duration_s: int, rate: int, pulse_s: int) -> None:
+def test_the_price_is_that_of_the_billed_seconds_and_less_than_a_paisa_more(
+    duration_s: int, rate: int, pulse_s: int
+) -> None:
     billed_s = bill_duration_s(duration_s, pulse_s)
     assert billed_s % pulse_s == 0
     assert duration_s <= billed_s < duration_s + pulse_s or (duration_s == 0 and billed_s == pulse_s)
-    assert price_paise(billed_s, rate, pulse_s) == billed_s // pulse_s * pulse_paise(rate, pulse_s)
-    assert price_paise(billed_s, rate, pulse_s) * 60 >= billed_s * rate
+    # Of the whole, not of each pulse: fractions of a paisa added up to a fifth more at a pulse of a second.
+    assert 0 <= price_paise(billed_s, rate) * 60 - billed_s * rate < 60
+
+
+@given(st.integers(1, 10_000), st.integers(1, 10_000), st.integers(1, 600))
+def test_what_is_reserved_pays_for_just_the_pulses_it_was_reserved_for(pulses: int, rate: int, pulse_s: int) -> None:
+    reserved = price_paise(pulses * pulse_s, rate)
+    paid_s = paid_talk_s(reserved, rate, pulse_s)
+    assert paid_s is not None
+    assert paid_s >= pulses * pulse_s
+    assert price_paise(paid_s, rate) == reserved
+    assert price_paise(paid_s + pulse_s, rate) > reserved
+
+
+def test_what_costs_nothing_is_paid_for_however_long_it_lasts() -> None:
+    assert paid_talk_s(0, 0, 60) is None
 
 
 @pytest.mark.parametrize(("talk_ms", "duration_s"), [(0, 0), (499, 0), (500, 1), (1500, 2), (2500, 3), (60_499, 60)])
@@ -68,6 +86,13 @@ def test_a_call_that_was_never_bridged_costs_nothing() -> None:
 def test_an_organisations_own_tariff_counts() -> None:
     record = finish(replace(BRIDGED, tariff=Tariff(100, 15)), HangupCause.NORMAL, 0, 31_000)
     assert (record.bill_duration_s, record.price_paise) == (45, 75)
+
+
+def test_a_crash_bills_what_was_reserved_by_pulses_that_are_no_whole_paise() -> None:
+    """3 paise were set aside for each second by versions that rounded each pulse: no more than they is charged."""
+    by_the_second = replace(BRIDGED, tariff=Tariff(150, 1))
+    assert finish_interrupted(by_the_second, CREATED_AT + 5000 + 60_000, 180).price_paise == 150
+    assert finish_interrupted(by_the_second, CREATED_AT + 5000 + 60_000, 150).price_paise == 150
 
 
 def test_a_crash_bills_a_bridged_call_to_the_last_sign_of_life() -> None:

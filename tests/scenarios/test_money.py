@@ -109,6 +109,23 @@ async def test_a_tariff_of_its_own_is_what_an_organisation_pays(open_house: Any)
     assert (cdr.duration_s, cdr.bill_duration_s, cdr.price_paise) == (31, 45, 45)
 
 
+@pytest.mark.parametrize(("pulse_s", "talk_s", "price"), [(1, 60, 150), (1, 61, 153), (7, 60, 158), (7, 20, 53)])
+async def test_pulses_that_are_no_whole_paise_add_up_to_the_tariffs_price(
+    open_house: Any, pulse_s: int, talk_s: int, price: int
+) -> None:
+    house = await open_house(tariff=Tariff(rate_paise_per_minute=150, pulse_s=pulse_s))
+    call = await house.bridged()
+    await house.run(talk_s - 1.0)
+    wallet = await house.wallet()
+    assert wallet.reserved_paise >= price
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    assert (cdr.duration_s, cdr.price_paise) == (talk_s, price)
+    wallet = await house.wallet()
+    assert (wallet.balance_paise, wallet.reserved_paise) == (100_000 - price, 0)
+    assert await house.store.run(lambda unit: unit.ledger.verify()) == []
+
+
 async def test_without_a_pulse_s_worth_no_call_is_placed(open_house: Any) -> None:
     house = await open_house(paise=149)
     with pytest.raises(BalanceInsufficient):
