@@ -18,6 +18,6 @@ CAUSES: Final = {
     "balance_exhausted": "The balance could not pay for another pulse; the status is `completed`.",
     "media_timeout": "Nothing was heard from one side for too long; the status is `completed`.",
     "api_hangup": "Ended over the API.",
-    "network_error": "A fault of the network or of the trunk.",
+    "network_error": "A fault of the network, of the trunk or of the server.",
     "system_restart": "The service was restarted meanwhile. Connected calls are charged to their last sign of life.",
 }

@@ -39,6 +39,7 @@ from b2bua.call.events import (
     LegMoved,
     LegProgressed,
     LegRinging,
+    ReservationExtended,
 )
 from b2bua.call.hangup import Q850_OF_LOST_DIALOG, TONES, cause_of_failure, final_for_caller, q850_of_failure
 from b2bua.call.model import HangupCause, HangupParty, Leg
@@ -340,14 +341,16 @@ def pass_held_digits(call: Progress, event: CallEvent) -> Effects:
 
 
 def extend(call: Progress, event: CallEvent) -> Effects:
-    """Ask for one more pulse. An answer that does not come in time is a refusal: nobody talks on credit."""
-    return ExtendReservation(call.reserved_pulses), SetDeadline(Deadline.BALANCE_END, call.reserved_left_s())
+    """Ask for more time. That no answer comes tells nothing of the balance: they talk on, for a while at most."""
+    asked = ExtendReservation(call.reserved_pulses, call.pulses_to_ask_for())
+    return asked, SetDeadline(Deadline.EXTENSION_ANSWER, call.answer_within_s())
 
 
 def extended(call: Progress, event: CallEvent) -> Effects:
-    """One more pulse is paid for."""
-    call.pulse_reserved()
-    return ClearDeadline(Deadline.BALANCE_END), *_next_extension(call)
+    """More time is paid for."""
+    assert isinstance(event, ReservationExtended)
+    call.pulses_reserved(event.pulses)
+    return ClearDeadline(Deadline.EXTENSION_ANSWER), *_next_extension(call)
 
 
 def warn(call: Progress, event: CallEvent) -> Effects:
@@ -355,6 +358,7 @@ def warn(call: Progress, event: CallEvent) -> Effects:
     return (
         PlayTone(Leg.A, Tone.BALANCE_WARNING),
         PlayTone(Leg.B, Tone.BALANCE_WARNING),
+        ClearDeadline(Deadline.EXTENSION_ANSWER),
         SetDeadline(Deadline.BALANCE_END, call.reserved_left_s()),
     )
 

@@ -147,9 +147,13 @@ class ClearDeadline:
 
 @dataclass(frozen=True, slots=True)
 class ExtendReservation:
-    """Reserve one more pulse than `reserved_pulses`; answered by `ReservationExtended` or `ReservationRefused`."""
+    """Reserve `pulses` more than `reserved_pulses`, or as many of them as the balance has.
+
+    Answered by `ReservationExtended` or `ReservationRefused`; not at all while the store gives no answer.
+    """
 
     reserved_pulses: int
+    pulses: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ class Deadline(StrEnum):
     RING_B = "ring_b"
     MAX_DURATION = "max_duration"
     EXTEND_RESERVATION = "extend_reservation"
+    EXTENSION_ANSWER = "extension_answer"
     BALANCE_END = "balance_end"
     FAILURE_TONE = "failure_tone"
     ENDING = "ending"
@@ -167,7 +168,9 @@ class DeadlinePassed:
 
 @dataclass(frozen=True, slots=True)
 class ReservationExtended:
-    """One more pulse is reserved."""
+    """So many more pulses are reserved: all that were asked for, or as many as the balance had."""
+
+    pulses: int
 
 
 @dataclass(frozen=True, slots=True)

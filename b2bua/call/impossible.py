@@ -37,6 +37,7 @@ _TALK: Final = frozenset(
     {
         Input.MAX_DURATION_OVER,
         Input.EXTENSION_DUE,
+        Input.EXTENSION_UNANSWERED,
         Input.BALANCE_OVER,
         Input.RESERVATION_EXTENDED,
         Input.RESERVATION_REFUSED,

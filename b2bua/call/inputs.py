@@ -105,6 +105,7 @@ class Input(StrEnum):
     RING_B_OVER = "ring_b_over"
     MAX_DURATION_OVER = "max_duration_over"
     EXTENSION_DUE = "extension_due"
+    EXTENSION_UNANSWERED = "extension_unanswered"
     BALANCE_OVER = "balance_over"
     TONE_OVER = "tone_over"
     ENDING_OVER = "ending_over"
@@ -151,6 +152,7 @@ INPUTS: Final[Mapping[tuple[type[CallEvent], Leg | Deadline | None], Input]] = {
     (DeadlinePassed, Deadline.RING_B): Input.RING_B_OVER,
     (DeadlinePassed, Deadline.MAX_DURATION): Input.MAX_DURATION_OVER,
     (DeadlinePassed, Deadline.EXTEND_RESERVATION): Input.EXTENSION_DUE,
+    (DeadlinePassed, Deadline.EXTENSION_ANSWER): Input.EXTENSION_UNANSWERED,
     (DeadlinePassed, Deadline.BALANCE_END): Input.BALANCE_OVER,
     (DeadlinePassed, Deadline.FAILURE_TONE): Input.TONE_OVER,
     (DeadlinePassed, Deadline.ENDING): Input.ENDING_OVER,

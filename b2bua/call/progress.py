@@ -10,7 +10,11 @@ from b2bua.call.prompting import NOTHING_DUE, DuePrompts
 from b2bua.call.record import finish, leg_of
 from storage.records import CallRecord, CallStatus, changed
 
-LONGEST_LEAD_S: Final = 10.0  # how long before the end of the reserved time the next pulse is asked for, at most
+LEAD_S: Final = 10.0  # so long before the end of the reserved time more is asked for: a store may be slow to answer
+EXTENSION_S: Final = 10  # at least so much is asked for at once, or billing by the second were a write each second
+# A store that gives no answer is our failure, and mostly short: a lock, a full disk, a copy being made. So long a call
+# goes on past what is reserved for it, which is what its customer may come to owe us at most.
+UNANSWERED_S: Final = 30.0
 
 
 class Progress:
@@ -145,24 +149,34 @@ class Progress:
         self._bridged = self.now
         self.change(answered_at=self.wall_ms)
 
-    def pulse_reserved(self) -> None:
-        """One more pulse of talk is reserved."""
-        self.reserved_pulses += 1
+    def pulses_reserved(self, pulses: int) -> None:
+        """So many more pulses of talk are reserved."""
+        self.reserved_pulses += pulses
 
     def reserved_left_s(self) -> float:
         """Seconds until the reserved time ends."""
         return max(0.0, self._started() + self._reserved_s() - self.now)
 
+    def answer_within_s(self) -> float:
+        """Seconds that the answer to an extension is waited for."""
+        return max(0.0, self._started() + self._reserved_s() + UNANSWERED_S - self.now)
+
+    def pulses_to_ask_for(self) -> int:
+        """The pulses of the next extension: `EXTENSION_S` of them, but none beyond the longest the call may last."""
+        asked_s: int = EXTENSION_S
+        if self.terms.max_duration_s is not None:
+            asked_s = min(asked_s, self.terms.max_duration_s - self._reserved_s())
+        return max(1, -(-asked_s // self.terms.tariff.pulse_s))
+
     def extension_after_s(self) -> float | None:
-        """Seconds until one more pulse must be asked for; None when the call cannot outlive what is reserved, or is
+        """Seconds until more must be asked for; None when the call cannot outlive what is reserved, or is
         nobody's to pay."""
         if not self.terms.org_id:
             return None
         longest_s = self.terms.max_duration_s
         if longest_s is not None and longest_s <= self._reserved_s():
             return None
-        lead_s = min(LONGEST_LEAD_S, self.terms.tariff.pulse_s / 2)
-        return max(0.0, self.reserved_left_s() - lead_s)
+        return max(0.0, self.reserved_left_s() - LEAD_S)
 
     def _started(self) -> float:
         return self.now if self._bridged is None else self._bridged

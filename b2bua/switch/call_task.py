@@ -65,8 +65,8 @@ class CallBooks(Protocol):
         """Store the live row and the webhook event; returns the record with its new sequence number."""
         ...
 
-    def extend(self, record: CallRecord, reserved_pulses: int, done: Callable[[bool], None]) -> None:
-        """Reserve one more pulse than there are and tell whether it could be."""
+    def extend(self, record: CallRecord, reserved_pulses: int, pulses: int, done: Callable[[int], None]) -> None:
+        """Reserve so many pulses more, or as many as can be, and tell how many; nothing while that is not known."""
         ...
 
     def settle(self, record: CallRecord, event: WebhookEvent) -> None:
@@ -403,7 +403,8 @@ class CallTask:
         self._books.extend(
             self.machine.record,
             effect.reserved_pulses,
-            lambda done: self.post(happened.ReservationExtended() if done else happened.ReservationRefused()),
+            effect.pulses,
+            lambda had: self.post(happened.ReservationExtended(had) if had else happened.ReservationRefused()),
         )
 
     def _settle(self, effect: do.Settle) -> None:

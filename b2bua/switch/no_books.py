@@ -18,9 +18,9 @@ class NoBooks:
         """Keep nothing."""
         return record
 
-    def extend(self, record: CallRecord, reserved_pulses: int, done: Callable[[bool], None]) -> None:
+    def extend(self, record: CallRecord, reserved_pulses: int, pulses: int, done: Callable[[int], None]) -> None:
         """There is always time left."""
-        done(True)
+        done(pulses)
 
     def settle(self, record: CallRecord, event: WebhookEvent) -> None:
         """Keep nothing."""

@@ -36,24 +36,29 @@ class Settlement:
         self._journal.add(work)
         return numbered
 
-    def extend(self, record: CallRecord, reserved_pulses: int, done: Callable[[bool], None]) -> None:
-        """Reserve one more pulse than there are and tell whether the balance covered it; a test call costs nothing."""
+    def extend(self, record: CallRecord, reserved_pulses: int, pulses: int, done: Callable[[int], None]) -> None:
+        """Reserve so many pulses more than there are, or as many as the balance covers, and tell how many: 0 is a true
+        answer of the wallet's. A store that cannot be written is asked again until it answers. A test call costs
+        nothing."""
         if record.test:
-            done(True)
+            done(pulses)
             return
         transfer_id = f"extend:{record.call_id}:{self._tokens.hex(8)}"
         at = self._clock.wall_ms()
         tariff = record.tariff
-        pulse_paise = rating.pulses_paise(reserved_pulses, 1, tariff.rate_paise_per_minute, tariff.pulse_s)
 
-        def work(unit: UnitOfWork) -> bool:
-            try:
-                unit.ledger.extend(transfer_id, record.org_id, record.call_id, pulse_paise, at)
-            except BalanceTooLow:
-                return False
-            return True
+        def work(unit: UnitOfWork) -> int:
+            for more in range(pulses, 0, -1):
+                paise = rating.pulses_paise(reserved_pulses, more, tariff.rate_paise_per_minute, tariff.pulse_s)
+                try:
+                    # An id for each amount: asked again, a transfer that was made is one that says the same.
+                    unit.ledger.extend(f"{transfer_id}:{more}", record.org_id, record.call_id, paise, at)
+                except BalanceTooLow:
+                    continue
+                return more
+            return 0
 
-        self._journal.add(work, lambda result: done(result is True))
+        self._journal.add(work, lambda result: done(result) if isinstance(result, int) else None)
 
     def settle(
         self, record: CallRecord, event: WebhookEvent, done: Callable[[CallRecord | None], None] | None = None

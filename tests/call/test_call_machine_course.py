@@ -393,21 +393,43 @@ def test_max_duration_ends_the_call_and_is_all_that_is_billed() -> None:
 def test_the_reservation_is_extended_pulse_by_pulse_without_drift() -> None:
     walk = bridged(max_duration_s=150)
     assert rounded(walk.after(50.2, DeadlinePassed(Deadline.EXTEND_RESERVATION))) == (
-        ExtendReservation(reserved_pulses=1),
-        SetDeadline(Deadline.BALANCE_END, 9.8),
+        ExtendReservation(reserved_pulses=1, pulses=1),
+        SetDeadline(Deadline.EXTENSION_ANSWER, 39.8),
     )
-    assert rounded(walk.after(0.3, ReservationExtended())) == (
-        ClearDeadline(Deadline.BALANCE_END),
+    assert rounded(walk.after(0.3, ReservationExtended(1))) == (
+        ClearDeadline(Deadline.EXTENSION_ANSWER),
         SetDeadline(Deadline.EXTEND_RESERVATION, 59.5),
     )
     walk.after(59.5, DeadlinePassed(Deadline.EXTEND_RESERVATION))
     # 180 s are reserved now, more than the call may last.
-    assert walk.after(0.1, ReservationExtended()) == (ClearDeadline(Deadline.BALANCE_END),)
+    assert walk.after(0.1, ReservationExtended(1)) == (ClearDeadline(Deadline.EXTENSION_ANSWER),)
 
 
-def test_a_short_pulse_is_extended_half_way() -> None:
-    walk = bridged(tariff=Tariff(rate_paise_per_minute=100, pulse_s=6))
-    assert SetDeadline(Deadline.EXTEND_RESERVATION, 3.0) in walk.effects
+@pytest.mark.parametrize(("pulse_s", "after_s", "pulses"), [(1, 0, 10), (6, 0, 2), (10, 0, 1), (15, 5, 1), (30, 20, 1)])
+def test_short_pulses_are_asked_for_several_at_once_and_ten_seconds_ahead(
+    pulse_s: int, after_s: int, pulses: int
+) -> None:
+    """Half a pulse ahead was half a second ahead: no database answers each second of every call so soon."""
+    walk = bridged(tariff=Tariff(rate_paise_per_minute=100, pulse_s=pulse_s))
+    assert SetDeadline(Deadline.EXTEND_RESERVATION, after_s) in walk.effects
+    asked = walk.after(after_s, DeadlinePassed(Deadline.EXTEND_RESERVATION))
+    assert asked[0] == ExtendReservation(1, pulses)
+    told = walk.at_once(ReservationExtended(pulses))
+    assert told[1] == SetDeadline(Deadline.EXTEND_RESERVATION, (1 + pulses) * pulse_s - 10 - after_s)
+
+
+def test_fewer_pulses_than_were_asked_for_are_what_is_paid_for() -> None:
+    walk = bridged(tariff=Tariff(rate_paise_per_minute=60, pulse_s=1))
+    walk.at_once(DeadlinePassed(Deadline.EXTEND_RESERVATION), ReservationExtended(4))
+    assert walk.at_once(DeadlinePassed(Deadline.EXTEND_RESERVATION))[0] == ExtendReservation(5, 10)
+    assert walk.at_once(ReservationRefused())[-1] == SetDeadline(Deadline.BALANCE_END, 5.0)
+
+
+def test_no_pulses_are_asked_for_beyond_the_longest_the_call_may_last() -> None:
+    walk = bridged(max_duration_s=13, tariff=Tariff(rate_paise_per_minute=60, pulse_s=2))
+    walk.at_once(DeadlinePassed(Deadline.EXTEND_RESERVATION), ReservationExtended(5))
+    assert walk.after(2, DeadlinePassed(Deadline.EXTEND_RESERVATION))[0] == ExtendReservation(6, 1)
+    assert walk.at_once(ReservationExtended(1)) == (ClearDeadline(Deadline.EXTENSION_ANSWER),)
 
 
 def test_a_balance_that_runs_out_warns_both_and_ends_the_call_with_the_paid_time() -> None:
@@ -416,6 +438,7 @@ def test_a_balance_that_runs_out_warns_both_and_ends_the_call_with_the_paid_time
     assert rounded(walk.after(1, ReservationRefused())) == (
         PlayTone(Leg.A, Tone.BALANCE_WARNING),
         PlayTone(Leg.B, Tone.BALANCE_WARNING),
+        ClearDeadline(Deadline.EXTENSION_ANSWER),
         SetDeadline(Deadline.BALANCE_END, 9.0),
     )
     effects = walk.after(9.6, DeadlinePassed(Deadline.BALANCE_END))
@@ -425,12 +448,34 @@ def test_a_balance_that_runs_out_warns_both_and_ends_the_call_with_the_paid_time
     assert (record.duration_s, record.bill_duration_s, record.price_paise) == (61, 60, 150)
 
 
-def test_an_extension_that_nobody_answers_ends_the_call_with_the_paid_time() -> None:
+def test_an_extension_that_nobody_answers_ends_the_call_half_a_minute_past_the_paid_time_as_a_failure_of_ours() -> None:
+    """No answer tells nothing of the balance, which may be plenty."""
+    walk = bridged()
+    asked = walk.after(50, DeadlinePassed(Deadline.EXTEND_RESERVATION))
+    assert asked[1] == SetDeadline(Deadline.EXTENSION_ANSWER, 40.0)
+    walk.after(40, DeadlinePassed(Deadline.EXTENSION_ANSWER))
+    record = walk.machine.record
+    assert (record.status, record.hangup_cause) == (CallStatus.COMPLETED, "network_error")
+    assert (record.duration_s, record.price_paise) == (90, 300), "what was used is paid for"
+    assert walk.at_once(ReservationExtended(1)) == ()
+
+
+def test_an_answer_past_the_paid_time_takes_the_call_up_where_it_is() -> None:
     walk = bridged()
     walk.after(50, DeadlinePassed(Deadline.EXTEND_RESERVATION))
-    walk.after(10, DeadlinePassed(Deadline.BALANCE_END))
-    assert walk.machine.record.hangup_cause == "balance_exhausted"
-    assert walk.at_once(ReservationExtended()) == ()
+    assert walk.after(25, ReservationExtended(1)) == (
+        ClearDeadline(Deadline.EXTENSION_ANSWER),
+        SetDeadline(Deadline.EXTEND_RESERVATION, 35.0),
+    )
+
+
+def test_a_refusal_past_the_paid_time_ends_the_call_at_once_and_bills_what_was_paid_for() -> None:
+    walk = bridged()
+    walk.after(50, DeadlinePassed(Deadline.EXTEND_RESERVATION))
+    assert walk.after(25, ReservationRefused())[-1] == SetDeadline(Deadline.BALANCE_END, 0.0)
+    walk.at_once(DeadlinePassed(Deadline.BALANCE_END))
+    record = walk.machine.record
+    assert (record.hangup_cause, record.duration_s, record.price_paise) == ("balance_exhausted", 75, 150)
 
 
 @pytest.mark.parametrize("jump_ms", [-3_600_000, 3_600_000])

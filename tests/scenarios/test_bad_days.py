@@ -6,6 +6,7 @@ import pytest
 
 from b2bua.call.errors import CapacityExhausted
 from b2bua.sip.routing import TransportAddress
+from storage.records import Tariff
 from tests.support.agents import request_from_peer
 from tests.support.house import ONE_TRUNK, OURS, House
 from tests.support.lossy_network import Conditions
@@ -44,7 +45,37 @@ async def test_a_store_that_is_down_makes_facts_late_and_loses_none(house: House
     assert told[3].created_at == cdr.answered_at, "each event has the time of its fact"
 
 
-async def test_nobody_talks_on_credit_while_the_store_is_down(house: House) -> None:
+async def test_a_store_that_is_down_past_the_paid_time_ends_no_call_that_can_pay(house: House) -> None:
+    call = await house.bridged()
+    await house.run(40.0)
+    house.take_store_down()
+    await house.run(40.0)
+    house.bring_store_back()
+    await house.run(60.0)
+    assert house.state(call) == "bridged"
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause) == ("completed", "normal")
+    assert (cdr.duration_s, cdr.price_paise) == (141, 450)
+    assert (await house.wallet()).balance_paise == 100_000 - 450
+
+
+async def test_nobody_talks_for_long_on_credit_while_the_store_is_down(house: House) -> None:
+    """Half a minute past what is set aside; then it is our failure, for of the balance nothing is known."""
+    call = await house.bridged()
+    await house.run(40.0)
+    house.take_store_down()
+    await house.run(60.0)
+    house.bring_store_back()
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause) == ("completed", "network_error")
+    assert (cdr.duration_s, cdr.bill_duration_s, cdr.price_paise) == (90, 120, 300)
+    wallet = await house.wallet()
+    assert (wallet.balance_paise, wallet.reserved_paise) == (100_000 - 300, 0)
+
+
+async def test_a_balance_that_turns_out_too_low_when_the_store_is_back_ends_the_call(open_house: Any) -> None:
+    house = await open_house(paise=150 + 149)
     call = await house.bridged()
     await house.run(40.0)
     house.take_store_down()
@@ -52,7 +83,22 @@ async def test_nobody_talks_on_credit_while_the_store_is_down(house: House) -> N
     house.bring_store_back()
     cdr = await house.ended(call)
     assert (cdr.status, cdr.hangup_cause) == ("completed", "balance_exhausted")
-    assert (cdr.duration_s, cdr.bill_duration_s, cdr.price_paise) == (60, 60, 150)
+    assert (cdr.bill_duration_s, cdr.price_paise) == (60, 150)
+    assert (await house.wallet()).balance_paise == 149
+
+
+@pytest.mark.parametrize("pulse_s", [1, 2, 5])
+async def test_short_pulses_outlast_a_store_that_stalls(open_house: Any, pulse_s: int) -> None:
+    house = await open_house(tariff=Tariff(rate_paise_per_minute=60, pulse_s=pulse_s))
+    call = await house.bridged()
+    for _ in range(4):
+        house.take_store_down()
+        await house.run(3.0)
+        house.bring_store_back()
+        await house.run(7.0)
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    assert (cdr.hangup_cause, cdr.duration_s) == ("normal", 41)
 
 
 async def test_a_store_that_comes_back_in_time_costs_nobody_anything(house: House) -> None:

@@ -1,13 +1,14 @@
 """Limits of time and money: what is reserved, extended, refused, charged."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, IdempotencyConflict, InvalidParties
 from b2bua.call.model import PlaceCall
-from storage.records import Tariff
+from storage.records import CallRecord, Tariff
 from tests.support.house import ONE_TRUNK, ORG, House
 from tests.support.scripted_phone import ALICE, BOB, answers, rings
 
@@ -124,6 +125,32 @@ async def test_pulses_that_are_no_whole_paise_add_up_to_the_tariffs_price(
     wallet = await house.wallet()
     assert (wallet.balance_paise, wallet.reserved_paise) == (100_000 - price, 0)
     assert await house.store.run(lambda unit: unit.ledger.verify()) == []
+
+
+async def test_seconds_are_paid_for_to_the_last_one_that_the_balance_has(open_house: Any) -> None:
+    house = await open_house(paise=25, tariff=Tariff(rate_paise_per_minute=60, pulse_s=1))
+    call = await house.bridged()
+    cdr = await house.ended(call)
+    assert (cdr.hangup_cause, cdr.duration_s, cdr.price_paise) == ("balance_exhausted", 25, 25)
+    assert (await house.wallet()).balance_paise == 0
+
+
+async def test_billing_by_the_second_is_no_write_each_second(open_house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = await open_house(tariff=Tariff(rate_paise_per_minute=60, pulse_s=1))
+    asked: list[int] = []
+    extend = house.settlement.extend
+
+    def counted(record: CallRecord, reserved_pulses: int, pulses: int, done: Callable[[int], None]) -> None:
+        asked.append(pulses)
+        extend(record, reserved_pulses, pulses, done)
+
+    monkeypatch.setattr(house.settlement, "extend", counted)
+    call = await house.bridged()
+    await house.run(60.0)
+    assert asked == [10] * 8
+    assert 60 < (await house.wallet()).reserved_paise <= 60 + 21
+    house.alice.hang_up()
+    await house.ended(call)
 
 
 async def test_without_a_pulse_s_worth_no_call_is_placed(open_house: Any) -> None:

@@ -67,7 +67,7 @@ def every_event() -> list[CallEvent]:
         ]
         events += [LegFailed(leg, FailureKind.RESPONSE, 486, True), LegHungUp(leg), LegLost(leg), MediaSilent(leg)]
         events += [LegMoved(leg), DigitBegun(leg, "5"), DigitPressed(leg, "5", 160, DigitWay.INFO)]
-    events += [Started(), Arrived(), PromptsHeard(), ReservationExtended(), ReservationRefused()]
+    events += [Started(), Arrived(), PromptsHeard(), ReservationExtended(1), ReservationRefused()]
     events += [LegAnsweredAhead(Leg.B, 200, "PCMA"), AnswerSent()]
     events += [HangupRequested(), RecordingStopped(), SystemFailed(), SystemStopping()]
     return events
