@@ -135,19 +135,22 @@ async def key_list(options: argparse.Namespace, config: Config, output: Output) 
 
 
 async def key_revoke(options: argparse.Namespace, config: Config, output: Output) -> int:
-    """`key revoke KEY_ID`."""
+    """`key revoke KEY_ID`; done before, the first time stands."""
     at = SystemClock().wall_ms()
 
-    def work(unit: UnitOfWork) -> None:
+    def work(unit: UnitOfWork) -> int:
         key = unit.accounts.key(options.key_id)
+        if key.revoked_at is not None:
+            return key.revoked_at
         unit.accounts.revoke_key(key.key_id, at)
         unit.audit.add(typed("key.revoke", key.key_id, key.org_id))
+        return at
 
     try:
-        await written(config, work)
+        revoked_at = await written(config, work)
     except UnknownRecord:
         raise CommandFailed(f"there is no key {options.key_id}") from None
-    output.one({"key_id": options.key_id, "revoked_at": moment(at)}, f"key {options.key_id} is revoked")
+    output.one({"key_id": options.key_id, "revoked_at": moment(revoked_at)}, f"key {options.key_id} is revoked")
     return 0
 
 

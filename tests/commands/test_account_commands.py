@@ -75,6 +75,17 @@ def test_a_key_may_be_narrowed_and_revoked(desk: Any) -> None:
     assert row["revoked_at"] == revoked["revoked_at"]
 
 
+def test_a_key_is_revoked_once(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    org = desk.org()
+    key_id = desk.json("key", "create", "--org", org)["key_id"]
+    first = desk.json("key", "revoke", key_id)
+    later = SystemClock().wall_ms() + 60_000
+    monkeypatch.setattr(SystemClock, "wall_ms", lambda _: later)
+    assert desk.json("key", "revoke", key_id) == first
+    audited = [entry["action"] for entry in desk.json("audit", "--org", org)["data"]]
+    assert audited.count("key.revoke") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
