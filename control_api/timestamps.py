@@ -12,18 +12,18 @@ _DATE_TIME: Final = re.compile(
     re.ASCII,
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_MS: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
-_LAST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+FIRST_MS: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+LAST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def render_timestamp(at_ms: int) -> str:
-    """Unix milliseconds as `2025-01-31T23:59:59Z`; the fraction of the second is cut off."""
-    return datetime.fromtimestamp(at_ms // 1000, UTC).isoformat()[:19] + "Z"
+    """Unix milliseconds as `2025-01-31T23:59:59Z`, fraction of the second cut off. What lies past 9999 is its end."""
+    return datetime.fromtimestamp(min(at_ms, LAST_MS) // 1000, UTC).isoformat()[:19] + "Z"
 
 
 def optional_timestamp(at_ms: int | None) -> str | None:
     """`render_timestamp`, with None staying None."""
-    return None if at_ms is None else datetime.fromtimestamp(at_ms // 1000, UTC).isoformat()[:19] + "Z"
+    return None if at_ms is None else render_timestamp(at_ms)
 
 
 def parse_timestamp(text: str) -> int:
@@ -44,6 +44,6 @@ def parse_timestamp(text: str) -> int:
     local = datetime(year, month, day, hour, minute, 59 if leap_second else second, tzinfo=timezone(offset))
     milliseconds = int((fraction or "0")[:3].ljust(3, "0"))
     at_ms = (local - _EPOCH) // timedelta(seconds=1) * 1000 + (1000 if leap_second else milliseconds)
-    if not _FIRST_MS <= at_ms <= _LAST_MS:
+    if not FIRST_MS <= at_ms <= LAST_MS:
         raise ValueError("no time of the years 1 to 9999")  # an offset may lead out of them
     return at_ms

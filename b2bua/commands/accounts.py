@@ -19,6 +19,7 @@ from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
 from control_api.keys import new_key
+from control_api.timestamps import FIRST_MS, LAST_MS
 from control_api.webhooks.targets import TargetRefused, check_target
 from storage.errors import TransferConflict, UnknownRecord
 from storage.records import TEST_SCOPES, USUAL_SCOPES, ApiKey, Organisation, Scope, WebhookEndpoint, WebhookEvent
@@ -306,6 +307,8 @@ def _expiry(text: str | None, at: int) -> int | None:
     except ValueError:
         raise CommandFailed(f"not a time: {text!r}; write it as 2027-01-31T00:00:00Z") from None
     expires_at = int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
+    if not FIRST_MS <= expires_at <= LAST_MS:  # an offset may lead out of what can be shown
+        raise CommandFailed(f"no time of the years 1 to 9999: {text!r}")
     if expires_at <= at:
         raise CommandFailed("the expiry lies in the past")
     return expires_at

@@ -1,10 +1,10 @@
 """The configured database, beside a running server."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from b2bua.config import Config
+from control_api.timestamps import optional_timestamp
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
 
@@ -40,4 +40,4 @@ async def checked_apart(config: Config, work: Callable[[Reader], Result]) -> Res
 
 def moment(at_ms: int | None) -> str | None:
     """RFC 3339 UTC in seconds."""
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return optional_timestamp(at_ms)

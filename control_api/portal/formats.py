@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Final
 
-from control_api.timestamps import parse_timestamp, render_timestamp
+from control_api.timestamps import LAST_MS, parse_timestamp, render_timestamp
 
 IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")  # India has one time zone and no summer time
 NONE: Final = "\N{EN DASH}"
 _DAY: Final = timedelta(days=1)
+_LAST_SHOWN_S: Final = LAST_MS // 1000 - 86_400  # of what ends later, Indian time may lie in a year that is none
 _TONES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "completed": "good",
@@ -140,4 +141,4 @@ def start_of_day(now_ms: int, days_back: int = 0) -> str:
 
 
 def _local(timestamp: str) -> datetime:
-    return datetime.fromtimestamp(parse_timestamp(timestamp) // 1000, UTC).astimezone(IST)
+    return datetime.fromtimestamp(min(parse_timestamp(timestamp) // 1000, _LAST_SHOWN_S), UTC).astimezone(IST)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import sqlite3
 from typing import Any
 
 import pytest
@@ -92,6 +93,8 @@ def test_a_key_is_revoked_once(desk: Any, monkeypatch: pytest.MonkeyPatch) -> No
         (("--scopes", "calls:everything"), "scope"),
         (("--expires", "next week"), "time"),
         (("--expires", "2001-01-01T00:00:00Z"), "past"),
+        (("--expires", "9999-12-31T23:59:59-23:59"), "9999"),
+        (("--expires", "9999-12-31T23:59:59-00:01"), "9999"),
         (("--ips", "everywhere"), "address"),
     ],
 )
@@ -99,6 +102,16 @@ def test_a_key_that_makes_no_sense_is_refused(desk: Any, arguments: tuple[str, .
     org = desk.org()
     assert word in desk.refused("key", "create", "--org", org, *arguments)
     assert desk.json("key", "list", "--org", org) == {"data": []}
+
+
+def test_a_key_whose_expiry_no_date_can_show_is_listed_like_any_other(desk: Any) -> None:
+    """Earlier versions took such ones."""
+    org = desk.org()
+    key_id = desk.json("key", "create", "--org", org, "--expires", "9999-12-31T23:59:59Z")["key_id"]
+    with sqlite3.connect(desk.folder / "var" / "maskbridge.db") as database:
+        database.execute("UPDATE api_keys SET expires_at = 253402387139000 WHERE key_id = ?", (key_id,))
+    [row] = desk.json("key", "list", "--org", org)["data"]
+    assert row["expires_at"] == "9999-12-31T23:59:59Z"
 
 
 @pytest.mark.parametrize(
