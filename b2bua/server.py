@@ -149,6 +149,10 @@ async def serve(config: Config, announce: Announce) -> None:
     stop = Stop(asyncio.Event(), asyncio.Event())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.signalled)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is to be ignored, and is
+        loop.add_signal_handler(
+            signal.SIGHUP, stop.drain.set
+        )  # a terminal that closes may send it twice: no second one
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sole_use(locks_of(config)))
         store = await Store.open(config.storage.url)

@@ -74,8 +74,9 @@ class StatementPrinter:
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C is for the service, which ends this process in its turn."""
+    """What a terminal sends is for the service, which ends this process in its turn."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _draw(statement: Statement) -> bytes:

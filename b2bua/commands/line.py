@@ -184,7 +184,9 @@ def _operation(commands: Commands) -> None:
         config=f"the configuration to write (default {DEFAULT_CONFIG}), from DIR",
     )
     init.add_argument("--dir", default=".", help="where (default: here)")
-    _command(commands, "serve", operation.run_server, "run; SIGTERM drains, a second one ends the live calls")
+    _command(
+        commands, "serve", operation.run_server, "run; SIGTERM drains (SIGHUP too), a second one ends the live calls"
+    )
     _command(commands, "check", checking.check, "validate the configuration and probe each trunk")
     demo = _command(
         commands,

@@ -58,7 +58,7 @@ def init(options: argparse.Namespace, output: Output) -> int:
 
 
 def run_server(_options: argparse.Namespace, config: Config, output: Output) -> int:
-    """`serve`: run until SIGTERM or ctrl-C."""
+    """`serve`: run until SIGTERM, ctrl-C or its terminal's end."""
     logs.install(config.log.format, _log_level(os.environ.get("MASKBRIDGE_LOG", "")), sys.stderr)
     for line in (*config.warnings, *effectless(config)):
         logging.getLogger("b2bua").warning("%s", line)

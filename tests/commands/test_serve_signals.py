@@ -37,9 +37,9 @@ class Line:
         self.call_sid = str(placed["call_sid"])
         assert await self.service.webhooks.wait_for(lambda webhook: webhook.event == "call.bridged", 20) is not None
 
-    def signal(self) -> None:
-        """SIGTERM."""
-        os.kill(self.service.service.pid, signal.SIGTERM)
+    def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """SIGTERM, or another."""
+        os.kill(self.service.service.pid, number)
 
     async def readiness(self) -> int:
         """The status of /readyz."""
@@ -89,6 +89,27 @@ async def test_the_first_signal_lets_the_call_finish(line: Line) -> None:
     assert ending is not None
     assert (ending.data["status"], ending.data["hangup_cause"]) == ("completed", "normal")
     assert await line.service.service.stop(patience_s=15) == 0
+
+
+async def test_a_terminal_that_closes_lets_the_call_finish_however_often_it_says_so(line: Line) -> None:
+    await line.connect()
+    line.signal(signal.SIGHUP)
+    async with asyncio.timeout(10):
+        while await line.readiness() != 503:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    line.signal(signal.SIGHUP)
+    assert await line.readiness() == 503
+    assert not line.phones[0].hung_up.is_set()
+
+    line.phones[1].hang_up()
+    await asyncio.wait_for(line.phones[0].hung_up.wait(), 10)
+    ending = await line.service.ending(line.call_sid, 10)
+    assert ending is not None
+    assert (ending.data["status"], ending.data["hangup_cause"]) == ("completed", "normal")
+    async with asyncio.timeout(15):
+        while line.service.service.running:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    assert line.service.service.exit_status == 0
 
 
 async def test_the_second_signal_ends_the_call_at_once(line: Line) -> None:
