@@ -74,7 +74,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
-        self.exit(2, f"{self.prog}: {clearer(message)}; see {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {_in_one_line(clearer(message))}; see {self.prog} --help\n")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -88,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(str(error))
     except ConfigInvalid as error:
         for mistake in error.mistakes:
-            sys.stderr.write(f"maskbridge: {mistake}\n")
+            _fail(mistake)
         return 1
     except BrokenPipeError:  # whoever read our output has seen enough
         return 1
@@ -96,6 +96,10 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(f"storage.url: {error}")
     except OSError as error:
         return _fail(reason(error))
+    except UnicodeEncodeError as error:  # bytes of the command line that are no UTF-8: nothing we keep is named so
+        return _fail(f"not UTF-8: {error.object}")
+    except OverflowError:
+        return _fail("a number is larger than any that is kept")
     except KeyboardInterrupt:
         return 130
 
@@ -138,8 +142,15 @@ def reason(error: OSError) -> str:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"maskbridge: {message}\n")
+    sys.stderr.write(f"maskbridge: {_in_one_line(message)}\n")
     return 1
+
+
+def _in_one_line(message: str) -> str:
+    """The message with what was typed and is no text in it, as line ends, written as a backslash and letters."""
+    if message.isprintable():
+        return message
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -129,6 +129,30 @@ def test_what_is_not_there_is_said_in_one_line(desk: Any, arguments: tuple[str, 
     assert "nobody" in desk.refused(*arguments)
 
 
+@pytest.mark.parametrize("typed", ["no\nbody", "no\udcffbody", "no\tbody\x1b[31m", "no\u2028body"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("key", "list", "--org"),
+        ("key", "revoke"),
+        ("org", "set", "--address", "x"),
+        ("webhook", "rotate"),
+        ("webhook", "deliveries"),
+        ("recording", "verify"),
+        ("prompt", "list", "--org"),
+        ("person", "list", "--org"),
+        ("webhook", "replay"),
+    ],
+)
+def test_an_id_that_is_no_text_is_refused_in_one_line(desk: Any, arguments: tuple[str, ...], typed: str) -> None:
+    said = desk.refused(*arguments, typed)
+    assert said.removesuffix("\n").isprintable()
+
+
+def test_an_id_larger_than_any_is_refused_in_one_line(desk: Any) -> None:
+    assert "larger" in desk.refused("webhook", "replay", "9" * 26)
+
+
 def test_a_credit_counts_once_for_its_reference(desk: Any) -> None:
     org = desk.org()
     credit = ("wallet", "credit", "--org", org, "--rupees", "500", "--reference", "inv-1")
