@@ -6,7 +6,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
@@ -264,8 +264,13 @@ async def start_api(app: web.Application, host: str, port: int, ssl_context: ssl
     if accepted is None:
         raise RuntimeError("the runner was set up without a server")
 
+    async def methods_at(request: web.BaseRequest) -> tuple[str, ...]:
+        # The router looks at the path and the method, which what could not be parsed was given.
+        miss = (await app.router.resolve(cast("web.Request", request))).http_exception
+        return tuple(sorted(miss.allowed_methods)) if isinstance(miss, web.HTTPMethodNotAllowed) else ()
+
     def protocol(gone: Callable[[HttpProtocol], None]) -> HttpProtocol:
-        return HttpProtocol(accepted, app[BOUNDARY], loop, KEEP_ALIVE_S, _server_log(), gone)
+        return HttpProtocol(accepted, app[BOUNDARY], methods_at, loop, KEEP_ALIVE_S, _server_log(), gone)
 
     try:
         sockets = await bind_http(host, port)

@@ -107,7 +107,7 @@ class Boundary:
 
     def refusal(self, request: web.BaseRequest, error: ErrorReply) -> web.Response:
         """An error in JSON for a request that never came to a route."""
-        return render_error(error, self._headers(request, self._api.tokens.hex(32)))
+        return render_error(error, self._headers(request, self._id_of(request)))
 
     async def _answer(self, route: Route, needs: Right | None, exchange: Exchange) -> web.StreamResponse:
         try:
@@ -173,9 +173,13 @@ class Boundary:
             raise RateLimited(allowance.retry_after_s)
 
     def _open(self, request: web.Request) -> Exchange:
-        given = request.headers.get("X-Request-Id")
-        request_id = given if given is not None and _REQUEST_ID.fullmatch(given) else self._api.tokens.hex(32)
+        request_id = self._id_of(request)
         return Exchange(request, request_id, self._headers(request, request_id))
+
+    def _id_of(self, request: web.BaseRequest) -> str:
+        """The request's own id where it is sane, else a new one."""
+        given = request.headers.get("X-Request-Id")
+        return given if given is not None and _REQUEST_ID.fullmatch(given) else self._api.tokens.hex(32)
 
     def _headers(self, request: web.BaseRequest, request_id: str) -> CIMultiDict[str]:
         """What every reply carries."""

@@ -3,33 +3,47 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMethod, ContentEncodingError
 
 from control_api.boundary import Boundary
-from control_api.errors import CRASH, ErrorReply, MethodNotAllowed, UnsupportedMediaType, error_reply
+from control_api.errors import CRASH, ErrorReply, MethodNotAllowed, NotFound, UnsupportedMediaType, error_reply
 
 LINGERING_S: Final = 5.0
 HEAD_TIMEOUT_S: Final = 15.0
 """So long a new connection may take over the head of its first request; the keep-alive time bounds those after it."""
 _NOT_HTTP: Final = ErrorReply(400, "invalid_request", "The request is not valid HTTP.")
 # aiohttp knows a fixed list of methods; this is how it shows a request line that is sound but for the method.
-_ONLY_ITS_METHOD: Final = re.compile(r"b'[A-Za-z-]{1,32} \S+ HTTP/1\.[01]'", re.ASCII)
-_METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST")  # of all paths together
+_ONLY_ITS_METHOD: Final = re.compile(r"b'([A-Za-z-]{1,32} \S+ HTTP/1\.[01])'", re.ASCII)
+_KEPT_HEAD: Final = 4_096  # bytes that are kept of a request's beginning until it has been parsed
+_REQUEST_ID: Final = re.compile(rb"\r?\nX-Request-Id:[ \t]*([\x21-\x7e]{1,64})[ \t]*\r?\n", re.ASCII | re.IGNORECASE)
+
+AllowedAt = Callable[[web.BaseRequest], Awaitable[tuple[str, ...]]]
+"""The methods that a request's path has; none: there is no such path."""
 
 
 class HttpProtocol(web.RequestHandler):
     """One connection. Without a whole head it is closed when `HEAD_TIMEOUT_S` are over, whatever trickles in."""
 
-    __slots__ = ("_boundary", "_event_loop", "_gone", "_head_due", "_replied")
+    __slots__ = (
+        "_allowed_at",
+        "_boundary",
+        "_event_loop",
+        "_gone",
+        "_head",
+        "_head_due",
+        "_replied",
+        "_unknown_method",
+    )
 
     def __init__(
         self,
         server: web.Server,
         boundary: Boundary,
+        allowed_at: AllowedAt,
         loop: asyncio.AbstractEventLoop,
         keep_alive_s: float,
         log: logging.Logger,
@@ -40,6 +54,9 @@ class HttpProtocol(web.RequestHandler):
         options: dict[str, Any] = {"access_log": None, "lingering_time": LINGERING_S}
         super().__init__(server, loop=loop, keepalive_timeout=keep_alive_s, logger=log, **options)
         self._boundary = boundary
+        self._allowed_at = allowed_at
+        self._head = b""
+        self._unknown_method = ""  # the request line, where nothing but its method is at fault
         self._event_loop = loop
         self._gone = gone
         self._head_due: asyncio.TimerHandle | None = None
@@ -56,6 +73,12 @@ class HttpProtocol(web.RequestHandler):
             self._head_due.cancel()
         super().connection_lost(exc)
         self._gone(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come. The beginning of a request is kept: what cannot be parsed is told by it."""
+        if self._current_request is None:
+            self._head = data[:_KEPT_HEAD]
+        super().data_received(data)
 
     @property
     def busy(self) -> bool:
@@ -89,6 +112,8 @@ class HttpProtocol(web.RequestHandler):
             raise ConnectionResetError("a reply was under way")
         if status >= 500:
             self.logger.error("a request crashed outside its route", exc_info=exc)
+        line = _ONLY_ITS_METHOD.search(exc.message) if isinstance(exc, BadHttpMethod) else None
+        self._unknown_method = "" if line is None else line[1]
         response = self._boundary.refusal(request, CRASH if status >= 500 else _refusal_of(exc))
         response.force_close()
         return response
@@ -101,13 +126,26 @@ class HttpProtocol(web.RequestHandler):
         if isinstance(resp, web.HTTPException):
             error = ErrorReply(resp.status, "invalid_request", "The request is not valid HTTP.")
             resp = self._boundary.refusal(request, error)
+        if self._unknown_method:
+            resp = await self._refusal_of_method(request, *self._unknown_method.split(" ")[:2])
+            resp.force_close()
         return await super().finish_response(request, resp, start_time)
+
+    async def _refusal_of_method(self, request: web.BaseRequest, method: str, target: str) -> web.StreamResponse:
+        """What is said of any other method that a path does not have; where there is no such path, of that."""
+        given = _REQUEST_ID.search(self._head.partition(b"\r\n\r\n")[0] + b"\r\n")
+        headers = {"X-Request-Id": given[1].decode("ascii")} if given is not None else {}
+        try:
+            asked = request.clone(method=method, rel_url=target, headers=headers)
+        except ValueError:  # no address at all
+            return self._boundary.refusal(request, _NOT_HTTP)
+        allowed = await self._allowed_at(asked)
+        error = MethodNotAllowed(allowed) if allowed else NotFound("There is nothing at this path.")
+        return self._boundary.refusal(asked, error_reply(error) or _NOT_HTTP)
 
 
 def _refusal_of(flaw: BaseException | None) -> ErrorReply:
     """What to say of a request that could not be parsed."""
     if isinstance(flaw, ContentEncodingError):
         return error_reply(UnsupportedMediaType("The body may be compressed with gzip or deflate alone.")) or _NOT_HTTP
-    if isinstance(flaw, BadHttpMethod) and _ONLY_ITS_METHOD.search(flaw.message):
-        return error_reply(MethodNotAllowed(_METHODS)) or _NOT_HTTP
     return _NOT_HTTP

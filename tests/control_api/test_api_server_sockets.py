@@ -98,8 +98,27 @@ async def test_a_method_that_nobody_knows_is_405_in_json(method: bytes) -> None:
     async with RunningApi() as port:
         status, headers, body = parts(await exchange(port, method + b" /v1/masking/calls HTTP/1.1\r\n" + CLOSE))
         assert (status, json.loads(body)["error"]["code"]) == (405, "method_not_allowed")
-        assert headers["Allow"] == "DELETE, GET, HEAD, PATCH, POST"
+        # Those of this path, where it named all that there are anywhere: RFC 9110 section 15.5.6.
+        assert headers["Allow"] == "POST"
         assert headers["X-Request-Id"]
+
+
+async def test_a_method_that_nobody_knows_at_no_path_is_404_in_json() -> None:
+    async with RunningApi() as port:
+        status, headers, body = parts(await exchange(port, b"BREW /nope?x=1 HTTP/1.1\r\n" + CLOSE))
+        assert (status, json.loads(body)["error"]["code"]) == (404, "not_found")
+        assert "Allow" not in headers
+
+
+@pytest.mark.parametrize(
+    ("given", "echoed"), [(b"mine-1", True), (b"a" * 65, False), (b"no id", False), (b"<x>", False)]
+)
+async def test_a_sane_request_id_is_echoed_whatever_the_method(given: bytes, echoed: bool) -> None:
+    async with RunningApi() as port:
+        raw = b"BREW /v1/masking/billing HTTP/1.1\r\nx-request-id: " + given + b"\r\n" + CLOSE
+        status, headers, _ = parts(await exchange(port, raw))
+        assert (status, headers["Allow"]) == (405, "GET, HEAD")
+        assert (headers["X-Request-Id"] == given.decode()) == echoed
 
 
 @pytest.mark.parametrize("coding", [b"br", b"zstd"])
