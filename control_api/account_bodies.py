@@ -3,7 +3,6 @@
 Beside `schemas`, and made like it: the models describe and check requests.
 """
 
-import ipaddress
 import re
 from decimal import Decimal
 from typing import Annotated, Final
@@ -11,6 +10,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 from yarl import URL
 
+from control_api.networks import read_network
 from control_api.schemas import PER_PAGE_DEFAULT, PER_PAGE_MAX, AtLeastOne, Wire
 from control_api.timestamps import parse_timestamp
 from storage.person_records import Role
@@ -57,7 +57,7 @@ def address_of(text: str) -> str:
 
 def network_of(text: str) -> str:
     """An address or network in its canonical form. Raises ValueError."""
-    return str(ipaddress.ip_network(text.strip(), strict=False))
+    return str(read_network(text.strip()))
 
 
 def web_address_of(text: str) -> str:

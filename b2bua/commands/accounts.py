@@ -1,7 +1,6 @@
 """Commands about organisations, keys, wallets and webhook endpoints, on the database, beside a running server."""
 
 import argparse
-import ipaddress
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
 from control_api.keys import new_key
+from control_api.networks import read_network
 from control_api.timestamps import FIRST_MS, LAST_MS
 from control_api.webhooks.targets import TargetRefused, check_target
 from storage.errors import TransferConflict, UnknownRecord
@@ -320,7 +320,7 @@ def _networks(text: str | None) -> tuple[str, ...]:
     networks = []
     for part in text.split(","):
         try:
-            networks.append(str(ipaddress.ip_network(part.strip(), strict=False)))
+            networks.append(str(read_network(part.strip())))
         except ValueError:
             raise CommandFailed(f"not an address or network: {part.strip()!r}") from None
     return tuple(networks)

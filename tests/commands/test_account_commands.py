@@ -65,14 +65,14 @@ def test_a_key_may_be_narrowed_and_revoked(desk: Any) -> None:
     org = desk.org()
     made = desk.json(
         *("key", "create", "--org", org, "--scopes", "calls:read,billing:read"),
-        *("--expires", "2099-01-31T00:00:00Z", "--ips", "192.0.2.0/24, 2001:db8::1"),
+        *("--expires", "2099-01-31T00:00:00Z", "--ips", "192.0.2.0/24, 2001:db8::1, ::ffff:10.0.0.0/104"),
     )
     assert made["scopes"] == ["billing:read", "calls:read"]
     revoked = desk.json("key", "revoke", made["key_id"])
     assert revoked["key_id"] == made["key_id"]
     [row] = desk.json("key", "list", "--org", org)["data"]
     assert row["expires_at"] == "2099-01-31T00:00:00Z"
-    assert row["ips"] == ["192.0.2.0/24", "2001:db8::1/128"]
+    assert row["ips"] == ["192.0.2.0/24", "2001:db8::1/128", "10.0.0.0/8"]
     assert row["revoked_at"] == revoked["revoked_at"]
 
 

@@ -2,13 +2,18 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from hashlib import sha256
+from ipaddress import ip_address
 
 import pytest
 
+from b2bua.tokens import SystemTokens
 from control_api import auth
 from control_api.auth import KeyRing, Proxies
-from control_api.errors import Unauthorized
+from control_api.errors import Forbidden, Unauthorized
+from control_api.keys import new_key
+from control_api.networks import read_network
 from storage.errors import StoreUnavailable
 from storage.records import ApiKey, Organisation
 from storage.store import Store
@@ -124,3 +129,37 @@ async def test_a_row_under_another_hash_is_no_key(monkeypatch: pytest.MonkeyPatc
 )
 def test_client_address(remote: str | None, forwarded_for: list[str], address: str) -> None:
     assert str(Proxies(["10.0.0.0/8"]).client_address(remote, forwarded_for)) == address
+
+
+def test_a_trusted_proxy_in_the_clothes_of_ipv6_is_trusted() -> None:
+    proxies = Proxies(["::ffff:10.0.0.0/104", "2001:db8::1"])
+    assert str(proxies.client_address("10.0.0.1", ["198.51.100.7"])) == "198.51.100.7"
+    assert str(proxies.client_address("2001:db8::1", ["198.51.100.7"])) == "198.51.100.7"
+    assert str(proxies.client_address("11.0.0.1", ["198.51.100.7"])) == "11.0.0.1"
+
+
+async def test_a_key_is_good_from_an_address_that_was_stored_in_the_clothes_of_ipv6() -> None:
+    store = await filled(Store)
+    key = new_key(SystemTokens())
+    narrow = replace(an_api_key(KEY, ORG), key_id="narrow", allowed_networks=("::ffff:127.0.0.1/128",))
+    await store.run(lambda unit: unit.accounts.add_key(key.like(narrow)))
+    caller = await KeyRing(store, ManualClock()).authenticate([f"Bearer {key.text}"])
+    caller.check_address(ip_address("127.0.0.1"))
+    with pytest.raises(Forbidden):
+        caller.check_address(ip_address("127.0.0.2"))
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("::ffff:127.0.0.1", "127.0.0.1/32"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::ffff:0:0/95", "::fffe:0:0/95"),
+        ("::/0", "::/0"),
+        ("10.1.2.3/8", "10.0.0.0/8"),
+    ],
+)
+def test_ipv4_in_the_clothes_of_ipv6_is_ipv4(text: str, network: str) -> None:
+    assert str(read_network(text)) == network

@@ -1,0 +1,16 @@
+"""Networks as they are written down and compared: IPv4 in IPv6's clothes (RFC 4291 section 2.5.5.2) is IPv4."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final
+
+Network = IPv4Network | IPv6Network
+_MAPPED_BITS: Final = 96  # before the IPv4 address
+
+
+def read_network(text: str) -> Network:
+    """An address or a network; bits beyond its prefix do not count. Raises ValueError."""
+    network = ip_network(text, strict=False)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_BITS:
+        return network
+    return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
