@@ -2,7 +2,6 @@
 
 import argparse
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -13,7 +12,7 @@ from b2bua.billing.errors import BillingError
 from b2bua.billing.gstin import registration
 from b2bua.clock import SystemClock
 from b2bua.commands.audit import typed
-from b2bua.commands.databases import Result, looked_up, moment, written
+from b2bua.commands.databases import looked_up, moment, of_known, written
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
@@ -114,7 +113,7 @@ async def key_create(options: argparse.Namespace, config: Config, output: Output
 
 async def key_list(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`key list --org ORG_ID`."""
-    keys = await looked_up(config, lambda reader: _of_known(reader, options.org, Reader.keys))
+    keys = await looked_up(config, lambda reader: of_known(reader, options.org, Reader.keys))
     output.rows(
         [
             {
@@ -216,7 +215,7 @@ async def webhook_add(options: argparse.Namespace, config: Config, output: Outpu
 
 async def webhook_list(options: argparse.Namespace, config: Config, output: Output) -> int:
     """`webhook list --org ORG_ID`."""
-    endpoints = await looked_up(config, lambda reader: _of_known(reader, options.org, Reader.endpoints))
+    endpoints = await looked_up(config, lambda reader: of_known(reader, options.org, Reader.endpoints))
     output.rows(
         [
             {
@@ -238,14 +237,6 @@ def _known_organisation(unit: UnitOfWork, org_id: str) -> None:
         unit.accounts.organisation(org_id)
     except UnknownRecord:
         raise CommandFailed(f"there is no organisation {org_id}") from None
-
-
-def _of_known(reader: Reader, org_id: str, ask: Callable[[Reader, str], Result]) -> Result:
-    try:
-        reader.organisation(org_id)
-    except UnknownRecord:
-        raise CommandFailed(f"there is no organisation {org_id}") from None
-    return ask(reader, org_id)
 
 
 def words_of(text: str, what: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from b2bua.clock import SystemClock
-from b2bua.commands.databases import looked_up, moment
+from b2bua.commands.databases import looked_up, moment, of_known
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from storage.person_records import Actor, ActorKind, AuditEntry
+from storage.units import Reader
 
 MOST_SHOWN: Final = 1000
 
@@ -25,7 +26,14 @@ async def show(options: argparse.Namespace, config: Config, output: Output) -> i
     """`audit [--org ORG_ID] [--page N] [--rows N]`: the newest changes first."""
     if options.page < 1 or not 1 <= options.rows <= MOST_SHOWN:
         raise CommandFailed(f"--page takes 1 and more, --rows 1 to {MOST_SHOWN}")
-    entries, _ = await looked_up(config, lambda reader: reader.audit(options.org, options.page, options.rows))
+
+    def audited(reader: Reader, org_id: str | None) -> list[AuditEntry]:
+        return list(reader.audit(org_id, options.page, options.rows)[0])
+
+    def work(reader: Reader) -> list[AuditEntry]:
+        return audited(reader, None) if options.org is None else of_known(reader, options.org, audited)
+
+    entries = await looked_up(config, work)
     output.rows(
         [
             {

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from b2bua.commands.output import CommandFailed
 from b2bua.config import Config
 from control_api.timestamps import optional_timestamp
+from storage.errors import UnknownRecord
 from storage.store import Store
 from storage.units import Reader, UnitOfWork
 
@@ -36,6 +38,15 @@ async def checked_apart(config: Config, work: Callable[[Reader], Result]) -> Res
         return await store.read_apart(work)
     finally:
         await store.close()
+
+
+def of_known(reader: Reader, org_id: str, ask: Callable[[Reader, str], Result]) -> Result:
+    """What is asked about an organisation. CommandFailed: there is none of that id."""
+    try:
+        reader.organisation(org_id)
+    except UnknownRecord:
+        raise CommandFailed(f"there is no organisation {org_id}") from None
+    return ask(reader, org_id)
 
 
 def moment(at_ms: int | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from b2bua.clock import SystemClock
 from b2bua.commands.accounts import paise_of, registered
 from b2bua.commands.audit import typed
-from b2bua.commands.databases import looked_up, moment, written
+from b2bua.commands.databases import looked_up, moment, of_known, written
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
@@ -162,7 +162,10 @@ async def webhook_deliveries(options: argparse.Namespace, config: Config, output
     endpoint, of an organisation's or of all."""
 
     def work(reader: Reader) -> list[DeliveryLog]:
-        asked = [org.org_id for org in reader.organisations() if options.org in (None, org.org_id)]
+        if options.org is None:
+            asked = [org.org_id for org in reader.organisations()]
+        else:
+            asked = of_known(reader, options.org, lambda _reader, org_id: [org_id])
         endpoints = [(org_id, each.webhook_id) for org_id in asked for each in reader.endpoints(org_id)]
         wanted = [pair for pair in endpoints if options.webhook_id in (None, pair[1])]
         if options.webhook_id is not None and not wanted:

@@ -123,6 +123,8 @@ def test_a_key_whose_expiry_no_date_can_show_is_listed_like_any_other(desk: Any)
         ("key", "revoke", "nobody"),
         ("key", "list", "--org", "nobody"),
         ("webhook", "list", "--org", "nobody"),
+        ("webhook", "deliveries", "--org", "nobody"),
+        ("audit", "--org", "nobody"),
     ],
 )
 def test_what_is_not_there_is_said_in_one_line(desk: Any, arguments: tuple[str, ...]) -> None:
@@ -138,6 +140,8 @@ def test_what_is_not_there_is_said_in_one_line(desk: Any, arguments: tuple[str, 
         ("org", "set", "--address", "x"),
         ("webhook", "rotate"),
         ("webhook", "deliveries"),
+        ("webhook", "deliveries", "--org"),
+        ("audit", "--org"),
         ("recording", "verify"),
         ("prompt", "list", "--org"),
         ("person", "list", "--org"),
