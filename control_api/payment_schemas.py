@@ -1,5 +1,6 @@
 """What goes in and out about top-ups and tax documents."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Final
@@ -16,6 +17,7 @@ LEAST_PAISE: Final = 1_000
 MOST_PAISE: Final = 50_000_000
 LEAST_REFUND_PAISE: Final = 100  # below it the provider pays nothing back
 MOST_REFUND_PAISE: Final = 2 * MOST_PAISE  # a top-up with all the tax there may be
+_TYPED: Final = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 _ID: Final = Field(min_length=1, max_length=64)
 
 
@@ -23,6 +25,8 @@ def paise_of(amount: object, least: int = LEAST_PAISE, most: int = MOST_PAISE) -
     """An amount in rupees, a number or a string, with at most two decimals. Raises ValueError."""
     if isinstance(amount, bool) or not isinstance(amount, int | float | str):
         raise ValueError("not an amount")
+    if isinstance(amount, str) and not _TYPED.fullmatch(amount):
+        raise ValueError("not an amount")  # Python would read more as a number than anybody means by one
     try:
         paise = Decimal(str(amount)) * 100
     except InvalidOperation:

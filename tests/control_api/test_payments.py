@@ -127,7 +127,13 @@ async def test_a_payment_that_is_none_is_refused(till: Till) -> None:
     assert (await till.confirm(topup, "pay_nothing")).status == 409
 
 
-@pytest.mark.parametrize("amount", [9.99, 0, -10, 10.001, "ten", True, None, [], 500_000.01, "NaN", "1e99", "Infinity"])
+@pytest.mark.parametrize(
+    "amount",
+    [
+        *(9.99, 0, -10, 10.001, "ten", True, None, [], 500_000.01, "NaN", "1e99", "Infinity"),
+        *("1_000", "\uff11\uff10\uff10", " 10 ", "10\n", "+10", "1e2", "", "10."),
+    ],
+)
 async def test_only_amounts_are_amounts(till: Till, amount: object) -> None:
     reply = await till.browser.send("POST", TOPUPS, json={"amount": amount})
     assert (reply.status, reply.json["error"]["field"]) == (400, "amount")
