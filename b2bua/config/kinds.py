@@ -438,7 +438,11 @@ def _read_file(raw: object, place: Place) -> Path | None:
     if not value:
         return None
     path = place.folder / value
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise Unfit(f"the file {path} cannot be read ({error.strerror})") from error
+    if not found:
         raise Unfit(f"there is no file {path}")
     return path
 

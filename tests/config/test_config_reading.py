@@ -315,6 +315,17 @@ def test_a_certificate_and_its_key_are_given_both(tmp_path: Path, section: str) 
     assert mistake.startswith(f"{section}.tls_certificate: it is missing")
 
 
+@pytest.mark.parametrize("section", ["sip", "api"])
+def test_a_file_that_cannot_be_looked_for_is_one_mistake_among_the_others(tmp_path: Path, section: str) -> None:
+    long = "x" * 300
+    text = f"[{section}]\ntls_certificate = '{long}'\ntls_key = '{long}'\nnonsense = 1"
+    mistakes = mistakes_in(text, path=tmp_path / "maskbridge.toml")
+    named = [mistake.partition(":")[0] for mistake in mistakes]
+    assert {f"{section}.tls_certificate", f"{section}.tls_key"} <= set(named)
+    assert any("nonsense" in mistake for mistake in mistakes)
+    assert any("too long" in mistake for mistake in mistakes)
+
+
 def test_a_consequence_of_a_mistake_is_not_a_second_one() -> None:
     (mistake,) = mistakes_in(A_TRUNK + "auth_username = 'u'\nauth_password = 'file:missing'")
     assert mistake.startswith("trunks[carrier].auth_password: the file /nonexistent/missing cannot be read")
