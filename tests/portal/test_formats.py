@@ -23,6 +23,10 @@ def test_moments_are_told_in_indian_time() -> None:
     assert formats.time_of_day("2025-01-31T20:00:05Z") == "01:30:05"
 
 
+def test_the_last_moments_that_can_be_written_are_told_although_india_is_in_another_year() -> None:
+    assert formats.moment("9999-12-31T23:59:59Z") == "31 Dec 9999, 05:29"
+
+
 def test_a_day_begins_at_midnight_in_india() -> None:
     at_ms = 1_735_732_800_000  # 2025-01-01T12:00:00Z
     assert formats.start_of_day(at_ms) == "2024-12-31T18:30:00Z"
