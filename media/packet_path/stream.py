@@ -405,8 +405,6 @@ class Stream:
         self._rekey(plan)
         self.inbound.gate.set_remote(plan.remote, plan.renewed, now)
         self.inbound.receives = plan.receives
-        if plan.may_receive and not self.inbound.may_receive:
-            self.watched_from = now
         self.inbound.may_receive = plan.may_receive
         if plan.renewed and plan.remote is not None:
             self.inbound.started = False
@@ -425,12 +423,6 @@ class Stream:
     def held(self) -> bool:
         """Whether this leg or the one it is bridged with is on hold: silence of either is no fault then."""
         return self.on_hold or (self.partner is not None and self.partner.on_hold)
-
-    def unwatched(self) -> bool:
-        """Whether nothing has to come from the leg: its direction says so, and the leg it is bridged with is there to
-        tell of the call's end. Where neither sends by its direction, both are watched as in a hold."""
-        partner = self.partner
-        return not self.inbound.may_receive and partner is not None and partner.inbound.may_receive
 
     def _rekey(self, plan: RemotePlan) -> None:
         """Begin, change or end SRTP. Its contexts outlive a while of plain RTP: no packet number may come twice."""

@@ -185,7 +185,7 @@ class StreamTable:
 
     def _watch_silence(self, stream: Stream, now: float) -> None:
         timeouts = stream.timeouts
-        if not (stream.bridged or stream.ever_started) or stream.unwatched():
+        if not (stream.bridged or stream.ever_started):
             return
         # The clock of talk stands still while either party holds; only the longer one of the hold runs.
         limit = timeouts.bridged_s if stream.bridged else timeouts.early_s

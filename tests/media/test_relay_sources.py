@@ -220,30 +220,6 @@ class TestSilence:
         self.idle(bed, 11.0)
         assert [(event.leg, round(event.idle_s)) for event in self.lost(bed)] == [("b", 300)]
 
-    def test_trunk_case_10_who_sends_nothing_by_its_direction_is_not_missed_while_the_other_is_there(self) -> None:
-        bed, a, b = pair()
-        bed.talk(a, b, packets=1)
-        bed.connect(a, may_send=False, may_receive=False, on_hold=True, renewed=False)
-        for _ in range(100):
-            b.send()
-            self.idle(bed, 10.0)
-        assert self.lost(bed) == []
-        bed.connect(a, may_send=True, may_receive=True, on_hold=False, renewed=False)
-        for _ in range(5):
-            b.send()
-            self.idle(bed, 10.0)
-        assert [(event.leg, round(event.idle_s)) for event in self.lost(bed)] == [("a", 45)]
-
-    def test_trunk_case_10_where_neither_sends_by_its_direction_the_holds_timeout_counts(self) -> None:
-        bed, a, b = pair()
-        bed.talk(a, b, packets=1)
-        for party in (a, b):
-            bed.connect(party, may_send=False, may_receive=False, on_hold=True, renewed=False)
-        self.idle(bed, TIMEOUTS.hold_s - 1)
-        assert self.lost(bed) == []
-        self.idle(bed, 2.0)
-        assert sorted(event.leg for event in self.lost(bed)) == ["a", "b"]
-
     def test_trunk_case_10_the_end_of_a_hold_begins_the_count_anew_for_both(self) -> None:
         bed, a, b = pair()
         bed.talk(a, b, packets=1)

@@ -101,8 +101,6 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
     mb_gate_set_remote(&inbound->gate, &plan->remote, plan->renewed, now);
     memcpy(inbound->receives, plan->receives, sizeof plan->receives);
     inbound->receives_count = plan->receives_count;
-    if (plan->may_receive && !inbound->may_receive)
-        stream->watched_from = now;
     inbound->may_receive = plan->may_receive;
     if (plan->renewed && plan->remote.family)
         inbound->started = false;
@@ -123,12 +121,6 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
 bool mb_stream_held(const mb_stream *stream)
 {
     return stream->on_hold || (stream->partner && stream->partner->on_hold);
-}
-
-bool mb_stream_unwatched(const mb_stream *stream)
-{
-    const mb_stream *partner = stream->partner;
-    return !stream->inbound.may_receive && partner && partner->inbound.may_receive;
 }
 
 void mb_stream_send_control(mb_stream *stream, const uint8_t *packet, size_t size)

@@ -220,10 +220,6 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
 /* Whether this leg or the one it is bridged with is on hold: silence of either is no fault then. */
 bool mb_stream_held(const mb_stream *stream);
 
-/* Whether nothing has to come from the leg: its direction says so, and the leg it is bridged with is there to tell of the
-   call's end. Where neither sends by its direction, both are watched as in a hold. */
-bool mb_stream_unwatched(const mb_stream *stream);
-
 /* Send a compound RTCP packet of at most MB_CONTROL_MAX to the leg, as SRTCP where it has SRTP. */
 void mb_stream_send_control(mb_stream *stream, const uint8_t *packet, size_t size);
 

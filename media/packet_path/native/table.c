@@ -241,7 +241,7 @@ void mb_table_remove(mb_table *table, mb_stream *stream, double now)
 
 static void watch_silence(mb_table *table, mb_stream *stream, double now)
 {
-    if (!(stream->bridged || stream->ever_started) || mb_stream_unwatched(stream))
+    if (!(stream->bridged || stream->ever_started))
         return;
     /* The clock of talk stands still while either party holds; only the longer one of the hold runs. */
     double limit = stream->bridged ? stream->timeouts.bridged_s : stream->timeouts.early_s;
