@@ -262,6 +262,13 @@ class MediaEngine:
             if moved:
                 self._on_event(RemoteMoved(following.name))
 
+    def expect(self, leg: str) -> None:
+        """The far end has been told where to send, or that its call is answered, since its SDP came: see
+        `PacketPath.expect`."""
+        found = self._find(leg)
+        if found.leg.learns_address:
+            self._path.expect(found.stream)
+
     def answer(self, leg: str) -> bytes:
         """The last answer given on a leg once more, for a response that repeats it; ValueError when there is none."""
         return self._find(leg).leg.answer()

@@ -54,6 +54,7 @@ class IncomingLeg:
         self._in_dialog = InDialog(self.media_name, endpoint, media)
         self._answer_body = b""  # our answer to the INVITE's offer; b"" where it made none
         self._offered = False  # our offer has gone out
+        self._described = False  # our answer has gone out in a provisional response
         self._occupies = True
         usages[event.usage] = self
 
@@ -102,6 +103,10 @@ class IncomingLeg:
         self._endpoint.respond(
             self._invite.transaction, status, body=body, content_type="application/sdp" if body else None
         )
+        if body and not self._described:
+            # Only the first tells the caller anything new, and each holds a door open behind NAT.
+            self._described = True
+            self._media.expect(self.media_name)
 
     def answer(self) -> None:
         """Answer with 200: with our answer, or where the INVITE made no offer with our own, full one, unless that has
@@ -110,6 +115,7 @@ class IncomingLeg:
         self._endpoint.respond(
             self._invite.transaction, 200, body=body, content_type="application/sdp" if body else None
         )
+        self._media.expect(self.media_name)
 
     @property
     def answer_waits(self) -> bool:

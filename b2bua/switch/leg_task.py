@@ -342,6 +342,7 @@ class LegTask:
         Returns the codec's name; raises UnusableSdp."""
         agreed = self._media.codec(self.media_name)
         if tag == self._changed and agreed is not None:
+            self._media.expect(self.media_name)
             return agreed
         return self._media.apply_answer(self.media_name, answer or self._early_answers.get(tag, b"")).codec
 

@@ -194,6 +194,7 @@ cdef extern from "native/table.h" nogil:
     void mb_table_play(mb_table *table, mb_stream *stream, mb_tone *tone, bint overrides, double now)
     void mb_table_stop_playing(mb_table *table, mb_stream *stream)
     void mb_table_join(mb_table *table, mb_stream *source, mb_stream *sink)
+    void mb_table_expect(mb_table *table, mb_stream *stream, double now)
     void mb_table_bridge(mb_table *table, mb_stream *first, mb_stream *second, double now)
     void mb_table_set_tap(mb_table *table, mb_stream *stream, uint8_t channel, mb_ring *tap)
     void mb_table_remove(mb_table *table, mb_stream *stream, double now)
@@ -218,7 +219,7 @@ cdef extern from "native/worker.h" nogil:
     ctypedef struct mb_worker:
         pass
     ctypedef enum mb_command_kind:
-        MB_ADD, MB_SET_REMOTE, MB_PLAY, MB_STOP_PLAYING, MB_JOIN, MB_BRIDGE, MB_SET_TAP, MB_SET_CONVERTER, MB_SET_LISTENER,
+        MB_ADD, MB_SET_REMOTE, MB_EXPECT, MB_PLAY, MB_STOP_PLAYING, MB_JOIN, MB_BRIDGE, MB_SET_TAP, MB_SET_CONVERTER, MB_SET_LISTENER,
         MB_SET_FORK, MB_SEND_DIGIT, MB_SEND_AUDIO, MB_REMOVE, MB_NOTHING
     ctypedef struct mb_command:
         mb_command_kind kind

@@ -128,6 +128,10 @@ cdef class Table:
         mb_table_set_remote(&self.table, stream.stream, remote, now)
         free(remote)
 
+    def expect(self, TableStream stream not None, double now):
+        """A leg has reason to send from now on."""
+        mb_table_expect(&self.table, stream.stream, now)
+
     def play(self, TableStream stream not None, Tone tone not None, bint overrides, double now):
         """Play a tone in place of the one being played."""
         mb_table_play(&self.table, stream.stream, tone.tone, overrides, now)

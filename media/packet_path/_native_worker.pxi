@@ -206,6 +206,10 @@ cdef class Worker:
             open_stream(source)
         return self._queued(pushed)
 
+    def expect(self, WorkerStream stream not None):
+        """A leg has reason to send from now on."""
+        return self._simple(MB_EXPECT, stream, None, False)
+
     def stop_playing(self, WorkerStream stream not None):
         """Stop the tone."""
         return self._simple(MB_STOP_PLAYING, stream, None, False)

@@ -5,7 +5,7 @@ from typing import Final
 
 from media.packet_path.interface import Address
 
-# How long after each new SDP a leg behind NAT may show its real address; afterwards the door is shut.
+# How long a leg behind NAT may show its real address once it has reason to send; afterwards the door is shut.
 LATCH_WINDOW_S: Final = 5.0
 # Addresses of declared networks that are remembered as welcome.
 _WELCOME_MAX: Final = 64
@@ -15,8 +15,8 @@ class Gate:
     """The source check of one stream. `target` is where its media is sent.
 
     Without networks and NAT only the SDP's address and port is taken. With networks, any port of an address in them
-    too. With NAT the first valid RTP within the window after an SDP is latched, from the networks only where there are
-    any; then nothing else is taken. Without a remote, nothing is.
+    too. With NAT the first valid RTP within the window after an SDP, or after `arm`, is latched, from the networks only
+    where there are any; then nothing else is taken. Without a remote, nothing is.
     """
 
     __slots__ = ("_armed_until", "_nat", "_networks", "_welcome", "latched", "target")
@@ -30,7 +30,8 @@ class Gate:
         self.latched = False
 
     def set_remote(self, remote: Address | None, renewed: bool, now: float) -> None:
-        """Take over an SDP's address; None (an old-style hold) leaves the known source as it is."""
+        """Take over an SDP's address; None (an old-style hold) or one that is not new leaves the known source as it
+        is."""
         if remote is None or (not renewed and self.target is not None):
             return
         self.target = remote
@@ -38,6 +39,15 @@ class Gate:
         self._welcome = {remote}
         if self._nat:
             self._armed_until = now + LATCH_WINDOW_S
+
+    def arm(self, now: float) -> bool:
+        """Open the window once more. Only for a leg of which nothing has been taken since its SDP: who has been latched
+        stays so. Whether `exclusive` is another now."""
+        if not self._nat or self.target is None:
+            return False
+        shut, self.latched = self.latched, False
+        self._armed_until = now + LATCH_WINDOW_S
+        return shut
 
     @property
     def exclusive(self) -> bool:

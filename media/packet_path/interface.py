@@ -61,11 +61,11 @@ class RemotePlan(NamedTuple):
     """What an SDP exchange settled for a leg.
 
     `remote` None: no address to send to. `codec` is the number of what we send under `payload_type`; `receives` maps
-    incoming payload types to codec numbers, `TELEPHONE_EVENT` among them. `renewed`: the remote's SDP is not the one
-    before, so NAT latching is armed again. `may_receive` False: the direction says that nothing comes from the leg, so
-    what does is not passed on. `keying` None: plain RTP. `noise_payload_type`: what comfort noise is sent under, None
-    where the leg takes none. `ptime_ms`: how much audio each packet to the leg carries. `dtmf_clock_rate_hz`:
-    what the durations of the telephone-events sent to it count.
+    incoming payload types to codec numbers, `TELEPHONE_EVENT` among them. `renewed`: the remote is not the one of the
+    SDP before, so what has been learnt of that one's real address counts no more. `may_receive` False: the direction
+    says that nothing comes from the leg, so what does is not passed on. `keying` None: plain RTP. `noise_payload_type`:
+    what comfort noise is sent under, None where the leg takes none. `ptime_ms`: how much audio each packet to the leg
+    carries. `dtmf_clock_rate_hz`: what the durations of the telephone-events sent to it count.
     """
 
     remote: Address | None
@@ -145,7 +145,12 @@ class PacketPath(Protocol):
         ...
 
     def set_remote(self, stream: int, plan: RemotePlan) -> None:
-        """Apply what an SDP exchange settled."""
+        """Apply what an SDP exchange settled; the leg is expected to send from now on."""
+        ...
+
+    def expect(self, stream: int) -> None:
+        """The leg has reason to send from now on, as where its call is answered: behind NAT it may show its real
+        address for a while once more, unless it has."""
         ...
 
     def play(self, stream: int, plan: PlaybackPlan) -> None:
@@ -167,7 +172,7 @@ class PacketPath(Protocol):
         ...
 
     def bridge(self, first: int, second: int) -> None:
-        """Both ways; tones stop."""
+        """Both ways; tones stop, and both are expected to send."""
         ...
 
     def set_tap(self, stream: int, channel: int, tap: Tap | None) -> None:

@@ -192,6 +192,12 @@ class NativePacketPath:
                 found.thread.worker.set_remote(found.inside, plan, keys)
         self._wake_soon(found.thread)
 
+    def expect(self, stream: int) -> None:
+        """A leg has reason to send from now on."""
+        found = self._find(stream)
+        found.thread.worker.expect(found.inside)
+        self._wake_soon(found.thread)
+
     def play(self, stream: int, plan: PlaybackPlan) -> None:
         """Start a tone in place of the one being played."""
         found = self._find(stream)

@@ -143,6 +143,10 @@ class PythonPacketPath:
         """Apply what an SDP exchange settled."""
         self._command(self._set_remote, self._find(stream), plan)
 
+    def expect(self, stream: int) -> None:
+        """A leg has reason to send from now on."""
+        self._command(self._expect, self._find(stream))
+
     def play(self, stream: int, plan: PlaybackPlan) -> None:
         """Start a tone in place of the one being played."""
         self._command(self._play, self._find(stream), plan)
@@ -382,6 +386,9 @@ class PythonPacketPath:
         self._rtp.pop(number, None)
         self._srtp.pop(number, None)
         (self._rtp if stream.protection is None else self._srtp)[number] = (stream, wire)
+
+    def _expect(self, stream: Stream) -> None:
+        self._table.expect(stream, self._clock())
 
     def _play(self, stream: Stream, plan: PlaybackPlan) -> None:
         self._table.play(stream, plan, self._clock())

@@ -408,7 +408,9 @@ class Stream:
         self.inbound.may_receive = plan.may_receive
         if plan.renewed and plan.remote is not None:
             self.inbound.started = False
-        if plan.control is not None:
+        self.expect(now)
+        # As with RTP: of who has been latched, where its reports come from is known better.
+        if plan.control is not None and not self.inbound.gate.latched:
             self.control.target = plan.control
         out.set_format(plan)
         self.control.clock_rate_hz = self.inbound.reception.clock_rate_hz = plan.clock_rate_hz
@@ -419,6 +421,10 @@ class Stream:
             self.watched_from = now
             if self.partner is not None:
                 self.partner.watched_from = now
+
+    def expect(self, now: float) -> bool:
+        """The leg has reason to send from now on. Whether the relay has to aim anew."""
+        return not self.inbound.started and self.inbound.gate.arm(now)
 
     def held(self) -> bool:
         """Whether this leg or the one it is bridged with is on hold: silence of either is no fault then."""

@@ -62,6 +62,11 @@ class StreamTable:
         if stream.control.due is None:
             stream.control.schedule(now)
 
+    def expect(self, stream: Stream, now: float) -> None:
+        """A leg has reason to send from now on."""
+        if stream.expect(now):
+            self.relay.aim(stream)
+
     def play(self, stream: Stream, plan: PlaybackPlan, now: float) -> None:
         """Play a tone to a leg in place of the one being played. An endless one that gives way to early media comes
         back when they stop, until another is played or this one is stopped."""
@@ -82,8 +87,9 @@ class StreamTable:
         source.inbound.join(sink.outbound)
 
     def bridge(self, first: Stream, second: Stream, now: float) -> None:
-        """Relay both ways; tones stop, and silence counts from now by the bridge's timeout."""
+        """Relay both ways; tones stop, silence counts from now by the bridge's timeout, both have reason to send."""
         for source, sink in ((first, second), (second, first)):
+            self.expect(source, now)
             self.join(source, sink)
             self.stop_playing(sink)
             _part(source)

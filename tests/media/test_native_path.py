@@ -120,6 +120,7 @@ async def test_what_has_been_closed_is_refused_and_told_of_once(bench: Bench) ->
     tone = PlaybackPlan(prepare(BUSY), overrides=True)
     refused: tuple[Callable[[], object], ...] = (
         lambda: path.set_remote(stream, remote(9)),
+        lambda: path.expect(stream),
         lambda: path.play(stream, tone),
         lambda: path.stop_playing(stream),
         lambda: path.send_digit(stream, "1", 100),
@@ -157,6 +158,7 @@ async def test_a_full_queue_refuses_all_but_the_end_of_a_stream(bench: Bench) ->
     refused: tuple[Callable[[], object], ...] = (
         lambda: path.set_remote(second, remote(9, Keying(AES_CM_128_HMAC_SHA1_80, KEY, KEY))),
         lambda: path.set_remote(second, remote(9)),
+        lambda: path.expect(second),
         lambda: path.play(second, tone),
         lambda: path.set_tap(second, 0, tap),
         lambda: path.after(lambda: None),

@@ -41,14 +41,17 @@ def new_bed(packet_path: str) -> RelayBed:
 
 class Twins:
     """Three parties in both tables on one clock, and chances to do the same to both. `secured`: some of the time each
-    has SRTP, under a few keys that come and go."""
+    has SRTP, under a few keys that come and go. `nat`: what is said of their addresses is not where they are."""
 
-    def __init__(self, seed: int, *, secured: bool = False) -> None:
+    def __init__(self, seed: int, *, secured: bool = False, nat: bool = False) -> None:
         self.chance = random.Random(seed)
         self.secured = secured
+        self.nat = nat
         self.beds = tuple(new_bed(packet_path) for packet_path in (PYTHON, NATIVE))
         # Each leg's party in the one bed and in the other. The first one's numbers are gone by.
-        self.parties = [tuple(bed.party(f"{number}", connect=False) for bed in self.beds) for number in (1, 2, 3)]
+        self.parties = [
+            tuple(bed.party(f"{number}", nat=nat, connect=False) for bed in self.beds) for number in (1, 2, 3)
+        ]
         self.suite = SUITES[seed % len(SUITES)]
         self.keys: list[int | None] = [None] * 3
         self.sealers: dict[tuple[int, int], Session] = {}
@@ -71,6 +74,7 @@ class Twins:
             ptime_ms=chance.choice([10, 20, 20, 30, 60]),
             dtmf=chance.choice([101, None]),
             noise=chance.choice([13, None]),
+            renewed=not self.nat or chance.random() < 0.3,
             **changes,
         )
         plan = plan._replace(dtmf_clock_rate_hz=chance.choice([8000, 48000, 48000]))
@@ -87,12 +91,12 @@ class Twins:
 
     def command(self, leg: int, other: int) -> None:
         chance = self.chance
-        kind, overrides, digit = chance.randrange(8), chance.random() < 0.5, chance.choice(DIGITS)
+        kind, overrides, digit = chance.randrange(9 if self.nat else 8), chance.random() < 0.5, chance.choice(DIGITS)
         duration_ms = chance.choice([100, 100, 3000])
         if kind == 5:
             self.settle(leg, may_send=chance.random() < 0.8, on_hold=chance.random() < 0.2)
             return
-        if kind > 5:
+        if kind in (6, 7):
             self.convert(leg)
             return
         for bed, party, partner in zip(self.beds, self.parties[leg], self.parties[other], strict=True):
@@ -105,6 +109,8 @@ class Twins:
                     bed.play(party, RINGBACK_TONE, overrides=overrides)
                 case 3:
                     bed.table.stop_playing(party.stream)
+                case 8:
+                    bed.table.expect(party.stream, bed.now)
                 case _:
                     bed.send_digit(party, digit, duration_ms)
 
@@ -183,12 +189,15 @@ class Twins:
 
     def advance(self) -> None:
         step_s = self.chance.choice([0.0, 0.001, 0.01, 0.02, 0.02, 0.02, 0.1])
+        if self.nat and self.chance.random() < 0.05:
+            step_s = 4.0
         for bed in self.beds:
             bed.now += step_s
             bed.table.advance(bed.now)
 
     def check(self) -> None:
         for python, native in self.parties:
+            assert python.wire.exclusive == native.wire.exclusive
             assert python.wire.sent == native.wire.sent
             assert python.wire.control == native.wire.control
             assert python.wire.target == native.wire.target
@@ -201,7 +210,19 @@ class Twins:
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "secured"])
 @pytest.mark.parametrize("seed", range(60))
 def test_both_send_the_same_bytes_and_count_the_same(seed: int, secured: bool) -> None:
-    twins = Twins(seed, secured=secured)
+    walk(Twins(seed, secured=secured))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_both_latch_the_same_sources(seed: int) -> None:
+    twins = Twins(seed, nat=True)
+    walk(twins)
+    for party, _ in twins.parties:
+        assert party.wire.target in (party.address, STRANGER)
+
+
+def walk(twins: Twins) -> None:
+    """So many packets and commands, and a look at both tables after each."""
     for _ in range(400):
         leg = twins.chance.randrange(3)
         other = (leg + 1 + twins.chance.randrange(2)) % 3

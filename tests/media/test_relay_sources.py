@@ -44,6 +44,22 @@ def taken(party: Party, other: Party, source: tuple[str, int] | None) -> bool:
     return len(other.heard()) == 1
 
 
+def wait(bed: RelayBed, party: Party, seconds: float) -> None:
+    """Let time go by; what the party is sent meanwhile is forgotten."""
+    bed.run(seconds)
+    party.heard()
+
+
+def open_again(bed: RelayBed, party: Party, other: Party, moment: str) -> None:
+    """What may happen that gives a party reason to send."""
+    if moment == "answer":
+        bed.table.expect(party.stream, bed.now)
+    elif moment == "bridge":
+        bed.table.bridge(party.stream, other.stream, bed.now)
+    else:
+        bed.connect(party, renewed=False)
+
+
 def test_trunk_case_14_nothing_is_taken_before_the_first_sdp() -> None:
     bed = RelayBed()
     a, b = bed.party("a", connect=False), bed.party("b")
@@ -109,6 +125,70 @@ class TestLatching:
         bed.connect(a, renewed=True)
         assert taken(a, b, second)
         assert not taken(a, b, first)
+
+    @pytest.mark.parametrize("moment", ["answer", "bridge", "same SDP once more"])
+    def test_trunk_case_14_a_window_in_which_nobody_came_is_opened_again(self, moment: str) -> None:
+        """A phone that rings for longer than the window has no reason to send before the answer."""
+        bed, a, b = pair(nat=True)
+        real = ("203.0.113.9", 62000)
+        wait(bed, b, 7.0)
+        assert not taken(a, b, STRANGER)
+        shut = a.wire.exclusive
+        open_again(bed, a, b, moment)
+        assert (shut, a.wire.exclusive) == (True, False)
+        wait(bed, b, 4.9)
+        assert taken(a, b, real)
+        assert a.wire.target == real
+        assert a.wire.exclusive
+        assert not taken(a, b, STRANGER)
+
+    @pytest.mark.parametrize("moment", ["answer", "bridge", "same SDP once more"])
+    def test_trunk_case_14_a_window_opened_again_shuts_again(self, moment: str) -> None:
+        bed, a, b = pair(nat=True)
+        wait(bed, b, 7.0)
+        open_again(bed, a, b, moment)
+        wait(bed, b, 5.1)
+        assert not taken(a, b, STRANGER)
+        assert taken(a, b, a.address)
+
+    @pytest.mark.parametrize("moment", ["answer", "bridge", "same SDP once more"])
+    @pytest.mark.parametrize("after_s", [0.0, 7.0], ids=["within the window", "after it"])
+    def test_trunk_case_14_nothing_opens_it_again_for_who_comes_after_the_first(
+        self, moment: str, after_s: float
+    ) -> None:
+        bed, a, b = pair(nat=True)
+        wait(bed, b, after_s)
+        source = a.address if after_s else ("203.0.113.9", 62000)
+        assert taken(a, b, source)
+        open_again(bed, a, b, moment)
+        assert not taken(a, b, STRANGER)
+        assert taken(a, b, source)
+        assert a.wire.target == source
+
+    def test_trunk_case_14_the_answer_opens_nothing_where_no_sdp_has_come_or_none_is_needed(self) -> None:
+        bed = RelayBed()
+        a, b = bed.party("a", nat=True, connect=False), bed.party("b")
+        bed.table.expect(a.stream, bed.now)
+        bed.table.expect(b.stream, bed.now)
+        bed.table.bridge(a.stream, b.stream, bed.now)
+        assert not taken(a, b, STRANGER)
+        assert not taken(b, a, STRANGER)
+        assert b.wire.exclusive
+
+    def test_trunk_case_14_an_opened_window_is_for_declared_networks_only_where_there_are_any(self) -> None:
+        bed, a, b = pair(nat=True, networks=(network("198.51.100.0/24"),))
+        wait(bed, b, 7.0)
+        bed.table.expect(a.stream, bed.now)
+        assert not taken(a, b, STRANGER)
+        assert taken(a, b, ("198.51.100.9", 1234))
+
+    def test_trunk_case_14_an_sdp_with_the_same_address_leaves_reports_with_who_is_latched(self) -> None:
+        bed, a, b = pair(nat=True)
+        a.send(source=("203.0.113.9", 62000))
+        a.give_control(build_report(Report(a.ssrc, None, ())), source=("203.0.113.9", 1234))
+        bed.connect(a, renewed=False)
+        bed.talk(b, packets=500)
+        assert {target for _, target in a.wire.control} == {("203.0.113.9", 1234)}
 
     def test_trunk_case_14_only_declared_networks_are_latched_where_there_are_any(self) -> None:
         _, a, b = pair(nat=True, networks=(network("198.51.100.0/24"),))

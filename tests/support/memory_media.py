@@ -112,6 +112,10 @@ class MemoryPath:
         self._table.set_remote(self._find(stream), plan, self._clock.time())
         self._arm()
 
+    def expect(self, stream: int) -> None:
+        """A leg has reason to send from now on."""
+        self._table.expect(self._find(stream), self._clock.time())
+
     def play(self, stream: int, plan: PlaybackPlan) -> None:
         """Start a tone."""
         self._table.play(self._find(stream), plan, self._clock.time())

@@ -110,6 +110,9 @@ class NativeTable:
         with stream.keys.following(plan.keying) as keys:
             self.inside.set_remote(stream.inside, plan, keys, now)
 
+    def expect(self, stream: NativeStream, now: float) -> None:
+        self.inside.expect(stream.inside, now)
+
     def play(self, stream: NativeStream, plan: PlaybackPlan, now: float) -> None:
         self.inside.play(stream.inside, self._tones.of(plan.tone), plan.overrides, now)
 

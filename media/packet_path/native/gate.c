@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* How long after each new SDP a leg behind NAT may show its real address; afterwards the door is shut. */
+/* How long a leg behind NAT may show its real address once it has reason to send; afterwards the door is shut. */
 #define LATCH_WINDOW_S 5.0
 
 static size_t width(uint8_t family)
@@ -55,6 +55,16 @@ void mb_gate_set_remote(mb_gate *gate, const mb_address *remote, bool renewed, d
     gate->latched = false;
     if (gate->nat)
         gate->armed_until = now + LATCH_WINDOW_S;
+}
+
+bool mb_gate_arm(mb_gate *gate, double now)
+{
+    if (!gate->nat || gate->target.family == 0)
+        return false;
+    bool shut = gate->latched;
+    gate->latched = false;
+    gate->armed_until = now + LATCH_WINDOW_S;
+    return shut;
 }
 
 bool mb_gate_exclusive(const mb_gate *gate)

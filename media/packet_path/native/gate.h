@@ -23,8 +23,8 @@ typedef struct {
 } mb_network;
 
 /* Without networks and NAT only the target is taken. With networks, any port of an address in them too. With NAT the
- * first valid RTP within the window after an SDP is latched, from the networks only where there are any; then nothing
- * else is taken. Without a remote, nothing is. `welcome`: addresses of networks that have been seen. */
+ * first valid RTP within the window after an SDP, or after `mb_gate_arm`, is latched, from the networks only where there
+ * are any; then nothing else is taken. Without a remote, nothing is. `welcome`: addresses of networks that have been seen. */
 typedef struct {
     bool nat, latched;
     double armed_until;
@@ -37,8 +37,13 @@ typedef struct {
 
 bool mb_same_address(const mb_address *one, const mb_address *other);
 
-/* Take over an SDP's address; one of no family (an old-style hold) leaves the known source as it is. */
+/* Take over an SDP's address; one of no family (an old-style hold) or one that is not new leaves the known source as it
+ * is. */
 void mb_gate_set_remote(mb_gate *gate, const mb_address *remote, bool renewed, double now);
+
+/* Open the window once more. Only for a leg of which nothing has been taken since its SDP: who has been latched stays so.
+ * Whether `mb_gate_exclusive` says something else now. */
+bool mb_gate_arm(mb_gate *gate, double now);
 
 /* Whether only the target is taken for certain, so that the kernel may do the check. */
 bool mb_gate_exclusive(const mb_gate *gate);

@@ -104,8 +104,10 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
     inbound->may_receive = plan->may_receive;
     if (plan->renewed && plan->remote.family)
         inbound->started = false;
+    mb_stream_expect(stream, now);
     stream->control.clock_hz = inbound->reception.clock_hz = mb_clock_hz(plan->codec);
-    if (plan->control.family)
+    /* As with RTP: of who has been latched, where its reports come from is known better. */
+    if (plan->control.family && !inbound->gate.latched)
         stream->control.target = plan->control;
     set_format(&stream->outbound, plan);
     stream->outbound.may_send = plan->may_send;
@@ -116,6 +118,11 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
         if (stream->partner)
             stream->partner->watched_from = now;
     }
+}
+
+bool mb_stream_expect(mb_stream *stream, double now)
+{
+    return !stream->inbound.started && mb_gate_arm(&stream->inbound.gate, now);
 }
 
 bool mb_stream_held(const mb_stream *stream)

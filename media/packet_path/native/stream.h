@@ -217,6 +217,9 @@ void mb_stream_free(mb_stream *stream);
 /* Apply what an SDP exchange settled to both halves; the relay aims and routes afterwards. */
 void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp, double now);
 
+/* The leg has reason to send from now on. Whether the relay has to aim anew. */
+bool mb_stream_expect(mb_stream *stream, double now);
+
 /* Whether this leg or the one it is bridged with is on hold: silence of either is no fault then. */
 bool mb_stream_held(const mb_stream *stream);
 

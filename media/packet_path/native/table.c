@@ -128,8 +128,16 @@ static void part(mb_stream *stream)
     stream->partner = NULL;
 }
 
+void mb_table_expect(mb_table *table, mb_stream *stream, double now)
+{
+    (void)table;
+    if (stream->listed && mb_stream_expect(stream, now))
+        mb_relay_aim(stream);
+}
+
 static void bridge_one(mb_table *table, mb_stream *source, mb_stream *sink, double now)
 {
+    mb_table_expect(table, source, now);
     mb_table_join(table, source, sink);
     mb_table_stop_playing(table, sink);
     part(source);

@@ -80,7 +80,10 @@ void mb_table_stop_playing(mb_table *table, mb_stream *stream);
 /* Relay one way; the sink's tone, unless it overrides, gives way to the first packet. */
 void mb_table_join(mb_table *table, mb_stream *source, mb_stream *sink);
 
-/* Relay both ways; tones stop, and silence counts from now by the bridge's timeout. */
+/* A leg has reason to send from now on. */
+void mb_table_expect(mb_table *table, mb_stream *stream, double now);
+
+/* Relay both ways; tones stop, and silence counts from now by the bridge's timeout. Both have reason to send. */
 void mb_table_bridge(mb_table *table, mb_stream *first, mb_stream *second, double now);
 
 /* Copy a leg's incoming audio to a ring, NULL for no longer. */

@@ -218,6 +218,9 @@ static void carry_out(mb_worker *worker, const mb_command *command, double now)
             mb_keying_drop(table->srtp, &command->plan->keying);
         free(command->plan);
         break;
+    case MB_EXPECT:
+        mb_table_expect(table, command->stream, now);
+        break;
     case MB_PLAY:
         mb_table_play(table, command->stream, command->tone, command->overrides, now);
         mb_tone_release(command->tone);

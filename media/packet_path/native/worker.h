@@ -13,6 +13,7 @@ typedef struct mb_worker mb_worker;
 typedef enum {
     MB_ADD,
     MB_SET_REMOTE,
+    MB_EXPECT,
     MB_PLAY,
     MB_STOP_PLAYING,
     MB_JOIN,

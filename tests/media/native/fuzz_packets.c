@@ -228,7 +228,7 @@ static void send_audio(leg *from, leg *to)
 static void command(void)
 {
     leg *first = &legs[chance(LEGS)], *second = &legs[chance(LEGS)];
-    switch (chance(12)) {
+    switch (chance(13)) {
     case 0:
         if (first != second)
             mb_table_bridge(&table, first->stream, second->stream, now);
@@ -262,6 +262,9 @@ static void command(void)
             mb_stream_free(first->stream);
             open_leg((size_t)(first - legs));
         }
+        break;
+    case 9:
+        mb_table_expect(&table, first->stream, now);
         break;
     default:
         set_remote(first);
