@@ -130,7 +130,7 @@ class MediaLeg:
         self._local = self._offered()
         # Where our audio section stands among those of earlier descriptions; the others stay refused.
         self._position = 0
-        self._remote_sdp: bytes | None = None
+        self._described: Address | None = None  # where the newest description that named an address had its media
         self.negotiated: Negotiated | None = None
 
     def twin(self) -> "MediaLeg":
@@ -175,7 +175,7 @@ class MediaLeg:
         """Take the answer to our offer; UnusableSdp."""
         remote, accepted = read_answer(parse_description(sdp), self._local, self.profile.srtp, self._position)
         remote = self._reachable(remote)
-        return self._settle(sdp, remote, self._local, remote.formats[0].codec, accepted)
+        return self._settle(remote, self._local, remote.formats[0].codec, accepted)
 
     def answer_offer(self, sdp: bytes) -> tuple[bytes, RemotePlan]:
         """Answer the far end's offer; UnusableSdp."""
@@ -196,7 +196,7 @@ class MediaLeg:
             self._numbers[_DTMF] = local.dtmf_payload_type
         if local.opus_dtmf_payload_type is not None:
             self._numbers[_OPUS_DTMF] = local.opus_dtmf_payload_type
-        plan = self._settle(sdp, remote, local, local.formats[0].codec, answering)
+        plan = self._settle(remote, local, local.formats[0].codec, answering)
         self._answer = self._render(answer_sections(description, position, local))
         return self._answer, plan
 
@@ -243,12 +243,12 @@ class MediaLeg:
             return remote._replace(control_address=None)
         return remote
 
-    def _settle(self, sdp: bytes, remote: Remote, local: Local, codec: str, ours: CryptoLine | None) -> RemotePlan:
-        renewed = sdp != self._remote_sdp
-        self._remote_sdp = sdp
+    def _settle(self, remote: Remote, local: Local, codec: str, ours: CryptoLine | None) -> RemotePlan:
         payload_type = next(entry.payload_type for entry in remote.formats if entry.codec == codec)
         target = None if remote.address is None else (remote.address, remote.port)
         control = None if remote.control_address is None else (remote.control_address, remote.control_port)
+        renewed = target is not None and target != self._described
+        self._described = target or self._described
         dtmf, dtmf_clock_rate_hz = remote.dtmf_beside(codec)
         self.negotiated = Negotiated(
             codec,

@@ -242,6 +242,25 @@ class TestAnswerRead:
         assert [made.apply_answer(body).renewed, made.apply_answer(body).renewed] == [True, False]
         assert made.apply_answer(sdp("m=audio 4002 RTP/AVP 8")).renewed
 
+    @pytest.mark.parametrize(
+        "media",
+        [
+            "m=audio 4000 RTP/AVP 0 101|a=rtpmap:101 telephone-event/8000",
+            "m=audio 4000 RTP/AVP 8|a=sendonly",
+            "m=audio 4000 RTP/AVP 8|a=rtcp:4711",
+            "m=audio 4000 RTP/AVP 8|c=IN IP4 0.0.0.0",
+        ],
+        ids=["codec", "direction", "RTCP", "old-style hold"],
+    )
+    def test_it_is_renewed_by_another_address_or_port_alone(self, media: str) -> None:
+        """What was learnt of a phone behind NAT stays true when it changes anything else."""
+        made = offered()
+        body = sdp("m=audio 4000 RTP/AVP 8")
+        assert made.apply_answer(body).renewed
+        assert not made.apply_answer(sdp(media)).renewed
+        assert not made.apply_answer(body).renewed
+        assert made.apply_answer(sdp("m=audio 4000 RTP/AVP 8|c=IN IP4 198.51.100.99")).renewed
+
 
 class TestAnswerGiven:
     def answer(self, made: MediaLeg, *media: str, **fields: str) -> list[str]:

@@ -132,6 +132,28 @@ async def test_a_provisional_response_said_again_lets_no_stranger_in(relay: Hous
     await assert_both_are_heard(relay, call)
 
 
+@pytest.mark.parametrize("direction", ["sendrecv", "recvonly"])
+async def test_a_changed_offer_with_the_same_address_keeps_a_phone_that_is_silent(relay: House, direction: str) -> None:
+    """A mute button, or a refresh whose o= counts on: it hears on, and nobody takes its place."""
+    relay.bob.on_invite = answers_late(1.0)
+    call = await connected(relay)
+    await talk(relay, 0.5)
+    relay.alice.reinvite(inside(relay.alice, direction=direction, version=2))
+    await relay.run(0.5)
+    taken = stolen(relay)
+    inject(relay)
+    relay.alice.received_rtp.clear()
+    for _ in range(300):
+        relay.bob.say_once()
+        await relay.run(0.02)
+    assert len(relay.alice.heard()) >= 300
+    assert taken == []
+    relay.alice.reinvite(inside(relay.alice, version=3))
+    await relay.run(0.5)
+    await assert_both_are_heard(relay, call)
+    assert not any(packet.payload == LOUD for packet in relay.bob.heard())
+
+
 async def test_a_changed_port_is_sent_to_as_said_until_the_new_source_shows(relay: House) -> None:
     relay.bob.on_invite = answers_late(1.0)
     call = await connected(relay)
