@@ -4,6 +4,7 @@ Everything here runs on the event loop's thread and returns at once; packets are
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -218,8 +219,16 @@ class MediaEngine:
             raise
 
     def offer(self, leg: str, prefer: str | None = None) -> bytes:
-        """Our SDP offer: the profile's codecs in order, `prefer` first where the profile has it."""
-        return self._find(leg).leg.offer(prefer)
+        """Our SDP offer: the profile's codecs in order, `prefer` first where the profile has it. From now on all of
+        them are received, for a while."""
+        found = self._find(leg)
+        offer = found.leg.offer(prefer)
+        wider = found.leg.until_answered()
+        # Where it does not keep up, what comes before the answer is missed as other packets are.
+        with suppress(MediaError):
+            if wider is not None:
+                self._path.set_remote(found.stream, wider)
+        return offer
 
     def apply_answer(self, leg: str, sdp: bytes, early: bool = False) -> Negotiated:
         """Take the SDP answer of a provisional (`early`) or final response; UnusableSdp and MediaOverloaded leave what

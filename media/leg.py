@@ -131,6 +131,8 @@ class MediaLeg:
         # Where our audio section stands among those of earlier descriptions; the others stay refused.
         self._position = 0
         self._described: Address | None = None  # where the newest description that named an address had its media
+        self._received: tuple[tuple[int, int], ...] = ()  # what may have been sent so far, by its payload types
+        self._plan: RemotePlan | None = None  # what the last exchange settled
         self.negotiated: Negotiated | None = None
 
     def twin(self) -> "MediaLeg":
@@ -170,6 +172,19 @@ class MediaLeg:
         sections = [ours] if self._sent is None else list(self._sent)
         sections[self._position] = ours
         return self._render(tuple(sections))
+
+    def until_answered(self) -> RemotePlan | None:
+        """What was settled last, with what our offer under way may bring already (section 5.1); None: there is nothing
+        to add to it."""
+        if self._plan is None:
+            return None
+        local = self._local
+        offered = _receives(local.formats, (local.dtmf_payload_type,), (local.opus_dtmf_payload_type,), None)
+        lingers = _lingering(offered, self._plan.receives)
+        if not lingers:
+            return None
+        self._received = self._plan.receives + lingers
+        return self._plan._replace(renewed=False, lingers=lingers)
 
     def apply_answer(self, sdp: bytes) -> RemotePlan:
         """Take the answer to our offer; UnusableSdp."""
@@ -250,6 +265,15 @@ class MediaLeg:
         renewed = target is not None and target != self._described
         self._described = target or self._described
         dtmf, dtmf_clock_rate_hz = remote.dtmf_beside(codec)
+        receives = _receives(
+            local.formats + remote.formats,
+            (local.dtmf_payload_type, remote.dtmf_payload_type),
+            (local.opus_dtmf_payload_type, remote.opus_dtmf_payload_type),
+            local.noise_payload_type,
+        )
+        # From another address only who knows the new formats sends.
+        lingers = () if renewed else _lingering(self._received, receives)
+        self._received = receives
         self.negotiated = Negotiated(
             codec,
             payload_type,
@@ -266,18 +290,13 @@ class MediaLeg:
         keying = None
         if ours is not None and remote.crypto is not None:
             keying = Keying(ours.suite, ours.master, remote.crypto.master)
-        return RemotePlan(
+        self._plan = RemotePlan(
             remote=target,
             control=control,
             codec=BY_NAME[codec].number,
             payload_type=payload_type,
             dtmf_payload_type=dtmf,
-            receives=_receives(
-                local.formats + remote.formats,
-                (local.dtmf_payload_type, remote.dtmf_payload_type),
-                (local.opus_dtmf_payload_type, remote.opus_dtmf_payload_type),
-                local.noise_payload_type,
-            ),
+            receives=receives,
             may_send=remote.may_send,
             on_hold=remote.on_hold,
             renewed=renewed,
@@ -287,7 +306,9 @@ class MediaLeg:
             noise_payload_type=None if local.noise_payload_type is None or not narrow else remote.noise_payload_type,
             ptime_ms=remote.ptime_ms,
             dtmf_clock_rate_hz=dtmf_clock_rate_hz,
+            lingers=lingers,
         )
+        return self._plan
 
     def _render(self, sections: tuple[Media, ...]) -> bytes:
         """Our description; its version is one more only where something else in it has changed (section 8)."""
@@ -330,6 +351,13 @@ def _numbered(
 def _free(taken: AbstractSet[int | None]) -> int:
     """The first dynamic payload type that is not taken."""
     return next(number for number in DYNAMIC_PAYLOAD_TYPES if number not in taken)
+
+
+@lru_cache(maxsize=_CACHED_TABLES)
+def _lingering(before: tuple[tuple[int, int], ...], now: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Those of `before` whose payload types have no meaning now (section 8.3.2)."""
+    taken = dict(now)
+    return tuple([entry for entry in before if entry[0] not in taken])
 
 
 @lru_cache(maxsize=_CACHED_TABLES)

@@ -146,7 +146,7 @@ cdef extern from "native/table.h" nogil:
         mb_address remote, control
         int16_t codec, payload_type, dtmf_payload_type, noise_payload_type
         mb_receives receives[128]
-        size_t receives_count
+        size_t receives_count, lingering_count
         bint may_send, may_receive, on_hold, renewed, secured
         uint32_t frame_samples, dtmf_clock_hz
         mb_keying keying

@@ -89,12 +89,13 @@ cdef int fill_remote_plan(mb_remote_plan *out, plan, keys) except -1:
     out.payload_type = payload_type(plan.payload_type)
     out.dtmf_payload_type = payload_type(plan.dtmf_payload_type)
     out.noise_payload_type = payload_type(plan.noise_payload_type)
-    if len(plan.receives) > MB_PAYLOAD_TYPES:
+    if len(plan.receives) + len(plan.lingers) > MB_PAYLOAD_TYPES:
         raise ValueError("more payload types than there are")
-    for at, (number, codec) in enumerate(plan.receives):
+    for at, (number, codec) in enumerate(plan.receives + plan.lingers):
         out.receives[at].payload_type = number
         out.receives[at].codec = codec
     out.receives_count = len(plan.receives)
+    out.lingering_count = len(plan.lingers)
     out.may_send = plan.may_send
     out.may_receive = plan.may_receive
     out.on_hold = plan.on_hold

@@ -29,6 +29,8 @@ Packet = bytes | bytearray | memoryview
 Send = Callable[[Packet], object]
 
 UNROUTED: Final = -1
+# How long what an SDP exchange has ended is received yet: "a brief period of time" (RFC 3264 section 8.3.2).
+LINGER_S: Final = 3.0
 PAYLOAD_TYPES: Final = 128
 _CACHED_ROUTES: Final = 512
 # 20 ms, until an SDP has settled another packet time.
@@ -240,9 +242,9 @@ class Outbound:
 
 class Inbound:
     """What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. `conversion`: what becomes of its
-    audio that no byte table makes the sink's codec; None: it is dropped. `whole`: all of its audio is
-    converted. `listener`: who hears keys in it; `fork`: who
-    passes it on to others."""
+    audio that no byte table makes the sink's codec; None: it is dropped. `whole`: all of its audio is converted.
+    `lingering`: received beside `receives` until `lingers_until`. `listener`: who hears keys in it; `fork`: who passes
+    it on to others."""
 
     __slots__ = (
         "audio_at",
@@ -251,6 +253,8 @@ class Inbound:
         "gate",
         "heard_at",
         "late",
+        "lingering",
+        "lingers_until",
         "listener",
         "malformed",
         "may_receive",
@@ -276,6 +280,8 @@ class Inbound:
         self.reception = Reception()
         self.watch = DigitWatch()
         self.receives: tuple[tuple[int, int], ...] = ()
+        self.lingering: tuple[tuple[int, int], ...] = ()
+        self.lingers_until = 0.0
         self.may_receive = True
         self.routes = NO_ROUTES
         self.sink: Outbound | None = None
@@ -313,6 +319,12 @@ class Inbound:
         else:
             self.conversion.converter.put(arrival, ssrc, sequence, timestamp, marker, codec, payload)
 
+    def let_go(self, now: float) -> None:
+        """Receive no more what has lingered for long enough."""
+        if self.lingering and now >= self.lingers_until:
+            self.lingering = ()
+            self.update_routes()
+
     def let_pass(self, arrival: float, ssrc: int, sequence: int, timestamp: int, codec: int) -> None:
         """Let who listens know that a packet was no audio."""
         for ear in (self.listener, self.fork):
@@ -320,8 +332,8 @@ class Inbound:
                 ear.put(arrival, ssrc, sequence, timestamp, 0, codec, b"")
 
     def update_routes(self) -> None:
-        """To be called whenever `receives`, `may_receive` or the sink's payload types have changed."""
-        receives, sink = self.receives if self.may_receive else (), self.sink
+        """To be called whenever what is received, `may_receive` or the sink's payload types have changed."""
+        receives, sink = self.receives + self.lingering if self.may_receive else (), self.sink
         if not receives:
             self.routes = NO_ROUTES
         elif sink is None:
@@ -404,7 +416,8 @@ class Stream:
         out = self.outbound
         self._rekey(plan)
         self.inbound.gate.set_remote(plan.remote, plan.renewed, now)
-        self.inbound.receives = plan.receives
+        self.inbound.receives, self.inbound.lingering = plan.receives, plan.lingers
+        self.inbound.lingers_until = now + LINGER_S
         self.inbound.may_receive = plan.may_receive
         if plan.renewed and plan.remote is not None:
             self.inbound.started = False

@@ -178,6 +178,7 @@ class StreamTable:
             source.update_routes()
 
     def _look_after(self, stream: Stream, now: float) -> None:
+        stream.inbound.let_go(now)
         for pressed in stream.inbound.watch.sweep(now):
             self.relay.report(stream, pressed, now)
         self._watch_silence(stream, now)

@@ -41,7 +41,8 @@ def new_bed(packet_path: str) -> RelayBed:
 
 class Twins:
     """Three parties in both tables on one clock, and chances to do the same to both. `secured`: some of the time each
-    has SRTP, under a few keys that come and go. `nat`: what is said of their addresses is not where they are."""
+    has SRTP, under a few keys that come and go. `nat`: what is said of their addresses is not where they are, and they
+    change their formats."""
 
     def __init__(self, seed: int, *, secured: bool = False, nat: bool = False) -> None:
         self.chance = random.Random(seed)
@@ -78,6 +79,9 @@ class Twins:
             **changes,
         )
         plan = plan._replace(dtmf_clock_rate_hz=chance.choice([8000, 48000, 48000]))
+        if self.nat and chance.random() < 0.5:
+            gone, *left = plan.receives
+            plan = plan._replace(receives=tuple(left), lingers=(gone,))
         if self.secured:
             self.keys[leg] = key = chance.choice([None, 1, 2, 2])
             if key is not None:

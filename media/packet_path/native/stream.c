@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How long what an SDP exchange has ended is received yet: "a brief period of time" (RFC 3264 section 8.3.2). */
+#define LINGER_S 3.0
+
 mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *wire_context)
 {
     if (plan->cname_size > MB_CNAME_MAX)
@@ -101,6 +104,8 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
     mb_gate_set_remote(&inbound->gate, &plan->remote, plan->renewed, now);
     memcpy(inbound->receives, plan->receives, sizeof plan->receives);
     inbound->receives_count = plan->receives_count;
+    inbound->lingering_count = plan->lingering_count;
+    inbound->lingers_until = now + LINGER_S;
     inbound->may_receive = plan->may_receive;
     if (plan->renewed && plan->remote.family)
         inbound->started = false;
@@ -205,7 +210,7 @@ void mb_inbound_update_routes(mb_inbound *inbound)
         inbound->routes[at] = (mb_route){MB_UNROUTED, MB_UNROUTED, false};
     if (!inbound->may_receive)
         return;
-    for (size_t at = 0; at < inbound->receives_count; at++) {
+    for (size_t at = 0; at < inbound->receives_count + inbound->lingering_count; at++) {
         const mb_receives *entry = &inbound->receives[at];
         inbound->routes[entry->payload_type & 0x7F] = (mb_route){
             entry->codec,
@@ -213,5 +218,13 @@ void mb_inbound_update_routes(mb_inbound *inbound)
             inbound->sink && (mb_needs_conversion(entry->codec, inbound->sink->codec) ||
                               (inbound->conversion.whole && mb_is_audio(entry->codec))),
         };
+    }
+}
+
+void mb_inbound_let_go(mb_inbound *inbound, double now)
+{
+    if (inbound->lingering_count && now >= inbound->lingers_until) {
+        inbound->lingering_count = 0;
+        mb_inbound_update_routes(inbound);
     }
 }

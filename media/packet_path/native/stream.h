@@ -129,7 +129,8 @@ typedef struct {
     mb_repacketiser repacketiser;
 } mb_outbound;
 
-/* What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. */
+/* What a leg sends. `timestamp` and `audio_at` are of its newest audio packet. `receives`: `receives_count` payload types,
+ * then `lingering_count` more until `lingers_until`. */
 struct mb_inbound {
     _Alignas(MB_LINE) mb_reception reception;
     _Alignas(MB_LINE) mb_outbound *sink;
@@ -146,7 +147,8 @@ struct mb_inbound {
     mb_gate gate;
     mb_digits watch;
     mb_receives receives[MB_PAYLOAD_TYPES];
-    size_t receives_count;
+    size_t receives_count, lingering_count;
+    double lingers_until;
     uint64_t strangers, malformed, unmapped, unwanted, repeated, late;
 };
 
@@ -197,12 +199,13 @@ typedef struct {
     mb_timeouts timeouts;
 } mb_stream_plan;
 
-/* What an SDP exchange settled for a leg. Addresses of no family: none. `keying` NULL: plain RTP. */
+/* What an SDP exchange settled for a leg. Addresses of no family: none. `keying` NULL: plain RTP. `receives`: those of it,
+ * then those that are received for a short while yet; MB_PAYLOAD_TYPES of both at most. */
 typedef struct {
     mb_address remote, control;
     int16_t codec, payload_type, dtmf_payload_type, noise_payload_type;
     mb_receives receives[MB_PAYLOAD_TYPES];
-    size_t receives_count;
+    size_t receives_count, lingering_count;
     bool may_send, may_receive, on_hold, renewed, secured;
     uint32_t frame_samples, dtmf_clock_hz;
     mb_keying keying;
@@ -234,6 +237,9 @@ void mb_inbound_join(mb_inbound *inbound, mb_outbound *sink);
 
 /* To be called whenever what is received or the sink's payload types have changed. */
 void mb_inbound_update_routes(mb_inbound *inbound);
+
+/* Receive no more what has lingered for long enough. */
+void mb_inbound_let_go(mb_inbound *inbound, double now);
 
 static inline void mb_outbound_update_bar(mb_outbound *out)
 {

@@ -286,6 +286,7 @@ static void feed(mb_table *table, mb_stream *stream, double now)
 static void look_after(mb_table *table, mb_stream *stream, double now)
 {
     mb_press pressed;
+    mb_inbound_let_go(&stream->inbound, now);
     if (mb_digits_sweep(&stream->inbound.watch, now, &pressed))
         mb_relay_report(table, stream, &pressed, now);
     watch_silence(table, stream, now);

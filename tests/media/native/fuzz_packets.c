@@ -196,7 +196,8 @@ static void set_remote(leg *changed)
     }
     plan.frame_samples = (10 + 10 * chance(6)) * mb_clock_hz(plan.codec) / 1000;
     plan.receives_count = chance(6);
-    for (size_t at = 0; at < plan.receives_count; at++) {
+    plan.lingering_count = chance(3);
+    for (size_t at = 0; at < plan.receives_count + plan.lingering_count; at++) {
         static const int received[] = {MB_PCMU, MB_PCMA, MB_G722, MB_OPUS, MB_COMFORT_NOISE, MB_TELEPHONE_EVENT};
         plan.receives[at].payload_type = (uint8_t)(at < 2 ? at * 8 : chance(128));
         plan.receives[at].codec = (int16_t)(chance(4) && at < 2 ? received[at] : received[chance(6)]);
