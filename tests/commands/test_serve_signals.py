@@ -52,6 +52,8 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
     """A service, two trunks that are phones."""
     ports = choose_ports(SystemTokens())
     async with AsyncExitStack() as stack:
+        # Ignored under nohup, and a child inherits that.
+        stack.callback(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))
         phones = []
         for port in (ports.phone_a_sip, ports.phone_b_sip):
             phone = LoopbackPhone(port, 40_000)

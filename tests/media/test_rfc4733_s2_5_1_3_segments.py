@@ -34,6 +34,9 @@ def held(units: int, step: int, event: int = 1) -> Iterator[tuple[int, EventPayl
             yield began, EventPayload(event, False, 10, DURATION_MAX)
             began += DURATION_MAX
         yield began, EventPayload(event, False, 10, now - began)
+    if units - began > DURATION_MAX:
+        yield began, EventPayload(event, False, 10, DURATION_MAX)
+        began += DURATION_MAX
     for _ in range(END_REPEATS):
         yield began, EventPayload(event, True, 10, units - began)
 

@@ -165,7 +165,8 @@ class CaseRun:
         if early is None or at_b is None:
             self.problems.append(f"B's voice at A: {early}, A's voice at B: {at_b}")
         elif early >= at_b:
-            self.problems.append("B's early media did not reach A before the bridge")
+            told = f"A heard ringback at {ringback}, B at {early}; B heard A at {at_b}; B answered at {answered}"
+            self.problems.append(f"B's early media did not reach A before the bridge: {told}")
         if answered is None:
             self.problems.append("B sent no 200")
 
