@@ -137,7 +137,7 @@ class Registrations:
         self._unanswered(account, cause)
 
     def connection_ended(self, destination: TransportAddress) -> None:
-        """A connection to `destination` has ended: what was bound over it is not reached by calls any more."""
+        """A connection to `destination` has ended: calls may not reach what was bound over it any more."""
         now = self._scheduler.time()
         for account in self._accounts:
             if account.bound == destination:

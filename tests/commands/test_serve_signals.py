@@ -46,6 +46,27 @@ class Line:
         async with aiohttp.ClientSession() as http, http.get(f"{self.service.url}/readyz") as response:
             return response.status
 
+    async def drains(self) -> None:
+        """Wait until it takes no more calls."""
+        async with asyncio.timeout(10):
+            while await self.readiness() != 503:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+
+    async def finishes(self) -> None:
+        """The second phone hangs up, and the call ends as any other."""
+        self.phones[1].hang_up()
+        await asyncio.wait_for(self.phones[0].hung_up.wait(), 10)
+        ending = await self.service.ending(self.call_sid, 10)
+        assert ending is not None
+        assert (ending.data["status"], ending.data["hangup_cause"]) == ("completed", "normal")
+
+    async def leaves(self) -> None:
+        """Wait until its process has ended with 0."""
+        async with asyncio.timeout(15):
+            while self.service.service.running:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+        assert self.service.service.exit_status == 0
+
 
 @pytest.fixture
 async def line(tmp_path: Path) -> AsyncIterator[Line]:
@@ -76,42 +97,27 @@ async def test_without_calls_the_first_signal_ends_it_with_0(line: Line) -> None
 async def test_the_first_signal_lets_the_call_finish(line: Line) -> None:
     await line.connect()
     line.signal()
-    async with asyncio.timeout(10):
-        while await line.readiness() != 503:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.05)
+    await line.drains()
     reply = await line.service.client.post("/v1/masking/calls", {"party_a": "9876543210", "party_b": "9123456789"})
     assert reply.status == 503
     assert "retry-after" in {name.lower() for name in reply.headers}
     assert line.service.service.running
     assert not line.phones[0].hung_up.is_set()
 
-    line.phones[1].hang_up()
-    await asyncio.wait_for(line.phones[0].hung_up.wait(), 10)
-    ending = await line.service.ending(line.call_sid, 10)
-    assert ending is not None
-    assert (ending.data["status"], ending.data["hangup_cause"]) == ("completed", "normal")
+    await line.finishes()
     assert await line.service.service.stop(patience_s=15) == 0
 
 
 async def test_a_terminal_that_closes_lets_the_call_finish_however_often_it_says_so(line: Line) -> None:
     await line.connect()
     line.signal(signal.SIGHUP)
-    async with asyncio.timeout(10):
-        while await line.readiness() != 503:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.05)
+    await line.drains()
     line.signal(signal.SIGHUP)
     assert await line.readiness() == 503
     assert not line.phones[0].hung_up.is_set()
 
-    line.phones[1].hang_up()
-    await asyncio.wait_for(line.phones[0].hung_up.wait(), 10)
-    ending = await line.service.ending(line.call_sid, 10)
-    assert ending is not None
-    assert (ending.data["status"], ending.data["hangup_cause"]) == ("completed", "normal")
-    async with asyncio.timeout(15):
-        while line.service.service.running:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.05)
-    assert line.service.service.exit_status == 0
+    await line.finishes()
+    await line.leaves()
 
 
 async def test_the_second_signal_ends_the_call_at_once(line: Line) -> None:
@@ -123,10 +129,7 @@ async def test_the_second_signal_ends_the_call_at_once(line: Line) -> None:
     ending = await line.service.ending(line.call_sid, 10)
     assert ending is not None
     assert (ending.data["status"], ending.data["hangup_cause"]) == ("completed", "system_restart")
-    async with asyncio.timeout(15):
-        while line.service.service.running:  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.05)
-    assert line.service.service.exit_status == 0
+    await line.leaves()
 
 
 async def test_commands_show_the_running_server(line: Line) -> None:
