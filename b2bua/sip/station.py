@@ -171,7 +171,7 @@ class Station:
         one at its host, else the first that may be talked to. Raises SipError."""
         bound, peer = dialog.local.bound, dialog.peer
         uri = Uri.parse(next_hop)
-        if not uri.is_sip or is_ip_literal(uri.host):
+        if not uri.is_sip or uri.port == 0 or is_ip_literal(uri.host):
             return None
         secure = uri.scheme == "sips"
         if (uri.param("transport") or ("tls" if secure else bound.transport)).lower() != bound.transport:

@@ -196,8 +196,10 @@ def test_of_a_name_s_addresses_that_with_the_peer_s_host_is_taken() -> None:
     assert hang_up(bench, usage)[1] == at_peer
 
 
-@pytest.mark.parametrize("contact", ["<sip:gw@gateway.example;transport=tcp>", "<tel:+919812345678>"])
-def test_a_name_that_takes_another_transport_is_not_asked_for(contact: str) -> None:
+@pytest.mark.parametrize(
+    "contact", ["<sip:gw@gateway.example;transport=tcp>", "<sip:gw@gateway.example:0>", "<tel:+919812345678>"]
+)
+def test_a_name_that_takes_another_transport_or_names_nobody_is_not_asked_for(contact: str) -> None:
     names = Names(GATEWAY)
     bench = Bench(names=names)
     usage, _ = answered(bench, contact=contact)
