@@ -127,6 +127,7 @@ class Registration:
         self._lost_s = LOST_FIRST_S
         self._bound_at: float | None = None
         self._wait_s = 0.0
+        self._not_before = 0.0  # when the registrar wants to be asked again at the soonest
         self._brief = 0
         self._due: dict[str, float] = {}
 
@@ -189,20 +190,24 @@ class Registration:
             self._bound_at = None
         elif given == ACCEPTED and self._bound_at is None:
             self._bound_at = now
+        if outcome is not None and given in (REFUSED, UNANSWERED):
+            self._not_before = now + min(float(outcome.seconds), LONGEST_RETRY_AFTER_S)
         kept = set(self._due)
         if given == ACCEPTED and self.state == REGISTERED:
             kept.clear()
         elif given == LOST:
             kept.discard(RETRY)
         live = LIVE_TIMERS[self.state]
-        self._due = {timer: self._due[timer] if timer in kept else now + self._duration_s(timer) for timer in live}
+        self._due = {timer: self._due[timer] if timer in kept else self._due_at(timer, now) for timer in live}
         return made
 
-    def _duration_s(self, timer: str) -> float:
+    def _due_at(self, timer: str, now: float) -> float:
+        if timer == RETRY:  # at least as long as the registrar has said, whatever happens meanwhile
+            return max(now + self._wait_s, self._not_before)
         if timer == REFRESH:
             latest = max(self.life_s / 2, self.life_s - REFRESH_MARGIN_S)
-            return latest * (1 - 0.1 * self._chance())
-        return {EXPIRY: self.life_s, RETRY: self._wait_s, GIVE_UP: GIVE_UP_S}[timer]
+            return now + latest * (1 - 0.1 * self._chance())
+        return now + {EXPIRY: self.life_s, GIVE_UP: GIVE_UP_S}[timer]
 
     def _chance(self) -> float:
         return self._tokens.integer(16) / 65_536
@@ -297,11 +302,9 @@ def _ask_longer(registration: Registration, outcome: Outcome | None) -> tuple[Ou
     return _register(registration, registration.expires_s)
 
 
-def _back_off(registration: Registration, outcome: Outcome | None) -> tuple[Output, ...]:
-    """Wait, the longer the more often it has failed, and at least as long as the registrar says."""
-    by_chance = registration._retry_s * (1 + registration._chance() / 4)
-    asked = min(float(outcome.seconds), LONGEST_RETRY_AFTER_S) if outcome is not None else 0.0
-    registration._wait_s = max(by_chance, asked)
+def _back_off(registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:
+    """Wait, the longer the more often it has failed."""
+    registration._wait_s = registration._retry_s * (1 + registration._chance() / 4)
     registration._retry_s = min(registration._retry_s * 2, RETRY_LONGEST_S)
     registration._brief = 0
     return ()

@@ -438,6 +438,17 @@ def test_a_failed_refresh_does_not_hold_up_what_follows_a_lost_connection() -> N
     assert bench.now - lost_at <= LOST_FIRST_S * 1.25
 
 
+def test_a_lost_connection_shortens_no_time_that_the_registrar_has_asked_for() -> None:
+    """RFC 3261 21.5.4: who is overloaded says so, and closes."""
+    bench = refreshing()
+    bench.answer(503, ("Retry-After", "300"))
+    asked_at = bench.now
+    bench.now += 5
+    assert bench.lose() == []
+    assert len(bench.next()) == 1
+    assert bench.now - asked_at >= 300
+
+
 def test_a_connection_that_ends_under_an_open_refresh_leaves_its_answer_to_decide() -> None:
     bench = refreshing()
     assert bench.lose() == [], "nothing is sent while a REGISTER is open (10.2)"
