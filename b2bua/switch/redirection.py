@@ -44,9 +44,12 @@ def redirections(response: Response, trunk: Trunk) -> list[Redirection]:
 
 
 def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
-    """The Contact as it may be followed, None where it leads away from the trunk or is no plain SIP address."""
+    """The Contact as it may be followed, None where it leads away from the trunk or is no plain SIP address, as with
+    port 0, which nobody can listen on."""
     uri = contact.uri
     if not uri.is_sip or not _USER.fullmatch(uri.user or "") or any(uri.has_param(name) for name in _OVER):
+        return None
+    if uri.port == 0:
         return None
     own = trunk.next_hop.transport
     transport = (uri.param("transport") or ("tls" if uri.scheme == "sips" else own)).lower()

@@ -31,8 +31,9 @@ def test_an_address_of_the_trunk_is_known_whichever_way_it_is_written(
     assert followed("sip:[2001:db8::1]", contact) == [Redirection(request_uri, address)]
 
 
-def test_another_one_is_not_followed() -> None:
-    assert followed("sip:[2001:db8::1]", "sip:a@[2001:DB8:1::10]") == []
+@pytest.mark.parametrize("contact", ["sip:a@[2001:DB8:1::10]", "sip:a@[2001:db8::10]:0"], ids=["a stranger", "nobody"])
+def test_another_one_is_not_followed(contact: str) -> None:
+    assert followed("sip:[2001:db8::1]", contact) == []
 
 
 @pytest.mark.parametrize(
