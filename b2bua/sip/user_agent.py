@@ -212,8 +212,11 @@ class UserAgent:
 
     def is_wanted(self, content: bytes) -> bool:
         """Whether a request that has not left yet, its connection being opened, is still to go out. An INVITE whose
-        call has been hung up or given up meanwhile is not: it could only be cancelled once a phone rings."""
+        call has been hung up or given up meanwhile, or has gone another way, is not: it could only be cancelled once a
+        phone rings."""
         transaction = self._station.layer.client_quoted(content)
+        if transaction is None and content.startswith(b"INVITE "):
+            return False
         usage = None if transaction is None else transaction.errand.usage
         if usage is None or usage.setup is None or usage.setup.transaction is not transaction:
             return True

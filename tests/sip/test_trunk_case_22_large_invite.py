@@ -210,6 +210,18 @@ def test_rfc3261_s18_1_1_it_is_tried_by_udp_once() -> None:
     assert agent.to_send() == []
 
 
+def test_rfc3261_s18_1_1_it_does_not_go_by_tcp_as_well_over_a_connection_that_is_opened_after_all() -> None:
+    """Another call's INVITE has begun to open one, and this one waits for it: two phones would ring."""
+    agent = user_agent(OURS, OUR_TCP)
+    agent.invite(plan_to(PEER, headers=padded(1500), large_destination=OVER_TCP), 0.0)
+    _, by_tcp = sent_by(agent)
+    assert agent.is_wanted(by_tcp.content)
+    agent.transport_failed(OVER_TCP, 0.5, unopened=True)
+    _, by_udp = sent_by(agent)
+    assert not agent.is_wanted(by_tcp.content)
+    assert agent.is_wanted(by_udp.content)
+
+
 def test_rfc3261_s18_1_1_what_follows_it_stays_on_udp() -> None:
     agent, _, _ = without_connection(credentials=Credentials("us", "secret"))
     invite, _ = sent_by(agent)
