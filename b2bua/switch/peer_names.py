@@ -48,7 +48,7 @@ class PeerNames:
         """Where a host name leads, as far as is known: a trunk's own name to its destinations, at the target's port if
         it has one. `target.transport` is the one to be used."""
         transport = target.transport or "udp"
-        target = Target(target.host.lower(), target.port, transport, target.secure)
+        target = Target(target.host.lower().removesuffix("."), target.port, transport, target.secure)
         if target.host == "localhost":
             port = target.port or DEFAULT_PORT[transport]
             return tuple([TransportAddress(transport, host, port) for host in _LOOPBACK])

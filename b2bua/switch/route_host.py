@@ -12,7 +12,7 @@ from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.transport.tls import PeerIdentity
 
 HostKey = tuple[str, str, int | None]
-"""The trunk's name, the host in lowercase, and the port where one is given."""
+"""The trunk's name, the host in lowercase without the dot of the root, and the port where one is given."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +51,7 @@ def host_key(target: RouteTarget, via: TrunkConfig) -> HostKey | None:
     behind the trunk's outbound proxy."""
     if via.outbound_proxy is not None or is_ip_literal(target.host):
         return None
-    host = target.host.lower()
+    host = target.host.lower().removesuffix(".")
     if host in (via.uri.host.lower(), via.domain.lower()) and target.port in (None, via.uri.port):
         return None
     return via.name, host, target.port

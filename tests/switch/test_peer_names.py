@@ -69,6 +69,7 @@ async def desk() -> Desk:
 async def test_a_trunk_s_own_name_leads_to_its_destinations(desk: Desk) -> None:
     (trunk,) = desk.trunks
     desk.trunks.resolved(trunk, (udp("192.0.2.7"), TransportAddress("tcp", "192.0.2.7", 5060), udp("192.0.2.8", 5070)))
+    assert desk.names.where(asks("SBC.Carrier.Example.")) == desk.names.where(asks("sbc.carrier.example"))
     assert desk.names.where(asks("SBC.Carrier.Example")) == (udp("192.0.2.7"), udp("192.0.2.8", 5070))
     assert desk.names.where(asks("sbc.carrier.example", 5080)) == (udp("192.0.2.7", 5080), udp("192.0.2.8", 5080))
     assert await desk.zone.asked() == []

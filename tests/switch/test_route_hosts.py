@@ -51,6 +51,17 @@ def test_each_host_is_looked_for_once_with_the_transport_of_its_trunk() -> None:
     ]
 
 
+def test_the_dot_of_the_root_makes_no_other_name() -> None:
+    """No certificate has it, and the trunk's own name is the trunk's with it too."""
+    own = trunk("t", "sip:sbc.example;transport=tls")
+    trunks = trunks_of(
+        own + route("sip:{user}@SBC.example.") + route("sip:{user}@h.example.") + route("sip:a@h.example")
+    )
+    (host,) = trunks.route_hosts
+    assert host.target == Target("h.example", None, "tls")
+    assert host.identity == PeerIdentity("route to h.example by t", "h.example")
+
+
 @pytest.mark.parametrize(
     ("profile", "identity"),
     [
