@@ -309,7 +309,7 @@ def key_down(call: Progress, event: CallEvent) -> Effects:
     presses = call.presses[event.leg]
     waiting = bool(presses.held)
     presses.begins()
-    return (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting else ()
+    return (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting and not presses.held else ()
 
 
 def pass_digit(call: Progress, event: CallEvent) -> Effects:

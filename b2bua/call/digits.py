@@ -49,7 +49,7 @@ class Presses:
         return self._held
 
     def begins(self) -> None:
-        """An event has begun: what is held repeats it."""
+        """An event has begun: what is held repeats it, unless another device has told of that."""
         self._down = True
         self._settle(DigitWay.EVENT)
 
@@ -81,16 +81,14 @@ class Presses:
         released = told or tuple(self._held)
         if any(press.way is DigitWay.INFO for press in self._held[self._held_before :]):
             self._way = DigitWay.INFO
-        self._drop_held()
+        self._held.clear()
+        self._held_before = 0
         return released
 
     def _settle(self, way: DigitWay) -> None:
+        """This way counts: what is held since the leg's newest move only repeats it."""
         self._way = way
-        self._drop_held()
-
-    def _drop_held(self) -> None:
-        self._held.clear()
-        self._held_before = 0
+        del self._held[self._held_before :]
 
 
 def _may_repeat(press: DigitPressed) -> bool:

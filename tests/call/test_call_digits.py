@@ -149,6 +149,15 @@ def test_what_was_held_when_the_leg_moved_counts_and_tells_nothing_of_the_new_de
     assert walk.after(0.02, DigitBegun(Leg.A, "2")) == (ClearDeadline(Deadline.DIGITS_A),)
 
 
+def test_a_key_of_the_new_device_takes_nothing_away_of_what_was_held_when_the_leg_moved() -> None:
+    walk = talking()
+    walk.at_once(info("1", events_agreed=True), LegMoved(Leg.A))
+    assert walk.after(0.1, DigitBegun(Leg.A, "2")) == ()
+    assert walk.after(0.1, event("2")) == ()
+    assert walk.after(0.46, DeadlinePassed(Deadline.DIGITS_A)) == (SendDigit(Leg.B, "1", 160),)
+    assert walk.at_once(info("3", events_agreed=True)) == (), "its events are what counts"
+
+
 def test_the_end_of_a_key_that_was_down_when_the_leg_moved_tells_nothing_of_the_new_device() -> None:
     walk = talking()
     walk.at_once(DigitBegun(Leg.A, "1"), LegMoved(Leg.A))
