@@ -58,6 +58,7 @@ class Locating:
         self._named: list[Trunk | RouteHost] = [trunk for trunk in trunks if not is_ip_literal(trunk.next_hop.host)]
         self._named += trunks.route_hosts
         self._look_now = {named: asyncio.Event() for named in self._named}
+        self._told = dict.fromkeys(self._named, "")  # what the last look-up had to tell of DNS that fails
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -104,11 +105,15 @@ class Locating:
 
     def _found(self, named: Trunk | RouteHost, host: str, located: Located) -> None:
         """Take in what a look-up has found; where DNS failed, it says nothing against what was found before."""
-        label = named.identity.label
+        label, failure = named.identity.label, ""
         if located.unanswered:
             failed = ", ".join(f"{question.kind} {question.name}" for question in located.unanswered)
-            LOG.warning("%s: DNS fails to answer %s; %s", label, failed, _outcome(named, located))
-        elif not located.destinations:
+            failure = f"DNS fails to answer {failed}; {_outcome(named, located)}"
+        # Some servers never answer for AAAA, say, and all works: that is told once.
+        if failure and (failure != self._told[named] or not located.destinations):
+            LOG.warning("%s: %s", label, failure)
+        self._told[named] = failure
+        if not located.unanswered and not located.destinations:
             LOG.warning("%s: %s does not resolve", label, host)
         if located.destinations and set(located.destinations) != set(named.destinations):
             LOG.info("%s is at %s", label, ", ".join(map(str, located.destinations)))

@@ -209,3 +209,18 @@ def test_a_source_belongs_to_the_trunk_whose_destination_it_is() -> None:
     trunks.resolved(two, [udp("192.0.2.7", 5080)])
     assert trunks.owner(udp("192.0.2.7", 5080)) is two
     assert trunks.owner(udp("192.0.2.7", 5070)) is one
+
+
+async def test_a_query_that_always_fails_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Some servers never answer for AAAA, and the trunk works all the same."""
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    found, failed = (udp("192.0.2.7"),), (Question("h.example", "AAAA"),)
+    half, whole = Located(found, 0.01, (), failed), Located(found, 0.01)
+    zone = Zone(half, half, half, whole, half, half)
+    locating = Locating(trunks, zone)
+    await locating.start()
+    await zone.until_asked(7)
+    await locating.close()
+    assert trunk.destination == udp("192.0.2.7")
+    line = "trunk t0: DNS fails to answer AAAA h.example; what else it tells is used"
+    assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [line, line]
