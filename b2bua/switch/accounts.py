@@ -67,7 +67,7 @@ def _is_called(request: Request, account: Trunk, _routes: Sequence[Route]) -> bo
 
 
 def _is_domain_of(uri: Uri, account: Trunk) -> bool:
-    config, host = account.config, canonical_host(uri.host).lower()
+    config, host = account.config, canonical_host(uri.host).lower().removesuffix(".")
     return host != "" and host in (config.domain.lower(), config.from_domain.lower(), config.uri.host.lower())
 
 

@@ -55,7 +55,7 @@ def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
     transport = (uri.param("transport") or ("tls" if uri.scheme == "sips" else own)).lower()
     if transport != own:  # neither down from TLS nor to where no connection of ours may go
         return None
-    host, port = canonical_host(uri.host), uri.port or DEFAULT_PORT[own]
+    host, port = canonical_host(uri.host).removesuffix("."), uri.port or DEFAULT_PORT[own]
     request_uri = f"sip:{uri.user}@{_where(host, port, trunk)}" + (";user=phone" if trunk.config.user_phone else "")
     if is_ip_literal(host):
         if not trunk.has_address(host):

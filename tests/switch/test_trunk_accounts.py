@@ -118,6 +118,11 @@ def test_an_address_in_place_of_a_domain_is_known_whichever_way_it_is_written() 
     assert owner(invite(sender="[2001:db8:0:0::2]"), text) == "two"
 
 
+def test_a_domain_with_the_dot_of_the_root_is_the_same() -> None:
+    text = account("one", domain="one.example") + account("two", domain="two.example")
+    assert owner(invite(sender="Two.example."), text) == "two"
+
+
 def test_what_is_reached_tells_more_than_a_domain_and_credentials() -> None:
     text = guarded("one", "u1", "one.example") + f'numbers = ["{NUMBER}"]\n' + guarded("two", "u2")
     request = invite(NUMBER, credentials("u2", "two.example"), sender="two.example")
