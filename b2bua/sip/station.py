@@ -23,6 +23,7 @@ from b2bua.sip.routing import (
 )
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy, UserAgentSettings
+from b2bua.sip.stateless_tags import StatelessTags
 from b2bua.sip.timers import TimerQueue
 from b2bua.sip.transaction_layer import TransactionLayer
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction, Transaction
@@ -63,6 +64,7 @@ class Station:
         "outgoing",
         "policy_of",
         "settings",
+        "stateless_tags",
         "timers",
         "tokens",
         "usages",
@@ -82,6 +84,7 @@ class Station:
         self.policy_of = policy_of
         self.names = names
         self.guard = Guard(tokens)
+        self.stateless_tags = StatelessTags(tokens)
         self.digests: dict[tuple[str, Credentials], DigestClient] = {}
         self.accepting = True
         self.timers = TimerQueue()
@@ -460,7 +463,7 @@ class Station:
         reason: str | None = None,
     ) -> None:
         """Answer a request that gets no transaction: it is malformed, or there is no room. Raises SipError."""
-        response = build_response(request, status, reason, to_tag=self.tokens.hex(16), headers=headers)
+        response = build_response(request, status, reason, to_tag=self.stateless_tags.tag_of(request), headers=headers)
         destination, fallback = self.reply_address(request, source), response_fallback(request, source)
         self.outgoing.append(Outgoing(response.render(), destination, local, fallback))
 
