@@ -3,12 +3,16 @@
 import re
 from typing import Final
 
-# What only looks like a number is passed over: an id such as a call's, hexadecimal words like those in Call-IDs, a day.
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+# What only looks like a number is passed over: an id such as a call's, hexadecimal words like those in Call-IDs, a day
+# and its time, an IPv4 address. Between the digits of a number may stand what is there for the eye alone, and a space
+# (RFC 3966 section 3).
 _NUMBER: Final = re.compile(
     r"(?P<other>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|\b(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})\b"
-    r"|\b(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]\b(?:[ T][0-2][0-9]:[0-5][0-9])?)"
-    r"|[0-9](?:[ -]?[0-9]){6,}",
+    r"|\b(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]\b(?:[ T][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{3,6}\b)?)?)?"
+    rf"|(?<![0-9])(?<![0-9]\.)(?:{_OCTET}\.){{3}}{_OCTET}(?!\.?[0-9]))"
+    r"|[0-9](?:[-. ()]{0,2}[0-9]){6,}",
     re.IGNORECASE,
 )
 
@@ -20,4 +24,7 @@ def redact_text(text: str) -> str:
 
 def _cut(match: re.Match[str]) -> str:
     number = match.group()
-    return number if match["other"] is not None else f"{number[:2]}******{number[-2:]}"
+    if match["other"] is not None:
+        return number
+    digits = "".join(filter(str.isdigit, number))
+    return f"{digits[:2]}******{digits[-2:]}"

@@ -8,7 +8,7 @@ crash loses a second of what is told of calls, never anything of the calls thems
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
@@ -35,6 +35,7 @@ JOURNAL_BUSY: Final = 100  # entries waiting there: what calls need comes first
 LINGER_S: Final = 33.0  # a settled call's last messages come within 64*T1 (RFC 3261 17.1.1.2)
 FORGET_AT_ONCE: Final = 5_000  # rows of one unit of work
 DAY_MS: Final = 86_400_000
+_redacted: Final = lru_cache(maxsize=256)(redact_text)  # of what nearly all messages have in common
 
 Message = bytes | Framed
 
@@ -270,7 +271,7 @@ def _step_of(trace: CallTrace, leg: str, sip_call_id: str, message: _Message, of
     if seen is None:
         return None
     at_s, received, content, peer = message
-    details: dict[str, object] = {"direction": "received" if received else "sent", "cseq": seen.cseq}
+    details: dict[str, object] = {"direction": "received" if received else "sent", "cseq": _redacted(seen.cseq)}
     if isinstance(content, bytes):
         octets = hash(content)
         if octets in trace.seen:
@@ -279,7 +280,7 @@ def _step_of(trace: CallTrace, leg: str, sip_call_id: str, message: _Message, of
     if seen.reason is not None:
         details["reason"] = redact_text(seen.reason)
     if seen.body_type is not None:
-        details["body"] = seen.body_type
+        details["body"] = _redacted(seen.body_type)
     last = trace.last.get(leg)
     if last is None or last[0] != sip_call_id:
         details["call_id"] = redact_text(sip_call_id)
@@ -292,4 +293,4 @@ def _step_of(trace: CallTrace, leg: str, sip_call_id: str, message: _Message, of
 def _name(name: str) -> str:
     """A status stays next to whatever phrase a peer puts after it."""
     first, space, phrase = name.partition(" ")
-    return f"{first} {redact_text(phrase)}" if space else redact_text(first)
+    return f"{first} {_redacted(phrase)}" if space else _redacted(first)

@@ -6,7 +6,8 @@ from b2bua.switch import tracing
 from storage.records import DeliveryOutcome, TraceStep
 from storage.units import UnitOfWork
 from tests.scenarios.conftest import OpenHouse
-from tests.support.house import House
+from tests.support.agents import request_from_peer
+from tests.support.house import OURS, House
 from tests.support.routes import BILLED, DIALLED, RELAYED
 from tests.support.scripted_phone import answers, rejects
 
@@ -149,6 +150,41 @@ async def test_what_was_said_in_a_reason_or_a_phrase_shows_no_number(house: Hous
     await house.ended(call)
     names = [step.name for step in await house.trace(call) if step.kind == "sip"]
     assert "486 91******89 is busy" in names
+
+
+@pytest.mark.parametrize("spelling", ["91234.56789", "(912) 345-6789", "+91 91234 56789", "9.1.2.3.4.5.6.7.8.9"])
+async def test_a_number_with_what_is_for_the_eye_alone_is_shortened_too(house: House, spelling: str) -> None:
+    house.alice.on_invite = lambda phone, event: phone.user_agent.respond(
+        event.transaction,
+        486,
+        phone.clock.time(),
+        reason=f"{spelling} is busy",
+        headers=(("Reason", f'Q.850;cause=17;text="{spelling}"'),),
+    )
+    call = await house.place()
+    await house.ended(call)
+    (step,) = [step for step in await house.trace(call) if step.name.startswith("486")]
+    assert spelling not in str(step)
+    assert step.name.endswith("89 is busy")
+
+
+async def test_no_number_stands_in_a_cseq_or_a_body_s_type(house: House) -> None:
+    call = await house.bridged()
+    house.alice.send(
+        request_from_peer(
+            "INFO",
+            cseq=3_123_456_789,
+            call_id=house.alice.invite.call_id if house.alice.invite else "",
+            to_tag="gone",
+            headers="Content-Type: application/x-9123456789",
+        ),
+        OURS,
+    )
+    await house.run(1.0)
+    house.bob.hang_up()
+    await house.ended(call)
+    told = [step.details for step in await house.trace(call) if step.name == "INFO"]
+    assert [(details["cseq"], details["body"]) for details in told] == [("31******89 INFO", "application/x-91******89")]
 
 
 async def test_old_traces_are_forgotten(house: House) -> None:
