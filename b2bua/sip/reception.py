@@ -273,8 +273,11 @@ def _options(station: Station, transaction: ServerTransaction, usage: Usage, _di
 
 
 def _reinvite(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
-    """14.2: 500 while the peer's last offer has no answer, 491 while one of ours has none."""
-    if usage.state == OFFERED or dialog.offers.theirs is not None:
+    """14.2: 500 while the peer's last offer has no answer, 491 while one of ours has none; in a dialog that is over
+    neither will ever have one (12.2.2)."""
+    if usage.state in _ENDED:
+        station.reply(transaction, 481, now)
+    elif usage.state == OFFERED or dialog.offers.theirs is not None:
         station.reply(transaction, 500, now, headers=_soon(station))
     elif usage.state == PROGRESSING or usage.reinvite is not None or dialog.offers.ours is not None:
         station.reply(transaction, 491, now)
@@ -298,7 +301,9 @@ def _change_session(station: Station, transaction: ServerTransaction, usage: Usa
 def _update(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
     """RFC 3311 5.2: one at a time, and with an offer not while another waits for its answer."""
     request = transaction.request
-    if _has_pending_update(usage, dialog) or (request.body and dialog.offers.theirs is not None):
+    if usage.state in _ENDED:
+        station.reply(transaction, 481, now)
+    elif _has_pending_update(usage, dialog) or (request.body and dialog.offers.theirs is not None):
         station.reply(transaction, 500, now, headers=_soon(station))
     elif request.body and dialog.offers.ours is not None:
         station.reply(transaction, 491, now)

@@ -502,3 +502,20 @@ def test_an_exchange_is_closed_by_its_own_request_alone() -> None:
     assert offers.theirs == (RECEIVED, 7)
     offers.end_theirs(7)
     assert not offers.is_open
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+@pytest.mark.parametrize("body", ["", "v=0"])
+def test_in_an_early_dialog_that_the_final_failure_has_ended_there_is_nothing(method: str, body: str) -> None:
+    """RFC 3261 12.2.2: 481. With 491 it would be asked again, for an offer that no answer can come to any more."""
+    call = EarlyCall(answered=False)
+    call.bench.receive(answer_to(call.invite, 486, to_tag="other"))
+    assert statuses(call.get(method, body=body)) == [481]
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_in_the_dialog_of_a_call_that_was_refused_while_its_offer_waited_there_is_nothing(method: str) -> None:
+    arrival = Arrival()
+    arrival.respond(180)
+    arrival.respond(486)
+    assert statuses(arrival.ask(method, body="v=0")) == [481]
