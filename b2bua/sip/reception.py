@@ -264,9 +264,14 @@ def _end_by(station: Station, transaction: ServerTransaction, usage: Usage, dial
     transaction.request.headers.forget_meaning()  # it stays half a minute, to be compared with what comes again
 
 
-def _options(station: Station, transaction: ServerTransaction, usage: Usage, _dialog: Dialog, now: float) -> None:
+def _is_over(usage: Usage, dialog: Dialog) -> bool:
+    """Whether nothing can come of a dialog any more: its call is over, or another fork has become the call."""
+    return usage.state in _ENDED or (usage.dialog is not None and dialog is not usage.dialog)
+
+
+def _options(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
     """11.2; peers ask whether the dialog is still there, and one that is over is not (12.2.2)."""
-    if usage.state in _ENDED:
+    if _is_over(usage, dialog):
         station.reply(transaction, 481, now)
         return
     _answer_options(station, transaction, usage.policy, now)
@@ -275,7 +280,7 @@ def _options(station: Station, transaction: ServerTransaction, usage: Usage, _di
 def _reinvite(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
     """14.2: 500 while the peer's last offer has no answer, 491 while one of ours has none; in a dialog that is over
     neither will ever have one (12.2.2)."""
-    if usage.state in _ENDED:
+    if _is_over(usage, dialog):
         station.reply(transaction, 481, now)
     elif usage.state == OFFERED or dialog.offers.theirs is not None:
         station.reply(transaction, 500, now, headers=_soon(station))
@@ -290,7 +295,7 @@ def _reinvite(station: Station, transaction: ServerTransaction, usage: Usage, di
 
 def _change_session(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
     """Hand a re-INVITE on, unless it asks for too short a session or its dialog is over."""
-    if usage.state != CONFIRMED or dialog is not usage.dialog:
+    if usage.state != CONFIRMED:
         station.reply(transaction, 481, now)
     elif session_too_short(usage.policy.session_timer_min_s, transaction.request):
         station.reply(transaction, 422, now, headers=min_se(usage.policy.session_timer_min_s))
@@ -301,7 +306,7 @@ def _change_session(station: Station, transaction: ServerTransaction, usage: Usa
 def _update(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
     """RFC 3311 5.2: one at a time, and with an offer not while another waits for its answer."""
     request = transaction.request
-    if usage.state in _ENDED:
+    if _is_over(usage, dialog):
         station.reply(transaction, 481, now)
     elif _has_pending_update(usage, dialog) or (request.body and dialog.offers.theirs is not None):
         station.reply(transaction, 500, now, headers=_soon(station))
@@ -334,8 +339,7 @@ def _prack(station: Station, transaction: ServerTransaction, usage: Usage, dialo
 
 
 def _hand_on(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
-    of_fork = usage.dialog is not None and dialog is not usage.dialog
-    if of_fork or usage.state not in _WITH_USER:
+    if _is_over(usage, dialog) or usage.state not in _WITH_USER:
         station.reply(transaction, 481, now)
     else:
         _surface(station, transaction, usage, dialog, now)

@@ -317,6 +317,23 @@ def test_trunk_case_23_bye_in_an_early_dialog_of_our_call() -> None:
     assert bench.events() == [UsageEnded(usage)]
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "INVITE", "UPDATE", "INFO"])
+@pytest.mark.parametrize("reinviting", [False, True])
+def test_trunk_case_03_the_dialog_of_another_fork_is_over_for_any_request(method: str, reinviting: bool) -> None:
+    """It has had its BYE, whatever is open in the one that became the call."""
+    bench = Bench()
+    usage, invite, _ack = bench.answered_call()
+    bench.receive(answer_to(invite, 200, to_tag="fork"))
+    if reinviting:
+        bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type="application/sdp")
+        bench.take_sent()
+    body = "v=0" if method in ("INVITE", "UPDATE") else ""
+    content = in_dialog_from_peer(invite, method, branch="z9hG4bKasks", from_tag="fork", body=body)
+    [response] = bench.receive(content)
+    assert isinstance(response, Response)
+    assert response.status == 481
+
+
 def test_trunk_case_23_the_bye_of_a_fork_that_did_not_get_the_call_ends_nothing() -> None:
     bench = Bench()
     usage, invite = bench.call()
