@@ -186,6 +186,9 @@ class Arrivals:
         via = means.trunks.named(route.via)
         now = means.clock.monotonic()
         target = target_of(route, escape_user(arrival.dialled))
+        if not target.user:  # nothing was dialled, and the route says nothing of its own
+            self._refuse(arrival.event, NO_ROUTE)
+            return
         only = _destination(target, via, means.trunks)
         legs = 2 if via is arrival.trunk else 1  # the caller's has no place yet
         if not _may_call(only, via, now) or not via.has_room(now, legs):

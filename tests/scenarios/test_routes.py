@@ -6,7 +6,7 @@ import pytest
 
 from b2bua.sip.events import Provisional
 from tests.support.house import House
-from tests.support.routes import DIALLED, RELAYED, SHOWN, WEST, peer, route
+from tests.support.routes import DIALLED, EAST, RELAYED, SHOWN, WEST, peer, route
 from tests.support.scripted_phone import BOB, answers, rings
 
 
@@ -67,3 +67,22 @@ async def test_a_call_that_waits_for_its_turn_goes_to_the_route_s_own_destinatio
         house.alice.endpoint.hang_up(usage)
     for call in calls:
         await house.relayed(call)
+
+
+@pytest.mark.parametrize("uri", ["sip:192.0.2.1", "sip:;x@192.0.2.1"])
+async def test_where_nothing_was_dialled_a_route_has_nobody_to_call(open_house: Any, uri: str) -> None:
+    house: House = await open_house(trunks=WEST + EAST + route(match=".*", more='org = "org-1"'))
+    told = await house.refused("", request_uri=uri, to_uri="sip:192.0.2.1")
+    assert (told.status, told.headers.get("Reason")) == (404, 'Q.850;cause=1;text="Unallocated number"')
+    assert not house.bob.received
+    assert not [line for line in house.log.lines if line.startswith("ERROR")]
+
+
+async def test_a_route_to_one_user_needs_nothing_dialled(open_house: Any) -> None:
+    at = f"{BOB.sip.host}:{BOB.sip.port}"
+    house: House = await open_house(trunks=WEST + EAST + route(match=".*", to=f"sip:desk@{at}"))
+    house.bob.on_invite = rings()
+    call = await house.arrive("", request_uri="sip:192.0.2.1", to_uri="sip:192.0.2.1")
+    house.alice.hang_up()
+    await house.relayed(call)
+    assert [invite.request_uri for invite in house.bob.invites] == [f"sip:desk@{at}"]
