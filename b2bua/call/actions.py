@@ -179,6 +179,20 @@ def b_lost(call: Progress, event: CallEvent) -> Effects:
 # A has called us: it waits unanswered while B is called, and is told what B's side says.
 
 
+def a_gave_up(call: Progress, event: CallEvent) -> Effects:
+    """A had hung up before B could be called."""
+    call.called_by_a()
+    return a_gives_up(call, event)
+
+
+def end_unstarted(call: Progress, event: CallEvent) -> Effects:
+    """The process stops before anybody is called; an A who has called us has been refused."""
+    if call.terms.direction == "inbound":
+        call.called_by_a()
+        call.down(Leg.A)
+    return end_by_stop(call, event)
+
+
 def dial_b_for_a(call: Progress, event: CallEvent) -> Effects:
     """A has called: call B."""
     call.change(started_at=call.wall_ms)

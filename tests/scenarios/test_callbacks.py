@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from storage.errors import StoreUnavailable
+from storage.records import CallRecord
 from tests.support.house import MASKED, ONE_TRUNK, ORG, OURS, House
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, nothing, rejects, rings
 
@@ -146,6 +147,30 @@ async def test_a_gives_up_while_the_store_is_asked(pair: House) -> None:
     assert house.switch.tally.calls_placed == placed, "it is no call, and none is written down"
 
 
+async def test_a_gives_up_while_its_call_is_written_down(pair: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its leg is in the books as that of any call that is given up."""
+    house, run, written = pair, pair.store.run, list[CallRecord]()
+
+    async def then_a_gives_up(work: Any) -> Any:
+        result = await run(work)
+        if isinstance(result, CallRecord) and not written:
+            written.append(result)
+            house.alice.hang_up()
+            house.clock.advance(0.0)
+        return result
+
+    monkeypatch.setattr(house.store, "run", then_a_gives_up)
+    house.alice.call(MASKED, OURS)
+    await house.until(lambda: written)
+    cdr = await house.ended(written[0])
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("failed", "a_hangup_before_bridge", "a")
+    assert house.alice.rejected.status == 487
+    assert house.bob.invite is None
+    a, b = cdr.legs
+    assert (a.status, a.sip_status, a.ended_at, a.hangup_cause) == ("failed", 487, cdr.ended_at, cdr.hangup_cause)
+    assert (b.status, b.sip_status, b.ended_at, b.hangup_cause) == ("idle", None, None, None)
+
+
 async def test_a_callback_takes_one_of_its_hops(pair: House) -> None:
     """RFC 3261 8.1.1.6: what goes round by a number of ours ends."""
     pair.bob.on_invite = rings()
@@ -259,6 +284,30 @@ async def test_a_call_whose_admission_outlasts_the_second_signal_calls_nobody(pa
     assert pair.bob.invite is None
     for task in pair.tasks[known:]:
         assert (await pair.cdr(task.machine.record)).hangup_cause == "system_restart"
+
+
+async def test_a_call_written_down_as_the_second_signal_comes_is_refused_in_the_books_too(
+    pair: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, run, written = pair, pair.store.run, list[CallRecord]()
+
+    async def then_the_signal(work: Any) -> Any:
+        result = await run(work)
+        if isinstance(result, CallRecord):
+            written.append(result)
+            house.switch.drain(lambda: None)
+            house.switch.end_all_calls()
+        return result
+
+    monkeypatch.setattr(house.store, "run", then_the_signal)
+    house.alice.call(MASKED, OURS)
+    await house.until(lambda: written)
+    await house.run(2.0)
+    assert house.alice.rejected.status == 503
+    assert house.bob.invite is None
+    cdr = await house.cdr(written[0])
+    assert cdr.hangup_cause == "system_restart"
+    assert [(leg.status, leg.sip_status) for leg in cdr.legs] == [("failed", 503), ("idle", None)]
 
 
 async def test_a_call_placed_as_the_second_signal_comes_calls_nobody(
