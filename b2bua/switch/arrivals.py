@@ -264,8 +264,9 @@ class Arrivals:
         since = at - round(means.config.calls.callback_window_s * 1000)
 
         def pairing(reader: Reader) -> tuple[str, MaskingSession] | None:
-            found = ((party, reader.pairing_for(number, party, since)) for party in parties)
-            return next(((party, session) for party, session in found if session is not None), None)
+            known = [(party, reader.pairing_for(number, party, since)) for party in parties]
+            found = [(party, session) for party, session in known if session is not None]
+            return max(found, key=lambda pair: pair[1].last_used_at, default=None)
 
         found = await means.store.read(pairing)
         if found is None:

@@ -6,7 +6,7 @@ import pytest
 
 from storage.errors import StoreUnavailable
 from storage.records import CallRecord
-from tests.support.house import MASKED, ONE_TRUNK, ORG, OURS, House
+from tests.support.house import CARRIER, MASKED, ONE_TRUNK, ORG, OURS, House
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, nothing, rejects, rings
 
 
@@ -72,6 +72,26 @@ async def test_each_event_tells_the_status_of_its_own_step(pair: House) -> None:
     assert cdr.a_answered_at == cdr.answered_at == cdr.legs[0].answered_at == cdr.legs[1].answered_at
     assert cdr.answered_at - cdr.started_at == 2000
     assert cdr.legs[1].ringing_at == cdr.started_at
+
+
+@pytest.mark.parametrize("sip_party_is_newer", [False, True])
+async def test_the_newest_pairing_counts_whichever_way_the_caller_was_written(
+    open_house: Any, sip_party_is_newer: bool
+) -> None:
+    """Who calls may be a number and a `sip:` party, each with a pairing of its own."""
+    house: House = await open_house("[calls]\nsip_parties = true")
+    numbers = {"party_a": ALICE.number, "party_b": BOB.number}
+    uris = {name: f"sip:+91{number}@{CARRIER.host}" for name, number in numbers.items()}
+    for pairing in (numbers, uris) if sip_party_is_newer else (uris, numbers):
+        house.alice.on_invite = rejects(486)
+        await house.ended(await house.place(**pairing))
+    house.alice.invite = house.alice.on_invite = None
+    house.alice.events.clear()
+    house.bob.on_invite = rings()
+    call = await house.arrive(MASKED)
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    assert {"party_a": cdr.party_a, "party_b": cdr.party_b} == (uris if sip_party_is_newer else numbers)
 
 
 @pytest.mark.parametrize(
