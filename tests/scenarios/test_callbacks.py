@@ -347,3 +347,23 @@ async def test_a_call_placed_as_the_second_signal_comes_calls_nobody(
     await house.run(2.0)
     assert (await house.cdr(call)).hangup_cause == "system_restart"
     assert house.alice.received == []
+
+
+async def test_a_caller_is_refused_where_the_last_ports_are_those_of_a_call_that_is_being_admitted(
+    open_house: Any,
+) -> None:
+    """A call whose other leg finds no port would be written down for nothing."""
+    house: House = await open_house(media='ports = "30000-30005"\nport_rest_s = 0')
+    await paired(house)
+    house.bob.on_invite = rings()
+    house.alice.call(MASKED, OURS)
+    house.bob.call(MASKED, OURS)
+    house.clock.advance(0.0)
+    assert house.switch._being_admitted() == 1
+    await house.until(lambda: house.bob.statuses())
+    assert house.bob.rejected.status == 503
+    assert house.bob.rejected.headers.get("Retry-After") is not None
+    await house.until(lambda: house.bob.invite)
+    assert house.alice.statuses() == [180]
+    house.alice.hang_up()
+    await house.ended(house.tasks[-1].machine.record)
