@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from media.bridge import BridgeRecorder, RecordedBridges
+from media.codecs.table import CLOCK_RATE_HZ
 from media.conversions import JoinedStreams
 from media.errors import MediaError, UnknownLeg
 from media.events import HoldChanged, MediaEvent, RecordingFailed, RecordingFinished, RemoteMoved
@@ -298,6 +299,11 @@ class MediaEngine:
         it, unless they are to be heard `alone`."""
         plan = self._player.plan(tone)
         self._path.play(self._find(leg).stream, replace(plan, overrides=True) if alone else plan)
+
+    def lasts_s(self, tone: str) -> float | None:
+        """Seconds until what `play` plays ends by itself; None where it does not."""
+        planned = self._player.plan(tone).tone
+        return None if planned.endless else planned.samples / CLOCK_RATE_HZ
 
     def play_prompt(self, leg: str, prompt: Tone, *, gives_way: bool = False) -> None:
         """The same with a prompt of the caller's own; it replaces relayed audio, or gives way to it."""

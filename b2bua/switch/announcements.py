@@ -14,7 +14,9 @@ from media.errors import MediaError
 LOG: Final = logging.getLogger(__name__)
 
 MOST_AT_ONCE: Final = 32  # announcements; one more caller gets the final response at once
-LONGEST_S: Final = 20.0  # an announcement whose end is never told is ended all the same
+# An announcement whose end is never told is ended all the same.
+LONGEST_S: Final = 20.0
+GRACE_S: Final = 5.0  # beyond one of the operator's own that is longer
 PROMPT: Final = "unknown_caller"
 FINAL_STATUS: Final = 403
 FINAL_REASON: Final = 'Q.850;cause=21;text="Call rejected"'
@@ -46,7 +48,7 @@ class Announcements:
             return
         name = leg.media_name
         limit = Alarm(self._scheduler, partial(self.finished, name))
-        limit.set(self._scheduler.time() + LONGEST_S)
+        limit.set(self._scheduler.time() + max(LONGEST_S, (self._media.lasts_s(PROMPT) or 0.0) + GRACE_S))
         self._playing[name] = _Announcement(leg, limit)
         leg.post = partial(self._happened, name)
         leg.report_progress(183, with_media=True)

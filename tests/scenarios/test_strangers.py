@@ -1,10 +1,13 @@
 """Whoever calls a masked number without a pairing hears so before the answer, and is refused; nothing is written."""
 
+from array import array
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from b2bua.switch import announcements
+from media.prompts.bundled import render_wav
 from tests.support.house import MASKED, House
 
 REJECTED = 'Q.850;cause=21;text="Call rejected"'
@@ -60,6 +63,17 @@ async def test_an_announcement_is_bounded_in_time(house: House, monkeypatch: pyt
     await house.run(19.9)
     assert house.alice.statuses() == [183]
     await house.run(0.2)
+    assert house.alice.statuses() == [183, 403]
+
+
+async def test_a_long_announcement_is_heard_to_its_end(open_house: Any, tmp_path: Path) -> None:
+    """As long a one as the configuration takes."""
+    (tmp_path / "both.wav").write_bytes(render_wav(array("h", [3000, -3000] * 58 * 4000)))
+    house: House = await open_house(f'[prompts]\nunknown_caller = "{tmp_path}/both.wav"')
+    house.alice.call(MASKED, house.user_agent_address)
+    await house.run(57.5)
+    assert house.alice.statuses() == [183]
+    await house.until(lambda: "Rejected" in house.alice.kinds(), limit_s=1.0)
     assert house.alice.statuses() == [183, 403]
 
 
