@@ -108,11 +108,12 @@ class IncomingCancelled:
 
     `cancelled`: by the caller; 487 is sent, as for `expired`: its Expires has passed. `unattended`: it was left
     unanswered for three minutes; 480 is.
+    `unanswerable`: a response could not be sent to it over the stream it came by, nor over another.
     `no_prack`: the caller never acknowledged a reliable provisional response, though a 2xx may wait for that; 504 is.
     """
 
     usage: int
-    cause: Literal["cancelled", "expired", "unattended", "no_prack"] = "cancelled"
+    cause: Literal["cancelled", "expired", "unattended", "unanswerable", "no_prack"] = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)

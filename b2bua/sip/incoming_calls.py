@@ -35,6 +35,12 @@ def unattended(station: Station, usage: Usage, _item: object, now: float) -> Non
     refuse(station, usage, 480, now)
 
 
+def unanswerable(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """Nothing that we say reaches the caller any more (17.2.4)."""
+    station.tell(IncomingCancelled(usage.number, "unanswerable"))
+    refuse(station, usage, 480, now)
+
+
 def expired(station: Station, usage: Usage, _item: object, now: float) -> None:
     """The caller wants no answer any more (13.3.1): what its INVITE's Expires said has passed."""
     station.tell(IncomingCancelled(usage.number, "expired"))

@@ -40,6 +40,7 @@ ToUser = PassUp | Failed | None
 """What a step leaves for the transaction's user."""
 
 _NO_SENT_BY: Final = ""
+_OF_NO_REQUEST: Final[Key] = ()
 _REQUEST_HEAD: Final = re.compile(rb"([A-Z]{1,32}) [^\r\n]*\r\nVia: [^\r\n]*?;branch=([^\s;,]{1,128})[\r;,]")
 
 
@@ -48,14 +49,17 @@ def client_key(branch: str, method: str) -> Key:
     return (branch.lower(), method)
 
 
-def server_key(request: Request, method: str) -> Key:
-    """17.2.3: branch, sent-by and method; for a request without the magic cookie what RFC 2543 matched by.
+def server_key(request: Request | Response, method: str) -> Key:
+    """17.2.3: branch, sent-by and method, which our response shows too; for a request without the magic cookie what
+    RFC 2543 matched by.
 
     Raises MalformedHeader or MalformedUri.
     """
     via = request.via
     if via.has_transaction_id:
         return ((via.branch or "").lower(), f"{canonical_host(via.host).lower()}:{via.port or _NO_SENT_BY}", method)
+    if isinstance(request, Response):
+        return _OF_NO_REQUEST
     return (*_legacy_parts(request), request.to_tag or "", method)
 
 
@@ -122,6 +126,11 @@ class TransactionLayer:
     def server_at(self, key: Key) -> ServerTransaction | None:
         """The server transaction that a request with this `server_key` is a retransmission within."""
         return self._servers.get(key)
+
+    def server_of(self, response: Response) -> ServerTransaction | None:
+        """The server transaction that a response of ours is of; none where its request was an RFC 2543 peer's. Raises
+        MalformedHeader."""
+        return self._servers.get(server_key(response, response.cseq.method))
 
     def server_numbered(self, number: int) -> ServerTransaction | None:
         """The live server transaction of that number."""

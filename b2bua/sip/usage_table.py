@@ -15,6 +15,7 @@ from b2bua.sip.incoming_calls import (
     refuse,
     say_again,
     unacknowledged,
+    unanswerable,
     unattended,
 )
 from b2bua.sip.outgoing_calls import (
@@ -87,6 +88,7 @@ GOT_ACK: Final = "got ACK"
 SENT_ANSWER: Final = "sent 2xx"
 SENT_REFUSAL: Final = "sent 3xx-6xx"
 UNATTENDED: Final = "unattended"
+UNANSWERABLE: Final = "unanswerable"
 NEVER_ACKED: Final = "never acknowledged"
 NEVER_PRACKED: Final = "provisional never acknowledged"
 BYE_DONE: Final = "bye done"
@@ -133,6 +135,7 @@ USAGE: Final[Table] = {
     (OFFERED, GOT_CANCEL): (cancelled, OVER),
     (OFFERED, GOT_BYE): (bye_before_answer, OVER),
     (OFFERED, UNATTENDED): (unattended, OVER),
+    (OFFERED, UNANSWERABLE): (unanswerable, OVER),
     (OFFERED, SAY_AGAIN): (say_again, OFFERED),
     (OFFERED, EXPIRY): (expired, OVER),
     (OFFERED, NEVER_PRACKED): (unacknowledged, OVER),

@@ -37,7 +37,7 @@ from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 from b2bua.sip.uri import Uri
 from b2bua.sip.usage import NO_ACK, SETUP, STANDALONE, Answering, Errand, Usage
-from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, UNCONNECTED, UNDELIVERED, enter, take
+from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, UNANSWERABLE, UNCONNECTED, UNDELIVERED, enter, take
 from b2bua.tokens import Tokens
 
 __all__ = [
@@ -209,6 +209,18 @@ class UserAgent:
             self._fail(transaction, now)
         else:
             station.counters["network errors within dialogs"] += 1
+
+    def unanswerable(self, content: bytes, now: float) -> None:
+        """A response could not be sent, by no way that 18.2.2 knows: who has called, and has no answer yet, is gone
+        (17.2.4). A 2xx is sent again all the same until its time is over (13.3.1.4)."""
+        station = self._station
+        transaction = None
+        with suppress(SipError):
+            response = parse_message(content)
+            transaction = station.layer.server_of(response) if isinstance(response, Response) else None
+        usage = None if transaction is None else transaction.usage
+        if usage is not None and transaction is usage.arrival:
+            take(station, usage, UNANSWERABLE, None, now)
 
     def is_wanted(self, content: bytes) -> bool:
         """Whether a request that has not left yet, its connection being opened, is still to go out. An INVITE whose

@@ -64,6 +64,10 @@ class StreamReceiver(Protocol):
         there, so that nothing of it has arrived."""
         ...
 
+    def unanswerable(self, content: bytes) -> None:
+        """This response can be sent neither where its request came from nor where its Via says (18.2.2)."""
+        ...
+
     def connection_ended(self, destination: TransportAddress) -> None:
         """A connection that requests went to `destination` over has ended, not by our closing the listener; whatever
         came or failed with it has been told before."""

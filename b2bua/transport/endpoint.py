@@ -131,6 +131,12 @@ class SipEndpoint:
         self._user_agent.transport_failed(destination, self._scheduler.time(), unopened=unopened)
         self._pump()
 
+    def unanswerable(self, content: bytes) -> None:
+        """`UserAgent.unanswerable`."""
+        self._counters["transport failures"] += 1
+        self._user_agent.unanswerable(content, self._scheduler.time())
+        self._pump()
+
     def connection_ended(self, destination: TransportAddress) -> None:
         """A connection that requests went to `destination` over is there no more."""
         if self._on_connection_ended is not None:

@@ -251,6 +251,7 @@ class StreamTransport:
                     self._open(message, message.fallback)
             elif message.is_response:
                 self._counters["responses dropped: unreachable"] += 1
+                self._loop.call_soon(self._tell_unanswerable, message.content)
             else:
                 origins.add(message.destination)
         connection.waiting.clear()
@@ -275,6 +276,10 @@ class StreamTransport:
     def _tell_failure(self, destination: TransportAddress, unopened: bool) -> None:
         if not self._closed:
             self._receiver.transport_failed(destination, unopened=unopened)
+
+    def _tell_unanswerable(self, content: bytes) -> None:
+        if not self._closed:
+            self._receiver.unanswerable(content)
 
     def _tell_end(self, destination: TransportAddress) -> None:
         if not self._closed:

@@ -191,6 +191,20 @@ async def test_a_gives_up_while_its_call_is_written_down(pair: House, monkeypatc
     assert (b.status, b.sip_status, b.ended_at, b.hangup_cause) == ("idle", None, None, None)
 
 
+async def test_no_phone_rings_on_for_a_caller_whose_connection_is_gone(pair: House) -> None:
+    """What is sent to A over TCP reaches nobody any more, which the transport tells."""
+    house = pair
+    house.bob.on_invite = rings()
+    call = await house.arrive(MASKED)
+    await house.run(3.0)
+    ringing = next(content for content in reversed(house.alice.received) if content.startswith(b"SIP/2.0 180 "))
+    house.endpoint.unanswerable(ringing)
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.price_paise) == ("failed", "network_error", 0)
+    assert house.bob.was_cancelled
+    assert house.alice.rejected.status == 480
+
+
 async def test_a_callback_takes_one_of_its_hops(pair: House) -> None:
     """RFC 3261 8.1.1.6: what goes round by a number of ours ends."""
     pair.bob.on_invite = rings()

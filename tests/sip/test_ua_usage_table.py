@@ -38,6 +38,7 @@ INPUTS = (
     u.SENT_ANSWER,
     u.SENT_REFUSAL,
     u.UNATTENDED,
+    u.UNANSWERABLE,
     u.NEVER_ACKED,
     u.NEVER_PRACKED,
     u.BYE_DONE,

@@ -48,6 +48,7 @@ class Keeper:
         self.admitted = True
         self.unwanted: set[bytes] = set()
         self.withdrawn_requests: list[bytes] = []
+        self.unanswerable_responses: list[bytes] = []
         self.asked: list[TransportAddress] = []
         self.on_message: Callable[[Framed, TransportAddress], None] | None = None
         self.changed = asyncio.Event()
@@ -70,6 +71,11 @@ class Keeper:
         self.failed.append(destination)
         if unopened:
             self.unopened.append(destination)
+        self.changed.set()
+
+    def unanswerable(self, content: bytes) -> None:
+        self.told.append("unanswerable")
+        self.unanswerable_responses.append(content)
         self.changed.set()
 
     def connection_ended(self, destination: TransportAddress) -> None:

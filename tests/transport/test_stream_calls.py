@@ -6,17 +6,17 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from b2bua.sip.events import NoResponse, UsageEnded, UserAgentEvent
+from b2bua.sip.events import IncomingCancelled, IncomingInvite, NoResponse, UsageEnded, UserAgentEvent
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.sip.user_agent import UserAgent
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.stream import StreamTransport, bind_stream
-from tests.support.agents import NOTHING_HELD, plan_to, settings_for
+from tests.support.agents import NOTHING_HELD, plan_to, request_from_peer, settings_for
 from tests.support.both_loops import on_both_loops
 from tests.support.manual_clock import ManualClock
 from tests.support.seeded_tokens import SeededTokens
-from tests.support.stream_bed import PATIENCE_S, bare_listener
+from tests.support.stream_bed import PATIENCE_S, BarePeer, bare_listener, closed_port
 
 pytestmark = pytest.mark.sockets
 
@@ -32,17 +32,28 @@ class Caller:
         self.endpoint = SipEndpoint(self.user_agent, clock, lambda _source: True, self._on_event)
         self.transport = StreamTransport(bound, self.endpoint, asyncio.get_running_loop(), scheduler=clock)
         self.endpoint.attach(self.transport)
-        self._ended = asyncio.Event()
+        self._told: asyncio.Queue[UserAgentEvent] = asyncio.Queue()
 
     def _on_event(self, event: UserAgentEvent) -> None:
         self.events.append(event)
-        if isinstance(event, UsageEnded):
-            self._ended.set()
+        self._told.put_nowait(event)
 
     async def ended(self) -> None:
         """Wait until a call is over."""
         async with asyncio.timeout(PATIENCE_S):
-            await self._ended.wait()
+            while not isinstance(await self._told.get(), UsageEnded):
+                pass
+
+    async def told(self) -> UserAgentEvent:
+        """The next event."""
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._told.get()
+
+    async def left(self) -> None:
+        """Wait until no connection is held."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.transport.connections:  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0.002)
 
 
 @asynccontextmanager
@@ -68,6 +79,21 @@ async def test_an_invite_is_not_sent_when_its_call_was_hung_up_while_the_connect
         )
         peer = await far.next()
         assert (await peer.read(8)).startswith(b"OPTIONS "), "the connection is good, and nothing went before"
+
+
+@on_both_loops
+async def test_a_caller_whose_connection_has_ended_and_that_is_not_to_be_reached_calls_no_more() -> None:
+    """17.2.4, 18.2.2: its Via names where nobody listens."""
+    async with a_caller() as called:
+        local = called.transport.local
+        peer = BarePeer(*await asyncio.open_connection(local.host, local.port))
+        peer.send(request_from_peer("INVITE", via=f"127.0.0.1:{closed_port().port}").replace(b"2.0/UDP", b"2.0/TCP"))
+        invite = await called.told()
+        assert isinstance(invite, IncomingInvite)
+        await peer.end()
+        await called.left()
+        called.endpoint.respond(invite.transaction, 180)
+        assert await called.told() == IncomingCancelled(invite.usage, "unanswerable")
 
 
 @on_both_loops

@@ -487,6 +487,7 @@ async def test_a_response_that_nobody_takes_is_counted_and_no_failure() -> None:
     async with stream_bed() as bed:
         bed.transport.send(ok(1), TransportAddress("tcp", "127.0.0.1", 9), nobody)
         await bed.counted("responses dropped: unreachable")
+        await bed.keeper.until(lambda: bed.keeper.unanswerable_responses == [ok(1)])
         assert bed.keeper.failed == []
 
 
