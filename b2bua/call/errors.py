@@ -63,6 +63,13 @@ class CapacityExhausted(CallError):
         self.retry_after_s = retry_after_s
 
 
+class OrganisationFull(CapacityExhausted):
+    """An organisation has as many calls as it may have at once, which is nobody else's affair."""
+
+    def __init__(self) -> None:
+        super().__init__("The organisation's limit of concurrent calls is reached.")
+
+
 class NotOwnNumbers(CapacityExhausted):
     """None of the numbers at hand is one of the organisation's own, which are `numbers`."""
 

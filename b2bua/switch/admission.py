@@ -7,10 +7,10 @@ from typing import Final, TypeVar
 from b2bua.call import rating
 from b2bua.call.errors import (
     BalanceInsufficient,
-    CapacityExhausted,
     IdempotencyConflict,
     InvalidParties,
     NotOwnNumbers,
+    OrganisationFull,
     OrganisationSuspended,
 )
 from b2bua.call.masking import parse_agent
@@ -88,7 +88,7 @@ def in_time(work: Callable[[UnitOfWork], T], clock: Clock) -> Callable[[UnitOfWo
 
 
 def admit_arrival(unit: UnitOfWork, plan: ArrivalPlan) -> CallRecord:
-    """The unit of work of a call that has arrived. `BalanceInsufficient`, `OrganisationSuspended`, `CapacityExhausted`.
+    """The unit of work of a call that has arrived. `BalanceInsufficient`, `OrganisationSuspended`, `OrganisationFull`.
 
     UnknownRecord: no such organisation.
     """
@@ -200,12 +200,12 @@ def _tariff(organisation: Organisation, free_legs: int) -> Tariff:
 
 
 def _check_limits(unit: UnitOfWork, organisation: Organisation, *, test: bool = False) -> None:
-    """Raise `OrganisationSuspended`, or `CapacityExhausted` at an organisation's own limit of calls, tests aside."""
+    """Raise `OrganisationSuspended`, or `OrganisationFull` at an organisation's own limit of calls, tests aside."""
     if organisation.suspended_at is not None:
         raise OrganisationSuspended
     limit = None if test else organisation.max_concurrent_calls
     if limit is not None and unit.calls.count_live(organisation.org_id) >= limit:
-        raise CapacityExhausted("The organisation's limit of concurrent calls is reached.")
+        raise OrganisationFull
 
 
 def _check_agents(unit: UnitOfWork, plan: AdmissionPlan, org_id: str) -> None:

@@ -18,7 +18,7 @@ from b2bua.call.arrival import (
     parties_of,
     target_of,
 )
-from b2bua.call.errors import CallError, CapacityExhausted
+from b2bua.call.errors import CallError, CapacityExhausted, OrganisationFull
 from b2bua.call.hangup import q850_reason
 from b2bua.call.identity import LegHeaders, Shown, compose, compose_agent, compose_routed
 from b2bua.call.masking import Party, parse_party
@@ -61,6 +61,8 @@ Refusal = tuple[int, HeaderLines]  # a final status of 400-699 and its further h
 NO_ROUTE: Final[Refusal] = (404, (("Reason", q850_reason(1)),))
 # Whoever calls cannot help it, and another trunk would not either: no 503.
 NOT_PAID: Final[Refusal] = (480, (("Reason", q850_reason(21)),))
+# Nor does it concern the calls of others, which a 503 would have the trunk hold back too (RFC 3261 21.5.4).
+ALL_BUSY: Final[Refusal] = (486, (("Reason", q850_reason(17)),))
 LATER: Final[Refusal] = (503, (("Retry-After", str(RETRY_AFTER_S)),))
 FAILED: Final[Refusal] = (500, ())
 TAKEN: Final[Refusal] = (0, ())  # no refusal
@@ -380,6 +382,9 @@ class Arrivals:
                 record = await means.store.run(in_time(lambda unit: admit_arrival(unit, plan), means.clock))
                 refusal = TAKEN
                 self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, sounds)
+        except OrganisationFull as error:
+            LOG.info("leg %s is refused: %s", caller.media_name, error)
+            refusal = ALL_BUSY
         except CapacityExhausted as error:
             refusal = (503, (("Retry-After", str(error.retry_after_s)),))
         except CallError as error:

@@ -1,11 +1,13 @@
 """A party of a recent call calls the masked number and gets the other, both still seeing that number."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from storage.errors import StoreUnavailable
 from storage.records import CallRecord
+from storage.units import UnitOfWork
 from tests.support.house import CARRIER, MASKED, ONE_TRUNK, ORG, OURS, House
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, nothing, rejects, rings
 
@@ -271,6 +273,24 @@ async def test_a_full_trunk_takes_no_call(open_house: Any) -> None:
     house.alice.hang_up()
     await house.ended(call)
     assert house.trunk().live_calls == 0
+
+
+async def test_an_organisation_at_its_limit_is_busy_and_holds_up_nobody_else(pair: House) -> None:
+    """RFC 3261 21.5.4: a 503 would have the trunk hold back every call to us."""
+
+    def limit(unit: UnitOfWork) -> None:
+        organisation = unit.accounts.organisation(ORG)
+        unit.accounts.change_organisation(replace(organisation, max_concurrent_calls=1))
+
+    house = pair
+    await house.store.run(limit)
+    house.bob.on_invite = rings()
+    call = await house.arrive(MASKED)
+    answer = await house.refused(MASKED, house.bob)
+    assert (answer.status, answer.headers.get("Reason")) == (486, 'Q.850;cause=17;text="User busy"')
+    assert answer.headers.get("Retry-After") is None
+    house.alice.hang_up()
+    await house.ended(call)
 
 
 async def test_while_draining_there_are_no_new_calls(pair: House) -> None:
