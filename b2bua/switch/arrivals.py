@@ -18,7 +18,7 @@ from b2bua.call.arrival import (
     parties_of,
     target_of,
 )
-from b2bua.call.errors import CallError, CapacityExhausted, OrganisationFull
+from b2bua.call.errors import CallError, CapacityExhausted, InvalidParties, OrganisationFull
 from b2bua.call.hangup import q850_reason
 from b2bua.call.identity import LegHeaders, Shown, compose, compose_agent, compose_routed
 from b2bua.call.masking import Party, parse_party
@@ -60,7 +60,7 @@ RETRY_AFTER_S: Final = 5
 Refusal = tuple[int, HeaderLines]  # a final status of 400-699 and its further header fields
 NO_ROUTE: Final[Refusal] = (404, (("Reason", q850_reason(1)),))
 # Whoever calls cannot help it, and another trunk would not either: no 503.
-NOT_PAID: Final[Refusal] = (480, (("Reason", q850_reason(21)),))
+NOT_TAKEN: Final[Refusal] = (480, (("Reason", q850_reason(21)),))
 # Nor does it concern the calls of others, which a 503 would have the trunk hold back too (RFC 3261 21.5.4).
 ALL_BUSY: Final[Refusal] = (486, (("Reason", q850_reason(17)),))
 LATER: Final[Refusal] = (503, (("Retry-After", str(RETRY_AFTER_S)),))
@@ -298,16 +298,17 @@ class Arrivals:
         return Planned(plan, called, whispers=True)
 
     def _trunk_to(self, party: Party, number: str) -> Trunk:
-        """The trunk by which a party is called, showing a number. Raises `CapacityExhausted`."""
+        """The trunk by which a party is called, showing a number. `CapacityExhausted`: none for now;
+        `InvalidParties`: what led to the party when it was called is no more configured."""
         trunks = self._means.trunks
-        if party.agent:
-            trunk = trunks.agents
-        elif party.host is None:
+        if party.is_number:
             trunk = trunks.choose(1, number)
         else:
-            trunk = trunks.at(party.host, party.port)
+            trunk = trunks.agents if party.host is None else trunks.at(party.host, party.port)
+            if trunk is None:
+                raise InvalidParties("No trunk leads to it any more.", "party_b")
             now = self._means.clock.monotonic()
-            if trunk is not None and not (trunk.usable(now) and trunk.has_room(now, 1)):
+            if not party.agent and not (trunk.usable(now) and trunk.has_room(now, 1)):
                 trunk = None
         if trunk is None:
             raise CapacityExhausted("No trunk is up, has room and may show the number.")
@@ -389,7 +390,7 @@ class Arrivals:
             refusal = (503, (("Retry-After", str(error.retry_after_s)),))
         except CallError as error:
             LOG.info("leg %s is refused: %s", caller.media_name, error)
-            refusal = NOT_PAID
+            refusal = NOT_TAKEN
         except StorageError as error:
             LOG.error("leg %s is refused: the store cannot admit it: %s", caller.media_name, error)
             refusal = LATER

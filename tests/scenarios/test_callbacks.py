@@ -293,6 +293,16 @@ async def test_an_organisation_at_its_limit_is_busy_and_holds_up_nobody_else(pai
     await house.ended(call)
 
 
+@pytest.mark.parametrize("party", ["agent:asha", "sip:desk@198.51.100.9"])
+async def test_who_can_be_called_no_more_holds_up_no_other_call(house: House, party: str) -> None:
+    """The browsers, or a trunk, have gone from the configuration since: that is no overload of ours."""
+    at = house.clock.wall_ms()
+    await house.store.run(lambda unit: unit.numbers.choose(ORG, ALICE.number, party, [("carrier", MASKED)], at))
+    answer = await house.refused(MASKED)
+    assert (answer.status, answer.headers.get("Reason")) == (480, 'Q.850;cause=21;text="Call rejected"')
+    assert answer.headers.get("Retry-After") is None
+
+
 async def test_while_draining_there_are_no_new_calls(pair: House) -> None:
     pair.switch.drain(lambda: None)
     answer = await pair.refused(MASKED)
