@@ -26,7 +26,7 @@ from b2bua.call.model import Leg
 from b2bua.clock import Clock
 from b2bua.config import Config, Route
 from b2bua.sip import events as sip
-from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, is_ip_literal
+from b2bua.sip.routing import TransportAddress
 from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import HeaderLines
 from b2bua.sip.uri import escape_user
@@ -42,7 +42,7 @@ from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask, Relayed
 from b2bua.switch.no_books import NoBooks
 from b2bua.switch.parties import free_legs
-from b2bua.switch.route_host import RouteHost
+from b2bua.switch.route_host import RouteHost, route_address
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
@@ -421,9 +421,9 @@ async def _at_once(planned: Planned) -> Planned:
 
 def _may_call(only: TransportAddress | RouteHost | None, via: Trunk, now: float) -> bool:
     """Whether a leg may be sent there with the profile of `via`."""
-    if isinstance(only, RouteHost):
-        return via.up and bool(via.open_among(only.destinations, now))
-    return via.usable(now) if only is None else via.up
+    if only is None:
+        return via.usable(now)
+    return via.up and bool(via.open_among(only.destinations if isinstance(only, RouteHost) else (only,), now))
 
 
 def _shown(route: Route, arrival: Arrival, via: Trunk) -> Shown:
@@ -446,12 +446,4 @@ def _party_of(caller: Caller) -> str:
 def _destination(target: Target, via: Trunk, trunks: Trunks) -> TransportAddress | RouteHost | None:
     """Where a routed call is sent: to its target's own address, or where its target's name leads; None, for where
     `via` is, if that is the target, or is reached by a proxy."""
-    config = via.config
-    if config.outbound_proxy is not None:
-        return None
-    if not is_ip_literal(target.host):
-        return trunks.host_of(target, via)
-    port = target.port or DEFAULT_PORT[config.uri.transport]
-    if (target.host, port) == (config.uri.host, config.uri.port):
-        return None
-    return TransportAddress(config.uri.transport, target.host, port)
+    return route_address(target, via.config) or trunks.host_of(target, via)

@@ -96,7 +96,7 @@ class Hunt:
 
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt that had to wait may still be made."""
-        if isinstance(self._only, TransportAddress) or attempt.request_uri is not None:
+        if attempt.request_uri is not None:
             return True
         return attempt.destination in self._open()
 
@@ -134,7 +134,7 @@ class Hunt:
     def _open(self) -> list[TransportAddress]:
         """Where it may be called now, in this call's own order: drawn once, and again if the set was found anew."""
         if isinstance(self._only, TransportAddress):
-            return [self._only]
+            return self.trunk.open_among((self._only,), self._now())
         among = self._set
         if self._known is not among.destinations:
             self._known = among.destinations

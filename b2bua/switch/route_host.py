@@ -1,4 +1,4 @@
-"""A host that routes name: where their calls go, with the profile of a trunk that is elsewhere."""
+"""Hosts and addresses that routes name: where their calls go, with the profile of a trunk that is elsewhere."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from b2bua.call.arrival import target_of
 from b2bua.config import Route
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip.location import Choices, Target
-from b2bua.sip.routing import TransportAddress, is_ip_literal
+from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, is_ip_literal
 from b2bua.transport.tls import PeerIdentity
 
 HostKey = tuple[str, str, int | None]
@@ -55,6 +55,22 @@ def host_key(target: RouteTarget, via: TrunkConfig) -> HostKey | None:
     if host in (via.uri.host.lower(), via.domain.lower()) and target.port in (None, via.uri.port):
         return None
     return via.name, host, target.port
+
+
+def route_address(target: RouteTarget, via: TrunkConfig) -> TransportAddress | None:
+    """The address that a route's target names. None where it is a name, where the trunk itself is, or behind the
+    trunk's outbound proxy."""
+    if via.outbound_proxy is not None or not is_ip_literal(target.host):
+        return None
+    uri = via.uri
+    port = target.port or DEFAULT_PORT[uri.transport]
+    return None if (target.host, port) == (uri.host, uri.port) else TransportAddress(uri.transport, target.host, port)
+
+
+def route_addresses(routes: Iterable[Route], via: TrunkConfig) -> frozenset[TransportAddress]:
+    """The addresses that these routes name with the profile of `via`: no more than there are routes."""
+    named = (route_address(target_of(route, ""), via) for route in routes if route.via == via.name)
+    return frozenset(address for address in named if address is not None)
 
 
 def route_hosts(routes: Iterable[Route], trunks: Sequence[TrunkConfig]) -> dict[HostKey, RouteHost]:

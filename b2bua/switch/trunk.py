@@ -32,9 +32,9 @@ class Trunk:
 
     `found_hosts` are the addresses its name has led to of late, with the monotonic second of the last time: calls of
     theirs may still be under way. `choices` are what each call draws its order of the destinations from, none where
-    that is always the same. `route_hosts` are those elsewhere that routes call with its profile. `lost` is why there
-    are no destinations, where there are none. `up` and `reason` are what OPTIONS and calls say; `registered` and
-    `registration` what its registrar does, None where the profile asks for no registration.
+    that is always the same. `route_hosts` and `route_addresses` are those elsewhere that routes call with its profile.
+    `lost` is why there are no destinations, where there are none. `up` and `reason` are what OPTIONS and calls say;
+    `registered` and `registration` what its registrar does, None where the profile asks for no registration.
     """
 
     config: TrunkConfig
@@ -43,6 +43,7 @@ class Trunk:
     destinations: tuple[TransportAddress, ...] = ()
     choices: Choices = ()
     route_hosts: tuple[RouteHost, ...] = ()
+    route_addresses: frozenset[TransportAddress] = frozenset()
     found_hosts: dict[str, float] = field(default_factory=dict)
     lost: str = NO_SUCH_NAME
     registered: bool | None = None
@@ -145,7 +146,8 @@ class Trunk:
         """What is known of a destination; of those no more in a set it is forgotten when the next one is added."""
         found = self.health.get(destination)
         if found is None:
-            places = {*self.destinations, *(each for host in self.route_hosts for each in host.destinations)}
+            of_hosts = (each for host in self.route_hosts for each in host.destinations)
+            places = {*self.destinations, *self.route_addresses, *of_hosts}
             self.health = {address: kept for address, kept in self.health.items() if address in places}
             found = self.health[destination] = Health()
         return found

@@ -17,7 +17,7 @@ from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.accounts import account_of
-from b2bua.switch.route_host import RouteHost, host_key, route_hosts
+from b2bua.switch.route_host import RouteHost, host_key, route_addresses, route_hosts
 from b2bua.switch.trunk import NO_SUCH_NAME, Trunk
 from b2bua.tokens import Tokens
 from b2bua.transport.tls import PeerIdentity
@@ -67,6 +67,7 @@ class Trunks:
             self.agents.destinations = (self._line,)
         for trunk in self._trunks:
             trunk.route_hosts = tuple([host for host in self.route_hosts if host.via is trunk.config])
+            trunk.route_addresses = route_addresses(self._routes, trunk.config)
             hop = trunk.next_hop
             if is_ip_literal(hop.host):
                 trunk.destinations = (TransportAddress(hop.transport, hop.host, hop.port),)

@@ -275,3 +275,38 @@ async def test_a_stranger_gets_silence(relay: House) -> None:
 
 def _invite_from_nowhere() -> bytes:
     return request_from_peer("INVITE", uri=f"sip:{DIALLED}@{OURS.host}")
+
+
+ELSEWHERE = WEST + peer("east", BOB).replace(f"{BOB.sip.host}:{BOB.sip.port}", "203.0.113.99:5060") + route()
+
+
+async def test_an_address_of_a_route_that_asks_to_be_left_alone_is(open_house: Any) -> None:
+    """RFC 3261 21.5.4, as where the address is the trunk's own; which says nothing of the trunk."""
+    house: House = await open_house(trunks=ELSEWHERE)
+
+    def overloaded(phone: Phone, event: IncomingInvite) -> None:
+        phone.endpoint.respond(event.transaction, 503, headers=(("Retry-After", "120"),))
+
+    house.bob.on_invite = overloaded
+    await house.relayed(await house.arrive(DIALLED))
+    house.alice.events.clear()
+    assert (await house.refused(DIALLED)).headers.get("Retry-After") == "5"
+    assert len(house.bob.invites) == 1
+    assert house.trunk("east").up
+    house.bob.on_invite = rejects(486)
+    await house.run(120.0)
+    await house.relayed(await house.arrive(DIALLED))
+    assert len(house.bob.invites) == 2
+
+
+async def test_an_address_of_a_route_that_answers_no_call_is_left_alone_from_the_third_on(open_house: Any) -> None:
+    other = "203.0.113.98"
+    house: House = await open_house(trunks=ELSEWHERE + route(match="1", to=f"sip:1@{other}"))
+    house.carrier_at(other).status = 0
+    house.bob.raw = lambda message, source: None
+    for times in (1, 2, 3, 4, 4):  # 45 s apart: after the third it is left alone for 30 s, then for 60
+        house.alice.call(DIALLED, OURS)
+        house.alice.call("1", OURS)
+        await house.run(45.0)
+        for invites in (house.bob.requests("INVITE"), house.carrier_at(other).invites):
+            assert len({invite.call_id for invite in invites}) == times, "what is known of one takes nothing of another"
