@@ -84,15 +84,15 @@ class Hunt:
 
     def redirect(self, called: str, targets: list[Redirection]) -> bool:
         """The newest attempt, to the URI `called`, was answered 3xx with these Contacts that may be followed: they are
-        next. False where there is none that was not called before, or too many 3xx have come."""
+        next, but for those that were called before, and but for all of them where too many 3xx have come. False where
+        no Contact is left then, of an earlier 3xx either (8.1.3.4)."""
         self._called.add(called)
         fresh = [target for target in targets if target.request_uri not in self._called]
-        if not fresh or self._redirects >= MOST_REDIRECTS:
-            return False
-        self._redirects += 1
-        self._called.update(target.request_uri for target in fresh)
-        self._redirections[:0] = fresh
-        return True
+        if fresh and self._redirects < MOST_REDIRECTS:
+            self._redirects += 1
+            self._called.update(target.request_uri for target in fresh)
+            self._redirections[:0] = fresh
+        return bool(self._redirections)
 
     def is_open(self, attempt: Attempt) -> bool:
         """Whether an attempt that had to wait may still be made."""

@@ -113,6 +113,25 @@ async def test_a_circle_is_refused(house: House) -> None:
     assert (len(house.carrier.invites), len(other.invites)) == (1, 1)
 
 
+async def test_a_circle_leaves_the_other_contacts(house: House) -> None:
+    """RFC 3261 8.1.3.4: one that fails is no reason to leave out those that were named beside it."""
+    first, second = f"<sip:+919845012370@{OTHER_HOST}>", f"<sip:+919845012371@{OTHER_HOST}>;q=0.2"
+    house.carrier.headers = contact(first, second)
+    other = house.carrier_at(OTHER_HOST)
+    other.status, other.headers = 302, contact(second, first)
+    uris = await tried(house)
+    assert uris[1:] == [f"sip:+919845012370@{OTHER_HOST}", f"sip:+919845012371@{OTHER_HOST}"]
+
+
+async def test_a_3xx_that_leads_to_strangers_leaves_the_other_contacts(house: House) -> None:
+    house.carrier.headers = contact(f"<sip:+919845012370@{OTHER_HOST}>", f"<sip:+919845012371@{OTHER_HOST}>;q=0.2")
+    other = house.carrier_at(OTHER_HOST)
+    other.status, other.headers = 302, contact(f"<sip:+919845012370@{STRANGER}>")
+    uris = await tried(house)
+    assert uris[1:] == [f"sip:+919845012370@{OTHER_HOST}", f"sip:+919845012371@{OTHER_HOST}"]
+    assert house.carrier_at(STRANGER).received == []
+
+
 async def test_the_depth_is_bounded(house: House) -> None:
     class Endless(str):
         """Another number each time it is written."""
