@@ -6,15 +6,17 @@ none by `failed`. Nothing is sent while an earlier one is open (10.2).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from b2bua.addresses import canonical_host
 from b2bua.sip.digest import MAX_ANSWERS
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr, RetryAfter, parse_seconds
 from b2bua.sip.message import Response
+from b2bua.sip.routing import DEFAULT_PORT
 from b2bua.sip.uri import Uri
 from b2bua.tokens import Tokens
 
@@ -231,16 +233,32 @@ class Registration:
         return Outcome(UNANSWERED if not_now else REFUSED, words, _retry_after_s(response))
 
     def _granted_s(self, response: Response, contact: Uri) -> int:
-        """The life of our binding (10.2.4): of our Contact, else the Expires, else as asked; never longer than that."""
+        """The life of our binding (10.2.4): of our Contact, else the Expires, else as asked; never longer than that.
+        Of several that may be ours the shortest, so that it does not end unseen."""
         asked = self.expires_s
-        contacts = _contacts(response)
-        ours = [each for each in contacts if each.uri.equivalent(contact)]
-        if not ours:  # as a session border controller has rewritten it
-            ours = [each for each in contacts if each.uri.user == contact.user]
-        text = ours[0].param("expires") if ours else None
-        if text is None:
-            return min(_seconds(response, "Expires") or asked, asked)
-        return min(int(text), asked) if text.isascii() and text.isdigit() and len(text) <= 10 else asked
+        otherwise = min(_seconds(response, "Expires") or asked, asked)
+        lives = [_life_s(each, asked, otherwise) for each in _ours(_contacts(response), contact)]
+        return min((life for life in lives if life > 0), default=0) if lives else otherwise
+
+
+def _ours(contacts: Sequence[NameAddr], contact: Uri) -> list[NameAddr]:
+    """The bindings that may be ours among all of the address of record: those that are our Contact, or have but another
+    parameter or leave out the usual port; else those of our user, as a session border controller rewrites them."""
+    of_user = [each for each in contacts if each.uri.user == contact.user]
+    here = [each for each in of_user if _where(each.uri) == _where(contact)]
+    return [each for each in contacts if each.uri.equivalent(contact)] or here or of_user
+
+
+def _where(uri: Uri) -> tuple[str, int]:
+    transport = "tls" if uri.scheme == "sips" else uri.param("transport") or "udp"
+    return canonical_host(uri.host).lower(), uri.port or DEFAULT_PORT.get(transport.lower(), DEFAULT_PORT["udp"])
+
+
+def _life_s(binding: NameAddr, asked: int, otherwise: int) -> int:
+    text = binding.param("expires")
+    if text is None:
+        return otherwise
+    return min(int(text), asked) if text.isascii() and text.isdigit() and len(text) <= 10 else asked
 
 
 def _contacts(response: Response) -> tuple[NameAddr, ...]:

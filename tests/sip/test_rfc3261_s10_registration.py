@@ -167,6 +167,13 @@ def test_it_registers_and_says_for_how_long() -> None:
         ([("Contact", f"<sip:other@192.0.2.9>;expires=60, <{CONTACT}>;expires=120")], 120),
         ([("Contact", "<sip:trunk@198.51.100.7:40112>;expires=120")], 120),  # rewritten on the way
         ([("Contact", "<sip:other@192.0.2.9>;expires=60")], EXPIRES_S),
+        # Another's of the same account comes first, and ours comes back a little otherwise.
+        ([("Contact", f"<sip:trunk@192.0.2.9:5060>;expires=3600, <{CONTACT};transport=udp>;expires=60")], 60),
+        ([("Contact", "<sip:trunk@192.0.2.9:5060>;expires=50, <sip:trunk@192.0.2.1>;expires=60")], 60),
+        ([("Contact", f"<sip:trunk@192.0.2.9:5060>;expires=50, <{CONTACT}>;expires=60")], 60),
+        # Rewritten all of them: which is ours cannot be told.
+        ([("Contact", "<sip:trunk@198.51.100.7:1>;expires=900, <sip:trunk@198.51.100.7:2>;expires=60")], 60),
+        ([("Contact", "<sip:trunk@198.51.100.7:1>;expires=0, <sip:trunk@198.51.100.7:2>;expires=60")], 60),
         ([("Expires", "600")], 600),
         ([], EXPIRES_S),
         ([("Contact", f"<{CONTACT}>;expires=99999999")], EXPIRES_S),
