@@ -21,7 +21,7 @@ from b2bua.switch.locating import target_of, ways_of
 from b2bua.switch.probing import options_to
 from b2bua.switch.route_host import RouteHost
 from b2bua.switch.trunk import Trunk
-from b2bua.switch.trunks import Trunks
+from b2bua.switch.trunks import DOWN_STATUSES, Trunks
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Located, Resolver
@@ -140,8 +140,13 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
 
 
 def _said(status: int, reason: str) -> str:
-    """An answer. One that is no 2xx shows as well that the trunk is there, and is not to look like a mistake."""
-    return f"{status} {reason}" + ("" if status < 300 else ": it is there, as any answer shows")
+    """An answer. One that is no 2xx shows as well that the trunk is there, and is not to look like a mistake, unless it
+    is one that takes the trunk down."""
+    if status < 300:
+        return f"{status} {reason}"
+    is_down = status in DOWN_STATUSES
+    means = "as long as it says so, the trunk is down" if is_down else "it is there, as any answer shows"
+    return f"{status} {reason}: {means}"
 
 
 def _listening_host(config: Config, destination: TransportAddress) -> str:

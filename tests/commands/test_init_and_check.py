@@ -123,9 +123,12 @@ def test_settings_come_from_the_environment_too(desk: Any, monkeypatch: pytest.M
 
 
 class Refusing(asyncio.DatagramProtocol):
-    """A trunk that knows nobody."""
+    """A trunk that refuses everybody."""
 
     transport: asyncio.DatagramTransport
+
+    def __init__(self, status_line: bytes) -> None:
+        self.status_line = status_line
 
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # it is one
         self.transport = transport
@@ -134,19 +137,29 @@ class Refusing(asyncio.DatagramProtocol):
         copied = [
             line for line in data.split(b"\r\n") if line.startswith((b"Via", b"From", b"To", b"Call-ID", b"CSeq"))
         ]
-        self.transport.sendto(b"\r\n".join((b"SIP/2.0 404 Not Found", *copied, b"Content-Length: 0", b"", b"")), addr)
+        self.transport.sendto(b"\r\n".join((self.status_line, *copied, b"Content-Length: 0", b"", b"")), addr)
 
 
 @pytest.mark.sockets
-async def test_check_takes_any_answer_for_a_sign_of_life(desk: Any) -> None:
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Refusing, ("127.0.0.1", 0))
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (404, "404 Not Found: it is there, as any answer shows"),
+        (405, "405 Method Not Allowed: it is there, as any answer shows"),
+        (503, "503 Service Unavailable: as long as it says so, the trunk is down"),
+        (408, "408 Request Timeout: as long as it says so, the trunk is down"),
+    ],
+)
+async def test_check_takes_an_answer_for_what_the_server_takes_it_for(desk: Any, status: int, answer: str) -> None:
+    line = f"SIP/2.0 {answer.partition(':')[0]}".encode()
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: Refusing(line), ("127.0.0.1", 0))
     port = transport.get_extra_info("sockname")[1]
     desk.add_trunks(f'[[trunks]]\nname = "t"\nuri = "sip:127.0.0.1:{port}"\nnumbers = ["917969002802"]\n')
     try:
         (trunk,) = (await asyncio.to_thread(desk.json, "check"))["trunks"]
     finally:
         transport.close()
-    assert (trunk["status"], trunk["answer"]) == (404, "404 Not Found: it is there, as any answer shows")
+    assert (trunk["status"], trunk["answer"]) == (status, answer)
 
 
 @pytest.mark.sockets
