@@ -1,4 +1,5 @@
-"""OPTIONS to the trunks: when each is asked, and what the answers say of it."""
+"""OPTIONS to the trunks: when each is asked, and what the answers say of it. Where a trunk is not found, nothing is
+asked, and the look-up tells of that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,8 +84,6 @@ class Probing:
     def _due(self, trunk: Trunk) -> None:
         now = self._scheduler.time()
         self._alarms[trunk].set(now + trunk.config.options_interval_s)
-        if not trunk.destinations:
-            self._trunks.probe_failed(trunk, trunk.lost)
         for destination in trunk.destinations[:MOST_PROBED]:
             request = self._endpoint().request(options_to(trunk.config, destination))
             self._open[request] = _Probe(trunk, destination, now)

@@ -4,6 +4,7 @@ from functools import partial
 
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress
+from b2bua.switch.trunk import UNANSWERED
 from tests.scenarios.conftest import OpenHouse
 from tests.support.agents import answer_to
 from tests.support.house import CARRIER, ONE_TRUNK, OURS, House
@@ -24,6 +25,25 @@ class SlowGateway:
             self.asked.add(request.call_id)
             answer = answer_to(request, 200, to_tag="gw")  # type: ignore[arg-type]  # it is a request
             self.house.clock.call_later(self.after_s, partial(self._wire.send, answer, OURS))
+
+
+async def test_where_no_options_can_be_sent_none_are_told_of(open_house: OpenHouse) -> None:
+    """The state says why there are none, and not that they went unanswered."""
+    house = await open_house(
+        trunks=ONE_TRUNK.replace(CARRIER.host, "sip.carrier.example", 1).replace("interval_s = 0", "interval_s = 5")
+    )
+    await house.run(11.0)
+    (state,) = house.switch.trunk_states()
+    assert (state.up, state.reason, state.last_options_at) == (False, "not probed yet", None)
+    house.trunks.resolved(house.trunk(), (), lost=UNANSWERED)
+    await house.run(11.0)
+    (state,) = house.switch.trunk_states()
+    assert (state.up, state.reason, state.last_options_at) == (False, UNANSWERED, None)
+    house.trunks.resolved(house.trunk(), (CARRIER,))
+    await house.run(11.0)
+    (state,) = house.switch.trunk_states()
+    assert (state.up, state.reason, state.last_options_status) == (True, "OPTIONS answered 200", 200)
+    house.switch.stop()
 
 
 async def test_the_round_trip_is_that_of_the_probe_that_was_answered(open_house: OpenHouse) -> None:
