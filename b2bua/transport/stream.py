@@ -97,6 +97,7 @@ class StreamTransport:
         self._of_host: Counter[str] = Counter()
         self._by_remote: dict[TransportAddress, Connection] = {}
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
+        self._failures_told: dict[TransportAddress, tuple[float, str]] = {}
         self._handshakes_told: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarm = Alarm(self._scheduler, self._check)
@@ -262,16 +263,26 @@ class StreamTransport:
 
     def _note_failure(self, remote: TransportAddress, why: str) -> None:
         now = self._scheduler.time()
+        self._log_failure(remote, why, now)
         earlier = self._failures.get(remote)
-        if earlier is None or earlier[1] != why or now - earlier[0] > LOG_INTERVAL_S:
-            identity = self._identify(remote)
-            label = identity.label if identity is not None else "SIP"
-            _LOGGER.warning("%s: no connection to %s: %s", label, remote, why)
-        elif self._is_unreachable(remote):
-            now = earlier[0]  # so that a failure that goes on is logged again
+        if earlier is not None and earlier[1] == why and self._is_unreachable(remote):
+            now = earlier[0]  # so that what has another way tries this one again
         if earlier is None and len(self._failures) >= FAILURES_KEPT:
             self._failures.clear()
         self._failures[remote] = now, why
+
+    def _log_failure(self, remote: TransportAddress, why: str, now: float) -> None:
+        """Say it, once in a while: a peer that takes each connection and closes it as the request comes was reached
+        every time."""
+        told = self._failures_told.get(remote)
+        if told is not None and told[1] == why and now - told[0] <= LOG_INTERVAL_S:
+            return
+        if told is None and len(self._failures_told) >= FAILURES_KEPT:
+            self._failures_told.clear()
+        self._failures_told[remote] = now, why
+        identity = self._identify(remote)
+        label = identity.label if identity is not None else "SIP"
+        _LOGGER.warning("%s: no connection to %s: %s", label, remote, why)
 
     def _tell_failure(self, destination: TransportAddress, unopened: bool) -> None:
         if not self._closed:

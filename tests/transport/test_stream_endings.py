@@ -8,7 +8,7 @@ import pytest
 
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import ANSWER_DUE_S, StreamLimits
-from b2bua.transport.stream import StreamTransport, bind_stream
+from b2bua.transport.stream import LOG_INTERVAL_S, StreamTransport, bind_stream
 from b2bua.transport.tls import PeerIdentity
 from tests.support.both_loops import on_both_loops
 from tests.support.stream_bed import BarePeer, Keeper, bare_listener, ok, options, stream_bed
@@ -55,6 +55,22 @@ async def test_the_end_of_a_connection_that_no_request_of_ours_went_over_is_nobo
         await bed.left(0)
         await asyncio.sleep(0)
         assert bed.keeper.ended == []
+
+
+@on_both_loops
+async def test_a_peer_that_closes_each_connection_unanswered_is_logged_once_in_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    line = "SIP: no connection to {}: closed before any answer"
+    async with bare_listener() as far, stream_bed() as bed:
+        for number in range(1, 5):
+            bed.clock.advance(LOG_INTERVAL_S - 1 if number == 4 else 2)
+            bed.transport.send(options(number), far.address)
+            (await far.next()).close()
+            await bed.keeper.until(lambda times=number: len(bed.keeper.failed) == times)  # type: ignore[misc]
+            assert bed.transport.last_failure(far.address) == "closed before any answer"
+            told = [record.getMessage() for record in caplog.records]
+            assert told == [line.format(far.address)] * (2 if number == 4 else 1)
 
 
 # The end.
