@@ -203,8 +203,10 @@ class LegTask:
         failed, self._usage = self._usage, None
         step = onward(kind, status, self._rang)
         if not self._unwanted:
-            self.trunk.failures[_cause_class(kind, status)] += 1
+            trunk = self.trunk
+            trunk.failures[_cause_class(kind, status)] += 1
             if step is not Onward.NOWHERE and self._go_on(step, str(status or kind)):
+                trunk.failovers += 1
                 if failed is not None:
                     self._endpoint.hang_up(failed)
                 return
@@ -218,7 +220,6 @@ class LegTask:
         LOG.warning("leg %s: trunk %s at %s: %s; %s", self.media_name, failed.name, failed_at, cause, then)
         if attempt is None:
             return False
-        failed.failovers += 1
         return self._make(attempt)
 
     def _follow(self, response: Response) -> bool:

@@ -99,4 +99,6 @@ async def test_a_turn_that_comes_when_the_destination_is_down_goes_to_the_next(o
     await house.run(10.0)
     assert len(house.carrier.invites) == 1
     assert len(house.carrier_at("203.0.113.2").invites) == 2
+    assert (house.trunk().invites, dict(house.trunk().failures)) == (3, {"503": 1, "4xx": 2})
+    assert house.trunk().failovers == 1, "the call that waited was never sent there, so nothing of it has failed"
     assert (house.trunk().live_calls, house.trunk().promised) == (0, 0)
