@@ -13,9 +13,10 @@ from b2bua.sip.message import Response
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.switch.trunk import Trunk
-from b2bua.switch.trunks import Trunks
+from b2bua.switch.trunks import DOWN_STATUSES, Trunks
 from b2bua.transport.endpoint import SipEndpoint
 
+ASKED_AGAIN_S: Final = 30.0  # after one in vain, where the interval is longer
 MOST_PROBED: Final = 8  # destinations of a trunk that get OPTIONS: as many as one call may try
 
 
@@ -41,7 +42,8 @@ def options_to(trunk: TrunkConfig, destination: TransportAddress) -> OutgoingReq
 
 
 class Probing:
-    """Sends each trunk its OPTIONS on the configured interval, the trunks spread over it, and tells them the answers.
+    """Sends each trunk its OPTIONS on the configured interval, sooner after one in vain, the trunks spread over it, and
+    tells them the answers.
 
     `endpoint` gives what they are sent by. Each OPTIONS ends, answered or not, within 32 s: no more are open than are
     sent in that time.
@@ -74,12 +76,21 @@ class Probing:
         if probe is not None:
             round_trip_s = self._scheduler.time() - probe.sent_at
             self._trunks.probe_answered(probe.trunk, response.status, round_trip_s, probe.destination)
+            if response.status in DOWN_STATUSES:
+                self._ask_again(probe.trunk)
 
     def failed(self, request: int, cause: str) -> None:
         """A request of the user agent has come to nothing; one that is no OPTIONS of here is nothing."""
         probe = self._open.pop(request, None)
         if probe is not None:
             self._trunks.probe_failed(probe.trunk, cause, probe.destination)
+            self._ask_again(probe.trunk)
+
+    def _ask_again(self, trunk: Trunk) -> None:
+        """Calls wait for the next OPTIONS now: however long the interval is, it is not for that."""
+        alarm, due = self._alarms[trunk], self._scheduler.time() + ASKED_AGAIN_S
+        if alarm.when is not None and alarm.when > due:
+            alarm.set(due)
 
     def _due(self, trunk: Trunk) -> None:
         now = self._scheduler.time()

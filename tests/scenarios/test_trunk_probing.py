@@ -2,8 +2,11 @@
 
 from functools import partial
 
+import pytest
+
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress
+from b2bua.switch.probing import ASKED_AGAIN_S
 from b2bua.switch.trunk import UNANSWERED
 from tests.scenarios.conftest import OpenHouse
 from tests.support.agents import answer_to
@@ -43,6 +46,24 @@ async def test_where_no_options_can_be_sent_none_are_told_of(open_house: OpenHou
     await house.run(11.0)
     (state,) = house.switch.trunk_states()
     assert (state.up, state.reason, state.last_options_status) == (True, "OPTIONS answered 200", 200)
+    house.switch.stop()
+
+
+@pytest.mark.parametrize("status", [503, 408, None])
+async def test_a_trunk_that_is_down_does_not_wait_for_a_long_interval(
+    open_house: OpenHouse, status: int | None
+) -> None:
+    house = await open_house(trunks=ONE_TRUNK.replace("interval_s = 0", "interval_s = 3600"))
+    await house.run(1.0)
+    house.carrier.options_status = status
+    await house.until(lambda: not house.trunk().up, 2 * 3600.0)
+    went_down_at = house.clock.time()
+    house.carrier.options_status = 200
+    await house.until(lambda: house.trunk().up, 40.0)
+    assert house.clock.time() - went_down_at <= ASKED_AGAIN_S + 0.1
+    asked = house.carrier.options
+    await house.run(3000.0)
+    assert house.carrier.options == asked, "while it is up the interval holds"
     house.switch.stop()
 
 
