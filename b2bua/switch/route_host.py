@@ -42,8 +42,12 @@ class RouteHost:
     @property
     def identity(self) -> PeerIdentity:
         """Who answers there over TLS: the host, unless the profile names another."""
-        server_name = self.via.tls_server_name or self.host
-        return PeerIdentity(f"route to {self.name}", server_name, self.via.tls_verify)
+        return identity_there(self.name, self.host, self.via)
+
+
+def identity_there(name: str, host: str, via: TrunkConfig) -> PeerIdentity:
+    """Who answers over TLS where a route leads with the profile of `via`; `name`: as a log shows it."""
+    return PeerIdentity(f"route to {name}", via.tls_server_name or host, via.tls_verify)
 
 
 def host_key(target: RouteTarget, via: TrunkConfig) -> HostKey | None:

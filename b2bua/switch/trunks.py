@@ -17,7 +17,7 @@ from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.accounts import account_of
-from b2bua.switch.route_host import RouteHost, host_key, route_addresses, route_hosts
+from b2bua.switch.route_host import RouteHost, host_key, identity_there, route_addresses, route_hosts
 from b2bua.switch.trunk import NO_SUCH_NAME, Trunk
 from b2bua.tokens import Tokens
 from b2bua.transport.tls import PeerIdentity
@@ -152,7 +152,12 @@ class Trunks:
         port share their connections: the first of them, trunks before routes, says whose name is verified."""
         there: Iterable[Trunk | RouteHost] = (*self._trunks, *self._route_hosts.values())
         found = next((each for each in there if destination in each.destinations), None) or self.owner(destination)
-        return None if found is None else found.identity
+        if found is not None:
+            return found.identity
+        via = next((trunk for trunk in self._trunks if destination in trunk.route_addresses), None)
+        if via is None:
+            return None
+        return identity_there(f"{destination.host}:{destination.port} by {via.name}", destination.host, via.config)
 
     def at(self, host: str, port: int | None) -> Trunk | None:
         """The trunk whose `uri` has this host and port. A port that is not given is 5060, and where no trunk there has

@@ -77,6 +77,26 @@ def test_the_certificate_names_the_host_of_the_route(profile: str, identity: Pee
     assert trunks.identity_of(THERE) == identity
 
 
+@pytest.mark.parametrize(
+    ("profile", "server_name", "verify"),
+    [
+        ("", "192.0.2.7", True),
+        ("tls_verify = false", "192.0.2.7", False),
+        ('tls_server_name = "s.example"', "s.example", True),
+    ],
+)
+def test_an_address_of_a_route_is_verified_as_the_profile_has_it(profile: str, server_name: str, verify: bool) -> None:
+    trunks = trunks_of(
+        trunk("t", "sip:192.0.2.1;transport=tls", profile)
+        + trunk("owner", "sip:192.0.2.2;transport=tls", 'addresses = ["192.0.2.8"]')
+        + route("sip:{user}@192.0.2.7")
+        + route("sip:{user}@192.0.2.8")
+    )
+    assert trunks.identity_of(THERE) == PeerIdentity("route to 192.0.2.7:5061 by t", server_name, verify)
+    assert trunks.identity_of(ALSO) == trunks.named("owner").identity
+    assert trunks.identity_of(THERE._replace(port=5062)) is None
+
+
 def test_what_comes_from_there_is_heard_and_is_no_trunk_s() -> None:
     trunks = trunks_of(trunk("t", "sip:192.0.2.1") + route("sip:{user}@h.example"), clock := ManualClock())
     (host,) = trunks.route_hosts
