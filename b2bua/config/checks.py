@@ -37,10 +37,12 @@ def cross_check(
     references: Mapping[str, str],
     routes: Mapping[int, Route],
     wrong: Collection[str],
+    drafts: Sequence[Trunk] = (),
 ) -> list[str]:
     """Every mistake between the values of a configuration. `trunk_names` are those declared, and `references` what
     each key says that names one of them, also of entries that are wrong otherwise. `routes`: those that could be read,
-    by their position from 1. `wrong`: the keys that have mistakes already."""
+    by their position from 1. `wrong`: the keys that have mistakes already. `drafts`: trunks that are none for want of a
+    right name or URI, for which something stands in."""
     return [
         *_listeners(config),
         *_advertised(config.media, "media"),
@@ -53,7 +55,7 @@ def cross_check(
         *_billing(config.billing),
         *_mail(config.mail),
         *_names(trunk_names),
-        *_trunks(config.trunks),
+        *_trunks((*config.trunks, *drafts)),
         *_references(references, trunk_names),
         *routes_out_of_reach(config, routes, wrong),
     ]
@@ -292,7 +294,7 @@ def _trunks(trunks: tuple[Trunk, ...]) -> Iterator[str]:
             if bool(user) != bool(password):
                 absent = f"{kind}_username" if password else f"{kind}_password"
                 yield f"{where}.{absent}: it is missing; expected user name and password both, or neither"
-        if trunk.register and not trunk.auth_username:
+        if trunk.register and not trunk.auth_username and not trunk.auth_password:
             yield f"{where}.auth_username: it is missing; expected one, because the trunk is registered with"
         yield from _profile(trunk, where)
         if 0 < trunk.session_timer_s < trunk.session_timer_min_s:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from b2bua.config.checks import advice, cross_check
 from b2bua.config.errors import ConfigInvalid
-from b2bua.config.kinds import Kind, Place, Unfit, shown
-from b2bua.config.sections import LISTS, SECTIONS, Config, StorageSection, kinds_of
+from b2bua.config.kinds import Kind, Place, TrunkUri, Unfit, shown
+from b2bua.config.sections import LISTS, SECTIONS, Config, StorageSection, Trunk, kinds_of
 
 PREFIX: Final = "MASKBRIDGE_"
 # The command line's own, and those that clients read: the documentation's examples run in the same shell.
@@ -21,6 +21,7 @@ SQLITE: Final = "sqlite:///"
 YES: Final = frozenset({"true", "yes", "on", "1"})
 NO: Final = frozenset({"false", "no", "off", "0"})
 LARGEST_FILE_BYTES: Final = 1_048_576
+_STAND_IN: Final = TrunkUri("stand-in.invalid", 5060, "udp", "sip:stand-in.invalid")
 # Two of tomllib's complaints: what comes of pasting a section under a file that has it.
 _DECLARED_TWICE: Final = re.compile(r"Cannot declare \((?P<names>.*)\) twice \(at line (?P<line>\d+),")
 _OVERWRITTEN: Final = re.compile(r"Cannot overwrite a value \(at line (?P<line>\d+),")
@@ -49,7 +50,7 @@ def read_config(document: dict[str, Any], path: Path, environ: Mapping[str, str]
     # A key that is wrong stands in `config` with its default: what does not fit to that is not worth telling.
     reported = {_key_of(mistake) for mistake in reader.mistakes}
     declared, references = _declared_trunks(document), _trunk_references(document)
-    unfitting = cross_check(config, declared, references, entries["routes"], reported)
+    unfitting = cross_check(config, declared, references, entries["routes"], reported, reader.drafts)
     reader.mistakes += [mistake for mistake in unfitting if _key_of(mistake) not in reported]
     if not reader.mistakes:
         return replace(config, warnings=(*config.warnings, *advice(config)))
@@ -91,6 +92,7 @@ class _Reader:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.mistakes: list[str] = []
+        self.drafts: list[Trunk] = []  # none of the configuration's, for want of a right name or URI: to be checked
 
     def check_top_level(self, document: dict[str, Any]) -> None:
         known = [*SECTIONS, *LISTS]
@@ -147,7 +149,11 @@ class _Reader:
             if name not in values:
                 self.mistakes.append(f"{where}.{name}: it is missing; expected {kinds[name].expected}")
         right = {name: value for name, value in values.items() if value is not MISSING}
-        return made(**right) if all(name in right for name in required) else None
+        if all(name in right for name in required):
+            return made(**right)
+        if made is Trunk:
+            self.drafts.append(Trunk(**{"name": where[len("trunks[") : -1], "uri": _STAND_IN, **right}))
+        return None
 
     def build_list(self, made: type[Any], tables: Any, where: str) -> dict[int, Any]:
         """The entries of a list of tables that could be read, by their position from 1."""

@@ -281,6 +281,7 @@ def test_a_trunks_uri_implies_port_and_transport(uri: str, port: int, transport:
         (A_TRUNK + "auth_username = 'u'", "trunks[carrier].auth_password"),
         (A_TRUNK + "challenge_password = 'p'", "trunks[carrier].challenge_username"),
         (A_TRUNK + "register = true", "trunks[carrier].auth_username"),
+        (A_TRUNK + "register = true\nauth_password = 'p'", "trunks[carrier].auth_username"),
         (A_TRUNK + "outbound_proxy_route = true", "trunks[carrier].outbound_proxy"),
         (A_TRUNK + "uri_scheme = 'tel'\nnumber_format = '0{national}'", "trunks[carrier].number_format"),
         (A_TRUNK + "uri_scheme = 'tel'\nfrom_format = '{plain}'", "trunks[carrier].from_format"),
@@ -303,6 +304,18 @@ def test_a_trunks_uri_implies_port_and_transport(uri: str, port: int, transport:
 def test_values_must_fit_each_other(text: str, key: str) -> None:
     (mistake,) = mistakes_in(text)
     assert mistake.startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize("wrong", ["uri = 'sip:a@sip.carrier.example'", "name = 'the carrier'", ""])
+def test_what_does_not_fit_is_told_of_a_trunk_without_a_right_name_or_uri_too(wrong: str) -> None:
+    """All mistakes at once: whoever has mended the URI is not to be told then of what stood there all the time."""
+    named = {"name": "name = 'carrier'", "uri": "uri = 'sip:sip.carrier.example'", wrong.partition(" ")[0]: wrong}
+    keys = [named["name"], named["uri"]] if wrong else [named["name"]]
+    more = ["auth_password = 'p'", "register = true", "outbound_proxy_route = true", "session_timer_s = 90"]
+    text = "\n".join(["[[trunks]]", *keys, *more, "session_timer_min_s = 600"])
+    named_keys = [mistake.partition(": ")[0].partition("].")[2] for mistake in mistakes_in(text)]
+    expected = [wrong.partition(" ")[0] or "uri", "auth_username", "outbound_proxy", "session_timer_s"]
+    assert named_keys == expected
 
 
 @pytest.mark.parametrize("section", ["sip", "api"])
