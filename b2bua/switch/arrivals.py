@@ -420,10 +420,10 @@ async def _at_once(planned: Planned) -> Planned:
 
 
 def _may_call(only: TransportAddress | RouteHost | None, via: Trunk, now: float) -> bool:
-    """Whether a leg may be sent there with the profile of `via`."""
+    """Whether a leg may be sent there with the profile of `via`: elsewhere, whether that is up says nothing."""
     if only is None:
         return via.usable(now)
-    return via.up and bool(via.open_among(only.destinations if isinstance(only, RouteHost) else (only,), now))
+    return bool(via.open_among(only.destinations if isinstance(only, RouteHost) else (only,), now))
 
 
 def _shown(route: Route, arrival: Arrival, via: Trunk) -> Shown:

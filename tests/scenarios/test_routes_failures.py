@@ -299,6 +299,23 @@ async def test_an_address_of_a_route_that_asks_to_be_left_alone_is(open_house: A
     assert len(house.bob.invites) == 2
 
 
+@pytest.mark.parametrize("to", [f"{BOB.sip.host}:{BOB.sip.port}", "bob.example"])
+async def test_that_a_trunk_is_down_says_nothing_of_where_else_its_profile_is_used(open_house: Any, to: str) -> None:
+    east = peer("east", BOB).replace(f"{BOB.sip.host}:{BOB.sip.port}", "203.0.113.99:5060")
+    again = "[[routes]]\nmatch = '1'\nto = 'sip:1@203.0.113.99:5060'\nvia = 'east'\n"
+    asked = WEST + east.replace("interval_s = 0", "interval_s = 5") + route(to=f"sip:{{user}}@{to}") + again
+    house: House = await open_house(trunks=asked)
+    for host in house.trunks.route_hosts:
+        house.trunks.resolved(host, (BOB.sip,))
+    await house.until(lambda: not house.trunk("east").up)
+    house.switch._probing.stop()
+    house.bob.on_invite = rejects(486)
+    await house.relayed(await house.arrive(DIALLED))
+    assert house.alice.rejected.status == 486
+    house.alice.events.clear()
+    assert (await house.refused("1")).status == 503, "but of the trunk itself"
+
+
 async def test_an_address_of_a_route_that_answers_no_call_is_left_alone_from_the_third_on(open_house: Any) -> None:
     other = "203.0.113.98"
     house: House = await open_house(trunks=ELSEWHERE + route(match="1", to=f"sip:1@{other}"))
