@@ -113,8 +113,8 @@ class Outcome:
 class Registration:
     """One address of record, bound to one Contact at one registrar.
 
-    Drive it with `start`, `answered`, `failed`, `elsewhere`, `connection_lost`, `stop` and `handle_timers`; each
-    returns what is to be done. `now` is monotonic seconds. Call-ID and From tag are the caller's to keep the same
+    Drive it with `start`, `answered`, `failed`, `unsent`, `elsewhere`, `connection_lost`, `stop` and `handle_timers`;
+    each returns what is to be done. `now` is monotonic seconds. Call-ID and From tag are the caller's to keep the same
     (10.2.4).
     """
 
@@ -156,6 +156,12 @@ class Registration:
         """There will be none."""
         self._next_cseq = self._sent_cseq + CSEQ_STEP
         return self._take(UNANSWERED, Outcome(UNANSWERED, f"unanswered ({cause})"), now)
+
+    def unsent(self, cause: str, now: float) -> tuple[Output, ...]:
+        """It could not be sent: as `failed`, but the registrar has had no trouble, so that the wait does not grow."""
+        made = self.failed(cause, now)
+        self._retry_s = RETRY_FIRST_S
+        return made
 
     def elsewhere(self, now: float) -> tuple[Output, ...]:
         """There was none, or one that says another time: the caller has another destination to try at once."""

@@ -175,7 +175,7 @@ class Registrations:
         destination = account.next_destination()
         if destination is None:
             account.tried.clear()
-            self._perform(account, account.machine.failed(account.trunk.lost, self._scheduler.time()))
+            self._perform(account, account.machine.unsent(account.trunk.lost, self._scheduler.time()))
             return
         account.destination = destination
         contact = self._endpoint().contact_for(destination, account.user)

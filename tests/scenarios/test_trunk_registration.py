@@ -148,6 +148,20 @@ async def test_a_registrar_that_is_away_for_a_time_is_left_alone_so_long(house_w
     assert len(house.carrier.registers) == 2
 
 
+@pytest.mark.parametrize("after_s", [300.0, 500.0, 700.0, 1300.0])
+async def test_a_trunk_whose_name_is_found_at_last_is_registered_with_soon(
+    house_with: OpenWith, after_s: float
+) -> None:
+    """Nobody has been asked meanwhile, so nobody is to be spared."""
+    house = await house_with(granted, trunk=TRUNK.replace(f"{CARRIER.host}:{CARRIER.port}", "sip.carrier.example"))
+    await house.run(after_s)
+    assert state(house) == (False, "registration unanswered (its name does not resolve)")
+    assert house.carrier.registers == []
+    house.trunks.resolved(house.trunk(), [CARRIER])
+    await house.run(RETRY_FIRST_S * 1.25)
+    assert state(house) == (True, "registered for 60 s")
+
+
 async def test_where_options_are_sent_too_both_must_be_well(house_with: OpenWith) -> None:
     house = await house_with(granted, trunk=TRUNK.replace("options_interval_s = 0", "options_interval_s = 5"))
     await house.run(1.0)
