@@ -33,7 +33,9 @@ class StreamLimits:
     the attempt has failed. `handshake_s` of TLS for a connection that comes. `partial_s`: a message half received for
     so long closes the connection, whatever trickles in. `idle_s` without a message (of a peer's connection: without
     an octet): closed. `ping_s`: on a connection that we opened and are silent on, a keep-alive goes out (RFC 5626
-    3.5.1). `closing_s`: a peer that does not take what is left, or does not close, is cut off.
+    3.5.1). `pong_s`: where a request of ours got no answer in its time, and nothing else came either, a keep-alive is
+    sent, and without an octet by so long after that the connection is cut off (4.4.1): a new one may be served.
+    `closing_s`: a peer that does not take what is left, or does not close, is cut off.
     """
 
     connections: int = 2_000
@@ -45,6 +47,7 @@ class StreamLimits:
     partial_s: float = 10.0
     idle_s: float = 3_600.0
     ping_s: float = 100.0
+    pong_s: float = 10.0
     closing_s: float = 2.0
 
 
@@ -130,6 +133,8 @@ class Connection(asyncio.BufferedProtocol):
         now = surroundings.now()
         self._last_message_at = self._last_sent_at = now
         self._last_request_at = float("-inf")
+        self._unheard_since: float | None = None  # the first request that was to be answered since anything came
+        self._doubted_at: float | None = None  # the keep-alive that is to show whether anybody is there
         self._partial_since: float | None = None
         self._closing_since: float | None = None
 
@@ -154,6 +159,8 @@ class Connection(asyncio.BufferedProtocol):
         self._last_message_at = self._last_sent_at = around.now()
         if not message.is_response:
             self._last_request_at = self._last_sent_at
+            if self._unheard_since is None and not message.content.startswith(b"ACK "):
+                self._unheard_since = self._last_sent_at
             if len(self._origins) < ORIGINS_LIMIT:
                 self._origins.add(message.destination)
         if transport.get_write_buffer_size() > around.limits.write_buffer_octets:
@@ -191,12 +198,19 @@ class Connection(asyncio.BufferedProtocol):
         elif self._partial_since is not None and now - self._partial_since > limits.partial_s:
             counters["connections closed: half a message"] += 1
             self.abort()
+        elif self._doubted_at is not None and now - self._doubted_at > limits.pong_s:
+            counters["connections closed: nothing comes"] += 1
+            self._unheard_since = self._doubted_at = None
+            self.abort()
         elif now - self._last_message_at > limits.idle_s:
             counters["connections closed: idle"] += 1
             self.close()
-        elif self.opened and now - self._last_sent_at > limits.ping_s and self._transport is not None:
-            self._last_sent_at = now
-            self._transport.write(PING)
+        elif self.opened and self._doubted_at is None and self._transport is not None:
+            unheard = self._unheard_since is not None and now - self._unheard_since > ANSWER_DUE_S
+            if unheard or now - self._last_sent_at > limits.ping_s:
+                self._last_sent_at = now
+                self._doubted_at = now if unheard else None
+                self._transport.write(PING)
 
     # What the event loop says.
 
@@ -216,6 +230,7 @@ class Connection(asyncio.BufferedProtocol):
         if framer.broken or self._transport is None:
             return
         self.heard = True
+        self._unheard_since = self._doubted_at = None
         messages = framer.feed(around.chunk[:size])
         now = around.now()
         if messages or not self.opened:

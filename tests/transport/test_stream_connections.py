@@ -259,9 +259,13 @@ async def test_rfc5626_s3_5_1_we_ping_connections_that_we_opened_and_close_them_
         bed.transport.send(options(1), far.address)
         peer = await far.next()
         assert await peer.read(len(options(1))) == options(1)
+        peer.send(ok(1))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1])
         bed.clock.advance(99)
         bed.transport.send(options(2), far.address)
         assert await peer.read(len(options(2))) == options(2)
+        peer.send(ok(2))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1, 2])
         for _ in range(2):
             bed.clock.advance(102)
             assert await peer.read(4) == b"\r\n\r\n"

@@ -73,6 +73,59 @@ async def test_a_peer_that_closes_each_connection_unanswered_is_logged_once_in_a
             assert told == [line.format(far.address)] * (2 if number == 4 else 1)
 
 
+@on_both_loops
+async def test_rfc5626_s4_4_1_a_connection_that_nothing_comes_over_gives_way_to_another() -> None:
+    """Its peer's system takes all that is sent, and whoever should read it is dead."""
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        dead = await far.next()
+        assert await dead.read(len(options(1))) == options(1)
+        bed.clock.advance(ANSWER_DUE_S)
+        assert bed.keeper.failed == []
+        bed.clock.advance(2)
+        assert await dead.read(4) == b"\r\n\r\n"
+        bed.transport.send(options(2), far.address)
+        bed.clock.advance(9)
+        assert bed.transport.connections == 1
+        bed.clock.advance(3)
+        await bed.keeper.until(lambda: bed.keeper.ended == [far.address])
+        assert bed.keeper.failed == [far.address], "what waits goes another way"
+        assert bed.transport.counters()["connections closed: nothing comes"] == 1
+        bed.transport.send(options(3), far.address)
+        assert await (await far.next()).read(len(options(3))) == options(3)
+
+
+@on_both_loops
+async def test_rfc5626_s4_4_1_a_keep_alive_that_is_answered_shows_that_somebody_is_there() -> None:
+    """A peer that never answers OPTIONS."""
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        assert await peer.read(len(options(1))) == options(1)
+        for number in range(2, 6):
+            bed.clock.advance(ANSWER_DUE_S + 2)
+            assert await peer.read(4) == b"\r\n\r\n"
+            peer.send(b"\r\n\r\n")  # of the peer's own: that it is answered shows that it has come
+            assert await peer.read(2) == b"\r\n"
+            bed.clock.advance(ANSWER_DUE_S)
+            assert bed.transport.connections == 1
+            bed.transport.send(options(number), far.address)
+            assert await peer.read(len(options(number))) == options(number)
+        assert bed.keeper.ended == []
+
+
+@on_both_loops
+@pytest.mark.parametrize("sent", [ok(1), options(1).replace(b"OPTIONS", b"ACK")])
+async def test_silence_after_what_has_no_answer_is_no_sign_of_death(sent: bytes) -> None:
+    async with bare_listener() as far, stream_bed(limits=StreamLimits(ping_s=1000)) as bed:
+        bed.transport.send(sent, far.address)
+        await far.next()
+        await bed.counted("connections opened")
+        bed.clock.advance(900)
+        assert bed.transport.connections == 1
+        assert bed.keeper.ended == []
+
+
 # The end.
 
 
