@@ -18,6 +18,9 @@ _VOLUME_MASK: Final = 0x3F
 DURATION_MAX: Final = 0xFFFF
 # Without an end packet an event is over when nothing of it came for this long.
 _LOST_END_S: Final = 0.3
+# So far back a timestamp may lie whose key was pressed before the newest: its packets are late. Farther back, the
+# source's timestamps have jumped.
+_LATEST_S: Final = 20
 # Reports a leg may make between two sweeps of the clock; keys are pressed by people.
 _REPORTS_PER_SWEEP: Final = 32
 
@@ -125,7 +128,7 @@ class DigitWatch:
         event = parse_event(payload)
         if event is None or event.event >= len(DIGITS) or (ssrc, timestamp, event.event) == self._last:
             return ()
-        if self._is_older(ssrc, timestamp):
+        if self._is_older(ssrc, timestamp, clock_rate_hz):
             return ()
         ended: tuple[PressedDigit, ...] = ()
         if not self._continues(ssrc, timestamp, event.event):
@@ -143,11 +146,11 @@ class DigitWatch:
         self._reports = 0
         return self._close() if self._open and now - self._heard_at > _LOST_END_S else ()
 
-    def _is_older(self, ssrc: int, timestamp: int) -> bool:
+    def _is_older(self, ssrc: int, timestamp: int, clock_rate_hz: int) -> bool:
         newest = (self._ssrc, self._timestamp) if self._open else self._last
         if newest is None or newest[0] != ssrc:
             return False
-        return (timestamp - newest[1]) & 0xFFFFFFFF > 0x80000000
+        return 0 < (newest[1] - timestamp) & 0xFFFFFFFF < _LATEST_S * clock_rate_hz
 
     def _continues(self, ssrc: int, timestamp: int, event: int) -> bool:
         if not self._open or ssrc != self._ssrc or event != self._event:

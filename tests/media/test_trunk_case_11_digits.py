@@ -63,6 +63,18 @@ def test_trunk_case_11_a_key_is_told_of_when_it_goes_down_and_when_it_comes_up()
     assert bed.events[3:] == [DigitPressed("a", "1", 100)], "it was up again as soon as it was heard of"
 
 
+@pytest.mark.parametrize("back_s", [30, 3600, 200_000])
+def test_trunk_case_11_keys_are_told_of_whose_timestamps_have_jumped_back(back_s: int) -> None:
+    bed, a, _ = bridged()
+    for digit in "12":
+        for payload in event_payloads(digit, 100):
+            a.send_event(payload, a.timestamp)
+        bed.talk(a, packets=20)
+        a.timestamp = (a.timestamp - back_s * 8000) & 0xFFFFFFFF
+    pressed = [event for event in bed.events if isinstance(event, DigitPressed)]
+    assert pressed == [DigitPressed("a", "1", 100), DigitPressed("a", "2", 100)]
+
+
 def test_trunk_case_11_an_event_crosses_a_warning_with_one_timestamp() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=3)

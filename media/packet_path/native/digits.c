@@ -6,6 +6,9 @@
 #define LOST_END_S 0.3
 
 enum {
+    /* So far back a timestamp may lie whose key was pressed before the newest: its packets are late. Farther back, the
+     * source's timestamps have jumped. */
+    LATEST_S = 20,
     /* Reports a leg may make between two sweeps of the clock; keys are pressed by people. */
     REPORTS_PER_SWEEP = 32,
 };
@@ -26,13 +29,13 @@ static int finish(mb_digits *watch, mb_press *ended)
     return 1;
 }
 
-static bool is_older(const mb_digits *watch, uint32_t ssrc, uint32_t timestamp)
+static bool is_older(const mb_digits *watch, uint32_t ssrc, uint32_t timestamp, uint32_t clock_hz)
 {
     if (!watch->open && !watch->has_last)
         return false;
     uint32_t newest_ssrc = watch->open ? watch->ssrc : watch->last_ssrc;
     uint32_t newest = watch->open ? watch->timestamp : watch->last_timestamp;
-    return newest_ssrc == ssrc && timestamp - newest > 0x80000000u;
+    return newest_ssrc == ssrc && newest != timestamp && newest - timestamp < LATEST_S * clock_hz;
 }
 
 static bool continues(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, uint8_t event)
@@ -61,7 +64,7 @@ int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const 
     uint16_t duration = mb_get16(payload + 2);
     if (watch->has_last && ssrc == watch->last_ssrc && timestamp == watch->last_timestamp && event == watch->last_event)
         return 0;
-    if (is_older(watch, ssrc, timestamp))
+    if (is_older(watch, ssrc, timestamp, clock_hz))
         return 0;
     if (!continues(watch, ssrc, timestamp, event)) {
         count += finish(watch, &ended[count]);
