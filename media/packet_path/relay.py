@@ -106,6 +106,8 @@ class Relay:
             else:
                 self._event(stream, route, second & MARKER, sequence, timestamp, ssrc, start, end, ahead, now)
             return
+        if route.clock_rate_hz != reception.clock_rate_hz:
+            reception.change_clock(route.clock_rate_hz)
         transit = now * route.clock_rate_hz - timestamp
         step = transit - reception.transit
         reception.transit = transit

@@ -426,7 +426,7 @@ class Stream:
         if plan.control is not None and not self.inbound.gate.latched:
             self.control.target = plan.control
         out.set_format(plan)
-        self.control.clock_rate_hz = self.inbound.reception.clock_rate_hz = plan.clock_rate_hz
+        self.control.clock_rate_hz = plan.clock_rate_hz
         out.may_send = plan.may_send
         out.update_bar()
         if plan.on_hold != self.on_hold:

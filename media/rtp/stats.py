@@ -84,6 +84,12 @@ class Reception:
         self._reported_expected = 0
         self._reported_received = 0
 
+    def change_clock(self, clock_rate_hz: int) -> None:
+        """The source's timestamps count something else from now on, as those of another codec: its jitter stays as long
+        as it was."""
+        self.jitter *= clock_rate_hz / self.clock_rate_hz
+        self.clock_rate_hz = clock_rate_hz
+
     def arrived(self, sequence: int) -> int | None:
         """Count a packet of the current SSRC. Returns how far it is ahead of the newest before it (negative: late,
         0: a repetition), or None when the jump is so wide that the source must have begun anew."""

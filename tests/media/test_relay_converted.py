@@ -284,6 +284,20 @@ def test_jitter_is_measured_in_the_clock_of_the_codec() -> None:
     assert a.stream.figures().jitter_ms == pytest.approx(5.0, abs=0.3)
 
 
+def test_jitter_is_measured_in_the_clock_of_what_comes_whatever_is_sent() -> None:
+    bed = RelayBed()
+    a = bed.party("a", codec=OPUS)
+    for index in range(400):
+        a.send()
+        bed.run(0.015 if index % 2 else 0.025)
+    assert a.stream.figures().jitter_ms == pytest.approx(5.0, abs=0.3)
+    bed.connect(a, codec=PCMA)
+    assert a.stream.figures().jitter_ms == pytest.approx(5.0, abs=0.3)
+    bed.connect(a, codec=OPUS)
+    say_opus(a)
+    assert a.stream.figures().jitter_ms == pytest.approx(5.0, abs=0.6)
+
+
 def test_reports_tell_the_time_in_the_clock_of_the_codec() -> None:
     bed, a, b, _, _ = opus_and_alaw()
     for index in range(1000):

@@ -39,6 +39,12 @@ void mb_reception_restart(mb_reception *reception, uint32_t ssrc, uint16_t seque
     reception->reported_received = 0;
 }
 
+void mb_reception_change_clock(mb_reception *reception, uint32_t clock_hz)
+{
+    reception->jitter *= (double)clock_hz / reception->clock_hz;
+    reception->clock_hz = clock_hz;
+}
+
 static void pass_over(mb_reception *reception, int32_t ahead)
 {
     int64_t newest = mb_reception_newest(reception);

@@ -25,6 +25,10 @@ typedef struct {
 /* A new source, or one that began anew: the earlier one's totals are kept. `sequence` counts as heard. */
 void mb_reception_restart(mb_reception *reception, uint32_t ssrc, uint16_t sequence);
 
+/* The source's timestamps count something else from now on, as those of another codec: its jitter stays as long as it
+ * was. */
+void mb_reception_change_clock(mb_reception *reception, uint32_t clock_hz);
+
 /* Count a packet of the current SSRC: how far it is ahead of the newest before it (negative: late, 0: a repetition),
  * or MB_ANEW. */
 int32_t mb_reception_arrived(mb_reception *reception, uint16_t sequence);

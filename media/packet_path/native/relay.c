@@ -482,6 +482,8 @@ static void relay_event(mb_table *table, mb_stream *stream, arrival *in)
 /* Steps of the transit time of a second and more are jumps of a timestamp, not jitter. */
 static void measure_jitter(mb_reception *reception, uint32_t timestamp, uint32_t clock_hz, double now)
 {
+    if (clock_hz != reception->clock_hz)
+        mb_reception_change_clock(reception, clock_hz);
     double transit = now * clock_hz - timestamp, step = fabs(transit - reception->transit);
     reception->transit = transit;
     if (step < clock_hz)
