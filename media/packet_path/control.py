@@ -36,6 +36,7 @@ class ControlChannel:
         "_dice",
         "_far_report_at",
         "_far_report_ntp",
+        "_far_report_ssrc",
         "_packets_reported",
         "_ssrc",
         "clock_rate_hz",
@@ -55,6 +56,7 @@ class ControlChannel:
         self._dice = ssrc
         self._packets_reported = 0
         self._far_report_ntp = 0
+        self._far_report_ssrc = 0
         self._far_report_at = 0.0
         self.target: Address | None = None
         self.due: float | None = None
@@ -82,6 +84,7 @@ class ControlChannel:
 
     def _take(self, report: Report, now: float) -> None:
         if report.sender is not None:
+            self._far_report_ssrc = report.ssrc
             self._far_report_ntp = compact_ntp(report.sender.ntp)
             self._far_report_at = now
         for block in report.blocks:
@@ -109,13 +112,15 @@ class ControlChannel:
         return self.report(reception, packets, octets, rtp_timestamp, now) + build_bye(self._ssrc)
 
     def _block(self, reception: Reception, now: float) -> ReportBlock:
-        delay = int((now - self._far_report_at) * 65536) if self._far_report_ntp else 0
+        # Of another source's report it would measure against another clock (section 6.4.1).
+        last_report = self._far_report_ntp if self._far_report_ssrc == reception.ssrc else 0
+        delay = int((now - self._far_report_at) * 65536) if last_report else 0
         return ReportBlock(
             ssrc=reception.ssrc,
             fraction_lost=reception.report_fraction(),
             lost=reception.lost_of_source,
             highest=reception.extended_highest,
             jitter=int(reception.jitter),
-            last_report=self._far_report_ntp,
+            last_report=last_report,
             delay=delay,
         )

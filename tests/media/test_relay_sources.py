@@ -399,6 +399,17 @@ class TestControl:
         assert report.blocks[0].last_report == 0x22223333
         assert report.blocks[0].delay == pytest.approx((bed.now - heard_at) * 65536, abs=FRAME_S * 65536 * 2)
 
+    def test_lsr_and_dlsr_are_of_the_source_that_is_reported_on(self) -> None:
+        bed, a, b = pair()
+        a.give_control(build_report(Report(a.ssrc, SenderInformation(1 << 32, 0, 1, 160), ())))
+        a.ssrc += 1
+        while not a.wire.control:
+            bed.talk(a, b, packets=1)
+        (report,) = parse_compound(a.wire.control[0][0]) or ()
+        assert isinstance(report, Report)
+        (block,) = report.blocks
+        assert (block.ssrc, block.last_report, block.delay) == (a.ssrc, 0, 0)
+
     def test_strangers_reports_are_not_read(self) -> None:
         bed, a, _ = pair()
         a.give_control(build_report(Report(1, None, ())), source=STRANGER)

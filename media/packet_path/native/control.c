@@ -79,6 +79,7 @@ static void take_report(mb_control *control, const uint8_t *packet, size_t size,
     if (size - HEADER < fixed + count * BLOCK)
         return;
     if (packet[1] == SENDER_REPORT) {
+        control->far_report_ssrc = mb_get32(body);
         control->far_report_ntp = compact((uint64_t)mb_get32(body + 4) << 32 | mb_get32(body + 8));
         control->far_report_at = now;
     }
@@ -142,12 +143,14 @@ static uint8_t *put_block(const mb_control *control, mb_reception *reception, ui
 {
     int64_t lost = mb_reception_expected(reception) - reception->received;
     lost = lost > LOST_MAX ? LOST_MAX : lost < -LOST_MAX - 1 ? -LOST_MAX - 1 : lost;
-    double delay = control->far_report_ntp ? (now - control->far_report_at) * 65536 : 0.0;
+    /* Of another source's report it would measure against another clock (section 6.4.1). */
+    uint32_t last_report = control->far_report_ssrc == reception->ssrc ? control->far_report_ntp : 0;
+    double delay = last_report ? (now - control->far_report_at) * 65536 : 0.0;
     mb_put32(at, reception->ssrc);
     mb_put32(at + 4, (uint32_t)mb_reception_fraction(reception) << 24 | ((uint32_t)lost & 0xFFFFFF));
     mb_put32(at + 8, (uint32_t)mb_reception_newest(reception));
     mb_put32(at + 12, (uint32_t)(uint64_t)reception->jitter);
-    mb_put32(at + 16, control->far_report_ntp);
+    mb_put32(at + 16, last_report);
     mb_put32(at + 20, (uint32_t)(uint64_t)delay);
     return at + BLOCK;
 }

@@ -24,7 +24,7 @@ typedef struct {
     bool scheduled, has_round_trip, has_far;
     double due;
     int64_t packets_reported;
-    uint32_t far_report_ntp;
+    uint32_t far_report_ntp, far_report_ssrc;
     double far_report_at;
     double round_trip_ms, far_jitter_ms;
     int64_t far_lost;
