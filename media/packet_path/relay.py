@@ -139,6 +139,10 @@ class Relay:
             inbound.convert(now, ssrc, sequence, timestamp, marker, route.codec, bytes(self._view[start:end]))
             return
         if ahead != 1 or out.source is not inbound or advance != out.frame_samples or gap > _PLAIN_GAP_S:
+            conversion = inbound.conversion
+            if conversion is not None and out.source is conversion and ahead > 0:
+                # What it would make of the pause must not come in between.
+                inbound.convert(now, ssrc, sequence, timestamp, 0, route.codec, b"")
             marker = self._align(inbound, out, marker, sequence, timestamp, ahead, advance, gap, now)
             if marker == _DROP:
                 return

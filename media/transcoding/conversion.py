@@ -166,11 +166,18 @@ class Conversion:
                 except UndecodableAudio:
                     self.undecodable += 1
                     self._spoilt += lost + 1
-            elif packet.codec == COMFORT_NOISE:
-                # The packet path makes it heard; a frame that was begun must not come in between.
-                self._pending = b""
-            # An event or comfort noise: the source's audio pauses.
+            else:
+                self._pause(packet.codec)
             self._arrival = packet.arrival
+
+    def _pause(self, codec: int) -> None:
+        """An event, comfort noise, or audio that the sink takes as it is: the packet path makes it heard. No noise must
+        come in between, nor, but for an event, a frame that was begun."""
+        self._noise_due = None
+        if codec == COMFORT_NOISE or codec in BY_NUMBER:
+            self._pending = b""
+        if codec in BY_NUMBER:
+            self._voice = None  # what its timestamps have counted meanwhile is another codec's
 
     def _audio(self, packet: Packet, lost: int) -> None:
         voice = self._voice

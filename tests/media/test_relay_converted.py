@@ -276,6 +276,16 @@ def test_opus_and_g711_of_one_source_take_turns_on_one_run_of_numbers() -> None:
     assert [packet.marker for packet in heard] == [True, False, True, False, True, False]
 
 
+def test_the_converter_is_told_when_audio_passes_it_by_after_what_it_has_made() -> None:
+    bed, a, b, to_b, _ = opus_and_alaw()
+    for passed in (1, 2):
+        to_alaw(bed, a, b, *frames(160 * passed, 1))
+        bed.talk(a, packets=3)
+        assert [packet[2:] for packet in to_b.packets[passed - 1 :]] == [
+            (a.sequence - 3 & 0xFFFF, a.timestamp - 480 & 0xFFFFFFFF, 0, PCMA, b"")
+        ]
+
+
 def test_jitter_is_measured_in_the_clock_of_the_codec() -> None:
     bed, a, _, _, _ = opus_and_alaw()
     for index in range(400):

@@ -8,7 +8,7 @@ import pytest
 from media.codecs.linear import SAMPLE_BYTES, from_alaw, loudness
 from media.codecs.opus import NO_WISHES, OpusWishes
 from media.codecs.speech import new_decoder, new_encoder
-from media.codecs.table import COMFORT_NOISE, G722, OPUS, PCMA, PCMU, TELEPHONE_EVENT
+from media.codecs.table import COMFORT_NOISE, G722, OPUS, PCMA, PCMU, TELEPHONE_EVENT, TELEPHONE_EVENT_48000
 from media.packet_path.repacketiser import Frame
 from media.transcoding.conversion import NOISE_S, PAUSE_S, STALE_S, Conversion, Target
 from media.transcoding.packets import HELD_MAX, HELD_S, Packet, PacketQueue
@@ -211,6 +211,34 @@ def test_opus_that_pauses_without_a_word_is_a_pause_once_it_is_quiet_for_long() 
     assert timestamps(conversion.advance(packets[20].arrival)) == [FRAME * index for index in range(7, 20)]
     resumed = [packet._replace(sequence=packet.sequence - 16) for packet in packets[20:]]
     assert timestamps(through(conversion, resumed)) == [FRAME * index for index in range(20, 30)]
+    assert conversion.lost == 0
+
+
+@pytest.mark.parametrize("codec", [PCMA, TELEPHONE_EVENT_48000])
+@pytest.mark.parametrize("ptime_ms", [20, 30])
+def test_no_noise_is_made_while_the_source_sends_what_goes_another_way(codec: int, ptime_ms: int) -> None:
+    conversion = Conversion(Target(PCMA, ptime_ms))
+    packets = opus_packets(60)
+    through(conversion, packets[:4])
+    aside = packets[4]._replace(codec=codec, payload=b"")
+    assert conversion.put(aside) == []
+    frames = conversion.advance(aside.arrival + 1.0)
+    assert len(frames) <= 1  # what was begun, if it goes out
+    assert conversion.due is None
+
+
+def test_speech_is_heard_at_once_when_the_source_comes_back_from_another_codec() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(100)
+    through(conversion, packets[:10])
+    for index in range(10, 14):  # its timestamps have counted something else meanwhile
+        stamp = 10 * OPUS_FRAME + (index - 10) * FRAME
+        conversion.put(packets[index]._replace(timestamp=stamp, codec=PCMA, payload=b""))
+    conversion.advance(packets[60].arrival)
+    late = 10 * OPUS_FRAME + 50 * FRAME - packets[60].timestamp
+    back = [packet._replace(timestamp=packet.timestamp + late & 0xFFFFFFFF) for packet in packets[60:70]]
+    back = [packet._replace(sequence=packet.sequence - 46) for packet in back]
+    assert [len(conversion.put(packet)) for packet in back] == [1] * 10
     assert conversion.lost == 0
 
 

@@ -517,6 +517,9 @@ static void relay_audio(mb_table *table, mb_inbound *inbound, const arrival *in)
     }
     unsigned marker = in->marker;
     if (in->ahead != 1 || out->source != inbound || advance != out->frame_samples || gap > PLAIN_GAP_S) {
+        if (inbound->conversion.converter && out->source == &inbound->conversion && in->ahead > 0)
+            /* What it would make of the pause must not come in between. */
+            convert(inbound, in, true);
         int aligned = align(inbound, out, in, marker, advance, gap);
         if (aligned == DROP)
             return;
