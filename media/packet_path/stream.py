@@ -33,6 +33,9 @@ UNROUTED: Final = -1
 LINGER_S: Final = 3.0
 PAYLOAD_TYPES: Final = 128
 _CACHED_ROUTES: Final = 512
+# How far the floor is left behind the newest number, and how near it is brought then: no packet is so late.
+_FLOOR_FARTHEST: Final = 0x2000
+_FLOOR_NEAREST: Final = 0x1000
 # 20 ms, until an SDP has settled another packet time.
 _FRAME_SAMPLES: Final = CLOCK_RATE_HZ // 50
 
@@ -207,6 +210,12 @@ class Outbound:
         self.send_failed = 0
         self.held = 0
         self.overridden = 0
+
+    def raise_floor(self) -> None:
+        """To be called a few times a second: numbers come again after 65,536 packets, and what is above the floor can
+        be told from what is below it over half of these."""
+        if (self.sequence - self.floor) & 0xFFFF > _FLOOR_FARTHEST:
+            self.floor = (self.sequence - _FLOOR_NEAREST) & 0xFFFF
 
     def update_bar(self) -> None:
         """To be called whenever `may_send`, `playback` or `digits` has changed."""

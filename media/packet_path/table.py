@@ -182,6 +182,7 @@ class StreamTable:
         for pressed in stream.inbound.watch.sweep(now):
             self.relay.report(stream, pressed, now)
         self._watch_silence(stream, now)
+        stream.outbound.raise_floor()
         repacketiser = stream.outbound.repacketiser
         if repacketiser is not None and now - repacketiser.put_at > STALE_S:
             self.relay.flush(stream.outbound, now)

@@ -214,6 +214,24 @@ def test_reordered_packets_keep_their_own_numbers() -> None:
     assert [signed(packet.timestamp - heard[0].timestamp, 32) for packet in heard] == [0, 320, 160]
 
 
+@pytest.mark.parametrize("minutes", [1, 12, 21, 23, 35])
+def test_reordered_packets_are_in_time_however_long_the_talk_has_lasted(minutes: int) -> None:
+    bed = RelayBed()
+    a, b = bed.party("a"), bed.party("b")
+    bed.table.join(a.stream, b.stream)
+    bed.talk(a, packets=1)
+    for _ in range(minutes):  # of which all but a packet is lost
+        a.sequence = (a.sequence + 2999) & 0xFFFF
+        a.timestamp += 2999 * 160
+        bed.run(2999 * FRAME_S, step_s=2.0)
+        bed.talk(a, packets=1)
+    assert len(b.heard()) == minutes + 1
+    for ahead, said in ((1, b"3"), (0, b"2")):
+        a.give(RtpPacket(PCMA, a.sequence + ahead & 0xFFFF, a.timestamp + 160 * ahead, a.ssrc, said * 160))
+    assert [packet.payload[:1] for packet in b.heard()] == [b"3", b"2"]
+    assert a.stream.dropped()["late"] == 0
+
+
 def test_a_repeated_packet_is_not_sent_twice() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=1)

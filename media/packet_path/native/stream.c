@@ -6,6 +6,9 @@
 /* How long what an SDP exchange has ended is received yet: "a brief period of time" (RFC 3264 section 8.3.2). */
 #define LINGER_S 3.0
 
+/* How far the floor is left behind the newest number, and how near it is brought then: no packet is so late. */
+enum { FLOOR_FARTHEST = 0x2000, FLOOR_NEAREST = 0x1000 };
+
 mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *wire_context)
 {
     if (plan->cname_size > MB_CNAME_MAX)
@@ -172,6 +175,12 @@ bool mb_stream_send(mb_stream *stream, const uint8_t *packet, size_t size)
     out->packets++;
     out->octets += (int64_t)size - MB_RTP_HEADER;
     return true;
+}
+
+void mb_outbound_raise_floor(mb_outbound *out)
+{
+    if ((uint16_t)(out->sequence - out->floor) > FLOOR_FARTHEST)
+        out->floor = (uint16_t)(out->sequence - FLOOR_NEAREST);
 }
 
 void mb_inbound_join(mb_inbound *inbound, mb_outbound *sink)

@@ -232,6 +232,10 @@ void mb_stream_send_control(mb_stream *stream, const uint8_t *packet, size_t siz
 /* Send a packet of the leg's: false, and counted, when it could not be. */
 bool mb_stream_send(mb_stream *stream, const uint8_t *packet, size_t size);
 
+/* To be called a few times a second: numbers come again after 65,536 packets, and what is above the floor can be told
+ * from what is below it over half of these. */
+void mb_outbound_raise_floor(mb_outbound *out);
+
 /* Send on to `sink` from now on, NULL for nowhere. */
 void mb_inbound_join(mb_inbound *inbound, mb_outbound *sink);
 

@@ -290,6 +290,7 @@ static void look_after(mb_table *table, mb_stream *stream, double now)
     if (mb_digits_sweep(&stream->inbound.watch, now, &pressed))
         mb_relay_report(table, stream, &pressed, now);
     watch_silence(table, stream, now);
+    mb_outbound_raise_floor(&stream->outbound);
     if (stream->outbound.repacketiser.made && now - stream->outbound.repacketiser.put_at > MB_STALE_S)
         mb_relay_flush(table, &stream->outbound, now);
     feed(table, stream, now);
