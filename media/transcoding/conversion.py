@@ -64,6 +64,14 @@ class _Voice:
         self._timestamp = packet.timestamp
         self._ticks = position * self._clock_rate_hz // rate_hz  # `timestamp` on the timeline
 
+    def is_continued_by(self, packet: Packet) -> bool:
+        """Whether the next packet is of the same source and has no timestamp before the newest: then it began anew."""
+        return (
+            self.ssrc == packet.ssrc
+            and self.codec == packet.codec
+            and (packet.timestamp - self._timestamp) & 0xFFFFFFFF < 0x80000000
+        )
+
     def position_of(self, timestamp: int) -> int:
         """The sample that a timestamp stands for."""
         self._ticks += (timestamp - self._timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
@@ -181,7 +189,7 @@ class Conversion:
 
     def _audio(self, packet: Packet, lost: int) -> None:
         voice = self._voice
-        if voice is None or voice.ssrc != packet.ssrc or voice.codec != packet.codec:
+        if voice is None or not voice.is_continued_by(packet):
             voice = self._begin(packet)
         missing = voice.position_of(packet.timestamp) - self._next
         if abs(missing) > _JUMP_MS * self._rate_hz // 1000:

@@ -153,6 +153,27 @@ def test_a_new_source_goes_on_by_the_clock() -> None:
     assert timestamps(frames) == [0, OPUS_FRAME, 12 * OPUS_FRAME + OPUS_FRAME, 13 * OPUS_FRAME + OPUS_FRAME]
 
 
+@pytest.mark.parametrize("back_ms", [60, 150, 1000, 9000])
+def test_a_source_whose_timestamps_jump_back_goes_on(back_ms: int) -> None:
+    conversion = Conversion(Target(OPUS))
+    through(conversion, [alaw(index) for index in range(500)])
+    made = [conversion.put(alaw(500 + index, skew=-back_ms * 8)) for index in range(20)]
+    assert [len(frames) for frames in made] == [1] * 20
+    stamps = timestamps([frame for frames in made for frame in frames])
+    assert stamps == [501 * OPUS_FRAME + index * OPUS_FRAME for index in range(20)]
+
+
+def test_speech_that_was_held_up_does_not_put_the_listener_behind() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(60)
+    made = through(conversion, packets[:10])
+    made += conversion.advance(packets[40].arrival)
+    made += through(conversion, [packet._replace(arrival=packets[40].arrival) for packet in packets[10:40]])
+    made += through(conversion, packets[40:])
+    assert timestamps(made) == sorted(set(timestamps(made)))
+    assert timestamps(made)[-1] < 66 * FRAME
+
+
 def test_a_source_that_changes_its_codec_goes_on() -> None:
     conversion = Conversion(Target(G722))
     encoder = new_encoder(OPUS, 16_000, NO_WISHES)
