@@ -38,6 +38,7 @@ PTIMES_MS: Final = (10, 20, 30, 40, 50, 60)
 _VERSION_START: Final = 1
 _DTMF: Final = "telephone-event"
 _OPUS_DTMF: Final = "telephone-event/48000"
+_NOISE: Final = "CN"  # never offered, but its number is taken
 _CACHED_TABLES: Final = 256  # of payload types: they follow from the profiles and from what peers always say
 
 
@@ -211,6 +212,8 @@ class MediaLeg:
             self._numbers[_DTMF] = local.dtmf_payload_type
         if local.opus_dtmf_payload_type is not None:
             self._numbers[_OPUS_DTMF] = local.opus_dtmf_payload_type
+        if local.noise_payload_type is not None:
+            self._numbers[_NOISE] = local.noise_payload_type
         plan = self._settle(remote, local, local.formats[0].codec, answering)
         self._answer = self._render(answer_sections(description, position, local))
         return self._answer, plan
@@ -331,20 +334,21 @@ def _numbered(
     codecs: tuple[str, ...], prefer: str | None, dtmf: int, settled: tuple[tuple[str, int], ...]
 ) -> tuple[tuple[Format, ...], int, int | None]:
     """The formats of an offer and the payload types of telephone-event, at 8000 Hz and beside Opus: those `settled` by
-    an answer of ours, and where there are none the profile's."""
+    an answer of ours, and for the others the usual ones, or free ones where those have been settled otherwise."""
     numbers = dict(settled)
     formats = offered_formats(codecs, prefer)
+    taken = set(numbers.values())
     if numbers:
-        formats = tuple([entry._replace(payload_type=numbers.get(*entry)) for entry in formats])
-    dtmf = numbers.get(_DTMF, dtmf)
-    taken = {entry.payload_type for entry in formats}
-    if dtmf in taken:
-        dtmf = _free(taken)
+        usual = {entry.payload_type for entry in formats}
+        for entry in formats:
+            number = entry.payload_type if entry.payload_type not in taken else _free(taken | usual)
+            taken.add(numbers.setdefault(entry.codec, number))
+        formats = tuple([entry._replace(payload_type=numbers[entry.codec]) for entry in formats])
+    taken |= {entry.payload_type for entry in formats}
+    dtmf = numbers.get(_DTMF, _free(taken) if dtmf in taken else dtmf)
     opus_dtmf = None
     if any(BY_NAME[entry.codec].number == OPUS for entry in formats):
-        opus_dtmf = numbers.get(_OPUS_DTMF)
-        if opus_dtmf is None or opus_dtmf in {*taken, dtmf}:
-            opus_dtmf = _free({*taken, dtmf})
+        opus_dtmf = numbers.get(_OPUS_DTMF) or _free({*taken, dtmf})
     return formats, dtmf, opus_dtmf
 
 

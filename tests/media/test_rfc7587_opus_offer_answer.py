@@ -101,6 +101,29 @@ def test_an_answer_keeps_the_numbers_of_the_offer_and_its_later_offers_too() -> 
     assert "a=rtpmap:121 telephone-event/48000" in again
 
 
+@pytest.mark.parametrize(
+    ("formats", "mapped", "kept"),
+    [
+        ("8 107", "107 telephone-event/8000", "rtpmap:107 telephone-event/8000"),
+        ("107 8", "107 G722/8000", "rtpmap:107 G722/8000"),
+        ("8 9", "9 telephone-event/8000", "rtpmap:9 telephone-event/8000"),
+        ("8 96", "96 PCMA/8000", "rtpmap:8 PCMA/8000"),
+        ("8 96 107", "96 CN/8000", "rtpmap:97 telephone-event/48000"),
+    ],
+)
+def test_rfc3264_s8_3_2_a_number_of_the_far_end_is_given_to_nothing_else_in_later_offers(
+    formats: str, mapped: str, kept: str
+) -> None:
+    ours = leg()
+    ours.answer_offer(media(formats, f"rtpmap:{mapped}"))
+    offered = lines(ours.offer(None))
+    (line,) = [line for line in offered if line.startswith("m=")]
+    numbers = line.split()[3:]
+    assert len(set(numbers)) == len(numbers) == 5
+    assert f"a={kept}" in offered
+    assert sum(text.startswith("a=rtpmap:") for text in offered) == 5
+
+
 def test_beside_g711_its_own_events_count() -> None:
     _, plan = leg("PCMA", "opus").answer_offer(
         media(
