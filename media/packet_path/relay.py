@@ -98,7 +98,7 @@ class Relay:
             self._started(stream, now)
         route = inbound.routes[second & 0x7F]
         if route is None or start == end or not ahead:
-            self._not_relayed(inbound, ahead)
+            self._not_relayed(inbound, ssrc, sequence, timestamp, ahead, now)
             return
         if not route.is_audio:
             if route.codec == COMFORT_NOISE:
@@ -257,7 +257,7 @@ class Relay:
         stream.ever_started = True
         self._post(MediaStarted(stream.leg, now))
 
-    def _not_relayed(self, inbound: Inbound, ahead: int) -> None:
+    def _not_relayed(self, inbound: Inbound, ssrc: int, sequence: int, timestamp: int, ahead: int, now: float) -> None:
         """A repetition, an empty packet, a payload type that nobody negotiated, or anything from a leg whose direction
         says that it sends nothing: not passed on, and no gap for it."""
         if ahead == 0:
@@ -265,6 +265,10 @@ class Relay:
             return
         if inbound.may_receive:
             inbound.unmapped += 1
+            # Who is given the audio must not take it for one that is lost.
+            inbound.let_pass(now, ssrc, sequence, timestamp, UNROUTED)
+            if inbound.conversion is not None and inbound.sink is not None:
+                inbound.convert(now, ssrc, sequence, timestamp, 0, UNROUTED, b"")
         else:
             inbound.unwanted += 1
         self._close_gap(inbound, ahead)

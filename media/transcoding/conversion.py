@@ -174,6 +174,8 @@ class Conversion:
                 except UndecodableAudio:
                     self.undecodable += 1
                     self._spoilt += lost + 1
+            elif packet.codec < 0:
+                continue  # of no format that was agreed to: it only leaves no gap
             else:
                 self._pause(packet.codec)
             self._arrival = packet.arrival

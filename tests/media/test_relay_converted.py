@@ -286,6 +286,24 @@ def test_the_converter_is_told_when_audio_passes_it_by_after_what_it_has_made() 
         ]
 
 
+@pytest.mark.parametrize(("payload_type", "payload"), [(126, b"x"), (OPUS_PAYLOAD_TYPE, b"")])
+def test_who_is_given_the_audio_is_told_of_what_is_not_passed_on(payload_type: int, payload: bytes) -> None:
+    bed, a, b, to_b, _ = opus_and_alaw()
+    listener, fork = KeptPackets(), KeptPackets()
+    bed.table.set_listener(a.stream, listener)
+    bed.table.set_fork(a.stream, fork)
+    say_opus(a)
+    a.give(RtpPacket(payload_type, a.sequence, a.timestamp, a.ssrc, payload, True))
+    a.give(RtpPacket(payload_type, a.sequence, a.timestamp, a.ssrc, payload, True))
+    a.sequence += 1
+    say_opus(a)
+    for ear in (to_b, listener, fork):
+        assert [packet[2] for packet in ear.packets] == [100, 101, 102]
+        assert ear.packets[1][4:] == (0, -1, b"")
+    assert a.stream.dropped()["unmapped"] == 1
+    assert b.heard() == []
+
+
 def test_jitter_is_measured_in_the_clock_of_the_codec() -> None:
     bed, a, _, _, _ = opus_and_alaw()
     for index in range(400):

@@ -132,6 +132,18 @@ def test_what_is_no_audio_is_no_gap(codec: int) -> None:
     assert conversion.lost == 0
 
 
+def test_packets_of_no_known_format_are_no_loss_and_end_no_pause() -> None:
+    conversion = Conversion(Target(PCMA))
+    packets = opus_packets(40)
+    made = through(conversion, packets[:4])
+    made += conversion.advance(packets[10].arrival)
+    made += conversion.put(packets[10]._replace(sequence=4, codec=-1, payload=b""))
+    made += conversion.advance(packets[20].arrival)
+    made += through(conversion, [packet._replace(sequence=packet.sequence - 15) for packet in packets[20:]])
+    assert timestamps(made) == [FRAME * index for index in range(40)]
+    assert conversion.lost == 0
+
+
 def test_a_frame_that_was_begun_goes_out_when_its_source_is_quiet() -> None:
     conversion = Conversion(Target(OPUS, 40))
     assert conversion.put(alaw(0)) == []

@@ -124,21 +124,6 @@ static void close_gap(mb_inbound *inbound, int32_t ahead)
     }
 }
 
-/* A repetition, an empty packet, a payload type that nobody negotiated, or anything from a leg whose direction says that
- * it sends nothing: not passed on, and no gap for it. */
-static void not_relayed(mb_inbound *inbound, int32_t ahead)
-{
-    if (ahead == 0) {
-        inbound->repeated++;
-        return;
-    }
-    if (inbound->may_receive)
-        inbound->unmapped++;
-    else
-        inbound->unwanted++;
-    close_gap(inbound, ahead);
-}
-
 bool mb_relay_barred(mb_table *table, mb_inbound *inbound, mb_outbound *out)
 {
     if (!out->may_send)
@@ -307,6 +292,26 @@ static void let_pass(const mb_inbound *inbound, const arrival *in)
         copy(inbound->listener, in, 0, 0);
     if (inbound->fork)
         copy(inbound->fork, in, 0, 0);
+}
+
+/* A repetition, an empty packet, a payload type that nobody negotiated, or anything from a leg whose direction says that
+ * it sends nothing: not passed on, and no gap for it. */
+static void not_relayed(mb_inbound *inbound, arrival *in)
+{
+    if (in->ahead == 0) {
+        inbound->repeated++;
+        return;
+    }
+    if (inbound->may_receive) {
+        inbound->unmapped++;
+        /* Who is given the audio must not take it for one that is lost. */
+        in->route.codec = MB_UNROUTED;
+        let_pass(inbound, in);
+        if (inbound->conversion.converter && inbound->sink)
+            convert(inbound, in, true);
+    } else
+        inbound->unwanted++;
+    close_gap(inbound, in->ahead);
 }
 
 /* Relay comfort noise (RFC 3389) to a leg that takes it; any other is made noise for once it is bridged. */
@@ -573,7 +578,7 @@ static void relay_rtp(mb_table *table, mb_stream *stream, uint8_t *buffer, size_
         started(table, stream, now);
     in.route = inbound->routes[buffer[1] & 0x7F];
     if (in.route.codec == MB_UNROUTED || in.start == in.end || !in.ahead)
-        not_relayed(inbound, in.ahead);
+        not_relayed(inbound, &in);
     else if (mb_is_audio(in.route.codec))
         relay_audio(table, inbound, &in);
     else if (in.route.codec == MB_COMFORT_NOISE)
