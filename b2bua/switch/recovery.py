@@ -8,7 +8,7 @@ from b2bua.call.record import finish_interrupted, terminal_event
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.settlement import Settlement
 from media.recording.recovery import RecoveredRecording
-from storage.records import CallRecord
+from storage.records import CallRecord, changed
 from storage.store import Store
 from storage.units import Reader
 
@@ -24,8 +24,10 @@ async def recover(
         return [(call, reader.reserved(call.call_id)) for call in reader.live_calls()], reader.last_heartbeat()
 
     live, heartbeat = await store.read(left_open)
+    found = {orphan.call_id for orphan in orphans}
     for record, reserved_paise in live:
-        finished = finish_interrupted(record, heartbeat or record.created_at, None if record.test else reserved_paise)
+        kept = record if record.call_id in found else _without_lost_recording(record, settlement)
+        finished = finish_interrupted(kept, heartbeat or record.created_at, None if record.test else reserved_paise)
         settlement.settle(finished, terminal_event(finished))
     for orphan in orphans:
         call = await store.read(partial(_any_call, orphan.call_id))
@@ -45,6 +47,13 @@ async def recover(
     if live:
         LOG.warning("%d calls were open when the last run ended; they are settled as system_restart", len(live))
     return len(live)
+
+
+def _without_lost_recording(record: CallRecord, settlement: Settlement) -> CallRecord:
+    """The call names no recording of which there is nothing: the disk had refused it, and the store that fact."""
+    if record.recording_path is None or settlement.has_recording_at(record.recording_path):
+        return record
+    return changed(record, recording_path=None)
 
 
 def _any_call(call_id: str, reader: Reader) -> CallRecord | None:

@@ -81,6 +81,10 @@ class Settlement:
         short = f"{day}/{record.call_id[:8]}.wav"
         return f"{day}/{record.call_id}.wav" if self._taken(short) else short
 
+    def has_recording_at(self, path: str) -> bool:
+        """Whether there is anything of a recording with this relative path, finished or not."""
+        return self._taken(path)
+
     def outbox_event(self, record: CallRecord, event: WebhookEvent) -> OutboxEvent:
         """The event of a call as it is in `record`, numbered by its sequence."""
         return OutboxEvent(

@@ -6,6 +6,7 @@ import pytest
 
 from media.recording.recovery import RecoveredRecording
 from tests.support.house import House
+from tests.support.memory_media import MemoryRecorder
 from tests.support.routes import BILLED, DIALLED
 from tests.support.scripted_phone import answers, nothing, rejects, rings
 
@@ -157,6 +158,33 @@ async def test_a_recording_found_half_written_is_reported_after_its_call_s_end(o
     assert row is not None
     assert (row.wav_path, row.duration_ms, row.gap_frames) == (path, 20_000, 3)
     assert following.recorder.acknowledged == [call.call_id]
+
+
+async def test_a_recording_that_the_disk_refused_is_named_no_more_though_the_store_never_heard_of_it(
+    open_house: Any,
+) -> None:
+    house = await open_house()
+    call = await house.bridged()
+    await house.run(20.0)
+    house.take_store_down()
+    house.recorder.fail(call.call_id, "No space left on device")
+    await house.run(5.0)
+    following = await _after_crash(open_house, house)
+    cdr = await following.cdr(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.recording_path) == ("completed", "system_restart", None)
+    assert (await following.told(call))[-1].call.recording_path is None
+
+
+async def test_a_recording_that_cannot_be_finished_yet_is_still_named(
+    open_house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house()
+    call = await house.bridged()
+    await house.run(20.0)
+    path = house.recorder.paths[call.call_id]
+    monkeypatch.setattr(MemoryRecorder, "taken", lambda _recorder, asked: asked == path)
+    following = await _after_crash(open_house, house)
+    assert (await following.cdr(call)).recording_path == path
 
 
 async def test_a_crash_between_the_settlement_and_the_recording(open_house: Any) -> None:
