@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,6 +39,7 @@ from storage.backup import copy_database, examine
 from storage.store import Store, database_path
 
 SHOWN_FAULTS: Final = 5
+DATABASE_FILES: Final = ("", "-wal", "-shm")  # endings: the file itself, its log, the index of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +124,11 @@ async def _restore(options: argparse.Namespace, config: Config, output: Output) 
     folder, places = Path(options.folder), _places(config)
     manifest = await asyncio.to_thread(_checked, folder, output)
     _check_keys(manifest, config, lenient=options.without_keys)
-    aside = _check_room(places, replace=options.replace)
-    erased = await asyncio.to_thread(_put_recordings, folder, manifest, places, output, replace=options.replace)
-    await asyncio.to_thread(_put_prompts, folder, manifest, places)
-    if aside is not None:
-        _move_aside(places.database, aside)
-    await asyncio.to_thread(copy_whole, folder / DATABASE, places.database)
-    await (await Store.open(config.storage.url)).close()  # brought to this release's schema
+    _check_room(places, replace=options.replace)
+    async with _fresh_database(folder, places.database) as fresh:
+        erased = await asyncio.to_thread(_put_recordings, folder, manifest, places, output, replace=options.replace)
+        await asyncio.to_thread(_put_prompts, folder, manifest, places)
+        aside = _put_database(fresh, places.database)
     values: dict[str, object] = {
         "database": str(places.database),
         "recordings": str(places.recordings),
@@ -177,21 +178,47 @@ def _check_keys(manifest: Manifest, config: Config, *, lenient: bool) -> None:
         )
 
 
-def _check_room(places: _Places, *, replace: bool) -> Path | None:
-    """Where the database that is there goes; None where there is none."""
-    if not places.database.exists():
-        return None
-    if not replace:
+def _check_room(places: _Places, *, replace: bool) -> None:
+    if places.database.exists() and not replace:
         raise CommandFailed(f"{places.database} exists; with --replace it is moved aside")
+
+
+@asynccontextmanager
+async def _fresh_database(folder: Path, database: Path) -> AsyncIterator[Path]:
+    """The backup's database beside where it belongs, brought to this release's schema: what fails until it is there, a
+    full disk above all, leaves the one that is there in its place."""
+    fresh = database.with_name(f"{database.name}.restoring")
+    try:
+        _remove_database(fresh)
+        await asyncio.to_thread(copy_whole, folder / DATABASE, fresh)
+        await (await Store.open(f"sqlite:///{fresh}")).close()
+        yield fresh
+    finally:
+        _remove_database(fresh)
+
+
+def _put_database(fresh: Path, database: Path) -> Path | None:
+    """Put it in its place; where what was there is now, None where nothing was.
+
+    A log without its database is moved aside too: SQLite would write what it has into the one that comes.
+    """
     at = (moment(SystemClock().wall_ms()) or "").replace(":", "")
-    return places.database.with_name(f"{places.database.name}.replaced-{at}")
+    aside = database.with_name(f"{database.name}.replaced-{at}") if database.exists() else None
+    _move_database(database, aside or database.with_name(f"{database.name}.left-{at}"))
+    _move_database(fresh, database)
+    return aside
 
 
-def _move_aside(database: Path, aside: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
-        place = database.with_name(database.name + ending)
-        if place.exists():
-            place.rename(aside.with_name(aside.name + ending))
+def _move_database(database: Path, place: Path) -> None:
+    for ending in DATABASE_FILES:
+        file = database.with_name(database.name + ending)
+        if file.exists():
+            file.rename(place.with_name(place.name + ending))
+
+
+def _remove_database(database: Path) -> None:
+    for ending in DATABASE_FILES:
+        database.with_name(database.name + ending).unlink(missing_ok=True)
 
 
 def _put_recordings(folder: Path, manifest: Manifest, places: _Places, output: Output, *, replace: bool) -> int:
@@ -241,4 +268,4 @@ def _places(config: Config) -> _Places:
     database = database_path(config.storage.url)
     if database is None:
         raise CommandFailed("storage.url names no file")
-    return _Places(database, config.storage.recordings, config.storage.prompts, config.path)
+    return _Places(database.absolute(), config.storage.recordings, config.storage.prompts, config.path)

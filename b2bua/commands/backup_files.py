@@ -105,11 +105,15 @@ def take(source: Path, target: Path, *, link: bool) -> bool:
 def copy_whole(source: Path, target: Path) -> None:
     """Copy a file, on the disk when it returns, under its name only then."""
     part = target.with_name(target.name + ".part")
-    with source.open("rb") as origin, open(part, "wb", opener=_private) as copy:
-        shutil.copyfileobj(origin, copy, CHUNK_BYTES)
-        copy.flush()
-        os.fsync(copy.fileno())
-    part.replace(target)
+    try:
+        with source.open("rb") as origin, open(part, "wb", opener=_private) as copy:
+            shutil.copyfileobj(origin, copy, CHUNK_BYTES)
+            copy.flush()
+            os.fsync(copy.fileno())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)  # a full disk needs its room
+        raise
 
 
 def describe(folder: Path, path: str) -> Stored:

@@ -1,13 +1,19 @@
 """`backup` and `restore`, as an operator types them."""
 
 import asyncio
+import errno
 import json
 import shutil
+import sqlite3
 from array import array
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
+from b2bua.commands.backup_files import describe, read_manifest, write_manifest
 from b2bua.config import load_config
 from b2bua.server import locks_of
 from b2bua.sole_use import sole_use
@@ -185,6 +191,52 @@ def test_what_is_there_is_replaced_only_when_asked_and_moved_aside(kept: Kept) -
     assert Path(told["replaced"]).is_file()
     assert [org["org_id"] for org in desk.json("org", "list")["data"]] == [ORG]
     assert kept.wav.read_bytes().startswith(b"RIFF")
+
+
+def test_a_log_that_a_lost_database_has_left_is_not_written_into_the_restored_one(kept: Kept) -> None:
+    desk, database = kept.desk, kept.config.folder / "var/maskbridge.db"
+    desk.json("backup", str(kept.folder))
+    with closing(sqlite3.connect(database)) as crashed:  # never closed by SQLite's book: its log stays
+        crashed.execute("UPDATE organisations SET name = 'Later'")
+        crashed.commit()
+        log = database.with_name(f"{database.name}-wal").read_bytes()
+    database.unlink()
+    database.with_name(f"{database.name}-wal").write_bytes(log)
+
+    desk.json("restore", str(kept.folder))
+    assert [org["name"] for org in desk.json("org", "list")["data"]] == [an_organisation().name]
+    assert [path.read_bytes() for path in database.parent.glob("*.left-*-wal")] == [log]
+
+
+def test_a_disk_that_is_full_leaves_the_database_that_is_there(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk, folder = kept.desk, kept.config.folder / "var"
+    desk.json("backup", str(kept.folder))
+    kept.work(lambda unit: unit.accounts.create_organisation(an_organisation("later")))
+    stood = sorted(path.name for path in folder.iterdir())
+
+    def full(_origin: object, copy: BinaryIO, _length: int) -> None:
+        copy.write(b"SQLite format 3")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(shutil, "copyfileobj", full)
+        assert "No space left" in desk.refused("restore", str(kept.folder), "--replace")
+    assert {org["org_id"] for org in desk.json("org", "list")["data"]} == {ORG, "later"}
+    assert sorted(path.name for path in folder.iterdir()) == sorted({*stood, "maskbridge.db.serving"})
+
+
+def test_a_database_of_a_newer_release_is_not_put_over_the_one_that_is_there(kept: Kept) -> None:
+    desk = kept.desk
+    desk.json("backup", str(kept.folder))
+    with closing(sqlite3.connect(kept.folder / "maskbridge.db")) as newer:
+        newer.execute("INSERT INTO schema_migrations SELECT max(version) + 1, 'x', 'x' FROM schema_migrations")
+        newer.commit()
+    manifest = read_manifest(kept.folder)
+    files = tuple(describe(kept.folder, each.path) for each in manifest.files)
+    write_manifest(kept.folder, replace(manifest, files=files))
+    kept.work(lambda unit: unit.accounts.create_organisation(an_organisation("later")))
+    assert "newer" in desk.refused("restore", str(kept.folder), "--replace")
+    assert {org["org_id"] for org in desk.json("org", "list")["data"]} == {ORG, "later"}
 
 
 def test_recordings_that_differ_stop_a_restore_before_anything_is_done(kept: Kept) -> None:
