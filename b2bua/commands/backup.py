@@ -20,6 +20,7 @@ from b2bua.commands.backup_files import (
     Stored,
     copy_whole,
     describe,
+    empty,
     finished_recordings,
     is_erased,
     kept_prompts,
@@ -77,8 +78,17 @@ def backup(options: argparse.Namespace, config: Config, output: Output) -> int:
 
 
 def _back_up(folder: Path, places: _Places, output: Output, *, link: bool) -> Manifest:
-    """The database first: every recording that it knows is then on the disk already, unless it has been erased."""
+    """A whole backup or nothing: half of one would keep room that a full disk needs, of the service above all."""
     new_folder(folder)
+    try:
+        return _fill(folder, places, output, link=link)
+    except BaseException:
+        empty(folder)
+        raise
+
+
+def _fill(folder: Path, places: _Places, output: Output, *, link: bool) -> Manifest:
+    """The database first: every recording that it knows is then on the disk already, unless it has been erased."""
     made_at = moment(SystemClock().wall_ms()) or ""
     with output.progress("database") as tell:
         copy_database(places.database, folder / DATABASE, tell)

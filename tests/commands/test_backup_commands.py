@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import os
 import shutil
 import sqlite3
 from array import array
@@ -139,6 +140,24 @@ def test_a_folder_with_something_in_it_is_left_alone(kept: Kept) -> None:
     (kept.folder / "mine").write_text("x")
     assert "not empty" in kept.desk.refused("backup", str(kept.folder))
     assert [path.name for path in kept.folder.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("refused", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_a_backup_that_does_not_become_whole_leaves_nothing(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, refused: BaseException
+) -> None:
+    def refuse(_source: Path, _target: Path) -> None:
+        raise refused
+
+    with monkeypatch.context() as changed:
+        changed.setattr(os, "link", refuse)
+        if isinstance(refused, OSError):
+            assert "No space left" in kept.desk.refused("backup", str(kept.folder))
+        else:
+            assert kept.desk.type("backup", str(kept.folder))[0] != 0
+    assert list(kept.folder.iterdir()) == []
+    assert kept.wav.stat().st_size > 5_000
+    assert kept.desk.json("backup", str(kept.folder))["recordings"] == 2
 
 
 def test_a_recording_that_the_folder_has_not_is_told(kept: Kept) -> None:
