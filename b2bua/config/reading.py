@@ -71,6 +71,10 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigInvalid([f"{path}: is not UTF-8 text (byte {error.start})"]) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigInvalid([f"{path}: {_not_toml(str(error))}"]) from error
+    except RecursionError as error:
+        raise ConfigInvalid([f"{path}: is nested too deeply; this is no configuration"]) from error
+    except ValueError as error:  # Python's own limit
+        raise ConfigInvalid([f"{path}: has a number of thousands of digits; this is no configuration"]) from error
 
 
 def _not_toml(said: str) -> str:
@@ -198,7 +202,7 @@ def _list_from_environment(value: str) -> object:
     if value.lstrip().startswith("["):
         try:
             return json.loads(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unfit(f"{shown(value)} is no JSON list") from error
     return [item.strip() for item in value.split(",") if item.strip()]
 

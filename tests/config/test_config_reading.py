@@ -390,6 +390,7 @@ def test_a_wrong_variable_is_a_mistake_that_names_it() -> None:
     mistakes = mistakes_in(
         "",
         {
+            "MASKBRIDGE_API_CORS_ORIGINS": "[" * 50_000,
             "MASKBRIDGE_API_LISTN": "x",
             "MASKBRIDGE_CALLS_RECORD": "perhaps",
             "MASKBRIDGE_CALLS_RING_TIMEOUT_S": "soon",
@@ -398,13 +399,15 @@ def test_a_wrong_variable_is_a_mistake_that_names_it() -> None:
         },
     )
     assert [mistake.partition(": ")[0] for mistake in mistakes] == [
+        "MASKBRIDGE_API_CORS_ORIGINS (environment)",
         "MASKBRIDGE_API_LISTN (environment)",
         "MASKBRIDGE_CALLS_RECORD (environment)",
         "MASKBRIDGE_CALLS_RING_TIMEOUT_S (environment)",
         "MASKBRIDGE_TRUNKS_NAME (environment)",
         "media.ports",
     ]
-    assert mistakes[0].endswith("the nearest is MASKBRIDGE_API_LISTEN")
+    assert "is no JSON list" in mistakes[0]
+    assert mistakes[1].endswith("the nearest is MASKBRIDGE_API_LISTEN")
 
 
 def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
@@ -559,6 +562,8 @@ def test_former_master_keys_are_read_as_secrets_are(tmp_path: Path) -> None:
         ("[[trunks]]\n[trunks]\n", "line 2: [trunks] cannot be written twice; write [[trunks]]"),
         ("[sip]\nlisten = []\nlisten = []\n", "line 3: this stands in its section already; write each key once"),
         ("[sip]\nlisten = \n", "is not TOML: Invalid value (at line 2, column 10)"),
+        (f"[sip]\nlisten = {'[' * 5_000}\n", "is nested too deeply; this is no configuration"),
+        (f"[sip]\ndscp = {'9' * 5_000}\n", "has a number of thousands of digits; this is no configuration"),
     ],
 )
 def test_what_is_pasted_under_a_file_that_has_it_is_told_by_its_line(tmp_path: Path, text: str, said: str) -> None:
