@@ -21,6 +21,7 @@ from b2bua.certificate_watch import CertificateWatch
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
+from b2bua.draining import Stop, drain
 from b2bua.housekeeping import keep_house, keep_pairs_open, keep_prompts_tidy, keep_seen
 from b2bua.large_pages import gather_memory
 from b2bua.listening import CannotListen, SipListeners, opening
@@ -83,7 +84,6 @@ from storage.store import Store, database_path
 
 LOG: Final = logging.getLogger(__name__)
 
-SETTLE_S: Final = 10.0  # after a forced end, so long for the last calls to be settled
 LAST_WORDS_S: Final = 5.0  # at the end, so long for webhooks that are due; the rest go out after the next start
 LAST_WORDS_POLL_S: Final = 0.02
 
@@ -100,20 +100,6 @@ COLLECT_OLD: Final = 10
 
 
 Announce = Callable[[list[str], str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """How far the process has been asked to stop: `drain` at the first signal, `now` at the second."""
-
-    drain: asyncio.Event
-    now: asyncio.Event
-
-    def signalled(self) -> None:
-        """Take a signal in."""
-        if self.drain.is_set():
-            self.now.set()
-        self.drain.set()
 
 
 @dataclass(slots=True)
@@ -164,7 +150,7 @@ async def serve(config: Config, announce: Announce) -> None:
         switch = await _build(process, announce)
         _spare_the_collector()
         await stop.drain.wait()
-        await asyncio.gather(_drain(switch, config.calls.drain_timeout_s, stop), _end_rehearsal(process))
+        await asyncio.gather(drain(switch, config.calls.drain_timeout_s, stop), _end_rehearsal(process))
         await _tell_the_rest(process)
     LOG.info("stopped")
 
@@ -197,25 +183,6 @@ async def _end_rehearsal(process: Process) -> None:
     """Test calls are not waited for as live ones are."""
     if process.rehearsal is not None:
         await process.rehearsal.close()
-
-
-async def _drain(switch: Switch, timeout_s: float, stop: Stop) -> None:
-    """No new calls; live ones finish, at most `timeout_s` long or until the second signal, then end with BYE."""
-    empty = asyncio.Event()
-    switch.drain(empty.set)
-    live = switch.live_calls()
-    if live:
-        LOG.info("live calls that may finish: %d, within %g s; a second signal ends them now", live, timeout_s)
-    waits = [asyncio.ensure_future(empty.wait()), asyncio.ensure_future(stop.now.wait())]
-    await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    if not empty.is_set():
-        switch.end_all_calls()
-        await asyncio.wait(waits[:1], timeout=SETTLE_S)
-    for wait in waits:
-        wait.cancel()
-    unregistered = asyncio.Event()
-    switch.unregister(unregistered.set)
-    await unregistered.wait()
 
 
 async def _tell_the_rest(process: Process) -> None:

@@ -11,6 +11,7 @@ from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.timers import TimerQueue
 from b2bua.sip.transactions import (
     ACCEPTED,
+    COMPLETED,
     GIVEN_UP,
     PROCEEDING,
     RECEIVED_ACK,
@@ -19,6 +20,7 @@ from b2bua.sip.transactions import (
     SENT_BY_CLASS,
     TERMINATED,
     TRANSPORT_ERROR,
+    UNDECIDED_CLIENT_STATES,
     ClientTransaction,
     Failed,
     InviteClientTransaction,
@@ -41,6 +43,7 @@ ToUser = PassUp | Failed | None
 
 _NO_SENT_BY: Final = ""
 _OF_NO_REQUEST: Final[Key] = ()
+_ENDINGS: Final = frozenset({"BYE", "CANCEL", "INVITE"})  # an INVITE that is given up may still be answered
 _REQUEST_HEAD: Final = re.compile(rb"([A-Z]{1,32}) [^\r\n]*\r\nVia: [^\r\n]*?;branch=([^\s;,]{1,128})[\r;,]")
 
 
@@ -110,6 +113,15 @@ class TransactionLayer:
             len(self._legacy_invites),
             len(self._merges),
             len(self._clients_by_destination),
+        )
+
+    def is_parting(self) -> bool:
+        """Whether a BYE or CANCEL has no final response yet, an INVITE of ours neither, or a refusal of ours no ACK."""
+        ours = any(
+            each.request.method in _ENDINGS and each.state in UNDECIDED_CLIENT_STATES for each in self._clients.values()
+        )
+        return ours or any(
+            isinstance(each, InviteServerTransaction) and each.state == COMPLETED for each in self._servers.values()
         )
 
     # Matching.

@@ -127,6 +127,10 @@ class UserAgent:
             len(station.timers),
         )
 
+    def is_parting(self) -> bool:
+        """Whether what ends calls is still on its way: BYE, CANCEL, refusals. With no call live, it is all that is."""
+        return self._station.layer.is_parting()
+
     # What happens to it.
 
     def receive(self, content: bytes, source: TransportAddress, local: TransportAddress, now: float) -> None:

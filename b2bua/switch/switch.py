@@ -161,6 +161,10 @@ class Switch:
         """Take the registrations with trunks back; `on_done` is called when that is done, in four seconds at most."""
         self._registrations.stop(on_done)
 
+    def is_parting(self) -> bool:
+        """Whether what ends calls, settled ones too, is still on its way to their parties."""
+        return self._endpoint_bound().is_parting()
+
     def stop(self) -> None:
         """Stop the timers; calls are over by now."""
         self._open = False

@@ -83,6 +83,10 @@ class SipEndpoint:
     def accepting(self, value: bool) -> None:
         self._user_agent.accepting = value
 
+    def is_parting(self) -> bool:
+        """Whether what ends calls is still on its way."""
+        return self._user_agent.is_parting()
+
     # Transports.
 
     def attach(self, transport: MessageTransport) -> None:

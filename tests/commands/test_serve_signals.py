@@ -132,6 +132,29 @@ async def test_the_second_signal_ends_the_call_at_once(line: Line) -> None:
     await line.leaves()
 
 
+@pytest.mark.parametrize("by_a_party", [False, True])
+async def test_a_bye_that_is_lost_at_the_end_is_sent_again(line: Line, by_a_party: bool) -> None:
+    await line.connect()
+    line.phones[0].lose_next("BYE")
+    line.signal()
+    await line.drains()
+    if by_a_party:
+        line.phones[1].hang_up()
+    else:
+        line.signal()
+    await asyncio.wait_for(line.phones[0].hung_up.wait(), 10)
+    await line.leaves()
+
+
+async def test_who_answers_no_bye_is_not_waited_for_long(line: Line) -> None:
+    await line.connect()
+    line.phones[0].lose_next("BYE", times=20)
+    line.signal()
+    await line.drains()
+    line.signal()
+    await line.leaves()
+
+
 async def test_commands_show_the_running_server(line: Line) -> None:
     await line.connect()
     live = await line.service.command("calls", "--live")

@@ -258,6 +258,25 @@ async def test_the_second_signal_ends_the_live_calls_at_once(house: House) -> No
     assert house.bob.was_hung_up
 
 
+@pytest.mark.parametrize("answering", [rings(), nothing, None])
+async def test_it_is_told_while_what_ends_a_call_is_on_its_way(house: House, answering: object) -> None:
+    house.alice.on_invite = answers(1.0)
+    house.bob.on_invite = answering or answers(1.0)  # type: ignore[assignment]
+    call = await house.place()
+    await house.run(4.0)
+    house.phones_forget = False
+    for at in (house.bob.persona.sip, TransportAddress("udp", "203.0.113.1", 5060)):
+        house.network.attach(at, lambda content, source, local: None)  # deaf from now on
+    assert house.switch.is_parting() == (answering is not None), "an INVITE is without a final response"
+    house.switch.drain(lambda: None)
+    house.switch.end_all_calls()
+    await house.run(6.0)
+    assert house.switch.live_calls() == 0
+    assert house.switch.is_parting()
+    await house.ended(call)
+    assert not house.switch.is_parting()
+
+
 @pytest.mark.parametrize("answering", [rings(), nothing])
 async def test_the_second_signal_ends_calls_that_are_not_bridged(house: House, answering: object) -> None:
     house.alice.on_invite = answers(1.0)

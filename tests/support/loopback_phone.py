@@ -48,6 +48,18 @@ class LoopbackPhone:
             )
         )
 
+    def lose_next(self, method: str, times: int = 1) -> None:
+        """Let the next requests of this method be lost on their way here."""
+        received, left = self._endpoint.received, [None] * times
+
+        def lossy(content: bytes, source: TransportAddress, local: TransportAddress) -> None:
+            if content.startswith(f"{method} ".encode()) and left:
+                left.pop()
+                return
+            received(content, source, local)
+
+        self._endpoint.received = lossy  # type: ignore[method-assign]
+
     def hang_up(self) -> None:
         """BYE."""
         self._endpoint.hang_up(self._usage)
