@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import aiohttp
-from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, TraceConfig, WSMsgType
+from aiohttp import ClientSession, ClientWebSocketResponse, TraceConfig, WSMsgType
 from yarl import URL
 
 from b2bua.clock import Clock
+from control_api.webhooks.connector import BoundedConnector
 from control_api.webhooks.signing import SIGNATURE_HEADER, SIGNATURE_V2_HEADER, sign_body, sign_body_v2
 from control_api.webhooks.targets import TargetRefused, TargetResolver, check_target, failure_text
 
@@ -74,7 +75,7 @@ class Lines:
         trace = TraceConfig()
         trace.on_request_redirect.append(_refuse_redirect)
         self._session = ClientSession(
-            connector=TCPConnector(resolver=self._resolver, limit=0, force_close=True),
+            connector=BoundedConnector(self._resolver, limit=0, force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": settings.user_agent},
             skip_auto_headers=("Accept-Encoding",),

@@ -7,10 +7,11 @@ from itertools import islice
 from typing import Final
 
 import aiohttp
-from aiohttp import ClientResponse, ClientSession, TCPConnector
+from aiohttp import ClientResponse, ClientSession
 from yarl import URL
 
 from b2bua.clock import Clock
+from control_api.webhooks.connector import BoundedConnector
 from control_api.webhooks.settings import DispatcherSettings
 from control_api.webhooks.signing import SIGNATURE_HEADER, SIGNATURE_V2_HEADER, sign_body, sign_body_v2
 from control_api.webhooks.targets import TargetResolver, check_target, failure_text
@@ -61,9 +62,7 @@ class Sender:
         self._clock = clock
         self._resolver = TargetResolver(clock, allow_private=settings.allow_private_targets)
         self._session = ClientSession(
-            connector=TCPConnector(
-                resolver=self._resolver, limit=settings.max_in_flight, keepalive_timeout=KEEP_ALIVE_S
-            ),
+            connector=BoundedConnector(self._resolver, limit=settings.max_in_flight, keepalive_timeout=KEEP_ALIVE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": settings.user_agent, CONTENT_TYPE: JSON_TYPE},
             skip_auto_headers=("Accept-Encoding",),
