@@ -15,12 +15,11 @@ import uvloop
 
 from b2bua import __version__, logs
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
-from b2bua.config import Config, ConfigInvalid, default_config_text, effectless, load_config
+from b2bua.config import Config, default_config_text, effectless, load_config
 from b2bua.listening import CannotListen
 from b2bua.server import serve
 from b2bua.sole_use import InUse
 from b2bua.tokens import SystemTokens
-from storage.errors import StorageError
 from storage.store import Store
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -42,12 +41,12 @@ def init(options: argparse.Namespace, output: Output) -> int:
     secrets.mkdir(parents=True, exist_ok=True)
     secrets.chmod(0o700)
     made = [_secret(secrets / name) for name in ("url_signing.key", "master.key")]
-    path.write_text(default_config_text(), encoding="utf-8")
     try:
+        path.write_text(default_config_text(), encoding="utf-8")
         config = load_config(path, os.environ)
         asyncio.run(_create_database(config))
-    except (ConfigInvalid, StorageError):
-        path.unlink()  # so that the same command can be typed again once the obstacle is gone
+    except BaseException:
+        path.unlink(missing_ok=True)  # so that the same command can be typed again once the obstacle is gone
         raise
     output.one(
         {"config": str(path), "secrets": [str(secret) for secret in made], "database": config.storage.url},
@@ -138,8 +137,12 @@ def demo(options: argparse.Namespace, output: Output) -> int:
 
 def _secret(path: Path) -> Path:
     if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(SystemTokens().hex(64) + "\n")
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(SystemTokens().hex(64) + "\n")
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
     return path
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import sqlite3
 import stat
 from pathlib import Path
@@ -48,6 +49,23 @@ def test_init_keeps_secrets_that_are_there(tmp_path: Path, capsys: pytest.Captur
     assert run(["init", "--dir", str(tmp_path), "--json"]) == 0
     assert (secrets / "url_signing.key").read_text() == "mine" * 16
     assert set(json.loads(capsys.readouterr().out)) == {"config", "secrets", "database"}
+
+
+@pytest.mark.parametrize("room", [10, 5_000])
+def test_init_can_be_typed_again_where_the_disk_refused_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], room: int
+) -> None:
+    """`room`: bytes a file may have; a secret has more than the first, the configuration more than the second."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        assert run(["init", "--dir", str(tmp_path)]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert capsys.readouterr().err.count("\n") == 1
+    assert run(["init", "--dir", str(tmp_path)]) == 0
+    assert all((tmp_path / "secrets" / name).stat().st_size > 60 for name in ("url_signing.key", "master.key"))
+    assert "master_key" in (tmp_path / "maskbridge.toml").read_text("utf-8")
 
 
 def test_check_accepts_what_init_wrote(desk: Any) -> None:
