@@ -163,7 +163,8 @@ def _receive_invite(station: Station, transaction: ServerTransaction, policy: Pe
     if session_too_short(policy.session_timer_min_s, transaction.request):
         station.reply(transaction, 422, now, headers=min_se(policy.session_timer_min_s))
         return
-    usage = Usage(station.new_handle(), OFFERED, transaction.request.call_id, station.tokens.hex(16), None, policy)
+    digest = station.digest_for(policy.credentials)
+    usage = Usage(station.new_handle(), OFFERED, transaction.request.call_id, station.tokens.hex(16), digest, policy)
     usage.learn(transaction.request)
     usage.arrival = transaction
     station.own(transaction, usage)

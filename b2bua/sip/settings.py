@@ -75,7 +75,8 @@ class PeerPolicy:
     ours, and to us on the peer's. `session_refresh_method`: "auto" is UPDATE where the peer's Allow has it, "update"
     also where it has sent none. `challenge`: what its requests have to prove they know before a call of theirs is told;
     None takes them by their address alone. `realm`: the protection domain they are challenged in, "" for the host that
-    the listener tells; `algorithms`: what with, the preferred first.
+    the listener tells; `algorithms`: what with, the preferred first. `credentials`: what its own challenges are
+    answered with in a call that it makes to us; a call of ours brings them along.
     """
 
     reliable_provisional: Literal["off", "supported", "required"] = "supported"
@@ -86,6 +87,7 @@ class PeerPolicy:
     challenge: Credentials | None = None
     realm: str = ""
     algorithms: tuple[str, ...] = ("SHA-512-256", "SHA-256", "MD5")
+    credentials: Credentials | None = None
 
 
 class OutgoingInvite(NamedTuple):

@@ -14,7 +14,6 @@ from b2bua.call.model import Leg
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
-from b2bua.sip.digest import Credentials
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.headers import RetryAfter
 from b2bua.sip.info_digits import InfoDigit
@@ -154,7 +153,6 @@ class LegTask:
 
     def _send(self, attempt: Attempt) -> None:
         trunk, config = attempt.trunk, attempt.trunk.config
-        credentials = Credentials(config.auth_username, config.auth_password) if config.auth_username else None
         headers = self._headers_for(trunk)
         self._early_answers.clear()
         self._changed = None
@@ -168,7 +166,7 @@ class LegTask:
                 destination=attempt.destination,
                 headers=headers.headers,
                 body=self._media.offer(self.media_name, self._prefer),
-                credentials=credentials,
+                credentials=trunk.policy.credentials,
                 routes=_routes(config),
                 no_answer_timeout_s=float(config.invite_timeout_s),
                 max_forwards=self._relayed.max_forwards,

@@ -405,9 +405,11 @@ def _media_profile(config: TrunkConfig) -> LegProfile:
 
 
 def _policy(config: TrunkConfig) -> PeerPolicy:
-    challenge = None
+    challenge = credentials = None
     if config.challenge_username:
         challenge = Credentials(config.challenge_username, config.challenge_password)
+    if config.auth_username:
+        credentials = Credentials(config.auth_username, config.auth_password)
     return PeerPolicy(
         reliable_provisional=cast(Literal["off", "supported", "required"], config.reliable_provisional),
         session_timer_s=config.session_timer_s,
@@ -417,6 +419,7 @@ def _policy(config: TrunkConfig) -> PeerPolicy:
         challenge=challenge,
         realm=config.domain,
         algorithms=config.challenge_algorithms,
+        credentials=credentials,
     )
 
 

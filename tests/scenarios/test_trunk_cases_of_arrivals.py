@@ -8,7 +8,7 @@ from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
 from tests.support.agents import answer_to
 from tests.support.house import MASKED, OURS, House
-from tests.support.routes import DIALLED, RELAYED
+from tests.support.routes import DIALLED, EAST, RELAYED, peer, route
 from tests.support.scripted_phone import ALICE, BOB, Persona, Phone, answers, rings
 
 
@@ -92,6 +92,27 @@ async def test_trunk_case_03_a_repeated_200_gets_the_same_ack_and_a_fork_ack_and
     assert relay.state(call) == "bridged"
     relay.alice.hang_up()
     await relay.relayed(call)
+
+
+async def test_trunk_case_18_a_bye_to_who_called_us_answers_its_challenge(open_house: Any) -> None:
+    west = peer("west", ALICE, more='auth_username = "us"\nauth_password = "secret"')
+    house: House = await open_house(trunks=west + EAST + route(more='trunk = "west"'))
+    house.bob.on_invite = answers(1.0)
+    call = await house.arrive(DIALLED)
+    await house.until(lambda: house.alice.is_connected)
+    byes: list[Request] = []
+
+    def challenge(message: Request | Response, source: TransportAddress) -> None:
+        if isinstance(message, Request) and message.method == "BYE":
+            byes.append(message)
+            status = 200 if "Authorization" in message.headers else 401
+            header = 'WWW-Authenticate: Digest realm="west", nonce="n1", qop="auth"'
+            house.alice.send(answer_to(message, status, headers=header if status == 401 else ""), source)
+
+    house.alice.raw = challenge
+    house.bob.hang_up()
+    await house.relayed(call)
+    assert ["Authorization" in bye.headers for bye in byes] == [False, True]
 
 
 async def test_trunk_case_17_only_the_talk_is_billed(house: House) -> None:

@@ -7,9 +7,10 @@ import pytest
 from b2bua.sip.digest import Credentials, DigestInput, digest_response
 from b2bua.sip.events import Answered, Provisional, Rejected, RequestAnswered, UsageEnded
 from b2bua.sip.message import Request, Response
-from b2bua.sip.settings import OutgoingRequest
+from b2bua.sip.settings import OutgoingRequest, PeerPolicy
 from b2bua.sip.station import KEPT_DIGESTS
 from tests.support.agents import NOTHING_HELD, PEER, Bench, answer_to
+from tests.support.session_timer_calls import was_called
 
 CREDENTIALS = Credentials("trunk-user", "secret")
 KINDS = [(401, "WWW-Authenticate", "Authorization"), (407, "Proxy-Authenticate", "Proxy-Authorization")]
@@ -241,6 +242,32 @@ def test_a_challenged_reinvite_is_acknowledged_and_sent_again() -> None:
     [event] = bench.events()
     assert isinstance(event, RequestAnswered)
     assert (event.request, event.response.status) == (handle, 200)
+
+
+@pytest.mark.parametrize(("status", "header", "answer_header"), KINDS)
+@pytest.mark.parametrize("method", ["INFO", "INVITE", "UPDATE", "BYE"])
+def test_in_a_call_of_the_peers_a_challenge_is_answered_too(
+    method: str, status: int, header: str, answer_header: str
+) -> None:
+    bench, usage, _ = was_called("", PeerPolicy(credentials=CREDENTIALS))
+    if method == "BYE":
+        bench.user_agent.hang_up(usage, bench.now)
+    else:
+        bench.user_agent.request_in_dialog(usage, method, bench.now)
+    [first] = requests(bench.take_sent())
+    sent = requests(bench.receive(answer_to(first, status, headers=challenge(header=header))))
+    [again] = [request for request in sent if request.method != "ACK"]
+    assert (again.method, again.cseq.number, again.to_tag) == (method, first.cseq.number + 1, "peer")
+    check(again, "n1", 1, answer_header)
+
+
+def test_in_a_call_of_a_peer_without_a_password_a_challenge_is_final() -> None:
+    bench, usage, _ = was_called("")
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = requests(bench.take_sent())
+    assert bench.receive(answer_to(bye, 401, headers=challenge())) == []
+    bench.advance(33)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
 def register(cseq: int, call_id: str = "registration-1") -> OutgoingRequest:
