@@ -1,10 +1,15 @@
 """The session description in a message's body, alone or as a part of several (RFC 5621)."""
 
-from typing import Final
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
 
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import MediaType
 from b2bua.sip.known_values import read_media_type
+
+if TYPE_CHECKING:
+    from b2bua.sip.message import Message
 
 MAX_PARTS: Final = 16
 """Parts looked at in one body."""
@@ -28,6 +33,11 @@ def session_description(content_type: str | None, body: bytes) -> bytes:
         return body
     boundary = media_type.param("boundary")
     return _part_of(body, boundary) if media_type.type == "multipart" and boundary else b""
+
+
+def describes(message: Message) -> bool:
+    """Whether it has a session description. Any other body is no offer and no answer (RFC 3261 section 13.2.1)."""
+    return bool(message.body) and bool(session_description(message.headers.get("Content-Type"), message.body))
 
 
 def _part_of(body: bytes, boundary: str) -> bytes:

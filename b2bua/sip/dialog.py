@@ -1,5 +1,6 @@
 """Dialogs (RFC 3261 section 12)."""
 
+from b2bua.sip.bodies import describes
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Message, Request, Response
 from b2bua.sip.offer_answer import OpenOffers
@@ -117,7 +118,7 @@ class Dialog:
             peer_fallback=response_fallback(invite, source),
             local=local,
         )
-        dialog.offers.received("INVITE", invite.cseq.number, has_offer=bool(invite.body))
+        dialog.offers.received("INVITE", invite.cseq.number, has_offer=describes(invite))
         return dialog
 
     def confirm(self, response: Response) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from b2bua.sip.bodies import describes
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.errors import SipError
 from b2bua.sip.events import AckReceived, IncomingInvite, IncomingRequest, IncomingRequestEnded
@@ -307,11 +308,12 @@ def _change_session(station: Station, transaction: ServerTransaction, usage: Usa
 def _update(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
     """RFC 3311 5.2: one at a time, and with an offer not while another waits for its answer."""
     request = transaction.request
+    has_offer = describes(request)
     if _is_over(usage, dialog):
         station.reply(transaction, 481, now)
-    elif _has_pending_update(usage, dialog) or (request.body and dialog.offers.theirs is not None):
+    elif _has_pending_update(usage, dialog) or (has_offer and dialog.offers.theirs is not None):
         station.reply(transaction, 500, now, headers=_soon(station))
-    elif request.body and dialog.offers.ours is not None:
+    elif has_offer and dialog.offers.ours is not None:
         station.reply(transaction, 491, now)
     elif session_too_short(usage.policy.session_timer_min_s, request):
         station.reply(transaction, 422, now, headers=min_se(usage.policy.session_timer_min_s))
@@ -329,7 +331,7 @@ def _prack(station: Station, transaction: ServerTransaction, usage: Usage, dialo
         return
     if announcing is None:
         station.reply(transaction, 481, now)
-    elif not request.body or usage.state not in _WITH_USER or dialog.offers.ours is not None:
+    elif not describes(request) or usage.state not in _WITH_USER or dialog.offers.ours is not None:
         station.reply(transaction, 200, now)
         take_prack(station, usage, announcing, request, now)
     elif dialog.offers.theirs is not None or _has_no_more_pending(station, usage):
@@ -353,7 +355,7 @@ def _surface(station: Station, transaction: ServerTransaction, usage: Usage, dia
     usage.pending[transaction.number] = transaction
     request = transaction.request
     if request.method in _WITH_OFFERS:
-        dialog.offers.received(request.method, request.cseq.number, has_offer=bool(request.body))
+        dialog.offers.received(request.method, request.cseq.number, has_offer=describes(request))
     if transaction.request.method == "INVITE":
         station.reply(transaction, 100, now)
     else:

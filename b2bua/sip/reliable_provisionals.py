@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from b2bua.sip.bodies import session_description
+from b2bua.sip.bodies import describes
 from b2bua.sip.errors import SipError
 from b2bua.sip.settings import RELIABLE_PROVISIONALS
 from b2bua.sip.timers import T1_S
@@ -89,11 +89,6 @@ class Announcing:
         """Whether a 2xx has to wait: for the PRACK of a session description, or for the answer to an offer in one."""
         waiting = (self.unacknowledged, *self.queue)
         return self.state == PRACK_OPEN or any(response is not None and describes(response) for response in waiting)
-
-
-def describes(response: Response) -> bool:
-    """Whether it has a session description."""
-    return bool(session_description(response.headers.get("Content-Type"), response.body))
 
 
 Action = Callable[["Station", Announcing, "Response | None", float], None]

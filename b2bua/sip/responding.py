@@ -1,6 +1,6 @@
 """Our user's responses to the peer's requests, and the PRACKs that some of them wait for (RFC 3261 13.3, RFC 3262)."""
 
-from b2bua.sip.bodies import session_description
+from b2bua.sip.bodies import describes
 from b2bua.sip.dialog import Dialog
 from b2bua.sip.dialog_requests import REFRESHING
 from b2bua.sip.errors import SipError
@@ -17,7 +17,6 @@ from b2bua.sip.reliable_provisionals import (
     PROVISIONAL,
     SENT_FINAL,
     Announcing,
-    describes,
     goes_reliably,
     hold,
     released,
@@ -100,7 +99,7 @@ def _is_sent_otherwise(
     ):
         return False
     response.render()
-    if not (invite.body or describes(response) or (announcing is not None and announcing.described)):
+    if not (describes(invite) or describes(response) or (announcing is not None and announcing.described)):
         station.counters["provisionals without the offer they would have to make"] += 1
         return True
     if announcing is None:
@@ -164,7 +163,7 @@ def _described(usage: Usage, transaction: ServerTransaction) -> None:
     if dialog is None:
         return
     cseq = transaction.request.cseq.number
-    if transaction.request.body:
+    if describes(transaction.request):
         dialog.offers.close(RECEIVED, cseq)
     else:
         dialog.offers.turn(cseq)
@@ -205,7 +204,7 @@ def acknowledged_by(usage: Usage, prack: Request) -> Announcing | None:
 def take_prack(station: Station, usage: Usage, announcing: Announcing, prack: Request, now: float) -> None:
     """A matching PRACK without an offer: what has waited for it goes out. An answer in it is told as one in an ACK."""
     dialog = usage.dialog_with(prack)
-    if dialog is not None and session_description(prack.headers.get("Content-Type"), prack.body):
+    if dialog is not None and describes(prack):
         dialog.offers.close(RECEIVED, announcing.transaction.request.cseq.number)
         station.tell(AckReceived(usage.number, prack.body, prack.headers.get("Content-Type")))
     take(station, announcing, GOT_PRACK, now)

@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.sip.bodies import MAX_PARTS, session_description
+from b2bua.sip.events import AckReceived, IncomingRequest
+from tests.support.agents import OFFER
+from tests.support.early_dialogs import Arrival, only, statuses
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 203.0.113.10\r\ns=-\r\n"
+OPTIONAL = "Content-Disposition: signal;handling=optional"
+ISUP_TYPE = "application/isup"
 ISUP = b"Content-Type: application/isup;version=itu-t92+\r\n\r\n\x06\x01\x00"
 
 
@@ -63,3 +68,45 @@ def test_parts_without_one(body: bytes) -> None:
 def test_anything_raises_nothing(content_type: str, body: bytes) -> None:
     assert session_description(content_type, body) in body
     assert session_description("multipart/mixed;boundary=-", body) in body
+
+
+# A body that is not said to be needed, and is no session description, offers and answers nothing.
+
+
+def arrived_without_an_offer() -> Arrival:
+    return Arrival(f"Supported: 100rel\n{OPTIONAL}", body="isup", content_type=ISUP_TYPE)
+
+
+def test_an_invite_with_another_body_alone_has_no_offer() -> None:
+    arrival = arrived_without_an_offer()
+    assert arrival.respond(180, reliable=True) == [], "the first reliable response would have to make the offer"
+    progress = only(arrival.respond(183, OFFER))
+    assert statuses(arrival.ask("UPDATE", body="v=0")) == [491], "our offer is open"
+    assert statuses(arrival.prack(progress, body="v=0")) == [200]
+    assert arrival.events() == [AckReceived(arrival.usage, b"v=0", "application/sdp")], "it was no offer"
+    assert statuses(arrival.respond(200)) == [200]
+
+
+def test_our_offer_in_the_200_to_such_an_invite_is_open_until_the_ack() -> None:
+    arrival = arrived_without_an_offer()
+    arrival.respond(200, OFFER)
+    assert statuses(arrival.ask("UPDATE", body="v=0")) == [491]
+    arrival.ack()
+    assert arrival.events() == [AckReceived(arrival.usage, b"", None)], "the answer that it owed is missing"
+
+
+def test_an_update_with_another_body_alone_has_no_offer() -> None:
+    arrival = Arrival(body="")
+    arrival.respond(200, OFFER)
+    assert arrival.ask("UPDATE", headers=OPTIONAL, body="isup", content_type=ISUP_TYPE) == []
+    [asked] = arrival.events()
+    assert isinstance(asked, IncomingRequest)
+    assert statuses(arrival.respond(200, to=asked.transaction)) == [200]
+
+
+def test_a_prack_with_another_body_alone_has_no_offer() -> None:
+    arrival = Arrival()
+    progress = only(arrival.respond(183, OFFER))
+    rack = f"RAck: {progress.rseq} {progress.cseq.number} INVITE\n{OPTIONAL}"
+    assert statuses(arrival.ask("PRACK", headers=rack, body="isup", content_type=ISUP_TYPE)) == [200]
+    assert arrival.events() == []

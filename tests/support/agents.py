@@ -166,6 +166,7 @@ def request_from_peer(
     body: str = "",
     uri: str = "sip:192.0.2.1:5060",
     via: str = "203.0.113.10:5060",
+    content_type: str = "application/sdp",
 ) -> bytes:
     """A peer's request, written by hand."""
     to = "<sip:+918000000001@192.0.2.1>" + (f";tag={to_tag}" if to_tag is not None else "")
@@ -182,7 +183,7 @@ def request_from_peer(
     if method in ("INVITE", "UPDATE") and "Contact:" not in headers:
         lines.append("Contact: <sip:gw@203.0.113.10:5060>")
     if body:
-        lines.append("Content-Type: application/sdp")
+        lines.append(f"Content-Type: {content_type}")
     lines += [f"Content-Length: {len(body)}", "", body]
     return "\r\n".join(lines).encode()
 

@@ -52,6 +52,7 @@ class Arrival:
     headers: str = "Supported: 100rel"
     policy: PeerPolicy = field(default_factory=PeerPolicy)
     body: str = "v=0"
+    content_type: str = SDP
     bench: Bench = field(init=False)
     tag: str | None = None
     cseq: int = 1
@@ -59,7 +60,8 @@ class Arrival:
     def __post_init__(self) -> None:
         """Let it come."""
         self.bench = Bench(policy_of=lambda _request, _source: self.policy)
-        self.bench.receive(request_from_peer("INVITE", headers=self.headers, body=self.body))
+        kind = self.content_type
+        self.bench.receive(request_from_peer("INVITE", headers=self.headers, body=self.body, content_type=kind))
         [event] = self.bench.events()
         assert isinstance(event, IncomingInvite)
         self.usage, self.transaction = event.usage, event.transaction
@@ -81,11 +83,20 @@ class Arrival:
         self.bench.user_agent.request_in_dialog(self.usage, method, self.bench.now, body=body, content_type=kind)
         return [message for message in self.bench.take_sent() if isinstance(message, Request)]
 
-    def ask(self, method: str, *, headers: str = "", body: str = "") -> list[Request | Response]:
+    def ask(
+        self, method: str, *, headers: str = "", body: str = "", content_type: str = SDP
+    ) -> list[Request | Response]:
         """The peer's next request in the dialog; what comes back."""
         self.cseq += 1
-        branch = f"z9hG4bK{self.cseq}{method}"
-        content = request_from_peer(method, to_tag=self.tag, cseq=self.cseq, branch=branch, headers=headers, body=body)
+        content = request_from_peer(
+            method,
+            to_tag=self.tag,
+            cseq=self.cseq,
+            branch=f"z9hG4bK{self.cseq}{method}",
+            headers=headers,
+            body=body,
+            content_type=content_type,
+        )
         return self._see(self.bench.receive(content))
 
     def cancel(self) -> list[Request | Response]:
