@@ -126,6 +126,8 @@ def _receive_outside(station: Station, transaction: ServerTransaction, now: floa
     rejection = _screen(station, request, policy)
     if rejection is not None:
         station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
+    elif request.method == "OPTIONS" and not station.accepting:
+        station.reply(transaction, 503, now, headers=station.retry_after)
     elif request.method == "OPTIONS":
         _answer_options(station, transaction, policy, now)
     elif request.method == "INVITE":
@@ -137,10 +139,7 @@ def _receive_outside(station: Station, transaction: ServerTransaction, now: floa
 
 
 def _answer_options(station: Station, transaction: ServerTransaction, policy: PeerPolicy, now: float) -> None:
-    """11.2: what we can do; while draining, that we take no calls."""
-    if not station.accepting:
-        station.reply(transaction, 503, now, headers=station.retry_after)
-        return
+    """11.2: what we can do."""
     settings = station.settings
     headers = (
         ("Allow", ", ".join(settings.allow)),
@@ -272,7 +271,8 @@ def _is_over(usage: Usage, dialog: Dialog) -> bool:
 
 
 def _options(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:
-    """11.2; peers ask whether the dialog is still there, and one that is over is not (12.2.2)."""
+    """11.2; peers ask whether the dialog is still there, and one that is over is not (12.2.2). That we take no new
+    calls is nothing to it."""
     if _is_over(usage, dialog):
         station.reply(transaction, 481, now)
         return

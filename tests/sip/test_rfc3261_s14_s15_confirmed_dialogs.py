@@ -419,3 +419,13 @@ def test_options_in_a_dialog_that_is_over_is_481(ours: bool) -> None:
         bench.receive(in_dialog_from_peer(invite, "BYE", cseq=2, branch="z9hG4bKbye"))
     bench.take_sent()
     assert statuses(bench.receive(in_dialog_from_peer(invite, "OPTIONS", cseq=3, branch="z9hG4bKafter"))) == [481]
+
+
+def test_s11_2_options_in_a_dialog_is_200_while_we_drain() -> None:
+    """It is what a re-INVITE would get: the call goes on, and who asks whether it does must not end it."""
+    bench = Bench()
+    _, invite, _ = bench.answered_call()
+    bench.user_agent.accepting = False
+    [ok] = bench.receive(in_dialog_from_peer(invite, "OPTIONS"))
+    assert isinstance(ok, Response)
+    assert (ok.status, "Retry-After" in ok.headers) == (200, False)
