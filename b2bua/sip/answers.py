@@ -110,12 +110,9 @@ def _goes_over_another(transaction: ClientTransaction, cause: FailureCause) -> b
 
 
 def _reinvite_answered(station: Station, transaction: ClientTransaction, response: Response, now: float) -> None:
-    """A 2xx is acknowledged each time it comes (14.1), and told once. A provisional that comes once the dialog is over
-    would let the transaction wait for ever."""
+    """A 2xx is acknowledged each time it comes (14.1), and told once."""
     errand = transaction.errand
     usage, dialog = errand.usage, errand.dialog
-    if response.status < 200 and errand.answered:
-        station.layer.give_up(transaction, now)
     if usage is None or dialog is None:
         return
     if response.status < 200:

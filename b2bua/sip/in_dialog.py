@@ -93,8 +93,7 @@ def close(station: Station, usage: Usage, now: float) -> None:
         if reinvite.errand.dialog is not None:
             reinvite.errand.dialog.offers.close(SENT, reinvite.request.cseq)
         _tell_ended(station, reinvite.errand)
-        station.layer.give_up(reinvite, now)
-        station.layer.sweep(reinvite, now)
+        station.layer.let_go(reinvite, now)
 
 
 def _tell_ended(station: Station, errand: Errand) -> None:

@@ -13,6 +13,7 @@ from b2bua.sip.transactions import (
     ACCEPTED,
     COMPLETED,
     GIVEN_UP,
+    LET_GO,
     PROCEEDING,
     RECEIVED_ACK,
     RECEIVED_BY_CLASS,
@@ -267,6 +268,10 @@ class TransactionLayer:
     def give_up(self, transaction: Transaction, now: float) -> ToUser:
         """The user expects nothing of it any more."""
         return self._step(transaction, GIVEN_UP, None, now)
+
+    def let_go(self, transaction: Transaction, now: float) -> ToUser:
+        """What an INVITE of the user's was sent for is over; the final response that comes of it is acknowledged."""
+        return self._step(transaction, LET_GO, None, now)
 
     def fail(self, transaction: Transaction, now: float) -> ToUser:
         """The transport could not deliver what it sent."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 # States.
 CALLING: Final = "calling"
 QUIET: Final = "quiet"  # ours: given up by its user before any response; no more retransmissions, responses still taken
+LEFT: Final = "left"  # ours: of no use to its user any more; its final response is acknowledged all the same
 TRYING: Final = "trying"
 PROCEEDING: Final = "proceeding"
 ACCEPTED: Final = "accepted"
@@ -57,6 +58,7 @@ SENT_2XX: Final = "sent 2xx"
 SENT_3XX_6XX: Final = "sent 3xx-6xx"
 TRANSPORT_ERROR: Final = "transport error"
 GIVEN_UP: Final = "given up"
+LET_GO: Final = "let go"
 
 RECEIVED_BY_CLASS: Final = (
     "",
@@ -141,6 +143,7 @@ INVITE_CLIENT: Final[Table] = {
     (CALLING, TIMER_B): (report_timeout, TERMINATED),
     (CALLING, TRANSPORT_ERROR): (report_transport_error, TERMINATED),
     (CALLING, GIVEN_UP): (nothing, QUIET),
+    (CALLING, LET_GO): (nothing, LEFT),
     (CALLING, RECEIVED_1XX): (pass_up, PROCEEDING),
     (CALLING, RECEIVED_2XX): (pass_up, ACCEPTED),
     (CALLING, RECEIVED_3XX_6XX): (ack_and_pass_up, COMPLETED),
@@ -150,9 +153,14 @@ INVITE_CLIENT: Final[Table] = {
     (QUIET, RECEIVED_2XX): (pass_up, ACCEPTED),
     (QUIET, RECEIVED_3XX_6XX): (ack_and_pass_up, COMPLETED),
     (PROCEEDING, GIVEN_UP): (nothing, TERMINATED),  # 9.1: 64*T1 after the CANCEL the transaction is destroyed
+    (PROCEEDING, LET_GO): (nothing, LEFT),
     (PROCEEDING, RECEIVED_1XX): (pass_up, PROCEEDING),
     (PROCEEDING, RECEIVED_2XX): (pass_up, ACCEPTED),
     (PROCEEDING, RECEIVED_3XX_6XX): (ack_and_pass_up, COMPLETED),
+    (LEFT, TIMER_B): (nothing, TERMINATED),
+    (LEFT, TRANSPORT_ERROR): (nothing, TERMINATED),
+    (LEFT, RECEIVED_2XX): (pass_up, ACCEPTED),
+    (LEFT, RECEIVED_3XX_6XX): (ack_and_pass_up, COMPLETED),
     (ACCEPTED, RECEIVED_2XX): (pass_up, ACCEPTED),
     (ACCEPTED, TIMER_M): (nothing, TERMINATED),
     (COMPLETED, RECEIVED_3XX_6XX): (retransmit, COMPLETED),
@@ -162,6 +170,7 @@ INVITE_CLIENT: Final[Table] = {
 INVITE_CLIENT_TIMERS: Final[LiveTimers] = {
     CALLING: (TIMER_A, TIMER_B),
     QUIET: (TIMER_B,),
+    LEFT: (TIMER_B,),
     PROCEEDING: (),
     ACCEPTED: (TIMER_M,),
     COMPLETED: (TIMER_D,),

@@ -156,6 +156,36 @@ def test_a_call_ends_though_our_reinvite_is_never_answered(theirs: bool, rung: b
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
+@pytest.mark.parametrize("theirs", [False, True])
+@pytest.mark.parametrize("rung_at", ["not at all", "before", "after", "before and after"])
+@pytest.mark.parametrize("status", [200, 487])
+def test_what_becomes_of_our_reinvite_once_the_call_is_over_is_acknowledged(
+    theirs: bool, rung_at: str, status: int
+) -> None:
+    """The peer owes it a final response (15.1.2), which it sends again and again until the ACK."""
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    if "before" in rung_at:
+        bench.receive(answer_to(ours, 100))
+    if theirs:
+        bench.receive(in_dialog_from_peer(invite, "BYE"))
+    else:
+        bench.user_agent.hang_up(usage, bench.now)
+    bench.take_sent()
+    if "after" in rung_at:
+        bench.receive(answer_to(ours, 100))
+    bench.advance(20)
+    [ack] = bench.receive(answer_to(ours, status))
+    assert (isinstance(ack, Request), str(ack.cseq)) == (True, f"{ours.cseq.number} ACK")
+    assert bench.receive(answer_to(ours, status)) == [ack]
+    bench.advance(100)
+    assert bench.events()[-1] == UsageEnded(usage)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
 def test_a_provisional_to_our_reinvite_after_the_hang_up_keeps_nothing_alive() -> None:
     bench = Bench()
     usage, _, _ = bench.answered_call()

@@ -20,6 +20,7 @@ INPUTS = (
     t.SENT_3XX_6XX,
     t.TRANSPORT_ERROR,
     t.GIVEN_UP,
+    t.LET_GO,
 )
 SEND, UP, FAIL, NOTHING = "send", "up", "fail", "-"
 
@@ -30,6 +31,7 @@ EXPECTED: dict[type[Transaction], dict[tuple[str, str], tuple[str, str]]] = {
         ("calling", "B"): (FAIL, "terminated"),
         ("calling", t.TRANSPORT_ERROR): (FAIL, "terminated"),
         ("calling", t.GIVEN_UP): (NOTHING, "quiet"),
+        ("calling", t.LET_GO): (NOTHING, "left"),
         ("calling", t.RECEIVED_1XX): (UP, "proceeding"),
         ("calling", t.RECEIVED_2XX): (UP, "accepted"),
         ("calling", t.RECEIVED_3XX_6XX): ("send up", "completed"),
@@ -39,9 +41,14 @@ EXPECTED: dict[type[Transaction], dict[tuple[str, str], tuple[str, str]]] = {
         ("quiet", t.RECEIVED_2XX): (UP, "accepted"),
         ("quiet", t.RECEIVED_3XX_6XX): ("send up", "completed"),
         ("proceeding", t.GIVEN_UP): (NOTHING, "terminated"),
+        ("proceeding", t.LET_GO): (NOTHING, "left"),
         ("proceeding", t.RECEIVED_1XX): (UP, "proceeding"),
         ("proceeding", t.RECEIVED_2XX): (UP, "accepted"),
         ("proceeding", t.RECEIVED_3XX_6XX): ("send up", "completed"),
+        ("left", "B"): (NOTHING, "terminated"),
+        ("left", t.TRANSPORT_ERROR): (NOTHING, "terminated"),
+        ("left", t.RECEIVED_2XX): (UP, "accepted"),
+        ("left", t.RECEIVED_3XX_6XX): ("send up", "completed"),
         ("accepted", t.RECEIVED_2XX): (UP, "accepted"),
         ("accepted", "M"): (NOTHING, "terminated"),
         ("completed", t.RECEIVED_3XX_6XX): (SEND, "completed"),
@@ -98,13 +105,20 @@ EXPECTED: dict[type[Transaction], dict[tuple[str, str], tuple[str, str]]] = {
     },
 }
 STATES = {
-    t.InviteClientTransaction: ("calling", "quiet", "proceeding", "accepted", "completed", "terminated"),
+    t.InviteClientTransaction: ("calling", "quiet", "left", "proceeding", "accepted", "completed", "terminated"),
     t.NonInviteClientTransaction: ("trying", "proceeding", "completed", "terminated"),
     t.InviteServerTransaction: ("proceeding", "accepted", "completed", "confirmed", "terminated"),
     t.NonInviteServerTransaction: ("trying", "proceeding", "completed", "terminated"),
 }
 LIVE = {
-    t.InviteClientTransaction: {"calling": "AB", "quiet": "B", "proceeding": "", "accepted": "M", "completed": "D"},
+    t.InviteClientTransaction: {
+        "calling": "AB",
+        "quiet": "B",
+        "left": "B",
+        "proceeding": "",
+        "accepted": "M",
+        "completed": "D",
+    },
     t.NonInviteClientTransaction: {"trying": "EF", "proceeding": "EF", "completed": "K"},
     t.InviteServerTransaction: {"proceeding": "C", "accepted": "L", "completed": "GH", "confirmed": "I"},
     t.NonInviteServerTransaction: {"trying": "U", "proceeding": "U", "completed": "J"},
