@@ -9,7 +9,7 @@ from b2bua.sip.events import Answered, Provisional, Rejected, RequestAnswered, U
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import OutgoingRequest, PeerPolicy
 from b2bua.sip.station import KEPT_DIGESTS
-from tests.support.agents import NOTHING_HELD, PEER, Bench, answer_to
+from tests.support.agents import NOTHING_HELD, PEER, Bench, answer_to, in_dialog_from_peer
 from tests.support.session_timer_calls import was_called
 
 CREDENTIALS = Credentials("trunk-user", "secret")
@@ -259,6 +259,22 @@ def test_in_a_call_of_the_peers_a_challenge_is_answered_too(
     [again] = [request for request in sent if request.method != "ACK"]
     assert (again.method, again.cseq.number, again.to_tag) == (method, first.cseq.number + 1, "peer")
     check(again, "n1", 1, answer_header)
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_after_the_bye_no_challenge_of_another_request_is_answered(theirs: bool) -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call(credentials=CREDENTIALS)
+    bench.user_agent.request_in_dialog(usage, "UPDATE", bench.now)
+    [update] = requests(bench.take_sent())
+    if theirs:
+        bench.receive(in_dialog_from_peer(invite, "BYE"))
+    else:
+        bench.user_agent.hang_up(usage, bench.now)
+        bench.take_sent()
+    assert bench.receive(answer_to(update, 401, headers=challenge())) == []
+    bench.advance(100)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
 def test_in_a_call_of_a_peer_without_a_password_a_challenge_is_final() -> None:
