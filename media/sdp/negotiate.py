@@ -187,7 +187,18 @@ def read_answer(
         raise UnusableSdp("the SDP answer refuses audio")
     ours, theirs = _answered_crypto(audio, local, srtp)
     remote = _read_audio(description, audio, tuple(entry.codec for entry in local.formats), local.ptime_ms)
-    return remote if theirs is None else remote._replace(crypto=theirs), ours
+    direction = _within(local.direction, remote.direction)
+    if theirs is not None or direction != remote.direction:
+        remote = remote._replace(crypto=theirs, direction=direction)
+    return remote, ours
+
+
+def _within(offered: str, answered: str) -> str:
+    """The direction of an answer, no wider than that of the offer (RFC 3264 section 6.1), both from our side. Many who
+    are asked anew while they hold a call name none, which says sendrecv."""
+    if SENDRECV in (offered, answered):
+        return answered if offered == SENDRECV else offered
+    return offered if offered == answered else INACTIVE
 
 
 def _answered_audio(description: SessionDescription, position: int) -> Media | None:

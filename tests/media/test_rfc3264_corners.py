@@ -142,3 +142,28 @@ def test_the_answer_to_our_stream_is_the_one_in_its_place(media: str, taken: boo
     else:
         with pytest.raises(UnusableSdp):
             leg.apply_answer(answer)
+
+
+@pytest.mark.parametrize(
+    ("held", "said", "may_send", "may_receive"),
+    [
+        ("a=sendonly", "a=sendonly", False, True),
+        ("a=sendonly", "", False, True),
+        ("a=sendonly", "a=sendrecv", False, True),
+        ("a=sendonly", "a=recvonly", False, False),
+        ("a=recvonly", "", True, False),
+        ("a=inactive", "a=inactive", False, False),
+        ("a=inactive", "", False, False),
+        ("a=inactive", "a=sendrecv", False, False),
+        ("a=sendrecv", "", True, True),
+    ],
+)
+def test_s6_1_no_answer_widens_the_direction_that_was_offered(
+    held: str, said: str, may_send: bool, may_receive: bool
+) -> None:
+    """A refresh offers what stood in our answer to a hold; many who answer it say nothing of a direction."""
+    _, leg = answered(HEAD, "m=audio 4000 RTP/AVP 8", held)
+    lines = [*HEAD.split("|"), "m=audio 4000 RTP/AVP 8", *([said] if said else [])]
+    plan = leg.apply_answer("".join(f"{line}\r\n" for line in lines).encode())
+    assert (plan.may_send, plan.may_receive) == (may_send, may_receive)
+    assert plan.on_hold == (not (may_send and may_receive))

@@ -7,10 +7,10 @@ from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import PeerPolicy
 from storage.records import CallRecord
 from tests.scenarios.conftest import OpenHouse
-from tests.support.agents import answer_to
+from tests.support.agents import answer_to, in_dialog_from_peer
 from tests.support.house import ONE_TRUNK, House
 from tests.support.routes import DIALLED, RELAYED
-from tests.support.scripted_phone import Phone, answers
+from tests.support.scripted_phone import BOB, Phone, answers
 
 WITH_TIMER = f"{ONE_TRUNK}session_timer_s = 90\n"
 REFRESHED = frozenset({"INVITE", "UPDATE"})
@@ -30,6 +30,7 @@ class TimedPeer:
         self._headers = [f"Session-Expires: {interval_s};refresher={refresher}", "Require: timer"]
         self._headers += [f"Allow: INVITE, ACK, BYE, CANCEL{', UPDATE' if allows_update else ''}"]
         self._port = phone.persona.media_port
+        self.without_direction = False  # from now on in its descriptions
         phone.raw = self._take
 
     def _take(self, message: Request | Response, source: TransportAddress) -> None:
@@ -41,6 +42,8 @@ class TimedPeer:
         elif refreshing:
             self.answered_at = self.phone.clock.time()
         body = self.phone.persona.sdp(port=self._port).decode() if message.method == "INVITE" else ""
+        if self.without_direction:
+            body = body.replace("a=sendrecv\r\n", "")
         lines = [*(self._headers if refreshing else ()), *(["Content-Type: application/sdp"] if body else ())]
         at = self.phone.persona.sip
         contact = f"<sip:{self.phone.persona.word}@{at.host}:{at.port}>"
@@ -138,6 +141,32 @@ async def test_trunk_case_09_the_answer_to_a_refresh_may_move_the_media(open_hou
     bob.move_media(42100)
     await house.run(20.0)
     assert moved, "what A says goes where B's answer to the refresh points"
+    await house.switch.hang_up("org-1", call.call_id)
+    await house.ended(call)
+
+
+async def test_trunk_case_09_a_hold_outlasts_a_refresh_whose_answer_says_nothing_of_it(open_house: OpenHouse) -> None:
+    """No direction means sendrecv in an offer; of an inactive one it can only say yes (RFC 3264 6.1)."""
+    house = await open_house(trunks=WITH_TIMER)
+    TimedPeer(house.alice, "uac")
+    bob = TimedPeer(house.bob, "uac")
+    call = await talking(house)
+    await house.run(1.0)
+    house.bob.fall_silent()
+    held = house.bob.persona.sdp(direction="inactive", version=2).decode()
+    assert house.bob.invite is not None
+    contact = f"Contact: <sip:bobby@{BOB.sip.host}:{BOB.sip.port}>"
+    offer = in_dialog_from_peer(house.bob.invite, "INVITE", from_tag="bobby-tag", headers=contact, body=held)
+    house.bob.send(offer, house.user_agent_address)
+    await house.run(0.5)
+    ack = in_dialog_from_peer(house.bob.invite, "ACK", from_tag="bobby-tag", branch="z9hG4bKack")
+    house.bob.send(ack, house.user_agent_address)
+    await house.run(0.5)
+    heard = len(house.bob.heard())
+    bob.without_direction = True
+    await house.run(110.0)
+    assert b"a=inactive" in bob.refreshes[0].body
+    assert (len(house.bob.heard()), house.state(call)) == (heard, "bridged")
     await house.switch.hang_up("org-1", call.call_id)
     await house.ended(call)
 
