@@ -231,17 +231,18 @@ class MediaEngine:
                 self._path.set_remote(found.stream, wider)
         return offer
 
-    def apply_answer(self, leg: str, sdp: bytes, early: bool = False) -> Negotiated:
+    def apply_answer(self, leg: str, sdp: bytes, early: bool = False, *, refreshes: bool = False) -> Negotiated:
         """Take the SDP answer of a provisional (`early`) or final response; UnusableSdp and MediaOverloaded leave what
         was before.
 
         The answer of the final response replaces an early one; an early one that comes after it changes nothing.
+        `refreshes`: what it answers is our last description, offered once more, and no offer of its own.
         """
         found = self._find(leg)
         if early and found.settled and found.leg.negotiated is not None:
             return found.leg.negotiated
         following = found.leg.twin()
-        plan = following.apply_answer(sdp)
+        plan = following.apply_answer(sdp, refreshes=refreshes)
         self._settle(found, following, plan)
         found.settled = found.settled or not early
         assert found.leg.negotiated is not None

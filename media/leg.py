@@ -94,6 +94,17 @@ class Negotiated(NamedTuple):
     codecs: tuple[str, ...] = ()
 
 
+class _Offer(NamedTuple):
+    """An offer of ours, and what of the leg it stood on."""
+
+    local: Local
+    sent: tuple[Media, ...]
+    version: int
+    position: int
+    protocol: str
+    numbers: dict[str, int]
+
+
 class MediaLeg:
     """Offer/answer of one leg (RFC 3264). A description that cannot be used leaves everything as it was.
 
@@ -131,6 +142,7 @@ class MediaLeg:
         self._local = self._offered()
         # Where our audio section stands among those of earlier descriptions; the others stay refused.
         self._position = 0
+        self._offer: _Offer | None = None  # our newest
         self._described: Address | None = None  # where the newest description that named an address had its media
         self._received: tuple[tuple[int, int], ...] = ()  # what may have been sent so far, by its payload types
         self._plan: RemotePlan | None = None  # what the last exchange settled
@@ -172,7 +184,9 @@ class MediaLeg:
         ours = audio_section(self._local)
         sections = [ours] if self._sent is None else list(self._sent)
         sections[self._position] = ours
-        return self._render(tuple(sections))
+        offer = self._render(tuple(sections))
+        self._offer = _Offer(self._local, tuple(sections), self._version, self._position, self._protocol, self._numbers)
+        return offer
 
     def until_answered(self) -> RemotePlan | None:
         """What was settled last, with what our offer under way may bring already (section 5.1); None: there is nothing
@@ -187,8 +201,14 @@ class MediaLeg:
         self._received = self._plan.receives + lingers
         return self._plan._replace(renewed=False, lingers=lingers)
 
-    def apply_answer(self, sdp: bytes) -> RemotePlan:
-        """Take the answer to our offer; UnusableSdp."""
+    def apply_answer(self, sdp: bytes, *, refreshes: bool = False) -> RemotePlan:
+        """Take the answer to our newest offer, or where it `refreshes` to our last description; UnusableSdp.
+
+        Each fork answers the offer that the INVITE made, whatever another one has changed meanwhile in its own dialog.
+        """
+        offer = self._offer
+        if not refreshes and offer is not None and offer.local is not self._local:
+            self._local, self._sent, self._version, self._position, self._protocol, self._numbers = offer
         remote, accepted = read_answer(parse_description(sdp), self._local, self.profile.srtp, self._position)
         remote = self._reachable(remote)
         return self._settle(remote, self._local, remote.formats[0].codec, accepted)

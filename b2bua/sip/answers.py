@@ -165,9 +165,10 @@ def _session_changed(
 ) -> None:
     """A 2xx to our re-INVITE or UPDATE: its Contact, its session timer, and what we described holds."""
     request, errand = transaction.request, transaction.errand
-    if request.method == "UPDATE" and errand.dialog is not None:
-        station.move(errand.dialog, response)
-    usage.describe(request.body, request.content_type)
+    if errand.dialog is not None:
+        if request.method == "UPDATE":
+            station.move(errand.dialog, response)
+        errand.dialog.describe(request.body, request.content_type)
     if _is_confirmed(errand):
         session_answered(station, errand, response, now)
         if not errand.number:

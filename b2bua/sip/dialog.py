@@ -1,11 +1,15 @@
 """Dialogs (RFC 3261 section 12)."""
 
+from typing import Final
+
 from b2bua.sip.bodies import describes
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Message, Request, Response
 from b2bua.sip.offer_answer import OpenOffers
 from b2bua.sip.routing import LocalAddress, RoutedRequest, TransportAddress, response_fallback, route_in_dialog
 from b2bua.sip.sent_request import SentRequest
+
+SDP: Final = "application/sdp"
 
 DialogKey = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag ("" for an RFC 2543 peer without one)."""
@@ -20,11 +24,13 @@ class Dialog:
     `peer_fallback`: where it listens, should the connection from `peer` be gone; None for what is no stream.
     `offers`: what of offer and answer is open. `last_rseq` and `prack_branch`: the RSeq of the last reliable
     provisional response to our INVITE, None before the first, and the branch of its PRACK (RFC 3262 section 4).
+    `described`: the session description of ours that the peer took last, with its type.
     """
 
     __slots__ = (
         "call_id",
         "confirmed",
+        "described",
         "last_rseq",
         "local",
         "local_cseq",
@@ -73,6 +79,7 @@ class Dialog:
         self.offers = OpenOffers()
         self.last_rseq: int | None = None
         self.prack_branch = ""
+        self.described: tuple[bytes, str] | None = None
 
     @property
     def key(self) -> DialogKey:
@@ -96,6 +103,7 @@ class Dialog:
             local=invite.local,
         )
         dialog.offers.sent("INVITE", invite.cseq, has_offer=bool(invite.body))
+        dialog.describe(invite.body, invite.content_type)
         return dialog
 
     @classmethod
@@ -137,6 +145,11 @@ class Dialog:
     def refresh_target(self, message: Message) -> None:
         """Take the Contact of a target refresh (12.2.1.2, 12.2.2); nothing when there is none."""
         self.target = contact_uri(message) or self.target
+
+    def describe(self, body: bytes, content_type: str | None) -> None:
+        """Keep a session description of ours that the peer has taken; any other body is none."""
+        if body and content_type is not None and content_type.partition(";")[0].strip().lower() == SDP:
+            self.described = (body, content_type)
 
     def take_cseq(self, number: int) -> bool:
         """Whether a request of the peer with this CSeq is in order (12.2.2): one lower than the last is not."""

@@ -44,12 +44,18 @@ def respond(
     if announcing is not None and announcing.described and response.status < 300 and describes(response):
         _strip(response)
     if response.status < 300:
-        usage.describe(response.body, response.headers.get("Content-Type"))
+        _describe(usage, transaction.request, response)
     if transaction.request.method == "INVITE" and _is_sent_otherwise(
         station, transaction, usage, response, now, reliable
     ):
         return
     _send(station, transaction, usage, response, now)
+
+
+def _describe(usage: Usage, request: Request, response: Response) -> None:
+    dialog = usage.dialog_with(request)
+    if dialog is not None:
+        dialog.describe(response.body, response.headers.get("Content-Type"))
 
 
 def _strip(response: Response) -> None:

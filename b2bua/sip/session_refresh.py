@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from b2bua.sip.dialog import SDP
 from b2bua.sip.dialog_requests import errand_in, has_room, may_send, send_in_dialog
 from b2bua.sip.events import SessionRefreshed
 from b2bua.sip.in_dialog import lose_silent
@@ -9,7 +10,7 @@ from b2bua.sip.message import Response
 from b2bua.sip.session_agreement import refresh_refused
 from b2bua.sip.station import Station
 from b2bua.sip.transactions import ClientTransaction
-from b2bua.sip.usage import REFRESH, SDP, Usage
+from b2bua.sip.usage import REFRESH, Usage
 
 POSTPONED_S: Final = 4.0
 """How long a refresh waits that cannot go out: an offer is open, whose 2xx refreshes as well, or there is no room."""
@@ -20,9 +21,10 @@ _UNKNOWN_METHOD: Final = frozenset({405, 501})
 def refresh(station: Station, usage: Usage, _item: object, now: float) -> None:
     """Half the interval has passed: UPDATE where peer and profile want it, else a re-INVITE with our last
     description."""
-    described, dialog = usage.described, usage.dialog
+    dialog = usage.dialog
     if dialog is None:
         return
+    described = dialog.described
     method = "UPDATE" if described is None or _goes_by_update(usage) else "INVITE"
     if usage.put_off is not None or not has_room(station) or not may_send(usage, dialog, method, has_offer=True):
         station.timers.arm(usage, REFRESH, now + POSTPONED_S)
@@ -52,7 +54,8 @@ def refresh_failed(
 ) -> None:
     """A refresh of ours was refused. One by UPDATE that the peer does not know goes out again as a re-INVITE."""
     station.counters["session refreshes refused"] += 1
-    if transaction.request.method == "UPDATE" and response.status in _UNKNOWN_METHOD and usage.described is not None:
+    described = usage.dialog is not None and usage.dialog.described is not None
+    if transaction.request.method == "UPDATE" and response.status in _UNKNOWN_METHOD and described:
         usage.peer_allows = usage.peer_allows - {"UPDATE"} or frozenset({"INVITE"})
         station.timers.arm(usage, REFRESH, now)
     else:

@@ -28,8 +28,6 @@ REINVITE: Final = "re-invite"
 IN_DIALOG: Final = "in dialog"
 STANDALONE: Final = "standalone"
 
-SDP: Final = "application/sdp"
-
 # Timers of ours beside the lettered ones.
 NO_ANSWER: Final = "no answer"  # nothing at all came back to our INVITE
 LAST_TRY: Final = "last try"  # 32*T1 after an INVITE that nothing came back to
@@ -145,8 +143,7 @@ class Usage:
     peer's last INVITE, `progress` the last 101-199 sent to its first. `bye_reason`: the Reason of the hang-up.
     `policy`: what the peer's profile says. `peer_allows`: the methods of its last Allow, empty while none was seen.
     `put_off`: a re-INVITE or UPDATE of ours that is to be sent again. `session`: the session timer that holds, None for
-    none; `min_session_s`: the largest Min-SE of either side; `refusals` of our refreshes in a row. `described`: the
-    session description of ours that the peer took last, with its type.
+    none; `min_session_s`: the largest Min-SE of either side; `refusals` of our refreshes in a row.
     """
 
     __slots__ = (
@@ -156,7 +153,6 @@ class Usage:
         "arrival",
         "bye_reason",
         "call_id",
-        "described",
         "dialog",
         "dialogs",
         "digest",
@@ -207,7 +203,6 @@ class Usage:
         self.session: SessionTimer | None = None
         self.min_session_s = policy.session_timer_min_s
         self.refusals = 0
-        self.described: tuple[bytes, str] | None = None
         self.open_transactions = 0
         self.outcome_told = False
         self.bye_reason: str | None = None
@@ -222,11 +217,6 @@ class Usage:
             self.peer_allows = frozenset(message.allow)
         except SipError:
             return
-
-    def describe(self, body: bytes, content_type: str | None) -> None:
-        """Keep a session description of ours that the peer has taken; any other body is none."""
-        if body and content_type is not None and content_type.partition(";")[0].strip().lower() == SDP:
-            self.described = (body, content_type)
 
     @property
     def made_by_us(self) -> bool:

@@ -322,7 +322,6 @@ class UserAgent:
             return handle
         tag, call_id = station.tokens.hex(16), station.tokens.hex(32)
         usage = Usage(handle, CALLING, call_id, tag, station.digest_for(plan.credentials), plan.policy)
-        usage.describe(plan.body, plan.content_type)
         errand = Errand(SETUP, usage, usage.digest)
         request = SentRequest(
             method="INVITE",

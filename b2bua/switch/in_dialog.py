@@ -117,6 +117,6 @@ class InDialog:
         if not answer or not self.media_open:
             return
         try:
-            self._media.apply_answer(self.media_name, answer)
+            self._media.apply_answer(self.media_name, answer, refreshes=True)
         except MediaError as error:
             LOG.warning("leg %s: the answer to a session refresh cannot be used: %s", self.media_name, error)

@@ -164,6 +164,6 @@ def test_s6_1_no_answer_widens_the_direction_that_was_offered(
     """A refresh offers what stood in our answer to a hold; many who answer it say nothing of a direction."""
     _, leg = answered(HEAD, "m=audio 4000 RTP/AVP 8", held)
     lines = [*HEAD.split("|"), "m=audio 4000 RTP/AVP 8", *([said] if said else [])]
-    plan = leg.apply_answer("".join(f"{line}\r\n" for line in lines).encode())
+    plan = leg.apply_answer("".join(f"{line}\r\n" for line in lines).encode(), refreshes=True)
     assert (plan.may_send, plan.may_receive) == (may_send, may_receive)
     assert plan.on_hold == (not (may_send and may_receive))

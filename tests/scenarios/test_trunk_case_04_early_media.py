@@ -9,7 +9,7 @@ from b2bua.sip.routing import TransportAddress
 from media.rtp.packet import RtpPacket
 from tests.support.house import House
 from tests.support.raw_dialog import RawBob, raw_call
-from tests.support.scripted_phone import PCMA
+from tests.support.scripted_phone import PCMA, PCMU
 
 
 def ears(house: House, *ports: int) -> dict[int, list[bytes]]:
@@ -171,6 +171,37 @@ async def test_another_forks_200_is_not_held_to_what_an_update_changed(house: Ho
     assert not heard[42300]
     bob.request("BYE", "two")
     await house.ended(call)
+
+
+@pytest.mark.parametrize("sdp_in", [183, 200])
+async def test_another_forks_200_answers_the_offer_of_the_invite_and_not_what_an_update_made_of_it(
+    house: House, sdp_in: int
+) -> None:
+    """A ringback server has narrowed its own early dialog down to one codec, and looped it; who answers has another."""
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100, rseq=1)
+    await house.run(0.2)
+    changed = house.bob.persona.sdp(PCMU, port=42300, version=2, direction="sendonly") + b"m=video 0 RTP/AVP 31\r\n"
+    bob.request("UPDATE", "one", body=changed.decode())
+    await house.run(0.2)
+    heard = ears(house, 42200, 42300)
+    if sdp_in == 183:
+        bob.respond(183, "two", port=42200, rseq=1)
+        await house.run(0.2)
+    bob.respond(200, "two", port=42200 if sdp_in == 200 else None)
+    await house.until(lambda: house.state(call) in ("bridged", "telling_a"))
+    assert house.state(call) == "bridged"
+    await speak(house)
+    assert (bool(heard[42200]), bool(heard[42300])) == (True, False)
+    bob.request("INVITE", "two")
+    await house.run(0.1)
+    offer = bob.answers("INVITE")[-1].body
+    assert (offer.count(b"m="), b"m=audio" in offer, b"a=sendrecv" in offer) == (1, True, True)
+    bob.request("ACK", "two", body=house.bob.persona.sdp(port=42200, version=2).decode())
+    await house.run(0.2)
+    bob.request("BYE", "two")
+    cdr = await house.ended(call)
+    assert (cdr.status, cdr.legs[1].codec) == ("completed", "PCMA")
 
 
 async def test_an_update_before_the_offer_is_answered_gets_491_and_the_call_goes_on(house: House) -> None:

@@ -249,6 +249,18 @@ def test_one_in_another_early_dialog_is_no_second_one() -> None:
     assert sum(isinstance(event, IncomingRequest) for event in call.bench.events()) == 2
 
 
+@pytest.mark.parametrize(("tag", "repeated"), [("peer", b"v=0 ours in one fork"), ("fork", OFFER)])
+def test_a_refresh_repeats_what_was_said_in_its_own_dialog(tag: str, repeated: bytes) -> None:
+    call = EarlyCall(allow=ALLOW)
+    call.get("UPDATE", body="v=0")
+    call.respond(call.asked(), body=b"v=0 ours in one fork")
+    headers = "Session-Expires: 90;refresher=uac\nAllow: INVITE, ACK, BYE, CANCEL"
+    call.bench.receive(answer_to(call.invite, 200, to_tag=tag, headers=headers, body="v=0"))
+    [refresh] = [message for when, message in call.bench.advance(45) if when == 45]
+    assert isinstance(refresh, Request)
+    assert (refresh.method, refresh.to_tag, refresh.body) == ("INVITE", tag, repeated)
+
+
 def test_the_ack_answers_the_offer_of_our_200() -> None:
     arrival = Arrival(f"Supported: 100rel\n{ALLOW}", body="")
     arrival.respond(200, OFFER)
