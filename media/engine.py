@@ -248,14 +248,14 @@ class MediaEngine:
         assert found.leg.negotiated is not None
         return found.leg.negotiated
 
-    def answer_offer(self, leg: str, sdp: bytes) -> bytes:
+    def answer_offer(self, leg: str, sdp: bytes, *, early: bool = False) -> bytes:
         """Answer the far end's offer (RFC 3264), hold included; UnusableSdp and MediaOverloaded leave what was
-        before."""
+        before. `early`: it is of one fork of several, and an early answer of another is still to be taken."""
         found = self._find(leg)
         following = found.leg.twin()
         answer, plan = following.answer_offer(sdp)
         self._settle(found, following, plan)
-        found.settled = True
+        found.settled = found.settled or not early
         return answer
 
     def _settle(self, found: _OpenLeg, following: MediaLeg, plan: RemotePlan) -> None:

@@ -95,11 +95,10 @@ class Negotiated(NamedTuple):
 
 
 class _Offer(NamedTuple):
-    """An offer of ours, and what of the leg it stood on."""
+    """An offer of ours, and what of the leg it stood on; not the version, which only ever goes up."""
 
     local: Local
     sent: tuple[Media, ...]
-    version: int
     position: int
     protocol: str
     numbers: dict[str, int]
@@ -185,7 +184,7 @@ class MediaLeg:
         sections = [ours] if self._sent is None else list(self._sent)
         sections[self._position] = ours
         offer = self._render(tuple(sections))
-        self._offer = _Offer(self._local, tuple(sections), self._version, self._position, self._protocol, self._numbers)
+        self._offer = _Offer(self._local, tuple(sections), self._position, self._protocol, self._numbers)
         return offer
 
     def until_answered(self) -> RemotePlan | None:
@@ -208,7 +207,7 @@ class MediaLeg:
         """
         offer = self._offer
         if not refreshes and offer is not None and offer.local is not self._local:
-            self._local, self._sent, self._version, self._position, self._protocol, self._numbers = offer
+            self._local, self._sent, self._position, self._protocol, self._numbers = offer
         remote, accepted = read_answer(parse_description(sdp), self._local, self.profile.srtp, self._position)
         remote = self._reachable(remote)
         return self._settle(remote, self._local, remote.formats[0].codec, accepted)

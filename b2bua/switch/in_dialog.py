@@ -38,11 +38,13 @@ class InDialog:
         self._endpoint = endpoint
         self._media = media
 
-    def answer(self, event: sip.IncomingRequest, pressed: Pressed) -> bool:
+    def answer(self, event: sip.IncomingRequest, pressed: Pressed, *, early: bool = False) -> bytes:
         """Answer a request: an offer by an answer, a re-INVITE without one by our full offer, anything else by 200.
 
-        Whether an offer was answered, so that what the session was before counts no more. `pressed` is told of a digit
-        in an INFO, and whether the leg has agreed to telephone-event; it is not kept, so that no leg refers to itself.
+        Returns the offer that was answered, so that what the session was before counts no more; b"" where none was.
+        `early`: it is of a call of ours that is not answered, and other forks may still be heard. `pressed` is told of
+        a digit in an INFO, and whether the leg has agreed to telephone-event; it is not kept, so that no leg refers to
+        itself.
         """
         method = event.request.method
         offer = session_description(event.request.headers.get("Content-Type"), event.request.body)
@@ -56,9 +58,9 @@ class InDialog:
             body = self._media.offer(self.media_name) if method == "INVITE" else b""
             self.offer_open = self.offer_open or bool(body)
             self._endpoint.respond(event.transaction, 200, body=body, content_type=_SDP_TYPE if body else None)
-        else:
-            return self._answer_offer(event.transaction, offer)
-        return False
+        elif self._answer_offer(event.transaction, offer, early=early):
+            return offer
+        return b""
 
     def _take_info(self, event: sip.IncomingRequest, pressed: Pressed) -> None:
         """An INFO has no body, or one of the types that are taken: digits."""
@@ -74,9 +76,9 @@ class InDialog:
         if digit is not None and self.media_open:
             pressed(digit, self._media.takes_events(self.media_name))
 
-    def _answer_offer(self, transaction: int, offer: bytes) -> bool:
+    def _answer_offer(self, transaction: int, offer: bytes, *, early: bool) -> bool:
         try:
-            answer = self._media.answer_offer(self.media_name, offer)
+            answer = self._media.answer_offer(self.media_name, offer, early=early)
         except UnusableSdp as error:
             LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
             self._endpoint.respond(transaction, 488)

@@ -101,7 +101,8 @@ class LegTask:
         self._was_answered = False
         self._unwanted = False  # hung up: whatever comes, nobody else is tried
         self._early_answers: dict[str, bytes] = {}  # the SDP of each early dialog, by its To-tag
-        self._changed: str | None = None  # the To-tag of the early dialog whose session an UPDATE has changed since
+        self._changed: dict[str, bytes] = {}  # the offer by which an early dialog has changed its session since
+        self._heard = ""  # the To-tag of the early dialog that the media follow
         self._profile: LegProfile | None = None  # what the media leg is open with
         self._offered = False  # to somebody, by the INVITE
 
@@ -155,7 +156,7 @@ class LegTask:
         trunk, config = attempt.trunk, attempt.trunk.config
         headers = self._headers_for(trunk)
         self._early_answers.clear()
-        self._changed = None
+        self._changed.clear()
         self._request_uri = attempt.request_uri or headers.request_uri
         self._usage = self._endpoint.invite(
             OutgoingInvite(
@@ -302,7 +303,7 @@ class LegTask:
             return
         if answer and self._profile is not None and self.trunk.config.early_media == "relay":
             try:
-                self.codec = self._media.apply_answer(self.media_name, answer, early=True).codec
+                self._hear(event.to_tag, answer)
             except MediaError as error:
                 LOG.info("leg %s: early media is not usable: %s", self.media_name, error)
             else:
@@ -339,11 +340,22 @@ class LegTask:
         """Take the answer of a 2xx, or without one that of its own early dialog, unless what was agreed there has been
         changed since: an UPDATE is taken only after a reliable answer, and any later one is ignored (RFC 3261 13.2.1).
         Returns the codec's name; raises UnusableSdp."""
-        agreed = self._media.codec(self.media_name)
-        if tag == self._changed and agreed is not None:
+        if tag in self._changed:
+            self._hear(tag, b"")
             self._media.expect(self.media_name)
-            return agreed
+            agreed = self._media.codec(self.media_name)
+            if agreed is not None:
+                return agreed
         return self._media.apply_answer(self.media_name, answer or self._early_answers.get(tag, b"")).codec
+
+    def _hear(self, tag: str, answer: bytes) -> None:
+        """Let the media follow an early dialog: by its answer to the INVITE's offer, or by the offer that has changed
+        its session since. Raises MediaError."""
+        if tag not in self._changed:
+            self.codec = self._media.apply_answer(self.media_name, answer, early=True).codec
+        elif tag != self._heard:
+            self._media.answer_offer(self.media_name, self._changed[tag], early=True)
+        self._heard = tag
 
     def _rejected(self, event: sip.Rejected) -> None:
         self._trunks.alive(self.trunk, self._destination)
@@ -382,8 +394,11 @@ class LegTask:
         self.part()
 
     def _request(self, event: sip.IncomingRequest) -> None:
-        if self._in_dialog.answer(event, self._pressed):
-            self._changed = event.request.from_tag
+        early = not self._was_answered
+        offer = self._in_dialog.answer(event, self._pressed, early=early)
+        if offer and early:
+            self._heard = event.request.from_tag or ""
+            self._changed[self._heard] = offer
 
     def _ack_received(self, event: sip.AckReceived) -> None:
         self._in_dialog.take_answer(event.body, event.content_type)

@@ -244,3 +244,36 @@ async def test_trunk_case_04_a_hears_the_early_dialog_that_spoke_last_and_no_oth
     assert not any(first in packet for packet in later)
     bob.respond(486, "two")
     assert (await house.ended(call)).hangup_cause == "b_busy"
+
+
+@pytest.mark.parametrize("answers_by", ["one", "two"])
+async def test_trunk_case_04_a_fork_that_speaks_after_another_ones_update_is_heard(
+    house: House, answers_by: str
+) -> None:
+    first, second = b"\x11" * 160, b"\x22" * 160
+    call, bob = await raw_call(house)
+    bob.respond(183, "one", port=42100, rseq=1)
+    await house.run(0.2)
+    bob.request("UPDATE", "one", body=house.bob.persona.sdp(port=42300, version=2).decode())
+    await house.run(0.2)
+    bob.respond(180, "one", port=42100, rseq=2)  # says once more what the UPDATE has changed since
+    await house.run(0.2)
+    say(house, 42300, first)
+    await house.run(0.2)
+    assert any(first in packet for packet in house.alice.received_rtp)
+    bob.respond(183, "two", port=42200, rseq=1)
+    await house.run(0.2)
+    heard = len(house.alice.received_rtp)
+    say(house, 42300, first)
+    say(house, 42200, second)
+    await house.run(0.2)
+    later = house.alice.received_rtp[heard:]
+    assert any(second in packet for packet in later)
+    assert not any(first in packet for packet in later)
+    by_port = ears(house, 42100, 42200, 42300)
+    bob.respond(200, answers_by)
+    await house.until(lambda: house.state(call) == "bridged")
+    await speak(house)
+    assert [port for port, packets in by_port.items() if packets] == [42300 if answers_by == "one" else 42200]
+    bob.request("BYE", answers_by)
+    await house.ended(call)
