@@ -15,7 +15,9 @@ from b2bua.sip.usage import REFRESH, Usage
 POSTPONED_S: Final = 4.0
 """How long a refresh waits that cannot go out: an offer is open, whose 2xx refreshes as well, or there is no room."""
 
-_UNKNOWN_METHOD: Final = frozenset({405, 501})
+# What those say who do not let UPDATE pass, whatever the peer's Allow has. They say it of the same request each time
+# (RFC 3261 section 21.4).
+_NOT_BY_UPDATE: Final = frozenset({400, 403, 404, 405, 420, 501})
 
 
 def refresh(station: Station, usage: Usage, _item: object, now: float) -> None:
@@ -52,10 +54,10 @@ def refresh_answered(station: Station, usage: Usage, transaction: ClientTransact
 def refresh_failed(
     station: Station, usage: Usage, transaction: ClientTransaction, response: Response, now: float
 ) -> None:
-    """A refresh of ours was refused. One by UPDATE that the peer does not know goes out again as a re-INVITE."""
+    """A refresh of ours was refused. One by UPDATE that is not let pass goes out again as a re-INVITE."""
     station.counters["session refreshes refused"] += 1
     described = usage.dialog is not None and usage.dialog.described is not None
-    if transaction.request.method == "UPDATE" and response.status in _UNKNOWN_METHOD and described:
+    if transaction.request.method == "UPDATE" and response.status in _NOT_BY_UPDATE and described:
         usage.peer_allows = usage.peer_allows - {"UPDATE"} or frozenset({"INVITE"})
         station.timers.arm(usage, REFRESH, now)
     else:
