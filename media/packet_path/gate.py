@@ -7,6 +7,9 @@ from media.packet_path.interface import Address
 
 # How long a leg behind NAT may show its real address once it has reason to send; afterwards the door is shut.
 LATCH_WINDOW_S: Final = 5.0
+# How long after an SDP that moves it nothing is taken from where a leg was latched before: what it has sent from there
+# until it has our answer is still on its way.
+LEFT_S: Final = 0.5
 # Addresses of declared networks that are remembered as welcome.
 _WELCOME_MAX: Final = 64
 
@@ -16,15 +19,18 @@ class Gate:
 
     Without networks and NAT only the SDP's address and port is taken. With networks, any port of an address in them
     too. With NAT the first valid RTP within the window after an SDP, or after `arm`, is latched, from the networks only
-    where there are any; then nothing else is taken. Without a remote, nothing is.
+    where there are any; then nothing else is taken. Where the one before an SDP that names another address was latched
+    is taken only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is.
     """
 
-    __slots__ = ("_armed_until", "_nat", "_networks", "_welcome", "latched", "target")
+    __slots__ = ("_armed_until", "_left", "_left_until", "_nat", "_networks", "_welcome", "latched", "target")
 
     def __init__(self, nat: bool, networks: tuple[tuple[int, int, int], ...]) -> None:
         self._nat = nat
         self._networks = networks
         self._armed_until = 0.0
+        self._left: Address | None = None
+        self._left_until = 0.0
         self._welcome: set[Address] = set()
         self.target: Address | None = None
         self.latched = False
@@ -34,11 +40,16 @@ class Gate:
         is."""
         if remote is None or (not renewed and self.target is not None):
             return
+        if self._nat:
+            if self.latched:
+                self._left = self.target
+            if self._left == remote:
+                self._left = None
+            self._left_until = now + LEFT_S
+            self._armed_until = now + LATCH_WINDOW_S
         self.target = remote
         self.latched = False
         self._welcome = {remote}
-        if self._nat:
-            self._armed_until = now + LATCH_WINDOW_S
 
     def arm(self, now: float) -> bool:
         """Open the window once more. Only for a leg of which nothing has been taken since its SDP: who has been latched
@@ -58,7 +69,7 @@ class Gate:
         """What `admits` would say of a packet that has still to prove itself; nothing is changed by it."""
         if self._nat and not self.latched and self.target is not None:
             known = source == self.target
-            return known or (now <= self._armed_until and (not self._networks or self._in_networks(source[0])))
+            return known or (now <= self._armed_until and self._may_latch(source, now))
         return self.target is not None and (source in self._welcome or (not self._nat and self._in_networks(source[0])))
 
     def admits(self, source: Address, now: float) -> bool:
@@ -89,12 +100,24 @@ class Gate:
             # Nobody came in time: what the SDP said is all that is left.
             self.latched = True
             return source == self.target
-        if self._networks and source != self.target and not self._in_networks(source[0]):
+        if source == self._left:
+            if now < self._left_until:
+                return False
+            self.target = source
+            self._welcome = {source}
+            return True
+        if source != self.target and not self._may_latch(source, now):
             return False
         self.target = source
         self.latched = True
         self._welcome = {source}
         return True
+
+    def _may_latch(self, source: Address, now: float) -> bool:
+        """Whether one that the SDP does not name may be latched while the window is open."""
+        if source == self._left and now < self._left_until:
+            return False
+        return not self._networks or self._in_networks(source[0])
 
     def _in_networks(self, host: str) -> bool:
         if not self._networks:

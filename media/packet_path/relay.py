@@ -227,9 +227,9 @@ class Relay:
 
     def _admits(self, stream: Stream, source: Address, now: float) -> bool:
         gate = stream.inbound.gate
-        was_latched = gate.latched
+        was_latched, target = gate.latched, gate.target
         admitted = gate.admits(source, now)
-        if gate.latched and not was_latched:
+        if (gate.latched and not was_latched) or gate.target != target:
             self.aim(stream)
         if not admitted:
             stream.inbound.strangers += 1

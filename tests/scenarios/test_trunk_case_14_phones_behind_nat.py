@@ -172,6 +172,18 @@ async def test_a_changed_port_is_sent_to_as_said_until_the_new_source_shows(rela
     await assert_both_are_heard(relay, call)
 
 
+async def test_a_phone_that_talks_on_while_its_port_changes_is_heard_at_the_new_one(relay: House) -> None:
+    """Until it has our 200 it sends from the old port."""
+    relay.bob.on_invite = answers_late(1.0)
+    call = await connected(relay)
+    await talk(relay, 0.5)
+    relay.alice.reinvite(inside(relay.alice, version=2, port=43000))
+    await talk(relay, 0.1)
+    relay.alice.change_port(43000)
+    await talk(relay, 0.1)
+    await assert_both_are_heard(relay, call)
+
+
 async def test_no_media_are_missed_of_phones_that_rang_for_long(relay: House) -> None:
     house = relay
     house.bob.on_invite = answers_late(9.0, early=183)

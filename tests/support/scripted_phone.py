@@ -282,9 +282,13 @@ class Phone:
 
     def move(self, media_port: int) -> None:
         """Offer that its media go on at another port, and have them there."""
+        self.change_port(media_port)
+        self.reinvite(self.persona.sdp(version=2, port=media_port))
+
+    def change_port(self, media_port: int) -> None:
+        """Have its media at another port."""
         self._rtp = TransportAddress("udp", self.persona.media_host, media_port)
         self._media_network.attach(self._rtp, lambda content, _source, _to: self.received_rtp.append(content))
-        self.reinvite(self.persona.sdp(version=2, port=media_port))
 
     def send(self, content: bytes, destination: TransportAddress) -> None:
         """Bytes as they are."""

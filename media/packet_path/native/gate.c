@@ -5,6 +5,10 @@
 /* How long a leg behind NAT may show its real address once it has reason to send; afterwards the door is shut. */
 #define LATCH_WINDOW_S 5.0
 
+/* How long after an SDP that moves it nothing is taken from where a leg was latched before: what it has sent from there
+ * until it has our answer is still on its way. */
+#define LEFT_S 0.5
+
 static size_t width(uint8_t family)
 {
     return family == 4 ? 4 : 16;
@@ -40,6 +44,11 @@ static bool is_welcome(const mb_gate *gate, const mb_address *source)
     return false;
 }
 
+static bool is_left(const mb_gate *gate, const mb_address *source)
+{
+    return gate->left.family != 0 && mb_same_address(source, &gate->left);
+}
+
 static void welcome_only(mb_gate *gate, const mb_address *source)
 {
     gate->target = *source;
@@ -51,10 +60,16 @@ void mb_gate_set_remote(mb_gate *gate, const mb_address *remote, bool renewed, d
 {
     if (remote->family == 0 || (!renewed && gate->target.family != 0))
         return;
+    if (gate->nat) {
+        if (gate->latched)
+            gate->left = gate->target;
+        if (is_left(gate, remote))
+            gate->left.family = 0;
+        gate->left_until = now + LEFT_S;
+        gate->armed_until = now + LATCH_WINDOW_S;
+    }
     welcome_only(gate, remote);
     gate->latched = false;
-    if (gate->nat)
-        gate->armed_until = now + LATCH_WINDOW_S;
 }
 
 bool mb_gate_arm(mb_gate *gate, double now)
@@ -72,13 +87,21 @@ bool mb_gate_exclusive(const mb_gate *gate)
     return gate->target.family != 0 && (gate->latched || !(gate->nat || gate->network_count));
 }
 
+/* Whether one that the SDP does not name may be latched while the window is open. */
+static bool may_latch(const mb_gate *gate, const mb_address *source, double now)
+{
+    if (now < gate->left_until && is_left(gate, source))
+        return false;
+    return !gate->network_count || in_networks(gate, source);
+}
+
 bool mb_gate_would_admit(const mb_gate *gate, const mb_address *source, double now)
 {
     if (gate->target.family == 0)
         return false;
     if (gate->nat && !gate->latched)
         return mb_same_address(source, &gate->target) ||
-               (now <= gate->armed_until && (!gate->network_count || in_networks(gate, source)));
+               (now <= gate->armed_until && may_latch(gate, source, now));
     return is_welcome(gate, source) || (!gate->nat && in_networks(gate, source));
 }
 
@@ -89,7 +112,13 @@ static bool latch(mb_gate *gate, const mb_address *source, double now)
         gate->latched = true;
         return mb_same_address(source, &gate->target);
     }
-    if (gate->network_count && !mb_same_address(source, &gate->target) && !in_networks(gate, source))
+    if (is_left(gate, source)) {
+        if (now < gate->left_until)
+            return false;
+        welcome_only(gate, source);
+        return true;
+    }
+    if (!mb_same_address(source, &gate->target) && !may_latch(gate, source, now))
         return false;
     gate->latched = true;
     welcome_only(gate, source);

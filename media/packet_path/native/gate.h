@@ -24,11 +24,13 @@ typedef struct {
 
 /* Without networks and NAT only the target is taken. With networks, any port of an address in them too. With NAT the
  * first valid RTP within the window after an SDP, or after `mb_gate_arm`, is latched, from the networks only where there
- * are any; then nothing else is taken. Without a remote, nothing is. `welcome`: addresses of networks that have been seen. */
+ * are any; then nothing else is taken. Where the one before an SDP that names another address was latched, `left`, is
+ * taken only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is.
+ * `welcome`: addresses of networks that have been seen. */
 typedef struct {
     bool nat, latched;
-    double armed_until;
-    mb_address target;
+    double armed_until, left_until;
+    mb_address target, left;
     mb_network *networks;
     size_t network_count;
     mb_address welcome[MB_WELCOME_MAX];

@@ -61,8 +61,10 @@ void mb_relay_aim(mb_stream *stream)
 static bool admits(mb_stream *stream, const mb_address *source, double now)
 {
     mb_gate *gate = &stream->inbound.gate;
-    bool was_latched = gate->latched, admitted = mb_gate_admits(gate, source, now);
-    if (gate->latched && !was_latched)
+    bool was_latched = gate->latched;
+    mb_address target = gate->target;
+    bool admitted = mb_gate_admits(gate, source, now);
+    if ((gate->latched && !was_latched) || !mb_same_address(&target, &gate->target))
         mb_relay_aim(stream);
     if (!admitted)
         stream->inbound.strangers++;
