@@ -7,8 +7,8 @@ from media.packet_path.interface import Address
 
 # How long a leg behind NAT may show its real address once it has reason to send; afterwards the door is shut.
 LATCH_WINDOW_S: Final = 5.0
-# How long after an SDP that moves it nothing is taken from where a leg was latched before: what it has sent from there
-# until it has our answer is still on its way.
+# How long after an SDP that moves it nothing is taken from where a leg was before: what it has sent from there until it
+# has our answer is still on its way.
 LEFT_S: Final = 0.5
 # Addresses of declared networks that are remembered as welcome.
 _WELCOME_MAX: Final = 64
@@ -19,8 +19,8 @@ class Gate:
 
     Without networks and NAT only the SDP's address and port is taken. With networks, any port of an address in them
     too. With NAT the first valid RTP within the window after an SDP, or after `arm`, is latched, from the networks only
-    where there are any; then nothing else is taken. Where the one before an SDP that names another address was latched
-    is taken only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is.
+    where there are any; then nothing else is taken. What an SDP that names another address moves the leg away from is
+    taken only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is.
     """
 
     __slots__ = ("_armed_until", "_left", "_left_until", "_nat", "_networks", "_welcome", "latched", "target")
@@ -41,7 +41,7 @@ class Gate:
         if remote is None or (not renewed and self.target is not None):
             return
         if self._nat:
-            if self.latched:
+            if self.latched or self._left is None:
                 self._left = self.target
             if self._left == remote:
                 self._left = None

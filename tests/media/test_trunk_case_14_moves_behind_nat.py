@@ -90,6 +90,16 @@ def test_the_sdps_address_that_was_all_that_was_left_is_left_too() -> None:
     assert taken(a, b, AFTER)
 
 
+def test_an_address_that_nothing_has_come_from_yet_is_left_as_well() -> None:
+    bed = RelayBed()
+    a, b = bed.party("a", nat=True), bed.party("b")
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    before, a.address = a.address, ("192.0.2.77", 4010)
+    bed.connect(a, renewed=True)
+    assert not taken(a, b, before)
+    assert taken(a, b, a.address)
+
+
 def test_a_second_move_at_once_leaves_both_behind() -> None:
     bed, a, b = latched()
     bed.connect(a, renewed=True)

@@ -5,8 +5,8 @@
 /* How long a leg behind NAT may show its real address once it has reason to send; afterwards the door is shut. */
 #define LATCH_WINDOW_S 5.0
 
-/* How long after an SDP that moves it nothing is taken from where a leg was latched before: what it has sent from there
- * until it has our answer is still on its way. */
+/* How long after an SDP that moves it nothing is taken from where a leg was before: what it has sent from there until it
+ * has our answer is still on its way. */
 #define LEFT_S 0.5
 
 static size_t width(uint8_t family)
@@ -61,7 +61,7 @@ void mb_gate_set_remote(mb_gate *gate, const mb_address *remote, bool renewed, d
     if (remote->family == 0 || (!renewed && gate->target.family != 0))
         return;
     if (gate->nat) {
-        if (gate->latched)
+        if (gate->latched || gate->left.family == 0)
             gate->left = gate->target;
         if (is_left(gate, remote))
             gate->left.family = 0;

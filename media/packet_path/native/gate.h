@@ -24,9 +24,9 @@ typedef struct {
 
 /* Without networks and NAT only the target is taken. With networks, any port of an address in them too. With NAT the
  * first valid RTP within the window after an SDP, or after `mb_gate_arm`, is latched, from the networks only where there
- * are any; then nothing else is taken. Where the one before an SDP that names another address was latched, `left`, is
- * taken only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is.
- * `welcome`: addresses of networks that have been seen. */
+ * are any; then nothing else is taken. `left`, which an SDP that names another address moves the leg away from, is taken
+ * only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is. `welcome`:
+ * addresses of networks that have been seen. */
 typedef struct {
     bool nat, latched;
     double armed_until, left_until;
