@@ -8,7 +8,9 @@ from b2bua.call.hangup import q850_reason
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
 from b2bua.sip.errors import SipError
+from b2bua.sip.grammar import quote
 from b2bua.sip.info_digits import InfoDigit, read_digit
+from b2bua.sip.settings import HeaderLines
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import MediaError, UnusableSdp
@@ -23,6 +25,11 @@ _SDP_TYPE: Final = "application/sdp"
 _NEGOTIATING: Final = ("INVITE", "UPDATE", "PRACK")
 
 Pressed = Callable[[InfoDigit, bool], None]
+
+
+def not_acceptable(problem: UnusableSdp) -> HeaderLines:
+    """What a 488 says of why an offer is refused (RFC 3261 13.3.1.3, 14.2): words of ours, nothing of the offer's."""
+    return (("Warning", f"399 maskbridge {quote(str(problem))}"),)
 
 
 class InDialog:
@@ -81,7 +88,7 @@ class InDialog:
             answer = self._media.answer_offer(self.media_name, offer, early=early)
         except UnusableSdp as error:
             LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
-            self._endpoint.respond(transaction, 488)
+            self._endpoint.respond(transaction, 488, headers=not_acceptable(error))
             return False
         except MediaError as error:
             # Not 503, which some take for the whole of us; this says no more than: not now (RFC 3261 14.2, 21.5.1).

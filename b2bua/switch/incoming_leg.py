@@ -13,7 +13,7 @@ from b2bua.sip.info_digits import InfoDigit
 from b2bua.sip.reliable_provisionals import goes_reliably, is_required
 from b2bua.sip.settings import HeaderLines
 from b2bua.switch.call_leg import SipUser, nobody
-from b2bua.switch.in_dialog import InDialog
+from b2bua.switch.in_dialog import InDialog, not_acceptable
 from b2bua.switch.trunk import Trunk
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
@@ -55,6 +55,7 @@ class IncomingLeg:
         self._answer_body = b""  # our answer to the INVITE's offer; b"" where it made none
         self._offered = False  # our offer has gone out
         self._described = False  # our answer has gone out in a provisional response
+        self._why: HeaderLines = ()  # what a refusal of its offer says of it
         self._occupies = True
         usages[event.usage] = self
 
@@ -85,6 +86,7 @@ class IncomingLeg:
             return 400
         except UnusableSdp as error:
             LOG.info("leg %s: its offer is refused: %s", self.media_name, error)
+            self._why = not_acceptable(error)
             return 488
         except MediaOverloaded as error:
             LOG.error("leg %s is refused: %s", self.media_name, error)
@@ -133,7 +135,7 @@ class IncomingLeg:
     def refuse(self, status: int, headers: HeaderLines = ()) -> None:
         """Give it a final failure at once and let go of everything."""
         self.over = True
-        self._endpoint.respond(self._invite.transaction, status, headers=headers)
+        self._endpoint.respond(self._invite.transaction, status, headers=(*headers, *self._why))
         self.close_media()
 
     def hang_up(self, reason: str | None, status: int = 480) -> None:

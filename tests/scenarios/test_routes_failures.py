@@ -156,6 +156,13 @@ async def test_a_s_broken_offer_is_refused_before_b_is_called(relay: House, body
     assert relay.bob.received == []
 
 
+async def test_the_refusal_of_an_offer_says_why(relay: House) -> None:
+    """RFC 3261 13.3.1.3."""
+    answer = await relay.refused(DIALLED, body=ALICE.sdp().replace(b"RTP/AVP 8 101", b"RTP/AVP 18 101"))
+    why = '399 maskbridge "the SDP has no codec in common with ours (PCMA, PCMU)"'
+    assert (answer.status, answer.headers.get("Warning")) == (488, why)
+
+
 async def test_hops_are_counted_down_and_end(relay: House) -> None:
     relay.bob.on_invite = rings()
     call = await relay.arrive(DIALLED, max_forwards=7)
