@@ -45,7 +45,7 @@ ACCEPTED: Final = "accepted"
 COMPLETED: Final = "completed"
 CONFIRMED: Final = "confirmed"
 TERMINATED: Final = "terminated"
-UNDECIDED_CLIENT_STATES: Final = frozenset({CALLING, QUIET, TRYING, PROCEEDING})  # without a final response
+UNDECIDED_CLIENT_STATES: Final = frozenset({CALLING, QUIET, LEFT, TRYING, PROCEEDING})  # without a final response
 
 # Inputs beside the timers.
 RECEIVED_REQUEST: Final = "received the request again"

@@ -178,6 +178,7 @@ def test_what_becomes_of_our_reinvite_once_the_call_is_over_is_acknowledged(
     if "after" in rung_at:
         bench.receive(answer_to(ours, 100))
     bench.advance(20)
+    assert bench.user_agent.is_parting()
     [ack] = bench.receive(answer_to(ours, status))
     assert (isinstance(ack, Request), str(ack.cseq)) == (True, f"{ours.cseq.number} ACK")
     assert bench.receive(answer_to(ours, status)) == [ack]
