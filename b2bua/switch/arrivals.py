@@ -124,12 +124,14 @@ class Planned:
 
 
 class Arrivals:
-    """Takes every INVITE outside a dialog. `admitting` counts those whose admission waits for the store."""
+    """Takes every INVITE outside a dialog. `admitting` counts those whose admission waits for the store, `unplanned`
+    those of them that have not promised their other leg yet: the store has to say first who that is."""
 
     def __init__(self, means: Means, floor: Floor) -> None:
         self._means = means
         self._floor = floor
         self._admissions: set[asyncio.Task[None]] = set()
+        self._unplanned: set[IncomingLeg] = set()
         self._announcements = Announcements(means.media, means.scheduler)
         self._no_books = NoBooks(means.settlement.recording_path)
         self.refused = 0
@@ -138,6 +140,11 @@ class Arrivals:
     def admitting(self) -> int:
         """Calls that are neither begun nor refused yet."""
         return len(self._admissions)
+
+    @property
+    def unplanned(self) -> int:
+        """Calls whose other leg may still be promised."""
+        return len(self._unplanned)
 
     def take(self, event: sip.IncomingInvite) -> None:
         """Decide what a call is, and begin it or refuse it."""
@@ -253,6 +260,7 @@ class Arrivals:
             return
         parties = parties_of(arrival.caller, arrival.trunk.config.uri, sip_allowed=means.config.calls.sip_parties)
         if parties:
+            self._unplanned.add(caller)
             self._admit(caller, self._plan_callback(arrival, call_id, number, parties))
         else:
             self._announcements.begin(caller)
@@ -373,6 +381,7 @@ class Arrivals:
         means, planned, refusal = self._means, None, FAILED
         try:
             planned = await planning
+            self._unplanned.discard(caller)
             if planned is None:
                 refusal = TAKEN
                 self._announcements.begin(caller)
@@ -395,6 +404,7 @@ class Arrivals:
             LOG.error("leg %s is refused: the store cannot admit it: %s", caller.media_name, error)
             refusal = LATER
         finally:
+            self._unplanned.discard(caller)
             if refusal is not TAKEN:
                 self.refused += 1
                 caller.refuse(*refusal)

@@ -402,15 +402,13 @@ class Switch:
             raise CapacityExhausted("The limit of concurrent calls is reached.", RETRY_AFTER_S)
         if billed and self._rooms.journal.overloaded:
             raise CapacityExhausted("The service cannot take calls right now.", RETRY_AFTER_S)
-        # A call back promises its other leg no sooner than the store has said who that is.
-        if self._rooms.media.ports_left() < self._rooms.trunks.promised + self._arriving() + 2:
+        # A call back promises its other leg no sooner than the store has said who that is; one by a route at once.
+        unplanned = 0 if self._arrivals is None else self._arrivals.unplanned
+        if self._rooms.media.ports_left() < self._rooms.trunks.promised + unplanned + 2:
             raise CapacityExhausted("No media port is free.", RETRY_AFTER_S)
 
     def _being_admitted(self) -> int:
-        return self._admitting + self._arriving()
-
-    def _arriving(self) -> int:
-        return 0 if self._arrivals is None else self._arrivals.admitting
+        return self._admitting + (0 if self._arrivals is None else self._arrivals.admitting)
 
     def _dial(
         self,

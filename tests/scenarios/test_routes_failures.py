@@ -334,3 +334,17 @@ async def test_an_address_of_a_route_that_answers_no_call_is_left_alone_from_the
         await house.run(45.0)
         for invites in (house.bob.requests("INVITE"), house.carrier_at(other).invites):
             assert len({invite.call_id for invite in invites}) == times, "what is known of one takes nothing of another"
+
+
+@pytest.mark.parametrize("more", ["", 'org = "org-1"'], ids=["nobody's", "an organisation's"])
+async def test_the_last_ports_are_for_a_call_that_they_are_enough_for(open_house: Any, more: str) -> None:
+    """The other leg of one that is being admitted is promised already, and takes no more than its own."""
+    house: House = await open_house(
+        trunks=WEST + EAST + route(more=more), media='ports = "30000-30007"\nport_rest_s = 0'
+    )
+    house.bob.on_invite = rejects(486)
+    for _ in range(2):
+        house.alice.call(DIALLED, OURS)
+    await house.run(2.0)
+    assert house.alice.statuses() == [486, 486]
+    assert len(house.bob.invites) == 2
