@@ -5,14 +5,15 @@ from typing import Final
 
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 # What only looks like a number is passed over: an id such as a call's, hexadecimal words like those in Call-IDs, a day
-# and its time, an IPv4 address. Between the digits of a number may stand what is there for the eye alone, and a space
-# (RFC 3966 section 3).
+# and its time, an IPv4 address. Between the digits of a number may stand what is there for the eye alone (RFC 3966
+# section 3), with spaces around it, as in "(987) 654 - 3210".
 _NUMBER: Final = re.compile(
     r"(?P<other>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|\b(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})\b"
-    r"|\b(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]\b(?:[ T][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{3,6}\b)?)?)?"
+    r"|\b(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])"
+    r"(?:[ T][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{3,6}(?![0-9]))?)?)?"
     rf"|(?<![0-9])(?<![0-9]\.)(?:{_OCTET}\.){{3}}{_OCTET}(?!\.?[0-9]))"
-    r"|[0-9](?:[-. ()]{0,2}[0-9]){6,}",
+    r"|[0-9](?:[-. ()]{0,4}[0-9]){6,}",
     re.IGNORECASE,
 )
 
