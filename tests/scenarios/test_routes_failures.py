@@ -1,6 +1,7 @@
 """How B's failures, our own and broken requests of A's end a routed call: each with the status that A can act on."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from b2bua.sip.events import IncomingInvite
 from media.engine import MediaEngine
 from media.errors import MediaOverloaded
+from storage.units import UnitOfWork
 from tests.support.agents import request_from_peer
-from tests.support.house import OURS, House
+from tests.support.house import ORG, OURS, House
 from tests.support.routes import BILLED, DIALLED, EAST, PASSED, RELAYED, WEST, peer, route
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, nothing, rejects, rings
 
@@ -348,3 +350,20 @@ async def test_the_last_ports_are_for_a_call_that_they_are_enough_for(open_house
     await house.run(2.0)
     assert house.alice.statuses() == [486, 486]
     assert len(house.bob.invites) == 2
+
+
+async def test_an_organisation_at_its_limit_is_busy_for_calls_by_its_route_too(open_house: Any) -> None:
+    house: House = await open_house(trunks=BILLED)
+
+    def limit(unit: UnitOfWork) -> None:
+        organisation = unit.accounts.organisation(ORG)
+        unit.accounts.change_organisation(replace(organisation, max_concurrent_calls=1))
+
+    await house.store.run(limit)
+    house.bob.on_invite = rings()
+    call = await house.arrive(DIALLED)
+    answer = await house.refused(DIALLED)
+    assert (answer.status, answer.headers.get("Retry-After")) == (486, None)
+    assert len(house.bob.invites) == 1
+    await house.switch.hang_up(ORG, call.call_id)
+    await house.ended(call)
