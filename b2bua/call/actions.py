@@ -185,6 +185,12 @@ def a_gave_up(call: Progress, event: CallEvent) -> Effects:
     return a_gives_up(call, event)
 
 
+def a_was_lost(call: Progress, event: CallEvent) -> Effects:
+    """A was not to be reached any more before B could be called."""
+    call.called_by_a()
+    return a_lost(call, event)
+
+
 def end_unstarted(call: Progress, event: CallEvent) -> Effects:
     """The process stops before anybody is called; an A who has called us has been refused."""
     if call.terms.direction == "inbound":

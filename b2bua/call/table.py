@@ -17,6 +17,7 @@ TABLE: Final[Mapping[tuple[State, Input], tuple[Action, State]]] = {
     (State.ADMITTED, Input.STARTED): (actions.dial_a, State.DIALLING_A),
     (State.ADMITTED, Input.ARRIVED): (actions.dial_b_for_a, State.CONNECTING),
     (State.ADMITTED, Input.A_HANGS_UP): (actions.a_gave_up, State.ENDING),
+    (State.ADMITTED, Input.A_LOST): (actions.a_was_lost, State.ENDING),
     (State.ADMITTED, Input.HANGUP_REQUESTED): (actions.end_by_client, State.ENDING),
     (State.ADMITTED, Input.SYSTEM_STOPPING): (actions.end_unstarted, State.ENDING),
     (State.ADMITTED, Input.SYSTEM_FAILED): (actions.end_by_failure, State.ENDING),

@@ -146,7 +146,7 @@ class CallTask:
         if not isinstance(caller, IncomingLeg):
             self.post(happened.Started())
         elif caller.over:
-            self.post(happened.LegHungUp(Leg.A))
+            self.post(caller.gone or happened.LegHungUp(Leg.A))
         else:
             self.post(happened.Arrived())
 

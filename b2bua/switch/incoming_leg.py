@@ -26,7 +26,8 @@ LOG: Final = logging.getLogger(__name__)
 class IncomingLeg:
     """Answers one INVITE, follows its dialog, and hangs it up. `post` takes what the call should know.
 
-    It holds a place on its trunk from the start. `over`: the caller has given up, or has been refused.
+    It holds a place on its trunk from the start. `over`: the caller has given up, or has been refused; `gone`: how it
+    ended of its own, which a call that begins only then has still to be told.
     """
 
     leg: Final = Leg.A
@@ -46,6 +47,7 @@ class IncomingLeg:
         self.codec: str | None = None
         self.post: Callable[[CallEvent], None] = nobody
         self.over = False
+        self.gone: CallEvent | None = None
         self._invite = event
         self._endpoint = endpoint
         self._media = media
@@ -170,17 +172,19 @@ class IncomingLeg:
     def _cancelled(self, event: sip.IncomingCancelled) -> None:
         """The INVITE has had its final response: by a CANCEL, because it was not to wait so long, or because
         nothing went on with the caller."""
-        self.over = True
         hung_up = event.cause in ("cancelled", "expired")
-        self.post(happened.LegHungUp(self.leg) if hung_up else happened.LegLost(self.leg))
+        self._end(happened.LegHungUp(self.leg) if hung_up else happened.LegLost(self.leg))
 
     def _answer_sent(self, _event: sip.HeldAnswerSent) -> None:
         self.post(happened.AnswerSent())
 
     def _bye_received(self, _event: sip.ByeReceived) -> None:
         """A BYE: the user agent has answered it, and the INVITE where that was open."""
-        self.over = True
-        self.post(happened.LegHungUp(self.leg))
+        self._end(happened.LegHungUp(self.leg))
+
+    def _end(self, how: CallEvent) -> None:
+        self.over, self.gone = True, how
+        self.post(how)
 
     def _dialog_lost(self, event: sip.DialogLost) -> None:
         LOG.warning("leg %s: the dialog is lost: %s", self.media_name, event.cause)

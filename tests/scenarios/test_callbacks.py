@@ -207,6 +207,30 @@ async def test_no_phone_rings_on_for_a_caller_whose_connection_is_gone(pair: Hou
     assert house.alice.rejected.status == 480
 
 
+async def test_a_caller_that_is_gone_before_its_call_is_written_down_has_not_hung_up(
+    pair: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection ended as it had sent the INVITE, so that not even the 100 reaches it."""
+    house, run, written = pair, pair.store.run, list[CallRecord]()
+
+    async def then_a_is_gone(work: Any) -> Any:
+        result = await run(work)
+        if isinstance(result, CallRecord) and not written:
+            written.append(result)
+            trying = next(content for content in house.alice.received if content.startswith(b"SIP/2.0 100 "))
+            house.endpoint.unanswerable(trying)
+        return result
+
+    monkeypatch.setattr(house.store, "run", then_a_is_gone)
+    house.alice.call(MASKED, OURS)
+    await house.until(lambda: written)
+    cdr = await house.ended(written[0])
+    assert (cdr.status, cdr.hangup_cause, cdr.hangup_party) == ("failed", "network_error", "system")
+    assert house.bob.invite is None
+    a, b = cdr.legs
+    assert (a.status, a.ended_at, b.status) == ("failed", cdr.ended_at, "idle")
+
+
 async def test_a_callback_takes_one_of_its_hops(pair: House) -> None:
     """RFC 3261 8.1.1.6: what goes round by a number of ours ends."""
     pair.bob.on_invite = rings()
