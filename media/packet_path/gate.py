@@ -23,7 +23,7 @@ class Gate:
     taken only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is.
     """
 
-    __slots__ = ("_armed_until", "_left", "_left_until", "_nat", "_networks", "_welcome", "latched", "target")
+    __slots__ = ("_armed_until", "_left", "_left_until", "_named", "_nat", "_networks", "_welcome", "latched", "target")
 
     def __init__(self, nat: bool, networks: tuple[tuple[int, int, int], ...]) -> None:
         self._nat = nat
@@ -31,6 +31,7 @@ class Gate:
         self._armed_until = 0.0
         self._left: Address | None = None
         self._left_until = 0.0
+        self._named: Address | None = None  # by the newest SDP, wherever its packets come from
         self._welcome: set[Address] = set()
         self.target: Address | None = None
         self.latched = False
@@ -47,7 +48,7 @@ class Gate:
                 self._left = None
             self._left_until = now + LEFT_S
             self._armed_until = now + LATCH_WINDOW_S
-        self.target = remote
+        self.target = self._named = remote
         self.latched = False
         self._welcome = {remote}
 
@@ -68,8 +69,7 @@ class Gate:
     def would_admit(self, source: Address, now: float) -> bool:
         """What `admits` would say of a packet that has still to prove itself; nothing is changed by it."""
         if self._nat and not self.latched and self.target is not None:
-            known = source == self.target
-            return known or (now <= self._armed_until and self._may_latch(source, now))
+            return source == self.target or (now <= self._armed_until and self._may_latch(source, now))
         return self.target is not None and (source in self._welcome or (not self._nat and self._in_networks(source[0])))
 
     def admits(self, source: Address, now: float) -> bool:
@@ -106,7 +106,7 @@ class Gate:
             self.target = source
             self._welcome = {source}
             return True
-        if source != self.target and not self._may_latch(source, now):
+        if not self._may_latch(source, now):
             return False
         self.target = source
         self.latched = True
@@ -114,7 +114,9 @@ class Gate:
         return True
 
     def _may_latch(self, source: Address, now: float) -> bool:
-        """Whether one that the SDP does not name may be latched while the window is open."""
+        """Whether one may be latched while the window is open: what the SDP names may wherever that is."""
+        if source == self._named:
+            return True
         if source == self._left and now < self._left_until:
             return False
         return not self._networks or self._in_networks(source[0])

@@ -69,6 +69,21 @@ def test_it_gives_way_to_where_the_sdp_meant() -> None:
     assert not taken(a, b, BEFORE)
 
 
+def test_where_the_sdp_meant_is_taken_outside_the_declared_networks_too() -> None:
+    """As it is where nothing comes from where the leg was before."""
+    bed = RelayBed()
+    a, b = bed.party("a", nat=True, networks=((4, 0xCB007100, 0xCB0071FF),)), bed.party("b")
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    assert taken(a, b, BEFORE)
+    a.address = ("198.51.100.7", 4010)
+    bed.connect(a, renewed=True)
+    wait(bed, b, LEFT_S + 0.1)
+    assert taken(a, b, BEFORE)
+    assert not taken(a, b, ("198.51.100.7", 4012))
+    assert taken(a, b, a.address)
+    assert (a.wire.target, a.wire.exclusive) == (a.address, True)
+
+
 def test_an_sdp_that_names_where_it_was_heard_from_is_believed_at_once() -> None:
     bed, a, b = latched()
     a.address = BEFORE

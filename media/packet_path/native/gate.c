@@ -69,6 +69,7 @@ void mb_gate_set_remote(mb_gate *gate, const mb_address *remote, bool renewed, d
         gate->armed_until = now + LATCH_WINDOW_S;
     }
     welcome_only(gate, remote);
+    gate->named = *remote;
     gate->latched = false;
 }
 
@@ -87,9 +88,11 @@ bool mb_gate_exclusive(const mb_gate *gate)
     return gate->target.family != 0 && (gate->latched || !(gate->nat || gate->network_count));
 }
 
-/* Whether one that the SDP does not name may be latched while the window is open. */
+/* Whether one may be latched while the window is open: what the SDP names may wherever that is. */
 static bool may_latch(const mb_gate *gate, const mb_address *source, double now)
 {
+    if (mb_same_address(source, &gate->named))
+        return true;
     if (now < gate->left_until && is_left(gate, source))
         return false;
     return !gate->network_count || in_networks(gate, source);
@@ -118,7 +121,7 @@ static bool latch(mb_gate *gate, const mb_address *source, double now)
         welcome_only(gate, source);
         return true;
     }
-    if (!mb_same_address(source, &gate->target) && !may_latch(gate, source, now))
+    if (!may_latch(gate, source, now))
         return false;
     gate->latched = true;
     welcome_only(gate, source);

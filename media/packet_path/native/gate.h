@@ -25,12 +25,12 @@ typedef struct {
 /* Without networks and NAT only the target is taken. With networks, any port of an address in them too. With NAT the
  * first valid RTP within the window after an SDP, or after `mb_gate_arm`, is latched, from the networks only where there
  * are any; then nothing else is taken. `left`, which an SDP that names another address moves the leg away from, is taken
- * only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is. `welcome`:
- * addresses of networks that have been seen. */
+ * only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is. `named`: what
+ * the newest SDP says. `welcome`: addresses of networks that have been seen. */
 typedef struct {
     bool nat, latched;
     double armed_until, left_until;
-    mb_address target, left;
+    mb_address target, left, named;
     mb_network *networks;
     size_t network_count;
     mb_address welcome[MB_WELCOME_MAX];
