@@ -106,8 +106,8 @@ def _bye_failed(station: Station, transaction: ClientTransaction, cause: Failure
 
 
 def _goes_over_another(transaction: ClientTransaction, cause: FailureCause) -> bool:
-    """Whether what ends a call is sent once more, over a new connection: the one it went over may have been dead for
-    long without anybody having seen it, and the peer, which is well, would believe in the call."""
+    """Whether what ends or refreshes a call is sent once more, over a new connection: the one it went over may have
+    been dead for long without anybody having seen it, and the peer, which is well, believes in the call."""
     return cause == "transport" and transaction.request.destination.reliable and not transaction.errand.tries
 
 
@@ -193,6 +193,12 @@ def _was_cancelled_refresh(errand: Errand) -> bool:
 def _dialog_failed(station: Station, transaction: ClientTransaction, cause: FailureCause, now: float) -> None:
     errand = transaction.errand
     if errand.answered:
+        return
+    if transaction.request.method in REFRESHING and _is_confirmed(errand) and _goes_over_another(transaction, cause):
+        # The same request: a peer that has had it takes it for a repetition, and has not two offers.
+        errand.tries += 1
+        station.layer.sweep(transaction, now)
+        follow(errand, station.send_request(transaction.request, errand, now))
         return
     _told(errand, transaction.request.cseq)
     if errand.number:

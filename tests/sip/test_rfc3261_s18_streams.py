@@ -3,7 +3,16 @@
 import pytest
 
 from b2bua.sip.errors import MalformedMessage
-from b2bua.sip.events import Answered, ByeReceived, DialogLost, IncomingInvite, NoResponse, RequestFailed, UsageEnded
+from b2bua.sip.events import (
+    Answered,
+    ByeReceived,
+    DialogLost,
+    IncomingInvite,
+    NoResponse,
+    RequestAnswered,
+    RequestFailed,
+    UsageEnded,
+)
 from b2bua.sip.message import Request, Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress
@@ -376,6 +385,37 @@ def test_a_bye_whose_connection_was_dead_goes_over_a_new_one_once() -> None:
     bench.user_agent.transport_failed(TRUNK, bench.now)
     assert bench.user_agent.to_send() == []
     assert bench.advance(40.0) == []
+    assert bench.user_agent.table_sizes().usages == 0
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_call_outlives_a_change_of_its_session_whose_connection_was_dead(method: str) -> None:
+    """8.1.3.1 has a transport error count as a 503, which ends no dialog (12.2.1.2)."""
+    bench = StreamBench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.10;transport=tcp>"))
+    bench.events(Answered)
+    handle = bench.user_agent.request_in_dialog(usage, method, bench.now, body=OFFER, content_type="application/sdp")
+    first = bench.user_agent.to_send()
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    again = bench.user_agent.to_send()
+    assert [outgoing.content for outgoing in again] == [outgoing.content for outgoing in first]
+    bench.receive(answer_to(as_request(again[0]), 200, to_tag="peer"))
+    assert [type(event) for event in bench.events(object)] == [RequestAnswered]
+    assert bench.user_agent.request_in_dialog(usage, method, bench.now, body=OFFER) != handle, "nothing is open"
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_change_of_session_that_no_connection_takes_ends_the_call(method: str) -> None:
+    bench = StreamBench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.10;transport=tcp>"))
+    bench.events(Answered)
+    handle = bench.user_agent.request_in_dialog(usage, method, bench.now, body=OFFER, content_type="application/sdp")
+    for _ in range(2):
+        bench.user_agent.transport_failed(TRUNK, bench.now)
+    assert bench.events(object) == [RequestFailed(handle, "transport"), DialogLost(usage, "transport")]
+    bench.advance(40.0)
     assert bench.user_agent.table_sizes().usages == 0
 
 
