@@ -71,6 +71,10 @@ class LocalAddress:
         return f"sip:{userinfo}{self.sent_by}{transport}"
 
 
+Carried = frozenset[bytes] | None
+"""The requests that a connection had taken when it failed, as they were sent; None where that is not known."""
+
+
 class Outgoing(NamedTuple):
     """A datagram, or a stream's message, to be sent; `local` is the bound address it leaves from.
 

@@ -21,7 +21,7 @@ from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
 from b2bua.sip.reception import dispatch_server, receive_request
 from b2bua.sip.reliable_provisionals import Announcing
 from b2bua.sip.responding import answer_waits, fire, respond
-from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress, stamp_via
+from b2bua.sip.routing import Carried, LocalAddress, Outgoing, TransportAddress, stamp_via
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.session_agreement import session_lines
 from b2bua.sip.settings import (
@@ -187,14 +187,16 @@ class UserAgent:
         except SipError:
             self._station.counters["malformed, unanswered"] += 1
 
-    def transport_failed(self, destination: TransportAddress, now: float, *, unopened: bool = False) -> None:
-        """A connection to `destination` broke, or could not be opened: what waits for its answer fails.
-
-        `unopened`: none was there, so that nothing has arrived. An INVITE that was to go there for its size alone then
-        goes by UDP (18.1.1). Over one that broke it may have arrived: sent again, it could ring a second phone.
-        """
+    def transport_failed(
+        self, destination: TransportAddress, now: float, *, unopened: bool = False, requests: Carried = None
+    ) -> None:
+        """A connection to `destination` broke, or could not be opened: what waits for its answer fails, as far as it is
+        among `requests`. `unopened`: none was there, so that nothing has arrived. An INVITE that was to go there for
+        its size alone then goes by UDP (18.1.1). Over one that broke it may have arrived: sent again, it could ring a
+        second phone."""
         for transaction in self._station.layer.clients_to(destination):
-            self._fail(transaction, now, unopened=unopened)
+            if requests is None or transaction.last_sent in requests:  # others went over another, which may stand
+                self._fail(transaction, now, unopened=unopened)
 
     def undelivered(self, content: bytes, destination: TransportAddress, now: float) -> None:
         """The network says that a datagram to `destination` was not delivered; `content` is what it quotes of it.

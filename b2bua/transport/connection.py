@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
 from b2bua.sip.framing import Framed, StreamFramer
-from b2bua.sip.routing import TransportAddress
+from b2bua.sip.routing import Carried, TransportAddress
 from b2bua.sip.timers import T1_S
 
 CHUNK_OCTETS: Final = 16_384
@@ -62,9 +62,12 @@ class StreamReceiver(Protocol):
         """A message has come from `source` to the listener `local`."""
         ...
 
-    def transport_failed(self, destination: TransportAddress, *, unopened: bool = False) -> None:
+    def transport_failed(
+        self, destination: TransportAddress, *, unopened: bool = False, requests: Carried = None
+    ) -> None:
         """What was sent to `destination` cannot reach it, or its answer cannot reach us. `unopened`: no connection was
-        there, so that nothing of it has arrived."""
+        there, so that nothing of it has arrived. `requests`: what that connection had taken; others may have gone over
+        another."""
         ...
 
     def unanswerable(self, content: bytes) -> None:
@@ -130,9 +133,9 @@ class Connection(asyncio.BufferedProtocol):
         self._framer = StreamFramer()
         self._inbox: deque[Framed] = deque()
         self._origins: set[TransportAddress] = set()
+        self._asked: deque[tuple[float, Message]] = deque()
         now = surroundings.now()
         self._last_message_at = self._last_sent_at = now
-        self._last_request_at = float("-inf")
         self._unheard_since: float | None = None  # the first request that was to be answered since anything came
         self._doubted_at: float | None = None  # the keep-alive that is to show whether anybody is there
         self._partial_since: float | None = None
@@ -158,25 +161,35 @@ class Connection(asyncio.BufferedProtocol):
         transport.write(message.content)
         self._last_message_at = self._last_sent_at = around.now()
         if not message.is_response:
-            self._last_request_at = self._last_sent_at
+            self._remember(message)
             if self._unheard_since is None and not message.content.startswith(b"ACK "):
                 self._unheard_since = self._last_sent_at
-            if len(self._origins) < ORIGINS_LIMIT:
-                self._origins.add(message.destination)
         if transport.get_write_buffer_size() > around.limits.write_buffer_octets:
             around.counters["connections closed: full write buffer"] += 1
             transport.abort()
+
+    def _remember(self, request: Message) -> None:
+        """Whose failure it is when the connection ends, until its answer is not due any more."""
+        origins, asked, now = self._origins, self._asked, self._last_sent_at
+        if len(origins) < ORIGINS_LIMIT:
+            origins.add(request.destination)
+        while asked and now - asked[0][0] > ANSWER_DUE_S:
+            asked.popleft()
+        asked.append((now, request))
 
     @property
     def carried(self) -> frozenset[TransportAddress]:
         """The destinations that requests went to over it."""
         return frozenset(self._origins)
 
-    def outstanding(self) -> tuple[TransportAddress, ...]:
-        """The destinations for which requests may still wait for an answer over it."""
-        if self._around.now() - self._last_request_at > ANSWER_DUE_S:
-            return ()
-        return tuple(self._origins)
+    def outstanding(self) -> dict[TransportAddress, frozenset[bytes]]:
+        """The requests that may still wait for an answer over it, by the destinations that it is known to lead to."""
+        now = self._around.now()
+        due: dict[TransportAddress, set[bytes]] = {}
+        for sent_at, request in self._asked:
+            if now - sent_at <= ANSWER_DUE_S and request.destination in self._origins:
+                due.setdefault(request.destination, set()).add(request.content)
+        return {destination: frozenset(requests) for destination, requests in due.items()}
 
     def close(self) -> None:
         """Let what is written go out, then close."""

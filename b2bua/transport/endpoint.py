@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.sip.events import UserAgentEvent
 from b2bua.sip.framing import Framed
-from b2bua.sip.routing import Outgoing, TransportAddress
+from b2bua.sip.routing import Carried, Outgoing, TransportAddress
 from b2bua.sip.settings import HeaderLines, OutgoingInvite, OutgoingRequest
 from b2bua.sip.user_agent import UserAgent
 from b2bua.transport.strangers import StrangerLog
@@ -129,10 +129,13 @@ class SipEndpoint:
             self._user_agent.receive_message(message, source, local, self._scheduler.time())
             self._pump()
 
-    def transport_failed(self, destination: TransportAddress, *, unopened: bool = False) -> None:
-        """A connection to `destination` could not be opened (`unopened`), or broke."""
+    def transport_failed(
+        self, destination: TransportAddress, *, unopened: bool = False, requests: Carried = None
+    ) -> None:
+        """A connection to `destination` could not be opened (`unopened`), or broke; `requests`: what it carried."""
         self._counters["transport failures"] += 1
-        self._user_agent.transport_failed(destination, self._scheduler.time(), unopened=unopened)
+        now = self._scheduler.time()
+        self._user_agent.transport_failed(destination, now, unopened=unopened, requests=requests)
         self._pump()
 
     def unanswerable(self, content: bytes) -> None:

@@ -243,7 +243,7 @@ class StreamTransport:
         reason = why.partition(":")[0]
         self._counters[f"connections failed: {reason}"] += 1
         self._note_failure(connection.remote, why)
-        origins: set[TransportAddress] = set()
+        unsent: dict[TransportAddress, set[bytes]] = {}
         for message in connection.waiting:
             if not self._is_wanted(message):
                 continue
@@ -254,12 +254,12 @@ class StreamTransport:
                 self._counters["responses dropped: unreachable"] += 1
                 self._loop.call_soon(self._tell_unanswerable, message.content)
             else:
-                origins.add(message.destination)
+                unsent.setdefault(message.destination, set()).add(message.content)
         connection.waiting.clear()
-        for origin in origins:
+        for origin, requests in unsent.items():
             # By another way, or over a connection that the peer has opened, something may have arrived there.
             unopened = origin == connection.remote and origin not in self._by_remote
-            self._loop.call_soon(self._tell_failure, origin, unopened)
+            self._loop.call_soon(self._tell_failure, origin, unopened, frozenset(requests))
 
     def _note_failure(self, remote: TransportAddress, why: str) -> None:
         now = self._scheduler.time()
@@ -284,9 +284,9 @@ class StreamTransport:
         label = identity.label if identity is not None else "SIP"
         _LOGGER.warning("%s: no connection to %s: %s", label, remote, why)
 
-    def _tell_failure(self, destination: TransportAddress, unopened: bool) -> None:
+    def _tell_failure(self, destination: TransportAddress, unopened: bool, requests: frozenset[bytes]) -> None:
         if not self._closed:
-            self._receiver.transport_failed(destination, unopened=unopened)
+            self._receiver.transport_failed(destination, unopened=unopened, requests=requests)
 
     def _tell_unanswerable(self, content: bytes) -> None:
         if not self._closed:
@@ -423,8 +423,8 @@ class StreamTransport:
             # With TLS 1.3 a server that refuses our certificate says so after the handshake, if at all.
             why = f"tls: {error.reason or error}" if isinstance(error, ssl.SSLError) else "closed before any answer"
             self._note_failure(connection.remote, why)
-        for destination in outstanding:
-            self._loop.call_soon(self._tell_failure, destination, False)
+        for destination, requests in outstanding.items():
+            self._loop.call_soon(self._tell_failure, destination, False, requests)
         for destination in connection.carried:
             self._loop.call_soon(self._tell_end, destination)
 

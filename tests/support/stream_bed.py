@@ -66,7 +66,9 @@ class Keeper:
         if self.on_message is not None:
             self.on_message(message, source)
 
-    def transport_failed(self, destination: TransportAddress, *, unopened: bool = False) -> None:
+    def transport_failed(
+        self, destination: TransportAddress, *, unopened: bool = False, requests: frozenset[bytes] | None = None
+    ) -> None:
         self.told.append("failed")
         self.failed.append(destination)
         if unopened:
@@ -179,6 +181,11 @@ class BarePeer:
         """Exactly so many octets."""
         async with asyncio.timeout(PATIENCE_S):
             return await self._reader.readexactly(size)
+
+    async def until(self, end: bytes) -> bytes:
+        """All up to these octets, which are the last of it."""
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._reader.readuntil(end)
 
     async def rest(self) -> bytes:
         """All until the product closes; a reset or an alert of TLS ends it too."""

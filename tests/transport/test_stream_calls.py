@@ -6,7 +6,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from b2bua.sip.events import IncomingCancelled, IncomingInvite, NoResponse, UsageEnded, UserAgentEvent
+from b2bua.sip.events import (
+    DialogLost,
+    IncomingCancelled,
+    IncomingInvite,
+    NoResponse,
+    RequestFailed,
+    UsageEnded,
+    UserAgentEvent,
+)
+from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.sip.user_agent import UserAgent
@@ -104,3 +113,47 @@ async def test_of_two_calls_that_wait_for_a_connection_the_other_goes_out() -> N
         caller.endpoint.hang_up(given_up)
         peer = await far.next()
         assert (await peer.read(16)) == b"INVITE sip:other"
+
+
+async def _called(called: Caller, number: int, contact: str) -> tuple[int, BarePeer]:
+    """A call from a peer that has a connection for each of its calls: answered and acknowledged."""
+    peer = BarePeer(*await asyncio.open_connection("127.0.0.1", called.transport.local.port))
+
+    def said(method: str, to_tag: str | None = None) -> bytes:
+        request = request_from_peer(
+            method,
+            call_id=f"call-{number}",
+            branch=f"z9hG4bK{method}{number}",
+            headers=f"Contact: <{contact}>",
+            to_tag=to_tag,
+        )
+        return request.replace(b"2.0/UDP", b"2.0/TCP")
+
+    peer.send(said("INVITE"))
+    invite = await called.told()
+    assert isinstance(invite, IncomingInvite)
+    called.endpoint.respond(invite.transaction, 200)
+    await peer.until(b"SIP/2.0 200 OK\r\n")
+    answer = parse_message(b"SIP/2.0 200 OK\r\n" + await peer.until(b"\r\n\r\n"))
+    peer.send(said("ACK", answer.to_tag) + said("OPTIONS"))
+    await peer.until(b"OPTIONS\r\n")
+    return invite.usage, peer
+
+
+@on_both_loops
+async def test_the_end_of_one_calls_connection_leaves_that_of_another_alone() -> None:
+    """Both calls lead to one Contact, where no connection can be opened: what they say goes over their own ones."""
+    async with a_caller() as called:
+        contact = f"sip:far@127.0.0.1:{closed_port().port};transport=tcp"
+        calls = [await _called(called, number, contact) for number in (1, 2)]
+        for usage, peer in calls:
+            called.endpoint.request_in_dialog(usage, "INFO")
+            await peer.until(b"INFO ")
+        (ended, peer), (other, its_peer) = calls
+        await peer.end()
+        while not isinstance(await called.told(), DialogLost):
+            pass
+        await its_peer.end()
+        assert [event.usage for event in called.events if isinstance(event, DialogLost)] == [ended]
+        assert len([event for event in called.events if isinstance(event, RequestFailed)]) == 1
+        assert other != ended
