@@ -20,7 +20,8 @@ class Dialog:
 
     `local_value` and `remote_value` are our and the peer's From/To as header text, tags included. `local_cseq` is the
     last number we used. `target` is the peer's Contact URI. `route_set` is Route text in the order we send it. `peer`
-    is where the dialog was made through: what is sent goes there when the route names no address that may be used.
+    is where the dialog was made through, or where a peer that connects to us has been heard from last: what is sent
+    goes there when the route names no address that may be used.
     `peer_fallback`: where it listens, should the connection from `peer` be gone; None for what is no stream.
     `offers`: what of offer and answer is open. `last_rseq` and `prack_branch`: the RSeq of the last reliable
     provisional response to our INVITE, None before the first, and the branch of its PRACK (RFC 3262 section 4).
@@ -150,6 +151,12 @@ class Dialog:
         """Keep a session description of ours that the peer has taken; any other body is none."""
         if body and content_type is not None and content_type.partition(";")[0].strip().lower() == SDP:
             self.described = (body, content_type)
+
+    def heard_over(self, request: Request, source: TransportAddress, local: TransportAddress) -> None:
+        """A peer that connects to us may do so again in the dialog: what goes over its connection goes over the last
+        one, since the one before is gone, or as good as that."""
+        if self.peer_fallback is not None and source != self.peer and local == self.local.bound:
+            self.peer, self.peer_fallback = source, response_fallback(request, source)
 
     def take_cseq(self, number: int) -> bool:
         """Whether a request of the peer with this CSeq is in order (12.2.2): one lower than the last is not."""

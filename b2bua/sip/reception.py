@@ -249,6 +249,7 @@ def _receive_in_dialog(
             _end_by(station, transaction, usage, dialog, now)
     else:
         usage.learn(request)
+        dialog.heard_over(request, transaction.source, transaction.local)
         _IN_DIALOG.get(request.method, _hand_on)(station, transaction, usage, dialog, now)
 
 

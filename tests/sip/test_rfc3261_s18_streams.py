@@ -256,6 +256,23 @@ def test_requests_in_a_dialog_of_the_peers_have_two_ways(
     assert (bye.destination, bye.fallback) == (destination, fallback)
 
 
+def test_a_peer_that_comes_back_over_another_connection_is_answered_and_ended_over_that() -> None:
+    """What cannot be connected to is reached over the connection that it asked something over last."""
+    bench = StreamBench()
+    back = EPHEMERAL._replace(port=40_124)
+    bench.receive(invite_from_peer("sip:phone@sbc.carrier.example;transport=tcp"), EPHEMERAL)
+    [arrived] = bench.events(IncomingInvite)
+    assert isinstance(arrived, IncomingInvite)
+    bench.user_agent.respond(arrived.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
+    to_tag = as_response(bench.user_agent.to_send()[0]).to_tag
+    for method, cseq, source in (("ACK", 1, EPHEMERAL), ("OPTIONS", 2, back)):
+        request = request_from_peer(method, to_tag=to_tag, cseq=cseq, branch=f"z9hG4bK{cseq}{method}")
+        bench.receive(request.replace(b"/UDP", b"/TCP"), source)
+    bench.user_agent.hang_up(arrived.usage, bench.now)
+    [bye] = bench.user_agent.to_send()
+    assert (bye.destination, bye.fallback) == (back, TRUNK)
+
+
 def test_s13_3_1_4_our_200_is_sent_again_over_a_stream_too_until_its_ack() -> None:
     bench = StreamBench()
     bench.receive(invite_from_peer("sip:gw@203.0.113.10;transport=tcp"), EPHEMERAL)
