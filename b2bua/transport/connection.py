@@ -140,12 +140,15 @@ class Connection(asyncio.BufferedProtocol):
         self._doubted_at: float | None = None  # the keep-alive that is to show whether anybody is there
         self._partial_since: float | None = None
         self._closing_since: float | None = None
+        self._settled = self._to_be_cut = False
 
     @property
     def usable(self) -> bool:
         """Whether a message can be sent over it now."""
         transport = self._transport
-        return transport is not None and self._closing_since is None and not transport.is_closing()
+        if transport is None or self._to_be_cut:
+            return False
+        return self._closing_since is None and not transport.is_closing()
 
     @property
     def connecting(self) -> bool:
@@ -166,7 +169,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._unheard_since = self._last_sent_at
         if transport.get_write_buffer_size() > around.limits.write_buffer_octets:
             around.counters["connections closed: full write buffer"] += 1
-            transport.abort()
+            self.abort()
 
     def _remember(self, request: Message) -> None:
         """Whose failure it is when the connection ends, until its answer is not due any more."""
@@ -198,9 +201,19 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.close()
 
     def abort(self) -> None:
-        """Cut it off."""
-        if self._transport is not None:
+        """Cut it off, as soon as it is settled."""
+        if not self._settled:
+            self._to_be_cut = True
+        elif self._transport is not None:
             self._transport.abort()
+
+    def settle(self) -> "Connection":
+        """The event loop has all of its socket by now. Cut off before, it would leave uvloop with the socket's object,
+        which closes whatever descriptor has its number by then."""
+        self._settled = True
+        if self._to_be_cut:
+            self.abort()
+        return self
 
     def check(self, now: float) -> None:
         """Let the time pass: to be called about once a second."""

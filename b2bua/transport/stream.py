@@ -229,7 +229,7 @@ class StreamTransport:
                 ssl_shutdown_timeout=None if context is None else self._limits.closing_s,
             )
         finally:
-            if connection.connecting:
+            if connection.settle().connecting:
                 opened.close()
 
     def _bind_source(self, opened: socket.socket) -> None:
@@ -350,7 +350,7 @@ class StreamTransport:
             self._counters["connections refused: handshake"] += 1
             self._log_handshake(connection.remote, why or str(error))
         finally:
-            if connection.connecting:
+            if connection.settle().connecting:
                 self._leave(connection)
                 accepted.close()
 

@@ -1,6 +1,7 @@
 """SIP over TCP on real sockets: how connections and listeners end, and what happens without descriptors."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Callable
 
@@ -206,6 +207,21 @@ async def test_closing_ends_what_is_being_opened() -> None:
         await bed.transport.close()
         assert bed.transport.connections == 0
         assert bed.keeper.failed == []
+
+
+@on_both_loops
+async def test_a_connection_cut_off_as_it_comes_about_takes_no_other_descriptor_with_it() -> None:
+    """A loop that has its socket but not yet the object of it would leave that with a number that is another's soon."""
+    async with bare_listener() as far, stream_bed(limits=StreamLimits(write_buffer_octets=1)) as bed:
+        for number in range(200):
+            bed.transport.send(options(number, b"x" * 60_000), far.address)
+        await bed.counted("connections closed: full write buffer")
+        await bed.left(0)
+        one, other = socket.socketpair()
+        with one, other:
+            gc.collect()
+            other.send(b"x")
+            assert one.recv(1) == b"x"
 
 
 @on_both_loops
