@@ -99,7 +99,7 @@ class StreamTransport:
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
         self._failures_told: dict[TransportAddress, tuple[float, str]] = {}
         self._handshakes_told: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Connection] = {}
         self._alarm = Alarm(self._scheduler, self._check)
         self._listening = False
         self._closed = False
@@ -178,7 +178,7 @@ class StreamTransport:
             return
         self._enter(connection)
         self._by_remote[remote] = connection
-        self._start(self._connect(connection))
+        self._start(connection, self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:
         """Open it within its time, or fail what waits for it, whatever hinders it."""
@@ -332,7 +332,7 @@ class StreamTransport:
             _set_up(accepted)
             connection = Connection(self._around, remote, opened=False)
             self._enter(connection)
-            self._start(self._greet(connection, accepted))
+            self._start(connection, self._greet(connection, accepted))
 
     async def _greet(self, connection: Connection, accepted: socket.socket) -> None:
         """Hand the socket to the loop; with TLS, shake hands within the time for it."""
@@ -391,7 +391,7 @@ class StreamTransport:
 
     def _made(self, connection: Connection) -> None:
         """It is there: what waits goes out, and what follows to its peer goes over it from now on."""
-        if self._closed or connection not in self._all:
+        if connection not in self._all or (self._closed and not connection.waiting):
             connection.abort()
             return
         self._counters["connections opened" if connection.opened else "connections accepted"] += 1
@@ -441,31 +441,29 @@ class StreamTransport:
         if self._all:
             self._alarm.set(now + CHECK_INTERVAL_S)
 
-    def _start(self, work: Coroutine[object, object, None]) -> None:
+    def _start(self, connection: Connection, work: Coroutine[object, object, None]) -> None:
         task = self._loop.create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = connection
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             _LOGGER.error("%s: a connection could not be made: a defect", self._local, exc_info=error)
 
     # The end.
 
     async def close(self) -> None:
-        """Take and open no more; what is written goes out, for `closing_s` at most. Harmless when closed already."""
+        """Take no more; what waits for its connection has `closing_s` to go out, and then what is written has as long.
+        Harmless when closed already."""
         if self._closed:
             return
         self._closed = True
-        self._alarm.clear()
         if self._listening:
             self._loop.remove_reader(self._socket.fileno())
+        await self._let_open()
+        self._alarm.clear()
         self._socket.close()
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         self._counters["messages dropped: closing"] += sum(len(connection.waiting) for connection in self._all)
         for connection in tuple(self._all):
             if connection.connecting:
@@ -478,6 +476,19 @@ class StreamTransport:
                     await self._emptied.wait()
         for connection in tuple(self._all):
             connection.abort()
+
+    async def _let_open(self) -> None:
+        """Wait for the connections that something waits for: the BYEs of calls that a process ends with, say."""
+        for task, connection in self._tasks.items():
+            if connection.connecting and not connection.waiting:
+                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.closing_s):
+                while self._tasks:  # what cannot be connected may go its other way by another
+                    await asyncio.wait(tuple(self._tasks))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def _family(host: str) -> socket.AddressFamily:

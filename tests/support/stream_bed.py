@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 
 from b2bua.sip.errors import MalformedMessage
 from b2bua.sip.framing import Framed
@@ -300,6 +300,21 @@ def _shared_socket(port: int) -> socket.socket:
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     shared.bind(("127.0.0.1", port))
     return shared
+
+
+@contextmanager
+def full_listener() -> Iterator[TransportAddress]:
+    """Where a connection attempt gets no answer at all."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = TransportAddress("tcp", *full.getsockname())
+        for _ in range(3):  # whoever comes after these gets no answer to its SYN
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex((address.host, address.port))
+        yield address
 
 
 def closed_port(host: str = "127.0.0.1") -> TransportAddress:

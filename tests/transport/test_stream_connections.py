@@ -13,7 +13,7 @@ from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import CHUNK_OCTETS, ORIGINS_LIMIT, StreamLimits
 from tests.support.both_loops import on_both_loops
-from tests.support.stream_bed import bare_listener, closed_port, ok, options, stream_bed
+from tests.support.stream_bed import bare_listener, closed_port, full_listener, ok, options, stream_bed
 
 pytestmark = pytest.mark.sockets
 
@@ -397,24 +397,13 @@ async def test_a_refused_connection_fails_its_requests_once(host: str, caplog: p
 
 @on_both_loops
 async def test_a_connection_that_does_not_come_about_in_time_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    full = socket.socket()
-    full.bind(("127.0.0.1", 0))
-    full.listen(0)
-    address = TransportAddress("tcp", *full.getsockname())
-    fillers = [socket.socket() for _ in range(3)]
-    for filler in fillers:  # whoever comes after these gets no answer to its SYN
-        filler.setblocking(False)
-        filler.connect_ex((address.host, address.port))
-    try:
+    with full_listener() as address:
         async with stream_bed(limits=StreamLimits(connect_s=0.03)) as bed:
             bed.transport.send(options(1), address)
             await bed.keeper.until(lambda: bed.keeper.failed == [address])
             assert bed.keeper.unopened == [address]
             assert bed.transport.last_failure(address) == "timeout"
             assert bed.transport.connections == 0
-    finally:
-        for each in (full, *fillers):
-            each.close()
 
 
 @on_both_loops

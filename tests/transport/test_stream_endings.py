@@ -12,7 +12,16 @@ from b2bua.transport.connection import ANSWER_DUE_S, StreamLimits
 from b2bua.transport.stream import LOG_INTERVAL_S, StreamTransport, bind_stream
 from b2bua.transport.tls import PeerIdentity
 from tests.support.both_loops import on_both_loops
-from tests.support.stream_bed import BarePeer, Keeper, bare_listener, ok, options, stream_bed
+from tests.support.stream_bed import (
+    BarePeer,
+    Keeper,
+    bare_listener,
+    closed_port,
+    full_listener,
+    ok,
+    options,
+    stream_bed,
+)
 
 pytestmark = pytest.mark.sockets
 
@@ -207,6 +216,41 @@ async def test_closing_ends_what_is_being_opened() -> None:
         await bed.transport.close()
         assert bed.transport.connections == 0
         assert bed.keeper.failed == []
+
+
+@on_both_loops
+async def test_closing_lets_what_waits_for_its_connection_go_out() -> None:
+    """A BYE at the end of a process is the last that is said, and often the first to the peer's Contact."""
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        await bed.transport.close()
+        assert await (await far.next()).rest() == options(1)
+        assert bed.transport.connections == 0
+        assert bed.transport.counters()["messages dropped: closing"] == 0
+
+
+@on_both_loops
+async def test_closing_lets_what_cannot_be_connected_go_its_other_way() -> None:
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        await bed.counted("connections opened")
+        bed.transport.send(options(2), closed_port(), far.address)
+        bed.transport.send(options(3), closed_port(), closed_port())
+        await bed.transport.close()
+        assert await peer.rest() == options(1) + options(2), bed.transport.counters()
+        assert bed.keeper.failed == []
+
+
+@on_both_loops
+async def test_closing_does_not_wait_for_a_connection_that_does_not_come_about() -> None:
+    with full_listener() as address:
+        async with stream_bed(limits=StreamLimits(closing_s=0.03)) as bed:
+            bed.transport.send(options(1), address)
+            async with asyncio.timeout(2):
+                await bed.transport.close()
+            assert bed.transport.connections == 0
+            assert bed.transport.counters()["messages dropped: closing"] == 1
 
 
 @on_both_loops
