@@ -186,11 +186,14 @@ class Connection(asyncio.BufferedProtocol):
         return frozenset(self._origins)
 
     def outstanding(self) -> dict[TransportAddress, frozenset[bytes]]:
-        """The requests that may still wait for an answer over it, by the destinations that it is known to lead to."""
+        """The requests that wait for it, or may still wait for an answer over it, by the destinations it leads to."""
         now = self._around.now()
         due: dict[TransportAddress, set[bytes]] = {}
         for sent_at, request in self._asked:
             if now - sent_at <= ANSWER_DUE_S and request.destination in self._origins:
+                due.setdefault(request.destination, set()).add(request.content)
+        for request in self.waiting:  # of what it was cut off before it could take
+            if not request.is_response:
                 due.setdefault(request.destination, set()).add(request.content)
         return {destination: frozenset(requests) for destination, requests in due.items()}
 

@@ -43,6 +43,7 @@ class Keeper:
         self.messages: list[Framed] = []
         self.sources: list[TransportAddress] = []
         self.failed: list[TransportAddress] = []
+        self.failed_requests: set[bytes] = set()
         self.ended: list[TransportAddress] = []
         self.unopened: list[TransportAddress] = []  # those of them that no connection was there to
         self.admitted = True
@@ -71,6 +72,7 @@ class Keeper:
     ) -> None:
         self.told.append("failed")
         self.failed.append(destination)
+        self.failed_requests |= requests or frozenset()
         if unopened:
             self.unopened.append(destination)
         self.changed.set()

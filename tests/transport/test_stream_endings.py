@@ -254,6 +254,16 @@ async def test_closing_does_not_wait_for_a_connection_that_does_not_come_about()
 
 
 @on_both_loops
+async def test_what_still_waits_for_a_connection_that_is_cut_off_as_it_comes_about_has_failed() -> None:
+    requests = [options(number, b"x" * 60_000) for number in range(1, 201)]
+    async with bare_listener() as far, stream_bed(limits=StreamLimits(write_buffer_octets=1)) as bed:
+        for request in requests:
+            bed.transport.send(request, far.address)
+        await bed.keeper.until(lambda: bool(bed.keeper.failed))
+        assert bed.keeper.failed_requests == set(requests)
+
+
+@on_both_loops
 async def test_a_connection_cut_off_as_it_comes_about_takes_no_other_descriptor_with_it() -> None:
     """A loop that has its socket but not yet the object of it would leave that with a number that is another's soon."""
     async with bare_listener() as far, stream_bed(limits=StreamLimits(write_buffer_octets=1)) as bed:
