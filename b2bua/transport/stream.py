@@ -14,6 +14,7 @@ from b2bua.alarm import Alarm, Scheduler
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import Connection, Message, StreamLimits, StreamReceiver, Surroundings
 from b2bua.transport.marking import mark, marked_with
+from b2bua.transport.stream_socket import reset, set_up
 from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts
 
 BACKLOG: Final = 128
@@ -26,11 +27,6 @@ FAILURES_KEPT: Final = 256
 """Destinations whose last failure is remembered; all are forgotten when one more fails."""
 LOG_INTERVAL_S: Final = 60.0
 """The same failure of one destination is logged once in this time."""
-UNACKNOWLEDGED_MS: Final = 10_000
-"""So long a peer's TCP may leave what was sent unacknowledged, before the connection counts as broken."""
-_KEEPALIVE_IDLE_S: Final = 60
-_KEEPALIVE_INTERVAL_S: Final = 10
-_KEEPALIVE_PROBES: Final = 3
 _IP_BIND_ADDRESS_NO_PORT: Final = 24
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -216,7 +212,7 @@ class StreamTransport:
         opened = socket.socket(_family(remote.host), socket.SOCK_STREAM)
         try:
             opened.setblocking(False)
-            _set_up(opened)
+            set_up(opened)
             mark(opened, marked_with(self._socket))
             self._bind_source(opened)
             await self._loop.sock_connect(opened, (remote.host, remote.port))
@@ -323,13 +319,13 @@ class StreamTransport:
     def _take(self, accepted: socket.socket, remote: TransportAddress) -> None:
         if not self._receiver.admits(remote):
             self._counters["connections refused: stranger"] += 1
-            _reset(accepted)
+            reset(accepted)
         elif not self._has_room(remote):
             self._counters["connections refused: too many"] += 1
-            _reset(accepted)
+            reset(accepted)
         else:
             accepted.setblocking(False)
-            _set_up(accepted)
+            set_up(accepted)
             connection = Connection(self._around, remote, opened=False)
             self._enter(connection)
             self._start(connection, self._greet(connection, accepted))
@@ -477,9 +473,17 @@ class StreamTransport:
         for connection in tuple(self._all):
             connection.abort()
 
+    def _goes_otherwise(self, message: Message, connection: Connection) -> bool:
+        """Whether another connection takes what waits for this one: there may be no time to see this one fail."""
+        fallback = message.fallback
+        return fallback is not None and fallback != connection.remote and self._hand_over(message, fallback)
+
     async def _let_open(self) -> None:
         """Wait for the connections that something waits for: the BYEs of calls that a process ends with, say."""
         for task, connection in self._tasks.items():
+            waits = tuple(connection.waiting)
+            connection.waiting.clear()
+            connection.waiting.extend(each for each in waits if not self._goes_otherwise(each, connection))
             if connection.connecting and not connection.waiting:
                 task.cancel()
         with contextlib.suppress(TimeoutError):
@@ -493,19 +497,3 @@ class StreamTransport:
 
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def _set_up(connection: socket.socket) -> None:
-    """No delay, and a peer that has vanished is noticed: with something under way soon, otherwise in two minutes."""
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_INTERVAL_S)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES)
-
-
-def _reset(accepted: socket.socket) -> None:
-    """Close without a byte, and without keeping anything of it."""
-    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-    accepted.close()

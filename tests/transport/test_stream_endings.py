@@ -243,6 +243,18 @@ async def test_closing_lets_what_cannot_be_connected_go_its_other_way() -> None:
 
 
 @on_both_loops
+async def test_closing_sends_over_a_connection_that_stands_what_would_wait_for_another() -> None:
+    with full_listener() as contact:
+        async with bare_listener() as far, stream_bed(limits=StreamLimits(closing_s=0.03)) as bed:
+            bed.transport.send(options(1), far.address)
+            peer = await far.next()
+            await bed.counted("connections opened")
+            bed.transport.send(options(2), contact, far.address)
+            await bed.transport.close()
+            assert await peer.rest() == options(1) + options(2)
+
+
+@on_both_loops
 async def test_closing_does_not_wait_for_a_connection_that_does_not_come_about() -> None:
     with full_listener() as address:
         async with stream_bed(limits=StreamLimits(closing_s=0.03)) as bed:
