@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from difflib import get_close_matches
@@ -63,7 +64,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
             content = file.read(LARGEST_FILE_BYTES + 1)
         if len(content) > LARGEST_FILE_BYTES:
             raise ConfigInvalid([f"{path}: larger than {LARGEST_FILE_BYTES} bytes; this is no configuration"])
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.removeprefix(BOM_UTF8).decode("utf-8"))  # some editors begin every text so
     except OSError as error:
         hint = "; `maskbridge init` writes one" if isinstance(error, FileNotFoundError) else ""
         raise ConfigInvalid([f"{path}: cannot be read ({error.strerror}){hint}"]) from error

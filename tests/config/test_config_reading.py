@@ -579,3 +579,9 @@ def test_only_a_file_that_is_not_there_is_to_be_written(tmp_path: Path) -> None:
         with pytest.raises(ConfigInvalid) as invalid:
             load_config(path, {})
         assert ("maskbridge init" in str(invalid.value)) == hinted
+
+
+def test_a_byte_order_mark_before_the_file_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "maskbridge.toml"
+    path.write_text("[calls]\nring_timeout_s = 20\n", "utf-8-sig")
+    assert load_config(path, {}).calls.ring_timeout_s == 20
