@@ -98,8 +98,8 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(reason(error))
     except UnicodeEncodeError as error:  # bytes of the command line that are no UTF-8: nothing we keep is named so
         return _fail(f"not UTF-8: {error.object}")
-    except OverflowError:
-        return _fail("a number is larger than any that is kept")
+    except OverflowError as error:
+        return _too_large(error, options)
     except KeyboardInterrupt:
         return 130
 
@@ -144,6 +144,13 @@ def reason(error: OSError) -> str:
 def _fail(message: str) -> int:
     sys.stderr.write(f"maskbridge: {_in_one_line(message)}\n")
     return 1
+
+
+def _too_large(error: OverflowError, options: argparse.Namespace) -> int:
+    """What becomes of a number of the command line that the database has no room for."""
+    if options.run == operation.run_server:  # none is typed there: a defect, whose traceback is wanted
+        raise error
+    return _fail("a number is larger than any that is kept")
 
 
 def _in_one_line(message: str) -> str:

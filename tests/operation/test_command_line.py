@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from b2bua.commands import operation
 from b2bua.commands.line import config_path, run
 from b2bua.demo import phone
 
@@ -113,6 +114,18 @@ def test_an_unknown_log_level_is_refused(
     assert (status, out) == (1, "")
     assert err.startswith("maskbridge: MASKBRIDGE_LOG: 'loud' is unknown")
     assert err.count("\n") == 1
+
+
+def test_a_defect_of_a_running_server_is_no_number_that_was_typed(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoilt(*_: object) -> int:
+        raise OverflowError("int too large to convert")
+
+    assert _typed(capsys, "init")[0] == 0
+    monkeypatch.setattr(operation, "run_server", spoilt)
+    with pytest.raises(OverflowError):
+        run(["serve"])
 
 
 def test_the_demo_of_a_package_without_its_phones_says_so(
