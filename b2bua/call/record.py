@@ -91,7 +91,17 @@ def finish_interrupted(record: CallRecord, last_sign_of_life_at: int, reserved_p
     ended_at = max(last_sign_of_life_at, *_known_times(record))
     if record.answered_at is not None:
         talk_ms = int(min(max(0, ended_at - record.answered_at), *_longest_talks_ms(record, reserved_paise)))
-    return finish(record, HangupCause.SYSTEM_RESTART, ended_at, talk_ms)
+    return finish(_under_way(record), HangupCause.SYSTEM_RESTART, ended_at, talk_ms)
+
+
+def _under_way(record: CallRecord) -> CallRecord:
+    """The record with the leg as dialled that is dialled once the record is written down, of a call that has arrived
+    with both: of that alone nothing is written until somebody rings or answers."""
+    begun = (Leg.A, Leg.B) if record.direction == "inbound" else (Leg.A,)
+    for leg in begun:
+        if leg_of(record, leg).status == "idle":
+            record = with_leg(record, leg, status="dialling")
+    return record
 
 
 def _longest_talks_ms(record: CallRecord, reserved_paise: int | None) -> tuple[float, ...]:

@@ -133,6 +133,18 @@ def test_a_crash_before_the_bridge_costs_nothing(record: CallRecord) -> None:
     assert terminal_event(finished) is WebhookEvent.FAILED
 
 
+@pytest.mark.parametrize(
+    ("direction", "legs"), [("click_to_call", ["failed", "idle"]), ("inbound", ["failed", "failed"])]
+)
+def test_a_crash_before_anybody_rings_leaves_no_leg_idle_that_was_dialled(direction: str, legs: list[str]) -> None:
+    """An INVITE goes out once the call is written down, and nothing more is written until its phone rings."""
+    finished = finish_interrupted(a_call(direction=direction), CREATED_AT + 3000)
+    assert [leg.status for leg in finished.legs] == legs
+    a, b = finished.legs
+    assert (a.ended_at, a.hangup_cause) == (CREATED_AT + 3000, "system_restart")
+    assert b.ended_at == (None if b.status == "idle" else CREATED_AT + 3000)
+
+
 def test_a_finished_record_is_not_finished_again() -> None:
     record = finish(BRIDGED, HangupCause.NORMAL, 0, 1000)
     assert finish_interrupted(record, CREATED_AT + 10**6) is record
