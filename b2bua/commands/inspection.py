@@ -79,7 +79,7 @@ def _state_of(seen: TrunkSighting | None, now_ms: int) -> tuple[str, str]:
     if seen is None:
         return "unknown", "no server has reported it"
     state = "up" if seen.up else "down"
-    if now_ms - seen.seen_at > SIGHTING_LIFE_MS:
+    if abs(now_ms - seen.seen_at) > SIGHTING_LIFE_MS:  # in the future too: the clock was set back since
         return "unknown", f"no server runs; it was {state}: {seen.reason}"
     return state, seen.reason
 
