@@ -109,6 +109,10 @@ class Boundary:
         """An error in JSON for a request that never came to a route."""
         return render_error(error, self._headers(request, self._id_of(request)))
 
+    def count_refusal(self, request: web.BaseRequest, response: web.StreamResponse, started_at: float) -> None:
+        """One request answered that never came to a route."""
+        self._observe(_UNMATCHED, request, response, started_at)
+
     async def _answer(self, route: Route, needs: Right | None, exchange: Exchange) -> web.StreamResponse:
         try:
             if needs is not None:
@@ -211,7 +215,7 @@ class Boundary:
         headers["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
         return web.Response(status=204, headers=headers)
 
-    def _observe(self, path: str, request: web.Request, response: web.StreamResponse, started_at: float) -> None:
+    def _observe(self, path: str, request: web.BaseRequest, response: web.StreamResponse, started_at: float) -> None:
         method = request.method if request.method in _KNOWN_METHODS else "other"
         seconds = self._api.clock.monotonic() - started_at
         self._api.metrics.observe(path, method, response.status, seconds)

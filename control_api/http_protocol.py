@@ -35,6 +35,7 @@ class HttpProtocol(web.RequestHandler):
         "_gone",
         "_head",
         "_head_due",
+        "_refused",
         "_replied",
         "_unknown_method",
     )
@@ -61,6 +62,7 @@ class HttpProtocol(web.RequestHandler):
         self._gone = gone
         self._head_due: asyncio.TimerHandle | None = None
         self._replied = False
+        self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
@@ -112,6 +114,7 @@ class HttpProtocol(web.RequestHandler):
             raise ConnectionResetError("a reply was under way")
         if status >= 500:
             self.logger.error("a request crashed outside its route", exc_info=exc)
+        self._refused = True
         line = _ONLY_ITS_METHOD.search(exc.message) if isinstance(exc, BadHttpMethod) else None
         self._unknown_method = "" if line is None else line[1]
         response = self._boundary.refusal(request, CRASH if status >= 500 else _refusal_of(exc))
@@ -126,9 +129,14 @@ class HttpProtocol(web.RequestHandler):
         if isinstance(resp, web.HTTPException):
             error = ErrorReply(resp.status, "invalid_request", "The request is not valid HTTP.")
             resp = self._boundary.refusal(request, error)
+            self._refused = True
         if self._unknown_method:
             resp = await self._refusal_of_method(request, *self._unknown_method.split(" ")[:2])
             resp.force_close()
+        if self._refused:
+            self._refused = False
+            now = self._event_loop.time()
+            self._boundary.count_refusal(request, resp, now if start_time is None else start_time)
         return await super().finish_response(request, resp, start_time)
 
     async def _refusal_of_method(self, request: web.BaseRequest, method: str, target: str) -> web.StreamResponse:

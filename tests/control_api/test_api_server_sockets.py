@@ -129,6 +129,22 @@ async def test_a_coding_that_the_server_cannot_undo_is_415_in_json(coding: bytes
         assert (status, json.loads(body)["error"]["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"nothing of the kind\r\n\r\n", 400),
+        (b"BREW /nope HTTP/1.1\r\n" + CLOSE, 404),
+        (b"BREW /healthz HTTP/1.1\r\n" + CLOSE, 405),
+    ],
+)
+async def test_what_comes_to_no_route_is_counted_once_among_the_requests(raw: bytes, status: int) -> None:
+    async with RunningApi() as port:
+        assert parts(await exchange(port, raw))[0] == status
+        told = await exchange(port, b"GET /metrics HTTP/1.1\r\n" + CLOSE)
+    counted = [line for line in told.decode().splitlines() if line.startswith("maskbridge_api_requests_total{")]
+    assert counted == [f'maskbridge_api_requests_total{{method="other",path="unmatched",status="{status}"}} 1.0']
+
+
 async def test_an_unknown_expectation_is_refused_in_json() -> None:
     async with RunningApi() as port:
         raw = b"GET /healthz HTTP/1.1\r\nExpect: miracles\r\n" + CLOSE
