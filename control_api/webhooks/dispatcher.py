@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
@@ -153,6 +154,11 @@ class Dispatcher:
             self._outcomes = outcomes + self._outcomes
             self._call_again(PAUSE_S)
             return
+        except Exception:  # a defect of ours: all others' webhooks go on
+            LOG.exception("the outcomes of %d webhooks cannot be written down together", len(outcomes))
+            await self._write_one_by_one(outcomes)
+            self._call_again(PAUSE_S)
+            return
         self._to_bring_forward_ms -= forward_ms
         self._send_all(turn.deliveries, sender)
         if turn.next_due_at is None or room - len(turn.deliveries) <= 0:
@@ -161,6 +167,18 @@ class Dispatcher:
             self._call_again(PAUSE_S)
         else:
             self._call_again((turn.next_due_at - self._now_ms()) / 1000)
+
+    async def _write_one_by_one(self, outcomes: Sequence[DeliveryOutcome]) -> None:
+        """Only what is at fault is lost: its delivery is made again once its lease has lapsed."""
+        for at, outcome in enumerate(outcomes):
+            try:
+                await self._store.run(partial(_write, outcomes=(outcome,)))
+            except StorageError as error:
+                LOG.error("the outbox cannot be reached, trying again: %s", error)
+                self._outcomes = [*outcomes[at:], *self._outcomes]
+                return
+            except Exception:
+                LOG.exception("what came of webhook delivery %d cannot be written down", outcome.delivery_id)
 
     def _ahead_ms(self) -> int:
         return self._clock.wall_ms() - round(self._clock.monotonic() * 1000)

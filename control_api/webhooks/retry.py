@@ -49,7 +49,7 @@ def parse_retry_after(value: str | None, now_ms: int) -> float | None:
         return float(value)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a number with too many digits
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(0.0, until.timestamp() - now_ms / 1000)

@@ -105,7 +105,7 @@ class Sender:
         except TimeoutError:
             error = f"no response within {self._timeout_s:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            error = failure_text(failure)[:LONGEST_ERROR]
+            error = _writable(failure_text(failure))[:LONGEST_ERROR]
         return Reply(http_status, error if http_status is None else None, retry_after, answer)
 
     def _signed(self, endpoint: WebhookEndpoint, body: bytes) -> Mapping[str, str]:
@@ -140,6 +140,12 @@ async def _read_away(response: ClientResponse) -> bytes:
 def _answer(response: ClientResponse, body: bytes) -> EndpointReply:
     """What of an answer is kept: no secrets of the endpoint's, and no more than a screen of it."""
     named = ((name, text) for name, text in response.headers.items() if name.lower() not in _NOT_KEPT)
-    headers = {name[:64]: text[:KEPT_HEADER_LENGTH] for name, text in islice(named, KEPT_HEADERS)}
+    headers = {name[:64]: _writable(text[:KEPT_HEADER_LENGTH]) for name, text in islice(named, KEPT_HEADERS)}
     text = body[:KEPT_BYTES].decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     return EndpointReply(headers, text, len(body) > KEPT_BYTES)
+
+
+def _writable(text: str) -> str:
+    """The text without the surrogates that aiohttp makes of bytes that are no UTF-8: no database and no JSON takes
+    them."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -98,6 +98,18 @@ async def test_what_is_kept_of_a_large_answer_is_its_beginning(sender: Sender) -
         assert (reply.answer.body, reply.answer.is_cut) == ("y" * KEPT_BYTES, True)
 
 
+async def test_of_headers_that_are_no_utf8_what_is_kept_can_be_written_down(sender: Sender) -> None:
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 204 No\xff\r\nX-Where: caf\xe9\r\nX-Who: caf\xc3\xa9\r\n\r\n")
+
+    async with serving(odd) as server:
+        reply = (await sender.try_out(endpoint(server), "event", b"{}")).reply
+    assert reply.http_status == 204
+    assert reply.answer is not None
+    assert reply.answer.headers == {"X-Where": "caf?", "X-Who": "caf\N{LATIN SMALL LETTER E WITH ACUTE}"}
+
+
 async def test_each_request_of_a_connection_may_have_a_whole_response(sender: Sender) -> None:
     size = LARGEST_REPLY_BYTES - 1_000
 

@@ -13,10 +13,10 @@ from aiohttp import web
 from control_api.webhooks import dispatcher as dispatcher_module
 from control_api.webhooks.dispatcher import DispatcherSettings
 from control_api.webhooks.payloads import render_body
-from control_api.webhooks.sender import KEPT_BYTES, LARGEST_REPLY_BYTES
+from control_api.webhooks.sender import KEPT_BYTES, LARGEST_REPLY_BYTES, Reply, Sender
 from control_api.webhooks.signing import verify_body, verify_body_v2
 from storage.errors import StoreUnavailable
-from storage.records import OutboxEvent, WebhookEvent
+from storage.records import Delivery, OutboxEvent, WebhookEvent
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.stored import ORG
@@ -244,6 +244,25 @@ async def test_410_disables_the_endpoint(bench: WebhookBench, receiver: Receiver
     await bench.tell_calls("call-2")
     await bench.settled("/other", "delivered", "delivered")
     assert len(await bench.log("/hook")) == 1
+
+
+async def test_an_answer_that_cannot_be_written_down_holds_up_no_other(
+    bench: WebhookBench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempt = Sender.send
+
+    async def spoilt(self: Sender, delivery: Delivery, body: bytes) -> Reply:
+        reply = await attempt(self, delivery, body)
+        return replace(reply, error="\udcff") if delivery.endpoint.url.endswith("/odd") else reply
+
+    monkeypatch.setattr(Sender, "send", spoilt)
+    await bench.endpoint("/odd")
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    await bench.settled("/hook", "delivered")
+    await bench.tell_calls("call-2")
+    await bench.settled("/hook", "delivered", "delivered")
+    assert "cannot be written down" in caplog.text
 
 
 async def test_a_redirect_is_a_failure_and_is_not_followed(bench: WebhookBench, receiver: Receiver) -> None:

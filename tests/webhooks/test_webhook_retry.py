@@ -60,6 +60,8 @@ def test_retry_after_does_not_bring_a_dead_letter_back() -> None:
         ("Tue, 14 Nov 2023 22:14:20 -0000", 60.0),
         ("Tue, 14 Nov 2023 21:14:20 GMT", 0.0),
         ("Tue, 99 Nov 2023 22:14:20 GMT", None),
+        ("Tue, 14 Nov 99999999999 22:14:20 GMT", None),
+        ("14 Nov 2023 22:14:20 +99999999999999999", None),
     ],
 )
 def test_retry_after_in_both_its_forms(value: str | None, seconds: float | None) -> None:
