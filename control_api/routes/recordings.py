@@ -149,7 +149,10 @@ def _client_has_it(request: web.Request, file: OpenFile) -> bool:
     if_none_match = request.headers.get("If-None-Match")
     if if_none_match is not None:
         return not_modified(if_none_match, file.etag)
-    since = request.if_modified_since
+    try:
+        since = request.if_modified_since
+    except OverflowError:  # a date with too many digits is none, as any other that is no date
+        return False
     return since is not None and file.modified_at_s <= since.timestamp()
 
 

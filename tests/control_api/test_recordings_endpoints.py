@@ -230,6 +230,8 @@ async def test_if_range_and_not_modified(world: ApiWorld) -> None:
         assert (reply.status, reply.body, reply.headers["ETag"]) == (304, b"", etag)
     assert (await fetch(world, path, If_None_Match='"x"')).status == 200
     assert (await fetch(world, path, If_Modified_Since=modified)).status == 304
+    for nonsense in ("Tue, 14 Nov 99999999999 22:14:20 GMT", "Tue, 99 Nov 2023 22:14:20 GMT"):
+        assert (await fetch(world, path, If_Modified_Since=nonsense)).status == 200
     assert (await fetch(world, path, If_Modified_Since="Sat, 01 Jan 2000 00:00:00 GMT")).status == 200
 
 
