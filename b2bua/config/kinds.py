@@ -460,7 +460,7 @@ def _read_secret(raw: object, place: Place) -> str:
         return raw
     path = place.folder / raw.removeprefix("file:")
     try:
-        kept = path.read_text(encoding="utf-8").strip()
+        kept = path.read_text(encoding="utf-8-sig").strip()  # without the byte order mark of some editors
         readable = path.stat().st_mode & WORLD_READABLE
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -585,3 +585,10 @@ def test_a_byte_order_mark_before_the_file_is_passed_over(tmp_path: Path) -> Non
     path = tmp_path / "maskbridge.toml"
     path.write_text("[calls]\nring_timeout_s = 20\n", "utf-8-sig")
     assert load_config(path, {}).calls.ring_timeout_s == 20
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text("n" * 64 + "\n", "utf-8-sig")
+    config = config_of("[secrets]\nmaster_key = 'file:key'\n", path=tmp_path / "maskbridge.toml")
+    assert config.secrets.master_key == "n" * 64
