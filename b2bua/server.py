@@ -34,7 +34,7 @@ from b2bua.sealed_secrets import SealedSecrets
 from b2bua.sip.routing import bracketed
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
-from b2bua.sole_use import sole_use
+from b2bua.sole_use import lock_beside, sole_use
 from b2bua.switch.audience import Audience, Everyone
 from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.daily_check import DailyCheck
@@ -168,7 +168,7 @@ def locks_of(config: Config) -> dict[str, Path]:
     locks = {"storage.recordings": config.storage.recordings / ".serving"}
     database = database_path(config.storage.url)
     if database is not None:
-        locks["storage.url"] = database.with_name(f"{database.name}.serving")
+        locks["storage.url"] = lock_beside(database)
     return locks
 
 

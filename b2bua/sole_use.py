@@ -23,6 +23,11 @@ def sole_use(locks: Mapping[str, Path]) -> Iterator[None]:
         yield
 
 
+def lock_beside(database: Path) -> Path:
+    """The lock file of a database."""
+    return database.with_name(f"{database.name}.serving")
+
+
 def _hold(stack: ExitStack, guarded: str, lock: Path) -> None:
     lock.parent.mkdir(parents=True, exist_ok=True)
     # Never removed: who opened a file that is then removed would hold a lock that nobody else meets.

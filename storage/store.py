@@ -47,6 +47,19 @@ def database_path(url: str, base: Path | None = None) -> Path | None:
     return (base or Path.cwd()) / path
 
 
+def is_older(path: Path) -> bool:
+    """Whether a database lacks migrations of this release: opening it would bring them (blocking). Of what is no
+    database of ours nothing is said here."""
+    if not path.is_file():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            applied: int = connection.execute("SELECT count(*) FROM schema_migrations").fetchone()[0]
+    except sqlite3.Error:
+        return False
+    return applied < len(load_migrations())
+
+
 class Store:
     """The database of calls, money and messages. Make one with `Store.open`; close it."""
 

@@ -5,17 +5,30 @@ from typing import TypeVar
 
 from b2bua.commands.output import CommandFailed
 from b2bua.config import Config
+from b2bua.sole_use import InUse, lock_beside, sole_use
 from control_api.timestamps import optional_timestamp
 from storage.errors import UnknownRecord
-from storage.store import Store
+from storage.store import Store, database_path, is_older
 from storage.units import Reader, UnitOfWork
 
 Result = TypeVar("Result")
 
 
+async def opened(config: Config) -> Store:
+    """The configured database, to be closed. Where it is of an older release it is brought up to date, unless a server
+    of that release runs with it: CommandFailed."""
+    path = database_path(config.storage.url)
+    locks = {"storage.url": lock_beside(path)} if path is not None and is_older(path) else {}
+    try:
+        with sole_use(locks):
+            return await Store.open(config.storage.url)
+    except InUse as error:
+        raise CommandFailed(f"{error}, one of an older release: restart that first") from error
+
+
 async def written(config: Config, work: Callable[[UnitOfWork], Result]) -> Result:
     """Carry out one unit of work on the configured database."""
-    store = await Store.open(config.storage.url)
+    store = await opened(config)
     try:
         return await store.run(work)
     finally:
@@ -24,7 +37,7 @@ async def written(config: Config, work: Callable[[UnitOfWork], Result]) -> Resul
 
 async def looked_up(config: Config, work: Callable[[Reader], Result]) -> Result:
     """Read from the configured database."""
-    store = await Store.open(config.storage.url)
+    store = await opened(config)
     try:
         return await store.read(work)
     finally:
@@ -33,7 +46,7 @@ async def looked_up(config: Config, work: Callable[[Reader], Result]) -> Result:
 
 async def checked_apart(config: Config, work: Callable[[Reader], Result]) -> Result:
     """Read much from the configured database: `Store.read_apart`."""
-    store = await Store.open(config.storage.url)
+    store = await opened(config)
     try:
         return await store.read_apart(work)
     finally:

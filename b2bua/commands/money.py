@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from b2bua.clock import SystemClock
 from b2bua.commands.accounts import paise_of, words_of
 from b2bua.commands.audit import typed
-from b2bua.commands.databases import checked_apart, looked_up, written
+from b2bua.commands.databases import checked_apart, looked_up, opened, written
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
@@ -19,7 +19,6 @@ from control_api.payments.provider import ProviderUnavailable
 from control_api.payments.refunding import RefundImpossible, RefundMismatch, RefundWish, pay_back
 from storage.billing_records import NoteKind
 from storage.errors import UnknownRecord
-from storage.store import Store
 from storage.units import Reader
 
 Row = TypeVar("Row")
@@ -62,7 +61,7 @@ async def payment_refund(options: argparse.Namespace, config: Config, output: Ou
     change = {"topup_id": options.topup_id, "paise": paise, "reference": reference}
     entry = typed("refund.ask", wish.refund_id, options.org, change)
     desk = _desk(config)
-    store = await Store.open(config.storage.url)
+    store = await opened(config)
     try:
         refund = await pay_back(store, desk, wish, entry)
     except UnknownRecord:

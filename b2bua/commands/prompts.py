@@ -9,7 +9,7 @@ from typing import Final
 
 from b2bua.call.errors import CallError, InvalidPrompts
 from b2bua.clock import SystemClock
-from b2bua.commands.databases import moment
+from b2bua.commands.databases import moment, opened
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.switch.prompt_shelf import PromptShelf
@@ -17,7 +17,6 @@ from media.prompts.conversion import LARGEST_BYTES
 from media.prompts.files import PromptFiles
 from storage.errors import UnknownRecord
 from storage.records import Consent, PromptChoice
-from storage.store import Store
 
 DEFAULT: Final = "default"
 NONE: Final = "none"
@@ -102,7 +101,7 @@ def _content(path: Path) -> bytes:
 @asynccontextmanager
 async def _shelf(config: Config, org_id: str) -> AsyncIterator[PromptShelf]:
     """The prompts of a known organisation; what is refused is told in one line."""
-    store = await Store.open(config.storage.url)
+    store = await opened(config)
     try:
         await store.read(lambda reader: reader.organisation(org_id))
         yield PromptShelf(store, PromptFiles(config.storage.prompts), SystemClock())

@@ -11,7 +11,7 @@ from typing import Final
 
 from b2bua.clock import SystemClock
 from b2bua.commands.audit import typed
-from b2bua.commands.databases import moment
+from b2bua.commands.databases import moment, opened
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.switch.recordings_at_rest import RecordingsAtRest, master_keys_of, seal_of
@@ -229,7 +229,7 @@ def _kept(after: str, reader: Reader) -> list[Recording]:
 
 @asynccontextmanager
 async def _store(config: Config) -> AsyncIterator[Store]:
-    store = await Store.open(config.storage.url)
+    store = await opened(config)
     try:
         yield store
     finally:

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from b2bua.clock import SystemClock
+from b2bua.commands.databases import opened
 from b2bua.commands.inspection import call_row
 from b2bua.commands.output import CommandFailed, Output, table_of
 from b2bua.commands.top_view import (
@@ -134,7 +135,7 @@ async def _source(config: Config) -> AsyncIterator[_Source]:
     listen, context = config.api.listen, _context(config)
     host = _ANYWHERE.get(listen.host, listen.host)
     url = f"{'http' if context is None else 'https'}://{bracketed(host)}:{listen.port}/metrics"
-    store = await Store.open(config.storage.url)
+    store = await opened(config)
     try:
         timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as http:
