@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 
@@ -63,8 +64,14 @@ def _check_key(certificate: x509.Certificate, certificate_path: Path, path: Path
         raise CertificateUnusable(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, TypeError) as error:
         raise CertificateUnusable(f"{path}: holds no PEM private key without a password") from error
+    except UnsupportedAlgorithm as error:
+        raise CertificateUnusable(f"{path}: is a key of a kind that cannot be used: {error}") from error
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if private_key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
+    try:
+        certified = certificate.public_key().public_bytes(*form)
+    except (ValueError, UnsupportedAlgorithm) as error:  # read only now, unlike the rest of the certificate
+        raise CertificateUnusable(f"{certificate_path}: is of a key that cannot be used: {error}") from error
+    if private_key.public_key().public_bytes(*form) != certified:
         raise CertificateUnusable(f"{path}: is not the key of {certificate_path}")
 
 

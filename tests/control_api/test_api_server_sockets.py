@@ -1,6 +1,7 @@
 """The API's own server on real sockets: what is no HTTP, TLS, closing."""
 
 import asyncio
+import base64
 import errno
 import json
 import socket
@@ -12,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from b2bua.certificates import CertificateUnusable
 from control_api import app as app_module
@@ -357,6 +358,14 @@ def certificate_files(folder: Path, until: datetime = NOW + timedelta(days=30)) 
     return certificate_path, key_path
 
 
+def patched(file: Path, old: bytes, new: bytes) -> bytes:
+    """A PEM file with something else in it."""
+    head, *lines, tail = file.read_text("ascii").splitlines()
+    content = base64.b64decode("".join(lines))
+    assert content.count(old) == 1
+    return "\n".join((head, base64.b64encode(content.replace(old, new)).decode("ascii"), tail, "")).encode("ascii")
+
+
 def unverified() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -385,12 +394,25 @@ def test_unusable_certificates_are_named(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("")
     day_ms = 86_400_000
+    strange, broken, strange_key = (tmp_path / name for name in ("strange.pem", "broken.pem", "strange.key"))
+    curve = bytes.fromhex("06082a8648ce3d030107")
+    strange.write_bytes(patched(good, curve, curve[:-1] + b"\x55"))
+    point = (
+        x509.load_pem_x509_certificate(good.read_bytes())
+        .public_key()
+        .public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    )
+    broken.write_bytes(patched(good, point, b"\x09" + point[1:]))
+    strange_key.write_bytes(patched(key, curve, curve[:-1] + b"\x55"))
     for certificate, its_key, now_ms, why in (
         (tmp_path / "missing.pem", key, NOW_MS, "missing.pem: cannot be read"),
         (good, tmp_path / "missing.pem", NOW_MS, "missing.pem: cannot be read"),
         (empty, key, NOW_MS, "empty.pem: holds no PEM certificate"),
         (good, empty, NOW_MS, "empty.pem: holds no PEM private key"),
         (good, other_key, NOW_MS, "is not the key of"),
+        (strange, key, NOW_MS, "strange.pem: is of a key that cannot be used"),
+        (broken, key, NOW_MS, "broken.pem: is of a key that cannot be used"),
+        (good, strange_key, NOW_MS, "strange.key: is a key of a kind that cannot be used"),
         (good, key, NOW_MS + 31 * day_ms, "c.pem: expired on 2025-01-31"),
         (good, key, NOW_MS - 2 * day_ms, "c.pem: is not valid before 2024-12-31"),
     ):
