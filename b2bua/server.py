@@ -544,13 +544,20 @@ async def _listen_api(
 
 
 def _in_background(process: Process, work: Coroutine[object, object, None]) -> None:
-    task = process.loop.create_task(work)
+    task = process.loop.create_task(work, name=getattr(work, "__qualname__", None))
+    task.add_done_callback(_cry_out)
 
     async def end() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
     process.stack.push_async_callback(end)
+
+
+def _cry_out(task: asyncio.Task[None]) -> None:
+    """What goes on for as long as we run has ended by a defect: without a word nobody would look for it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        LOG.critical("%s has ended, and is not done any more until the next start", task.get_name(), exc_info=error)
 
 
 async def _off_loop(work: Callable[[], None]) -> None:
