@@ -241,7 +241,9 @@ def _accounts(commands: Commands) -> None:
     create = _command(key, "create", accounts.key_create, "create an API key; it is shown once")
     _of_organisation(create)
     create.add_argument("--name")
-    create.add_argument("--scopes", metavar="A,B", help="default: all but account:read and account:write")
+    create.add_argument(
+        "--scopes", metavar="A,B", help="default: all but account:read, account:write, streams:write and supervise"
+    )
     create.add_argument("--expires", metavar="TIME", help="RFC 3339, for example 2027-01-31T00:00:00Z")
     create.add_argument("--ips", metavar="A,B", help="addresses or networks it may be used from")
     create.add_argument("--rate-limit", type=int, metavar="N", help="requests a minute")

@@ -5,6 +5,7 @@ import pytest
 from b2bua.commands.argument_texts import ARGUMENT_TEXTS, clearer
 from b2bua.commands.line import build_parser
 from docs.commands import every_command
+from storage.records import USUAL_SCOPES, Scope
 from tests.commands.conftest import Desk
 
 
@@ -22,6 +23,13 @@ def test_no_text_is_of_an_argument_that_there_is_not() -> None:
     actions = [action for parser in every_command(build_parser()) for action in parser._actions]
     declared = {name for action in actions for name in (*action.option_strings, action.dest)}
     assert set(ARGUMENT_TEXTS) <= declared
+
+
+def test_the_scopes_that_a_key_does_not_have_by_default_are_named() -> None:
+    [create] = [parser for parser in every_command(build_parser()) if parser.prog.endswith("key create")]
+    [scopes] = [action for action in create._actions if action.dest == "scopes"]
+    named = {scope for scope in Scope if scope in str(scopes.help)}
+    assert named == set(Scope) - USUAL_SCOPES
 
 
 @pytest.mark.parametrize(
