@@ -133,6 +133,8 @@ class HttpProtocol(web.RequestHandler):
         if self._unknown_method:
             resp = await self._refusal_of_method(request, *self._unknown_method.split(" ")[:2])
             resp.force_close()
+        if request.content.exception() is not None:  # nothing is read after such a body: RFC 9112 section 9.6
+            resp.force_close()
         if self._refused:
             self._refused = False
             now = self._event_loop.time()

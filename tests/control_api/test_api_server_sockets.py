@@ -223,6 +223,21 @@ async def test_a_body_that_is_not_compressed_as_it_says_is_no_mistake_of_ours(ca
     assert not [record for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")]
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/masking/calls"), ("GET", "/v1/masking/billing")])
+async def test_rfc9112_s9_6_the_last_reply_before_a_close_says_so(method: str, path: str) -> None:
+    """What comes after a body that cannot be read is no request: a client must not send another on that connection."""
+    async with RunningApi() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+            f"Authorization: Bearer {KEY}\r\nContent-Length: 20\r\n\r\n{'x' * 20}".encode()
+        )
+        reply = await asyncio.wait_for(reader.read(), 5)
+        _, headers, _ = parts(reply)
+        assert headers["Connection"] == "close"
+        writer.close()
+
+
 async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
     async with RunningApi() as port:
         for _ in range(3):
