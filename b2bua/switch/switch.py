@@ -32,6 +32,7 @@ from b2bua.switch.parties import RETRY_AFTER_S, free_legs, parties_of, route
 from b2bua.switch.probing import Probing
 from b2bua.switch.recordings import Recordings
 from b2bua.switch.registrations import Registrations
+from b2bua.switch.repeats import Repeats
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.supervisors import SupervisedCall
 from b2bua.switch.trace_steps import Told, hold_changed, media_started
@@ -99,6 +100,7 @@ class Switch:
         self._calls: dict[str, CallTask] = {}
         self._usages: dict[int, SipUser] = {}
         self._awaiting_recorder: dict[str, CallTask] = {}
+        self._repeats = Repeats()
         self._admitting = 0
         self._draining = False
         self._ending = False
@@ -178,6 +180,12 @@ class Switch:
 
     async def place_call(self, command: PlaceCall) -> PlacedCall:
         """Place a masked call; returns once it is admitted. Raises a `CallError`."""
+        if command.idempotency_key is None:
+            return await self._place_or_refuse(command)
+        async with self._repeats.turn(command.org_id, command.idempotency_key):
+            return await self._place_or_refuse(command)
+
+    async def _place_or_refuse(self, command: PlaceCall) -> PlacedCall:
         try:
             if command.idempotency_key is not None:
                 at = self._rooms.clock.wall_ms()

@@ -38,6 +38,18 @@ async def test_calls_above_the_rate_wait_and_a_second_s_worth_at_most(open_house
     assert invited_at(house) == pytest.approx([0, 1 / 3, 2 / 3, 1.0], abs=1e-4)
 
 
+async def test_a_request_repeated_before_its_reply_gets_the_same_call(open_house: Any) -> None:
+    """The first has taken the last turn and is not written down yet: the others are that call."""
+    house: House = await open_house(trunks=ONE_TRUNK + "cps = 1\n")
+    house.alice.on_invite = rejects(486)
+    same = {"ring_timeout_s": 5, "idempotency_key": "k", "body_sha256": "body"}
+    placed = await asyncio.gather(*(house.place(**same) for _ in range(3)), return_exceptions=True)
+    assert [getattr(each, "call_id", each) for each in placed] == [getattr(placed[0], "call_id", None)] * 3
+    assert house.switch.tally.calls_refused == 0
+    await house.run(3.0)
+    assert len(house.carrier.invites) == 1
+
+
 async def test_second_legs_wait_too_and_nothing_leaves_faster(open_house: Any) -> None:
     house: House = await open_house(trunks=ONE_TRUNK + "cps = 2\n")
     house.alice.on_invite = answers(0.25, ringing=None)

@@ -1,0 +1,27 @@
+"""Requests that may be one and the same: who repeats one too early is told what became of it, and no more."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Repeats:
+    """One request at a time under each Idempotency-Key of an organisation."""
+
+    __slots__ = ("_under_way",)
+
+    def __init__(self) -> None:
+        self._under_way: dict[tuple[str, str], asyncio.Future[None]] = {}
+
+    @asynccontextmanager
+    async def turn(self, org_id: str, idempotency_key: str) -> AsyncIterator[None]:
+        """Wait until those before it with the same key are answered: only then is the first one's reply to be found."""
+        name = (org_id, idempotency_key)
+        while (earlier := self._under_way.get(name)) is not None:
+            await asyncio.wait([earlier])
+        over = self._under_way[name] = asyncio.get_running_loop().create_future()
+        try:
+            yield
+        finally:
+            del self._under_way[name]
+            over.set_result(None)
