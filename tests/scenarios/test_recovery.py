@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from media.recording.recovery import RecoveredRecording
-from tests.support.house import House
+from tests.support.house import ORG, House
 from tests.support.memory_media import MemoryRecorder
 from tests.support.routes import BILLED, DIALLED
 from tests.support.scripted_phone import answers, nothing, rejects, rings
@@ -47,6 +47,20 @@ async def test_trunk_case_17_a_bridged_call_is_completed_and_charged_to_the_last
     assert (await following.words(call)) == ["initiated", "ringing", "answered", "bridged", "completed"]
     wallet = await following.wallet()
     assert (wallet.balance_paise, wallet.reserved_paise) == (100_000 - price, 0)
+
+
+async def test_nothing_is_open_any_more_when_the_next_run_takes_calls(open_house: Any) -> None:
+    """What the crash left set aside could refuse a call of a customer who can pay for it."""
+    house = await open_house()
+    house.alice.on_invite = rings()
+    for _ in range(3):
+        await house.place()
+    await house.run(2.0)
+    store = await house.crash()
+    following = await open_house(store=store, clock=house.clock, seed="next run")
+    assert following.recovered == 3
+    assert await store.read(lambda reader: list(reader.live_calls())) == []
+    assert (await store.read(lambda reader: reader.wallet(ORG))).reserved_paise == 0
 
 
 async def test_a_clock_set_forward_before_the_crash_costs_no_talk_that_was_not_paid_for(open_house: Any) -> None:
