@@ -71,6 +71,11 @@ cdef inline object _upper(const char *at, const char *end):
     return _cased(at, end, b"a", -32)
 
 
+cdef inline object _protocol(const char *at, const char *end):
+    capitals = _upper(at, end)
+    return capitals if "RTP/" in <str>capitals else _text(at, end)
+
+
 cdef inline object _new(object kind, tuple values):
     """A named tuple, without the interpreter's detour."""
     return PyTuple_Type.tp_new(<PyTypeObject *>kind, (values,), NULL)
@@ -221,7 +226,7 @@ cdef class _Reading:
                 return False
             formats.append(_text(named.at, named.end))
             named = _field(named.end, end)
-        self.begun = (_lower(kind.at, kind.end), port, _upper(protocol.at, protocol.end), tuple(formats))
+        self.begun = (_lower(kind.at, kind.end), port, _protocol(protocol.at, protocol.end), tuple(formats))
         return True
 
     cdef int close(self) except -1:

@@ -34,6 +34,9 @@ class Origin(NamedTuple):
 class Media(NamedTuple):
     """One m= section. `address` is its own c= address, None when the session's counts; `formats` as written.
 
+    `protocol` is in capitals where it is RTP's, however it was written; any other is as written, for our answer has to
+    name the same (RFC 3264 section 6) and case counts in SDP (RFC 8866 section 5).
+
     Attributes are not shown: there may be keys among them.
     """
 

@@ -103,7 +103,7 @@ class _Reading:
         port = _parse_port(fields[1].partition("/")[0])
         if len(fields) - 3 > FORMATS_MAX:
             raise MalformedSdp(f"an m= line has more than {FORMATS_MAX} formats")
-        self._media.append(Media(fields[0].lower(), port, fields[2].upper(), tuple(fields[3:])))
+        self._media.append(Media(fields[0].lower(), port, _protocol(fields[2]), tuple(fields[3:])))
 
     def _close_media(self) -> None:
         if self._media:
@@ -123,6 +123,11 @@ class _Reading:
         if not self._media:
             raise MalformedSdp("the SDP has no m= line")
         return SessionDescription(self._origin, self._address, tuple(self._media), tuple(self._attributes))
+
+
+def _protocol(text: str) -> str:
+    capitals = text.upper()
+    return capitals if "RTP/" in capitals else text
 
 
 def _parse_connection(value: str) -> str:

@@ -44,13 +44,17 @@ OFFERS = [
     ),
     (
         "m=audio 4000 RTP/AVP 8|m=image 4002 udptl t38|a=T38FaxVersion:0",
-        ["m=audio 20000 RTP/AVP 8", "m=image 0 UDPTL t38"],
+        ["m=audio 20000 RTP/AVP 8", "m=image 0 udptl t38"],
     ),
-    ("m=image 4002 udptl t38|m=audio 4000 RTP/AVP 8", ["m=image 0 UDPTL t38", "m=audio 20000 RTP/AVP 8"]),
+    ("m=image 4002 udptl t38|m=audio 4000 RTP/AVP 8", ["m=image 0 udptl t38", "m=audio 20000 RTP/AVP 8"]),
     # A stream that is switched off is not the one that is taken.
     ("m=audio 0 RTP/AVP 8|m=audio 4000 RTP/AVP 0", ["m=audio 0 RTP/AVP 8", "m=audio 20000 RTP/AVP 0"]),
     ("m=audio 4000/2 RTP/AVP 8", ["m=audio 20000 RTP/AVP 8"]),
     ("m=audio 4000 rtp/avp 8", ["m=audio 20000 RTP/AVP 8"]),
+    # Another transport's name is the offer's own, to the letter (RFC 3264 section 6, RFC 8866 section 5).
+    ("m=audio 4000 RTP/AVP 8|m=image 4002 UDPTL t38", ["m=audio 20000 RTP/AVP 8", "m=image 0 UDPTL t38"]),
+    ("m=audio 4000 RTP/AVP 8|m=image 4002 tcp t38", ["m=audio 20000 RTP/AVP 8", "m=image 0 tcp t38"]),
+    ("m=audio 4000 RTP/AVP 8|m=control 4002 udp 9", ["m=audio 20000 RTP/AVP 8", "m=control 0 udp 9"]),
 ]
 
 

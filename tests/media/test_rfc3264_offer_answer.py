@@ -389,7 +389,7 @@ class TestAnswerGiven:
             "m=audio 0 RTP/SAVP 8",
             "m=audio 20000 RTP/AVP 8",
             "m=audio 0 RTP/AVP 0",
-            "m=image 0 UDPTL t38",
+            "m=image 0 udptl t38",
             "m=secret 0 RTP/AVP 0",
         ]
 
