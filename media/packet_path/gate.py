@@ -95,6 +95,12 @@ class Gate:
             return True
         return not self._nat and self._in_networks(source[0])
 
+    def admits_multiplexed(self, source: Address) -> bool:
+        """Whether RTCP is taken that came to the port of RTP: where RTP of this source is, which it never latches."""
+        if self.target is None or (self._nat and not self.latched):
+            return False
+        return source in self._welcome or (not self._nat and self._in_networks(source[0]))
+
     def _latch(self, source: Address, now: float) -> bool:
         if now > self._armed_until:
             # Nobody came in time: what the SDP said is all that is left.

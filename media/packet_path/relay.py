@@ -212,8 +212,7 @@ class Relay:
 
     def _control_among_rtp(self, stream: Stream, size: int, source: Address | None, now: float) -> None:
         # Multiplexing was not offered, but what comes is read. It never latches.
-        gate = stream.inbound.gate
-        if source is not None and not (gate.target == source and (gate.exclusive or gate.latched)):
+        if source is not None and not stream.inbound.gate.admits_multiplexed(source):
             stream.inbound.strangers += 1
         elif stream.control.receive(self._view[:size], now):
             stream.inbound.heard_at = now

@@ -432,7 +432,7 @@ class Stream:
             self.inbound.started = False
         self.expect(now)
         # As with RTP: of who has been latched, where its reports come from is known better.
-        if plan.control is not None and not self.inbound.gate.latched:
+        if plan.remote is not None and not self.inbound.gate.latched:
             self.control.target = plan.control
         out.set_format(plan)
         self.control.clock_rate_hz = plan.clock_rate_hz

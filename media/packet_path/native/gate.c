@@ -151,3 +151,10 @@ bool mb_gate_admits_control(const mb_gate *gate, const mb_address *source, const
         return true;
     return !gate->nat && in_networks(gate, source);
 }
+
+bool mb_gate_admits_multiplexed(const mb_gate *gate, const mb_address *source)
+{
+    if (gate->target.family == 0 || (gate->nat && !gate->latched))
+        return false;
+    return is_welcome(gate, source) || (!gate->nat && in_networks(gate, source));
+}

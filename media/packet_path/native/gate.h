@@ -60,4 +60,7 @@ bool mb_gate_admits(mb_gate *gate, const mb_address *source, double now);
  * whatever its port. */
 bool mb_gate_admits_control(const mb_gate *gate, const mb_address *source, const mb_address *control);
 
+/* Whether RTCP is taken that came to the port of RTP: where RTP of this source is, which it never latches. */
+bool mb_gate_admits_multiplexed(const mb_gate *gate, const mb_address *source);
+
 #endif

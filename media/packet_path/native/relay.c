@@ -84,10 +84,7 @@ static void not_rtp(mb_stream *stream, const mb_address *source)
 static void control_among_rtp(mb_stream *stream, const uint8_t *packet, size_t size, const mb_address *source,
                               double now)
 {
-    mb_gate *gate = &stream->inbound.gate;
-    bool known = !source || (gate->target.family && mb_same_address(&gate->target, source) &&
-                             (mb_gate_exclusive(gate) || gate->latched));
-    if (!known)
+    if (source && !mb_gate_admits_multiplexed(&stream->inbound.gate, source))
         stream->inbound.strangers++;
     else if (mb_control_receive(&stream->control, packet, size, now))
         stream->inbound.heard_at = now;

@@ -115,7 +115,7 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
     mb_stream_expect(stream, now);
     stream->control.clock_hz = mb_clock_hz(plan->codec);
     /* As with RTP: of who has been latched, where its reports come from is known better. */
-    if (plan->control.family && !inbound->gate.latched)
+    if (plan->remote.family && !inbound->gate.latched)
         stream->control.target = plan->control;
     set_format(&stream->outbound, plan);
     stream->outbound.may_send = plan->may_send;
