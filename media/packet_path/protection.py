@@ -38,7 +38,9 @@ PROFILES: Final = {
 }
 # Less than half of the sequence numbers, so that the next is taken for a step ahead (RFC 3711 section 3.3.1).
 _STRIDE: Final = 0x4000
+# What libsrtp says of packets that have come before, and of those that are so late that nobody can tell.
 _REPLAY: Final = "replay"
+_REPLAYED: Final = "replay check failed (bad index)"
 
 Send = Callable[[bytes], object]
 
@@ -171,38 +173,49 @@ class Protection:
 
     def open_rtp(self, buffer: bytearray, size: int) -> int:
         """Open the first `size` bytes in their place: how many are left, 0 for a packet to be dropped, then counted."""
-        if not HEADER_BYTES <= size <= PACKET_BYTES_MAX:
-            self.unauthentic += 1
-            return 0
-        assert self._receiver is not None
-        packet = bytes(buffer[:size])
         try:
-            plain = self._receiver.open_rtp(packet)
-            if self._alternatives:
-                self._alternatives = ()
+            return self._open(self._plain_rtp, buffer, size)
         except Error as refusal:
-            found = self._by_alternative(packet)
-            if found is None:
-                self._count(refusal)
-                return 0
-            plain = found
-        buffer[: len(plain)] = plain
-        return len(plain)
+            return self._refused(refusal)
 
     def open_rtcp(self, buffer: bytearray, size: int) -> int:
         """The same for RTCP."""
-        if not HEADER_BYTES <= size <= PACKET_BYTES_MAX:
-            self.unauthentic += 1
-            return 0
-        assert self._receiver is not None
-        packet = bytes(buffer[:size])
         try:
-            plain = self._receiver.open_rtcp(packet)
+            return self._open(self._plain_rtcp, buffer, size)
         except Error as refusal:
-            self._count(refusal)
-            return 0
+            return self._refused(refusal)
+
+    def open_late(self, buffer: bytearray, size: int, *, rtcp: bool) -> int:
+        """The same for a far end that has gone over to plain RTP: what was not made with its key stays as it is."""
+        try:
+            return self._open(self._plain_rtcp if rtcp else self._plain_rtp, buffer, size)
+        except Error as refusal:
+            return self._refused(refusal) if str(refusal) == _REPLAYED else size
+
+    @staticmethod
+    def _open(plain_of: Callable[[bytes], bytes], buffer: bytearray, size: int) -> int:
+        if not HEADER_BYTES <= size <= PACKET_BYTES_MAX:
+            raise Error("of no size that is opened")
+        plain = plain_of(bytes(buffer[:size]))
         buffer[: len(plain)] = plain
         return len(plain)
+
+    def _plain_rtp(self, packet: bytes) -> bytes:
+        assert self._receiver is not None
+        try:
+            plain = self._receiver.open_rtp(packet)
+        except Error:
+            found = self._by_alternative(packet)
+            if found is None:
+                raise
+            return found
+        if self._alternatives:
+            self._alternatives = ()
+        return plain
+
+    def _plain_rtcp(self, packet: bytes) -> bytes:
+        assert self._receiver is not None
+        return self._receiver.open_rtcp(packet)
 
     def _by_alternative(self, packet: bytes) -> bytes | None:
         """What the present context could not open: by the one that was rolled forward, which then is the present one,
@@ -219,8 +232,9 @@ class Protection:
             return plain
         return None
 
-    def _count(self, refusal: Error) -> None:
+    def _refused(self, refusal: Error) -> int:
         if str(refusal).startswith(_REPLAY):
             self.replayed += 1
         else:
             self.unauthentic += 1
+        return 0

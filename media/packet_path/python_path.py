@@ -357,10 +357,10 @@ class PythonPacketPath:
         relay = self._table.relay
         try:
             if wire.checked:
-                relay.srtp(stream, wire.receive(relay.buffer), None, now)
+                relay.datagram(stream, wire.receive(relay.buffer), None, now)
             else:
                 size, source = wire.rtp_socket.recvfrom_into(relay.buffer)
-                relay.srtp(stream, size, source[:2], now)
+                relay.datagram(stream, size, source[:2], now)
         except OSError:
             self._receive_errors += 1
 
@@ -385,7 +385,7 @@ class PythonPacketPath:
         number = wire.rtp_socket.fileno()
         self._rtp.pop(number, None)
         self._srtp.pop(number, None)
-        (self._rtp if stream.protection is None else self._srtp)[number] = (stream, wire)
+        (self._rtp if stream.opener is None else self._srtp)[number] = (stream, wire)
 
     def _expect(self, stream: Stream) -> None:
         self._table.expect(stream, self._clock())

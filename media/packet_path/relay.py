@@ -173,7 +173,7 @@ class Relay:
 
     def datagram(self, stream: Stream, size: int, source: Address | None, now: float) -> None:
         """Take the first `size` bytes of `buffer` from a stream's RTP port, be it with SRTP or without."""
-        if stream.protection is None:
+        if stream.opener is None:
             self.rtp(stream, size, source, now)
         else:
             self.srtp(stream, size, source, now)
@@ -184,15 +184,23 @@ class Relay:
         A stranger's are not tried. What does not prove itself does nothing but be counted: it latches no address and
         resets no timeout.
         """
-        assert stream.protection is not None
         if source is not None and not stream.inbound.gate.would_admit(source, now):
             stream.inbound.strangers += 1
             return
-        multiplexed = FIRST_PACKET_TYPE <= self.buffer[1] <= LAST_PACKET_TYPE
-        opened = stream.protection.open_rtcp if multiplexed else stream.protection.open_rtp
-        size = opened(self.buffer, size)
+        size = self._opened(stream, size, FIRST_PACKET_TYPE <= self.buffer[1] <= LAST_PACKET_TYPE, now)
         if size:
             self.rtp(stream, size, source, now)
+
+    def _opened(self, stream: Stream, size: int, rtcp: bool, now: float) -> int:
+        """How many bytes of `buffer` are left once they are opened; 0: nothing is to be done with them."""
+        opener = stream.opener
+        assert opener is not None
+        if stream.protection is not None:
+            return opener.open_rtcp(self.buffer, size) if rtcp else opener.open_rtp(self.buffer, size)
+        if now < stream.opens_until:
+            return opener.open_late(self.buffer, size, rtcp=rtcp)
+        stream.opener = None
+        return size
 
     def control(self, stream: Stream, size: int, source: Address, now: float) -> None:
         """Take the first `size` bytes of `buffer` as RTCP from `source`."""
@@ -201,8 +209,8 @@ class Relay:
         if not gate.admits_control(source, channel.target):
             channel.strangers += 1
             return
-        if stream.protection is not None:
-            size = stream.protection.open_rtcp(self.buffer, size)
+        if stream.opener is not None:
+            size = self._opened(stream, size, True, now)
             if not size:
                 return
         if channel.receive(self._view[:size], now):

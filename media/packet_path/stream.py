@@ -381,7 +381,9 @@ def _route(codec: int, taken: Taken | None, whole: bool) -> Route:
 class Stream:
     """One leg in the packet path. `watched_from`: silence is counted from here at the earliest; `partner`: the leg it
     is bridged with, which may fall silent too while this one is on hold; `protection`: its SRTP, None for plain RTP;
-    `ground`: the tone that it hears again when early media stop, None where there is none."""
+    `opener`: what opens its packets, which is that, and after its end, until `opens_until`, the one that was: what the
+    far end has sent before it has our answer is still on its way, and would be noise; `ground`: the tone that it hears
+    again when early media stop, None where there is none."""
 
     __slots__ = (
         "_kept_protection",
@@ -394,6 +396,8 @@ class Stream:
         "lost",
         "number",
         "on_hold",
+        "opener",
+        "opens_until",
         "outbound",
         "partner",
         "protection",
@@ -412,6 +416,8 @@ class Stream:
         self.control = ControlChannel(plan.ssrc, plan.cname)
         self.protection: Protection | None = None
         self._kept_protection: Protection | None = None
+        self.opener: Protection | None = None
+        self.opens_until = 0.0
         self.bridged = False
         self.partner: Stream | None = None
         self.on_hold = False
@@ -423,7 +429,7 @@ class Stream:
     def set_remote(self, plan: RemotePlan, now: float) -> None:
         """Apply what an SDP exchange settled to both halves; the relay aims and routes afterwards."""
         out = self.outbound
-        self._rekey(plan)
+        self._rekey(plan, now)
         self.inbound.gate.set_remote(plan.remote, plan.renewed, now)
         self.inbound.receives, self.inbound.lingering = plan.receives, plan.lingers
         self.inbound.lingers_until = now + LINGER_S
@@ -452,13 +458,15 @@ class Stream:
         """Whether this leg or the one it is bridged with is on hold: silence of either is no fault then."""
         return self.on_hold or (self.partner is not None and self.partner.on_hold)
 
-    def _rekey(self, plan: RemotePlan) -> None:
+    def _rekey(self, plan: RemotePlan, now: float) -> None:
         """Begin, change or end SRTP. Its contexts outlive a while of plain RTP: no packet number may come twice."""
+        if self.protection is not None:
+            self.opens_until = now + LINGER_S
         self.protection = None
         if plan.keying is not None:
             self._kept_protection = self._kept_protection or Protection()
             self._kept_protection.rekey(plan.keying, self.inbound.reception)
-            self.protection = self._kept_protection
+            self.protection = self.opener = self._kept_protection
 
     def send_control(self, packet: bytes, target: Address) -> None:
         """Send a compound RTCP packet to the leg, as SRTCP where it has SRTP."""

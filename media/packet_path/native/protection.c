@@ -222,42 +222,72 @@ static size_t open_by_alternative(mb_protection *protection, const uint8_t *seal
     return 0;
 }
 
-static bool of_a_size(mb_protection *protection, size_t size)
+static int open_rtp(mb_protection *protection, uint8_t *packet, size_t size, size_t *opened)
 {
-    if (protection->receiver && size >= MB_RTP_HEADER && size <= MB_SRTP_PACKET_MAX)
-        return true;
-    protection->unauthentic++;
-    return false;
+    _Alignas(8) uint8_t sealed[MB_SRTP_PACKET_MAX];
+    if (protection->alternative_count)
+        memcpy(sealed, packet, size);
+    int left = (int)size;
+    int status = open_by(protection->receiver, protection->srtp->unprotect, mb_get32(packet + 8), packet, &left);
+    *opened = (size_t)left;
+    if (status == 0) {
+        drop_alternatives(protection);
+        return 0;
+    }
+    size_t by_alternative = protection->alternative_count ? open_by_alternative(protection, sealed, size, packet) : 0;
+    if (!by_alternative)
+        return status;
+    *opened = by_alternative;
+    return 0;
+}
+
+static int open_rtcp(mb_protection *protection, uint8_t *packet, size_t size, size_t *opened)
+{
+    int left = (int)size;
+    int status = open_by(protection->receiver, protection->srtp->unprotect_rtcp, mb_get32(packet + 4), packet, &left);
+    *opened = (size_t)left;
+    return status;
+}
+
+static bool of_a_size(const mb_protection *protection, size_t size)
+{
+    return protection->receiver && size >= MB_RTP_HEADER && size <= MB_SRTP_PACKET_MAX;
 }
 
 size_t mb_open_rtp(mb_protection *protection, uint8_t *packet, size_t size)
 {
-    _Alignas(8) uint8_t sealed[MB_SRTP_PACKET_MAX];
-    if (!of_a_size(protection, size))
-        return 0;
-    if (protection->alternative_count)
-        memcpy(sealed, packet, size);
-    int opened = (int)size;
-    int status = open_by(protection->receiver, protection->srtp->unprotect, mb_get32(packet + 8), packet, &opened);
-    if (status == 0) {
-        drop_alternatives(protection);
-        return (size_t)opened;
-    }
-    size_t by_alternative = protection->alternative_count ? open_by_alternative(protection, sealed, size, packet) : 0;
-    if (!by_alternative)
-        count(protection, status);
-    return by_alternative;
+    size_t opened = 0;
+    int status = of_a_size(protection, size) ? open_rtp(protection, packet, size, &opened) : UNSPECIFIED;
+    if (status == 0)
+        return opened;
+    count(protection, status);
+    return 0;
 }
 
 size_t mb_open_rtcp(mb_protection *protection, uint8_t *packet, size_t size)
 {
-    if (!of_a_size(protection, size))
-        return 0;
-    int opened = (int)size;
-    int status =
-        open_by(protection->receiver, protection->srtp->unprotect_rtcp, mb_get32(packet + 4), packet, &opened);
+    size_t opened = 0;
+    int status = of_a_size(protection, size) ? open_rtcp(protection, packet, size, &opened) : UNSPECIFIED;
     if (status == 0)
-        return (size_t)opened;
+        return opened;
     count(protection, status);
     return 0;
+}
+
+size_t mb_open_late(mb_protection *protection, uint8_t *packet, size_t size, bool rtcp)
+{
+    _Alignas(8) uint8_t as_it_came[MB_SRTP_PACKET_MAX];
+    size_t opened = 0;
+    if (!of_a_size(protection, size))
+        return size;
+    memcpy(as_it_came, packet, size); /* what fails to open may have been changed in its place */
+    int status = (rtcp ? open_rtcp : open_rtp)(protection, packet, size, &opened);
+    if (status == 0)
+        return opened;
+    if (status == protection->srtp->replay_fail) {
+        count(protection, status);
+        return 0;
+    }
+    memcpy(packet, as_it_came, size);
+    return size;
 }

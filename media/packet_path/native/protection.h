@@ -90,4 +90,7 @@ size_t mb_seal_rtcp(mb_protection *protection, uint8_t *packet, size_t size);
 size_t mb_open_rtp(mb_protection *protection, uint8_t *packet, size_t size);
 size_t mb_open_rtcp(mb_protection *protection, uint8_t *packet, size_t size);
 
+/* The same for a far end that has gone over to plain RTP: what was not made with its key stays as it is. */
+size_t mb_open_late(mb_protection *protection, uint8_t *packet, size_t size, bool rtcp);
+
 #endif

@@ -586,6 +586,21 @@ static void relay_rtp(mb_table *table, mb_stream *stream, uint8_t *buffer, size_
         relay_event(table, stream, &in);
 }
 
+/* How many bytes are left of a packet once it is opened; 0: nothing is to be done with it. */
+static size_t opened(mb_stream *stream, uint8_t *buffer, size_t size, bool rtcp, double now)
+{
+    mb_protection *protection = stream->protection;
+    if (stream->secured) {
+        if (!protection)
+            return 0;
+        return rtcp ? mb_open_rtcp(protection, buffer, size) : mb_open_rtp(protection, buffer, size);
+    }
+    if (protection && now < stream->opens_until)
+        return mb_open_late(protection, buffer, size, rtcp);
+    stream->opens = false;
+    return size;
+}
+
 /* What does not prove itself does nothing but be counted: it latches no address and resets no timeout. A stranger's is
  * not tried. */
 static size_t open_sealed(mb_stream *stream, uint8_t *buffer, size_t size, const mb_address *source, double now)
@@ -594,16 +609,13 @@ static size_t open_sealed(mb_stream *stream, uint8_t *buffer, size_t size, const
         stream->inbound.strangers++;
         return 0;
     }
-    if (!stream->protection)
-        return 0;
-    bool multiplexed = size > 1 && buffer[1] >= MB_RTCP_FIRST && buffer[1] <= MB_RTCP_LAST;
-    return multiplexed ? mb_open_rtcp(stream->protection, buffer, size) : mb_open_rtp(stream->protection, buffer, size);
+    return opened(stream, buffer, size, size > 1 && buffer[1] >= MB_RTCP_FIRST && buffer[1] <= MB_RTCP_LAST, now);
 }
 
 void mb_relay_datagram(mb_table *table, mb_stream *stream, uint8_t *buffer, size_t size, const mb_address *source,
                        double now)
 {
-    if (stream->secured) {
+    if (stream->opens) {
         size = open_sealed(stream, buffer, size, source, now);
         if (!size)
             return;
@@ -621,8 +633,8 @@ void mb_relay_control(mb_table *table, mb_stream *stream, uint8_t *buffer, size_
         control->strangers++;
         return;
     }
-    if (stream->secured) {
-        size = stream->protection ? mb_open_rtcp(stream->protection, buffer, size) : 0;
+    if (stream->opens) {
+        size = opened(stream, buffer, size, true, now);
         if (!size)
             return;
     }

@@ -65,8 +65,10 @@ void mb_stream_free(mb_stream *stream)
     free(stream);
 }
 
-static void rekey(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp)
+static void rekey(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp, double now)
 {
+    if (stream->secured)
+        stream->opens_until = now + LINGER_S;
     stream->secured = false;
     if (!plan->secured)
         return;
@@ -75,7 +77,7 @@ static void rekey(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp)
     if (stream->protection)
         mb_protection_rekey(stream->protection, &plan->keying, &stream->inbound.reception);
     /* Without memory for its keys it stays silent: never plain. */
-    stream->secured = true;
+    stream->secured = stream->opens = true;
 }
 
 /* Take over codec, payload types and packet time; what waits to be repacketised is of the old ones. */
@@ -103,7 +105,7 @@ static void set_format(mb_outbound *out, const mb_remote_plan *plan)
 void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp *srtp, double now)
 {
     mb_inbound *inbound = &stream->inbound;
-    rekey(stream, plan, srtp);
+    rekey(stream, plan, srtp, now);
     mb_gate_set_remote(&inbound->gate, &plan->remote, plan->renewed, now);
     memcpy(inbound->receives, plan->receives, sizeof plan->receives);
     inbound->receives_count = plan->receives_count;

@@ -168,7 +168,8 @@ typedef struct {
 
 /* One leg. `watched_from`: silence is counted from here at the earliest; `partner`: the leg it is bridged with, which
  * may fall silent too while this one is on hold; `protection`: its SRTP, kept while `secured` is false: no packet number
- * may come twice; `ground`: the endless tone that it hears again when early media stop. */
+ * may come twice; `opens`: packets are to be opened, while it is secured and after its end until `opens_until`: what the
+ * far end has sent before it has our answer is still on its way, and would be noise; `ground`: the endless tone that it hears again when early media stop. */
 struct mb_stream {
     _Alignas(MB_LINE) uint64_t number;
     mb_table *table;
@@ -176,13 +177,13 @@ struct mb_stream {
     void *wire_context;
     mb_protection *protection;
     mb_stream *partner;
-    bool secured, bridged, on_hold, ever_started, lost, listed;
+    bool secured, opens, bridged, on_hold, ever_started, lost, listed;
     mb_inbound inbound;
     mb_outbound outbound;
     mb_timeouts timeouts;
     mb_control control;
     mb_tone *ground;
-    double watched_from;
+    double watched_from, opens_until;
     mb_stream *next, *earlier; /* among those that are looked after in the same turn */
 };
 
