@@ -18,6 +18,7 @@ from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import HangupCause, Leg, LiveRecording, StreamWish
 from b2bua.call.prompting import Prompt
+from b2bua.call.record import leg_of
 from b2bua.clock import Clock
 from b2bua.switch.audience import Audience, Ear, Take
 from b2bua.switch.call_leg import CallLeg
@@ -371,11 +372,13 @@ class CallTask:
         for leg, task in self.legs.items():
             statistics = task.close_media()
             if statistics is not None:
-                if task.codec is not None and isinstance(task, IncomingLeg):
-                    self.machine.note_codec(leg, task.codec)
+                # What was agreed last: a re-INVITE may have changed it, and of who has called us only its ACK may tell.
+                codec = task.codec and (statistics.codec or task.codec)
+                if codec and (isinstance(task, IncomingLeg) or leg_of(self.machine.record, leg).codec):
+                    self.machine.note_codec(leg, codec)
                 if statistics.packets_received:  # Nothing is known of a way on which nothing has come.
                     self.machine.note_media(leg, statistics.packets_lost, statistics.jitter_ms, statistics.mos)
-                self.tell(of_statistics(leg, task.codec, statistics))
+                self.tell(of_statistics(leg, codec, statistics))
 
     def _notify(self, effect: do.Notify) -> None:
         if not self._books.keeps:

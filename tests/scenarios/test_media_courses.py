@@ -465,3 +465,26 @@ async def test_a_recorder_that_is_slow_holds_up_the_settlement_for_five_seconds_
     assert house.clock.time() == pytest.approx(ended_at + 5.0, abs=0.1)
     await house.ended(call)
     assert (await house.words(call))[-2:] == ["completed", "recording.ready"]
+
+
+async def test_the_record_names_the_codec_that_was_agreed_last(house: House) -> None:
+    call = await house.bridged()
+    house.bob.reinvite(house.bob.persona.sdp(PCMU, version=2))
+    await house.run(1.0)
+    house.bob.hang_up()
+    cdr = await house.ended(call)
+    assert [leg.codec for leg in cdr.legs] == ["PCMA", "PCMU"]
+    steps = await house.trace(call)
+    media = [step.details["codec"] for step in steps if (step.kind, step.leg, step.name) == ("media", "b", "closed")]
+    assert media == ["PCMU"]
+
+
+async def test_a_leg_that_never_answered_has_no_codec_in_the_record(house: House) -> None:
+    house.alice.on_invite = answers(1.0)
+    house.bob.on_invite = rings(183, sdp=True)
+    call = await house.place(ring_timeout_s=30)
+    await house.until(lambda: house.bob.invite)
+    await house.run(1.0)
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    assert [leg.codec for leg in cdr.legs] == ["PCMA", None]
