@@ -24,6 +24,7 @@ from tests.support.srtp_party import master, sealer
 pytestmark = pytest.mark.skipif(not NATIVE_BUILT, reason="the packet path in C has not been built")
 
 STRANGER: Address = ("203.0.113.9", 5)
+NETWORKS = ((4, 0xCB007100, 0xCB0071FF),)  # 203.0.113.0/24, where the stranger is
 RINGBACK_TONE = prepare(RINGBACK)
 
 
@@ -42,16 +43,19 @@ def new_bed(packet_path: str) -> RelayBed:
 class Twins:
     """Three parties in both tables on one clock, and chances to do the same to both. `secured`: some of the time each
     has SRTP, under a few keys that come and go. `nat`: what is said of their addresses is not where they are, and they
-    change their formats."""
+    change their formats. `networks`: where else they may be."""
 
-    def __init__(self, seed: int, *, secured: bool = False, nat: bool = False) -> None:
+    def __init__(
+        self, seed: int, *, secured: bool = False, nat: bool = False, networks: tuple[tuple[int, int, int], ...] = ()
+    ) -> None:
         self.chance = random.Random(seed)
         self.secured = secured
         self.nat = nat
         self.beds = tuple(new_bed(packet_path) for packet_path in (PYTHON, NATIVE))
         # Each leg's party in the one bed and in the other. The first one's numbers are gone by.
         self.parties = [
-            tuple(bed.party(f"{number}", nat=nat, connect=False) for bed in self.beds) for number in (1, 2, 3)
+            tuple(bed.party(f"{number}", nat=nat, networks=networks, connect=False) for bed in self.beds)
+            for number in (1, 2, 3)
         ]
         self.suite = SUITES[seed % len(SUITES)]
         self.keys: list[int | None] = [None] * 3
@@ -143,7 +147,7 @@ class Twins:
             party.ssrc = chance.randrange(2**32)
         source = party.address if chance.random() < 0.97 else STRANGER
         if chance.random() < 0.03:
-            self.report(leg, party)
+            self.report(leg, party, source)
             return
         content = self.content(leg, party)
         party.sequence = (party.sequence + 1) & 0xFFFF
@@ -169,11 +173,16 @@ class Twins:
             party.timestamp = (party.timestamp + len(payload)) & 0xFFFFFFFF
         return self.sealed(leg, packet.render(), Session.protect)
 
-    def report(self, leg: int, party: Party) -> None:
+    def report(self, leg: int, party: Party, source: Address) -> None:
+        """On the port of RTCP, or on that of RTP, where nobody asked for it."""
         compound = build_report(Report(party.ssrc, None, ())) + build_cname(party.ssrc, "x")
         content = self.sealed(leg, compound, Session.protect_rtcp)
+        multiplexed = self.chance.random() < 0.5
         for each in self.parties[leg]:
-            each.give_control(content)
+            if multiplexed:
+                each.give_bytes(content, source)
+            else:
+                each.give_control(content)
 
     def sealed(self, leg: int, content: bytes, seal: Any) -> bytes:
         """Under the key of the leg, now and then under another one; in clear where there is none, but for what
@@ -226,6 +235,13 @@ def test_both_latch_the_same_sources(seed: int) -> None:
     walk(twins)
     for party, _ in twins.parties:
         assert party.wire.target in (party.address, STRANGER)
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "secured"])
+@pytest.mark.parametrize("nat", [False, True], ids=["public", "nat"])
+@pytest.mark.parametrize("seed", range(10))
+def test_both_take_the_same_of_declared_networks(seed: int, nat: bool, secured: bool) -> None:
+    walk(Twins(seed, secured=secured, nat=nat, networks=NETWORKS))
 
 
 def walk(twins: Twins) -> None:
