@@ -10,6 +10,9 @@ LATCH_WINDOW_S: Final = 5.0
 # How long after an SDP that moves it nothing is taken from where a leg was before: what it has sent from there until it
 # has our answer is still on its way.
 LEFT_S: Final = 0.5
+# Who has sent to resting ports so shortly before they were given to a leg does not stop: a party of a call that is
+# over.
+STRAY_S: Final = 0.2
 # Addresses of declared networks that are remembered as welcome.
 _WELCOME_MAX: Final = 64
 
@@ -21,9 +24,21 @@ class Gate:
     too. With NAT the first valid RTP within the window after an SDP, or after `arm`, is latched, from the networks only
     where there are any; then nothing else is taken. What an SDP that names another address moves the leg away from is
     taken only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is.
+    `stray`: who has sent to the ports before they were the leg's, and is latched only where the SDP names it.
     """
 
-    __slots__ = ("_armed_until", "_left", "_left_until", "_named", "_nat", "_networks", "_welcome", "latched", "target")
+    __slots__ = (
+        "_armed_until",
+        "_left",
+        "_left_until",
+        "_named",
+        "_nat",
+        "_networks",
+        "_welcome",
+        "latched",
+        "stray",
+        "target",
+    )
 
     def __init__(self, nat: bool, networks: tuple[tuple[int, int, int], ...]) -> None:
         self._nat = nat
@@ -35,6 +50,7 @@ class Gate:
         self._welcome: set[Address] = set()
         self.target: Address | None = None
         self.latched = False
+        self.stray: Address | None = None
 
     def set_remote(self, remote: Address | None, renewed: bool, now: float) -> None:
         """Take over an SDP's address; None (an old-style hold) or one that is not new leaves the known source as it
@@ -123,7 +139,7 @@ class Gate:
         """Whether one may be latched while the window is open: what the SDP names may wherever that is."""
         if source == self._named:
             return True
-        if source == self._left and now < self._left_until:
+        if source == self.stray or (source == self._left and now < self._left_until):
             return False
         return not self._networks or self._in_networks(source[0])
 

@@ -13,7 +13,9 @@ from typing import Final
 from media.errors import MediaOverloaded, UnknownLeg
 from media.events import MediaEvent
 from media.packet_path.converter import Converter
+from media.packet_path.gate import STRAY_S
 from media.packet_path.interface import (
+    Address,
     PlaybackPlan,
     RemotePlan,
     SocketPair,
@@ -77,6 +79,7 @@ class PythonPacketPath:
         self._srtp: dict[int, tuple[Stream, SocketWire]] = {}
         self._rtcp: dict[int, tuple[Stream, SocketWire]] = {}
         self._kept: dict[int, socket.socket] = {}  # sockets without a stream, by their numbers
+        self._strays: dict[int, tuple[Address, float]] = {}  # who has sent to them last, and when
         self._wires: dict[SocketPair, SocketWire] = {}  # those of kept pairs
         self._pairs: dict[int, SocketPair] = {}  # by the streams over them
         self._fresh: list[SocketWire] = []
@@ -336,7 +339,7 @@ class PythonPacketPath:
             return
         found = self._rtcp.get(fd)
         if found is None:
-            self._drop(fd)
+            self._drop(fd, now)
             return
         stream, wire = found
         try:
@@ -346,12 +349,12 @@ class PythonPacketPath:
             return
         self._table.relay.control(stream, size, source[:2], now)
 
-    def _drop(self, fd: int) -> None:
+    def _drop(self, fd: int, now: float) -> None:
         """What comes to a pair that rests."""
         kept = self._kept.get(fd)
         if kept is not None:
             with suppress(OSError):
-                kept.recv(1)
+                self._strays[fd] = kept.recvfrom(1)[1][:2], now
 
     def _receive_srtp(self, stream: Stream, wire: SocketWire, now: float) -> None:
         relay = self._table.relay
@@ -375,7 +378,11 @@ class PythonPacketPath:
             streams[number] = (stream, wire)
             if self._kept.pop(number, None) is None:
                 self._epoll.register(number, select.EPOLLIN)
-        self._table.add(stream, self._clock())
+        now = self._clock()
+        source, at = self._strays.pop(wire.rtp_socket.fileno(), (None, now))
+        if now - at < STRAY_S:
+            stream.inbound.gate.stray = source
+        self._table.add(stream, now)
 
     def _set_remote(self, stream: Stream, plan: RemotePlan) -> None:
         self._table.set_remote(stream, plan, self._clock())
@@ -414,6 +421,7 @@ class PythonPacketPath:
         self._table.remove(stream, self._clock())
         if wire.is_open:
             self._kept[number], self._kept[control_number] = wire.rtp_socket, wire.control_socket
+            self._strays.pop(number, None)
         self._ended.append(closed)
 
     def _read_leftovers(self, now: float) -> None:

@@ -73,10 +73,10 @@ class Bed:
         self._stack.callback(party.socket.close)
         return party
 
-    def open(self, pair: SocketPair, to: Party, group: str = "") -> int:
+    def open(self, pair: SocketPair, to: Party, group: str = "", *, nat: bool = False) -> int:
         self.calls += 1
         group = group or f"call {self.calls}"
-        plan = StreamPlan("leg", 1, 1, 1, "cname", nat=False, networks=(), timeouts=TIMEOUTS, group=group)
+        plan = StreamPlan("leg", 1, 1, 1, "cname", nat=nat, networks=(), timeouts=TIMEOUTS, group=group)
         stream = self.path.open(plan, pair)
         target = ("127.0.0.1", to.port)
         self.path.set_remote(
@@ -88,6 +88,13 @@ class Bed:
         done = asyncio.Event()
         self.path.after(done.set)
         await asyncio.wait_for(done.wait(), 5)
+
+    async def heard_by_nobody(self, party: Party, pair: SocketPair) -> None:
+        """Let a party send to a resting pair; what lies in that when it is opened would be nobody's."""
+        for _ in range(5):
+            party.sent = 0
+            party.send(pair.port)
+            await self.settled()
 
     async def end(self, stream: int, keep: bool = True) -> None:
         ended = asyncio.Event()
@@ -133,6 +140,44 @@ async def test_strays_of_the_former_call_do_not_reach_the_next_from_the_same_far
     heard = other.heard()
     assert heard is not None
     assert heard[12:] == bytes([talker.sent]) * 160
+
+
+async def test_who_goes_on_sending_after_its_call_is_not_latched_by_the_next(bed: Bed) -> None:
+    """Nothing tells it from the next call's party but that it was there before."""
+    former, party, other = bed.party(), bed.party(), bed.party()
+    pair = bed.ports.open_pair()
+    stream = bed.open(pair, former)
+    await bed.settled()
+    await bed.end(stream)
+    assert pair.kept
+    bed.ports.release(pair)
+    await bed.heard_by_nobody(former, pair)
+    former.sent = 100
+    assert bed.ports.open_pair() is pair
+    first = bed.open(pair, bed.party(), "next", nat=True)
+    second = bed.open(bed.ports.open_pair(), other, "next")
+    bed.path.bridge(first, second)
+    await bed.settled()
+    former.send(pair.port)
+    await until(lambda: taken(bed.path.figures(first)) == (0, 1))
+    party.send(pair.port)
+    await until(lambda: taken(bed.path.figures(first)) == (1, 1))
+    former.send(pair.port)
+    party.send(pair.port)
+    await until(lambda: bed.path.figures(second).packets_sent == 2)
+    assert {heard[12] for heard in (other.heard(), other.heard()) if heard is not None} == {1, 2}
+
+
+async def test_who_goes_on_sending_is_taken_where_the_next_call_names_it(bed: Bed) -> None:
+    talker = bed.party()
+    pair = bed.ports.open_pair()
+    await bed.end(bed.open(pair, talker))
+    bed.ports.release(pair)
+    await bed.heard_by_nobody(talker, pair)
+    stream = bed.open(bed.ports.open_pair(), talker, nat=True)
+    await bed.settled()
+    talker.send(pair.port)
+    await until(lambda: bed.path.figures(stream).packets_received == 1)
 
 
 async def test_what_lies_in_a_pair_opened_ahead_is_nobodys(bed: Bed) -> None:

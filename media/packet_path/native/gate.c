@@ -93,6 +93,8 @@ static bool may_latch(const mb_gate *gate, const mb_address *source, double now)
 {
     if (mb_same_address(source, &gate->named))
         return true;
+    if (gate->stray.family != 0 && mb_same_address(source, &gate->stray))
+        return false;
     if (now < gate->left_until && is_left(gate, source))
         return false;
     return !gate->network_count || in_networks(gate, source);

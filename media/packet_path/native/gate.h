@@ -26,11 +26,12 @@ typedef struct {
  * first valid RTP within the window after an SDP, or after `mb_gate_arm`, is latched, from the networks only where there
  * are any; then nothing else is taken. `left`, which an SDP that names another address moves the leg away from, is taken
  * only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is. `named`: what
- * the newest SDP says. `welcome`: addresses of networks that have been seen. */
+ * the newest SDP says. `welcome`: addresses of networks that have been seen. `stray`: who has sent to the ports before
+ * they were the leg's, and is latched only where the SDP names it. */
 typedef struct {
     bool nat, latched;
     double armed_until, left_until;
-    mb_address target, left, named;
+    mb_address target, left, named, stray;
     mb_network *networks;
     size_t network_count;
     mb_address welcome[MB_WELCOME_MAX];

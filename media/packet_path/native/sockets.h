@@ -15,6 +15,8 @@ typedef struct mb_sockets {
     bool connected, checked, fresh, keeps, let_go;
     mb_stream *stream;
     mb_address connected_to;
+    mb_address stray; /* who has sent to it last while it was nobody's, at `stray_at` */
+    double stray_at;
     struct sockaddr_storage target;
     socklen_t target_size;
     struct mb_sockets **fresh_list, *next_fresh;

@@ -19,6 +19,10 @@
 #include "relay.h"
 #include "sockets.h"
 
+/* Who has sent to resting ports so shortly before they were given to a leg does not stop: a party of a call that is
+ * over. */
+#define STRAY_S 0.2
+
 enum {
     LINE = 64,
     COMMANDS_PER_TURN = 256,
@@ -203,12 +207,22 @@ void mb_worker_wake(mb_worker *worker)
         (void)!write(worker->wake, &one, sizeof one);
 }
 
+/* They are the stream's from now on; who has not stopped sending to them is of a call that is over. */
+static void give_sockets(mb_stream *stream, double now)
+{
+    mb_sockets *sockets = stream->wire_context;
+    sockets->stream = stream;
+    if (sockets->stray.family && now - sockets->stray_at < STRAY_S)
+        stream->inbound.gate.stray = sockets->stray;
+    sockets->stray.family = 0;
+}
+
 static void carry_out(mb_worker *worker, const mb_command *command, double now)
 {
     mb_table *table = &worker->table;
     switch (command->kind) {
     case MB_ADD:
-        ((mb_sockets *)command->stream->wire_context)->stream = command->stream;
+        give_sockets(command->stream, now);
         mb_table_add(table, command->stream, now);
         break;
     case MB_SET_REMOTE:
@@ -320,10 +334,14 @@ static void take_wake(mb_worker *worker)
 }
 
 /* Of a pair that rests, or whose stream is not added yet. */
-static void drop(mb_worker *worker, int descriptor)
+static void drop(mb_worker *worker, mb_sockets *sockets, bool rtcp, double now)
 {
-    if (descriptor >= 0)
-        (void)mb_receive(descriptor, worker->buffer, NULL);
+    int descriptor = rtcp ? sockets->rtcp : sockets->rtp;
+    mb_address source;
+    if (descriptor < 0 || mb_receive(descriptor, worker->buffer, &source) < 0 || rtcp)
+        return;
+    sockets->stray = source;
+    sockets->stray_at = now;
 }
 
 /* A pair that is closed may still be among those ready. */
@@ -335,7 +353,7 @@ static void receive(mb_worker *worker, const struct epoll_event *ready, int coun
         if (!sockets)
             take_wake(worker);
         else if (!sockets->stream)
-            drop(worker, what & RTCP_TAG ? sockets->rtcp : sockets->rtp);
+            drop(worker, sockets, (what & RTCP_TAG) != 0, now);
         else if (what & RTCP_TAG)
             receive_rtcp(worker, sockets->stream, now);
         else
