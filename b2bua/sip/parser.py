@@ -29,6 +29,7 @@ _REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARACTERS}]+) ([^ ]+) (SIP/[0-9]+
 _LOOSE_REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARACTERS}]+)[ \t]+(\S.*)[ \t](SIP/\S+)[ \t]*", re.IGNORECASE)
 _STATUS_LINE: Final = re.compile(r"(SIP/[0-9]+\.[0-9]+) ([0-9]+)(?: (.*))?", re.IGNORECASE)
 _FOLD: Final = re.compile(r"\r\n[ \t]+")
+_NO_FIELD: Final = "Malformed header field"
 _SINGLE_FIELDS: Final = ("Call-ID", "CSeq", "From", "To", "Max-Forwards")
 
 KNOWN_METHODS: Final = frozenset(
@@ -148,7 +149,7 @@ def parse_head(octets: bytes) -> tuple[Headers, Request | Response | MalformedMe
         if known is None or not colon:
             name = name.rstrip(LWS)
             if not colon or not is_token(name):
-                problem = problem or "Malformed header field"
+                problem = problem or _NO_FIELD
                 continue
             known = canonical_name(name)
         value = value.strip(LWS)
@@ -202,7 +203,9 @@ def _start_otherwise(line: str, headers: Headers, problem: str) -> Response | Ma
     status = parse_number(digits, 699) if len(digits) == 3 else None
     if version.upper() != "SIP/2.0" or status is None or status < 100 or len(line) > MAX_HEADER_LENGTH:
         return MalformedMessage("Malformed status line")
-    return MalformedMessage(problem) if problem else Response(status, clean(reason or ""), headers)
+    if problem not in ("", _NO_FIELD):  # of a line that was passed over nobody could be told, and a call might be lost
+        return MalformedMessage(problem)
+    return Response(status, clean(reason or ""), headers)
 
 
 def validate_request(request: Request) -> None:

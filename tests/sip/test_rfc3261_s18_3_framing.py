@@ -83,6 +83,21 @@ def test_malformed_header_lines(line: bytes) -> None:
     assert error.answerable
 
 
+@pytest.mark.parametrize("line", [b"X-\xff: y", b"X-\xc3\xa9: y", b"no colon", b": x", b"a b: x", b"a\x00: b"])
+def test_a_response_is_not_lost_for_a_line_that_is_no_header_field(line: bytes) -> None:
+    """Nobody could be told of it, and a call that has been answered would be lost."""
+    head = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a\r\n" + line + b"\r\nTo: <sip:a@b>\r\n"
+    for end in (b"\r\n", b"l: 2\r\n\r\nab"):
+        response = parse_message(head + end)
+        assert isinstance(response, Response)
+        assert response.headers.get("To") == "<sip:a@b>"
+        assert line not in response.render()
+    [framed] = StreamFramer().feed(head + b"l: 2\r\n\r\nab")
+    assert isinstance(framed, Response)
+    for broken in (b"a: b\rc", b"a: b\nc"):
+        refused(head + broken + b"\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     "line",
     [
