@@ -1,6 +1,5 @@
 """A service with two agents and a supervisor, two phones at its trunks, and an application's page for browsers."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Page
 
 from tests.interop.baresip import Baresip
-from tests.interop.chromium import AUDIBLE_DB, LISTENING, hears, spectrum
+from tests.interop.chromium import AUDIBLE_DB, LISTENING, hears, listen, listened
 from tests.interop.masked_call import TONE_A_HZ, TONE_B_HZ, MaskedCall
 from tests.interop.phones_desk import BROWSER_HZ, PhonesDesk, phones_desk
 from tests.interop.tones import heard_in, write_tone
@@ -118,10 +117,9 @@ async def keys_cross(seen: Seen, phone: Baresip, since: int) -> None:
     await seen.script("call.press('5')")
     pressed = await phone.told("CALL_DTMF_START", since=since)
     assert pressed.fields["param"] == "5"
-    listening = asyncio.ensure_future(spectrum(seen.page, *KEY_7_HZ, *KEY_5_HZ, milliseconds=2000))
-    await asyncio.sleep(0.5)
+    await listen(seen.page, *KEY_7_HZ, *KEY_5_HZ, milliseconds=3000)
     await phone.command("sndcode", "7")
-    levels = await listening
+    levels = await listened(seen.page)
     assert min(levels[:2]) > max(AUDIBLE_DB, max(levels[2:]) + 15), levels
     keys = [event.fields["param"] for event in phone.events.entries[since:] if event.kind == "CALL_DTMF_START"]
     assert keys == ["5"]

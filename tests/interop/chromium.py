@@ -15,11 +15,13 @@ LISTENING = """
 window.players = [];
 const OwnAudio = window.Audio;
 window.Audio = function () { const player = new OwnAudio(); window.players.push(player); return player; };
-window.spectra = async (milliseconds) => {
+window.spectra = async (milliseconds, begun = () => {}) => {
   const context = new AudioContext({ sampleRate: 8000 });
   const analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
   context.createMediaStreamSource(window.players.at(-1).srcObject).connect(analyser);
+  await context.resume();
   await new Promise((done) => setTimeout(done, 300));
+  begun();
   const found = [];
   for (const until = performance.now() + milliseconds; performance.now() < until;) {
     const levels = new Float32Array(analyser.frequencyBinCount);
@@ -31,14 +33,18 @@ window.spectra = async (milliseconds) => {
   return found;
 };
 // The loudest that each tone was, in dB.
-window.levels = async (tones, milliseconds = 300) => {
-  const found = await window.spectra(milliseconds);
+window.levels = async (tones, milliseconds = 300, begun = () => {}) => {
+  const found = await window.spectra(milliseconds, begun);
   return tones.map((hz) => Math.max(...found.map((levels) => {
     const bin = Math.round(hz * 2048 / 8000);
     return Math.max(...levels.slice(bin - 1, bin + 2), -200);
   })));
 };
 """
+_LISTEN = """([tones, milliseconds]) => new Promise((begun, failed) => {
+  window.listening = window.levels(tones, milliseconds, begun);
+  window.listening.catch(failed);
+})"""
 _AS_ROOT = "--no-sandbox"
 AUDIBLE_DB, SILENT_DB = -50.0, -75.0
 
@@ -121,7 +127,18 @@ async def hears(page: Page, present: tuple[float, ...], absent: tuple[float, ...
     raise AssertionError(f"of {present}, and not {absent}, the browser hears {levels} dB")
 
 
-async def spectrum(page: Page, *tones_hz: float, milliseconds: int = 300) -> list[float]:
-    """How loud each of some tones was at its loudest, in dB."""
-    levels: Any = await page.evaluate("([tones, ms]) => levels(tones, ms)", [tones_hz, milliseconds])
+async def spectrum(page: Page, *tones_hz: float) -> list[float]:
+    """How loud each of some tones was at its loudest in a third of a second, in dB."""
+    await listen(page, *tones_hz, milliseconds=300)
+    return await listened(page)
+
+
+async def listen(page: Page, *tones_hz: float, milliseconds: int) -> None:
+    """Have the page listen for some tones from now on: it does when this returns, however busy the browser is."""
+    await page.evaluate(_LISTEN, [tones_hz, milliseconds])
+
+
+async def listened(page: Page) -> list[float]:
+    """How loud each of the tones was at its loudest, in dB, once the time for it is over."""
+    levels: Any = await page.evaluate("() => window.listening")
     return [float(level) for level in levels]
