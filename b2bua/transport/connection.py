@@ -28,19 +28,22 @@ class StreamLimits:
     """How much a listener's connections may take, and what happens beyond.
 
     `connections` in all and `connections_of_peer` to and from one address: one more is closed as it comes, or not
-    opened: what waits for it fails. `waiting_messages` for one connection that is being opened: one more is dropped
-    and counted. `write_buffer_octets` a peer does not take: the connection is closed. `connect_s`: TLS included, then
-    the attempt has failed. `handshake_s` of TLS for a connection that comes. `partial_s`: a message half received for
-    so long closes the connection, whatever trickles in. `idle_s` without a message (of a peer's connection: without
-    an octet): closed. `ping_s`: on a connection that we opened and are silent on, a keep-alive goes out (RFC 5626
-    3.5.1). `pong_s`: where a request of ours got no answer in its time, and nothing else came either, a keep-alive is
-    sent, and without an octet by so long after that the connection is cut off (4.4.1): a new one may be served.
-    `closing_s`: a peer that does not take what is left, or does not close, is cut off.
+    opened: what waits for it fails. `waiting_messages` for one connection that is being opened: one more is dropped and
+    counted. `outstanding_requests` of one connection are remembered while their answers are due, 2,000 a second: of one
+    more the oldest is forgotten, whose own timer ends it should the connection end. `write_buffer_octets` a peer does
+    not take: the connection is closed. `connect_s`: TLS included, then the attempt has failed. `handshake_s` of TLS for
+    a connection that comes. `partial_s`: a message half received for so long closes the connection, whatever trickles
+    in. `idle_s` without a message (of a peer's connection: without an octet): closed. `ping_s`: on a connection that we
+    opened and are silent on, a keep-alive goes out (RFC 5626 3.5.1). `pong_s`: where a request of ours got no answer in
+    its time, and nothing else came either, a keep-alive is sent, and without an octet by so long after that the
+    connection is cut off (4.4.1): a new one may be served. `closing_s`: a peer that does not take what is left, or does
+    not close, is cut off.
     """
 
     connections: int = 2_000
     connections_of_peer: int = 500
     waiting_messages: int = 1_000
+    outstanding_requests: int = 65_536
     write_buffer_octets: int = 1_048_576
     connect_s: float = 3.0
     handshake_s: float = 5.0
@@ -133,7 +136,7 @@ class Connection(asyncio.BufferedProtocol):
         self._framer = StreamFramer()
         self._inbox: deque[Framed] = deque()
         self._origins: set[TransportAddress] = set()
-        self._asked: deque[tuple[float, Message]] = deque()
+        self._asked: deque[tuple[float, Message]] = deque(maxlen=surroundings.limits.outstanding_requests)
         now = surroundings.now()
         self._last_message_at = self._last_sent_at = now
         self._unheard_since: float | None = None  # the first request that was to be answered since anything came

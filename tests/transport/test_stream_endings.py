@@ -55,6 +55,19 @@ async def test_what_was_in_the_last_octets_and_what_has_failed_is_told_before_th
 
 
 @on_both_loops
+async def test_of_more_requests_than_are_remembered_the_end_of_the_connection_fails_the_latest() -> None:
+    async with bare_listener() as far, stream_bed(limits=StreamLimits(outstanding_requests=2)) as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        for number in (2, 3):
+            bed.transport.send(options(number), far.address)
+        await peer.read(sum(len(options(number)) for number in (1, 2, 3)))
+        peer.close()
+        await bed.keeper.until(lambda: bool(bed.keeper.failed))
+        assert bed.keeper.failed_requests == {options(2), options(3)}
+
+
+@on_both_loops
 async def test_the_end_of_a_connection_that_no_request_of_ours_went_over_is_nobody_s_concern() -> None:
     async with stream_bed() as bed:
         peer = await bed.connect()

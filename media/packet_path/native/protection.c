@@ -222,6 +222,8 @@ static size_t open_by_alternative(mb_protection *protection, const uint8_t *seal
     return 0;
 }
 
+typedef int open_kind(mb_protection *protection, uint8_t *packet, size_t size, size_t *opened);
+
 static int open_rtp(mb_protection *protection, uint8_t *packet, size_t size, size_t *opened)
 {
     _Alignas(8) uint8_t sealed[MB_SRTP_PACKET_MAX];
@@ -254,24 +256,25 @@ static bool of_a_size(const mb_protection *protection, size_t size)
     return protection->receiver && size >= MB_RTP_HEADER && size <= MB_SRTP_PACKET_MAX;
 }
 
-size_t mb_open_rtp(mb_protection *protection, uint8_t *packet, size_t size)
+/* What is left of a packet once it is opened; 0: it does not prove itself, which is counted. */
+static size_t opened_or_counted(mb_protection *protection, open_kind *open, uint8_t *packet, size_t size)
 {
     size_t opened = 0;
-    int status = of_a_size(protection, size) ? open_rtp(protection, packet, size, &opened) : UNSPECIFIED;
+    int status = of_a_size(protection, size) ? open(protection, packet, size, &opened) : UNSPECIFIED;
     if (status == 0)
         return opened;
     count(protection, status);
     return 0;
 }
 
+size_t mb_open_rtp(mb_protection *protection, uint8_t *packet, size_t size)
+{
+    return opened_or_counted(protection, open_rtp, packet, size);
+}
+
 size_t mb_open_rtcp(mb_protection *protection, uint8_t *packet, size_t size)
 {
-    size_t opened = 0;
-    int status = of_a_size(protection, size) ? open_rtcp(protection, packet, size, &opened) : UNSPECIFIED;
-    if (status == 0)
-        return opened;
-    count(protection, status);
-    return 0;
+    return opened_or_counted(protection, open_rtcp, packet, size);
 }
 
 size_t mb_open_late(mb_protection *protection, uint8_t *packet, size_t size, bool rtcp)
