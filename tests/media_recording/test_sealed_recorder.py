@@ -72,12 +72,13 @@ def pcm_of(place: Path, sealed_key: str | None) -> bytes:
 
 
 def plain_on_disk(root: Path) -> list[Path]:
-    """Files that hold what A said, on the left with silence on the right, or the name of a format."""
+    """Files that hold what A said, on the left with silence on the right, or the name of a format. Three
+    letters are looked for in their place alone: somewhere in what is sealed they come about by chance."""
     said = (SAMPLE + b"\0\0") * 8
     found = []
     for place in root.rglob("*"):
         content = place.read_bytes() if place.is_file() else b""
-        if said in content or b"RIFF" in content or b"LAME" in content or b"ID3" in content:
+        if said in content or b"RIFF" in content or b"LAME" in content or content.startswith(b"ID3"):
             found.append(place)
     return found
 
@@ -244,7 +245,7 @@ def test_an_encoder_that_dies_leaves_nothing_plain(tmp_path: Path, monkeypatch: 
     broken.chmod(0o755)
     with pytest.raises(OSError, match="status 3"):
         Exporter(str(broken)).export(WavSource(wav, seal), tmp_path / "x.part", tmp_path / "x.mp3", {})
-    assert not any(b"ID3" in place.read_bytes() for place in tmp_path.iterdir() if place != broken)
+    assert not any(place.read_bytes().startswith(b"ID3") for place in tmp_path.iterdir() if place != broken)
     assert not (tmp_path / "x.mp3").exists()
 
 

@@ -15,7 +15,7 @@ from b2bua.transport.stream import StreamTransport, bind_stream
 from b2bua.transport.tls import Identify, TlsContexts
 from tests.support.manual_clock import ManualClock
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 def options(number: int = 1, body: bytes = b"") -> bytes:
