@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := test
 
 BIN := .venv/bin
+# Every start of a service by a test would compile all of it anew, half a second each.
+export PYTHONDONTWRITEBYTECODE :=
 RATE ?= 20
 CALLS ?= 200
 PYTEST_WORKERS ?= 3
