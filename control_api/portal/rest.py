@@ -103,7 +103,9 @@ class Rest:
         return await self._asked(method, URL(path, encoded=True), headers, content)
 
     def _headers(self) -> CIMultiDict[str]:
-        headers = CIMultiDict({name: self._outer.headers[name] for name in _HANDED_ON if name in self._outer.headers})
+        # Each of its lines: that of the nearest proxy comes last.
+        given = self._outer.headers
+        headers = CIMultiDict([(name, line) for name in _HANDED_ON for line in given.getall(name, ())])
         if self.csrf_token is not None:
             headers[CSRF_HEADER] = self.csrf_token
         return headers

@@ -1,13 +1,14 @@
 """The pages before and around a session: sign-in with and without a code, sign-out, invitations, one's own sign-in."""
 
 from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
 import pyotp
 import pytest
 
 from storage.person_records import Role
 from tests.support.api_world import ApiWorld, api_world
-from tests.support.page_visitor import PageVisitor
+from tests.support.page_visitor import FORM_TYPE, PageVisitor
 from tests.support.signed_in import PASSWORD, add_person, somebody
 
 NEW_PASSWORD = "another correct horse"
@@ -73,6 +74,18 @@ async def test_the_way_on_is_never_another_site(world: ApiWorld, wanted: str, le
     visitor = PageVisitor(world)
     given = {"email": "asha@shop.example", "password": PASSWORD, "next": wanted}
     assert (await visitor.post("/portal/sign-in", given)).location == leads_to
+
+
+async def test_where_somebody_signs_in_from_is_what_the_proxy_says() -> None:
+    """A proxy may add its X-Forwarded-For as a line of its own, after one that its client made up."""
+    async with api_world(trusted_proxies=("127.0.0.0/8",)) as world:
+        await add_person(world, "asha@shop.example", Role.OWNER)
+        lines = [("X-Forwarded-For", "192.0.2.66"), ("X-Forwarded-For", "203.0.113.9"), ("Content-Type", FORM_TYPE)]
+        body = urlencode({"email": "asha@shop.example", "password": PASSWORD})
+        reply = await world.client.post("/portal/sign-in", headers=lines, data=body, allow_redirects=False)
+        assert reply.status == 303
+        changes, _ = await world.store.read(lambda reader: reader.audit(None, 1, 10))
+        assert [(one.action, one.actor.address) for one in changes] == [("session.open", "203.0.113.9")]
 
 
 async def test_whoever_is_signed_in_needs_no_sign_in(owner: PageVisitor) -> None:
