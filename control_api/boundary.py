@@ -159,12 +159,15 @@ class Boundary:
         return caller, caller.who, caller.key.rate_limit_per_minute
 
     async def _is_still_good(self, right: Right, exchange: Exchange) -> bool:
-        """Whether a key or session that was good when a long reply began still is."""
+        """Whether a key or session that was good when a long reply began still is; what it may do is as it is now."""
         try:
             _caller, who, _limit = await self._identify(exchange.request)
         except Unauthorized:
             return False
-        return right in who.rights and who.org_id == exchange.org_id
+        if right not in who.rights or who.org_id != exchange.org_id:
+            return False
+        exchange.who = who
+        return True
 
     def _take(self, who: Who, limit: int | None, exchange: Exchange) -> None:
         """Take a request from the caller's bucket. Raises RateLimited."""

@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 
 from control_api.event_feed import End, Listener
 from control_api.exchange import Api, Exchange
+from control_api.rights import Right
 from control_api.schemas import RECORDING_URL_LIFE_S
 from control_api.signed_urls import signed_recording_url
 from control_api.webhooks.payloads import render_body
@@ -188,9 +189,9 @@ class _Stream:
             await self._write(b"".join(self._frame_of(event) for event in seen))
 
     def _frame_of(self, event: OutboxEvent) -> bytes:
-        """An event as its webhook tells it."""
+        """An event as its webhook tells it; a recording's address, which needs no key, for who may read recordings."""
         settings, url = self._api.settings, None
-        if event.event is WebhookEvent.RECORDING_READY:
+        if event.event is WebhookEvent.RECORDING_READY and Right.RECORDINGS_READ in self._exchange.caller.rights:
             expires_at_s = self._api.clock.wall_ms() // 1000 + RECORDING_URL_LIFE_S
             url = signed_recording_url(settings.url_signing_key, settings.public_url, event.call_id, expires_at_s)
         body = render_body(event, settings.log_number_style, url)

@@ -104,7 +104,8 @@ OPERATIONS: Final = (
         "Calls",
         "Follow calls as they happen",
         "Server-sent events: each webhook event of the organisation as it is committed, with the webhook's name as "
-        "`event`, its `event_id` as `id` and its body as `data`, whether or not an endpoint is configured. With "
+        "`event`, its `event_id` as `id` and its body as `data`, whether or not an endpoint is configured; the "
+        "`download_url` of `recording.ready` only where the key may read recordings. With "
         "`Last-Event-ID` it goes on after that event, as far as that is among the last 50,000 of the server, else an "
         "event `gap` is sent first. A comment every 15 seconds says that the connection lives. The last event is `end` "
         "with a `reason`: `shutdown`, `too_slow` (1,000 events behind), `unauthorized` (the key has ended), or "

@@ -10,8 +10,10 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestServer
 
 from control_api import event_feed, event_streams
-from storage.records import CallRecord, OutboxEvent, WebhookEvent, changed
+from storage.person_records import Role
+from storage.records import CallRecord, OutboxEvent, Scope, WebhookEvent, changed
 from tests.support.api_world import CALLS, KEY, ORG, OTHER_KEY, ApiWorld, api_world
+from tests.support.signed_in import somebody
 
 EVENTS = "/v1/masking/events"
 COURSE = (WebhookEvent.INITIATED, WebhookEvent.RINGING, WebhookEvent.ANSWERED, WebhookEvent.BRIDGED)
@@ -49,6 +51,12 @@ class Reader:
 
     async def names(self, count: int) -> list[str]:
         return [(await self.next())["event"] for _ in range(count)]
+
+    async def pauses(self, count: int) -> None:
+        """Wait for so many comments."""
+        async with asyncio.timeout(10):
+            while count:
+                count -= (await self.response.content.readline()).startswith(b":")
 
     async def over(self) -> bool:
         async with asyncio.timeout(10):
@@ -158,6 +166,37 @@ async def test_a_call_with_a_recording_is_over_when_that_is_ready(world: ApiWorl
     assert ready["event"] == "recording.ready"
     assert "download_url" in json.loads(ready["data"])["data"]
     assert await reader.names(1) == ["end"]
+
+
+async def test_the_address_of_a_recording_is_for_those_who_may_read_recordings(world: ApiWorld) -> None:
+    """The address needs no key: whoever has it has the recording."""
+    key = await world.add_key("4", scopes=frozenset({Scope.CALLS_READ}))
+    call_id = await world.place()
+    await tell(world, call_id, WebhookEvent.COMPLETED, 1, recording_path="2025/01/01/x.wav")
+    everything = await listen(world, key=key)
+    one_call = await listen(world, f"{CALLS}/{call_id}/events", key=key)
+    await tell(world, call_id, WebhookEvent.RECORDING_READY, 2, recording_path="2025/01/01/x.wav")
+    assert await one_call.names(1) == ["call.completed"]
+    for reader in (everything, one_call):
+        ready = await reader.next()
+        assert ready["event"] == "recording.ready"
+        assert json.loads(ready["data"])["data"]["recording_url"] == "recordings/2025/01/01/x.wav"
+        assert "download_url" not in ready["data"]
+
+
+async def test_who_loses_the_right_to_recordings_while_listening_is_told_no_more_of_their_addresses(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_streams, "HEARTBEAT_S", 0.01)
+    owner = await somebody(world, Role.OWNER)
+    reader = Reader(await world.client.get(EVENTS, headers={"Cookie": owner.cookie}))
+    call_id = await world.place()
+    await tell(world, call_id, WebhookEvent.INITIATED, 1)
+    assert await reader.names(1) == ["call.initiated"]
+    await world.store.run(lambda unit: unit.people.set_member(ORG, owner.person_id, Role.VIEWER, 2_000))
+    await reader.pauses(2)  # the first may have been under way
+    await tell(world, call_id, WebhookEvent.RECORDING_READY, 2, recording_path="2025/01/01/x.wav")
+    assert "download_url" not in (await reader.next())["data"]
 
 
 async def test_a_call_of_another_organisation_cannot_be_followed(world: ApiWorld) -> None:
