@@ -74,8 +74,8 @@ STREAM_OPERATIONS: Final = (
         "addStreamEndpoint",
         "Streams",
         "Add a stream endpoint",
-        "A WebSocket server that your calls may be streamed to: those that say so, or with `every_call` all from now "
-        "on. The secret is shown this once. At most 10.",
+        "A WebSocket server that your calls may be streamed to: those that say so, or with `every_call`, which takes "
+        "`streams:write` as well, all from now on. The secret is shown this once. At most 10.",
         shapes.SecretStreamEndpointReply,
         status=201,
         right=Right.WEBHOOKS_WRITE,

@@ -42,6 +42,8 @@ async def add_endpoint(api: Api, exchange: Exchange) -> Reply:
     desk = _desk(api)
     body = await read_json(exchange.request, api.settings.max_body_bytes)
     wanted = checked(AddStreamEndpointBody, body, STREAM_REQUIREMENTS)
+    if wanted.every_call and Right.STREAMS_WRITE not in exchange.caller.rights:
+        raise Forbidden("To have every call streamed takes the scope streams:write.", "every_call")
     endpoint = StreamEndpoint(
         endpoint_id=api.tokens.uuid(),
         org_id=exchange.org_id,

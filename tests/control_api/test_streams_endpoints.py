@@ -167,6 +167,16 @@ async def test_to_have_a_call_streamed_takes_the_scope(world: ApiWorld) -> None:
     assert (await world.post(BODY, key=key)).status == 201
 
 
+async def test_having_every_call_streamed_takes_the_scope_too(world: ApiWorld) -> None:
+    key = await world.add_key("a", scopes=frozenset({Scope.ACCOUNT_WRITE}))
+    refused = await world.send("POST", ENDPOINTS, key=key, json={"url": URL, "every_call": True})
+    assert (refused.status, refused.json["error"]["code"]) == (403, "forbidden")
+    assert (await world.get(ENDPOINTS)).json["data"] == []
+    assert (await world.send("POST", ENDPOINTS, key=key, json={"url": URL})).status == 201
+    both = await world.add_key("b", scopes=frozenset({Scope.ACCOUNT_WRITE, Scope.STREAMS_WRITE}))
+    assert (await world.send("POST", ENDPOINTS, key=both, json={"url": URL, "every_call": True})).status == 201
+
+
 async def test_every_call_of_an_organisation_is_streamed_where_it_wants_that(
     world: ApiWorld, dialler: KeptDialler
 ) -> None:
