@@ -16,7 +16,11 @@ const seen = new Set(); // keep these in your database, beside what the event ch
 
 createServer(async (request, response) => {
   const chunks = [];
-  for await (const chunk of request) chunks.push(chunk);
+  try {
+    for await (const chunk of request) chunks.push(chunk);
+  } catch {
+    return; // whoever sent it broke off
+  }
   const body = Buffer.concat(chunks);
   if (!isGenuine(body, request.headers["x-edesy-signature-v2"] ?? "", process.env.WEBHOOK_SECRET)) {
     response.writeHead(401).end();

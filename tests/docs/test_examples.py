@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -162,6 +162,27 @@ async def verdicts(port: int) -> list[int]:
             async with session.post(f"http://127.0.0.1:{port}/", data=body, headers=headers) as reply:
                 found.append(reply.status)
     return found
+
+
+async def break_off(port: int) -> None:
+    """A request whose sender goes before its body is whole."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+    await writer.drain()
+    writer.write_eof()
+    with suppress(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+
+
+@pytest.mark.parametrize("example", RECEIVERS)
+async def test_a_receiver_outlives_whoever_breaks_off(example: str) -> None:
+    with PortLease(1) as port:
+        async with receiver(example, port) as child:
+            for _ in range(2):
+                await break_off(port)
+            assert await verdicts(port) == [204, 204, 401, 401, 401, 401]
+            assert child.returncode is None
 
 
 @pytest.mark.parametrize("example", RECEIVERS)
