@@ -89,8 +89,9 @@ class StreamsOperations(Sending):
     ) -> SecretStreamEndpoint:
         """Add a stream endpoint.
 
-        A WebSocket server that your calls may be streamed to: those that say so, or with `every_call` all from
-        now on. The secret is shown this once. At most 10. Scope: `account:write`. Roles: owner, developer.
+        A WebSocket server that your calls may be streamed to: those that say so, or with `every_call`, which
+        takes `streams:write` as well, all from now on. The secret is shown this once. At most 10. Scope:
+        `account:write`. Roles: owner, developer.
 
         :param url: The address
         :param rate: Samples a second
