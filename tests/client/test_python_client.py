@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
@@ -202,6 +202,49 @@ def test_events_are_followed_from_the_last_one_that_came() -> None:
     assert events_of(["data: {}", ""])[0].event == "message"
 
 
+async def test_a_stream_that_lived_without_an_event_counts_as_no_failure() -> None:
+    """Whatever is in between ends connections after a while, in a quiet night too."""
+    answers = _quiet_night(_broken_off)
+    with answers.client() as client:
+        assert next(client.stream_events()).event_id == "7"
+    assert answers.slept == [0.5] * 8
+    answers = _quiet_night(_broken_off_later)
+    async with answers.async_client() as other:
+        assert (await anext(other.stream_events())).event_id == "7"
+    assert answers.slept == [0.5] * 8
+
+
+async def test_the_key_is_not_shown_to_whoever_a_recordings_address_leads_to() -> None:
+    url = "https://elsewhere.example/v1/public/recordings/masking/x.mp3?expires=1&signature=0"
+    answers = Answers(httpx.Response(200, content=b"mp3"), httpx.Response(200, content=b"mp3"))
+    with answers.client() as client:
+        assert client.download(url) == b"mp3"
+    async with answers.async_client() as other:
+        assert await other.download(url) == b"mp3"
+    assert [str(asked.url) for asked in answers.asked] == [url, url]
+    assert not any("Authorization" in asked.headers for asked in answers.asked)
+
+
+_QUIET = b"retry: 3000\n\n: heartbeat\n\n"
+_RINGING = b'id: 7\nevent: call.ringing\ndata: {"call_sid": "x"}\n\n'
+
+
+def _quiet_night(broken_off: Callable[[bytes], Any]) -> Answers:
+    """Four connections that break off, four that are ended in order, and one with an event."""
+    contents = [*(broken_off(_QUIET) for _ in range(4)), *[_QUIET] * 4, _RINGING]
+    return Answers(*(httpx.Response(200, content=content) for content in contents))
+
+
+def _broken_off(content: bytes) -> Iterator[bytes]:
+    yield content
+    raise httpx.ReadError("cut")
+
+
+async def _broken_off_later(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+    raise httpx.ReadError("cut")
+
+
 def test_webhooks_are_verified_as_the_service_signs_them() -> None:
     body = json.dumps({"event": "call.completed"}).encode()
     headers = {
@@ -217,6 +260,9 @@ def test_webhooks_are_verified_as_the_service_signs_them() -> None:
     assert verify_v1(body, headers["X-Edesy-Signature"], "old")
     for broken in ("", "t=,v1=x", "t=1000", "t=x,v1=" + "0" * 64, "t=\u0661,v1=x", "t=1000" + ",v1=x" * 9):
         assert not verify(body, {"X-Edesy-Signature-V2": broken}, "old", now_s=1_000)
+    # As servers hand on bytes that are no UTF-8.
+    assert not verify(body, {"X-Edesy-Signature-V2": "t=1000,v1=\udcff"}, "old", now_s=1_000)
+    assert not verify_v1(body, "sha256=\udcff", "old")
 
 
 def test_every_scope_of_the_service_is_known() -> None:

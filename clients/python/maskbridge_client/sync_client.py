@@ -34,10 +34,11 @@ class Maskbridge(Operations):
     ) -> None:
         self._http = httpx.Client(
             base_url=base_url,
-            headers={"Authorization": f"Bearer {key}", "User-Agent": "maskbridge-client"},
+            headers={"User-Agent": "maskbridge-client"},
             timeout=timeout_s,
             transport=transport,
         )
+        self._key = {"Authorization": f"Bearer {key}"}
         self._retries = retries
         self._longest_wait_s = longest_wait_s
         self._sleep = sleep
@@ -58,8 +59,10 @@ class Maskbridge(Operations):
         while True:
             try:
                 for event in self._events(last_event_id):
-                    attempt, last_event_id = 0, event.event_id or last_event_id
-                    yield event
+                    attempt = 0
+                    if event is not None:
+                        last_event_id = event.event_id or last_event_id
+                        yield event
             except httpx.TransportError as error:
                 if not follow or attempt >= self._retries:
                     raise Unreachable(str(error)) from error
@@ -69,17 +72,21 @@ class Maskbridge(Operations):
             attempt += 1
 
     def download(self, url: str) -> bytes:
-        """A recording, by its signed URL."""
-        return check(self._attempts(Request("GET", url))).content
+        """A recording, by its signed URL, which is asked without the key: it need not be your server's."""
+        return check(self._attempts(Request("GET", url, keyed=False))).content
 
-    def _events(self, last_event_id: str | None) -> Generator[Event, None, None]:
-        headers = {"Accept": "text/event-stream"} | ({} if last_event_id is None else {"Last-Event-ID": last_event_id})
+    def _events(self, last_event_id: str | None) -> Generator[Event | None, None, None]:
+        """What comes on one connection; None for a sign of life."""
+        headers = {**self._key, "Accept": "text/event-stream"}
+        headers |= {} if last_event_id is None else {"Last-Event-ID": last_event_id}
         with self._http.stream("GET", "/v1/masking/events", headers=headers, timeout=60) as response:
             if response.status_code != 200:
                 check(Reply(response.status_code, response.headers, response.read()))
             waiting: list[str] = []
             for line in response.iter_lines():
                 waiting.append(line)
+                if line.startswith(":"):
+                    yield None
                 if not line:
                     yield from events_of(waiting)
                     waiting = []
@@ -106,7 +113,8 @@ class Maskbridge(Operations):
 
     def _once(self, request: Request) -> Reply:
         payload = request.payload()
-        headers = dict(request.headers) | ({} if payload is None else {"Content-Type": request.content_type})
+        headers = dict(request.headers) | (self._key if request.keyed else {})
+        headers |= {} if payload is None else {"Content-Type": request.content_type}
         response = self._http.request(
             request.method, request.path, params=request.parameters() or None, content=payload, headers=headers
         )

@@ -23,7 +23,7 @@ def verify(body: bytes, headers: Mapping[str, str], secret: str, *, now_s: float
 def verify_v1(body: bytes, signature: str, secret: str) -> bool:
     """`X-Edesy-Signature`: over the body alone."""
     wanted = "sha256=" + hmac.digest(secret.encode(), body, "sha256").hex()
-    return hmac.compare_digest(wanted.encode(), signature.encode())
+    return hmac.compare_digest(wanted.encode(), signature.encode(errors="replace"))
 
 
 def verify_v2(body: bytes, signature: str, secret: str, *, now_s: float, tolerance_s: float = TOLERANCE_S) -> bool:
@@ -35,4 +35,4 @@ def verify_v2(body: bytes, signature: str, secret: str, *, now_s: float, toleran
     if abs(now_s - int(sent_s)) > tolerance_s:
         return False
     wanted = hmac.digest(secret.encode(), sent_s.encode() + b"." + body, "sha256").hex().encode()
-    return any([hmac.compare_digest(wanted, each.encode()) for each in rest])
+    return any([hmac.compare_digest(wanted, each.encode(errors="replace")) for each in rest])

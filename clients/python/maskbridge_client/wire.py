@@ -29,7 +29,7 @@ UNSET: Final = Unset.UNSET
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `content` goes out as it is, `body` as JSON without what is unset."""
+    """One request. `content` goes out as it is, `body` as JSON without what is unset. `keyed`: with the API key."""
 
     method: str
     path: str
@@ -38,6 +38,7 @@ class Request:
     content: bytes | None = None
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    keyed: bool = True
 
     def parameters(self) -> dict[str, str]:
         """The query as text."""
