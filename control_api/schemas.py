@@ -52,7 +52,8 @@ _PRINTABLE_PATTERN: Final = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 _WHOLE_NUMBER: Final = re.compile(r"[0-9]{1,4000}", re.ASCII)  # as many digits as Python converts without more ado
 # As documented; what breaks it is told as `invalid_numbers`, by the one who knows the trunks.
 _PARTY_PATTERN: Final = (
-    r"^((\+?9[ -]*1[ -]*|0[ -]*)?[6-9]([ -]*[0-9]){9}|[Ss][Ii][Pp]:[A-Za-z0-9+_.-]{1,64}@[A-Za-z0-9.:\[\]-]+)$"
+    r"^((\+?9[ -]*1[ -]*|0[ -]*)?[6-9]([ -]*[0-9]){9}|[Ss][Ii][Pp]:[A-Za-z0-9+_.-]{1,64}@[A-Za-z0-9.:\[\]-]+"
+    r"|agent:[a-z0-9][a-z0-9._-]{0,63})$"
 )
 
 
@@ -147,8 +148,8 @@ class PlaceCallBody(Wire):
         }
     )
 
-    party_a: Annotated[PartyText, Field(description="Called first: a 10-digit Indian mobile number")]
-    party_b: Annotated[PartyText, Field(description="Called when A has answered")]
+    party_a: Annotated[PartyText, Field(description="Called first: a 10-digit Indian mobile number, or `agent:NAME`")]
+    party_b: Annotated[PartyText, Field(description="Called when A has answered: the same")]
     max_duration_sec: Annotated[int, Strict(), Field(ge=10, le=7200)] | None = Field(
         default=None, description="Seconds from B being connected after which the call is ended"
     )

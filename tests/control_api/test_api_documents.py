@@ -63,12 +63,28 @@ def test_query_parameters_say_what_is_taken_in_words_of_json_schema() -> None:
 
 
 @pytest.mark.parametrize(
-    "party", ["9876543210", "+919876543210", "91 98765-43210", "0-98765 43210", "sip:9876543210@127.0.0.1:5060"]
+    "party",
+    [
+        "9876543210",
+        "+919876543210",
+        "91 98765-43210",
+        "0-98765 43210",
+        "sip:9876543210@127.0.0.1:5060",
+        "agent:asha",
+        "agent:" + "0._-" * 16,
+    ],
 )
 def test_a_good_party_fits_the_documented_pattern(party: str) -> None:
     schema = documented()["components"]["schemas"]["PlaceCallBody"]["properties"]["party_a"]
     assert re.search(schema["pattern"], party)
-    assert parse_party(party, sip_allowed=True) is not None
+    assert parse_party(party, sip_allowed=True, agents_allowed=True) is not None
+
+
+@pytest.mark.parametrize("party", ["agent:", "agent:Asha", "agent:-a", "agent:a b", "agent:" + "a" * 65, "xagent:asha"])
+def test_what_is_no_agents_name_fits_it_not(party: str) -> None:
+    schema = documented()["components"]["schemas"]["PlaceCallBody"]["properties"]["party_a"]
+    assert re.search(schema["pattern"], party) is None
+    assert parse_party(party, sip_allowed=True, agents_allowed=True) is None
 
 
 @given(

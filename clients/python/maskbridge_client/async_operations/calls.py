@@ -47,8 +47,8 @@ class CallsOperations(Sending):
         Roles: owner, developer.
 
         :param idempotency_key: Made for you without it.
-        :param party_a: Called first: a 10-digit Indian mobile number
-        :param party_b: Called when A has answered
+        :param party_a: Called first: a 10-digit Indian mobile number, or `agent:NAME`
+        :param party_b: Called when A has answered: the same
         :param max_duration_sec: Seconds from B being connected after which the call is ended
         :param reference: Your own name for the call, given back everywhere
         :param record: Whether the call is recorded
