@@ -24,6 +24,7 @@ from control_api.session_ring import CSRF_HEADER
 # What the boundary reads of whoever asks: the session, and where the request comes from.
 _HANDED_ON: Final = (hdrs.COOKIE, "X-Forwarded-For", "X-Request-Id", hdrs.USER_AGENT)
 _BODY_LIMIT: Final = 2**16
+_NOTHING_THERE: Final = ErrorReply(404, "not_found", "There is nothing of this name.")
 _CRASHED: Final = ErrorReply(500, "internal_error", "Something went wrong on our side.")
 
 
@@ -61,8 +62,10 @@ class _InnerRequest(web.Request):
         super().__init__(message, content, outer.protocol, outer.writer, outer.task, loop)
 
     async def answered(self, app: web.Application) -> web.StreamResponse:
-        """What the route that fits says."""
+        """What the route that fits says. Raises Refused where none does: not every text is part of a path."""
         match_info = await app.router.resolve(self)
+        if match_info.http_exception is not None:
+            raise Refused(_NOTHING_THERE)
         match_info.add_app(app)
         self._match_info = match_info
         return await match_info.handler(self)

@@ -61,7 +61,12 @@ async def test_a_call_is_placed_once_and_shown(world: ApiWorld) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "field", "status"),
-    [({"party_a": "12"}, "", 201), ({"minutes": "long"}, "max_duration_sec", 400), ({"minutes": "0"}, "max_d", 400)],
+    [
+        ({"party_a": "12"}, "", 201),
+        ({"minutes": "long"}, "max_duration_sec", 400),
+        ({"minutes": "0"}, "max_d", 400),
+        ({"minutes": "9" * 5_000}, "max_duration_sec", 400),
+    ],
 )
 async def test_what_is_wrong_with_a_call_is_said(
     world: ApiWorld, changes: dict[str, str], field: str, status: int

@@ -85,6 +85,9 @@ async def test_an_operator_pays_back_and_credits(till: Till) -> None:
     assert form in (await boss.get(REFUNDS)).links()
     wrong = await boss.submit(form, f"{REFUNDS}/new", amount="1000", reference="ticket 17")
     assert (wrong.status, 'value="ticket 17"' in wrong.text) == (409, True)
+    for no_topup in ("{x}", "x/y", ".."):
+        refused = await boss.submit(form, f"{REFUNDS}/new", topup_id=no_topup, amount="118", reference="ticket 17")
+        assert refused.status == 404, no_topup
     paid = await boss.submit(form, f"{REFUNDS}/new", amount="118", reference="ticket 17")
     assert paid.location == REFUNDS
     assert await till.balance() == before - 10_000

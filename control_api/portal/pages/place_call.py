@@ -1,5 +1,6 @@
 """Placing a call by hand."""
 
+import re
 from typing import Final
 
 from aiohttp import web
@@ -10,6 +11,7 @@ from control_api.rights import Right
 
 _PATH: Final = "/portal/place-call"
 _TEMPLATE: Final = "place_call.html"
+_MINUTES: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 async def show(page: Page) -> web.Response:
@@ -29,7 +31,7 @@ async def place(page: Page) -> web.Response:
     if reference is not None:
         body["reference"] = reference
     if minutes is not None:
-        body["max_duration_sec"] = int(minutes) * 60 if minutes.isascii() and minutes.isdecimal() else minutes
+        body["max_duration_sec"] = int(minutes) * 60 if _MINUTES.fullmatch(minutes) else minutes
     try:
         placed = await page.rest.call("POST", "/v1/masking/calls", body=body, idempotency_key=page.given("once"))
     except Refused as refused:
