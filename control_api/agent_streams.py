@@ -11,6 +11,7 @@ from control_api.agent_facade import AgentPage, AgentsFacade
 from control_api.agent_schemas import agent_event
 from control_api.event_streams import EVENT_STREAM, HEARTBEAT_S, WRITE_TIMEOUT_S
 from control_api.exchange import Exchange
+from storage.agent_records import Agent
 
 _RECONNECT_MS: Final = 1_000
 
@@ -18,7 +19,8 @@ _RECONNECT_MS: Final = 1_000
 async def stream_to_page(exchange: Exchange, agents: AgentsFacade, clock: Clock) -> web.StreamResponse:
     """What an agent's page is told from now on. Its last event is `end` with a `reason`."""
     transport = exchange.request.transport
-    page = agents.listen(exchange.agent, lambda: transport is not None and not transport.is_closing())
+    agent = exchange.agent
+    page = agents.listen(agent, lambda: transport is not None and not transport.is_closing())
     try:
         headers = exchange.headers
         headers[hdrs.CONTENT_TYPE] = f"{EVENT_STREAM}; charset=utf-8"
@@ -26,13 +28,15 @@ async def stream_to_page(exchange: Exchange, agents: AgentsFacade, clock: Clock)
         response = web.StreamResponse(headers=headers)
         await response.prepare(exchange.request)
         if exchange.request.method != hdrs.METH_HEAD:
-            await _follow(exchange, response, page, clock)
+            await _follow(exchange, response, page, agent, clock)
         return response
     finally:
         page.leave()
 
 
-async def _follow(exchange: Exchange, response: web.StreamResponse, page: AgentPage, clock: Clock) -> None:
+async def _follow(
+    exchange: Exchange, response: web.StreamResponse, page: AgentPage, agent: Agent, clock: Clock
+) -> None:
     content = f"retry: {_RECONNECT_MS}\n\n".encode() + _frame("page", {"page": page.page_id})
     reason: str | None = None
     looked_up_at = clock.monotonic()
@@ -43,15 +47,17 @@ async def _follow(exchange: Exchange, response: web.StreamResponse, page: AgentP
         # Looked up in every pause, and where there is none, as with a page that is busy, at its time.
         if reason is None and (not events or clock.monotonic() - looked_up_at >= HEARTBEAT_S):
             looked_up_at = clock.monotonic()
-            if not await _is_good(exchange):
+            if not await _is_good(exchange, agent):
                 reason, content = "unauthorized", b""
         if reason is not None:
             content += _frame("end", {"reason": reason})
 
 
-async def _is_good(exchange: Exchange) -> bool:
-    """Whether its token or session is good still."""
-    return exchange.is_still_good is not None and await exchange.is_still_good()
+async def _is_good(exchange: Exchange, agent: Agent) -> bool:
+    """Whether its token or session is good still, and that agent's."""
+    if exchange.is_still_good is None or not await exchange.is_still_good():
+        return False
+    return exchange.agent.name == agent.name
 
 
 async def _write(exchange: Exchange, response: web.StreamResponse, content: bytes) -> bool:

@@ -22,10 +22,13 @@ from b2bua.call.errors import (
     IceSessionGone,
 )
 from control_api.agent_schemas import USUAL_LIFE_S
+from control_api.event_streams import HEARTBEAT_S
 from storage.agent_records import AgentState
+from storage.person_records import Role
 from tests.support.api_agents import AGENTS, agent_token, new_token
 from tests.support.api_world import ORG, ApiWorld, api_world
 from tests.support.fake_line import FakeLine
+from tests.support.signed_in import somebody
 
 CALL = "3f2b1c0d-9e8f-4a7b-8c6d-5e4f3a2b1c0d"
 CALLS = f"/v1/agent/calls/{CALL}"
@@ -251,3 +254,18 @@ async def frame(stream: Any) -> tuple[str, Any]:
             name = line.removeprefix("event: ")
         elif line.startswith("data: "):
             return name, json.loads(line.removeprefix("data: "))
+
+
+async def test_a_page_hears_nothing_more_once_its_person_is_another_agent(world: ApiWorld, line: FakeLine) -> None:
+    ravi = await somebody(world, Role.VIEWER)
+    linked = await world.send("PATCH", f"{AGENTS}/asha", json={"person_id": ravi.person_id})
+    assert linked.status == 200
+    async with world.client.get("/v1/agent/events", headers={"Cookie": ravi.cookie}) as stream:
+        assert await frame(stream) == ("page", {"page": "page-1"})
+        for name, person_id in (("asha", None), ("ravi", ravi.person_id)):
+            await world.send("POST", AGENTS, json={"name": name})
+            assert (await world.send("PATCH", f"{AGENTS}/{name}", json={"person_id": person_id})).status == 200
+        world.clock.advance(HEARTBEAT_S)
+        line.pages.tell(KEY, AgentRinging(CALL, "917969002802", "incoming", "order-1"))
+        assert await frame(stream) == ("end", {"reason": "unauthorized"})
+        assert (await stream.content.read()).strip() == b""
