@@ -68,6 +68,9 @@ PAYMENT_REQUIREMENTS: Final = {
     "razorpay_payment_id": "a string",
     "razorpay_signature": "a string",
 }
+REFUND_REQUIREMENTS: Final = PAYMENT_REQUIREMENTS | {
+    "amount": "rupees from 1 to 1000000, with at most two decimals",
+}
 
 
 class TopUpBody(Wire):

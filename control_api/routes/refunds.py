@@ -6,7 +6,7 @@ from typing import Final
 from control_api.auditing import audit_entry
 from control_api.errors import Conflict, NotFound, NotReady
 from control_api.exchange import Api, Exchange, Reply, Route
-from control_api.payment_schemas import PAYMENT_REQUIREMENTS, RefundBody, refund_representation
+from control_api.payment_schemas import REFUND_REQUIREMENTS, RefundBody, refund_representation
 from control_api.payments.crediting import PaymentMismatch
 from control_api.payments.desk import PaymentDesk, desk_of
 from control_api.payments.provider import ProviderPayment, ProviderUnavailable, payment_of, refund_of
@@ -34,7 +34,7 @@ async def refund(api: Api, exchange: Exchange) -> Reply:
     desk = desk_of(api.payments)
     org_id = exchange.request.match_info["org_id"]
     body = await read_json(exchange.request, api.settings.max_body_bytes)
-    wanted = checked(RefundBody, body, PAYMENT_REQUIREMENTS)
+    wanted = checked(RefundBody, body, REFUND_REQUIREMENTS)
     refund_id = api.tokens.uuid()
     change = {"topup_id": wanted.topup_id, "paise": wanted.amount, "reference": wanted.reference}
     entry = audit_entry(api, exchange, "refund.ask", refund_id, change, org_id=org_id)

@@ -277,3 +277,11 @@ async def test_only_payments_that_were_made_are_paid_back(counter: Counter) -> N
         json={"topup_id": (await counter.till.paid())["topup_id"], "reference": "r"},
     )
     assert other.status == 404
+
+
+@pytest.mark.parametrize("amount", [0.99, 1_000_000.01])
+async def test_what_may_be_paid_back_is_said_as_it_is(counter: Counter, amount: float) -> None:
+    refused = await counter.refund(await counter.till.paid(500), amount=amount)
+    assert refused.status == 400
+    said = refused.json["error"]["message"]
+    assert said == "amount must be rupees from 1 to 1000000, with at most two decimals."
