@@ -19,6 +19,10 @@ from control_api.webhook_events import WebhookCallBody, WebhookWalletBody, descr
 
 CALLS_PATH: Final = "/v1/masking/calls"
 _PATH_NAME: Final = re.compile(r"\{(\w+)\}")
+_PATH_TEXTS: Final = {
+    "month": "A month by Indian time, such as 2025-01",
+    "number": "The document's number, with `-` in place of `/` or percent-encoded",
+}
 _REF: Final = "#/components/schemas/"
 _TITLE: Final = "maskbridge"
 _ABOUT: Final = (
@@ -196,7 +200,8 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         ]
     for name in _PATH_NAME.findall(operation.path):
         if name not in ("agent", "call_sid", "file", "name"):
-            parameters.append(_parameter(name, "path", {"type": "string"}, f"The {name.removesuffix('_id')}'s id"))
+            text = _PATH_TEXTS.get(name, f"The {name.removesuffix('_id')}'s id")
+            parameters.append(_parameter(name, "path", {"type": "string"}, text))
     if operation.query is not None:
         schema = operation.query.model_json_schema(ref_template=_REF + "{model}")
         for name, described in schema["properties"].items():

@@ -87,7 +87,7 @@ PAYMENT_OPERATIONS: Final = (
         "showInvoice",
         _TAG,
         "Get an invoice",
-        "By its number with `-` in place of `/`, such as INV-26-27-000001. It never changes.",
+        "By its number, such as INV-26-27-000001 for INV/26-27/000001. It never changes.",
         shapes.InvoiceReply,
         right=Right.BILLING_READ,
         errors=(NOT_FOUND, NOT_NOW),

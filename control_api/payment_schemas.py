@@ -309,7 +309,9 @@ def number_in_path(number: str) -> str:
 
 
 def number_from_path(text: str) -> str:
-    """The number again; what is none stays none."""
+    """The number again, also where the path has it as it stands, percent-encoded; what is none stays none."""
+    if "/" in text:
+        return text
     series, _, rest = text.partition("-")
     year, _, serial = rest.rpartition("-")
     return f"{series}/{year}/{serial}"

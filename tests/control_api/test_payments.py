@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from yarl import URL
 
 from b2bua.config.sections import BillingSection
 from control_api.payments.desk import payment_desk
@@ -143,7 +145,11 @@ async def test_an_invoice_is_json_csv_and_pdf_and_nobody_elses(till: Till) -> No
     topup = await till.ask()
     await till.notify(till.toy.pay(str(topup["order_id"])))
     path = f"{INVOICES}/INV-24-25-000001"
-    assert (await till.browser.send("GET", path)).json["data"] == (await till.invoices())[0]
+    invoice = (await till.browser.send("GET", path)).json["data"]
+    assert invoice == (await till.invoices())[0]
+    as_it_stands = URL(f"{INVOICES}/{quote(invoice['number'], safe='')}", encoded=True)
+    reply = await till.world.client.get(as_it_stands, headers={"Cookie": till.browser.cookie})
+    assert (reply.status, (await reply.json())["data"]) == (200, invoice)
     pdf = await till.browser.send("GET", f"{path}/pdf")
     assert (pdf.status, pdf.headers["Content-Type"], pdf.body[:5]) == (200, "application/pdf", b"%PDF-")
     table = await till.browser.send("GET", f"{path}/csv")

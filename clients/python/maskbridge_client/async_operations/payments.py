@@ -50,10 +50,10 @@ class PaymentsOperations(Sending):
     async def show_invoice(self, number: str) -> Invoice:
         """Get an invoice.
 
-        By its number with `-` in place of `/`, such as INV-26-27-000001. It never changes. Scope:
-        `billing:read`. Roles: owner, finance.
+        By its number, such as INV-26-27-000001 for INV/26-27/000001. It never changes. Scope: `billing:read`.
+        Roles: owner, finance.
 
-        :param number: The number's id
+        :param number: The document's number, with `-` in place of `/` or percent-encoded
         """
         return await self._send(Request("GET", f"/v1/account/invoices/{path_part(number)}"), one_of(Invoice))
 
@@ -62,7 +62,7 @@ class PaymentsOperations(Sending):
 
         As PDF, the same each time. Scope: `billing:read`. Roles: owner, finance.
 
-        :param number: The number's id
+        :param number: The document's number, with `-` in place of `/` or percent-encoded
         """
         return await self._send(Request("GET", f"/v1/account/invoices/{path_part(number)}/pdf"), raw)
 
@@ -71,7 +71,7 @@ class PaymentsOperations(Sending):
 
         As a table (CSV, RFC 4180) of one row under its heads. Scope: `billing:read`. Roles: owner, finance.
 
-        :param number: The number's id
+        :param number: The document's number, with `-` in place of `/` or percent-encoded
         """
         return await self._send(Request("GET", f"/v1/account/invoices/{path_part(number)}/csv"), raw)
 
@@ -110,7 +110,7 @@ class PaymentsOperations(Sending):
         charged calls of each day. It stays as it is once the month is over. Scope: `billing:read`. Roles:
         owner, finance.
 
-        :param month: The month's id
+        :param month: A month by Indian time, such as 2025-01
         """
         return await self._send(Request("GET", f"/v1/account/statements/{path_part(month)}"), one_of(Statement))
 
@@ -119,7 +119,7 @@ class PaymentsOperations(Sending):
 
         As PDF. Scope: `billing:read`. Roles: owner, finance.
 
-        :param month: The month's id
+        :param month: A month by Indian time, such as 2025-01
         """
         return await self._send(Request("GET", f"/v1/account/statements/{path_part(month)}/pdf"), raw)
 
@@ -129,7 +129,7 @@ class PaymentsOperations(Sending):
         As a table (CSV, RFC 4180), from the opening balance to the closing one. Scope: `billing:read`. Roles:
         owner, finance.
 
-        :param month: The month's id
+        :param month: A month by Indian time, such as 2025-01
         """
         return await self._send(Request("GET", f"/v1/account/statements/{path_part(month)}/csv"), raw)
 
