@@ -473,6 +473,7 @@ def _listen_sip(process: Process, switch: Switch, trunks: Trunks, tracing: Traci
     endpoint = SipEndpoint(user_agent, process.loop, trunks.is_peer, *told)
     process.stack.callback(endpoint.close)
     switch.attach(endpoint)
+    trunks.last_failure = listeners.last_failure
     listeners.start(endpoint, process.loop, trunks.identity_of)
     if listeners.has_tls:
         process.certificates.watch_sip(config.sip, partial(listeners.renewal, config.sip))

@@ -22,12 +22,13 @@ from b2bua.switch.probing import options_to
 from b2bua.switch.route_host import RouteHost
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import DOWN_STATUSES, Trunks
+from b2bua.switch.why_unanswered import why_unanswered
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Located, Resolver
 
 PROBE_TIMEOUT_S = 5.0
-_CAUSES: Final = {"timeout": "nothing came back", "transport": "the network, or its machine, refuses what is sent"}
+_NOTHING: Final = "nothing came back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
         if isinstance(event, sip.RequestAnswered):
             answered.set_result(Probe(event.response.status, _said(event.response.status, event.response.reason)))
         elif isinstance(event, sip.RequestFailed):
-            why = listeners.last_failure(destination) or _CAUSES.get(event.cause, event.cause)
+            failure = listeners.last_failure(destination)
+            why = failure or (_NOTHING if event.cause == "timeout" else why_unanswered(event.cause))
             answered.set_result(Probe(None, f"no answer ({why})"))
 
     settings = UserAgentSettings(locals=listeners.locals, user_agent=config.sip.user_agent)

@@ -15,6 +15,7 @@ from b2bua.sip.settings import HeaderLines
 from b2bua.switch.call_leg import SipUser, nobody
 from b2bua.switch.in_dialog import InDialog, not_acceptable
 from b2bua.switch.trunk import Trunk
+from b2bua.switch.why_unanswered import why_unanswered
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import MalformedSdp, MediaOverloaded, PortsExhausted, UnusableSdp
@@ -187,7 +188,7 @@ class IncomingLeg:
         self.post(how)
 
     def _dialog_lost(self, event: sip.DialogLost) -> None:
-        LOG.warning("leg %s: the dialog is lost: %s", self.media_name, event.cause)
+        LOG.warning("leg %s: the dialog is lost: %s", self.media_name, why_unanswered(event.cause))
         self.post(happened.LegLost(self.leg))
 
     def _request(self, event: sip.IncomingRequest) -> None:

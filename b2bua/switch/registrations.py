@@ -150,7 +150,8 @@ class Registrations:
             self._perform(account, account.machine.elsewhere(now))
         else:
             account.tried.clear()
-            self._perform(account, account.machine.failed(cause, now))
+            why = self._trunks.why(cause, account.destination)
+            self._perform(account, account.machine.failed(why, now))
 
     def _has_another(self, account: _Account) -> bool:
         if account.destination is not None:

@@ -19,6 +19,7 @@ from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.accounts import account_of
 from b2bua.switch.route_host import RouteHost, host_key, identity_there, route_addresses, route_hosts
 from b2bua.switch.trunk import NO_SUCH_NAME, Trunk
+from b2bua.switch.why_unanswered import why_unanswered
 from b2bua.tokens import Tokens
 from b2bua.transport.tls import PeerIdentity
 from media.leg import LegProfile
@@ -36,6 +37,7 @@ class Trunks:
     """All trunks: choice, ownership of sources, and what their OPTIONS and live traffic say of them.
 
     `on_down` is called with each trunk that goes down, and with each host of routes whose destinations all do.
+    `last_failure` is asked why the last connection to an address failed.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Trunks:
         self._clock = clock
         self._tokens = tokens
         self.on_down: Callable[[Trunk | RouteHost], None] = _ignore
+        self.last_failure: Callable[[TransportAddress], str | None] = _unknown
         listed = tuple(configs)
         least = math.lcm(*(config.weight for config in listed))
         self._trunks = tuple(_trunk_of(config, least) for config in listed)
@@ -260,7 +263,7 @@ class Trunks:
         destination down, and the trunk with the last of them."""
         where = destination or trunk.destination
         self._probed(trunk, where, None, None)
-        self._not_answering(trunk, where, f"OPTIONS unanswered ({cause})", for_sure=False)
+        self._not_answering(trunk, where, f"OPTIONS unanswered ({self.why(cause, where)})", for_sure=False)
 
     def _probed(
         self, trunk: Trunk, where: TransportAddress | None, status: int | None, round_trip_ms: float | None
@@ -298,14 +301,19 @@ class Trunks:
         health = trunk.health_of(destination)
         if health.unanswered(now):
             wait_s = health.down_until - now
+            why = self.why(cause, destination)
             LOG.warning(
-                "trunk %s: %s is left alone for %g s: calls unanswered (%s)", trunk.name, destination, wait_s, cause
+                "trunk %s: %s is left alone for %g s: calls unanswered (%s)", trunk.name, destination, wait_s, why
             )
             if trunk.up and not trunk.open_destinations(now):
                 self.on_down(trunk)
             for host in trunk.route_hosts:
                 if destination in host.destinations and not trunk.open_among(host.destinations, now):
                     self.on_down(host)
+
+    def why(self, cause: str, destination: TransportAddress | None) -> str:
+        """Why what went to a destination got no answer, in words."""
+        return why_unanswered(cause, None if destination is None else self.last_failure(destination))
 
     def unavailable(self, trunk: Trunk, destination: TransportAddress, retry_after_s: int | None) -> None:
         """A destination answered a call with 503: it is left alone as long as that says; where it says nothing, others
@@ -390,6 +398,10 @@ def _nearness(trunk: Trunk, source: TransportAddress) -> tuple[bool, bool, bool]
 
 def _ignore(_trunk: Trunk | RouteHost) -> None:
     """Who is told of a trunk that goes down while nobody asked to be."""
+
+
+def _unknown(_destination: TransportAddress) -> None:
+    """What is known of connections while nobody makes any."""
 
 
 def _media_profile(config: TrunkConfig) -> LegProfile:

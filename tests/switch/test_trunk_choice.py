@@ -252,6 +252,22 @@ def test_calls_without_an_answer_take_a_destination_down_for_a_back_off_that_dou
     assert trunk.usable(clock.monotonic()), "one answer has made good what was before"
 
 
+def test_why_nothing_was_reached_is_said_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    trunks = trunks_of(trunk_text("a") + trunk_text("b", "192.0.2.2"))
+    a, b = trunks
+    trunks.last_failure = lambda at: "certificate: expired" if at == udp("192.0.2.2") else None
+    for trunk, why in ((a, "the network, or its machine, refuses what is sent"), (b, "certificate: expired")):
+        trunks.probe_failed(trunk, "transport")
+        assert trunk.reason == f"OPTIONS unanswered ({why}), asked again"
+        at = trunk.destination
+        assert at is not None
+        for _ in range(3):
+            trunks.unanswered(trunk, at, "transport")
+        assert caplog.messages[-1].endswith(f"{at} is left alone for 30 s: calls unanswered ({why})")
+    trunks.probe_failed(b, "timeout")
+    assert b.reason == "OPTIONS unanswered (timeout)", "no connection failed this time"
+
+
 def test_whoever_looks_for_destinations_is_told_when_the_last_of_them_is_left_alone() -> None:
     trunks = trunks_of(trunk_text("a", options_interval_s=0))
     (trunk,) = trunks
