@@ -122,6 +122,7 @@ class Surroundings:
 
 class Connection(asyncio.BufferedProtocol):
     """See the module. `opened`: by us. `waiting`: what is sent once it is there. `heard`: anything came over it.
+    `cut_for`: why we have cut it off, where that is its peer's doing.
 
     It comes into being before its handshake, tells `made` and later `lost` once each, and never `lost` alone.
     """
@@ -131,6 +132,7 @@ class Connection(asyncio.BufferedProtocol):
         self.opened = opened
         self.waiting: deque[Message] = deque()
         self.heard = False
+        self.cut_for = ""
         self._around = surroundings
         self._transport: asyncio.Transport | None = None
         self._framer = StreamFramer()
@@ -172,6 +174,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._unheard_since = self._last_sent_at
         if transport.get_write_buffer_size() > around.limits.write_buffer_octets:
             around.counters["connections closed: full write buffer"] += 1
+            self.cut_for = "what is sent is not taken"
             self.abort()
 
     def _remember(self, request: Message) -> None:
@@ -233,6 +236,7 @@ class Connection(asyncio.BufferedProtocol):
         elif self._doubted_at is not None and now - self._doubted_at > limits.pong_s:
             counters["connections closed: nothing comes"] += 1
             self._unheard_since = self._doubted_at = None
+            self.cut_for = "nothing comes back"
             self.abort()
         elif now - self._last_message_at > limits.idle_s:
             counters["connections closed: idle"] += 1

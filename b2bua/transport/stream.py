@@ -15,7 +15,7 @@ from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import Connection, Message, StreamLimits, StreamReceiver, Surroundings
 from b2bua.transport.marking import mark, marked_with
 from b2bua.transport.stream_socket import reset, set_up
-from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts
+from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts, why_closed
 
 BACKLOG: Final = 128
 ACCEPT_BATCH: Final = 32
@@ -416,9 +416,7 @@ class StreamTransport:
             return
         outstanding = connection.outstanding()
         if outstanding and connection.opened and not connection.heard:
-            # With TLS 1.3 a server that refuses our certificate says so after the handshake, if at all.
-            why = f"tls: {error.reason or error}" if isinstance(error, ssl.SSLError) else "closed before any answer"
-            self._note_failure(connection.remote, why)
+            self._note_failure(connection.remote, connection.cut_for or why_closed(error))
         for destination, requests in outstanding.items():
             self._loop.call_soon(self._tell_failure, destination, False, requests)
         for destination in connection.carried:

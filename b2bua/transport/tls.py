@@ -63,6 +63,12 @@ def tls_contexts(
     return TlsContexts(server, client, unverified)
 
 
+def why_closed(error: Exception | None) -> str:
+    """Why a connection ended that was opened and that nothing came over. With TLS 1.3 a server that refuses our
+    certificate says so after the handshake, if at all."""
+    return f"tls: {error.reason or error}" if isinstance(error, ssl.SSLError) else "closed before any answer"
+
+
 def _client_context(own: tuple[Path, Path] | None, now_ms: int | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -114,6 +114,7 @@ async def test_rfc5626_s4_4_1_a_connection_that_nothing_comes_over_gives_way_to_
         await bed.keeper.until(lambda: bed.keeper.ended == [far.address])
         assert bed.keeper.failed == [far.address], "what waits goes another way"
         assert bed.transport.counters()["connections closed: nothing comes"] == 1
+        assert bed.transport.last_failure(far.address) == "nothing comes back", "it was ours to close it"
         bed.transport.send(options(3), far.address)
         assert await (await far.next()).read(len(options(3))) == options(3)
 
