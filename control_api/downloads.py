@@ -1,6 +1,8 @@
 """Files on their way to clients: read off the event loop, a bounded number at a time."""
 
 import asyncio
+import errno
+import logging
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -20,6 +22,9 @@ MAX_DOWNLOADS: Final = 64
 CHUNK_BYTES: Final = 131_072
 # A client that takes nothing for so long has gone.
 SEND_TIMEOUT_S: Final = 30
+_NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EISDIR})
+
+LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,17 @@ class Downloads:
 
 
 def open_below(root: Path, relative: str) -> OpenFile:
-    """Open a regular file below `root` (blocking). Raises NotFound for anything else, wherever a path may lead."""
+    """Open a regular file below `root` (blocking). Raises NotFound for anything else, wherever a path may lead, and
+    RecordingUnreadable for what is there and cannot be opened now: whoever is told 404 asks no more."""
     try:
         path = (root / relative).resolve(strict=True)
         if not path.is_relative_to(root.resolve()):
             raise NotFound("No such recording.")
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, OSError) and error.errno not in _NOT_THERE:
+            LOG.error("the recording %s cannot be opened: %s", relative, error.strerror)
+            raise RecordingUnreadable from error
         raise NotFound("No such recording.") from None
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):

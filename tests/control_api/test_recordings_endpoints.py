@@ -1,5 +1,7 @@
 """Signed recording URLs and the MP3 behind them."""
 
+import errno
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -285,15 +287,32 @@ async def test_no_path_leads_out_of_the_folder(world: ApiWorld, mp3_path: str) -
     assert (await fetch(world, url)).status == 404
 
 
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EMFILE, errno.EIO])
+async def test_a_file_that_cannot_be_opened_now_is_an_error_and_not_gone(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    path = await signed(world, await recorded(world))
+
+    def refuse(*_asked: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("control_api.downloads.os.open", refuse)
+        refused = await fetch(world, path)
+    assert (refused.status, refused.json["error"]["message"]) == (500, "The recording cannot be read.")
+    assert f"the recording 2025/a.mp3 cannot be opened: {os.strerror(code)}" in caplog.messages
+    assert (await fetch(world, path)).status == 200
+
+
 async def test_a_path_without_mp3_is_404(world: ApiWorld) -> None:
     assert (await fetch(world, "/v1/public/recordings/masking/x.wav")).status == 404
 
 
 def test_downloads_are_bounded() -> None:
-    downloads = Downloads(max_downloads=1)
-    with downloads.place(), pytest.raises(NotReady), downloads.place():
+    places = Downloads(max_downloads=1)
+    with places.place(), pytest.raises(NotReady), places.place():
         pass
-    with downloads.place():
+    with places.place():
         pass
 
 
