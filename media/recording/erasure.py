@@ -1,6 +1,7 @@
 """The files of a recording are deleted: all of them, and nothing that lies elsewhere."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ def erase_files(root: Path, wav_path: str, mp3_path: str | None, today: str) -> 
     if mp3_path is not None and (mp3 := _below(root, mp3_path)) is not None:
         mp3s.add(mp3)
     for mp3 in sorted(mp3s):
-        for place in (mp3, *mp3.parent.glob(f"{_escaped(mp3.name)}.*{PART_SUFFIX}")):
+        for place in (mp3, *interrupted(mp3)):
             place.unlink(missing_ok=True)
     part_of(wav).unlink(missing_ok=True)
     key_of(wav).unlink(missing_ok=True)
@@ -40,6 +41,11 @@ def erase_files(root: Path, wav_path: str, mp3_path: str | None, today: str) -> 
     for folder in {wav.parent, *(mp3.parent for mp3 in mp3s)}:
         sync_folder(folder)
     return not name_is_open
+
+
+def interrupted(mp3: Path) -> Iterator[Path]:
+    """What makings of an MP3 that came to nothing have left beside it."""
+    return mp3.parent.glob(f"{_escaped(mp3.name)}.*{PART_SUFFIX}")
 
 
 def _below(root: Path, path: str) -> Path | None:

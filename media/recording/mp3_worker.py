@@ -13,9 +13,12 @@ import json
 import math
 import os
 import resource
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 import wave
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +30,7 @@ from typing import Any, Final
 
 import imageio_ffmpeg
 
+from media.recording.erasure import interrupted
 from media.recording.mp3_sealing import FileDigest, WavSource, seal_stream, sync_plain
 from media.recording.peaks import PeakMeter, sealed
 from media.recording.sealing import Seal, SealError
@@ -135,10 +139,11 @@ class Made:
 
 @dataclass(slots=True)
 class Exporter:
-    """Makes one MP3 after the other with one pydub and one ffmpeg."""
+    """Makes one MP3 after the other with one pydub and one ffmpeg. `part` is what was written last."""
 
     ffmpeg: str = field(default_factory=imageio_ffmpeg.get_ffmpeg_exe)
     audio_segment: Any = None
+    part: Path | None = None
 
     def __post_init__(self) -> None:
         self.audio_segment = import_audio_segment(self.ffmpeg)
@@ -153,6 +158,9 @@ class Exporter:
         for piece in self._pieces(wav):
             _measure(piece, meter, levels)
         mp3.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        for left in interrupted(mp3):  # by a server and a worker that were killed
+            left.unlink(missing_ok=True)
+        self.part = part
         written = self._encode(wav, rate, matching(levels), part, {**tags, "TLEN": str(duration_ms)})
         peaks = meter.peaks.pack() if wav.seal is None else sealed(meter.peaks, wav.seal, os.urandom)
         made = Made(wav.digest(), written, duration_ms, peaks)
@@ -253,14 +261,36 @@ def _cpu_s() -> float:
     return sum(each.ru_utime + each.ru_stime for each in usage)
 
 
+def give_up_unheard(exporter: Exporter, at_work: threading.Event) -> None:
+    """Leave the job that is under way, and the process, once nobody reads stdout any more.
+
+    Who asked was killed then. The next server makes the same MP3 anew, under the same names, and does not know of a
+    process that would put one into its place after the recording has been erased.
+    """
+    watch = select.poll()
+    watch.register(sys.stdout.fileno(), 0)  # that it is closed at the other end is told unasked
+    watch.poll()
+    at_work.wait()
+    if exporter.part is not None:
+        with suppress(OSError):
+            exporter.part.unlink()
+    if os.getpgrp() == os.getpid():  # the encoder is of our group, and nobody else
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
 def main() -> None:
     """Serve until stdin ends, or until nobody waits for an answer any more: the process that asked was killed."""
     os.nice(NICENESS)
     os.umask(UMASK)
-    exporter = Exporter()
+    exporter, at_work = Exporter(), threading.Event()
+    threading.Thread(target=give_up_unheard, args=(exporter, at_work), daemon=True).start()
     for line in sys.stdin:
         try:
-            sys.stdout.write(json.dumps(answer(exporter, line)) + "\n")
+            at_work.set()
+            reply = json.dumps(answer(exporter, line))
+            at_work.clear()
+            sys.stdout.write(reply + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
             # What is left in the buffer is tried again at the exit, and would be told as a mistake there.

@@ -11,7 +11,9 @@ import sys
 import wave
 from array import array
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import imageio_ffmpeg
 import pytest
@@ -234,6 +236,51 @@ def test_a_worker_whose_server_was_killed_ends_without_a_word() -> None:
     )
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+_SERVER: Final = """
+import asyncio, sys
+from pathlib import Path
+from media.recording.mp3 import Mp3Pool
+
+asyncio.run(Mp3Pool(workers=1).export(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
+async def test_the_job_of_a_server_that_was_killed_is_given_up(
+    pool: Mp3Pool, wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next server makes it anew, and what has been erased meanwhile must not come back."""
+    encoder, told = tmp_path / "ffmpeg", tmp_path / "pids"
+    os.mkfifo(told)
+    encoder.write_text(f"#!/bin/sh\nfor part; do :; done\n: > $part\necho $PPID $$ > {told}\nexec sleep 600\n")
+    encoder.chmod(0o755)
+    mp3 = tmp_path / "x.mp3"
+    with monkeypatch.context() as hanging:
+        hanging.setenv("IMAGEIO_FFMPEG_EXE", str(encoder))
+        server = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _SERVER, str(wav), str(mp3), cwd=Path(__file__).parents[2]
+        )
+    worker, hung = map(int, (await asyncio.to_thread(told.read_text)).split())
+    assert mp3s(tmp_path) == ["x.mp3.1.part"]
+    server.kill()
+    await server.wait()
+    try:
+        assert await asyncio.to_thread(is_gone, worker)
+        assert await asyncio.to_thread(is_gone, hung)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(worker, signal.SIGKILL)
+    assert mp3s(tmp_path) == []
+    await pool.export(wav, mp3)
+    assert mp3s(tmp_path) == ["x.mp3"]
+
+
+async def test_what_an_interrupted_making_left_goes_with_the_next(pool: Mp3Pool, wav: Path, tmp_path: Path) -> None:
+    for name in ("x.mp3.1.part", "x.mp3.57.part", "xx.mp3.57.part", "x.mp3.part.mp3"):
+        (tmp_path / name).write_bytes(b"left")
+    await pool.export(wav, tmp_path / "x.mp3")
+    assert mp3s(tmp_path) == ["x.mp3", "x.mp3.part.mp3", "xx.mp3.57.part"]
 
 
 def test_workers_run_at_the_lowest_priority() -> None:
