@@ -24,7 +24,8 @@ def sole_use(locks: Mapping[str, Path]) -> Iterator[None]:
 
 
 def lock_beside(database: Path) -> Path:
-    """The lock file of a database."""
+    """The lock file of a database, the same one for each link to it: SQLite writes behind the link."""
+    database = database.resolve()
     return database.with_name(f"{database.name}.serving")
 
 

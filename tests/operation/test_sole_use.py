@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from b2bua.demo.children import Child, product
-from b2bua.sole_use import InUse, sole_use
+from b2bua.sole_use import InUse, lock_beside, sole_use
 from tests.support.live_call import left, live_call
 
 
@@ -28,6 +28,13 @@ def test_what_was_held_before_the_refusal_is_free_again(tmp_path: Path) -> None:
         with pytest.raises(InUse, match="the database"):
             _try(first, second)
         _try(first)
+
+
+def test_a_database_has_one_lock_by_whatever_name_it_is_reached(tmp_path: Path) -> None:
+    database, link = tmp_path / "there" / "maskbridge.db", tmp_path / "here.db"
+    database.parent.mkdir()
+    link.symlink_to(database)
+    assert lock_beside(link) == lock_beside(database) == database.with_name("maskbridge.db.serving")
 
 
 def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
