@@ -54,19 +54,19 @@ def digest_of(content: BinaryIO) -> FileDigest:
 def seal_stream(stream: Any, part: Path, seal: Seal) -> FileDigest:
     """Seal what comes out of a pipe into the new file `part`, on the disk, and close the pipe: where the disk refuses,
     its writer is told so. OSError."""
-    part.unlink(missing_ok=True)  # of an attempt that died
-    digest = hashlib.sha256()
-    writer = SealedWriter(part, SealedKind.MP3, seal)
-    try:
-        with stream:
+    with stream:  # whatever fails: who writes into it waits for ever where nobody reads
+        part.unlink(missing_ok=True)  # of an attempt that died
+        digest = hashlib.sha256()
+        writer = SealedWriter(part, SealedKind.MP3, seal)
+        try:
             while piece := stream.read(CHUNK_BYTES):
                 writer.write(piece, writer.end)
                 digest.update(piece)
-        writer.finish(writer.end)
-        writer.sync()
-        return FileDigest(writer.end, digest.hexdigest())
-    finally:
-        writer.close()
+            writer.finish(writer.end)
+            writer.sync()
+            return FileDigest(writer.end, digest.hexdigest())
+        finally:
+            writer.close()
 
 
 def sync_plain(part: Path) -> FileDigest:

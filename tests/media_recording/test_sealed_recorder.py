@@ -258,13 +258,16 @@ def test_what_comes_out_of_a_pipe_is_sealed_as_it_comes(tmp_path: Path) -> None:
     assert mp3_of(part, seal) == audio
 
 
-def test_a_disk_that_refuses_an_mp3_stops_the_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("refused", ["__init__", "write"])
+def test_a_disk_that_refuses_an_mp3_stops_the_encoder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     seal = seal_and_key()
     wav = a_wav(tmp_path / "x.wav", lambda path: SealedWavWriter(path, seal))
-    monkeypatch.setattr(SealedWriter, "write", refuse)
+    monkeypatch.setattr(SealedWriter, refused, refuse)
     endless = tmp_path / "ffmpeg"
     endless.write_text("#!/bin/sh\nexec yes\n")
     endless.chmod(0o755)
