@@ -1,11 +1,13 @@
 """Statements drawn as PDF: long ones in a process of their own, few at a time, and those of closed months kept."""
 
 import asyncio
+import os
 import signal
+import threading
 from collections import OrderedDict
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Final
 
 from b2bua.billing.statements import Statement
@@ -57,7 +59,7 @@ class StatementPrinter:
         is_long = len(statement.lines) > LINES_HERE
         if is_long and self._pool is None:
             # Spawned: a fork of a process with threads may stand still.
-            self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_ignore_interrupts)
+            self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin)
         pool = self._pool if is_long else None
         try:
             return await asyncio.get_running_loop().run_in_executor(pool, _draw, statement)
@@ -73,10 +75,19 @@ class StatementPrinter:
             self._kept.popitem(last=False)
 
 
-def _ignore_interrupts() -> None:
-    """What a terminal sends is for the service, which ends this process in its turn."""
+def _begin() -> None:
+    """What a terminal sends is for the service, which ends this process in its turn, or by being killed itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    threading.Thread(target=_end_with_service, daemon=True).start()
+
+
+def _end_with_service() -> None:
+    # The pool's queue never ends by itself: this process has its other end too.
+    service = parent_process()
+    if service is not None:
+        service.join()
+        os._exit(1)
 
 
 def _draw(statement: Statement) -> bytes:

@@ -2,9 +2,14 @@
 
 import asyncio
 import os
+import signal
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -13,6 +18,7 @@ from b2bua.billing.statements import LineKind, Statement, StatementLine
 from control_api import statement_printer
 from control_api.errors import NotReady
 from control_api.statement_printer import KEPT_MAX, LINES_HERE, WAITING_MAX, StatementPrinter
+from tests.support.processes import is_gone
 
 LINE = StatementLine(date(2025, 1, 31), LineKind.CREDIT, 100, "a reference")
 CLOSED = Statement("2025-01", "Example Shop", None, True, 0, 100, (LINE,))
@@ -67,6 +73,37 @@ async def test_a_process_that_ends_is_begun_again(printer: StatementPrinter, mon
                 await printer.pdf("org-one", LONG)
         else:
             assert await printer.pdf("org-one", LONG)
+
+
+_SERVER: Final = """
+import asyncio
+from control_api import statement_printer
+from tests.control_api.test_statement_printer import LONG, _pid
+
+statement_printer._draw = _pid
+
+async def serve():
+    printer = statement_printer.StatementPrinter()
+    print((await printer.pdf("org-one", LONG)).decode(), flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(serve())
+"""
+
+
+async def test_the_process_of_a_server_that_was_killed_ends() -> None:
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _SERVER, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert server.stdout is not None
+    drawing = int(await server.stdout.readline())
+    server.kill()
+    await server.wait()
+    try:
+        assert await asyncio.to_thread(is_gone, drawing)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(drawing, signal.SIGKILL)
 
 
 async def test_a_closed_month_is_drawn_once(printer: StatementPrinter, drawn: list[Statement]) -> None:

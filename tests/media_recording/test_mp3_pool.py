@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import math
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from media.recording.mp3 import (
 from media.recording.mp3_worker import ChannelLevel, matching
 from media.recording.sealed_wav import SealedWavWriter
 from media.recording.sealing import Seal, SealedKind
+from tests.support.processes import is_gone
 
 RATE = 8000
 SECOND = range(RATE)
@@ -408,19 +408,6 @@ async def test_an_encoder_that_hangs_is_ended_with_its_worker(
     assert await asyncio.to_thread(is_gone, hung)
     await pool.close()
     assert mp3s(tmp_path) == []
-
-
-def is_gone(process_id: int) -> bool:
-    """Whether there is no such process, or it ends within 20 s: it has been killed, and when the kernel comes to it is
-    the kernel's business."""
-    try:
-        ended = os.pidfd_open(process_id)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([ended], [], [], 20)[0])
-    finally:
-        os.close(ended)
 
 
 async def test_an_encoder_that_breaks_in_the_middle_is_a_typed_failure(
