@@ -66,7 +66,11 @@ def tls_contexts(
 def why_closed(error: Exception | None) -> str:
     """Why a connection ended that was opened and that nothing came over. With TLS 1.3 a server that refuses our
     certificate says so after the handshake, if at all."""
-    return f"tls: {error.reason or error}" if isinstance(error, ssl.SSLError) else "closed before any answer"
+    if isinstance(error, ssl.SSLError):
+        return f"tls: {error.reason or error}"
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError) and error.strerror:
+        return f"network: {error.strerror}"
+    return "closed before any answer"
 
 
 def _client_context(own: tuple[Path, Path] | None, now_ms: int | None) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """SIP over TCP on real sockets: how connections and listeners end, and what happens without descriptors."""
 
 import asyncio
+import errno
 import gc
 import socket
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import ANSWER_DUE_S, StreamLimits
 from b2bua.transport.stream import LOG_INTERVAL_S, StreamTransport, bind_stream
-from b2bua.transport.tls import PeerIdentity
+from b2bua.transport.tls import PeerIdentity, why_closed
 from tests.support.both_loops import on_both_loops
 from tests.support.stream_bed import (
     BarePeer,
@@ -94,6 +95,20 @@ async def test_a_peer_that_closes_each_connection_unanswered_is_logged_once_in_a
             assert bed.transport.last_failure(far.address) == "closed before any answer"
             told = [record.getMessage() for record in caplog.records]
             assert told == [line.format(far.address)] * (2 if number == 4 else 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (None, "closed before any answer"),
+        (OSError(errno.ECONNRESET, "Connection reset by peer"), "closed before any answer"),
+        (OSError(errno.ETIMEDOUT, "Connection timed out"), "network: Connection timed out"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "network: No route to host"),
+    ],
+)
+def test_what_the_network_says_of_a_connection_is_told(error: OSError | None, why: str) -> None:
+    """One whose octets nobody acknowledges has not been closed by its peer."""
+    assert why_closed(error) == why
 
 
 @on_both_loops
