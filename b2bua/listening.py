@@ -69,7 +69,7 @@ class SipListeners:
     def bind(cls, addresses: Iterable[ListenAddress], sip: SipSection, now_ms: int) -> "SipListeners":
         """Bind each of them, port 0 to a free one. Raises CannotListen; nothing is left bound then."""
         wanted = list(addresses)
-        tls = _contexts(sip, now_ms) if any(at.transport == "tls" for at in wanted) else None
+        tls = sip_contexts(sip, now_ms) if any(at.transport == "tls" for at in wanted) else None
         listeners = cls((), tls)
         try:
             for at in wanted:
@@ -176,7 +176,8 @@ def _reachable(host: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def _contexts(sip: SipSection, now_ms: int) -> TlsContexts:
+def sip_contexts(sip: SipSection, now_ms: int) -> TlsContexts:
+    """What connections over TLS are made with. Raises CannotListen, with the key; reads files."""
     try:
         return _read_contexts(sip, now_ms)
     except CertificateUnusable as error:

@@ -8,8 +8,9 @@ from typing import Final
 
 from b2bua.clock import SystemClock
 from b2bua.commands.output import Output
-from b2bua.config import Config, ListenAddress, effectless, undeclared_listeners
+from b2bua.config import Config, ConfigInvalid, ListenAddress, effectless, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners
+from b2bua.own_certificates import certificate_mistakes
 from b2bua.packet_path import described, packet_path_of
 from b2bua.prompts import configured_prompts
 from b2bua.sip import events as sip
@@ -43,7 +44,7 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     """`check`: a wrong configuration never gets here; a trunk that does not answer is reported and no error."""
     # What listeners log of a trunk is in its row.
     logging.getLogger("b2bua").addHandler(logging.NullHandler())
-    await asyncio.to_thread(configured_prompts, config)
+    await asyncio.to_thread(_check_files, config)
     packet_path = packet_path_of(config)
     notes = [*config.warnings, *effectless(config)]
     for note in notes:
@@ -75,6 +76,17 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     if not rows:
         output.line("note: no trunk is configured, so no call can be placed")
     return 0
+
+
+def _check_files(config: Config) -> None:
+    """What the files that it names are for is what they are fit for. Raises ConfigInvalid."""
+    mistakes = list(certificate_mistakes(config, SystemClock().wall_ms()))
+    try:
+        configured_prompts(config)
+    except ConfigInvalid as invalid:
+        mistakes += invalid.mistakes
+    if mistakes:
+        raise ConfigInvalid(mistakes)
 
 
 def _ways(config: Config) -> tuple[Way, ...]:

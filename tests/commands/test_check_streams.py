@@ -90,6 +90,25 @@ async def test_trunks_over_tls_are_asked_and_the_certificate_is_told_of(desk: An
     assert (named["status"], unverified["status"]) == (200, 200)
 
 
+def test_certificates_that_no_server_starts_with_are_told_at_once(desk: Any) -> None:
+    """Whoever asks before a restart is to know it then."""
+    authority = Authority(desk.folder)
+    good, expired = authority.issue("localhost"), authority.issue("localhost", days=-1)
+    sip, api = (
+        f'tls_certificate = "{certificate.name}"\ntls_key = "{key.name}"\n'
+        for certificate, key in ((good.certificate, expired.key), (expired.certificate, expired.key))
+    )
+    listen = 'listen = ["udp://127.0.0.1:5060", "tls://127.0.0.1:5061"]\n'
+    desk.config.write_text(f"[sip]\n{listen}{sip}[api]\n{api}", "utf-8")
+    status, out, err = desk.type("check")
+    assert (status, out) == (1, "")
+    of_sip, of_api = err.splitlines()
+    assert of_sip == f"maskbridge: sip.tls_certificate: {expired.key}: is not the key of {good.certificate}"
+    assert of_api.startswith(f"maskbridge: api.tls_certificate: {expired.certificate}: expired on ")
+    desk.config.write_text(f"[sip]\n{listen}{sip.replace(expired.key.name, good.key.name)}", "utf-8")
+    assert desk.json("check")["valid"] is True
+
+
 async def test_an_unusable_authority_file_is_told(desk: Any) -> None:
     (desk.folder / "empty.pem").write_text("")
     text = desk.config.read_text("utf-8").replace('tls_ca = ""', 'tls_ca = "empty.pem"')

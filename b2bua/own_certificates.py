@@ -1,0 +1,25 @@
+"""Whether a server would start with the certificates of a configuration, asked without one."""
+
+from collections.abc import Iterator
+
+from b2bua.certificates import CertificateUnusable
+from b2bua.config import Config, undeclared_listeners
+from b2bua.listening import CannotListen, sip_contexts
+from control_api.tls import server_context
+
+
+def certificate_mistakes(config: Config, now_ms: int) -> Iterator[str]:
+    """What is wrong with our own certificates and their keys at that time (Unix ms), as `serve` would say it. Reads
+    files. Authorities alone are told of with the trunks that need them."""
+    sip, api = config.sip, config.api
+    transports = {at.transport for at in (*sip.listen, *undeclared_listeners(config))}
+    if sip.tls_certificate is not None and "tls" in transports:
+        try:
+            sip_contexts(sip, now_ms)
+        except CannotListen as error:
+            yield str(error)
+    if api.tls_certificate is not None and api.tls_key is not None:
+        try:
+            server_context(api.tls_certificate, api.tls_key, now_ms)
+        except CertificateUnusable as error:
+            yield f"api.tls_certificate: {error}"
