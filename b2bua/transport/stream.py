@@ -15,7 +15,7 @@ from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import Connection, Message, StreamLimits, StreamReceiver, Surroundings
 from b2bua.transport.marking import mark, marked_with
 from b2bua.transport.stream_socket import reset, set_up
-from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts, why_closed
+from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts, why_closed, why_no_handshake
 
 BACKLOG: Final = 128
 ACCEPT_BATCH: Final = 32
@@ -342,9 +342,8 @@ class StreamTransport:
                 ssl_shutdown_timeout=None if context is None else self._limits.closing_s,
             )
         except OSError as error:
-            why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
             self._counters["connections refused: handshake"] += 1
-            self._log_handshake(connection.remote, why or str(error))
+            self._log_handshake(connection.remote, why_no_handshake(error))
         finally:
             if connection.settle().connecting:
                 self._leave(connection)

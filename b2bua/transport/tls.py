@@ -63,6 +63,13 @@ def tls_contexts(
     return TlsContexts(server, client, unverified)
 
 
+def why_no_handshake(error: OSError) -> str:
+    """Why the handshake of a connection that came failed; of a certificate that was shown, what is wrong with it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate: {error.verify_message}"
+    return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or str(error)
+
+
 def why_closed(error: Exception | None) -> str:
     """Why a connection ended that was opened and that nothing came over. With TLS 1.3 a server that refuses our
     certificate says so after the handshake, if at all."""

@@ -298,6 +298,23 @@ async def test_mutual_tls_takes_only_who_shows_a_certificate_of_the_authority(
 
 
 @on_both_loops
+@pytest.mark.parametrize(("days", "known", "why"), [(-1, True, "expired"), (30, False, "unable to get local issuer")])
+async def test_why_a_peers_certificate_is_refused_is_logged(
+    authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture, days: int, known: bool, why: str
+) -> None:
+    caplog.set_level("INFO", "b2bua.transport.stream")
+    ours = contexts(authority, authority.issue("127.0.0.1"), require_client_certificate=True)
+    shown = (authority if known else Authority(tmp_path, "another")).issue(NAME, days=days)
+    async with stream_bed(tls=ours) as bed:
+        with suppress(OSError):
+            await (await bed.connect(client_of(authority, shown))).rest()
+        await bed.counted("connections refused: handshake")
+    [line] = [record.getMessage() for record in caplog.records if "no handshake with" in record.getMessage()]
+    assert ": certificate: " in line
+    assert why in line
+
+
+@on_both_loops
 async def test_a_client_of_tls_1_1_is_refused(authority: Authority) -> None:
     async with stream_bed(tls=contexts(authority, authority.issue("127.0.0.1"))) as bed:
         with pytest.raises(OSError):  # noqa: PT011 - which one depends on who is faster
