@@ -198,13 +198,22 @@ def _dialog_failed(station: Station, transaction: ClientTransaction, cause: Fail
         # The same request: a peer that has had it takes it for a repetition, and has not two offers.
         errand.tries += 1
         station.layer.sweep(transaction, now)
-        follow(errand, station.send_request(transaction.request, errand, now))
+        follow(errand, station.send_request(_to_where_it_is_now(station, transaction), errand, now))
         return
     _told(errand, transaction.request.cseq)
     if errand.number:
         station.tell(RequestFailed(errand.number, cause))
     if errand.usage is not None and errand.dialog is errand.usage.dialog:
         take(station, errand.usage, DIALOG_SILENT, cause, now)
+
+
+def _to_where_it_is_now(station: Station, transaction: ClientTransaction) -> SentRequest:
+    """The same octets, but over the connection that the peer has come back by meanwhile."""
+    request, dialog = transaction.request, transaction.errand.dialog
+    if dialog is None:
+        return request
+    destination, fallback = station.hop(dialog.route().next_hop, dialog)
+    return request._replace(destination=destination, fallback=fallback)
 
 
 def _told(errand: Errand, cseq: int) -> None:

@@ -49,7 +49,7 @@ def receive_request(
     """Deal with a request. Raises SipError for one that cannot be read; nothing has happened then."""
     stamp_via(request, source)
     if request.method == "ACK":
-        _receive_ack(station, request, now)
+        _receive_ack(station, request, source, local, now)
         return
     key = server_key(request, request.method)
     known = station.layer.server_at(key)
@@ -189,7 +189,7 @@ def _has_proved_itself(station: Station, transaction: ServerTransaction, policy:
 # ACK and CANCEL.
 
 
-def _receive_ack(station: Station, ack: Request, now: float) -> None:
+def _receive_ack(station: Station, ack: Request, source: TransportAddress, local: TransportAddress, now: float) -> None:
     """Of a failure: its transaction's. Of a 2xx: it ends the retransmissions. Of anything else: dropped."""
     invite = station.layer.acknowledged_by(ack)
     if invite is not None and station.layer.receive_ack(invite, ack, now) is None:
@@ -200,6 +200,7 @@ def _receive_ack(station: Station, ack: Request, now: float) -> None:
         station.counters["ACKs of nothing"] += 1
         return
     usage, dialog = entry
+    dialog.heard_over(ack, source, local)
     if usage.answering is None or usage.answering.cseq != ack.cseq.number:
         return
     stop_answering(station, usage)
@@ -240,16 +241,17 @@ def _receive_in_dialog(
         return
     usage, dialog = entry
     station.own(transaction, usage)
-    rejection = _screen(station, request, usage.policy)
     if not dialog.take_cseq(request.cseq.number):
         station.reply(transaction, 500, now)
-    elif rejection is not None:
+        return
+    dialog.heard_over(request, transaction.source, transaction.local)
+    rejection = _screen(station, request, usage.policy)
+    if rejection is not None:
         station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)
         if request.method == "BYE":  # its sender is out of the call whatever the answer (15.1.1)
             _end_by(station, transaction, usage, dialog, now)
     else:
         usage.learn(request)
-        dialog.heard_over(request, transaction.source, transaction.local)
         _IN_DIALOG.get(request.method, _hand_on)(station, transaction, usage, dialog, now)
 
 

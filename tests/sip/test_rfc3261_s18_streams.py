@@ -27,6 +27,8 @@ TLS = TransportAddress("tls", "192.0.2.1", 5061)
 TLS6 = TransportAddress("tls", "2001:db8::1", 5061)
 TRUNK = TransportAddress("tcp", "203.0.113.10", 5060)
 EPHEMERAL = TransportAddress("tcp", "203.0.113.10", 40_123)
+BACK = EPHEMERAL._replace(port=40_124)
+"""Another connection of the same peer."""
 
 
 class StreamBench:
@@ -89,6 +91,19 @@ def invite_from_peer(contact: str, call_id: str = "peer-call-1", branch: str = "
     headers = f"Contact: <{contact}>"
     invite = request_from_peer("INVITE", call_id=call_id, branch=branch, headers=headers, body=OFFER.decode())
     return invite.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP")
+
+
+def called_by_a_phone(bench: StreamBench, *, acknowledged: bool = True) -> tuple[int, str | None]:
+    """A call that we have answered, of a peer that nobody can connect to; its usage and our tag."""
+    bench.receive(invite_from_peer("sip:phone@sbc.carrier.example;transport=tcp"), EPHEMERAL)
+    [arrived] = bench.events(IncomingInvite)
+    assert isinstance(arrived, IncomingInvite)
+    bench.user_agent.respond(arrived.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
+    to_tag = as_response(bench.user_agent.to_send()[0]).to_tag
+    if acknowledged:
+        ack = request_from_peer("ACK", to_tag=to_tag, branch="z9hG4bKack")
+        bench.receive(ack.replace(b"/UDP", b"/TCP"), EPHEMERAL)
+    return arrived.usage, to_tag
 
 
 @pytest.mark.parametrize(
@@ -256,21 +271,35 @@ def test_requests_in_a_dialog_of_the_peers_have_two_ways(
     assert (bye.destination, bye.fallback) == (destination, fallback)
 
 
-def test_a_peer_that_comes_back_over_another_connection_is_answered_and_ended_over_that() -> None:
-    """What cannot be connected to is reached over the connection that it asked something over last."""
+@pytest.mark.parametrize(
+    ("method", "cseq", "headers"),
+    [("ACK", 1, ""), ("OPTIONS", 2, ""), ("INFO", 2, "Require: nothing-we-know")],
+    ids=["the ACK", "a request", "one that is refused"],
+)
+def test_a_peer_that_comes_back_over_another_connection_is_ended_over_that(
+    method: str, cseq: int, headers: str
+) -> None:
+    """What cannot be connected to is reached over the connection that it was heard over last."""
     bench = StreamBench()
-    back = EPHEMERAL._replace(port=40_124)
-    bench.receive(invite_from_peer("sip:phone@sbc.carrier.example;transport=tcp"), EPHEMERAL)
-    [arrived] = bench.events(IncomingInvite)
-    assert isinstance(arrived, IncomingInvite)
-    bench.user_agent.respond(arrived.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
-    to_tag = as_response(bench.user_agent.to_send()[0]).to_tag
-    for method, cseq, source in (("ACK", 1, EPHEMERAL), ("OPTIONS", 2, back)):
-        request = request_from_peer(method, to_tag=to_tag, cseq=cseq, branch=f"z9hG4bK{cseq}{method}")
-        bench.receive(request.replace(b"/UDP", b"/TCP"), source)
-    bench.user_agent.hang_up(arrived.usage, bench.now)
+    usage, to_tag = called_by_a_phone(bench, acknowledged=method != "ACK")
+    request = request_from_peer(method, to_tag=to_tag, cseq=cseq, branch="z9hG4bKback", headers=headers)
+    bench.receive(request.replace(b"/UDP", b"/TCP"), BACK)
+    bench.user_agent.hang_up(usage, bench.now)
     [bye] = bench.user_agent.to_send()
-    assert (bye.destination, bye.fallback) == (back, TRUNK)
+    assert (as_request(bye).method, bye.destination, bye.fallback) == ("BYE", BACK, TRUNK)
+
+
+def test_a_change_of_session_goes_once_more_over_the_connection_that_the_peer_came_back_by() -> None:
+    bench = StreamBench()
+    usage, to_tag = called_by_a_phone(bench)
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type="application/sdp")
+    [first] = bench.user_agent.to_send()
+    assert first.destination == EPHEMERAL
+    options = request_from_peer("OPTIONS", to_tag=to_tag, cseq=2, branch="z9hG4bKback")
+    bench.receive(options.replace(b"/UDP", b"/TCP"), BACK)
+    bench.user_agent.transport_failed(EPHEMERAL, bench.now, requests=frozenset({first.content}))
+    [again] = bench.user_agent.to_send()
+    assert (again.content, again.destination, again.fallback) == (first.content, BACK, TRUNK)
 
 
 def test_s13_3_1_4_our_200_is_sent_again_over_a_stream_too_until_its_ack() -> None:
