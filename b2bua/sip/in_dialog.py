@@ -30,7 +30,9 @@ def say_bye_in(station: Station, usage: Usage, dialog: Dialog, now: float, *, tr
 
 def surface_bye(station: Station, usage: Usage, item: object, now: float) -> None:
     """The peer has hung up."""
+    usage.open_transactions += 1  # over a stream what the peer still waits for may be all that the usage is kept for
     close(station, usage, now)
+    usage.open_transactions -= 1
     reason = item.headers.get("Reason") if isinstance(item, Request) else None
     station.tell(ByeReceived(usage.number, reason))
 

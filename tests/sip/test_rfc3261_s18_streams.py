@@ -8,6 +8,8 @@ from b2bua.sip.events import (
     ByeReceived,
     DialogLost,
     IncomingInvite,
+    IncomingRequest,
+    IncomingRequestEnded,
     NoResponse,
     RequestAnswered,
     RequestFailed,
@@ -432,6 +434,21 @@ def test_a_bye_whose_connection_was_dead_goes_over_a_new_one_once() -> None:
     assert bench.user_agent.to_send() == []
     assert bench.advance(40.0) == []
     assert bench.user_agent.table_sizes().usages == 0
+
+
+def test_the_peers_bye_is_told_before_the_end_even_if_it_still_waited_for_something() -> None:
+    bench = StreamBench()
+    _, invite = bench.call()
+    bench.receive(answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.10;transport=tcp>"))
+    bench.advance(33.0)  # nothing is left of the INVITE
+    bench.events(Answered)
+    for method, cseq in (("INFO", 1), ("BYE", 2)):
+        request = request_from_peer(
+            method, call_id=invite.call_id, from_tag="peer", to_tag=invite.from_tag, cseq=cseq, branch=f"z9hG4bK{cseq}"
+        )
+        bench.receive(request.replace(b"/UDP", b"/TCP"))
+    told = [IncomingRequest, IncomingRequestEnded, ByeReceived, UsageEnded]
+    assert [type(event) for event in bench.events(object)] == told
 
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
