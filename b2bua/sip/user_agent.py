@@ -37,7 +37,17 @@ from b2bua.sip.timers import TimerOwner
 from b2bua.sip.transactions import ClientTransaction, ServerTransaction
 from b2bua.sip.uri import Uri
 from b2bua.sip.usage import NO_ACK, SETUP, STANDALONE, Answering, Errand, Usage
-from b2bua.sip.usage_table import CALLING, HANG_UP, NEVER_ACKED, UNANSWERABLE, UNCONNECTED, UNDELIVERED, enter, take
+from b2bua.sip.usage_table import (
+    CALLING,
+    HANG_UP,
+    NEVER_ACKED,
+    UNANSWERABLE,
+    UNCONNECTED,
+    UNDELIVERED,
+    UNWANTED,
+    enter,
+    take,
+)
 from b2bua.tokens import Tokens
 
 __all__ = [
@@ -128,8 +138,10 @@ class UserAgent:
         )
 
     def is_parting(self) -> bool:
-        """Whether what ends calls is still on its way: BYE, CANCEL, refusals. With no call live, it is all that is."""
-        return self._station.layer.is_parting()
+        """Whether what ends calls is still on its way, or waits for its ACK to go: BYE, CANCEL, refusals. With no call
+        live, it is all that is."""
+        station = self._station
+        return station.layer.is_parting() or any(usage.state == UNWANTED for usage in station.usages.values())
 
     # What happens to it.
 

@@ -307,6 +307,24 @@ def test_trunk_case_23_our_bye_waits_for_the_ack_of_our_200() -> None:
     assert bench.events() == []
 
 
+def test_a_bye_that_waits_for_the_ack_of_our_200_is_still_on_its_way() -> None:
+    """Who stops meanwhile would leave the caller in the call."""
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    assert not bench.user_agent.is_parting()
+    bench.user_agent.hang_up(event.usage, bench.now)
+    assert bench.user_agent.is_parting()
+    [bye] = bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))
+    assert isinstance(bye, Request)
+    assert bench.user_agent.is_parting()
+    bench.receive(answer_to(bye, 200))
+    assert not bench.user_agent.is_parting()
+
+
 def test_trunk_case_23_our_bye_goes_out_when_that_ack_never_comes() -> None:
     bench = Bench()
     bench.receive(request_from_peer("INVITE"))
