@@ -54,6 +54,8 @@ def receive_request(
     key = server_key(request, request.method)
     known = station.layer.server_at(key)
     if known is not None:
+        if source != known.source and source.reliable and local == known.local:
+            _follow_to(known, request, source)
         station.layer.receive_again(known, request, now)
         return
     validate_request(request)
@@ -77,6 +79,15 @@ def receive_request(
         _receive_outside(station, transaction, now)
     else:
         _receive_in_dialog(station, transaction, entry, now)
+
+
+def _follow_to(known: ServerTransaction, request: Request, source: TransportAddress) -> None:
+    """A request has come again over another connection, as the one that it came by is gone, or as good as that: what
+    is said to it, and in its dialog, goes over this one."""
+    known.come_by(request, source)
+    dialog = None if known.usage is None else known.usage.dialog_with(known.request)
+    if dialog is not None:
+        dialog.heard_over(request, source, known.local)
 
 
 def _has_no_room(station: Station, request: Request, entry: tuple[Usage, Dialog] | None) -> bool:

@@ -344,7 +344,7 @@ class NonInviteClientTransaction(ClientTransaction):
 
 
 class ServerTransaction(Transaction):
-    """A transaction of a request that we received. `source` is where it came from.
+    """A transaction of a request that we received. `source` is where it came from, over streams the last time.
 
     `usage` is what its user made it part of.
     """
@@ -367,6 +367,11 @@ class ServerTransaction(Transaction):
         self.legacy_key: tuple[str, ...] | None = None
         self.response_to_tag = ""
         self.usage: Usage | None = None
+
+    def come_by(self, request: Request, source: TransportAddress) -> None:
+        """The request has come again over this connection: responses go back over that."""
+        self.source = self.destination = source
+        self.fallback = response_fallback(request, source)
 
 
 class InviteServerTransaction(ServerTransaction):

@@ -304,6 +304,43 @@ def test_a_change_of_session_goes_once_more_over_the_connection_that_the_peer_ca
     assert (again.content, again.destination, again.fallback) == (first.content, BACK, TRUNK)
 
 
+def test_a_request_that_is_repeated_over_another_connection_is_answered_over_that() -> None:
+    """The one that it came by first has broken: its sender has heard nothing, and knows no other way to ask."""
+    bench = StreamBench()
+    invite = invite_from_peer("sip:phone@sbc.carrier.example;transport=tcp")
+    bench.receive(invite, EPHEMERAL)
+    [arrived] = bench.events(IncomingInvite)
+    assert isinstance(arrived, IncomingInvite)
+    bench.user_agent.respond(arrived.transaction, 180, bench.now)
+    [ringing] = bench.user_agent.to_send()
+    assert (ringing.destination, ringing.fallback) == (EPHEMERAL, TRUNK)
+    assert bench.receive(invite, BACK) == [ringing._replace(destination=BACK)]
+    bench.user_agent.respond(arrived.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
+    [answer] = bench.user_agent.to_send()
+    assert (answer.destination, answer.fallback) == (BACK, TRUNK)
+    ack = request_from_peer("ACK", to_tag=as_response(answer).to_tag, branch="z9hG4bKack")
+    bench.receive(ack.replace(b"/UDP", b"/TCP"), BACK)
+    bench.user_agent.hang_up(arrived.usage, bench.now)
+    assert [outgoing.destination for outgoing in bench.user_agent.to_send()] == [BACK]
+
+
+def test_a_repeated_request_of_a_dialog_shows_which_connection_leads_to_the_peer() -> None:
+    bench = StreamBench()
+    usage, to_tag = called_by_a_phone(bench)
+    info = request_from_peer("INFO", to_tag=to_tag, cseq=2, branch="z9hG4bKinfo").replace(b"/UDP", b"/TCP")
+    for source in (EPHEMERAL, BACK):
+        bench.receive(info, source)
+    bench.user_agent.hang_up(usage, bench.now)
+    assert [(each.destination, each.fallback) for each in bench.user_agent.to_send()][-1] == (BACK, TRUNK)
+
+
+def test_a_repeated_datagram_is_answered_where_the_first_came_from() -> None:
+    bench = StreamBench()
+    options = request_from_peer("OPTIONS")
+    [answer] = bench.receive(options, PEER, UDP)
+    assert bench.receive(options, PEER._replace(port=5999), UDP) == [answer]
+
+
 def test_s13_3_1_4_our_200_is_sent_again_over_a_stream_too_until_its_ack() -> None:
     bench = StreamBench()
     bench.receive(invite_from_peer("sip:gw@203.0.113.10;transport=tcp"), EPHEMERAL)
