@@ -247,8 +247,7 @@ class StreamTransport:
                 if not self._hand_over(message, message.fallback):
                     self._open(message, message.fallback)
             elif message.is_response:
-                self._counters["responses dropped: unreachable"] += 1
-                self._loop.call_soon(self._tell_unanswerable, message.content)
+                self._drop_response(message)
             else:
                 unsent.setdefault(message.destination, set()).add(message.content)
         connection.waiting.clear()
@@ -256,6 +255,10 @@ class StreamTransport:
             # By another way, or over a connection that the peer has opened, something may have arrived there.
             unopened = origin == connection.remote and origin not in self._by_remote
             self._loop.call_soon(self._tell_failure, origin, unopened, frozenset(requests))
+
+    def _drop_response(self, response: Message) -> None:
+        self._counters["responses dropped: unreachable"] += 1
+        self._loop.call_soon(self._tell_unanswerable, response.content)
 
     def _note_failure(self, remote: TransportAddress, why: str) -> None:
         now = self._scheduler.time()
@@ -414,6 +417,8 @@ class StreamTransport:
         if self._closed:
             return
         outstanding = connection.outstanding()
+        for response in (each for each in connection.waiting if each.is_response):
+            self._drop_response(response)
         if outstanding and connection.opened and not connection.heard:
             self._note_failure(connection.remote, connection.cut_for or why_closed(error))
         for destination, requests in outstanding.items():

@@ -300,8 +300,11 @@ async def test_what_still_waits_for_a_connection_that_is_cut_off_as_it_comes_abo
     async with bare_listener() as far, stream_bed(limits=StreamLimits(write_buffer_octets=1)) as bed:
         for request in requests:
             bed.transport.send(request, far.address)
+        bed.transport.send(ok(201), closed_port(), far.address)
         await bed.keeper.until(lambda: bool(bed.keeper.failed))
         assert bed.keeper.failed_requests == set(requests)
+        assert bed.keeper.unanswerable_responses == [ok(201)]
+        assert bed.transport.counters()["responses dropped: unreachable"] == 1
 
 
 @on_both_loops
