@@ -158,6 +158,11 @@ class Dialog:
         if self.peer_fallback is not None and source != self.peer and local == self.local.bound:
             self.peer, self.peer_fallback = source, response_fallback(request, source)
 
+    def answered_over(self, source: TransportAddress, local: TransportAddress, asked: TransportAddress) -> None:
+        """What was asked over the connection of a peer that connects to us is answered over another one."""
+        if self.peer_fallback is not None and asked == self.peer and local == self.local.bound:
+            self.peer = source
+
     def take_cseq(self, number: int) -> bool:
         """Whether a request of the peer with this CSeq is in order (12.2.2): one lower than the last is not."""
         if self.remote_cseq is not None and number < self.remote_cseq:

@@ -167,7 +167,7 @@ class UserAgent:
             if isinstance(message, MalformedMessage):
                 self._refuse_malformed(message.request, message, source, local)
             elif isinstance(message, Response):
-                self._receive_response(message, now)
+                self._receive_response(message, source, local, now)
             else:
                 request = message
                 receive_request(self._station, message, source, local, now)
@@ -175,7 +175,9 @@ class UserAgent:
             broken = error.request if isinstance(error, MalformedMessage) else request
             self._refuse_malformed(broken, error, source, local)
 
-    def _receive_response(self, response: Response, now: float) -> None:
+    def _receive_response(
+        self, response: Response, source: TransportAddress, local: TransportAddress, now: float
+    ) -> None:
         station = self._station
         response.skip_empty_parameters()
         transaction = station.layer.client_of(response)
@@ -183,6 +185,9 @@ class UserAgent:
             station.counters["responses to nothing"] += 1
             return
         validate_response(response)
+        dialog = transaction.errand.dialog
+        if dialog is not None and source != transaction.destination:
+            dialog.answered_over(source, local, transaction.destination)
         dispatch(station, transaction, station.layer.receive_response(transaction, response, now), now)
 
     def _refuse_malformed(

@@ -334,6 +334,23 @@ def test_a_repeated_request_of_a_dialog_shows_which_connection_leads_to_the_peer
     assert [(each.destination, each.fallback) for each in bench.user_agent.to_send()][-1] == (BACK, TRUNK)
 
 
+def test_the_ack_goes_over_the_connection_that_the_answer_came_by() -> None:
+    """Who has no connection any more opens one to answer (18.2.2), and can but be told over that."""
+    bench = StreamBench()
+    usage, _ = called_by_a_phone(bench)
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type="application/sdp")
+    [reinvite] = bench.user_agent.to_send()
+    contact = "<sip:phone@sbc.carrier.example;transport=tcp>"
+    [ack] = bench.receive(answer_to(as_request(reinvite), 200, contact=contact), BACK)
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.user_agent.to_send()
+    assert [(each.destination, each.fallback) for each in (reinvite, ack, bye)] == [
+        (EPHEMERAL, TRUNK),
+        (BACK, TRUNK),
+        (BACK, TRUNK),
+    ]
+
+
 def test_a_repeated_datagram_is_answered_where_the_first_came_from() -> None:
     bench = StreamBench()
     options = request_from_peer("OPTIONS")
