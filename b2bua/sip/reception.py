@@ -54,8 +54,7 @@ def receive_request(
     key = server_key(request, request.method)
     known = station.layer.server_at(key)
     if known is not None:
-        if source != known.source and source.reliable and local == known.local:
-            _follow_to(known, request, source)
+        _follow_to(known, request, source, local)
         station.layer.receive_again(known, request, now)
         return
     validate_request(request)
@@ -81,9 +80,11 @@ def receive_request(
         _receive_in_dialog(station, transaction, entry, now)
 
 
-def _follow_to(known: ServerTransaction, request: Request, source: TransportAddress) -> None:
-    """A request has come again over another connection, as the one that it came by is gone, or as good as that: what
-    is said to it, and in its dialog, goes over this one."""
+def _follow_to(known: ServerTransaction, request: Request, source: TransportAddress, local: TransportAddress) -> None:
+    """A request has come again, or its CANCEL has come. Where that is over another connection, the one that it came by
+    is gone, or as good as that: what is said to it, and in its dialog, goes over this one."""
+    if source == known.source or not source.reliable or local != known.local:
+        return
     known.come_by(request, source)
     dialog = None if known.usage is None else known.usage.dialog_with(known.request)
     if dialog is not None:
@@ -227,6 +228,8 @@ def _receive_cancel(station: Station, transaction: ServerTransaction, now: float
     """9.2: 200 when there is an INVITE to cancel, and 487 to that unless it has its final response already."""
     invite = station.layer.cancelled_by(transaction.request)
     usage = None if invite is None else invite.usage
+    if invite is not None:
+        _follow_to(invite, transaction.request, transaction.source, transaction.local)
     if invite is None or usage is None:
         station.reply(transaction, 481 if invite is None else 200, now)
         return

@@ -351,6 +351,17 @@ def test_the_ack_goes_over_the_connection_that_the_answer_came_by() -> None:
     ]
 
 
+def test_an_invite_that_is_cancelled_over_another_connection_is_refused_over_that() -> None:
+    bench = StreamBench()
+    bench.receive(invite_from_peer("sip:phone@sbc.carrier.example;transport=tcp"), EPHEMERAL)
+    cancel = request_from_peer("CANCEL", branch="z9hG4bKpeer1").replace(b"/UDP", b"/TCP")
+    said = bench.receive(cancel, BACK)
+    assert [(as_response(each).status, each.destination, each.fallback) for each in said] == [
+        (200, BACK, TRUNK),
+        (487, BACK, TRUNK),
+    ]
+
+
 def test_a_repeated_datagram_is_answered_where_the_first_came_from() -> None:
     bench = StreamBench()
     options = request_from_peer("OPTIONS")
