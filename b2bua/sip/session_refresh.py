@@ -39,7 +39,7 @@ def refresh(station: Station, usage: Usage, _item: object, now: float) -> None:
 
 def _goes_by_update(usage: Usage) -> bool:
     wanted = usage.policy.session_refresh_method
-    if wanted == "invite":
+    if wanted == "invite" or usage.refuses_update:
         return False
     return "UPDATE" in usage.peer_allows or (wanted == "update" and not usage.peer_allows)
 
@@ -58,7 +58,7 @@ def refresh_failed(
     station.counters["session refreshes refused"] += 1
     described = usage.dialog is not None and usage.dialog.described is not None
     if transaction.request.method == "UPDATE" and response.status in _NOT_BY_UPDATE and described:
-        usage.peer_allows = usage.peer_allows - {"UPDATE"} or frozenset({"INVITE"})
+        usage.refuses_update = True
         station.timers.arm(usage, REFRESH, now)
     else:
         refresh_refused(station, usage, now)

@@ -142,6 +142,7 @@ class Usage:
     make, `arrival` of one we get. `reinvite`: ours without a final response. `announcing`: what goes reliably to the
     peer's last INVITE, `progress` the last 101-199 sent to its first. `bye_reason`: the Reason of the hang-up.
     `policy`: what the peer's profile says. `peer_allows`: the methods of its last Allow, empty while none was seen.
+    `refuses_update`: a refresh by UPDATE was not let pass, whatever the peer allows.
     `put_off`: a re-INVITE or UPDATE of ours that is to be sent again. `session`: the session timer that holds, None for
     none; `min_session_s`: the largest Min-SE of either side; `refusals` of our refreshes in a row.
     """
@@ -167,6 +168,7 @@ class Usage:
         "progress",
         "put_off",
         "refusals",
+        "refuses_update",
         "reinvite",
         "running",
         "session",
@@ -203,6 +205,7 @@ class Usage:
         self.session: SessionTimer | None = None
         self.min_session_s = policy.session_timer_min_s
         self.refusals = 0
+        self.refuses_update = False
         self.open_transactions = 0
         self.outcome_told = False
         self.bye_reason: str | None = None
