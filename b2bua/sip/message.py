@@ -48,6 +48,9 @@ _WITH_PARAMETERS: Final = frozenset(
 )
 _COPIED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 _COPIED_WITH_ROUTE: Final = _COPIED | {"Record-Route"}
+_COPIED_INTO_100: Final = _COPIED | {"Timestamp"}
+_as_line: Final = ": ".join
+_LENGTH_LINE: Final = "\r\nContent-Length: "
 
 Field = tuple[str, str]
 """A header field: its name (the long, usual form where the name is known) and its unfolded value."""
@@ -438,10 +441,13 @@ class Message:
         return self.headers.typed_list("Reason", "Reason", ValueWithParams.parse)
 
     def _render(self, start_line: str) -> bytes:
-        lines = [start_line]
-        lines += [f"{name}: {value}" for name, value in self.headers._fields if name != "Content-Length"]
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        fields = self.headers._fields
+        last = f"Content-Length: {len(self.body)}\r\n\r\n"
+        text = "\r\n".join([start_line, *map(_as_line, fields), last])
+        if text.count(_LENGTH_LINE) > 1:  # one that came stands among the fields
+            kept = [field for field in fields if field[0] != "Content-Length"]
+            text = "\r\n".join([start_line, *map(_as_line, kept), last])
+        return text.encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
@@ -549,19 +555,18 @@ def build_response(
     `to_tag` is added when To has none and the status is not 100. Record-Route is copied into 101-299 of methods that
     make a dialog, Timestamp into a 100. Works on a broken request too: what is there is copied.
     """
-    keep_route = 100 < status < 300 and request.method in DIALOG_FORMING
-    copied = _COPIED_WITH_ROUTE if keep_route else _COPIED
-    fields: list[Field] = []
+    if status == 100:
+        copied = _COPIED_INTO_100
+    else:
+        keep_route = status < 300 and request.method in DIALOG_FORMING
+        copied = _COPIED_WITH_ROUTE if keep_route else _COPIED
+    fields = [field for field in request.headers._fields if field[0] in copied]
     tag = None
-    for field in request.headers._fields:
-        name = field[0]
-        if name in copied:
-            if name == "To" and to_tag is not None and status != 100:
-                text, tag = _with_tag(request, field[1], to_tag)
-                field = (name, text)
-            fields.append(field)
-        elif name == "Timestamp" and status == 100:
-            fields.append(field)
+    if to_tag is not None and status != 100:
+        for position, (name, value) in enumerate(fields):
+            if name == "To":
+                text, tag = _with_tag(request, value, to_tag)
+                fields[position] = (name, text)
     response = Response(status, reason, Headers.trusted(fields), body)
     if tag is not None:
         response.headers._typed["To;tag"] = tag

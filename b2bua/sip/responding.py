@@ -53,7 +53,7 @@ def respond(
 
 
 def _describe(usage: Usage, request: Request, response: Response) -> None:
-    dialog = usage.dialog_with(request)
+    dialog = usage.dialog_with(request) if response.body else None
     if dialog is not None:
         dialog.describe(response.body, response.headers.get("Content-Type"))
 

@@ -14,6 +14,7 @@ from b2bua.sip.uri import Uri
 
 DEFAULT_PORT: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _CACHED_HOSTS: Final = 4_096
+_CACHED_HOPS: Final = 1_024
 
 
 class TransportAddress(NamedTuple):
@@ -171,6 +172,7 @@ def route_in_dialog(target: str, route_set: tuple[str, ...]) -> RoutedRequest:
     return RoutedRequest(str(first.in_request_line()), (*route_set[1:], f"<{target}>"), str(first))
 
 
+@lru_cache(maxsize=_CACHED_HOPS)
 def next_hop_address(uri_text: str, transport: str) -> TransportAddress | None:
     """The address a SIP URI names by itself; None where that takes DNS, nothing can listen (port 0), or the URI is no
     SIP.
