@@ -25,29 +25,28 @@ class Scheduler(Protocol):
 
 
 class Alarm:
-    """A single timer: setting it replaces what was set."""
+    """A single timer: setting it replaces what was set.
 
-    __slots__ = ("_callback", "_handle", "_scheduler", "_when")
+    `when` is the monotonic second it will fire at, None when it is not set; to be read alone, and no property, as that
+    costs a call each time that a message has been worked off.
+    """
+
+    __slots__ = ("_callback", "_handle", "_scheduler", "when")
 
     def __init__(self, scheduler: Scheduler, callback: Callable[[], object]) -> None:
         self._scheduler = scheduler
         self._callback = callback
         self._handle: Cancellable | None = None
-        self._when: float | None = None
-
-    @property
-    def when(self) -> float | None:
-        """The monotonic second it will fire at, None when it is not set."""
-        return self._when
+        self.when: float | None = None
 
     def set(self, when: float | None) -> None:
         """Fire at monotonic second `when` in place of any earlier setting; None clears it."""
-        if when == self._when:
+        if when == self.when:
             return
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
-        self._when = when
+        self.when = when
         if when is not None:
             self._handle = self._scheduler.call_at(when, self._fire)
 
@@ -57,5 +56,5 @@ class Alarm:
 
     def _fire(self) -> None:
         self._handle = None
-        self._when = None
+        self.when = None
         self._callback()

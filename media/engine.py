@@ -39,6 +39,7 @@ from media.tones import Tone
 from media.transcoding.transcoder import Transcoder
 
 _NOTHING: Final = LegStatistics()
+_OF_RECORDINGS: Final = (RecordingFinished, RecordingFailed)
 
 
 class TokenSource(Protocol):
@@ -428,5 +429,5 @@ class MediaEngine:
 
     def _deliver(self, event: MediaEvent) -> None:
         # What a leg did just before it was closed is of no interest any more.
-        if isinstance(event, RecordingFinished | RecordingFailed) or event.leg in self._legs:
+        if isinstance(event, _OF_RECORDINGS) or event.leg in self._legs:
             self._on_event(event)

@@ -17,7 +17,7 @@ from b2bua.sip.grammar import (
     MAX_VIAS,
 )
 from b2bua.sip.headers import MAX_CSEQ, CSeq, NameAddr, Via
-from b2bua.sip.message import CHECKED, MAX_FORWARDS_LIMIT, Headers, Request, Response
+from b2bua.sip.message import CHECKED, MAX_FORWARDS_LIMIT, TIDY, Headers, Request, Response
 from b2bua.sip.uri import MAX_HOST_LENGTH, MAX_PORT, Uri
 
 
@@ -73,7 +73,7 @@ cdef str _VIA = _spellings["Via"], _FROM = _spellings["From"], _TO = _spellings[
 cdef str _CALL_ID = _spellings["Call-ID"], _CSEQ = _spellings["CSeq"], _CONTACT = _spellings["Contact"]
 cdef str _MAX_FORWARDS = _spellings["Max-Forwards"], _CONTENT_LENGTH = _spellings["Content-Length"]
 cdef str _ROUTE = _spellings["Route"], _RECORD_ROUTE = _spellings["Record-Route"]
-cdef str _CHECKED = CHECKED
+cdef str _CHECKED = CHECKED, _TIDY = TIDY
 
 
 cdef inline object _text(const char *at, const char *end):
@@ -105,6 +105,17 @@ cdef inline const char *_behind_spaces(const char *at, const char *end) noexcept
     while at < end and at[0] == b" ":
         at += 1
     return at
+
+
+cdef bint _is_tidy(const char *at, const char *end) noexcept:
+    """Whether something that may be a parameter follows each semicolon."""
+    at = _found(at, end, b";")
+    while at:
+        at = _behind_spaces(at + 1, end)
+        if at == end or at[0] == b";" or at[0] == b",":
+            return False
+        at = _found(at, end, b";")
+    return True
 
 
 cdef long long _number(const char *at, const char *end) noexcept:
@@ -287,6 +298,7 @@ cdef class _Fields:
     cdef list vias  # None: one of them is not plain
     cdef long long length  # of the body, by Content-Length
     cdef bint checked  # everything that was read so far is plain
+    cdef bint tidy  # no value so far has a semicolon that no parameter follows
 
     def __cinit__(self):
         self.fields = []
@@ -294,7 +306,7 @@ cdef class _Fields:
         self.typed = {}
         self.vias = []
         self.length = MISSING
-        self.checked = True
+        self.checked = self.tidy = True
 
     cdef bint take(self, const char *at, const char *end) except -1:
         """Whether the line is a plain one: any known name, a colon without a space before it, any value."""
@@ -309,6 +321,7 @@ cdef class _Fields:
         while end > at and (end - 1)[0] == b" ":
             end -= 1
         value = _text(at, end)
+        self.tidy = self.tidy and _is_tidy(at, end)
         self.fields.append((known, value))
         values = self.index.get(known)
         repeated = values is not None
@@ -428,6 +441,8 @@ cdef object _response(const char *at, const char *end, _Fields fields):
     response.reason = _text(at + 12, end)
     if fields.checked and len(fields.vias) == 1:
         fields.typed[_CHECKED] = True
+    if fields.tidy:
+        fields.typed[_TIDY] = True
     return response
 
 

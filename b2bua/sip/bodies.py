@@ -29,7 +29,7 @@ def session_description(content_type: str | None, body: bytes) -> bytes:
     media_type = _media_type(content_type)
     if media_type is None:
         return b""
-    if media_type.essence == _SDP:
+    if media_type.subtype == "sdp" and media_type.type == "application":
         return body
     boundary = media_type.param("boundary")
     return _part_of(body, boundary) if media_type.type == "multipart" and boundary else b""

@@ -181,8 +181,12 @@ class Via(NamedTuple):
         The cookie alone identifies nothing; such a request is matched like one of RFC 2543 (RFC 4475 3.2.1).
         The cookie is compared without regard to case, as tokens are.
         """
-        branch = self.branch
-        return branch is not None and len(branch) > 7 and branch[:7].lower() == "z9hg4bk"
+        return self.transaction_id() is not None
+
+    def transaction_id(self) -> str | None:
+        """The branch in lowercase where `has_transaction_id`, None otherwise."""
+        branch = (find_parameter(self.params, "branch") or "").lower()
+        return branch if len(branch) > 7 and branch.startswith("z9hg4bk") else None
 
     @property
     def received(self) -> str | None:

@@ -41,6 +41,8 @@ T = TypeVar("T")
 MAX_FORWARDS_LIMIT: Final = 255
 CHECKED: Final = "checked"
 """What is kept among the typed values where a message was found in order while it was read (b2bua.sip.plain)."""
+TIDY: Final = "tidy"
+"""Likewise where no field has a semicolon that no parameter follows."""
 DIALOG_FORMING: Final = frozenset({"INVITE", "SUBSCRIBE", "REFER", "NOTIFY"})
 """Methods whose 1xx and 2xx responses copy Record-Route (section 12.1.1)."""
 _WITH_PARAMETERS: Final = frozenset(
@@ -523,6 +525,8 @@ class Response(Message):
     def skip_empty_parameters(self) -> None:
         """Take out the semicolons that no parameter follows, in the fields that are read for their parameters: some
         peers send them, and an answered call is not lost for that."""
+        if TIDY in self.headers._typed:
+            return
         fields = self.headers._fields
         for position, (name, value) in enumerate(fields):
             if name in _WITH_PARAMETERS:

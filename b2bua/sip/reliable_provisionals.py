@@ -120,7 +120,7 @@ def goes_reliably(policy: PeerPolicy, invite: Request, *, has_body: bool, wished
 def is_required(invite: Request) -> bool:
     """Whether the INVITE's sender takes none but reliable provisional responses."""
     try:
-        return any(tag.lower() == RELIABLE_PROVISIONALS for tag in invite.require)
+        return RELIABLE_PROVISIONALS in map(str.lower, invite.require)
     except SipError:
         return False
 
@@ -128,7 +128,7 @@ def is_required(invite: Request) -> bool:
 def is_offered(invite: Request) -> bool:
     """Whether the INVITE says that its sender acknowledges reliable provisional responses."""
     try:
-        return is_required(invite) or any(tag.lower() == RELIABLE_PROVISIONALS for tag in invite.supported)
+        return is_required(invite) or RELIABLE_PROVISIONALS in map(str.lower, invite.supported)
     except SipError:
         return False
 

@@ -166,6 +166,6 @@ def _seconds(text: str | None) -> int | None:
 
 def _names_timer(message: Message) -> bool:
     try:
-        return any(tag.lower() == OPTION_TAG for tag in (*message.supported, *message.require))
+        return OPTION_TAG in map(str.lower, (*message.supported, *message.require))
     except SipError:
         return False

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from b2bua.addresses import canonical_host
+from b2bua.sip.headers import Via
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import Outgoing, TransportAddress
 from b2bua.sip.sent_request import SentRequest
@@ -60,11 +61,16 @@ def server_key(request: Request | Response, method: str) -> Key:
     Raises MalformedHeader or MalformedUri.
     """
     via = request.via
-    if via.has_transaction_id:
-        return ((via.branch or "").lower(), f"{canonical_host(via.host).lower()}:{via.port or _NO_SENT_BY}", method)
+    transaction_id = via.transaction_id()
+    if transaction_id is not None:
+        return _key(transaction_id, via, method)
     if isinstance(request, Response):
         return _OF_NO_REQUEST
     return (*_legacy_parts(request), request.to_tag or "", method)
+
+
+def _key(transaction_id: str, via: Via, method: str) -> Key:
+    return (transaction_id, f"{canonical_host(via.host).lower()}:{via.port or _NO_SENT_BY}", method)
 
 
 def _legacy_parts(request: Request) -> Key:
@@ -155,8 +161,10 @@ class TransactionLayer:
 
     def acknowledged_by(self, ack: Request) -> ServerTransaction | None:
         """The INVITE transaction of an ACK: a failure's, or any of an RFC 2543 peer. Raises as server_key does."""
-        if ack.via.has_transaction_id:
-            return self._servers.get(server_key(ack, "INVITE"))
+        via = ack.via
+        transaction_id = via.transaction_id()
+        if transaction_id is not None:
+            return self._servers.get(_key(transaction_id, via, "INVITE"))
         invite = self._legacy_invites.get(_legacy_parts(ack))
         return invite if invite is not None and invite.response_to_tag == (ack.to_tag or "") else None
 

@@ -92,6 +92,8 @@ class Failed(NamedTuple):
     cause: FailureCause
 
 
+_MESSAGES: Final = (Request, Response)  # a union would be made anew at each use
+
 Output = Send | PassUp | Failed
 Item = Request | Response | bytes | None
 """What an input brings: the message received, the octets to be sent, or nothing."""
@@ -107,7 +109,7 @@ def nothing(_transaction: "Transaction", _item: Item) -> tuple[Output, ...]:
 
 def pass_up(_transaction: "Transaction", item: Item) -> tuple[Output, ...]:
     """The message goes to the user."""
-    return (PassUp(item),) if isinstance(item, Request | Response) else ()
+    return (PassUp(item),) if isinstance(item, _MESSAGES) else ()
 
 
 def send(_transaction: "Transaction", item: Item) -> tuple[Output, ...]:

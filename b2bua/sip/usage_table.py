@@ -183,6 +183,11 @@ LIVE_TIMERS: Final[dict[str, tuple[str, ...]]] = {
     OVER: (),
 }
 
+_ARMED: Final = {
+    state: tuple([timer for timer in live if timer not in _BY_EVENT]) for state, live in LIVE_TIMERS.items()
+}
+"""Those of them that the state by itself arms."""
+
 
 def take(station: Station, usage: Usage, happened: str, item: object, now: float) -> None:
     """Let an input happen to a usage: its action runs, then exactly the timers of the next state."""
@@ -210,7 +215,7 @@ def _arm(station: Station, usage: Usage, now: float) -> None:
     for timer in tuple(running) if running else ():
         if timer not in live:
             station.timers.disarm(usage, timer)
-    for timer in live:
+    for timer in _ARMED[usage.state]:
         if timer not in running:
             duration_s = _duration_s(usage, timer)
             if duration_s is not None:
@@ -218,8 +223,6 @@ def _arm(station: Station, usage: Usage, now: float) -> None:
 
 
 def _duration_s(usage: Usage, timer: str) -> float | None:
-    if timer in _BY_EVENT:
-        return None
     if timer in (NO_ANSWER, LAST_TRY):
         patience_s = None if usage.setup is None else usage.setup.plan.no_answer_timeout_s
         return patience_s if timer == NO_ANSWER or patience_s is None else max(0.0, 32 * T1_S - patience_s)

@@ -303,6 +303,11 @@ class UserAgent:
         """The monotonic second `handle_timers` is next due, None when nothing runs."""
         return self._station.timers.next_due()
 
+    def wake_at(self, now: float) -> float | None:
+        """When its driver has something to do: `now` while there are events, else at the next timer."""
+        station = self._station
+        return now if station.events else station.timers.next_due()
+
     @property
     def has_events(self) -> bool:
         """Whether `next_event` has one."""

@@ -310,7 +310,7 @@ class SipEndpoint:
 
         A timer that moves later leaves the alarm as it is: it finds nothing due and sets itself again.
         """
-        due = self._scheduler.time() if self._user_agent.has_events else self._user_agent.next_timer()
+        due = self._user_agent.wake_at(self._scheduler.time())
         set_for = self._alarm.when
         if due is not None and (set_for is None or due < set_for):
             self._alarm.set(due)
