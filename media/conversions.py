@@ -1,5 +1,8 @@
 """Which legs are joined, and which of their directions have to be converted from one codec into another."""
 
+from functools import lru_cache
+from typing import Final
+
 from media.codecs.table import BY_NAME, needs_conversion
 from media.errors import MediaError
 from media.leg import Negotiated
@@ -7,6 +10,8 @@ from media.packet_path.converter import Converter
 from media.packet_path.interface import PacketPath
 from media.transcoding.conversion import Target
 from media.transcoding.transcoder import Transcoder
+
+_CACHED_PAIRS: Final = 256
 
 
 class JoinedStreams:
@@ -103,13 +108,19 @@ class JoinedStreams:
         spoken, taken = self._spoken.get(source), None if sink is None else self._spoken.get(sink)
         if spoken is None or taken is None:
             return None
-        codec = BY_NAME[taken.codec].number
-        if not any(needs_conversion(BY_NAME[sent].number, codec) for sent in spoken.codecs):
+        if not _converts(spoken.codecs, taken.codec):
             return None
-        return Target(codec, taken.ptime_ms, taken.wishes)
+        return Target(BY_NAME[taken.codec].number, taken.ptime_ms, taken.wishes)
 
     def _end(self, source: int) -> bool:
         if self._converted.pop(source, None) is None:
             return False
         self._transcoder.end(source)
         return True
+
+
+@lru_cache(maxsize=_CACHED_PAIRS)
+def _converts(spoken: tuple[str, ...], taken: str) -> bool:
+    """Whether something of what a source may send has to be made into the codec that its sink takes."""
+    codec = BY_NAME[taken].number
+    return any(needs_conversion(BY_NAME[sent].number, codec) for sent in spoken)

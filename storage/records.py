@@ -249,7 +249,7 @@ class CallRecord:
 R = TypeVar("R", CallRecord, LegRecord)
 
 
-def changed(record: R, **changes: Any) -> R:
+def changed(record: R, /, **changes: Any) -> R:
     """The record with these fields changed, as `dataclasses.replace` gives it; TypeError for a field there is not.
 
     A call's record is copied at each step of the call, and a copy of its dictionary is made many times faster than a

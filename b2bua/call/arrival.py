@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from b2bua.call.masking import COUNTRY_CODE, DEFAULT_SIP_PORT, normalise_mobile, parse_sip_party
 from b2bua.config import Route, Trunk, TrunkUri
@@ -14,8 +14,7 @@ _SEPARATORS: Final = re.compile(r"[-.() ]")  # RFC 3966 section 3: for the eye a
 _TARGET: Final = re.compile(r"sip:(?P<user>[^@]*)@(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:]+))(?::(?P<port>[0-9]+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls, as the trunk tells it: `user` None where nobody is named, `withheld` where it may not be shown."""
 
     user: str | None
@@ -111,8 +110,7 @@ def masked_caller(via: Trunk, trunk: Trunk) -> str | None:
     return next(iter((*via.numbers, *trunk.numbers)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where a route sends a call: the whole URI, its user part as written in it, host without brackets, port."""
 
     uri: str

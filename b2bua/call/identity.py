@@ -4,8 +4,7 @@ The other party is no argument of `compose`: what a leg never gets, it cannot te
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from b2bua.call.arrival import Target
 from b2bua.call.masking import Party, format_number
@@ -14,8 +13,7 @@ from b2bua.config import Trunk
 AGENT_LEG_HEADER: Final = "X-Agent-Leg"
 
 
-@dataclass(frozen=True, slots=True)
-class LegHeaders:
+class LegHeaders(NamedTuple):
     """The URIs of a leg's INVITE and its headers beyond those every INVITE has, in order, as text."""
 
     request_uri: str
@@ -25,8 +23,7 @@ class LegHeaders:
     headers: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """The caller that a routed leg sees: a masked number, or with `as_given` the caller's own user part as it stands in
     a URI and its display name. `user` None: nobody, because the caller withholds it or there is none to show."""
 
@@ -35,8 +32,7 @@ class Shown:
     as_given: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What an identity header is made of: the caller that is shown, and the callee's own URI."""
 
     uri: str

@@ -12,6 +12,7 @@ from b2bua.call.table import LIVE_DEADLINES, STATUS_WORDS, TABLE
 from storage.records import CallRecord
 
 _CLEAR: Final = {deadline: ClearDeadline(deadline) for deadline in Deadline}
+_RANK: Final = {deadline: rank for rank, deadline in enumerate(Deadline)}
 
 
 class CallMachine:
@@ -83,7 +84,7 @@ class CallMachine:
         if not fallen:
             return ()
         self._deadlines -= fallen
-        return tuple([clear for deadline, clear in _CLEAR.items() if deadline in fallen])
+        return tuple(map(_CLEAR.__getitem__, sorted(fallen, key=_RANK.__getitem__)))
 
     def _note_deadlines(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:

@@ -64,7 +64,7 @@ def finish(
         tariff = record.tariff
         billed_s = bill_duration_s(charged_s, tariff.pulse_s)
         price = price_paise(billed_s, tariff.rate_paise_per_minute)
-    legs = record.legs
+    legs, why = record.legs, cause.value
     return changed(
         record,
         status=status,
@@ -72,9 +72,9 @@ def finish(
         duration_s=duration_s,
         bill_duration_s=billed_s,
         price_paise=price,
-        hangup_cause=cause.value,
+        hangup_cause=why,
         hangup_party=(party or CLEARINGS[cause].party or HangupParty.SYSTEM).value,
-        legs=(_finish_leg(legs[0], cause, ended_at), _finish_leg(legs[1], cause, ended_at)),
+        legs=(_finish_leg(legs[0], why, ended_at), _finish_leg(legs[1], why, ended_at)),
     )
 
 
@@ -119,8 +119,8 @@ def _known_times(record: CallRecord) -> tuple[int, ...]:
     return tuple(at for at in times if at is not None)
 
 
-def _finish_leg(leg: LegRecord, cause: HangupCause, ended_at: int) -> LegRecord:
+def _finish_leg(leg: LegRecord, why: str, ended_at: int) -> LegRecord:
     if leg.status in ("idle", "ended", "failed"):
         return leg
     status = "ended" if leg.answered_at is not None else "failed"
-    return changed(leg, status=status, ended_at=ended_at, hangup_cause=leg.hangup_cause or cause.value)
+    return changed(leg, status=status, ended_at=ended_at, hangup_cause=leg.hangup_cause or why)

@@ -158,6 +158,7 @@ class RoutedRequest(NamedTuple):
     next_hop: str
 
 
+@lru_cache(maxsize=_CACHED_HOPS)
 def route_in_dialog(target: str, route_set: tuple[str, ...]) -> RoutedRequest:
     """What a request to `target` through `route_set` looks like (12.2.1.1). Raises MalformedHeader, MalformedUri.
 

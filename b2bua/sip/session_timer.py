@@ -46,6 +46,9 @@ class TimerFields(NamedTuple):
     supported: bool
 
 
+_SILENT: Final = TimerFields(None, None, DEFAULT_MIN_S, supported=False)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionTimer:
     """What holds in a dialog until the next refresh.
@@ -77,9 +80,12 @@ class SessionTimer:
 
 def read_timer_fields(message: Message) -> TimerFields:
     """What a message says of session timers."""
+    headers, supported = message.headers, _names_timer(message)
+    if not supported and "Session-Expires" not in headers and "Min-SE" not in headers:
+        return _SILENT
     expires_s, refresher = _session_expires(message)
-    min_s = _seconds(message.headers.get("Min-SE"))
-    return TimerFields(expires_s, refresher, max(min_s or 0, DEFAULT_MIN_S), _names_timer(message))
+    min_s = _seconds(headers.get("Min-SE"))
+    return TimerFields(expires_s, refresher, max(min_s or 0, DEFAULT_MIN_S), supported)
 
 
 def asking(interval_s: int | None, min_s: int, refresher: str | None = None) -> tuple[Field, ...]:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from b2bua.alarm import Scheduler
 from b2bua.call.arrival import (
@@ -50,7 +50,7 @@ from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from storage.errors import StorageError
-from storage.records import CallRecord, CallStatus, LegRecord, MaskingSession, Tariff
+from storage.records import CallRecord, CallStatus, MaskingSession, Tariff, changed
 from storage.store import Store
 from storage.units import Reader
 
@@ -67,6 +67,17 @@ LATER: Final[Refusal] = (503, (("Retry-After", str(RETRY_AFTER_S)),))
 FAILED: Final[Refusal] = (500, ())
 TAKEN: Final[Refusal] = (0, ())  # no refusal
 UNKNOWN_CALLER: Final = "anonymous"  # what a call without a caller ID is written down under
+_NOBODYS: Final = CallRecord(
+    call_id="",
+    org_id="",
+    party_a="",
+    party_b="",
+    masked_number="",
+    direction="inbound",
+    status=CallStatus.INITIATED,
+    created_at=0,
+    tariff=Tariff(rate_paise_per_minute=0),
+)
 
 
 class Floor(Protocol):
@@ -103,8 +114,7 @@ class Means:
     usages: dict[int, SipUser]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """An INVITE that came by a trunk."""
 
     event: sip.IncomingInvite
@@ -234,19 +244,14 @@ class Arrivals:
 
     def _unbilled(self, call_id: str, route: Route, arrival: Arrival, at: int) -> CallRecord:
         """A call that is nobody's is written down nowhere; its record only lives as long as it does."""
-        return CallRecord(
+        caller, called = _NOBODYS.legs
+        return changed(
+            _NOBODYS,
             call_id=call_id,
-            org_id="",
-            party_a="",
-            party_b="",
-            masked_number="",
-            direction="inbound",
-            status=CallStatus.INITIATED,
             created_at=at,
-            tariff=Tariff(rate_paise_per_minute=0),
             record=route.record,
             ring_timeout_s=self._means.config.calls.ring_timeout_s,
-            legs=(LegRecord("a", trunk=arrival.trunk.name), LegRecord("b")),
+            legs=(changed(caller, trunk=arrival.trunk.name), called),
         )
 
     # Callbacks

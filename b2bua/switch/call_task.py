@@ -111,6 +111,7 @@ class CallTask:
         self._prompting = Prompting(media, {leg: task.media_name for leg, task in legs.items()}, sounds)
         self._tell = tell
         self._audience = audience
+        self._is_told = tell is not None or audience is not None
         self.stream = stream
         self._queue: deque[CallEvent] = deque()
         self._running = False
@@ -278,11 +279,10 @@ class CallTask:
     def _work_off(self, event: CallEvent) -> None:
         if type(event) is happened.LegAnswered and self._a_waits():
             event = happened.LegAnsweredAhead(event.leg, event.sip_status, event.codec)
-        told = self._tell is not None or self._audience is not None
-        if told:
+        if self._is_told:
             self.tell(of_event(event))
         for effect in self.machine.handle(event, self._clock.wall_ms(), self._clock.monotonic()):
-            if told:
+            if self._is_told:
                 self.tell(of_effect(effect))
             try:
                 _PERFORM[type(effect)](self, effect)
@@ -374,11 +374,13 @@ class CallTask:
             if statistics is not None:
                 # What was agreed last: a re-INVITE may have changed it, and of who has called us only its ACK may tell.
                 codec = task.codec and (statistics.codec or task.codec)
-                if codec and (isinstance(task, IncomingLeg) or leg_of(self.machine.record, leg).codec):
+                noted = leg_of(self.machine.record, leg).codec
+                if codec and codec != noted and (noted or isinstance(task, IncomingLeg)):
                     self.machine.note_codec(leg, codec)
                 if statistics.packets_received:  # Nothing is known of a way on which nothing has come.
                     self.machine.note_media(leg, statistics.packets_lost, statistics.jitter_ms, statistics.mos)
-                self.tell(of_statistics(leg, codec, statistics))
+                if self._is_told:
+                    self.tell(of_statistics(leg, codec, statistics))
 
     def _notify(self, effect: do.Notify) -> None:
         if not self._books.keeps:

@@ -1,8 +1,7 @@
 """Trunk hunting: by which trunk and to which destination each attempt goes, and the leg's place on the trunk."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from b2bua.call.failover import Onward
 from b2bua.sip.routing import TransportAddress
@@ -15,8 +14,7 @@ MOST_REDIRECTS: Final = 3  # 3xx that are followed for one leg
 MOST_ATTEMPTS: Final = 8  # INVITEs for one leg, whatever the number of trunks and of their destinations
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One INVITE to be sent: by which trunk, to which of its destinations, and to which URI where a 3xx named one."""
 
     trunk: Trunk

@@ -43,7 +43,7 @@ class IncomingLeg:
         media: MediaEngine,
         usages: dict[int, SipUser],
     ) -> None:
-        self.media_name = f"{call_id}/{self.leg.value}"
+        self.media_name = f"{call_id}/{self.leg}"
         self.trunk = trunk
         self.codec: str | None = None
         self.post: Callable[[CallEvent], None] = nobody

@@ -40,6 +40,8 @@ LOG: Final = logging.getLogger(__name__)
 
 LONGEST_HOLD_OFF_S: Final = 300
 
+_ABOUT_REQUESTS: Final = (sip.RequestAnswered, sip.RequestFailed)  # of no usage
+
 EARLY_DIALOG_ENDED: Final = 199  # RFC 6228: of one fork; a caller has one early dialog with us, which goes on
 
 EARLY_ANSWERS: Final = 8  # early dialogs whose SDP is kept for an answer without one
@@ -79,7 +81,7 @@ class LegTask:
         relayed: Relayed = Relayed(),
     ) -> None:
         self.leg = leg
-        self.media_name = f"{call_id}/{leg.value}"
+        self.media_name = f"{call_id}/{leg}"
         self.codec: str | None = None
         self.post: Callable[[CallEvent], None] = nobody
         self.note_trunk: Callable[[str], None] = _no_note
@@ -280,7 +282,7 @@ class LegTask:
 
     def on_sip_event(self, event: sip.UserAgentEvent) -> None:
         """Take in what happened to the leg's dialog."""
-        if not isinstance(event, sip.RequestAnswered | sip.RequestFailed) and event.usage != self._usage:
+        if not isinstance(event, _ABOUT_REQUESTS) and event.usage != self._usage:
             self._of_earlier_attempt(event)
             return
         act = _ACTS.get(type(event))

@@ -273,17 +273,18 @@ class SipEndpoint:
 
     def _flush(self) -> None:
         for outgoing in self._user_agent.to_send():
-            transport = self._transports.get(outgoing.local)
+            content, destination, local, fallback = outgoing
+            transport = self._transports.get(local)
             if transport is None:
                 self._counters["unsendable"] += 1
             else:
                 self._counters["sent"] += 1
                 if self._tape is not None:
-                    self._tape(False, outgoing.content, outgoing.destination)
-                if outgoing.destination in self._transports:
+                    self._tape(False, content, destination)
+                if destination in self._transports:
                     self._send_to_self(outgoing)
                 else:
-                    transport.send(outgoing.content, outgoing.destination, outgoing.fallback)
+                    transport.send(content, destination, fallback)
 
     def _send_to_self(self, outgoing: Outgoing) -> None:
         """From one listener of ours to another or itself: both ends of a dialog are ours. No network need lead there,

@@ -100,8 +100,7 @@ class PlaybackPlan:
     overrides: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StreamFigures:
+class StreamFigures(NamedTuple):
     """What a stream has done so far; `dropped` by reason.
 
     Loss and jitter are of what the leg sent; the `far_` ones are what its RTCP says of what we sent.

@@ -287,7 +287,7 @@ class NativePacketPath:
         keep = keep or found.pair in self._let_go
         thread.awaited.append(_Awaited(thread.worker.remove(found.inside, keep), closed, found))
         self._wake_soon(thread)
-        return StreamFigures(*found.inside.figures())
+        return StreamFigures._make(found.inside.figures())
 
     def after(self, callback: Callback) -> None:
         """Call back once every earlier command has taken effect, on every thread."""
@@ -308,7 +308,7 @@ class NativePacketPath:
 
     def figures(self, stream: int) -> StreamFigures:
         """What a stream has done so far."""
-        return StreamFigures(*self._find(stream).inside.figures())
+        return StreamFigures._make(self._find(stream).inside.figures())
 
     def counters(self) -> Mapping[str, float]:
         """Totals since the start."""
