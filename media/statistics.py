@@ -35,14 +35,14 @@ def leg_statistics(figures: StreamFigures, codec: str | None) -> LegStatistics:
     if figures.packets_received:
         mos = mean_opinion_score(figures.packets_lost, expected, figures.jitter_ms, figures.round_trip_ms)
     return LegStatistics(
-        packets_sent=figures.packets_sent,
-        packets_received=figures.packets_received,
-        packets_lost=figures.packets_lost,
-        jitter_ms=round(figures.jitter_ms, 3),
-        mos=mos,
-        round_trip_ms=figures.round_trip_ms,
-        codec=codec,
-        far_packets_lost=figures.far_lost,
-        far_jitter_ms=figures.far_jitter_ms,
-        dropped=figures.dropped,
+        figures.packets_sent,
+        figures.packets_received,
+        figures.packets_lost,
+        round(figures.jitter_ms, 3),
+        mos,
+        figures.round_trip_ms,
+        codec,
+        figures.far_lost,
+        figures.far_jitter_ms,
+        figures.dropped,
     )

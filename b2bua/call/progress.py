@@ -82,7 +82,7 @@ class Progress:
 
     def down(self, leg: Leg) -> None:
         """The leg has no dialog any more and needs no hanging up."""
-        self._up = tuple(other for other in self._up if other is not leg)
+        self._up = tuple([other for other in self._up if other is not leg])
 
     def take_down(self, leg: Leg, cause: HangupCause) -> tuple[Effect, ...]:
         """Hang the leg up, unless it is down already."""
@@ -194,7 +194,7 @@ class Progress:
         `final`: what A gets where it has called us and is not answered; None: by the cause.
         """
         q850 = self.b_q850 if cause is self.b_cause else None
-        hang_ups = tuple(HangUp(leg, cause, final, q850) if leg is Leg.A else HangUp(leg, cause) for leg in self._up)
+        hang_ups = [HangUp(leg, cause, final, q850) if leg is Leg.A else HangUp(leg, cause) for leg in self._up]
         self._up = ()
         if self._waits:
             self._waits = False

@@ -61,6 +61,8 @@ NOTHING_DUE: Final = DuePrompts()
 def due_prompts(lengths_s: Mapping[Prompt, float], consent: Consent, *, recorded: bool) -> DuePrompts:
     """What is due of the prompts that there are, by their lengths in seconds: the leg's whisper, then the notice, which
     only a call that is recorded has."""
+    if not lengths_s:
+        return NOTHING_DUE
     noticed = NOTICED[consent] if recorded and Prompt.CONSENT_NOTICE in lengths_s else ()
     heard: dict[Leg, tuple[Prompt, ...]] = {}
     for leg, whisper in ((Leg.A, Prompt.WHISPER_A), (Leg.B, Prompt.WHISPER_B)):

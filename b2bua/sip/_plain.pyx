@@ -5,6 +5,7 @@ Whatever is in doubt is not plain: nothing is refused here, and nothing means an
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.tuple cimport PyTuple_GET_ITEM
 from libc.string cimport memchr, memcmp, memcpy
 
 from b2bua.sip.field_names import KNOWN_SPELLINGS
@@ -87,6 +88,11 @@ cdef inline object _text(const char *at, const char *end):
 cdef inline object _new(object kind, tuple values):
     """A named tuple, without the interpreter's detour."""
     return PyTuple_Type.tp_new(<PyTypeObject *>kind, (values,), NULL)
+
+
+cdef inline object _blank(object kind):
+    """An object whose attributes are not set, likewise."""
+    return (<PyTypeObject *>kind).tp_new(<PyTypeObject *>kind, (), NULL)
 
 
 cdef inline const char *_behind(const char *at, const char *end, int use) noexcept:
@@ -370,6 +376,7 @@ cdef class _Fields:
 
     cdef object value_of(self, str name, const char *at, const char *end):
         cdef long long hops
+        cdef tuple parameters
         if name is _CSEQ:
             return _cseq(at, end)
         if name is _CALL_ID:
@@ -381,9 +388,10 @@ cdef class _Fields:
         if name is _CONTACT:
             return None if address is None else (address,)
         if address is not None:
-            self.keep_tag("From;tag" if name is _FROM else "To;tag", <tuple>address[2])
+            parameters = <tuple>PyTuple_GET_ITEM(address, 2)
+            self.keep_tag("From;tag" if name is _FROM else "To;tag", parameters)
             # A To without room for our tag is for validate_request.
-            if name is _TO and len(<tuple>address[2]) == _parameters_max:
+            if name is _TO and len(parameters) == _parameters_max:
                 self.checked = False
         return address
 
@@ -399,7 +407,7 @@ cdef class _Fields:
 
     cdef object finished(self):
         """The headers."""
-        headers = _Headers.__new__(_Headers)
+        headers = _blank(_Headers)
         if self.vias and len(self.vias) <= _vias_max:
             self.typed[_VIA] = self.vias[0]
             self.typed["Via*"] = tuple(self.vias)
@@ -435,7 +443,7 @@ cdef object _response(const char *at, const char *end, _Fields fields):
     status = _number(at + 8, at + 11)
     if not 100 <= status <= 699:
         return None
-    response = _Response.__new__(_Response)
+    response = _blank(_Response)
     response.headers = fields.finished()
     response.status = status
     response.reason = _text(at + 12, end)
@@ -454,7 +462,7 @@ cdef object _request(const char *at, const char *end, _Fields fields):
         return None
     if version - space - 1 > _uri_max or _found(space + 1, version, b" "):
         return None
-    request = _Request.__new__(_Request)
+    request = _blank(_Request)
     request.headers = fields.finished()
     method = _text(at, space)
     request.method = method
@@ -462,9 +470,18 @@ cdef object _request(const char *at, const char *end, _Fields fields):
     uri = _uri(space + 1, version)
     if uri is not None:
         fields.typed["Request-URI"] = uri
-        if fields.checked and _RECORD_ROUTE not in fields.index and fields.typed[_CSEQ][1] == method:
+        if fields.checked and _RECORD_ROUTE not in fields.index and <object>PyTuple_GET_ITEM(fields.typed[_CSEQ], 1) == method:
             fields.typed[_CHECKED] = True
     return request
+
+
+def is_plain_uri(str text not None):
+    """See b2bua.sip.plain."""
+    cdef const char *at
+    if not text.isascii():
+        return False
+    at = <const char *>PyUnicode_DATA(text)
+    return _uri(at, at + len(text)) is not None
 
 
 def read_plain(bytes octets not None, *, bint head_alone=False):

@@ -8,6 +8,7 @@ from b2bua.sip.message import Message, Request, Response
 from b2bua.sip.offer_answer import OpenOffers
 from b2bua.sip.routing import LocalAddress, RoutedRequest, TransportAddress, response_fallback, route_in_dialog
 from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.uri import request_line_text
 
 SDP: Final = "application/sdp"
 
@@ -193,6 +194,6 @@ def contact_uri(message: Message) -> str | None:
     """The URI of the first Contact as a request URI has it, None where there is none that can be read."""
     try:
         contact = message.contact
-        return None if contact is None else str(contact.uri.in_request_line())
+        return None if contact is None else request_line_text(contact.uri)
     except SipError:
         return None

@@ -38,7 +38,7 @@ def rseq_of(usage: Usage, response: Response) -> int | None:
     if setup is None or response.status == 100 or not response.to_tag or not announced(setup.plan)[0]:
         return None
     try:
-        reliable = any(tag.lower() == RELIABLE_PROVISIONALS for tag in response.require)
+        reliable = RELIABLE_PROVISIONALS in map(str.lower, response.require)
         return response.rseq or None if reliable else None
     except SipError:
         return None

@@ -105,7 +105,7 @@ def _screen_body(request: Request, accepted: Collection[str]) -> Rejection | Non
     if not _is_accepted(request, accepted):
         return Rejection(415, reason_phrase(415), (("Accept", ", ".join(accepted)),))
     encodings = request.headers.get_all("Content-Encoding")
-    if any(encoding.lower() not in _NO_ENCODING for encoding in encodings):
+    if not _NO_ENCODING.issuperset(map(str.lower, encodings)):
         return Rejection(415, reason_phrase(415), (("Accept-Encoding", "identity"),))
     return None
 

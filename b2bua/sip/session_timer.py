@@ -81,7 +81,7 @@ class SessionTimer:
 def read_timer_fields(message: Message) -> TimerFields:
     """What a message says of session timers."""
     headers, supported = message.headers, _names_timer(message)
-    if not supported and "Session-Expires" not in headers and "Min-SE" not in headers:
+    if not supported and headers.get("Session-Expires") is None and headers.get("Min-SE") is None:
         return _SILENT
     expires_s, refresher = _session_expires(message)
     min_s = _seconds(headers.get("Min-SE"))

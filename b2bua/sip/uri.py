@@ -32,6 +32,7 @@ _COMPARED_IF_ONE_SIDED: Final = frozenset({"user", "ttl", "method", "maddr"})
 MAX_HOST_LENGTH: Final = 255
 MAX_PORT: Final = 65_535
 _CACHED_URIS: Final = 2_048
+_CACHED_TEXTS: Final = 1_024
 
 
 class Uri(NamedTuple):
@@ -139,6 +140,12 @@ class Uri(NamedTuple):
         )
 
 
+@lru_cache(maxsize=_CACHED_TEXTS)
+def request_line_text(uri: Uri) -> str:
+    """The URI as it stands in a request line. Raises MalformedUri as `str` does."""
+    return str(uri.in_request_line())
+
+
 @lru_cache(maxsize=_CACHED_URIS)
 def _parse(text: str) -> Uri:
     if len(text) > MAX_URI_LENGTH:
@@ -155,13 +162,13 @@ def _parse(text: str) -> Uri:
     if port is not None and port > MAX_PORT:
         raise MalformedUri("Port out of range")
     return Uri(
-        scheme=scheme.lower(),
-        user=user,
-        password=password,
-        host=parse_host(host),
-        port=port,
-        params=_parse_params(params) if params else (),
-        headers=_parse_headers(headers) if headers is not None else (),
+        scheme.lower(),
+        user,
+        password,
+        parse_host(host),
+        port,
+        _parse_params(params) if params else (),
+        _parse_headers(headers) if headers is not None else (),
     )
 
 

@@ -214,7 +214,7 @@ class Usage:
 
     def learn(self, message: Message) -> None:
         """Take the methods of the peer's Allow; nothing where it has none, or none that can be read."""
-        if "Allow" not in message.headers:
+        if message.headers.get("Allow") is None:
             return
         try:
             self.peer_allows = frozenset(message.allow)

@@ -106,7 +106,7 @@ class Trunks:
     @property
     def promised(self) -> int:
         """Legs that are to be dialled yet, over any of them or to agents."""
-        return sum(trunk.promised for trunk in self.dialled)
+        return sum([trunk.promised for trunk in self.dialled])
 
     def _owners_of(self, host: str) -> tuple[Trunk, ...]:
         owners = self._owners.get(host)

@@ -93,7 +93,7 @@ def accepted_line(attributes: Attributes, offered: tuple[CryptoLine, ...]) -> tu
 
 def has_crypto(attributes: Attributes) -> bool:
     """Whether there is any a=crypto line."""
-    return any(name == "crypto" for name, _ in attributes)
+    return "crypto" in [name for name, _ in attributes]
 
 
 def crypto_attributes(lines: Iterable[CryptoLine]) -> list[tuple[str, str | None]]:

@@ -186,7 +186,7 @@ def read_answer(
     if audio is None or audio.port == 0:
         raise UnusableSdp("the SDP answer refuses audio")
     ours, theirs = _answered_crypto(audio, local, srtp)
-    remote = _read_audio(description, audio, tuple(entry.codec for entry in local.formats), local.ptime_ms)
+    remote = _read_audio(description, audio, tuple([entry.codec for entry in local.formats]), local.ptime_ms)
     direction = _within(local.direction, remote.direction)
     if theirs is not None or direction != remote.direction:
         remote = remote._replace(crypto=theirs, direction=direction)
@@ -204,8 +204,10 @@ def _within(offered: str, answered: str) -> str:
 def _answered_audio(description: SessionDescription, position: int) -> Media | None:
     """The section in the place of ours (RFC 3264 section 6); the first of audio from who leaves out what was refused
     before."""
-    in_order = description.media[position : position + 1] + description.media
-    return next((media for media in in_order if media.kind == "audio"), None)
+    for media in description.media[position : position + 1] + description.media:
+        if media.kind == "audio":
+            return media
+    return None
 
 
 def _answered_crypto(audio: Media, local: Local, srtp: str) -> tuple[CryptoLine | None, CryptoLine | None]:
@@ -282,9 +284,10 @@ def answer_local(remote: Remote, current: str | None, codecs: tuple[str, ...], p
 
 def answer_sections(description: SessionDescription, accepted: int, local: Local) -> tuple[Media, ...]:
     """One section for each of the offer's, in its order; all but the accepted one with port 0 (section 6)."""
-    return tuple(
+    sections = [
         audio_section(local) if index == accepted else _refused(media) for index, media in enumerate(description.media)
-    )
+    ]
+    return tuple(sections)
 
 
 def _refused(media: Media) -> Media:
@@ -310,7 +313,7 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
     formats, others = (_known_formats_of if often else _formats_of)(media.formats, rtpmaps, codecs)
     if not formats:
         raise UnusableSdp("the SDP has no codec in common with ours (" + ", ".join(codecs) + ")")
-    has_opus = any(entry.codec == _OPUS for entry in formats)
+    has_opus = _OPUS in [entry.codec for entry in formats]
     held = is_unspecified(address)
     control_address, control_port = _control(media, address)
     return Remote(
@@ -331,11 +334,11 @@ def _read_audio(description: SessionDescription, media: Media, codecs: tuple[str
 
 def _wishes(media: Media, formats: tuple[Format, ...]) -> OpusWishes:
     """What a=fmtp says of its Opus, where it has that; what cannot be read says nothing."""
-    number = next((str(entry.payload_type) for entry in formats if entry.codec == _OPUS), None)
-    if number is None:
+    numbers = [str(entry.payload_type) for entry in formats if entry.codec == _OPUS]
+    if not numbers:
         return NO_WISHES
     texts = [value for name, value in media.attributes if name == "fmtp" and value is not None]
-    text = next((value for value in texts if value.partition(" ")[0] == number), "")
+    text = next((value for value in texts if value.partition(" ")[0] == numbers[0]), "")
     said = {}
     for parameter in text.partition(" ")[2].split(";"):
         name, _, value = parameter.partition("=")
