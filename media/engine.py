@@ -176,25 +176,18 @@ class MediaEngine:
 
     def ports_left(self) -> int:
         """How many legs can be opened now, whatever their peers talk over."""
-        return min(ports.left() for ports in self._all_ports())
+        return min([ports.left() for ports in self._all_ports()])
 
     def open_leg(self, leg: str, profile: LegProfile) -> None:
         """Bind a port pair for a leg; PortsExhausted, MediaOverloaded. ValueError when the leg is open."""
         if leg in self._legs:
             raise ValueError(f"the media leg {leg} is open")
         tokens = self._tokens
-        plan = StreamPlan(
-            leg=leg,
-            ssrc=tokens.integer(32),
-            # With SRTP the first wrap must not come before the far end has heard us (RFC 3711 section 3.3.1).
-            sequence=tokens.integer(16 if profile.srtp == OFF else 15),
-            timestamp=tokens.integer(32),
-            cname=tokens.hex(24),
-            nat=profile.nat,
-            networks=profile.networks(),
-            timeouts=self._timeouts,
-            group=leg.rpartition("/")[0],
-        )
+        ssrc = tokens.integer(32)
+        # With SRTP the first wrap must not come before the far end has heard us (RFC 3711 section 3.3.1).
+        sequence = tokens.integer(16 if profile.srtp == OFF else 15)
+        timestamp, cname, group = tokens.integer(32), tokens.hex(24), leg.rpartition("/")[0]
+        plan = StreamPlan(leg, ssrc, sequence, timestamp, cname, profile.nat, profile.networks(), self._timeouts, group)
         ports, advertised = self._ports, self._advertised
         if profile.ipv6 and self._ports_ipv6 is not None:
             ports, advertised = self._ports_ipv6, self._settings.advertise_ipv6 or self._settings.address_ipv6

@@ -13,7 +13,7 @@ from media.leg_keys import LegKeys
 from media.packet_path.interface import Address, Keying, RemotePlan
 from media.reach import Reach
 from media.sdp.crypto import CryptoLine
-from media.sdp.description import Media, Origin
+from media.sdp.description import SENDRECV, Media, Origin
 from media.sdp.negotiate import (
     AVP,
     OFF,
@@ -94,6 +94,10 @@ class Negotiated(NamedTuple):
     codecs: tuple[str, ...] = ()
 
 
+_NOT_OFFERED: Final = Local(0, (), None, 0)
+"""In place of our side of a stream before its first offer, which an answer to another's never needs."""
+
+
 class _Offer(NamedTuple):
     """An offer of ours, and what of the leg it stood on; not the version, which only ever goes up."""
 
@@ -138,7 +142,7 @@ class MediaLeg:
         self._answer: bytes | None = None
         self._keys = keys if profile.srtp != OFF else None
         self._protocol = SAVP if profile.srtp == REQUIRED else AVP
-        self._local = self._offered()
+        self._local = _NOT_OFFERED
         # Where our audio section stands among those of earlier descriptions; the others stay refused.
         self._position = 0
         self._offer: _Offer | None = None  # our newest
@@ -206,6 +210,8 @@ class MediaLeg:
         Each fork answers the offer that the INVITE made, whatever another one has changed meanwhile in its own dialog.
         """
         offer = self._offer
+        if self._local is _NOT_OFFERED:
+            self._local = self._offered()
         if not refreshes and offer is not None and offer.local is not self._local:
             self._local, self._sent, self._position, self._protocol, self._numbers = offer
         remote, accepted = read_answer(parse_description(sdp), self._local, self.profile.srtp, self._position)
@@ -249,15 +255,7 @@ class MediaLeg:
             profile.codecs, self._prefer, profile.dtmf_payload_type, tuple(self._numbers.items())
         )
         crypto = () if self._keys is None else self._keys.offered()
-        return Local(
-            self.port,
-            formats,
-            dtmf,
-            profile.ptime_ms,
-            protocol=self._protocol,
-            crypto=crypto,
-            opus_dtmf_payload_type=opus_dtmf,
-        )
+        return Local(self.port, formats, dtmf, profile.ptime_ms, SENDRECV, self._protocol, crypto, None, opus_dtmf)
 
     def _reachable(self, remote: Remote) -> Remote:
         """`remote`, without an RTCP address that nothing may be sent to; UnusableSdp where its media cannot be sent."""
@@ -281,7 +279,8 @@ class MediaLeg:
         return remote
 
     def _settle(self, remote: Remote, local: Local, codec: str, ours: CryptoLine | None) -> RemotePlan:
-        payload_type = next(entry.payload_type for entry in remote.formats if entry.codec == codec)
+        codecs = tuple([entry.codec for entry in remote.formats])
+        payload_type = remote.formats[codecs.index(codec)].payload_type
         target = None if remote.address is None else (remote.address, remote.port)
         control = None if remote.control_address is None else (remote.control_address, remote.control_port)
         renewed = target is not None and target != self._described
@@ -304,7 +303,7 @@ class MediaLeg:
             remote.direction,
             remote.ptime_ms,
             remote.wishes,
-            tuple(entry.codec for entry in remote.formats),
+            codecs,
         )
         narrow = BY_NAME[codec].clock_rate_hz == CLOCK_RATE_HZ
         if self._keys is not None:

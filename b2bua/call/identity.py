@@ -72,10 +72,10 @@ def compose_routed(target: Target, shown: Shown, trunk: Trunk) -> LegHeaders:
         privacy = (("Privacy", trunk.privacy or "id"),)
         return LegHeaders(request_uri, "sip:anonymous@anonymous.invalid", to_uri, "Anonymous", privacy)
     own_host = own_host_of(trunk)
-    identity, from_ = (
+    identity, from_ = [
         _uri(_shown_as(shown, own_format, trunk), own_host, trunk, as_given=shown.as_given)
         for own_format in (trunk.identity_format, trunk.from_format)
-    )
+    ]
     headers = _identity_headers(Identity(identity, to_uri, trunk.privacy), trunk)
     return LegHeaders(request_uri, from_, to_uri, shown.display, headers)
 

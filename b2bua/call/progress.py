@@ -136,7 +136,11 @@ class Progress:
 
     def change_leg(self, leg: Leg, **changes: Any) -> None:
         """Change fields of a leg's record. Copying a record is dear, so changes are gathered until it is looked at."""
-        self._leg_changes.setdefault(leg, {}).update(changes)
+        gathered = self._leg_changes.get(leg)
+        if gathered is None:
+            self._leg_changes[leg] = changes
+        else:
+            gathered.update(changes)
 
     def change(self, **changes: Any) -> None:
         """Change fields of the record; gathered likewise."""

@@ -13,8 +13,12 @@ What is read is what the parser would have read. Without a compiler at the insta
 from b2bua.sip.message import Request, Response
 
 try:
-    from b2bua.sip._plain import read_plain
+    from b2bua.sip._plain import is_plain_uri, read_plain
 except ModuleNotFoundError:
+
+    def is_plain_uri(text: str) -> bool:
+        """Whether a URI is one of those that are read with a plain message, and so certainly can be read."""
+        return False
 
     def read_plain(octets: bytes, *, head_alone: bool = False) -> Request | Response | None:
         """The message of a datagram that is plain, None of any other. `head_alone`: what is given is the header and
@@ -22,4 +26,4 @@ except ModuleNotFoundError:
         return None
 
 
-__all__ = ["read_plain"]
+__all__ = ["is_plain_uri", "read_plain"]

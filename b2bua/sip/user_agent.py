@@ -18,6 +18,7 @@ from b2bua.sip.message import Request, Response
 from b2bua.sip.outgoing_requests import request_in_dialog
 from b2bua.sip.oversized import by_udp_after_all, send_setup, setup_lines
 from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
+from b2bua.sip.plain import is_plain_uri
 from b2bua.sip.reception import dispatch_server, receive_request
 from b2bua.sip.reliable_provisionals import Announcing
 from b2bua.sip.responding import answer_waits, fire, respond
@@ -515,7 +516,8 @@ def _check_text(*texts: str) -> None:
 
 def _check_uris(*texts: str) -> None:
     for text in texts:
-        Uri.parse(text)
+        if not is_plain_uri(text):
+            Uri.parse(text)
 
 
 def _check_method(method: str) -> None:

@@ -88,5 +88,8 @@ def _has_a_name(identity: NameAddr) -> bool:
 
 
 def _is_withheld(request: Request) -> bool:
-    values = ";".join(request.headers.get_all("Privacy")).lower().split(";")
+    fields = request.headers.get_all("Privacy")
+    if not fields:
+        return False
+    values = ";".join(fields).lower().split(";")
     return not _WITHHOLDING.isdisjoint(value.strip() for value in values)

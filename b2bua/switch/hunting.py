@@ -118,8 +118,10 @@ class Hunt:
             self.trunk.give_back()
 
     def _straight(self) -> Attempt | None:
-        destination = next((each for each in self._open() if each not in self._destinations), None)
-        return None if destination is None else Attempt(self.trunk, destination)
+        for destination in self._open():
+            if destination not in self._destinations:
+                return Attempt(self.trunk, destination)
+        return None
 
     def _redirected(self) -> Attempt | None:
         while self._redirections:

@@ -290,22 +290,21 @@ class Switch:
 
     def on_sip_event(self, event: sip.UserAgentEvent) -> None:
         """Route an event of the user agent to the leg, probe or refusal it belongs to."""
-        match event:
-            case sip.IncomingInvite():
-                if self._arrivals is not None:
-                    self._arrivals.take(event)
-            case sip.IncomingRequest(usage=None):
-                self._endpoint_bound().respond(event.transaction, 481)
-            case sip.RequestAnswered():
-                self._registrations.answered(event.request, event.response)
-                self._probing.answered(event.request, event.response)
-            case sip.RequestFailed():
-                self._registrations.failed(event.request, event.cause)
-                self._probing.failed(event.request, event.cause)
-            case _:
-                user = None if event.usage is None else self._usages.get(event.usage)
-                if user is not None:
-                    user.on_sip_event(event)
+        if isinstance(event, sip.IncomingInvite):
+            if self._arrivals is not None:
+                self._arrivals.take(event)
+        elif isinstance(event, sip.RequestAnswered):
+            self._registrations.answered(event.request, event.response)
+            self._probing.answered(event.request, event.response)
+        elif isinstance(event, sip.RequestFailed):
+            self._registrations.failed(event.request, event.cause)
+            self._probing.failed(event.request, event.cause)
+        elif event.usage is not None:
+            user = self._usages.get(event.usage)
+            if user is not None:
+                user.on_sip_event(event)
+        elif isinstance(event, sip.IncomingRequest):
+            self._endpoint_bound().respond(event.transaction, 481)
 
     def on_connection_ended(self, destination: TransportAddress) -> None:
         """A connection that requests went to `destination` over has ended."""

@@ -76,6 +76,7 @@ class Tracing:
         self._tape: list[_Message | _Note] = []
         self._strays: list[tuple[str, _Message]] = []  # of a Call-ID not known yet, which has one more turn
         self._unsorted: list[_Message | _Note] = []  # what came before the tape and has not been looked at
+        self._tape_room = TAPE_LIMIT  # what may stand on the tape beside those
         self._traces: dict[str, CallTrace] = {}
         self._legs: dict[str, tuple[CallTrace, str]] = {}  # by the Call-ID of the dialog
         self._ended: deque[tuple[float, str]] = deque()
@@ -153,11 +154,15 @@ class Tracing:
         self._journal.add(partial(_forget, before), again)
 
     def _message(self, received: bool, content: Message, peer: TransportAddress) -> None:
-        self._put((self._scheduler.time(), received, content, peer))
+        tape, entry = self._tape, (self._scheduler.time(), received, content, peer)
+        if tape and len(tape) < self._tape_room:  # as for nearly every one of a busy service
+            tape.append(entry)
+        else:
+            self._put(entry)
 
     def _put(self, entry: _Message | _Note) -> None:
         tape = self._tape
-        if len(tape) + len(self._unsorted) >= TAPE_LIMIT:
+        if len(tape) >= self._tape_room:
             self.dropped += 1
             return
         if not tape:
@@ -186,11 +191,11 @@ class Tracing:
         kept for one more turn: a call that arrives is known as one only once it has been admitted."""
         tape, self._tape = self._tape, []
         if not self._traces:
-            self._unsorted = tape
+            self._leave(tape)
             self._strays.clear()
             return
         waiting = [*self._unsorted, *tape]
-        self._unsorted = waiting[SORTED_AT_ONCE:]
+        self._leave(waiting[SORTED_AT_ONCE:])
         offset_ms = self._clock.wall_ms() - self._scheduler.time() * 1000
         strays, self._strays = self._strays, []
         for call_id, message in strays:
@@ -203,6 +208,11 @@ class Tracing:
             sip_call_id = call_id_of(entry[2])
             if sip_call_id is not None and not self._take(sip_call_id, entry, offset_ms):
                 self._strays.append((sip_call_id, entry))
+
+    def _leave(self, unsorted: list[_Message | _Note]) -> None:
+        """Have these wait for the next turn."""
+        self._unsorted = unsorted
+        self._tape_room = TAPE_LIMIT - len(unsorted)
 
     def _take(self, sip_call_id: str, message: _Message, offset_ms: float) -> bool:
         """Give a message to its call; False where there is none."""

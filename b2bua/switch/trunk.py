@@ -88,8 +88,10 @@ class Trunk:
         if self.next_hop.transport_given:
             return None
         known = self.destinations if among is None else among
-        candidates = (each for each in known if each.transport == "tcp" and each.host == destination.host)
-        return next(candidates, None)
+        for each in known:
+            if each.transport == "tcp" and each.host == destination.host:
+                return each
+        return None
 
     def media_profile_at(self, peer: TransportAddress) -> LegProfile:
         """How it wants the media of a leg whose SIP is with `peer`: over the same IP version, on loopback only where

@@ -61,6 +61,7 @@ class Trunks:
         self._trunks = tuple(_trunk_of(config, least) for config in listed)
         self.agents = None if agents is None else _trunk_of(agents, agents.weight)
         self._line = None if agents is None else TransportAddress("udp", agents.uri.host, agents.uri.port)
+        self._by_name = {trunk.name: trunk for trunk in reversed(self._trunks)}
         self._routes = tuple(routes)
         self._targets = target_hosts(routes)
         self._route_hosts = route_hosts(routes, listed)
@@ -136,7 +137,10 @@ class Trunks:
 
     def held_to(self, policy: PeerPolicy) -> Trunk | None:
         """The trunk whose calls `policy_of` gives this policy for: the very one, for accounts may have the same."""
-        return next((trunk for trunk in self._trunks if trunk.policy is policy), None)
+        for trunk in self._trunks:
+            if trunk.policy is policy:
+                return trunk
+        return None
 
     def _nearest(self, source: TransportAddress) -> tuple[Trunk, ...]:
         owners = self._owners_of(source.host)
@@ -148,7 +152,7 @@ class Trunks:
 
     def named(self, name: str) -> Trunk:
         """The trunk of this name, which the configuration declares."""
-        return next(trunk for trunk in self._trunks if trunk.name == name)
+        return self._by_name[name]
 
     def identity_of(self, destination: TransportAddress) -> PeerIdentity | None:
         """Who is expected at an address, None where it is no trunk's nor any route's. Those that share an address and

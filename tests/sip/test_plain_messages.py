@@ -13,7 +13,8 @@ from b2bua.sip.errors import MalformedMessage, SipError
 from b2bua.sip.framing import StreamFramer
 from b2bua.sip.message import TIDY, Message, Request, Response
 from b2bua.sip.parser import parse_any, parse_head, parse_message, validate_request, validate_response
-from b2bua.sip.plain import read_plain
+from b2bua.sip.plain import is_plain_uri, read_plain
+from b2bua.sip.uri import Uri
 from tests.support.sip_corpus import torture_message, torture_names
 
 pytest.importorskip("b2bua.sip._plain", reason="no compiler here, so that no message is plain")
@@ -224,6 +225,18 @@ def test_a_message_with_other_lines_is_read_alike(octets: bytes, others: list[tu
     assert_read_alike(b"\r\n".join(lines) + b"\r\n\r\n" + body)
 
 
+@pytest.mark.parametrize("text", ["sip:a@b", "sip:192.0.2.1:5060", "sip:+91@b.example;user=phone"])
+def test_a_plain_uri_is_known_as_one(text: str) -> None:
+    assert is_plain_uri(text)
+
+
+@given(st.one_of(st.text(max_size=30).map("sip:{}".format), st.from_regex(r"sips?:[ab0%@:;=.,?\[\]\-]{0,20}")))
+@settings(max_examples=600)
+def test_a_plain_uri_can_be_read(text: str) -> None:
+    if is_plain_uri(text):
+        assert str(Uri.parse(text)) == text
+
+
 STARTS: Final = (
     b"INVITE sip:a@b  SIP/2.0",
     b"INVITE  sip:a@b SIP/2.0",
@@ -311,7 +324,8 @@ def test_without_the_compiled_code_every_message_is_for_the_parser() -> None:
     program = (
         "import sys; sys.modules['b2bua.sip._plain'] = None\n"
         "from b2bua.sip.parser import parse_any, parse_message\n"
-        "from b2bua.sip.plain import read_plain\n"
+        "from b2bua.sip.plain import is_plain_uri, read_plain\n"
+        "assert not is_plain_uri('sip:a@b')\n"
         f"octets = {INVITE!r}\n"
         "assert read_plain(octets) is None\n"
         "assert parse_message(octets) == parse_any(octets)\n"
