@@ -255,12 +255,11 @@ def changed(record: R, /, **changes: Any) -> R:
     A call's record is copied at each step of the call, and a copy of its dictionary is made many times faster than a
     record field by field: that is why the two classes have no slots.
     """
-    copied = object.__new__(type(record))
-    fields = copied.__dict__
-    fields.update(record.__dict__)
-    fields.update(changes)
+    fields = record.__dict__ | changes
     if len(fields) != len(record.__dict__):
         raise TypeError(f"not all of these are fields of {type(record).__name__}: {', '.join(changes)}")
+    copied = object.__new__(type(record))
+    object.__setattr__(copied, "__dict__", fields)
     return copied
 
 
