@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from b2bua.call.digits import HOLD_S
+from b2bua.call.digits import hold_s
 from b2bua.call.effects import (
     Answer,
     Bridge,
@@ -346,7 +346,7 @@ def pass_digit(call: Progress, event: CallEvent) -> Effects:
             return waits_no_more
         return (*waits_no_more, SendDigit(event.leg.other, event.digit, event.duration_ms))
     if presses.held and not waiting:
-        return (SetDeadline(_DIGIT_DEADLINES[event.leg], event.duration_ms / 1000 + HOLD_S),)
+        return (SetDeadline(_DIGIT_DEADLINES[event.leg], hold_s(event)),)
     return ()
 
 

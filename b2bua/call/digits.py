@@ -7,6 +7,7 @@ from b2bua.call.events import DigitPressed, DigitWay
 
 HELD_MAX: Final = 32  # presses that wait to be told from repetitions; more are dropped
 HOLD_S: Final = 0.5  # beyond its own length, how long a press waits for the same one as an event
+LONGEST_S: Final = 8.0  # a press that is sent on is heard for no longer, whatever its INFO says
 # Beyond its own length, how long the other party's line may take to give a press's tone back.
 ECHO_S: Final = 1.0
 PAUSE_S: Final = 0.06  # between two presses that are sent one behind the other
@@ -35,7 +36,7 @@ class Presses:
         """The other party hears this press, behind those that it has not heard to the end."""
         self._sounding = [(digit, until) for digit, until in self._sounding if until + ECHO_S > now][-HELD_MAX:]
         begins = max([now, *(until + PAUSE_S for _, until in self._sounding)])
-        self._sounding.append((press.digit, begins + press.duration_ms / 1000))
+        self._sounding.append((press.digit, begins + _length_s(press)))
 
     def comes_back(self, press: DigitPressed, now: float) -> bool:
         """Whether this press of the other party's may be nothing but one of ours that its line gives back."""
@@ -89,6 +90,17 @@ class Presses:
         """This way counts: what is held since the leg's newest move only repeats it."""
         self._way = way
         del self._held[self._held_before :]
+
+
+def hold_s(press: DigitPressed) -> float:
+    """How long a press that is held waits for what shows it to be a repetition."""
+    return _length_s(press) + HOLD_S
+
+
+def _length_s(press: DigitPressed) -> float:
+    """That of an event or a tone was measured; an INFO's is only what the peer says: up to a quarter of an hour."""
+    told = press.duration_ms / 1000
+    return min(told, LONGEST_S) if press.way is DigitWay.INFO else told
 
 
 def _may_repeat(press: DigitPressed) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from b2bua.call.digits import ECHO_S, HELD_MAX, HOLD_S, PAUSE_S, Presses
+from b2bua.call.digits import ECHO_S, HELD_MAX, HOLD_S, LONGEST_S, PAUSE_S, Presses
 from b2bua.call.effects import ClearDeadline, SendDigit, SetDeadline
 from b2bua.call.events import (
     Arrived,
@@ -19,6 +19,7 @@ from b2bua.call.events import (
 from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import Leg
+from media.packet_path.digits import LONGEST_MS
 from tests.support.call_walk import Walk, a_call
 
 DEADLINES = {Leg.A: Deadline.DIGITS_A, Leg.B: Deadline.DIGITS_B}
@@ -218,6 +219,21 @@ def test_a_tone_that_the_other_line_gives_back_is_no_press(way: DigitWay) -> Non
     assert walk.after(0.0, tone("4", Leg.B)) != ()
     walk.after(0.6, DeadlinePassed(Deadline.DIGITS_B))
     assert walk.after(ECHO_S, tone("3", Leg.B)) != ()
+
+
+@pytest.mark.parametrize("leg", Leg)
+def test_what_an_info_says_of_its_length_is_believed_as_far_as_it_is_heard(leg: Leg) -> None:
+    walk = talking()
+    pressed = info("1", leg, events_agreed=True, duration_ms=999_999)
+    assert walk.at_once(pressed) == (SetDeadline(DEADLINES[leg], LONGEST_S + HOLD_S),)
+    presses = Presses()
+    presses.sounds(info("1", duration_ms=999_999), 100.0)
+    assert presses.comes_back(tone("1", Leg.B), 100.0 + LONGEST_S + ECHO_S - 0.01)
+    assert not presses.comes_back(tone("1", Leg.B), 100.0 + LONGEST_S + ECHO_S + 0.01)
+
+
+def test_a_press_is_believed_to_last_as_long_as_the_packet_path_sends_one() -> None:
+    assert LONGEST_S * 1000 == LONGEST_MS
 
 
 def test_what_waits_to_be_heard_comes_back_later() -> None:

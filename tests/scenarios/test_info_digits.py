@@ -80,6 +80,18 @@ async def test_a_phone_that_agreed_to_events_and_sends_info_alone_is_heard(house
     await house.ended(call)
 
 
+async def test_a_key_said_to_have_been_down_for_a_quarter_of_an_hour_does_not_keep_those_behind_it_waiting(
+    house: House,
+) -> None:
+    call = await house.bridged()
+    for digit, said_ms in (("5", 999_999), ("6", 160)):
+        house.alice.tell_digit(f"Signal={digit}\r\nDuration={said_ms}")
+    await house.run(20.0)
+    assert pressed(house.bob) == "56"
+    house.bob.hang_up()
+    await house.ended(call)
+
+
 @pytest.mark.parametrize("info_first", [True, False])
 async def test_a_phone_that_sends_both_is_heard_once(house: House, info_first: bool) -> None:
     call = await house.bridged()
