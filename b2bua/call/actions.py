@@ -338,9 +338,8 @@ def pass_digit(call: Progress, event: CallEvent) -> Effects:
     presses = call.presses[event.leg]
     if call.presses[event.leg.other].comes_back(event, call.now):
         return ()
-    presses.sounds(event, call.now)
     waiting = bool(presses.held)
-    if presses.take(event):
+    if presses.pressed(event, call.now):
         waits_no_more = (ClearDeadline(_DIGIT_DEADLINES[event.leg]),) if waiting and not presses.held else ()
         if event.way is DigitWay.EVENT:
             return waits_no_more
@@ -356,7 +355,7 @@ def pass_held_digits(call: Progress, event: CallEvent) -> Effects:
     leg = Leg.A if event.deadline is Deadline.DIGITS_A else Leg.B
     return tuple(
         SendDigit(leg.other, press.digit, press.duration_ms, was_heard=press.way is DigitWay.TONE)
-        for press in call.presses[leg].release()
+        for press in call.presses[leg].released(call.now)
     )
 
 

@@ -32,6 +32,21 @@ class Presses:
         self._down = False  # a key's event has begun and has not been told of as over
         self._sounding: list[tuple[str, float]] = []  # keys that the other party hears, and until when
 
+    def pressed(self, press: DigitPressed, now: float) -> bool:
+        """Whether a press counts now. It is heard then, as one in the audio; an INFO that waits or repeats is not."""
+        counts = self.take(press)
+        if counts or press.way is not DigitWay.INFO:
+            self.sounds(press, now)
+        return counts
+
+    def released(self, now: float) -> tuple[DigitPressed, ...]:
+        """The held presses that count after all. Those of INFO are heard from now on."""
+        released = self.release()
+        for press in released:
+            if press.way is DigitWay.INFO:
+                self.sounds(press, now)
+        return released
+
     def sounds(self, press: DigitPressed, now: float) -> None:
         """The other party hears this press, behind those that it has not heard to the end."""
         self._sounding = [(digit, until) for digit, until in self._sounding if until + ECHO_S > now][-HELD_MAX:]

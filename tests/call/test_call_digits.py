@@ -236,6 +236,27 @@ def test_a_press_is_believed_to_last_as_long_as_the_packet_path_sends_one() -> N
     assert LONGEST_S * 1000 == LONGEST_MS
 
 
+@pytest.mark.parametrize("leg", Leg)
+def test_what_was_held_comes_back_once_it_was_sent_on(leg: Leg) -> None:
+    walk = talking()
+    for digit in "12":
+        walk.at_once(info(digit, leg, events_agreed=True, duration_ms=1000))
+    assert walk.after(1.0 + HOLD_S, DeadlinePassed(DEADLINES[leg])) == (
+        SendDigit(leg.other, "1", 1000),
+        SendDigit(leg.other, "2", 1000),
+    )
+    assert walk.after(1.0 + 0.5, tone("1", leg.other)) == ()
+    assert walk.after(1.0 + PAUSE_S, tone("2", leg.other)) == ()
+    assert walk.after(ECHO_S, tone("2", leg.other)) != ()
+
+
+def test_an_info_that_only_repeats_an_event_is_not_heard_a_second_time() -> None:
+    walk = talking()
+    walk.at_once(event("1"))
+    walk.after(0.5, info("1", events_agreed=True, duration_ms=3000))
+    assert walk.after(ECHO_S, tone("1", Leg.B)) != ()
+
+
 def test_what_waits_to_be_heard_comes_back_later() -> None:
     presses = Presses()
     for _ in range(5):
