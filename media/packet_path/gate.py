@@ -122,26 +122,21 @@ class Gate:
             # Nobody came in time: what the SDP said is all that is left.
             self.latched = True
             return source == self.target
-        if source == self._left:
-            if now < self._left_until:
-                return False
-            self.target = source
-            self._welcome = {source}
-            return True
         if not self._may_latch(source, now):
             return False
         self.target = source
-        self.latched = True
+        self.latched = source != self._left
         self._welcome = {source}
         return True
 
     def _may_latch(self, source: Address, now: float) -> bool:
-        """Whether one may be latched while the window is open: what the SDP names may wherever that is."""
+        """Whether one may be latched while the window is open: what the SDP names may wherever that is, and, after a
+        while, what the leg was moved away from."""
         if source == self._named:
             return True
-        if source == self.stray or (source == self._left and now < self._left_until):
-            return False
-        return not self._networks or self._in_networks(source[0])
+        if source == self._left:
+            return now >= self._left_until
+        return source != self.stray and (not self._networks or self._in_networks(source[0]))
 
     def _in_networks(self, host: str) -> bool:
         if not self._networks:

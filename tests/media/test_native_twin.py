@@ -43,14 +43,22 @@ def new_bed(packet_path: str) -> RelayBed:
 class Twins:
     """Three parties in both tables on one clock, and chances to do the same to both. `secured`: some of the time each
     has SRTP, under a few keys that come and go. `nat`: what is said of their addresses is not where they are, and they
-    change their formats. `networks`: where else they may be."""
+    change their formats. `networks`: where else they may be. `moves`: what is said of their addresses changes, and they
+    send from wherever they were said to be."""
 
     def __init__(
-        self, seed: int, *, secured: bool = False, nat: bool = False, networks: tuple[tuple[int, int, int], ...] = ()
+        self,
+        seed: int,
+        *,
+        secured: bool = False,
+        nat: bool = False,
+        networks: tuple[tuple[int, int, int], ...] = (),
+        moves: bool = False,
     ) -> None:
         self.chance = random.Random(seed)
         self.secured = secured
         self.nat = nat
+        self.moves = moves
         self.beds = tuple(new_bed(packet_path) for packet_path in (PYTHON, NATIVE))
         # Each leg's party in the one bed and in the other. The first one's numbers are gone by.
         self.parties = [
@@ -74,7 +82,7 @@ class Twins:
     def settle(self, leg: int, **changes: Any) -> None:
         chance = self.chance
         plan = remote_plan(
-            self.parties[leg][0].address,
+            self.place(leg) if self.moves else self.parties[leg][0].address,
             codec=chance.choice([PCMA, PCMU]),
             ptime_ms=chance.choice([10, 20, 20, 30, 60]),
             dtmf=chance.choice([101, None]),
@@ -93,6 +101,9 @@ class Twins:
                 plan = plan._replace(keying=Keying(self.suite, ours, self.their_key(leg, key)))
         for bed, party in zip(self.beds, self.parties[leg], strict=True):
             bed.table.set_remote(party.stream, plan, bed.now)
+
+    def place(self, leg: int) -> Address:
+        return self.chance.choice([*(party.address for party, _ in self.parties[: leg + 1]), STRANGER])
 
     def their_key(self, leg: int, key: int) -> bytes:
         return master(self.suite, 100 + 10 * leg + key)
@@ -146,6 +157,8 @@ class Twins:
         if chance.random() < 0.01:
             party.ssrc = chance.randrange(2**32)
         source = party.address if chance.random() < 0.97 else STRANGER
+        if self.moves:
+            source = self.place(leg)
         if chance.random() < 0.03:
             self.report(leg, party, source)
             return
@@ -242,6 +255,13 @@ def test_both_latch_the_same_sources(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_both_take_the_same_of_declared_networks(seed: int, nat: bool, secured: bool) -> None:
     walk(Twins(seed, secured=secured, nat=nat, networks=NETWORKS))
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "secured"])
+@pytest.mark.parametrize("networks", [(), NETWORKS], ids=["anywhere", "networks"])
+@pytest.mark.parametrize("seed", range(10))
+def test_both_follow_a_leg_that_moves(seed: int, networks: tuple[tuple[int, int, int], ...], secured: bool) -> None:
+    walk(Twins(seed, secured=secured, nat=seed % 3 > 0, networks=networks, moves=True))
 
 
 def walk(twins: Twins) -> None:

@@ -1,9 +1,12 @@
 """Hard case 14: a leg behind NAT whose SDP moves, while packets from where it was before are still on their way."""
 
+from typing import Any
+
 import pytest
 
 from media.packet_path.gate import LATCH_WINDOW_S, LEFT_S
 from tests.support.relay_bed import Party, RelayBed
+from tests.support.srtp_party import SecureParty, secure_party
 
 pytestmark = pytest.mark.usefixtures("each_table")
 
@@ -80,6 +83,28 @@ def test_where_the_sdp_meant_is_taken_outside_the_declared_networks_too() -> Non
     wait(bed, b, LEFT_S + 0.1)
     assert taken(a, b, BEFORE)
     assert not taken(a, b, ("198.51.100.7", 4012))
+    assert taken(a, b, a.address)
+    assert (a.wire.target, a.wire.exclusive) == (a.address, True)
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "secured"])
+def test_where_it_was_outside_the_declared_networks_is_taken_after_a_while_too(secured: bool) -> None:
+    bed = RelayBed()
+    of_a: dict[str, Any] = {"nat": True, "networks": ((4, 0xCB007100, 0xCB0071FF),)}
+    a = secure_party(bed, "a", **of_a) if secured else bed.party("a", **of_a)
+    b = bed.party("b")
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    before = a.address
+    assert taken(a, b, before)
+    a.address = ("198.51.100.7", 4010)
+    if isinstance(a, SecureParty):
+        a.connect(renewed=True)
+    else:
+        bed.connect(a, renewed=True)
+    assert not taken(a, b, before)
+    wait(bed, b, LEFT_S + 0.1)
+    assert taken(a, b, before)
+    assert (a.wire.target, a.wire.exclusive) == (before, False)
     assert taken(a, b, a.address)
     assert (a.wire.target, a.wire.exclusive) == (a.address, True)
 

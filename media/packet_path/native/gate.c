@@ -49,6 +49,11 @@ static bool is_left(const mb_gate *gate, const mb_address *source)
     return gate->left.family != 0 && mb_same_address(source, &gate->left);
 }
 
+static bool is_stray(const mb_gate *gate, const mb_address *source)
+{
+    return gate->stray.family != 0 && mb_same_address(source, &gate->stray);
+}
+
 static void welcome_only(mb_gate *gate, const mb_address *source)
 {
     gate->target = *source;
@@ -88,16 +93,15 @@ bool mb_gate_exclusive(const mb_gate *gate)
     return gate->target.family != 0 && (gate->latched || !(gate->nat || gate->network_count));
 }
 
-/* Whether one may be latched while the window is open: what the SDP names may wherever that is. */
+/* Whether one may be latched while the window is open: what the SDP names may wherever that is, and, after a while, what
+ * the leg was moved away from. */
 static bool may_latch(const mb_gate *gate, const mb_address *source, double now)
 {
     if (mb_same_address(source, &gate->named))
         return true;
-    if (gate->stray.family != 0 && mb_same_address(source, &gate->stray))
-        return false;
-    if (now < gate->left_until && is_left(gate, source))
-        return false;
-    return !gate->network_count || in_networks(gate, source);
+    if (is_left(gate, source))
+        return now >= gate->left_until;
+    return !is_stray(gate, source) && (!gate->network_count || in_networks(gate, source));
 }
 
 bool mb_gate_would_admit(const mb_gate *gate, const mb_address *source, double now)
@@ -117,15 +121,9 @@ static bool latch(mb_gate *gate, const mb_address *source, double now)
         gate->latched = true;
         return mb_same_address(source, &gate->target);
     }
-    if (is_left(gate, source)) {
-        if (now < gate->left_until)
-            return false;
-        welcome_only(gate, source);
-        return true;
-    }
     if (!may_latch(gate, source, now))
         return false;
-    gate->latched = true;
+    gate->latched = !is_left(gate, source);
     welcome_only(gate, source);
     return true;
 }
