@@ -241,7 +241,8 @@ cdef extern from "native/worker.h" nogil:
     int mb_worker_start(mb_worker *worker)
     void mb_worker_stop(mb_worker *worker)
     void mb_worker_free(mb_worker *worker)
-    mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp)
+    mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp,
+                              mb_sockets *former)
     void mb_worker_discard(mb_stream *stream)
     void mb_worker_let_go(mb_sockets *sockets)
     void mb_worker_forget(mb_worker *worker, mb_sockets *sockets)

@@ -69,21 +69,22 @@ cdef class Worker:
         with nogil:
             mb_worker_stop(self.worker)
 
-    def open(self, uint64_t number, plan, WorkerSockets kept, int rtp, int rtcp):
+    def open(self, uint64_t number, plan, WorkerSockets kept, int rtp, int rtcp, WorkerSockets former=None):
         """A stream over kept sockets, or where they are None over two descriptors, the worker's own from now on;
-        MediaOverloaded: they are not."""
+        MediaOverloaded: they are not. `former`: as which another worker has kept these."""
         cdef mb_command command
         planned = _StreamPlan(number, plan)
         opened = WorkerStream()
         opened.number = number
-        if kept is not None and not kept.sockets:
+        if (kept is not None and not kept.sockets) or (former is not None and not former.sockets):
             raise ValueError("the sockets are forgotten")
         # Before the packet thread hears of the stream: it could not be taken back.
         if mb_worker_waiting(self.worker) >= self.commands_max:
             raise MediaOverloaded("the packet path does not keep up with its commands")
         if self.streams == self.streams_max:
             raise MediaOverloaded("the packet path can take no further stream")
-        opened.stream = mb_worker_open(self.worker, &planned.plan, NULL if kept is None else kept.sockets, rtp, rtcp)
+        opened.stream = mb_worker_open(self.worker, &planned.plan, NULL if kept is None else kept.sockets, rtp, rtcp,
+                                       NULL if former is None else former.sockets)
         if not opened.stream:
             raise MediaOverloaded("the packet path can take no further stream")
         if kept is None:

@@ -24,7 +24,7 @@ class Gate:
     too. With NAT the first valid RTP within the window after an SDP, or after `arm`, is latched, from the networks only
     where there are any; then nothing else is taken. What an SDP that names another address moves the leg away from is
     taken only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is.
-    `stray`: who has sent to the ports before they were the leg's, and is latched only where the SDP names it.
+    `stray`: who has sent to the ports before they were the leg's, and is taken only where the SDP names it.
     """
 
     __slots__ = (
@@ -86,7 +86,7 @@ class Gate:
         """What `admits` would say of a packet that has still to prove itself; nothing is changed by it."""
         if self._nat and not self.latched and self.target is not None:
             return source == self.target or (now <= self._armed_until and self._may_latch(source, now))
-        return self.target is not None and (source in self._welcome or (not self._nat and self._in_networks(source[0])))
+        return self.target is not None and (source in self._welcome or (not self._nat and self._in_networks(source)))
 
     def admits(self, source: Address, now: float) -> bool:
         """Whether a valid RTP packet of this source is taken; may latch, which changes `target`."""
@@ -96,7 +96,7 @@ class Gate:
             return self._latch(source, now)
         if source in self._welcome:
             return True
-        if self._nat or not self._in_networks(source[0]):
+        if self._nat or not self._in_networks(source):
             return False
         if len(self._welcome) < _WELCOME_MAX:
             self._welcome.add(source)
@@ -109,13 +109,13 @@ class Gate:
             return False
         if source == control or (self.latched and source[0] == self.target[0]):
             return True
-        return not self._nat and self._in_networks(source[0])
+        return not self._nat and self._in_networks(source)
 
     def admits_multiplexed(self, source: Address) -> bool:
         """Whether RTCP is taken that came to the port of RTP: where RTP of this source is, which it never latches."""
         if self.target is None or (self._nat and not self.latched):
             return False
-        return source in self._welcome or (not self._nat and self._in_networks(source[0]))
+        return source in self._welcome or (not self._nat and self._in_networks(source))
 
     def _latch(self, source: Address, now: float) -> bool:
         if now > self._armed_until:
@@ -136,11 +136,11 @@ class Gate:
             return True
         if source == self._left:
             return now >= self._left_until
-        return source != self.stray and (not self._networks or self._in_networks(source[0]))
+        return source != self.stray and (not self._networks or self._in_networks(source))
 
-    def _in_networks(self, host: str) -> bool:
-        if not self._networks:
+    def _in_networks(self, source: Address) -> bool:
+        if not self._networks or source == self.stray:
             return False
-        address = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(source[0].partition("%")[0])
         number = int(address)
         return any(version == address.version and first <= number <= last for version, first, last in self._networks)

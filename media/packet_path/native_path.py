@@ -168,7 +168,7 @@ class NativePacketPath:
         elif keeping is thread:
             inside = thread.worker.open(number, plan, kept, -1, -1)
         else:
-            inside = thread.worker.open(number, plan, None, *kept.descriptors)
+            inside = thread.worker.open(number, plan, None, *kept.descriptors, former=kept)
             self._leave(keeping, pair, kept)
         self._kept.pop(pair, None)
         pair.kept = False

@@ -132,8 +132,8 @@ class PythonPacketPath:
         self._numbers += 1
         kept = self._wires.get(sockets)
         wire = SocketWire(sockets, self._fresh) if kept is None else kept
-        wire.empty()  # now, while nobody has been told to send here yet
         stream = Stream(self._numbers, plan, wire)
+        stream.inbound.gate.stray = wire.empty()  # now, while nobody has been told to send here yet
         # Nothing is expected before its remote side is known: that command wakes the thread for both.
         self._command(self._add, stream, wire, wake=False)
         self._wires.pop(sockets, None)
@@ -379,9 +379,9 @@ class PythonPacketPath:
             if self._kept.pop(number, None) is None:
                 self._epoll.register(number, select.EPOLLIN)
         now = self._clock()
-        source, at = self._strays.pop(wire.rtp_socket.fileno(), (None, now))
-        if now - at < STRAY_S:
-            stream.inbound.gate.stray = source
+        stray = self._strays.pop(wire.rtp_socket.fileno(), None)
+        if stray is not None and now - stray[1] < STRAY_S:
+            stream.inbound.gate.stray = stray[0]
         self._table.add(stream, now)
 
     def _set_remote(self, stream: Stream, plan: RemotePlan) -> None:

@@ -52,16 +52,11 @@ class SocketWire:
         """Whether its sockets are."""
         return self.rtp_socket.fileno() >= 0
 
-    def empty(self) -> None:
-        """Drop what lies in it: it was sent to nobody, or to the stream before."""
-        for waiting in (self.rtp_socket, self.control_socket):
-            for _ in range(_WAITING_MAX):
-                try:
-                    waiting.recv(1)
-                except BlockingIOError:
-                    break
-                except OSError:
-                    continue  # of an earlier packet, and told once
+    def empty(self) -> Address | None:
+        """Drop what lies in it: it was sent to nobody, or to the stream before. Who has sent to the port of RTP, if
+        any has."""
+        _empty(self.control_socket)
+        return _empty(self.rtp_socket)
 
     def aim(self, target: Address, exclusive: bool) -> Send:
         """Send RTP to `target`; connect the socket to it where nobody else is listened to."""
@@ -104,3 +99,16 @@ class SocketWire:
         """Close both sockets."""
         self.rtp_socket.close()
         self.control_socket.close()
+
+
+def _empty(waiting: socket.socket) -> Address | None:
+    """Who has sent the last of what was there."""
+    source: Address | None = None
+    for _ in range(_WAITING_MAX):
+        try:
+            source = waiting.recvfrom(1)[1][:2]
+        except BlockingIOError:
+            break
+        except OSError:
+            continue  # of an earlier packet, and told once
+    return source

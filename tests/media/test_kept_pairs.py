@@ -20,6 +20,8 @@ from tests.support.until import until
 
 pytestmark = pytest.mark.sockets
 
+Networks = tuple[tuple[int, int, int], ...]
+LOOPBACK: Networks = ((4, 0x7F000000, 0x7FFFFFFF),)
 TIMEOUTS = Timeouts(early_s=30.0, bridged_s=45.0, hold_s=300.0)
 
 
@@ -73,10 +75,10 @@ class Bed:
         self._stack.callback(party.socket.close)
         return party
 
-    def open(self, pair: SocketPair, to: Party, group: str = "", *, nat: bool = False) -> int:
+    def open(self, pair: SocketPair, to: Party, group: str = "", *, nat: bool = False, open_to: Networks = ()) -> int:
         self.calls += 1
         group = group or f"call {self.calls}"
-        plan = StreamPlan("leg", 1, 1, 1, "cname", nat=nat, networks=(), timeouts=TIMEOUTS, group=group)
+        plan = StreamPlan("leg", 1, 1, 1, "cname", nat=nat, networks=open_to, timeouts=TIMEOUTS, group=group)
         stream = self.path.open(plan, pair)
         target = ("127.0.0.1", to.port)
         self.path.set_remote(
@@ -166,6 +168,57 @@ async def test_who_goes_on_sending_after_its_call_is_not_latched_by_the_next(bed
     party.send(pair.port)
     await until(lambda: bed.path.figures(second).packets_sent == 2)
     assert {heard[12] for heard in (other.heard(), other.heard()) if heard is not None} == {1, 2}
+
+
+async def test_nor_is_it_heard_where_it_is_of_a_declared_network(bed: Bed) -> None:
+    former = bed.party()
+    pair = bed.ports.open_pair()
+    await bed.end(bed.open(pair, former))
+    bed.ports.release(pair)
+    await bed.heard_by_nobody(former, pair)
+    assert bed.ports.open_pair() is pair
+    stream = bed.open(pair, bed.party(), open_to=LOOPBACK)
+    await bed.settled()
+    former.send(pair.port)
+    await until(lambda: taken(bed.path.figures(stream)) == (0, 1))
+    bed.party().send(pair.port)
+    await until(lambda: taken(bed.path.figures(stream)) == (1, 1))
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["bound for the leg", "opened ahead"])
+async def test_who_sent_to_a_pair_that_had_no_leg_yet_is_not_latched(bed: Bed, ahead: bool) -> None:
+    """After a restart parties of calls that are gone send on to ports that have had no leg in this process."""
+    former, party = bed.party(), bed.party()
+    assert bed.ports.open_ahead(1) == ahead or not ahead
+    pair = bed.ports.open_pair()
+    former.send(pair.port)
+    stream = bed.open(pair, bed.party(), nat=True)
+    await bed.settled()
+    former.send(pair.port)
+    await until(lambda: taken(bed.path.figures(stream)) == (0, 1))
+    party.send(pair.port)
+    await until(lambda: taken(bed.path.figures(stream)) == (1, 1))
+
+
+@pytest.mark.skipif(not NATIVE_BUILT, reason="the packet path in C has not been built")
+async def test_nor_by_a_leg_of_another_packet_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("media.packet_paths.threads", lambda: 2)
+    with ExitStack() as stack:
+        bed = Bed(NATIVE, stack, stack.enter_context(PortLease(16)), kept_max=64)
+        bed.path.start()
+        former, party = bed.party(), bed.party()
+        pair = bed.ports.open_pair()
+        await bed.end(bed.open(pair, former))
+        bed.ports.release(pair)
+        await bed.heard_by_nobody(former, pair)
+        assert bed.ports.open_pair() is pair
+        bed.open(bed.ports.open_pair(), bed.party())  # on the thread that the pair was with
+        stream = bed.open(pair, bed.party(), nat=True)
+        await bed.settled()
+        former.send(pair.port)
+        await until(lambda: taken(bed.path.figures(stream)) == (0, 1))
+        party.send(pair.port)
+        await until(lambda: taken(bed.path.figures(stream)) == (1, 1))
 
 
 async def test_who_goes_on_sending_is_taken_where_the_next_call_names_it(bed: Bed) -> None:

@@ -24,8 +24,15 @@ bool mb_same_address(const mb_address *one, const mb_address *other)
     return one->port == other->port && same_host(one, other);
 }
 
+static bool is_stray(const mb_gate *gate, const mb_address *source)
+{
+    return gate->stray.family != 0 && mb_same_address(source, &gate->stray);
+}
+
 static bool in_networks(const mb_gate *gate, const mb_address *source)
 {
+    if (!gate->network_count || is_stray(gate, source))
+        return false;
     for (size_t at = 0; at < gate->network_count; at++) {
         const mb_network *network = &gate->networks[at];
         size_t bytes = width(network->family);
@@ -47,11 +54,6 @@ static bool is_welcome(const mb_gate *gate, const mb_address *source)
 static bool is_left(const mb_gate *gate, const mb_address *source)
 {
     return gate->left.family != 0 && mb_same_address(source, &gate->left);
-}
-
-static bool is_stray(const mb_gate *gate, const mb_address *source)
-{
-    return gate->stray.family != 0 && mb_same_address(source, &gate->stray);
 }
 
 static void welcome_only(mb_gate *gate, const mb_address *source)

@@ -27,7 +27,7 @@ typedef struct {
  * are any; then nothing else is taken. `left`, which an SDP that names another address moves the leg away from, is taken
  * only after a while, and gives way to whoever else shows within the window. Without a remote, nothing is. `named`: what
  * the newest SDP says. `welcome`: addresses of networks that have been seen. `stray`: who has sent to the ports before
- * they were the leg's, and is latched only where the SDP names it. */
+ * they were the leg's, and is taken only where the SDP names it. */
 typedef struct {
     bool nat, latched;
     double armed_until, left_until;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -44,17 +45,22 @@ static void from_kernel(const struct sockaddr_storage *in, mb_address *address)
     }
 }
 
-ssize_t mb_receive(int descriptor, uint8_t *buffer, mb_address *source)
+static ssize_t receive(int descriptor, uint8_t *buffer, size_t room, mb_address *source)
 {
     if (!source)
-        return recv(descriptor, buffer, MB_DATAGRAM_MAX, MSG_DONTWAIT);
+        return recv(descriptor, buffer, room, MSG_DONTWAIT);
     struct sockaddr_storage from;
     socklen_t size = sizeof from;
     from.ss_family = AF_UNSPEC;
-    ssize_t received = recvfrom(descriptor, buffer, MB_DATAGRAM_MAX, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
+    ssize_t received = recvfrom(descriptor, buffer, room, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
     if (received >= 0)
         from_kernel(&from, source);
     return received;
+}
+
+ssize_t mb_receive(int descriptor, uint8_t *buffer, mb_address *source)
+{
+    return receive(descriptor, buffer, MB_DATAGRAM_MAX, source);
 }
 
 ssize_t mb_peek(int descriptor)
@@ -120,19 +126,39 @@ static void leave_fresh(mb_sockets *sockets)
     sockets->fresh = false;
 }
 
-static void empty(int descriptor)
+static void empty(int descriptor, mb_address *last)
 {
     uint8_t octet;
     for (int count = 0; count < WAITING_MAX; count++)
         /* Other errors are of earlier packets, and are told once. */
-        if (recv(descriptor, &octet, sizeof octet, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+        if (receive(descriptor, &octet, sizeof octet, last) < 0 && errno == EAGAIN)
             return;
 }
 
-void mb_sockets_empty(const mb_sockets *sockets)
+void mb_sockets_empty(const mb_sockets *sockets, mb_address *stray)
 {
-    empty(sockets->rtp);
-    empty(sockets->rtcp);
+    empty(sockets->rtp, stray);
+    empty(sockets->rtcp, NULL);
+}
+
+void mb_sockets_note_stray(mb_sockets *sockets, const mb_address *source, double now)
+{
+    if (atomic_flag_test_and_set_explicit(&sockets->stray_in_use, memory_order_acquire))
+        return; /* one packet more will come */
+    sockets->stray = *source;
+    sockets->stray_at = now;
+    atomic_flag_clear_explicit(&sockets->stray_in_use, memory_order_release);
+}
+
+void mb_sockets_take_stray(mb_sockets *sockets, mb_sockets *former)
+{
+    while (atomic_flag_test_and_set_explicit(&former->stray_in_use, memory_order_acquire))
+        sched_yield();
+    mb_address source = former->stray;
+    double at = former->stray_at;
+    atomic_flag_clear_explicit(&former->stray_in_use, memory_order_release);
+    if (source.family)
+        mb_sockets_note_stray(sockets, &source, at);
 }
 
 static void leave_pair(mb_stream *stream)

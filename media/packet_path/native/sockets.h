@@ -2,6 +2,7 @@
 #ifndef MB_SOCKETS_H
 #define MB_SOCKETS_H
 
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include "stream.h"
@@ -17,6 +18,7 @@ typedef struct mb_sockets {
     mb_address connected_to;
     mb_address stray; /* who has sent to it last while it was nobody's, at `stray_at` */
     double stray_at;
+    atomic_flag stray_in_use; /* both of these are */
     struct sockaddr_storage target;
     socklen_t target_size;
     struct mb_sockets **fresh_list, *next_fresh;
@@ -25,8 +27,15 @@ typedef struct mb_sockets {
 
 extern const mb_wire mb_socket_wire;
 
-/* Drop what lies in a pair without a stream, on any thread: it was sent to nobody, or to the stream before. */
-void mb_sockets_empty(const mb_sockets *sockets);
+/* Drop what lies in a pair without a stream, on any thread: it was sent to nobody, or to the stream before. `stray`
+ * becomes who has sent to the port of RTP, if any has. */
+void mb_sockets_empty(const mb_sockets *sockets, mb_address *stray);
+
+/* Remember who sends to a pair without a stream, on any thread; it waits for no other. */
+void mb_sockets_note_stray(mb_sockets *sockets, const mb_address *source, double now);
+
+/* Remember of a pair what is known of it by other sockets, which another thread may still be watching. */
+void mb_sockets_take_stray(mb_sockets *sockets, mb_sockets *former);
 
 /* Close both; harmless when they are. */
 void mb_sockets_close(mb_sockets *sockets);

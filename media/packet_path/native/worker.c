@@ -146,7 +146,8 @@ static mb_sockets *watch_pair(mb_worker *worker, int rtp, int rtcp)
     return NULL;
 }
 
-mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp)
+mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp,
+                          mb_sockets *former)
 {
     mb_stream *stream = mb_stream_new(plan, &mb_socket_wire, NULL);
     if (!stream) {
@@ -156,7 +157,9 @@ mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sock
     stream->wire_context = kept ? kept : watch_pair(worker, rtp, rtcp);
     if (stream->wire_context) {
         /* Now, while nobody has been told to send here yet. */
-        mb_sockets_empty(stream->wire_context);
+        mb_sockets_empty(stream->wire_context, &stream->inbound.gate.stray);
+        if (former)
+            mb_sockets_take_stray(stream->wire_context, former);
         return stream;
     }
     int reason = errno;
@@ -340,8 +343,7 @@ static void drop(mb_worker *worker, mb_sockets *sockets, bool rtcp, double now)
     mb_address source;
     if (descriptor < 0 || mb_receive(descriptor, worker->buffer, &source) < 0 || rtcp)
         return;
-    sockets->stray = source;
-    sockets->stray_at = now;
+    mb_sockets_note_stray(sockets, &source, now);
 }
 
 /* A pair that is closed may still be among those ready. */

@@ -68,10 +68,11 @@ void mb_worker_stop(mb_worker *worker);
 void mb_worker_free(mb_worker *worker);
 
 /* A stream over `kept` sockets that no other stream has, or where that is NULL over bound, non-blocking ones, which are the
- * worker's own from now on; or NULL with errno, and nothing has changed. It takes and sends nothing before it was added
- * and its first remote was set. It is to be discarded once the command that removes it has been carried out, or the worker
- * is stopped. */
-mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp);
+ * worker's own from now on; or NULL with errno, and nothing has changed. `former`: the same as another worker has kept
+ * them, or NULL. It takes and sends nothing before it was added and its first remote was set. It is to be discarded once
+ * the command that removes it has been carried out, or the worker is stopped. */
+mb_stream *mb_worker_open(mb_worker *worker, const mb_stream_plan *plan, mb_sockets *kept, int rtp, int rtcp,
+                          mb_sockets *former);
 
 void mb_worker_discard(mb_stream *stream);
 

@@ -129,7 +129,7 @@ static uint64_t play_a_round(mb_worker *worker, uint64_t first, uint16_t peer, m
     for (int leg = 0; leg < LEGS; leg++) {
         mb_stream_plan plan = {.number = first + (uint64_t)leg, .ssrc = 1, .cname = "x", .cname_size = 1};
         plan.timeouts = (mb_timeouts){30, 45, 300};
-        streams[leg] = mb_worker_open(worker, &plan, NULL, bound(&own[leg]), bound(&unused));
+        streams[leg] = mb_worker_open(worker, &plan, NULL, bound(&own[leg]), bound(&unused), NULL);
         require(streams[leg] != NULL, "no stream");
         atomic_store(&ports[leg], own[leg]);
         push(worker, (mb_command){.kind = MB_ADD, .stream = streams[leg]});
