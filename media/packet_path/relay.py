@@ -133,7 +133,12 @@ class Relay:
         if fork is not None:
             fork.put(now, ssrc, sequence, timestamp, marker, route.codec, bytes(self._view[start:end]))
         out = inbound.sink
-        if out is None or (out.barred and self.barred(inbound, out)):
+        if out is None:
+            return
+        if out.barred and self.barred(inbound, out):
+            if route.converted and inbound.conversion is not None:
+                # What is not to be heard is not lost.
+                inbound.convert(now, ssrc, sequence, timestamp, 0, route.codec, b"")
             return
         if route.converted:
             inbound.convert(now, ssrc, sequence, timestamp, marker, route.codec, bytes(self._view[start:end]))
@@ -272,12 +277,9 @@ class Relay:
             return
         if inbound.may_receive:
             inbound.unmapped += 1
-            # Who is given the audio must not take it for one that is lost.
-            inbound.let_pass(now, ssrc, sequence, timestamp, UNROUTED)
-            if inbound.conversion is not None and inbound.sink is not None:
-                inbound.convert(now, ssrc, sequence, timestamp, 0, UNROUTED, b"")
         else:
             inbound.unwanted += 1
+        inbound.leave_out(now, ssrc, sequence, timestamp)
         self._close_gap(inbound, ahead)
 
     @staticmethod
@@ -476,6 +478,7 @@ class Relay:
         inbound = stream.inbound
         if end - start < EVENT_BYTES:
             inbound.malformed += 1
+            inbound.leave_out(now, ssrc, sequence, timestamp)
             self._close_gap(inbound, ahead)
             return
         end = start + EVENT_BYTES  # what stands behind is none of the event's, nor the other party's to see

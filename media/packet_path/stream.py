@@ -340,6 +340,13 @@ class Inbound:
             if ear is not None:
                 ear.put(arrival, ssrc, sequence, timestamp, 0, codec, b"")
 
+    def leave_out(self, arrival: float, ssrc: int, sequence: int, timestamp: int) -> None:
+        """A packet is not passed on: who is given the audio must not take it for one that is lost."""
+        if self.may_receive:
+            self.let_pass(arrival, ssrc, sequence, timestamp, UNROUTED)
+        if self.conversion is not None and self.sink is not None:
+            self.convert(arrival, ssrc, sequence, timestamp, 0, UNROUTED, b"")
+
     def update_routes(self) -> None:
         """To be called whenever what is received, `may_receive` or the sink's payload types have changed."""
         receives, sink = self.receives + self.lingering if self.may_receive else (), self.sink

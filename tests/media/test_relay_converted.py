@@ -1,15 +1,20 @@
 """Audio that is decoded and encoded anew on its way: what the relay hands out, and how it sends what comes back."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
+from media.codecs.opus import NO_WISHES
+from media.codecs.speech import WIDE_HZ, new_encoder
 from media.codecs.table import G722, OPUS, PCMA, PCMU, TELEPHONE_EVENT, TELEPHONE_EVENT_48000
 from media.events import DigitPressed
 from media.packet_path.repacketiser import Frame
 from media.rtp.dtmf import event_payloads, parse_event
 from media.rtp.packet import RtpPacket
-from media.tones import RINGBACK, encode, prepare
+from media.tones import BALANCE_WARNING, RINGBACK, encode, prepare
+from media.transcoding.conversion import Target
+from media.transcoding.transcoder import Transcoder
 from tests.support.relay_bed import (
     FRAME_S,
     OPUS_PAYLOAD_TYPE,
@@ -18,6 +23,7 @@ from tests.support.relay_bed import (
     assert_continuous,
     assert_timestamps_grow,
 )
+from tests.support.spectrum import sine
 
 pytestmark = pytest.mark.usefixtures("each_table")
 
@@ -286,7 +292,7 @@ def test_the_converter_is_told_when_audio_passes_it_by_after_what_it_has_made() 
         ]
 
 
-@pytest.mark.parametrize(("payload_type", "payload"), [(126, b"x"), (OPUS_PAYLOAD_TYPE, b"")])
+@pytest.mark.parametrize(("payload_type", "payload"), [(126, b"x"), (OPUS_PAYLOAD_TYPE, b""), (101, b"\x05\x0a")])
 def test_who_is_given_the_audio_is_told_of_what_is_not_passed_on(payload_type: int, payload: bytes) -> None:
     bed, a, b, to_b, _ = opus_and_alaw()
     listener, fork = KeptPackets(), KeptPackets()
@@ -300,8 +306,65 @@ def test_who_is_given_the_audio_is_told_of_what_is_not_passed_on(payload_type: i
     for ear in (to_b, listener, fork):
         assert [packet[2] for packet in ear.packets] == [100, 101, 102]
         assert ear.packets[1][4:] == (0, -1, b"")
-    assert a.stream.dropped()["unmapped"] == 1
+    assert a.stream.dropped()["unmapped"] + a.stream.dropped()["malformed"] == 1
     assert b.heard() == []
+
+
+def test_the_converter_is_told_of_what_comes_from_a_leg_that_is_to_send_nothing() -> None:
+    bed, a, _, to_b, _ = opus_and_alaw()
+    say_opus(a)
+    bed.connect(a, codec=OPUS, may_receive=False, renewed=False)
+    say_opus(a)
+    bed.connect(a, codec=OPUS, renewed=False)
+    say_opus(a)
+    assert [packet[2] for packet in to_b.packets] == [100, 101, 102]
+    assert to_b.packets[1][4:] == (0, -1, b"")
+    assert a.stream.dropped()["unwanted"] == 1
+
+
+@pytest.mark.parametrize("bar", ["hold", "tone", "digit"])
+def test_the_converter_is_told_of_audio_that_is_not_to_be_heard(bar: str) -> None:
+    bed, a, b, to_b, _ = opus_and_alaw()
+    say_opus(a)
+    if bar == "hold":
+        bed.connect(b, may_send=False, on_hold=True, renewed=False)
+    elif bar == "tone":
+        bed.play(b, prepare(RINGBACK), overrides=True)
+    else:
+        bed.send_digit(b, "5", 100)
+    say_opus(a, marker=True)
+    assert [packet[2:] for packet in to_b.packets[1:]] == [(101, 16000 + OPUS_FRAME, 0, OPUS, b"")]
+
+
+@pytest.mark.parametrize("codec", [G722, OPUS])
+def test_converted_audio_is_in_time_after_a_tone(codec: int) -> None:
+    """What the tone has covered is not made up after it, nor does the listener wait for it from then on."""
+    bed = RelayBed()
+    a, b = bed.party("a", codec=codec), bed.party("b")
+    streams = {1: a.stream, 2: b.stream}
+
+    def send(sink: int, source: int, made: int, frames: Sequence[Frame]) -> None:
+        bed.table.send_audio(streams[sink], streams[source], made, frames, bed.now)
+
+    transcoder = Transcoder(lambda: bed.now, send, lambda: None)
+    bed.table.set_converter(a.stream, transcoder.begin(1, 2, Target(PCMA)))
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    payload = new_encoder(codec, WIDE_HZ, NO_WISHES).encode(sine(500, WIDE_HZ, WIDE_HZ // 50))
+    heard: list[tuple[int, float]] = []
+    for number in range(100):
+        if number == 10:
+            bed.play(b, prepare(BALANCE_WARNING), overrides=True)
+        ticks = OPUS_FRAME if codec == OPUS else G711_FRAME
+        payload_type = OPUS_PAYLOAD_TYPE if codec == OPUS else codec
+        a.give(RtpPacket(payload_type, number, number * ticks, a.ssrc, payload, False))
+        transcoder.turn(bed.now)
+        heard += [(packet.timestamp, bed.now) for packet in b.heard()]
+        bed.run(FRAME_S)
+    first, began = heard[0]
+    ahead_s = [(timestamp - first & 0xFFFFFFFF) / 8000 - (at - began) for timestamp, at in heard]
+    assert len(ahead_s) == pytest.approx(100, abs=1)
+    assert ahead_s == pytest.approx([0] * len(ahead_s), abs=FRAME_S)
+    assert transcoder.counters()["conversion_packets_lost"] == 0
 
 
 def test_jitter_is_measured_in_the_clock_of_the_codec() -> None:

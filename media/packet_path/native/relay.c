@@ -293,24 +293,30 @@ static void let_pass(const mb_inbound *inbound, const arrival *in)
         copy(inbound->fork, in, 0, 0);
 }
 
+/* Of what is not passed on: who is given the audio must not take it for a packet that is lost, and we leave no gap. */
+static void leave_out(mb_inbound *inbound, arrival *in)
+{
+    in->route.codec = MB_UNROUTED;
+    if (inbound->may_receive)
+        let_pass(inbound, in);
+    if (inbound->conversion.converter && inbound->sink)
+        convert(inbound, in, true);
+    close_gap(inbound, in->ahead);
+}
+
 /* A repetition, an empty packet, a payload type that nobody negotiated, or anything from a leg whose direction says that
- * it sends nothing: not passed on, and no gap for it. */
+ * it sends nothing. */
 static void not_relayed(mb_inbound *inbound, arrival *in)
 {
     if (in->ahead == 0) {
         inbound->repeated++;
         return;
     }
-    if (inbound->may_receive) {
+    if (inbound->may_receive)
         inbound->unmapped++;
-        /* Who is given the audio must not take it for one that is lost. */
-        in->route.codec = MB_UNROUTED;
-        let_pass(inbound, in);
-        if (inbound->conversion.converter && inbound->sink)
-            convert(inbound, in, true);
-    } else
+    else
         inbound->unwanted++;
-    close_gap(inbound, in->ahead);
+    leave_out(inbound, in);
 }
 
 /* Relay comfort noise (RFC 3389) to a leg that takes it; any other is made noise for once it is bridged. */
@@ -455,7 +461,7 @@ static void relay_event(mb_table *table, mb_stream *stream, arrival *in)
     mb_press presses[2];
     if (in->end - in->start < MB_EVENT_BYTES) {
         inbound->malformed++;
-        close_gap(inbound, in->ahead);
+        leave_out(inbound, in);
         return;
     }
     in->end = in->start + MB_EVENT_BYTES; /* what stands behind is none of the event's, nor the other party's to see */
@@ -510,8 +516,13 @@ static void relay_audio(mb_table *table, mb_inbound *inbound, const arrival *in)
     if (inbound->fork)
         copy(inbound->fork, in, in->marker, in->end - in->start);
     mb_outbound *out = inbound->sink;
-    if (!out || (out->barred && mb_relay_barred(table, inbound, out)))
+    if (!out)
         return;
+    if (out->barred && mb_relay_barred(table, inbound, out)) {
+        if (in->route.converted && inbound->conversion.converter)
+            convert(inbound, in, true); /* what is not to be heard is not lost */
+        return;
+    }
     if (in->route.converted) {
         if (inbound->conversion.converter)
             convert(inbound, in, false);
