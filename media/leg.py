@@ -1,6 +1,7 @@
 """One media leg as the control plane sees it: its profile, its offer/answer state, what follows for the packet path."""
 
 import ipaddress
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
@@ -232,13 +233,7 @@ class MediaLeg:
             answering = keys.answering(remote.crypto)
             local = local._replace(crypto=(answering,))
         self._local, self._position, self._protocol = local, position, remote.protocol
-        self._numbers = {entry.codec: entry.payload_type for entry in local.formats}
-        if local.dtmf_payload_type is not None:
-            self._numbers[_DTMF] = local.dtmf_payload_type
-        if local.opus_dtmf_payload_type is not None:
-            self._numbers[_OPUS_DTMF] = local.opus_dtmf_payload_type
-        if local.noise_payload_type is not None:
-            self._numbers[_NOISE] = local.noise_payload_type
+        self._numbers = _with_numbers_of(local, self._numbers)
         plan = self._settle(remote, local, local.formats[0].codec, answering)
         self._answer = self._render(answer_sections(description, position, local))
         return self._answer, plan
@@ -345,6 +340,19 @@ def _ranges(networks: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
     """Networks as (IP version, first, last)."""
     parsed = (ipaddress.ip_network(text, strict=False) for text in networks)
     return tuple((net.version, int(net.network_address), int(net.broadcast_address)) for net in parsed)
+
+
+def _with_numbers_of(local: Local, before: Mapping[str, int]) -> dict[str, int]:
+    """What the payload types of a description stand for, and those `before` that it has given no other meaning."""
+    numbers = {entry.codec: entry.payload_type for entry in local.formats}
+    others = (
+        (_DTMF, local.dtmf_payload_type),
+        (_OPUS_DTMF, local.opus_dtmf_payload_type),
+        (_NOISE, local.noise_payload_type),
+    )
+    numbers.update((name, number) for name, number in others if number is not None)
+    taken = set(numbers.values())
+    return {name: number for name, number in before.items() if number not in taken} | numbers
 
 
 @lru_cache(maxsize=_CACHED_TABLES)

@@ -124,6 +124,29 @@ def test_rfc3264_s8_3_2_a_number_of_the_far_end_is_given_to_nothing_else_in_late
     assert sum(text.startswith("a=rtpmap:") for text in offered) == 5
 
 
+def test_rfc3264_s8_3_2_what_an_offer_between_leaves_out_keeps_its_number() -> None:
+    """A far end that goes over to G.711 alone has not forgotten what it called Opus."""
+    ours = leg("opus", "PCMA")
+    ours.answer_offer(
+        media(
+            "96 8 97 98",
+            "rtpmap:96 opus/48000/2",
+            "rtpmap:97 telephone-event/48000",
+            "rtpmap:98 telephone-event/8000",
+        )
+    )
+    ours.answer_offer(media("8 98", "rtpmap:98 telephone-event/8000"))
+    again = lines(ours.offer(None))
+    assert "a=rtpmap:96 opus/48000/2" in again
+    assert "a=rtpmap:97 telephone-event/48000" in again
+    assert "a=rtpmap:98 telephone-event/8000" in again
+    ours.answer_offer(media("8 96", "rtpmap:96 telephone-event/8000"))
+    again = lines(ours.offer(None))
+    assert "a=rtpmap:96 telephone-event/8000" in again, "it is the far end that has given it another meaning"
+    assert "a=rtpmap:107 opus/48000/2" in again
+    assert "a=rtpmap:97 telephone-event/48000" in again
+
+
 def test_beside_g711_its_own_events_count() -> None:
     _, plan = leg("PCMA", "opus").answer_offer(
         media(
