@@ -354,7 +354,9 @@ class PythonPacketPath:
         kept = self._kept.get(fd)
         if kept is not None:
             with suppress(OSError):
-                self._strays[fd] = kept.recvfrom(1)[1][:2], now
+                source = kept.recvfrom(1)[1][:2]
+                if not self._commands:  # among which may be the leg that it is for
+                    self._strays[fd] = source, now
 
     def _receive_srtp(self, stream: Stream, wire: SocketWire, now: float) -> None:
         relay = self._table.relay

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
@@ -12,7 +13,8 @@ import pytest
 from b2bua.packet_path import watch_on
 from media.codecs.table import PCMA
 from media.packet_path.interface import PacketPath, RemotePlan, SocketPair, StreamFigures, StreamPlan, Timeouts
-from media.packet_paths import NATIVE, NATIVE_BUILT, new_packet_path
+from media.packet_path.python_path import PythonPacketPath
+from media.packet_paths import NATIVE, NATIVE_BUILT, PYTHON, new_packet_path
 from media.ports import Ports
 from media.rtp.packet import RtpPacket
 from tests.support.free_ports import PortLease, is_free
@@ -219,6 +221,37 @@ async def test_nor_by_a_leg_of_another_packet_thread(monkeypatch: pytest.MonkeyP
         await until(lambda: taken(bed.path.figures(stream)) == (0, 1))
         party.send(pair.port)
         await until(lambda: taken(bed.path.figures(stream)) == (1, 1))
+
+
+async def test_who_is_heard_before_a_busy_thread_has_come_to_the_leg_is_its_own() -> None:
+    """With more commands waiting than a turn carries out, packets of a leg come up before the leg itself does."""
+    loop = asyncio.get_running_loop()
+    with ExitStack() as stack:
+        bed = Bed(PYTHON, stack, stack.enter_context(PortLease(16)), kept_max=64)
+        path = bed.path
+        assert isinstance(path, PythonPacketPath)
+        path.start()
+        party = bed.party()
+        other, pair = bed.open(bed.ports.open_pair(), bed.party()), bed.ports.open_pair()
+        await bed.end(bed.open(pair, bed.party()))
+        bed.ports.release(pair)
+        assert bed.ports.open_pair() is pair
+        busy, reached = threading.Event(), asyncio.Event()
+
+        def tarry() -> None:
+            loop.call_soon_threadsafe(reached.set)
+            busy.wait(10)
+
+        path._command(tarry)
+        await asyncio.wait_for(reached.wait(), 10)
+        for _ in range(1000):
+            path.stop_playing(other)
+        stream = bed.open(pair, bed.party(), nat=True)
+        party.send(pair.port)
+        busy.set()
+        await bed.settled()
+        party.send(pair.port)
+        await until(lambda: path.figures(stream).packets_received == 1)
 
 
 async def test_who_goes_on_sending_is_taken_where_the_next_call_names_it(bed: Bed) -> None:

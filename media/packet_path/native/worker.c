@@ -343,7 +343,8 @@ static void drop(mb_worker *worker, mb_sockets *sockets, bool rtcp, double now)
     mb_address source;
     if (descriptor < 0 || mb_receive(descriptor, worker->buffer, &source) < 0 || rtcp)
         return;
-    mb_sockets_note_stray(sockets, &source, now);
+    if (!mb_worker_waiting(worker)) /* among the commands may be the stream that it is for */
+        mb_sockets_note_stray(sockets, &source, now);
 }
 
 /* A pair that is closed may still be among those ready. */
