@@ -137,11 +137,11 @@ class Outbound:
     `sent_at`. While `source` is the inbound half being relayed, the shifts turn its numbers into ours; None makes the
     next packet align anew. Where it is `repacketiser`, the packets of the repacketiser's source are cut to
     `frame_samples` and numbered as they are sent; where it is a source's `Conversion`, what the converter made is
-    numbered as it is sent, and one shift places its timestamps. `frame_samples` counts ticks of `clock_rate_hz`, as
-    timestamps do. `cuts`: the codec's audio can be repacketised. `floor`: late packets that would become this number or
-    one before it are too late. `digits`: those of ours being sent. `barred`: something (hold, a tone,
-    a digit) must be looked at before relaying. `event`: the newest relayed, whose newest packet
-    was sent at `event_sent_at`.
+    numbered as it is sent, and one shift places its timestamps, in a run that began at `run_began_at`. `frame_samples`
+    counts ticks of `clock_rate_hz`, as timestamps do. `cuts`: the codec's audio can be repacketised. `floor`: late
+    packets that would become this number or one before it are too late. `digits`: those of ours being sent. `barred`:
+    something (hold, a tone, a digit) must be looked at before relaying. `event`: the newest relayed, whose newest
+    packet was sent at `event_sent_at`.
     """
 
     __slots__ = (
@@ -166,6 +166,7 @@ class Outbound:
         "payload_type",
         "playback",
         "repacketiser",
+        "run_began_at",
         "send",
         "send_failed",
         "sent_at",
@@ -184,6 +185,7 @@ class Outbound:
         self.timestamp = plan.timestamp
         self.sent_at: float | None = None
         self.source: Inbound | Repacketiser | Conversion | None = None
+        self.run_began_at = 0.0
         self.sources: list[Inbound] = []
         self.repacketiser: Repacketiser | None = None
         self.frame_samples = _FRAME_SAMPLES

@@ -336,19 +336,25 @@ def test_the_converter_is_told_of_audio_that_is_not_to_be_heard(bar: str) -> Non
     assert [packet[2:] for packet in to_b.packets[1:]] == [(101, 16000 + OPUS_FRAME, 0, OPUS, b"")]
 
 
-@pytest.mark.parametrize("codec", [G722, OPUS])
-def test_converted_audio_is_in_time_after_a_tone(codec: int) -> None:
-    """What the tone has covered is not made up after it, nor does the listener wait for it from then on."""
+def converting(codec: int, ptime_ms: int = 20) -> tuple[RelayBed, Party, Party, Transcoder]:
+    """A party of another codec bridged to one of G.711, and what turns the one into the other."""
     bed = RelayBed()
-    a, b = bed.party("a", codec=codec), bed.party("b")
+    a, b = bed.party("a", codec=codec), bed.party("b", ptime_ms=ptime_ms)
     streams = {1: a.stream, 2: b.stream}
 
     def send(sink: int, source: int, made: int, frames: Sequence[Frame]) -> None:
         bed.table.send_audio(streams[sink], streams[source], made, frames, bed.now)
 
     transcoder = Transcoder(lambda: bed.now, send, lambda: None)
-    bed.table.set_converter(a.stream, transcoder.begin(1, 2, Target(PCMA)))
+    bed.table.set_converter(a.stream, transcoder.begin(1, 2, Target(PCMA, ptime_ms)))
     bed.table.bridge(a.stream, b.stream, bed.now)
+    return bed, a, b, transcoder
+
+
+@pytest.mark.parametrize("codec", [G722, OPUS])
+def test_converted_audio_is_in_time_after_a_tone(codec: int) -> None:
+    """What the tone has covered is not made up after it, nor does the listener wait for it from then on."""
+    bed, a, b, transcoder = converting(codec)
     payload = new_encoder(codec, WIDE_HZ, NO_WISHES).encode(sine(500, WIDE_HZ, WIDE_HZ // 50))
     heard: list[tuple[int, float]] = []
     for number in range(100):
@@ -365,6 +371,33 @@ def test_converted_audio_is_in_time_after_a_tone(codec: int) -> None:
     assert len(ahead_s) == pytest.approx(100, abs=1)
     assert ahead_s == pytest.approx([0] * len(ahead_s), abs=FRAME_S)
     assert transcoder.counters()["conversion_packets_lost"] == 0
+
+
+@pytest.mark.parametrize("codec", [G722, OPUS])
+@pytest.mark.parametrize("ptime_ms", [20, 40])
+@pytest.mark.parametrize("packets", [17, 40, 80])
+def test_converted_audio_is_in_time_after_an_outage(codec: int, ptime_ms: int, packets: int) -> None:
+    """Its time was filled with silence: what is made up for it comes too late, and puts nothing off that follows."""
+    ahead_s = ahead_of_clock(codec, range(11, 11 + packets), ptime_ms)
+    assert max(ahead_s[-5:]) < 0.15
+
+
+def ahead_of_clock(codec: int, lost: range, ptime_ms: int) -> list[float]:
+    """How far each packet that the listener of a converted call has got is ahead of the clock, in seconds."""
+    bed, a, b, transcoder = converting(codec, ptime_ms)
+    payload = new_encoder(codec, WIDE_HZ, NO_WISHES).encode(sine(500, WIDE_HZ, WIDE_HZ // 50))
+    ticks = OPUS_FRAME if codec == OPUS else G711_FRAME
+    heard: list[tuple[int, float]] = []
+    for number in range(lost.stop + 20):
+        if number not in lost:
+            payload_type = OPUS_PAYLOAD_TYPE if codec == OPUS else codec
+            a.give(RtpPacket(payload_type, number, number * ticks, a.ssrc, payload, False))
+        for _ in range(4):
+            transcoder.turn(bed.now)
+            heard += [(packet.timestamp, bed.now) for packet in b.heard()]
+            bed.run(FRAME_S / 4)
+    first, began = heard[0]
+    return [(timestamp - first & 0xFFFFFFFF) / 8000 - (at - began) for timestamp, at in heard]
 
 
 def test_jitter_is_measured_in_the_clock_of_the_codec() -> None:

@@ -15,6 +15,11 @@
 /* Who was sent comfort noise and then nothing for so long is sent noise as audio: it would starve, or hear silence. */
 #define NOISE_ALONE_S 0.3
 
+/* How long after the beginning of a run of converted audio the converter may still have to tell of a gap, and how far ahead
+ * of the clock that would put what comes behind it. */
+#define RUN_BEGINS_S 0.25
+#define GAP_S 0.2
+
 /* The first octet of comfort noise has its level in -dBov (RFC 3389 section 3.1). */
 enum { NOISE_LEVEL = 0x7F };
 
@@ -660,27 +665,42 @@ void mb_relay_control(mb_table *table, mb_stream *stream, uint8_t *buffer, size_
 static bool is_astray(const mb_outbound *out, uint32_t timestamp, double now)
 {
     uint32_t advance = timestamp - out->timestamp;
-    return !out->sent_before || advance >= 0x80000000u ||
-           fabs((double)advance / out->clock_hz - (now - out->sent_at)) > MB_DRIFT_S;
+    double drift = (double)advance / out->clock_hz - (now - out->sent_at);
+    return !out->sent_before || advance >= 0x80000000u || fabs(drift) > MB_DRIFT_S ||
+           (drift > GAP_S && now - out->run_began_at < RUN_BEGINS_S);
+}
+
+/* The place of the first packet that no gap of a frame and more follows. */
+static size_t behind_gap(const mb_converted *made, uint32_t frame_samples)
+{
+    for (size_t at = made->count; at-- > 1;)
+        if (made->packets[at].timestamp - made->packets[at - 1].timestamp > 2 * frame_samples)
+            return at;
+    return 0;
 }
 
 /* The first of a run continues our numbers by the clock; the converter's timeline places the others. A run ends where
- * anything else was sent, or nothing might be, and where that timeline goes astray. */
+ * anything else was sent, or nothing might be, and where that timeline goes astray. What lies before a gap is of a time
+ * that something else has filled, and does not begin one. */
 void mb_relay_converted(mb_table *table, mb_inbound *inbound, mb_outbound *out, const mb_converted *made, double now)
 {
     const uint8_t *payload = made->bytes;
     uint8_t packet[MB_RTP_HEADER + MB_PAYLOAD_MAX];
     if (!inbound->conversion.converter || inbound->sink != out || made->codec != out->codec)
         return;
+    size_t first = out->source == &inbound->conversion ? 0 : behind_gap(made, out->frame_samples);
     for (size_t at = 0; at < made->count; payload += made->packets[at++].size) {
         const mb_made *one = &made->packets[at];
-        if (one->size > MB_PAYLOAD_MAX || (out->barred && mb_relay_barred(table, inbound, out)))
+        if (at < first || one->size > MB_PAYLOAD_MAX || (out->barred && mb_relay_barred(table, inbound, out)))
             continue;
         uint32_t placed = one->timestamp + out->timestamp_shift;
         unsigned marker = one->marker;
         if (out->source != &inbound->conversion || is_astray(out, placed, now)) {
             placed = by_clock(out, now);
-            out->source = &inbound->conversion;
+            if (out->source != &inbound->conversion) {
+                out->source = &inbound->conversion;
+                out->run_began_at = now;
+            }
             out->timestamp_shift = placed - one->timestamp;
             marker = MB_RTP_MARKER;
         }

@@ -124,6 +124,7 @@ typedef struct {
     mb_sent_event event;
     double event_sent_at;
     uint64_t send_failed, held, overridden, digits_refused;
+    double run_began_at; /* where `source` is a conversion: since when */
     mb_playback playback;
     mb_digit_run digits;
     mb_repacketiser repacketiser;
