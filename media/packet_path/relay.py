@@ -369,11 +369,12 @@ class Relay:
         self.send_frames(out, repacketiser.put(out_timestamp, marker, payload, now), now)
         return True
 
-    def flush(self, out: Outbound, now: float) -> None:
-        """Send what waits to be repacketised: its source has gone on to something else, or nowhere."""
+    def flush(self, out: Outbound) -> None:
+        """Send what waits to be repacketised: its source has gone on to something else, or nowhere. On our clock it
+        stands where the source's last packet came, so that what follows it makes no time up."""
         repacketiser = out.repacketiser
         if repacketiser is not None and out.source is repacketiser:
-            self.send_frames(out, repacketiser.flush(), now)
+            self.send_frames(out, repacketiser.flush(), repacketiser.put_at)
 
     def send_frames(self, out: Outbound, frames: list[Frame], now: float) -> None:
         """Send whole frames, numbered as they are sent."""
@@ -392,7 +393,7 @@ class Relay:
         again. Whether that took the clock, for want of a timestamp to go on from."""
         if ahead != _RESTART and out.follows(inbound):
             if out.source is not inbound:
-                self.flush(out, now)
+                self.flush(out)
                 self._switch(inbound, out, sequence, timestamp, (timestamp + out.timestamp_shift) & 0xFFFFFFFF)
             return False
         self._switch(inbound, out, sequence, timestamp, (out.timestamp + clock_step(out, now)) & 0xFFFFFFFF)
@@ -423,7 +424,7 @@ class Relay:
                 inbound.unmapped += 1
                 return
             if out.follows(inbound):
-                self.flush(out, now)
+                self.flush(out)
             self._start_noise(out, self.buffer[start] & _NOISE_LEVEL, now)
             return
         if out.barred and self.barred(inbound, out):

@@ -185,7 +185,7 @@ class StreamTable:
         stream.outbound.raise_floor()
         repacketiser = stream.outbound.repacketiser
         if repacketiser is not None and now - repacketiser.put_at > STALE_S:
-            self.relay.flush(stream.outbound, now)
+            self.relay.flush(stream.outbound)
         self._feed(stream, now)
         due = stream.control.due
         if due is not None and now >= due:

@@ -152,6 +152,23 @@ def _misplaced(packet: RtpPacket, first: int) -> int:
     return sum(got not in (SILENCE, said) for got, said in zip(packet.payload, spoken(at, 2000), strict=False))
 
 
+def test_trunk_case_12_no_pause_puts_the_clock_of_what_is_sent_back() -> None:
+    """The tail of a spurt goes out a while after its place; the silence that follows and the next spurt do not."""
+    bed, a, b = bridged(30)
+    heard: list[tuple[int, float]] = []
+    for _ in range(8):
+        for _ in range(10):
+            a.send(spoken(0, 160))
+            bed.run(0.02)
+            heard += [(packet.timestamp, bed.now) for packet in b.heard()]
+        a.timestamp += 8000
+        bed.run(1.0)
+        b.heard()
+    first, began = heard[0]
+    behind_s = [(at - began) - ((timestamp - first) & 0xFFFFFFFF) / 8000 for timestamp, at in heard]
+    assert max(behind_s) < 0.05
+
+
 @pytest.mark.parametrize("ptime_ms", TIMES_MS)
 def test_trunk_case_12_tones_and_silence_keep_to_the_legs_packet_time(ptime_ms: int) -> None:
     bed, a, b = bridged(ptime_ms)

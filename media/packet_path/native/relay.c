@@ -203,9 +203,9 @@ static void send_frame(void *context, const mb_frame *frame)
         way->table->relayed++;
 }
 
-void mb_relay_flush(mb_table *table, mb_outbound *out, double now)
+void mb_relay_flush(mb_table *table, mb_outbound *out)
 {
-    frame_way way = {table, out, now};
+    frame_way way = {table, out, out->repacketiser.put_at};
     if (out->repacketiser.made && out->source == &out->repacketiser)
         mb_repacketiser_flush(&out->repacketiser, send_frame, &way);
 }
@@ -251,7 +251,7 @@ static bool follow_on(mb_table *table, mb_inbound *inbound, mb_outbound *out, co
 {
     if (ahead != RESTART && mb_outbound_follows(out, inbound)) {
         if (out->source != inbound) {
-            mb_relay_flush(table, out, in->now);
+            mb_relay_flush(table, out);
             take_over(inbound, out, in, in->timestamp + out->timestamp_shift);
         }
         return false;
@@ -341,7 +341,7 @@ static void relay_noise(mb_table *table, mb_stream *stream, const arrival *in)
             return;
         }
         if (mb_outbound_follows(out, inbound))
-            mb_relay_flush(table, out, in->now);
+            mb_relay_flush(table, out);
         mb_pacer_start_noise(table, out, in->buffer[in->start] & NOISE_LEVEL, in->now);
         return;
     }

@@ -20,7 +20,7 @@ void mb_relay_control(mb_table *table, mb_stream *stream, uint8_t *buffer, size_
 void mb_relay_aim(mb_stream *stream);
 
 /* Send what waits to be repacketised: its source has gone on to something else, or nowhere. */
-void mb_relay_flush(mb_table *table, mb_outbound *out, double now);
+void mb_relay_flush(mb_table *table, mb_outbound *out);
 
 /* Tell of a key press; a sink that takes no events hears it, now that its length is known. */
 void mb_relay_report(mb_table *table, const mb_stream *stream, const mb_press *press, double now);

@@ -292,7 +292,7 @@ static void look_after(mb_table *table, mb_stream *stream, double now)
     watch_silence(table, stream, now);
     mb_outbound_raise_floor(&stream->outbound);
     if (stream->outbound.repacketiser.made && now - stream->outbound.repacketiser.put_at > MB_STALE_S)
-        mb_relay_flush(table, &stream->outbound, now);
+        mb_relay_flush(table, &stream->outbound);
     feed(table, stream, now);
     if (stream->control.scheduled && now >= stream->control.due) {
         mb_control_schedule(&stream->control, now);
