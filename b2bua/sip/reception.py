@@ -19,7 +19,7 @@ from b2bua.sip.screening import Rejection, screen_request
 from b2bua.sip.session_agreement import min_se, session_too_short
 from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy
 from b2bua.sip.station import OVER, Station
-from b2bua.sip.transaction_layer import ToUser, server_key
+from b2bua.sip.transaction_layer import ToUser, large_octets, server_key
 from b2bua.sip.transactions import Failed, ServerTransaction
 from b2bua.sip.usage import Usage
 from b2bua.sip.usage_table import (
@@ -44,9 +44,15 @@ _NEEDS_DIALOG: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK", "REFER", "NO
 
 
 def receive_request(
-    station: Station, request: Request, source: TransportAddress, local: TransportAddress, now: float
+    station: Station,
+    request: Request,
+    source: TransportAddress,
+    local: TransportAddress,
+    now: float,
+    octets: int | None = None,
 ) -> None:
-    """Deal with a request. Raises SipError for one that cannot be read; nothing has happened then."""
+    """Deal with a request; `octets`: its size, where that is known. Raises SipError for one that cannot be read;
+    nothing has happened then."""
     stamp_via(request, source)
     if request.method == "ACK":
         _receive_ack(station, request, source, local, now)
@@ -62,7 +68,8 @@ def receive_request(
     entry = None
     if to_tag is not None:
         entry = station.dialogs.get((request.call_id, to_tag, request.from_tag or ""))
-    if _has_no_room(station, request, entry):
+    large = large_octets(request, octets)
+    if _has_no_room(station, request, entry, large):
         station.counters["requests refused for want of room"] += 1
         station.reply_without_transaction(request, 503, source, local, station.retry_after)
         return
@@ -71,7 +78,7 @@ def receive_request(
         station.reply_without_transaction(request, 482, source, local)
         return
     address = station.reply_address(request, source)
-    transaction = station.layer.accept_request(key, request, source, local, address)
+    transaction = station.layer.accept_request(key, request, source, local, address, large)
     if request.method == "CANCEL":
         _receive_cancel(station, transaction, now)
     elif to_tag is None:
@@ -91,13 +98,15 @@ def _follow_to(known: ServerTransaction, request: Request, source: TransportAddr
         dialog.heard_over(request, source, known.local)
 
 
-def _has_no_room(station: Station, request: Request, entry: tuple[Usage, Dialog] | None) -> bool:
+def _has_no_room(station: Station, request: Request, entry: tuple[Usage, Dialog] | None, large: int) -> bool:
     """Whether a request gets no transaction. What ends a call is let in beyond the common limit, and a few of it beyond
-    the call's own."""
+    the call's own; nothing beyond that of large requests."""
     ends_call = entry is not None and request.method == "BYE"
     limits = station.settings.limits
     of_usage = limits.transactions_of_usage + (limits.byes_of_usage if ends_call else 0)
     if entry is not None and entry[0].open_transactions >= of_usage:
+        return True
+    if large and station.layer.large_octets + large > limits.large_octets:
         return True
     if not station.is_full:
         return False

@@ -27,6 +27,8 @@ class UserAgentLimits:
     `transactions_of_usage`: of one call, also answered 503; a reliable provisional that needs one more waits for it.
     `byes_of_usage`: so many more are kept for its BYE, which is answered 503 only beyond them.
     `events` waiting to be taken: a request that would add one is answered 503; what must be told is always told.
+    `large_octets` of all requests together that are larger than usual and have a transaction: one more of them is
+    answered 503.
     """
 
     transactions: int = 40_000
@@ -37,6 +39,7 @@ class UserAgentLimits:
     transactions_of_usage: int = 64
     byes_of_usage: int = 8
     events: int = 10_000
+    large_octets: int = 33_554_432
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from b2bua.sip.usage import Errand
 
 Key = tuple[str, ...]
+ORDINARY_OCTETS: Final = 4_096
+"""A request up to this size counts as one alone, by its number; a larger one by its octets as well."""
 ToUser = PassUp | Failed | None
 """What a step leaves for the transaction's user."""
 
@@ -85,11 +87,20 @@ def merge_key(request: Request) -> Key:
     return (request.from_tag or "", request.call_id, str(cseq.number), cseq.method)
 
 
+def large_octets(request: Request, octets: int | None = None) -> int:
+    """The size of a request that is larger than usual, about, as its transaction keeps it; 0 for any other. `octets`:
+    its size, where that is known."""
+    if octets is None:
+        octets = len(request.body) + sum([len(name) + len(value) for name, value in request.headers])
+    return octets if octets > ORDINARY_OCTETS else 0
+
+
 class TransactionLayer:
     """All live transactions. A step sends by itself, and returns what is for the transaction's user.
 
     `on_end` is called once for each transaction that has reached Terminated and left the table; the caller of a step
-    calls `sweep` after having dealt with the step's result, so that the end always comes last.
+    calls `sweep` after having dealt with the step's result, so that the end always comes last. `large_octets`: of all
+    requests here that are larger than usual.
     """
 
     def __init__(
@@ -105,6 +116,7 @@ class TransactionLayer:
         self._legacy_invites: dict[Key, ServerTransaction] = {}
         self._merges: dict[Key, ServerTransaction] = {}
         self._clients_by_destination: dict[TransportAddress, dict[int, ClientTransaction]] = {}
+        self.large_octets = 0
 
     def __len__(self) -> int:
         """Live transactions of both sides."""
@@ -222,13 +234,17 @@ class TransactionLayer:
         source: TransportAddress,
         local: TransportAddress,
         destination: TransportAddress,
+        large: int = 0,
     ) -> ServerTransaction:
-        """A new server transaction for a stamped request (no ACK) whose `server_key` has none."""
+        """A new server transaction for a stamped request (no ACK) whose `server_key` has none. `large`: its
+        `large_octets`."""
         self._next_number += 1
         machine = InviteServerTransaction if request.method == "INVITE" else NonInviteServerTransaction
         transaction = machine(self._next_number, key, request, source, local, destination)
         self._servers[key] = transaction
         self._servers_by_number[transaction.number] = transaction
+        transaction.large_octets = large
+        self.large_octets += large
         if request.method == "INVITE" and not request.via.has_transaction_id:
             transaction.legacy_key = _legacy_parts(request)
             self._legacy_invites[transaction.legacy_key] = transaction
@@ -345,6 +361,7 @@ class TransactionLayer:
         if self._servers_by_number.pop(transaction.number, None) is None:
             return False
         del self._servers[transaction.key]
+        self.large_octets -= transaction.large_octets
         if transaction.legacy_key is not None:
             _drop(self._legacy_invites, transaction.legacy_key, transaction)
         if transaction.merge_key is not None:

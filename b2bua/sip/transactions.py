@@ -351,7 +351,7 @@ class ServerTransaction(Transaction):
     `usage` is what its user made it part of.
     """
 
-    __slots__ = ("legacy_key", "merge_key", "request", "response_to_tag", "source", "usage")
+    __slots__ = ("large_octets", "legacy_key", "merge_key", "request", "response_to_tag", "source", "usage")
 
     def __init__(
         self,
@@ -365,6 +365,7 @@ class ServerTransaction(Transaction):
         super().__init__(number, key, destination, local, response_fallback(request, source))
         self.request = request
         self.source = source
+        self.large_octets = 0
         self.merge_key: tuple[str, ...] | None = None
         self.legacy_key: tuple[str, ...] | None = None
         self.response_to_tag = ""

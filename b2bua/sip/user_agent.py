@@ -159,10 +159,18 @@ class UserAgent:
             message = parse_message(content)
         except MalformedMessage as error:
             message = error
-        self.receive_message(message, source, local, now)
+        self.receive_message(message, source, local, now, len(content))
 
-    def receive_message(self, message: Framed, source: TransportAddress, local: TransportAddress, now: float) -> None:
-        """Take what a `StreamFramer` has cut out of a stream; otherwise as `receive`."""
+    def receive_message(
+        self,
+        message: Framed,
+        source: TransportAddress,
+        local: TransportAddress,
+        now: float,
+        octets: int | None = None,
+    ) -> None:
+        """Take what a `StreamFramer` has cut out of a stream; otherwise as `receive`. `octets`: its size, where that is
+        known."""
         request = None
         try:
             if isinstance(message, MalformedMessage):
@@ -171,7 +179,7 @@ class UserAgent:
                 self._receive_response(message, source, local, now)
             else:
                 request = message
-                receive_request(self._station, message, source, local, now)
+                receive_request(self._station, message, source, local, now, octets)
         except SipError as error:
             broken = error.request if isinstance(error, MalformedMessage) else request
             self._refuse_malformed(broken, error, source, local)

@@ -3,6 +3,7 @@
 import pytest
 
 from b2bua.sip.events import ByeReceived, IncomingInvite, IncomingRequest, NoResponse, RequestFailed, UsageEnded
+from b2bua.sip.framing import StreamFramer
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest, UserAgentLimits, UserAgentSettings
@@ -10,6 +11,7 @@ from b2bua.sip.user_agent import UserAgent
 from tests.support.agents import (
     NOTHING_HELD,
     OFFER,
+    OURS,
     PEER,
     Bench,
     answer_to,
@@ -68,6 +70,38 @@ def test_full_of_events_new_requests_are_refused() -> None:
     assert [type(event) for event in bench.events()] == [IncomingInvite, IncomingInvite]
     assert bench.user_agent.counters["requests refused for want of room"] == 2
     assert statuses(bench.receive(request_from_peer("INVITE", branch="z9hG4bKnext", call_id="next"))) == [100]
+
+
+def test_large_requests_are_limited_by_their_octets() -> None:
+    """Each is kept for half a minute, and so is an answer that has its Via values: thousands would fill the memory."""
+    bench = Bench(UserAgentLimits(large_octets=200_000))
+    padding = "\n".join(["Subject: " + "x" * 8_000] * 7)
+
+    def ask(number: int, headers: str = padding, method: str = "OPTIONS") -> list[Request | Response]:
+        branch = f"z9hG4bK{number}"
+        return bench.receive(request_from_peer(method, branch=branch, call_id=f"call{number}", headers=headers))
+
+    assert [statuses(ask(number)) for number in range(5)] == [[200]] * 3 + [[503]] * 2
+    assert statuses(ask(2)) == [200], "what was taken is answered again"
+    [refusal] = ask(5, method="INVITE")
+    assert isinstance(refusal, Response)
+    assert (refusal.status, refusal.headers.get("Retry-After")) == (503, "10")
+    assert bench.user_agent.counters["requests refused for want of room"] == 3
+    assert statuses(ask(6, headers="Subject: x")) == [200], "others are taken"
+    bench.advance(32)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+    assert statuses(ask(7)) == [200]
+
+
+@pytest.mark.parametrize("part", ["body", "names", "values"])
+def test_octets_are_counted_wherever_they_are(part: str) -> None:
+    bench = Bench(UserAgentLimits(large_octets=0))
+    headers = {"names": f"{'x' * 5_000}: y", "values": f"X: {'y' * 5_000}"}.get(part, "")
+    content = request_from_peer("OPTIONS", headers=headers, body="x" * 5_000 if part == "body" else "")
+    assert statuses(bench.receive(content)) == [503]
+    for message in StreamFramer().feed(content):
+        bench.user_agent.receive_message(message, PEER, OURS, bench.now)
+    assert statuses(bench.take_sent()) == [503], "of a stream nobody says how large its messages are"
 
 
 def test_the_peers_open_requests_in_a_call_are_limited() -> None:
