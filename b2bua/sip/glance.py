@@ -4,7 +4,8 @@ from typing import Final, NamedTuple
 
 from b2bua.sip.errors import MalformedMessage
 from b2bua.sip.framing import Framed
-from b2bua.sip.message import Request
+from b2bua.sip.grammar import clean
+from b2bua.sip.message import Request, Response
 
 LONGEST_SHOWN: Final = 256  # characters of one value
 SDP: Final = "application/sdp"
@@ -47,14 +48,19 @@ def glance(message: bytes | Framed) -> Glance | None:
     if head is None:
         return None
     name = head.method if isinstance(head, Request) else f"{head.status} {head.reason}"
-    headers = head.headers
-    body_type = headers.get("Content-Type")
+    body_type = _shown(head, "Content-Type")
     return Glance(
         name[:LONGEST_SHOWN],
-        (headers.get("CSeq") or "")[:LONGEST_SHOWN],
-        headers.get("Reason"),
+        _shown(head, "CSeq") or "",
+        _shown(head, "Reason"),
         None if body_type is None else body_type.partition(";")[0].strip(),
     )
+
+
+def _shown(head: Request | Response, name: str) -> str | None:
+    """A header field as it may be written down: what of its octets is no text stands in it as surrogates."""
+    value = head.headers.get(name)
+    return None if value is None else clean(value[:LONGEST_SHOWN])
 
 
 def _of_octets(message: bytes) -> Glance | None:

@@ -43,6 +43,31 @@ def test_a_message_cut_out_of_a_stream_says_the_same(octets: bytes) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "octets",
+    [
+        BYE.replace(b"busy", b"\xbfbusy\xc3"),
+        BYE.replace(b"l: 0", b"c: text/\xbfplain;x=y\r\nl: 0"),
+        BYE.replace(b"3   INVITE", b"3 INVITE\xff"),
+        BYE.replace(b"Busy Here", b"Busy \xe2\x82 Here"),
+    ],
+)
+def test_what_is_seen_of_either_can_be_written_down_whatever_its_octets(octets: bytes) -> None:
+    (message,) = StreamFramer().feed(octets)
+    seen, plain = glance(message), glance(octets)
+    assert seen == plain
+    assert "\ufffd".encode() in repr(seen).encode()
+
+
+def test_long_values_are_cut_in_a_stream_too() -> None:
+    octets = BYE.replace(b"busy", b"b" * 5000).replace(b"l: 0", b"c: text/" + b"x" * 5000 + b"\r\nl: 0")
+    (message,) = StreamFramer().feed(octets)
+    seen = glance(message)
+    assert seen is not None
+    assert seen == glance(octets)
+    assert [len(each or "") for each in (seen.reason, seen.body_type)] == [LONGEST_SHOWN] * 2
+
+
 @pytest.mark.parametrize("octets", [b"", b"\r\n\r\n", b"\xff\xfe", b"INVITE", b"SIP/2.0\r\n\r\n"])
 def test_what_is_no_message_is_none(octets: bytes) -> None:
     assert call_id_of(octets) is None
