@@ -1,6 +1,8 @@
 """What is read off a message's octets is what the parser makes of it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from b2bua.sip.framing import StreamFramer
 from b2bua.sip.glance import LONGEST_SHOWN, Glance, call_id_of, glance
@@ -57,6 +59,18 @@ def test_what_is_seen_of_either_can_be_written_down_whatever_its_octets(octets: 
     seen, plain = glance(message), glance(octets)
     assert seen == plain
     assert "\ufffd".encode() in repr(seen).encode()
+
+
+@given(
+    name=st.sampled_from([b"Reason", b"Content-Type", b"CSeq", b"Call-ID"]),
+    value=st.binary(max_size=40).filter(lambda octets: not {*b"\r\n"} & {*octets}),
+)
+def test_any_octets_in_a_value_can_be_written_down(name: bytes, value: bytes) -> None:
+    octets = b"SIP/2.0 200 " + value + b"\r\n" + name + b": " + value + b"\r\nl: 0\r\n\r\n"
+    (message,) = StreamFramer().feed(octets)
+    for seen in (glance(message), glance(octets)):
+        assert seen is not None
+        "".join(each or "" for each in seen).encode()  # raises where it cannot be
 
 
 def test_long_values_are_cut_in_a_stream_too() -> None:
