@@ -265,8 +265,12 @@ def _read_host_port(raw: object, place: Place) -> HostPort:
 HOST_PORT: Final = Kind("text", '"address:port", IPv6 in brackets', _read_host_port)
 
 
+def _read_host(raw: object, place: Place) -> str:
+    return checked_host(as_text(raw))
+
+
 def _read_ip(raw: object, place: Place) -> str:
-    value = checked_host(as_text(raw))
+    value = _read_host(raw, place)
     if not is_ip(value):
         raise Unfit(f"{shown(value)} is not an IP address")
     return value
@@ -279,16 +283,28 @@ def _read_ipv6(raw: object, place: Place) -> str:
     return value
 
 
+def _reached_at(read: Callable[[object, Place], str]) -> Callable[[object, Place], str]:
+    """What others are told to send to: "any address" is none of this machine's, and in SDP it means hold."""
+
+    def read_one(raw: object, place: Place) -> str:
+        value = read(raw, place)
+        if is_ip(value) and ipaddress.ip_address(value).is_unspecified:
+            raise Unfit(f"nobody can send to {shown(value)}")
+        return value
+
+    return read_one
+
+
 def _or_empty(read: Callable[[object, Place], str]) -> Callable[[object, Place], str]:
     return lambda raw, place: "" if raw == "" else read(raw, place)
 
 
 IP: Final = Kind("text", "an IP address", _read_ip)
-IP_OR_EMPTY: Final = Kind("text", 'an IP address, or ""', _or_empty(_read_ip))
 IPV6_OR_EMPTY: Final = Kind("text", 'an IPv6 address, or ""', _or_empty(_read_ipv6))
-HOST_OR_EMPTY: Final = Kind(
-    "text", 'an IP address or host name without a port, or ""', _or_empty(lambda raw, place: checked_host(as_text(raw)))
-)
+HOST_OR_EMPTY: Final = Kind("text", 'an IP address or host name without a port, or ""', _or_empty(_read_host))
+OWN_IP_OR_EMPTY: Final = Kind("text", 'an IP address, or ""', _or_empty(_reached_at(_read_ip)))
+OWN_IPV6_OR_EMPTY: Final = Kind("text", 'an IPv6 address, or ""', _or_empty(_reached_at(_read_ipv6)))
+OWN_HOST_OR_EMPTY: Final = Kind("text", HOST_OR_EMPTY.expected, _or_empty(_reached_at(_read_host)))
 
 
 def _read_ports(raw: object, place: Place) -> PortRange:
@@ -380,7 +396,10 @@ DIALLED_PATTERN: Final = Kind(
 
 def _read_http_url(raw: object, place: Place) -> str:
     value = as_text(raw).rstrip("/")
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError as error:  # brackets that are no pair, or not around an IPv6 address
+        raise Unfit(f"{shown(value)} is no HTTP address ({error})") from error
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise Unfit(f"{shown(value)} is no HTTP address")
     if parts.query or parts.fragment or "@" in parts.netloc:
@@ -397,6 +416,7 @@ def _read_origin(raw: object, place: Place) -> str:
 
 
 HTTP_URL: Final = Kind("text", '"http://host:port" or "https://host", with a path where there is one', _read_http_url)
+HTTP_URL_OR_EMPTY: Final = Kind("text", f'{HTTP_URL.expected}, or ""', _or_empty(_read_http_url))
 ORIGIN: Final = Kind("text", 'an origin such as "https://portal.example"', _read_origin)
 
 
@@ -454,9 +474,9 @@ FILE: Final[Kind[Path | None]] = Kind("text", 'a file that exists, relative to t
 def _read_secret(raw: object, place: Place) -> str:
     if not isinstance(raw, str):
         raise Unfit("it is not a text")
+    if CONTROL.search(raw):
+        raise Unfit("it has control characters")
     if not raw.startswith("file:"):
-        if CONTROL.search(raw):
-            raise Unfit("it has control characters")
         return raw
     path = place.folder / raw.removeprefix("file:")
     try:

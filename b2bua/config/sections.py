@@ -13,12 +13,15 @@ from b2bua.config.kinds import (
     HOST_OR_EMPTY,
     HOST_PORT,
     HTTP_URL,
+    HTTP_URL_OR_EMPTY,
     IP,
-    IP_OR_EMPTY,
     IPV6_OR_EMPTY,
     LISTEN,
     NETWORK,
     ORIGIN,
+    OWN_HOST_OR_EMPTY,
+    OWN_IP_OR_EMPTY,
+    OWN_IPV6_OR_EMPTY,
     PORTS,
     PROXY,
     SECRET,
@@ -77,7 +80,7 @@ class SipSection:
     """[sip]"""
 
     listen: Annotated[tuple[ListenAddress, ...], several(LISTEN, 1)] = DEFAULT_LISTEN
-    advertise: Annotated[str, HOST_OR_EMPTY] = ""
+    advertise: Annotated[str, OWN_HOST_OR_EMPTY] = ""
     user_agent: Annotated[str, USER_AGENT] = "maskbridge"
     dscp: Annotated[int, whole(0, 63)] = 40
     tls_certificate: Annotated[Path | None, FILE] = None
@@ -91,9 +94,9 @@ class MediaSection:
     """[media]"""
 
     address: Annotated[str, IP] = "127.0.0.1"
-    advertise: Annotated[str, IP_OR_EMPTY] = ""
+    advertise: Annotated[str, OWN_IP_OR_EMPTY] = ""
     address_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
-    advertise_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
+    advertise_ipv6: Annotated[str, OWN_IPV6_OR_EMPTY] = ""
     ports: Annotated[PortRange, PORTS] = DEFAULT_PORTS
     port_rest_s: Annotated[float, seconds(0, 3600)] = 30
     rtp_timeout_early_s: Annotated[float, seconds(0.5, 3600)] = 30
@@ -111,9 +114,9 @@ class WebrtcSection:
 
     enabled: Annotated[bool, YES_NO] = False
     address: Annotated[str, IP] = "127.0.0.1"
-    advertise: Annotated[str, IP_OR_EMPTY] = ""
+    advertise: Annotated[str, OWN_IP_OR_EMPTY] = ""
     address_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
-    advertise_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
+    advertise_ipv6: Annotated[str, OWN_IPV6_OR_EMPTY] = ""
     ports: Annotated[PortRange, PORTS] = DEFAULT_BROWSER_PORTS
     stun: Annotated[tuple[str, ...], several(STUN_SERVER)] = ()
     turn: Annotated[tuple[str, ...], several(TURN_SERVER)] = ()
@@ -219,7 +222,7 @@ class BillingSection:
     razorpay_key_id: Annotated[str, text("a key id", r"[0-9A-Za-z_]*", 64)] = ""
     razorpay_key_secret: Annotated[str, SECRET] = field(default="", repr=False)
     razorpay_webhook_secret: Annotated[str, SECRET] = field(default="", repr=False)
-    razorpay_url: Annotated[str, text("an http or https URL", r"(https?://[^\s?#]+)?", 300)] = ""
+    razorpay_url: Annotated[str, HTTP_URL_OR_EMPTY] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,7 +184,10 @@ def test_an_unknown_name_is_a_mistake_that_names_the_nearest_known_one(text: str
         ("[media]\nrtp_timeout_s = true", "media.rtp_timeout_s"),
         ("[api]\npublic_url = 'ftp://x'", "api.public_url"),
         ("[api]\npublic_url = 'https://x/?a=1'", "api.public_url"),
+        ("[api]\npublic_url = 'http://[::1'", "api.public_url"),
+        ("[api]\npublic_url = 'http://[sip.example]:8080'", "api.public_url"),
         ("[api]\ncors_origins = ['https://x/path']", "api.cors_origins"),
+        ("[api]\ncors_origins = ['https://[::1']", "api.cors_origins"),
         ("[api]\ntrusted_proxies = ['10.0.0.1/8']", "api.trusted_proxies"),
         ("[api]\nrate_limit_per_minute = 0", "api.rate_limit_per_minute"),
         ("[storage]\nurl = 'postgresql://x'", "storage.url"),
@@ -192,6 +195,8 @@ def test_an_unknown_name_is_a_mistake_that_names_the_nearest_known_one(text: str
         ("[calls]\nlog_number_style = 'both'", "calls.log_number_style"),
         ("[calls]\nring_timeout_s = 45.5", "calls.ring_timeout_s"),
         ("[calls]\nmax_concurrent = true", "calls.max_concurrent"),
+        ("[billing]\nrazorpay_url = 'http://[::1'", "billing.razorpay_url"),
+        ('[mail]\npassword = "file:se\\u0000cret"', "mail.password"),
     ],
 )
 def test_a_wrong_value_is_a_mistake_of_its_key(text: str, key: str) -> None:

@@ -149,3 +149,20 @@ def test_a_proxy_may_reach_what_we_cannot() -> None:
 def test_what_follows_from_another_mistake_is_not_one_of_the_route(text: str, key: str) -> None:
     (mistake,) = mistakes_in(text + target("sip:{user}@[2001:db8::9]"))
     assert mistake.startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "address"),
+    [
+        ("sip", "advertise", "0.0.0.0"),
+        ("sip", "advertise", "0::0"),
+        ("media", "advertise", "0.0.0.0"),
+        ("media", "advertise", "::ffff:0.0.0.0"),
+        ("media", "address_ipv6 = '::1'\nadvertise_ipv6", "::"),
+        ("webrtc", "advertise", "::"),
+    ],
+)
+def test_nobody_is_told_to_send_to_any_address(section: str, key: str, address: str) -> None:
+    (mistake,) = mistakes_in(f"[{section}]\n{key} = '{address}'")
+    assert mistake.startswith(f"{section}.advertise")
+    assert "nobody can send to" in mistake
