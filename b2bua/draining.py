@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -56,3 +57,10 @@ async def _part(switch: Switch) -> None:
         async with asyncio.timeout(FAREWELL_S):
             while switch.is_parting():  # noqa: ASYNC110 - what it waits for are steps of many transactions
                 await asyncio.sleep(FAREWELL_POLL_S)
+
+
+def heed_no_signal(loop: asyncio.AbstractEventLoop) -> None:
+    """All is done: a signal that still comes while the interpreter ends is not to be what the process dies of."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.remove_signal_handler(number)  # else the loop does it as it closes, and leaves the default
+        signal.signal(number, signal.SIG_IGN)

@@ -21,7 +21,7 @@ from b2bua.certificate_watch import CertificateWatch
 from b2bua.certificates import CertificateUnusable
 from b2bua.clock import SystemClock
 from b2bua.config import Config, undeclared_listeners
-from b2bua.draining import Stop, drain
+from b2bua.draining import Stop, drain, heed_no_signal
 from b2bua.housekeeping import keep_house, keep_pairs_open, keep_prompts_tidy, keep_seen
 from b2bua.large_pages import gather_memory
 from b2bua.listening import CannotListen, SipListeners, opening
@@ -136,9 +136,8 @@ async def serve(config: Config, announce: Announce) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.signalled)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is to be ignored, and is
-        loop.add_signal_handler(
-            signal.SIGHUP, stop.drain.set
-        )  # a terminal that closes may send it twice: no second one
+        # A terminal that closes may send it twice: no second one.
+        loop.add_signal_handler(signal.SIGHUP, stop.drain.set)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sole_use(locks_of(config)))
         store = await Store.open(config.storage.url)
@@ -152,6 +151,7 @@ async def serve(config: Config, announce: Announce) -> None:
         await stop.drain.wait()
         await asyncio.gather(drain(switch, config.calls.drain_timeout_s, stop), _end_rehearsal(process))
         await _tell_the_rest(process)
+    heed_no_signal(loop)
     LOG.info("stopped")
 
 

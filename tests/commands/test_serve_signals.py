@@ -1,10 +1,10 @@
-"""`serve` as a process: ready, draining, ended at once, refused its ports. the promises about signals."""
+"""`serve` as a process: ready, draining, ended at once, refused its ports: the promises about signals."""
 
 import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -92,6 +92,19 @@ async def test_without_calls_the_first_signal_ends_it_with_0(line: Line) -> None
         in line.service.service.last_words()
     )
     assert await line.service.service.stop() == 0
+
+
+@pytest.mark.parametrize("late", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_a_signal_after_its_last_word_changes_nothing(line: Line, late: signal.Signals) -> None:
+    line.signal(late)
+    async with asyncio.timeout(20):
+        while "stopped" not in line.service.service.last_words():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.001)
+    while line.service.service.running:
+        with suppress(ProcessLookupError):
+            line.signal(late)
+        await asyncio.sleep(0.001)
+    assert line.service.service.exit_status == 0
 
 
 async def test_the_first_signal_lets_the_call_finish(line: Line) -> None:
