@@ -86,6 +86,11 @@ def test_the_unit_waits_for_the_drain() -> None:
     assert service["KillMode"] == "mixed", "the first SIGTERM is for the server alone, not for its MP3 workers"
 
 
+def test_a_container_is_not_killed_while_it_drains() -> None:
+    (given,) = re.findall(r"podman run --network=host .*--stop-timeout=(\d+) ", shipped_text("Containerfile"))
+    assert float(given) > CallsSection().drain_timeout_s + 15
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not here")
 def test_systemd_understands_the_unit_and_finds_it_closed(tmp_path: Path) -> None:
     root = tmp_path / "root"
