@@ -13,11 +13,27 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from b2bua.commands.deploy_files import SHIPPED, shipped_text
 from b2bua.config.sections import CallsSection
+from control_api.metric_texts import METRIC_TEXTS
 from tests.commands.conftest import Desk
 from tests.support.service_under_test import service_under_test, trunk
 
 NAME = re.compile(r"\b(?:maskbridge|process)_[a-z0-9_]+\b")
 UNIT = "maskbridge.service"
+# Told where there is such a certificate, and with equal labels: arithmetic on both at once is an error in Prometheus.
+OF_CERTIFICATES = {f"maskbridge_{kind}_certificate_expires_at_seconds" for kind in ("api", "sip")}
+BOTH_RUN_OUT = """
+rule_files: [RULES]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: maskbridge_api_certificate_expires_at_seconds, values: 600000x20}
+      - {series: maskbridge_sip_certificate_expires_at_seconds, values: EXPIRES_ATx20}
+    promql_expr_test:
+      - expr: count(ALERTS{alertname="MaskbridgeCertificateRunsOut"})
+        eval_time: 10m
+        exp_samples: [{labels: "{}", value: 1}]
+"""
 
 
 def expressions(name: str) -> list[str]:
@@ -37,6 +53,7 @@ async def test_every_metric_that_dashboard_and_rules_name_is_told(tmp_path: Path
     for family in families:
         endings = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}.get(family.type, ("",))
         told |= {family.name + ending for ending in endings}
+    told |= OF_CERTIFICATES
     for name in ("grafana-dashboard.json", "prometheus-alerts.yml"):
         asked = {metric for expression in expressions(name) for metric in NAME.findall(expression)}
         assert len(asked) > 10
@@ -49,6 +66,24 @@ async def test_every_metric_that_dashboard_and_rules_name_is_told(tmp_path: Path
     }
     assert without == set(), "figures that say no more than their name"
     assert {family.type for family in families if family.name.endswith("_media_listeners")} == {"gauge"}
+
+
+def test_no_rule_picks_figures_of_several_names_at_once() -> None:
+    assert [asked for asked in expressions("prometheus-alerts.yml") if "__name__" in asked] == []
+    (asked,) = [each for each in expressions("prometheus-alerts.yml") if "certificate" in each]
+    assert set(NAME.findall(asked)) == OF_CERTIFICATES <= {f"maskbridge_{name}" for name in METRIC_TEXTS}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
+@pytest.mark.parametrize("expires_at", ["600000", "90000000"])
+def test_certificates_that_run_out_are_told_whether_one_or_both_do(tmp_path: Path, expires_at: str) -> None:
+    rules, tests = tmp_path / "rules.yml", tmp_path / "tests.yml"
+    rules.write_text(shipped_text("prometheus-alerts.yml"))
+    tests.write_text(BOTH_RUN_OUT.replace("RULES", str(rules)).replace("EXPIRES_AT", expires_at))
+    tried = subprocess.run(
+        ["promtool", "test", "rules", str(tests)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
 def test_the_rules_are_whole_and_named_once() -> None:
