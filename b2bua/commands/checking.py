@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from b2bua.clock import SystemClock
+from b2bua.commands.databases import looked_up
 from b2bua.commands.output import Output
 from b2bua.config import Config, ConfigInvalid, ListenAddress, effectless, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners
@@ -27,6 +28,7 @@ from b2bua.switch.why_unanswered import why_unanswered
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
 from b2bua.transport.resolver import Located, Resolver
+from storage.store import database_path, is_older
 
 PROBE_TIMEOUT_S = 5.0
 _NOTHING: Final = "nothing came back"
@@ -46,7 +48,7 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     logging.getLogger("b2bua").addHandler(logging.NullHandler())
     await asyncio.to_thread(_check_files, config)
     packet_path = packet_path_of(config)
-    notes = [*config.warnings, *effectless(config)]
+    notes = [*config.warnings, *effectless(config), *await _routes_of_nobody(config)]
     for note in notes:
         output.line(f"note: {note}")
     trunks = Trunks(config.trunks, SystemClock(), config.routes)
@@ -87,6 +89,20 @@ def _check_files(config: Config) -> None:
         mistakes += invalid.mistakes
     if mistakes:
         raise ConfigInvalid(mistakes)
+
+
+async def _routes_of_nobody(config: Config) -> list[str]:
+    """Routes that are to be billed to an organisation that there is not. A database that is not there, or that would
+    have to be brought up to date, is left alone."""
+    path = database_path(config.storage.url)
+    if not any(route.org for route in config.routes) or path is None or not path.exists() or is_older(path):
+        return []
+    known = {each.org_id for each in await looked_up(config, lambda reader: reader.organisations())}
+    return [
+        f"routes[#{at}].org: there is no organisation {route.org}, so that its calls get 503; see: maskbridge org list"
+        for at, route in enumerate(config.routes, 1)
+        if route.org and route.org not in known
+    ]
 
 
 def _ways(config: Config) -> tuple[Way, ...]:

@@ -225,3 +225,23 @@ def test_a_database_of_another_user_is_told_as_such(desk: Any, monkeypatch: pyte
     assert "another user" not in desk.refused("calls")
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     assert "unable to open database file; it belongs to another user: commands are for" in desk.refused("calls")
+
+
+def test_check_tells_of_routes_whose_organisation_there_is_not(desk: Any) -> None:
+    org_id = desk.json("org", "create", "Pilot")["org_id"]
+    route = '[[routes]]\nto = "sip:{{user}}@192.0.2.79"\nvia = "carrier"\nmatch = "{}"\norg = "{}"\n'
+    desk.add_trunks(
+        """
+        [[trunks]]
+        name = "carrier"
+        uri = "sip:127.0.0.1:9"
+        numbers = []
+        """
+        + route.format("91.*", org_id)
+        + route.format("92.*", "Pilot")
+    )
+    (note,) = [each for each in desk.json("check")["notes"] if each.startswith("routes")]
+    assert note.startswith("routes[#2].org: there is no organisation Pilot")
+    (desk.folder / "var/maskbridge.db").unlink()
+    assert [each for each in desk.json("check")["notes"] if each.startswith("routes")] == []
+    assert not (desk.folder / "var/maskbridge.db").exists()
