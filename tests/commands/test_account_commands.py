@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import re
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ def test_a_key_whose_expiry_no_date_can_show_is_listed_like_any_other(desk: Any)
     """Earlier versions took such ones."""
     org = desk.org()
     key_id = desk.json("key", "create", "--org", org, "--expires", "9999-12-31T23:59:59Z")["key_id"]
-    with sqlite3.connect(desk.folder / "var" / "maskbridge.db") as database:
+    with closing(sqlite3.connect(desk.folder / "var" / "maskbridge.db")) as connection, connection as database:
         database.execute("UPDATE api_keys SET expires_at = 253402387139000 WHERE key_id = ?", (key_id,))
     [row] = desk.json("key", "list", "--org", org)["data"]
     assert row["expires_at"] == "9999-12-31T23:59:59Z"
