@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage.migrate import load_migrations, migrate
+from storage.migrate import load_migrations
+from tests.support.store_template import migrate_by_template
 
 
 @contextmanager
@@ -13,7 +14,7 @@ def bare_database(location: str = ":memory:") -> Iterator[sqlite3.Connection]:
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA recursive_triggers = ON")
-        migrate(connection, load_migrations())
+        migrate_by_template(connection, load_migrations())
         yield connection
     finally:
         connection.close()
