@@ -242,15 +242,18 @@ class UserAgent:
         else:
             station.counters["network errors within dialogs"] += 1
 
-    def unanswerable(self, content: bytes, now: float) -> None:
+    def unanswerable(self, content: bytes, now: float, destination: TransportAddress | None = None) -> None:
         """A response could not be sent, by no way that 18.2.2 knows: who has called, and has no answer yet, is gone
-        (17.2.4). A 2xx is sent again all the same until its time is over (13.3.1.4)."""
+        (17.2.4). A 2xx is sent again all the same until its time is over (13.3.1.4). `destination`: where it was to go;
+        a caller that has come back over another connection meanwhile was told again over that one."""
         station = self._station
         transaction = None
         with suppress(SipError):
             response = parse_message(content)
             transaction = station.layer.server_of(response) if isinstance(response, Response) else None
-        usage = None if transaction is None else transaction.usage
+        if transaction is None or destination not in (None, transaction.destination):
+            return
+        usage = transaction.usage
         if usage is not None and transaction is usage.arrival:
             take(station, usage, UNANSWERABLE, None, now)
 

@@ -73,8 +73,9 @@ class StreamReceiver(Protocol):
         another."""
         ...
 
-    def unanswerable(self, content: bytes) -> None:
-        """This response can be sent neither where its request came from nor where its Via says (18.2.2)."""
+    def unanswerable(self, content: bytes, destination: TransportAddress) -> None:
+        """This response can be sent neither to `destination`, where its request came from, nor where its Via says
+        (18.2.2)."""
         ...
 
     def connection_ended(self, destination: TransportAddress) -> None:

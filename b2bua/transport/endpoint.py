@@ -138,10 +138,10 @@ class SipEndpoint:
         self._user_agent.transport_failed(destination, now, unopened=unopened, requests=requests)
         self._pump()
 
-    def unanswerable(self, content: bytes) -> None:
+    def unanswerable(self, content: bytes, destination: TransportAddress | None = None) -> None:
         """`UserAgent.unanswerable`."""
         self._counters["transport failures"] += 1
-        self._user_agent.unanswerable(content, self._scheduler.time())
+        self._user_agent.unanswerable(content, self._scheduler.time(), destination)
         self._pump()
 
     def connection_ended(self, destination: TransportAddress) -> None:

@@ -258,7 +258,7 @@ class StreamTransport:
 
     def _drop_response(self, response: Message) -> None:
         self._counters["responses dropped: unreachable"] += 1
-        self._loop.call_soon(self._tell_unanswerable, response.content)
+        self._loop.call_soon(self._tell_unanswerable, response.content, response.destination)
 
     def _note_failure(self, remote: TransportAddress, why: str) -> None:
         now = self._scheduler.time()
@@ -287,9 +287,9 @@ class StreamTransport:
         if not self._closed:
             self._receiver.transport_failed(destination, unopened=unopened, requests=requests)
 
-    def _tell_unanswerable(self, content: bytes) -> None:
+    def _tell_unanswerable(self, content: bytes, destination: TransportAddress) -> None:
         if not self._closed:
-            self._receiver.unanswerable(content)
+            self._receiver.unanswerable(content, destination)
 
     def _tell_end(self, destination: TransportAddress) -> None:
         if not self._closed:

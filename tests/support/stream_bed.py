@@ -50,6 +50,7 @@ class Keeper:
         self.unwanted: set[bytes] = set()
         self.withdrawn_requests: list[bytes] = []
         self.unanswerable_responses: list[bytes] = []
+        self.unanswerable_at: list[TransportAddress] = []
         self.asked: list[TransportAddress] = []
         self.on_message: Callable[[Framed, TransportAddress], None] | None = None
         self.changed = asyncio.Event()
@@ -77,8 +78,9 @@ class Keeper:
             self.unopened.append(destination)
         self.changed.set()
 
-    def unanswerable(self, content: bytes) -> None:
+    def unanswerable(self, content: bytes, destination: TransportAddress) -> None:
         self.told.append("unanswerable")
+        self.unanswerable_at.append(destination)
         self.unanswerable_responses.append(content)
         self.changed.set()
 

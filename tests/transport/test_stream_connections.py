@@ -476,11 +476,12 @@ async def test_rfc3261_s18_2_2_a_response_goes_back_over_its_requests_connection
 
 @on_both_loops
 async def test_a_response_that_nobody_takes_is_counted_and_no_failure() -> None:
-    nobody = closed_port()
+    nobody, gone = closed_port(), TransportAddress("tcp", "127.0.0.1", 9)
     async with stream_bed() as bed:
-        bed.transport.send(ok(1), TransportAddress("tcp", "127.0.0.1", 9), nobody)
+        bed.transport.send(ok(1), gone, nobody)
         await bed.counted("responses dropped: unreachable")
         await bed.keeper.until(lambda: bed.keeper.unanswerable_responses == [ok(1)])
+        assert bed.keeper.unanswerable_at == [gone], "which connection it was for"
         assert bed.keeper.failed == []
 
 
