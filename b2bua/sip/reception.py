@@ -60,7 +60,7 @@ def receive_request(
     key = server_key(request, request.method)
     known = station.layer.server_at(key)
     if known is not None:
-        _follow_to(known, request, source, local)
+        _follow_to(station, known, request, source, local)
         station.layer.receive_again(known, request, now)
         return
     validate_request(request)
@@ -87,15 +87,26 @@ def receive_request(
         _receive_in_dialog(station, transaction, entry, now)
 
 
-def _follow_to(known: ServerTransaction, request: Request, source: TransportAddress, local: TransportAddress) -> None:
+def _follow_to(
+    station: Station, known: ServerTransaction, request: Request, source: TransportAddress, local: TransportAddress
+) -> None:
     """A request has come again, or its CANCEL has come. Where that is over another connection, the one that it came by
-    is gone, or as good as that: what is said to it, and in its dialog, goes over this one."""
+    is gone, or as good as that: what is said to it, and in its dialog, goes over this one. Not where it is another
+    peer's: a branch may be guessed, and nothing else is asked of a repetition."""
     if source == known.source or not source.reliable or local != known.local:
+        return
+    if source.host != known.source.host and not _is_of_one_peer(station, known, source):
         return
     known.come_by(request, source)
     dialog = None if known.usage is None else known.usage.dialog_with(known.request)
     if dialog is not None:
         dialog.heard_over(request, source, known.local)
+
+
+def _is_of_one_peer(station: Station, known: ServerTransaction, source: TransportAddress) -> bool:
+    """Whether an address belongs to the peer whose request this is."""
+    policy = station.policy_of(known.request, known.source)
+    return station.policy_of(known.request, source) is policy
 
 
 def _has_no_room(station: Station, request: Request, entry: tuple[Usage, Dialog] | None, large: int) -> bool:
@@ -238,7 +249,7 @@ def _receive_cancel(station: Station, transaction: ServerTransaction, now: float
     invite = station.layer.cancelled_by(transaction.request)
     usage = None if invite is None else invite.usage
     if invite is not None:
-        _follow_to(invite, transaction.request, transaction.source, transaction.local)
+        _follow_to(station, invite, transaction.request, transaction.source, transaction.local)
     if invite is None or usage is None:
         station.reply(transaction, 481 if invite is None else 200, now)
         return

@@ -69,3 +69,21 @@ def test_who_comes_back_is_told_over_the_new_connection(source: TransportAddress
     called = Called()
     assert [each.destination for each in called.receive("INVITE", source)] == [source]
     assert called.respond(200).destination == source
+
+
+def test_another_peer_takes_no_call_over_with_the_branch_of_its_invite() -> None:
+    """A branch, which a sender may count up, is all that is asked of a repetition; the answer has our tag and, with
+    SRTP, the keys."""
+    called = Called()
+    assert called.receive("INVITE", OTHER_PEER) == [called.progress]
+    assert called.respond(200).destination == FIRST
+    called.user_agent.handle_timers(1064.0)
+    later = called.user_agent.to_send()
+    assert any(each.content.startswith(b"BYE ") for each in later), "it was never acknowledged"
+    assert {each.destination for each in later} == {FIRST}
+
+
+def test_another_peer_that_cancels_a_call_does_not_hear_how_it_ended() -> None:
+    called = Called()
+    said = called.receive("CANCEL", OTHER_PEER)
+    assert [(each.content[8:11], each.destination) for each in said] == [(b"200", OTHER_PEER), (b"487", FIRST)]
