@@ -6,7 +6,15 @@ from b2bua.sip.bodies import describes
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Message, Request, Response
 from b2bua.sip.offer_answer import OpenOffers
-from b2bua.sip.routing import LocalAddress, RoutedRequest, TransportAddress, response_fallback, route_in_dialog
+from b2bua.sip.routing import (
+    ROUTES_REMEMBERED,
+    LocalAddress,
+    RoutedRequest,
+    TransportAddress,
+    response_fallback,
+    route_in_dialog,
+    work_out_route,
+)
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.uri import request_line_text
 
@@ -178,8 +186,11 @@ class Dialog:
 
     def route(self) -> RoutedRequest:
         """How our next request is routed (12.2.1.1); a route set that cannot be read is not followed."""
+        route_set = self.route_set
         try:
-            return route_in_dialog(self.target, self.route_set)
+            if route_set and sum(map(len, route_set)) > ROUTES_REMEMBERED:
+                return work_out_route(self.target, route_set)
+            return route_in_dialog(self.target, route_set)
         except SipError:
             return RoutedRequest(self.target, (), self.target)
 

@@ -15,6 +15,7 @@ from b2bua.sip.uri import Uri
 DEFAULT_PORT: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _CACHED_HOSTS: Final = 4_096
 _CACHED_HOPS: Final = 1_024
+ROUTES_REMEMBERED: Final = 1_024  # characters
 
 
 class TransportAddress(NamedTuple):
@@ -158,8 +159,7 @@ class RoutedRequest(NamedTuple):
     next_hop: str
 
 
-@lru_cache(maxsize=_CACHED_HOPS)
-def route_in_dialog(target: str, route_set: tuple[str, ...]) -> RoutedRequest:
+def work_out_route(target: str, route_set: tuple[str, ...]) -> RoutedRequest:
     """What a request to `target` through `route_set` looks like (12.2.1.1). Raises MalformedHeader, MalformedUri.
 
     A first route with `lr` is a loose router: the target stays the request URI. Without, it is a strict router: its
@@ -171,6 +171,10 @@ def route_in_dialog(target: str, route_set: tuple[str, ...]) -> RoutedRequest:
     if first.is_loose_router:
         return RoutedRequest(target, route_set, str(first))
     return RoutedRequest(str(first.in_request_line()), (*route_set[1:], f"<{target}>"), str(first))
+
+
+route_in_dialog: Final = lru_cache(maxsize=_CACHED_HOPS)(work_out_route)
+"""The same, remembered; not for a `route_set` longer than `ROUTES_REMEMBERED`: some 60 kB may come in one message."""
 
 
 @lru_cache(maxsize=_CACHED_HOPS)

@@ -6,6 +6,8 @@ from b2bua.sip.errors import MalformedHeader
 from b2bua.sip.headers import MediaType, NameAddr, parse_tokens
 from b2bua.sip.known_values import LENGTH_MAX, _name_addr, read_media_type, read_name_addr, read_tokens
 from b2bua.sip.message import Request
+from b2bua.sip.routing import route_in_dialog
+from tests.support.agents import Bench, answer_to
 
 ADDRESS = '"A" <sip:9876543210@192.0.2.1>;tag=1'
 
@@ -37,3 +39,17 @@ def test_the_topmost_via_is_read_once_whether_alone_or_asked_for_with_all() -> N
     two = Request("OPTIONS", "sip:a@192.0.2.1", [("Via", "SIP/2.0/UDP 192.0.2.1, SIP/2.0/UDP 192.0.2.2")])
     assert [via.host for via in two.vias] == ["192.0.2.1", "192.0.2.2"]
     assert two.via == two.vias[0]
+
+
+def test_a_long_way_through_proxies_is_followed_and_not_remembered() -> None:
+    """Its values may fill a message of 64 kB, which would be kept long after its call."""
+    proxies = [f"<sip:203.0.113.{number};lr;x={'x' * 900}>" for number in range(1, 9)]
+    bench = Bench()
+    before = route_in_dialog.cache_info().currsize
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 200, to_tag="peer", headers=f"Record-Route: {', '.join(proxies)}"))
+    bench.user_agent.hang_up(usage, bench.now)
+    bye = bench.take_sent()[-1]
+    assert isinstance(bye, Request)
+    assert (bye.method, bye.headers.get_all("Route")) == ("BYE", proxies[::-1])
+    assert route_in_dialog.cache_info().currsize == before
