@@ -1,6 +1,7 @@
 """Asks DNS and the system where a URI's requests go; what follows from the answers is `b2bua.sip.location`'s."""
 
 import asyncio
+import io
 import logging
 import socket
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Final
 
 import dns.asyncresolver
 import dns.exception
+import dns.inet
 import dns.name
 import dns.nameserver
 import dns.rdatatype
@@ -40,6 +42,7 @@ from b2bua.tokens import Tokens
 
 LOG: Final = logging.getLogger(__name__)
 
+CONFIGURATION: Final = "/etc/resolv.conf"
 TRY_TIMEOUT_S: Final = 1.0
 """For one query to one server."""
 QUESTION_TIMEOUT_S: Final = 3.0
@@ -81,19 +84,25 @@ class _Remembered:
 class Resolver:
     """Locates targets (RFC 3263) for what can be sent by `ways`; a cache with a limit remembers what was answered.
 
-    `nameservers` are addresses with their ports, in place of those of /etc/resolv.conf, which is read at each round so
+    `nameservers` are addresses with their ports, in place of those of `configuration`, which is read at each round so
     that a change of it counts. Names that DNS does not know, and those without a dot, are the system's to resolve
     (/etc/hosts). It never raises for a name that cannot be found, and never waits without a limit. A query that DNS
     fails to answer is not taken for a name without records: see `Located.unanswered`.
     """
 
     def __init__(
-        self, ways: Sequence[Way], clock: Clock, tokens: Tokens, nameservers: Sequence[tuple[str, int]] = ()
+        self,
+        ways: Sequence[Way],
+        clock: Clock,
+        tokens: Tokens,
+        nameservers: Sequence[tuple[str, int]] = (),
+        configuration: str = CONFIGURATION,
     ) -> None:
         self._ways = tuple(ways)
         self._clock = clock
         self._tokens = tokens
         self._nameservers = tuple(nameservers)
+        self._configuration = configuration
         self._remembered: dict[Question, _Remembered] = {}
         self._lookups = NameLookups("sip-dns", clock.monotonic)
         self._had_dns = False
@@ -121,11 +130,13 @@ class Resolver:
 
     def _stub(self) -> dns.asyncresolver.Resolver | None:
         """What asks the servers; None where the system has none."""
-        try:
-            stub = dns.asyncresolver.Resolver(configure=not self._nameservers)
-        except (dns.resolver.NoResolverConfiguration, OSError):
-            return None
-        if self._nameservers:
+        stub = dns.asyncresolver.Resolver(configure=False)
+        if not self._nameservers:
+            try:
+                stub.read_resolv_conf(_usable_lines(self._configuration))
+            except (dns.resolver.NoResolverConfiguration, OSError):
+                return None
+        else:
             stub.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in self._nameservers]
         stub.timeout = TRY_TIMEOUT_S
         stub.lifetime = QUESTION_TIMEOUT_S
@@ -183,6 +194,16 @@ async def _ask(question: Question, stub: dns.asyncresolver.Resolver) -> tuple[tu
         return (), ttl_s
     found = [_record(rdata) for rdata in list(answer.rrset)[:MAX_RECORDS]]
     return tuple([record for record in found if record is not None]), ttl_s
+
+
+def _usable_lines(configuration: str) -> io.StringIO:
+    """What of a resolv.conf says which servers to ask, and how. As for the C library, a line that names no address, as
+    one that is just being written, is as good as none: the others count. Raises OSError."""
+    with open(configuration, encoding="utf-8", errors="replace") as file:
+        words = [line.split() for line in file]
+    servers = [each[:2] for each in words if each[:1] == ["nameserver"] and dns.inet.is_address("".join(each[1:2]))]
+    options = [each for each in words if each[:1] == ["options"]]
+    return io.StringIO("".join(" ".join(each) + "\n" for each in (*servers, *options)))
 
 
 def _record(rdata: object) -> Record | None:

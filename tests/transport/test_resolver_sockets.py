@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import dns.rcode
 import pytest
@@ -176,6 +177,37 @@ async def test_a_machine_that_had_dns_and_has_none_now_knows_nothing(
     monkeypatch.setattr(resolver, "_stub", lambda: None)
     located = await resolver.locate(CARRIER)
     assert (located.destinations, located.unanswered) == ((), (Question("carrier.example", "NAPTR"),))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nameserver dns.example",
+        "nameserver 192.0.2.",
+        "nameserver",
+        "search a..b",
+        "search " + "a" * 64 + ".example",
+        "domain ..",
+        "options ndots:x timeout:y rotate",
+        "# caf\xe9",
+    ],
+)
+def test_a_line_of_its_configuration_that_says_nothing_is_passed_over(tmp_path: Path, line: str) -> None:
+    """As the C library does: a file that is just being written ends anywhere."""
+    configuration = tmp_path / "resolv.conf"
+    configuration.write_bytes(f"{line}\nnameserver 127.0.0.1\n".encode("latin-1"))
+    stub = Resolver(WAYS, ManualClock(), SeededTokens("dns"), configuration=str(configuration))._stub()
+    assert stub is not None
+    assert stub.nameservers == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("text", ["", "nameserver dns.example\n", "search example\n"])
+def test_a_configuration_without_a_server_is_none(tmp_path: Path, text: str) -> None:
+    configuration = tmp_path / "resolv.conf"
+    configuration.write_text(text)
+    assert Resolver(WAYS, ManualClock(), SeededTokens("dns"), configuration=str(configuration))._stub() is None
+    configuration.unlink()
+    assert Resolver(WAYS, ManualClock(), SeededTokens("dns"), configuration=str(configuration))._stub() is None
 
 
 async def test_a_machine_without_dns_has_the_names_of_its_hosts_file(
