@@ -290,8 +290,8 @@ class Arrivals:
         party_b = parse_party(session.other(party_a), sip_allowed=True, agents_allowed=True)
         assert party_b is not None, "a party is stored in the form that is read"
         trunk = self._trunk_to(party_b, number)
-        trunk.promise(legs=1, calls=0)
-        hunt = Hunt(means.trunks, trunk, number if party_b.is_number else None, means.clock.monotonic, booked=False)
+        trunk.promise(legs=1)
+        hunt = Hunt(means.trunks, trunk, number if party_b.is_number else None, means.clock.monotonic, booked=True)
         relayed = Relayed(arrival.max_forwards - 1)
         called = self._called_leg(call_id, hunt, _headers_of(party_b, number, call_id), relayed)
         plan = ArrivalPlan(

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from b2bua.call.errors import CapacityExhausted
+from b2bua.sip.events import Rejected
 from b2bua.sip.routing import TransportAddress
-from tests.support.house import CARRIER, ONE_TRUNK, House
+from tests.support.house import CARRIER, MASKED, ONE_TRUNK, OURS, House
 from tests.support.scripted_phone import answers, rejects, rings
 
 
@@ -114,3 +115,22 @@ async def test_a_turn_that_comes_when_the_destination_is_down_goes_to_the_next(o
     assert (house.trunk().invites, dict(house.trunk().failures)) == (3, {"503": 1, "4xx": 2})
     assert house.trunk().failovers == 1, "the call that waited was never sent there, so nothing of it has failed"
     assert (house.trunk().live_calls, house.trunk().promised) == (0, 0)
+
+
+async def test_callbacks_wait_a_second_s_worth_at_most_too(open_house: Any) -> None:
+    """Many arrive at once, and none has asked for its turn before all are admitted."""
+    house: House = await open_house(trunks=ONE_TRUNK + "cps = 3\n")
+    house.alice.on_invite = rejects(486)
+    await house.ended(await house.place())
+    house.alice.on_invite = None
+    house.bob.on_invite = rings()
+    await house.run(1.0)
+    for _ in range(7):
+        house.alice.call(MASKED, OURS)
+    await house.until(lambda: house.alice.kinds().count("Rejected") == 3)
+    await house.run(3.0)
+    refused = [event.response for event in house.alice.events if isinstance(event, Rejected)]
+    assert [(response.status, response.headers.get("Retry-After")) for response in refused] == [(503, "5")] * 3
+    assert len(house.bob.invites) == 4
+    assert house.trunk().rate.booked == 0
+    await house.until(lambda: house.switch.live_calls() == 0)
