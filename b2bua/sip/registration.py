@@ -236,7 +236,7 @@ class Registration:
                 return Outcome(TOO_BRIEF, seconds=wanted)
         not_now = status == 408 or 500 <= status < 600
         words = f"answered {status}" if not_now else f"refused {status}"
-        return Outcome(UNANSWERED if not_now else REFUSED, words, _retry_after_s(response))
+        return Outcome(UNANSWERED if not_now else REFUSED, words, retry_after_s(response))
 
     def _granted_s(self, response: Response, contact: Uri) -> int:
         """The life of our binding (10.2.4): of our Contact, else the Expires, else as asked; never longer than that.
@@ -283,7 +283,8 @@ def _seconds(response: Response, header: str) -> int:
         return 0
 
 
-def _retry_after_s(response: Response) -> int:
+def retry_after_s(response: Response) -> int:
+    """The Retry-After of a response, 0 where it has none or says nothing."""
     text = response.headers.get("Retry-After")
     try:
         return 0 if text is None else RetryAfter.parse(text).seconds

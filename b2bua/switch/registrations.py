@@ -8,10 +8,18 @@ from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.identity import host_of, host_port_of
 from b2bua.sip.digest import Credentials
 from b2bua.sip.message import Response
-from b2bua.sip.registration import Output, Register, Registration, RegistrationTold
+from b2bua.sip.registration import (
+    LONGEST_RETRY_AFTER_S,
+    Output,
+    Register,
+    Registration,
+    RegistrationTold,
+    retry_after_s,
+)
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
 from b2bua.sip.uri import Uri, escape_user
+from b2bua.switch.health import ASKED_TO_BE_LEFT_ALONE
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
@@ -20,13 +28,16 @@ from b2bua.transport.endpoint import SipEndpoint
 SPREAD_S: Final = 0.05
 """Between the first REGISTER to one trunk and that to the next."""
 _NOT_NOW: Final = 503  # the next destination is tried at once (RFC 3263 section 4.3)
+_TOO_BRIEF: Final = 423  # the same destination is asked for a longer life
 
 
 class _Account:
     """One trunk's registration: its Call-ID and From tag for good, and the REGISTER that is open now.
 
     `user` is the user part of the address of record and of the Contact, escaped. `destination` is where the last one
-    went, `contact` what it told there, `tried` where this round has failed, `bound` where the binding was made.
+    went, `contact` what it told there, `tried` where this round has failed, `bound` where the binding was made, as long
+    as its connection stands. `home`: where the last one was taken, until it is known to have come to nothing. `held`:
+    those that have asked to be left alone, and until when.
     """
 
     __slots__ = (
@@ -36,6 +47,8 @@ class _Account:
         "contact",
         "destination",
         "from_tag",
+        "held",
+        "home",
         "machine",
         "request",
         "tried",
@@ -55,15 +68,17 @@ class _Account:
         self.request: int | None = None
         self.destination: TransportAddress | None = None
         self.bound: TransportAddress | None = None
+        self.home: TransportAddress | None = None
         self.contact: Uri | None = None
         self.tried: set[TransportAddress] = set()
+        self.held: dict[TransportAddress, float] = {}
 
-    def next_destination(self) -> TransportAddress | None:
-        """The one used last while it is one of the trunk's, then the first not tried in this round, None after all."""
-        destinations = self.trunk.destinations
-        if self.destination in destinations and self.destination not in self.tried:
-            return self.destination
-        return next((each for each in destinations if each not in self.tried), None)
+    def next_destination(self, now: float) -> TransportAddress | None:
+        """Where we are registered while that is one of the trunk's, then the first not tried in this round, None after
+        all. Those that are to be left alone are passed over."""
+        self.held = {each: until for each, until in self.held.items() if now < until}
+        left = [each for each in self.trunk.destinations if each not in self.tried and each not in self.held]
+        return self.home if self.home in left else next(iter(left), None)
 
     def plan(self, register: Register, destination: TransportAddress) -> OutgoingRequest:
         """The REGISTER as it is sent."""
@@ -120,10 +135,14 @@ class Registrations:
             return
         account.request = None
         now = self._scheduler.time()
+        if response.status == _NOT_NOW and account.destination is not None:
+            account.held[account.destination] = now + min(float(retry_after_s(response)), LONGEST_RETRY_AFTER_S)
         if response.status == _NOT_NOW and self._has_another(account):
             self._perform(account, account.machine.elsewhere(now))
             return
         account.tried.clear()
+        if response.status < 300 or response.status == _TOO_BRIEF:
+            account.home = account.destination
         if response.status < 300:
             account.bound = account.destination
         self._perform(account, account.machine.answered(response, account.contact, now))
@@ -156,7 +175,7 @@ class Registrations:
     def _has_another(self, account: _Account) -> bool:
         if account.destination is not None:
             account.tried.add(account.destination)
-        return account.next_destination() is not None
+        return account.next_destination(self._scheduler.time()) is not None
 
     def _due(self, account: _Account) -> None:
         now = self._scheduler.time()
@@ -168,15 +187,18 @@ class Registrations:
                 self._send(account, output)
             elif isinstance(output, RegistrationTold):
                 self._trunks.registration_told(account.trunk, output.registered, output.reason)
+                account.home = account.home if output.registered else None
             else:
                 self._tell_if_stopped()
         account.alarm.set(account.machine.next_timer())
 
     def _send(self, account: _Account, register: Register) -> None:
-        destination = account.next_destination()
+        now = self._scheduler.time()
+        destination = account.next_destination(now)
         if destination is None:
             account.tried.clear()
-            self._perform(account, account.machine.unsent(account.trunk.lost, self._scheduler.time()))
+            why = ASKED_TO_BE_LEFT_ALONE if account.trunk.destinations else account.trunk.lost
+            self._perform(account, account.machine.unsent(why, now))
             return
         account.destination = destination
         contact = self._endpoint().contact_for(destination, account.user)

@@ -198,6 +198,48 @@ async def test_the_next_destination_is_tried_at_once_when_one_cannot_serve_now(h
     assert [len(house.carrier.registers), len(other.registers)] == [1, 1]
 
 
+async def test_a_destination_that_is_away_for_a_time_is_left_alone_though_no_other_serves(house_with: OpenWith) -> None:
+    """RFC 3261 21.5.4: no other request goes to that server meanwhile. The others are asked as often as ever."""
+    house = await house_with(status(503, "Retry-After: 600"))
+    dead = TransportAddress("udp", "203.0.113.99", 5060)
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = status(500)
+    house.trunks.resolved(house.trunk(), [CARRIER, dead, other.address])
+    await house.run(590.0)
+    assert len(house.carrier.registers) == 1
+    assert len(other.registers) >= 4
+    house.carrier.on_register = granted
+    await house.run(660.0)
+    assert state(house) == (True, "registered for 60 s")
+
+
+async def test_who_wants_a_longer_life_is_the_one_that_is_asked_for_it(house_with: OpenWith) -> None:
+    house = await house_with(silent)
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = registrar(status(423, "Min-Expires: 7200"), lambda one: granted(one, 7200))
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(33.0)
+    assert state(house) == (True, "registered for 7200 s")
+    assert len({one.cseq.number for one in house.carrier.registers}) == 1
+
+
+async def test_where_only_one_that_is_away_for_a_time_is_left_it_is_not_waited_for_an_hour(
+    house_with: OpenWith,
+) -> None:
+    """The name leads to nobody else by now."""
+    house = await house_with(status(503, "Retry-After: 3000"))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = status(500)
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(10.0)
+    house.trunks.resolved(house.trunk(), [CARRIER])
+    await house.run(2900.0)
+    assert len(house.carrier.registers) == 1
+    house.carrier.on_register = granted
+    await house.run(800.0)
+    assert state(house) == (True, "registered for 60 s")
+
+
 async def test_a_registration_whose_connection_has_ended_is_made_again_promptly(house_with: OpenWith) -> None:
     """RFC 5626 4.4: calls to us come over the connections that we open, and the carrier has this one no more."""
     house = await house_with(lambda one: granted(one, 3600))
