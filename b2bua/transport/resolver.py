@@ -51,8 +51,8 @@ SHORTEST_TTL_S: Final = 5.0
 LONGEST_TTL_S: Final = 300.0
 """An answer is believed for as long as its TTL says, within these."""
 UNANSWERED_TTL_S: Final = 30.0
-"""So long a name that does not exist or that DNS does not answer for is not asked again, and an address of the system's
-is believed."""
+"""So long a name that does not exist is not asked again, nor what DNS does not answer where there is enough without,
+and an address of the system's is believed."""
 CACHE_LIMIT: Final = 1_024
 """Questions whose answers are remembered; beyond it the one asked longest ago is forgotten."""
 MAX_RECORDS: Final = 64
@@ -121,8 +121,12 @@ class Resolver:
                 answers[question] = known.records
                 expires_at = min(expires_at, known.expires_at)
         found = choices(target, self._ways, answers)
+        failed = unanswered(answers)
+        if not found:  # who looks for it again has waited for that himself
+            for question in failed:
+                self._remembered.pop(question, None)
         ttl_s = max(SHORTEST_TTL_S, expires_at - self._clock.monotonic())
-        return Located(drawn(found, self._tokens), ttl_s, found, unanswered(answers))
+        return Located(drawn(found, self._tokens), ttl_s, found, failed)
 
     async def _ask_all(self, asked: Sequence[Question]) -> list[_Remembered]:
         stub = self._stub() if asked else None

@@ -148,6 +148,29 @@ async def test_a_failing_query_does_not_move_a_carrier_to_its_web_server(
     assert [address.port for address in (await resolver.locate(CARRIER)).destinations] == [5070, 5080, 5080]
 
 
+@pytest.mark.parametrize("failing", [("carrier.example", "NAPTR"), ("_sip._udp.carrier.example", "SRV")])
+async def test_where_nothing_was_found_for_want_of_an_answer_the_next_look_asks_again(
+    server: DnsResponder, failing: tuple[str, str]
+) -> None:
+    """A trunk that was never found is looked for after 5 s: the network may have come up meanwhile."""
+    resolver = resolver_at(server)
+    server.failing[failing] = dns.rcode.SERVFAIL
+    assert (await resolver.locate(CARRIER)).destinations == ()
+    server.failing.clear()
+    assert [address.port for address in (await resolver.locate(CARRIER)).destinations] == [5070, 5080, 5080]
+    assert server.asked.count(("carrier.example", "NAPTR")) == (2 if failing[1] == "NAPTR" else 1)
+
+
+async def test_what_fails_beside_enough_else_is_not_asked_for_at_each_look(server: DnsResponder) -> None:
+    """Some servers never answer for AAAA, say."""
+    resolver = resolver_at(server)
+    server.failing["a.carrier.example", "A"] = dns.rcode.SERVFAIL
+    await resolver.locate(CARRIER)
+    asked = len(server.asked)
+    await resolver.locate(CARRIER)
+    assert len(server.asked) == asked
+
+
 async def test_a_host_whose_address_is_not_told_is_passed_over(server: DnsResponder) -> None:
     server.failing["a.carrier.example", "A"] = dns.rcode.SERVFAIL
     located = await resolver_at(server).locate(CARRIER)
