@@ -105,9 +105,7 @@ class Target:
     def of_uri(cls, uri: Uri) -> Target:
         """The target of a SIP URI: `maddr` where it has one, else the host (section 4)."""
         transport = uri.param("transport")
-        return cls(
-            uri.param("maddr") or uri.host, uri.port, None if not transport else transport.lower(), uri.scheme == "sips"
-        )
+        return cls(uri.next_host, uri.port, None if not transport else transport.lower(), uri.scheme == "sips")
 
 
 def questions(target: Target, ways: Sequence[Way], answers: Answers) -> tuple[Question, ...]:

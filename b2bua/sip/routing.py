@@ -185,9 +185,10 @@ def next_hop_address(uri_text: str, transport: str) -> TransportAddress | None:
     `transport` is used where the URI names none. Raises MalformedUri.
     """
     uri = Uri.parse(uri_text)
-    if not uri.is_sip or uri.port == 0 or not is_ip_literal(uri.host):
+    host = uri.next_host
+    if not uri.is_sip or uri.port == 0 or not is_ip_literal(host):
         return None
     named = (uri.param("transport") or ("tls" if uri.scheme == "sips" else transport)).lower()
     if named not in DEFAULT_PORT:
         return None
-    return TransportAddress(named, canonical_host(uri.host), uri.port or DEFAULT_PORT[named])
+    return TransportAddress(named, canonical_host(host), uri.port or DEFAULT_PORT[named])

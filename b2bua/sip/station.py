@@ -174,12 +174,13 @@ class Station:
         one at its host, else the first that may be talked to. Raises SipError."""
         bound, peer = dialog.local.bound, dialog.peer
         uri = Uri.parse(next_hop)
-        if not uri.is_sip or uri.port == 0 or is_ip_literal(uri.host):
+        host = uri.next_host
+        if not uri.is_sip or uri.port == 0 or is_ip_literal(host):
             return None
         secure = uri.scheme == "sips"
         if (uri.param("transport") or ("tls" if secure else bound.transport)).lower() != bound.transport:
             return None
-        found = self.names(Target(uri.host, uri.port, bound.transport, secure))
+        found = self.names(Target(host, uri.port, bound.transport, secure))
         fitting = [
             each
             for each in found

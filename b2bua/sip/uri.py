@@ -113,6 +113,13 @@ class Uri(NamedTuple):
         return self.param(name) is not None
 
     @property
+    def next_host(self) -> str:
+        """The host that what is for it is sent to (RFC 3263 section 4): `maddr` where it has one, without the brackets
+        of an IPv6 address."""
+        maddr = self.param("maddr")
+        return maddr.removeprefix("[").removesuffix("]") if maddr else self.host
+
+    @property
     def is_loose_router(self) -> bool:
         """Whether the `lr` parameter stands in it (section 19.1.1)."""
         return self.param("lr") is not None

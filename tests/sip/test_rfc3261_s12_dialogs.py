@@ -140,6 +140,18 @@ def test_a_contact_by_name_leads_to_where_that_is_once_it_is_known() -> None:
     assert (bye.request_uri, destination) == (NAMED.strip("<>"), GATEWAY)
 
 
+def test_maddr_says_where_a_contact_s_requests_go() -> None:
+    """RFC 3263 section 4: it is the target, and the host is not."""
+    names = Names()
+    bench = Bench(names=names)
+    usage, _ = answered(bench, contact="<sip:gw@gateway.example:5080;maddr=203.0.113.20>")
+    bye, destination = hang_up(bench, usage)
+    assert (bye.request_uri, destination) == ("sip:gw@gateway.example:5080;maddr=203.0.113.20", GATEWAY)
+    assert names.asked == []
+    usage, _ = answered(bench, contact="<sip:gw@203.0.113.9:5080;maddr=gateway.example>")
+    assert set(names.asked) == {Target("gateway.example", 5080, "udp")}
+
+
 def test_a_name_in_a_call_that_comes_is_asked_for_before_it_is_needed() -> None:
     names = Names()
     bench = Bench(names=names)
@@ -315,6 +327,10 @@ def test_routing_of_a_dialog_without_routes() -> None:
         ("sips:203.0.113.1", TransportAddress("tls", "203.0.113.1", 5061)),
         ("sip:[2001:db8::1]", TransportAddress("udp", "2001:db8::1", 5060)),
         ("sip:gateway.example", None),
+        ("sip:gateway.example;maddr=203.0.113.2;lr", TransportAddress("udp", "203.0.113.2", 5060)),
+        ("sip:a@203.0.113.1:99;maddr=203.0.113.2", TransportAddress("udp", "203.0.113.2", 99)),
+        ("sip:a@203.0.113.1;maddr=[2001:DB8::1]", TransportAddress("udp", "2001:db8::1", 5060)),
+        ("sip:a@203.0.113.1;maddr=gateway.example", None),
         ("sip:203.0.113.1:0", None),
         ("sip:203.0.113.1;transport=sctp", None),
         ("tel:+919812345678", None),
