@@ -171,11 +171,17 @@ class Resolver:
     async def _of_system(self, question: Question) -> tuple[Record, ...]:
         """What the system itself makes of a name, /etc/hosts above all."""
         family = socket.AF_INET if question.kind == "A" else socket.AF_INET6
-        work = partial(socket.getaddrinfo, question.name, None, family=family, type=socket.SOCK_DGRAM)
+        work = partial(
+            socket.getaddrinfo, question.name, None, family=family, type=socket.SOCK_DGRAM, flags=socket.AI_CANONNAME
+        )
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT_S):
                 found = await self._lookups.look_up(question.name, work)
         except (OSError, UnicodeError, TimeoutError):
+            return ()
+        # A domain name is whole: one made longer by the system's search list is another's, of whom nobody has spoken.
+        canonical = next((name for *_, name, _ in found if name), "").lower().removesuffix(".")
+        if _is_domain_name(question.name) and canonical.startswith(f"{question.name}."):
             return ()
         return tuple(dict.fromkeys(str(address[0]) for *_, address in found[:MAX_RECORDS]))
 

@@ -243,6 +243,26 @@ async def test_a_machine_without_dns_has_the_names_of_its_hosts_file(
     assert (list(map(str, located.destinations)), located.unanswered) == (["udp:192.0.2.7:5060"], ())
 
 
+@pytest.mark.parametrize(
+    ("host", "canonical", "found"),
+    [
+        ("sbc.example", "sbc.example.corp.example", ()),
+        ("sbc.example", "SBC.Example.corp.example.", ()),
+        ("sbc.example", "sbc.example", ("udp:192.0.2.7:5060",)),
+        ("sbc.example", "sbc.example.", ("udp:192.0.2.7:5060",)),
+        ("sbc.example", "first.of.the.hosts.file", ("udp:192.0.2.7:5060",)),
+        ("sbc", "sbc.corp.example", ("udp:192.0.2.7:5060",)),
+    ],
+)
+async def test_the_search_list_of_the_system_leads_a_domain_name_nowhere(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch, host: str, canonical: str, found: tuple[str, ...]
+) -> None:
+    """A carrier's name that does not exist for the moment is no host of the operator's own domain."""
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [(0, 0, 0, canonical, ("192.0.2.7", 0))])
+    located = await resolver_at(server).locate(Target(host, 5060))
+    assert tuple(map(str, located.destinations)) == found
+
+
 async def test_the_memory_is_bounded(server: DnsResponder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver_module, "CACHE_LIMIT", 4)
     resolver = resolver_at(server)
