@@ -180,7 +180,8 @@ class RequestAnswered:
 
 @dataclass(frozen=True, slots=True)
 class RequestFailed:
-    """No final response to it. `refused`: it was not sent (no dialog, another offer open, or a limit).
+    """No final response to it. `refused`: it was not sent (no dialog, another offer open, or a limit of ours, which
+    says nothing of the peer).
 
     `ended`: the dialog is over before a re-INVITE had its final response.
     """

@@ -437,7 +437,7 @@ class UserAgent:
         handle = station.new_handle()
         local = station.local_for(plan.destination)
         if local is None or len(station.layer) >= station.settings.limits.transactions:
-            station.tell(RequestFailed(handle, "refused"))
+            station.tell(RequestFailed(handle, "transport" if local is None else "refused"))
             return handle
         errand = Errand(STANDALONE, None, station.digest_of(plan.credentials, plan.call_id), number=handle)
         request = SentRequest(

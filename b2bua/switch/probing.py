@@ -82,9 +82,11 @@ class Probing:
     def failed(self, request: int, cause: str) -> None:
         """A request of the user agent has come to nothing; one that is no OPTIONS of here is nothing."""
         probe = self._open.pop(request, None)
-        if probe is not None:
+        if probe is None:
+            return
+        if cause != "refused":  # by a limit of ours, of which the trunk knows nothing
             self._trunks.probe_failed(probe.trunk, cause, probe.destination)
-            self._ask_again(probe.trunk)
+        self._ask_again(probe.trunk)
 
     def _ask_again(self, trunk: Trunk) -> None:
         """Calls wait for the next OPTIONS now: however long the interval is, it is not for that."""

@@ -153,7 +153,11 @@ class Registrations:
         if account is None:
             return
         account.request = None
-        self._unanswered(account, cause)
+        if cause == "refused":  # by a limit of ours: no other destination gets it either
+            account.tried.clear()
+            self._perform(account, account.machine.unsent("too much is under way here", self._scheduler.time()))
+        else:
+            self._unanswered(account, cause)
 
     def connection_ended(self, destination: TransportAddress) -> None:
         """A connection to `destination` has ended: calls may not reach what was bound over it any more."""

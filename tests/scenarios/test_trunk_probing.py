@@ -6,6 +6,7 @@ import pytest
 
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress
+from b2bua.sip.transaction_layer import TransactionLayer
 from b2bua.switch.probing import ASKED_AGAIN_S
 from b2bua.switch.trunk import UNANSWERED
 from tests.scenarios.conftest import OpenHouse
@@ -64,6 +65,22 @@ async def test_a_trunk_that_is_down_does_not_wait_for_a_long_interval(
     asked = house.carrier.options
     await house.run(3000.0)
     assert house.carrier.options == asked, "while it is up the interval holds"
+    house.switch.stop()
+
+
+async def test_a_limit_of_ours_takes_no_trunk_down(open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever fills the table of transactions says nothing of the others' trunks, to which no OPTIONS go meanwhile."""
+    house = await open_house(trunks=ONE_TRUNK.replace("interval_s = 0", "interval_s = 5"))
+    await house.run(1.0)
+    asked = house.carrier.options
+    with monkeypatch.context() as full:
+        full.setattr(TransactionLayer, "__len__", lambda _layer: 1_000_000)
+        await house.run(30.0)
+        assert house.carrier.options == asked
+        (state,) = house.switch.trunk_states()
+        assert (state.up, state.reason) == (True, "OPTIONS answered 200")
+    await house.run(6.0)
+    assert house.carrier.options > asked
     house.switch.stop()
 
 

@@ -9,6 +9,7 @@ from b2bua.call.errors import CapacityExhausted
 from b2bua.sip.message import Request
 from b2bua.sip.registration import GIVE_UP_S, RETRY_FIRST_S
 from b2bua.sip.routing import TransportAddress
+from b2bua.sip.transaction_layer import TransactionLayer
 from tests.support.agents import answer_to
 from tests.support.house import CARRIER, MASKED, House
 from tests.support.scripted_phone import answers
@@ -238,6 +239,21 @@ async def test_where_only_one_that_is_away_for_a_time_is_left_it_is_not_waited_f
     house.carrier.on_register = granted
     await house.run(800.0)
     assert state(house) == (True, "registered for 60 s")
+
+
+async def test_a_limit_of_ours_is_waited_out_and_tried_nowhere_else(
+    house_with: OpenWith, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await house_with(granted)
+    other = house.carrier_at("203.0.113.2")
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    with monkeypatch.context() as full:
+        full.setattr(TransactionLayer, "__len__", lambda _layer: 1_000_000)
+        await house.run(300.0)
+        assert state(house) == (False, "registration unanswered (too much is under way here)")
+    await house.run(RETRY_FIRST_S * 1.25)
+    assert state(house) == (True, "registered for 60 s")
+    assert other.registers == []
 
 
 async def test_a_registration_whose_connection_has_ended_is_made_again_promptly(house_with: OpenWith) -> None:
