@@ -53,8 +53,7 @@ async def create_key(api: Api, exchange: Exchange) -> Reply:
     entry = audit_entry(api, exchange, "key.create", key.key_id, _told(key))
 
     def work(unit: UnitOfWork) -> None:
-        if sum(is_live(present, now_ms) for present in unit.accounts.keys(key.org_id)) >= MAX_LIVE_KEYS:
-            raise Conflict(f"An organisation has at most {MAX_LIVE_KEYS} keys: revoke one first.")
+        _check_room(unit, key.org_id, now_ms, "revoke one first")
         ceiling = unit.accounts.organisation(key.org_id).rate_limit_per_minute or api.settings.rate_limit_per_minute
         if rate_limit is not None and rate_limit > ceiling:
             raise InvalidRequest(f"rate_limit_per_minute must be at most {ceiling}.", "rate_limit_per_minute")
@@ -79,6 +78,8 @@ async def rotate_key(api: Api, exchange: Exchange) -> Reply:
         check_no_wider(exchange.caller, old.scopes, old.allowed_networks, old.expires_at)
         key = replace(fresh, test=old.test).successor(old, now_ms)
         ends_at = end_of_grace(old, wanted.grace_hours, now_ms)
+        if ends_at > now_ms:
+            _check_room(unit, key.org_id, now_ms, "revoke one first, or rotate without grace")
         unit.accounts.add_key(key)
         unit.accounts.expire_key(old.key_id, ends_at)
         change = _told(key) | {"replaces": old.key_id, "old_key_ends_at": render_timestamp(ends_at)}
@@ -107,6 +108,12 @@ async def revoke_key(api: Api, exchange: Exchange) -> Reply:
 
     await written(api, work, _NO_KEY)
     return EMPTY
+
+
+def _check_room(unit: UnitOfWork, org_id: str, now_ms: int, advice: str) -> None:
+    """Raises Conflict where one key more that works would be too many."""
+    if sum(is_live(present, now_ms) for present in unit.accounts.keys(org_id)) >= MAX_LIVE_KEYS:
+        raise Conflict(f"An organisation has at most {MAX_LIVE_KEYS} keys: {advice}.")
 
 
 def _own(unit: UnitOfWork, org_id: str, key_id: str) -> ApiKey:

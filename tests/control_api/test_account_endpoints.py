@@ -177,7 +177,10 @@ async def test_there_is_an_end_to_keys(world: ApiWorld, owner: SignedIn) -> None
 
     await world.store.run(fill)
     assert (await owner.send("POST", KEYS, json={"name": "x"})).status == 409
-    (first, *_) = await world.store.read(lambda reader: reader.keys(ORG))
+    (first, second, *_) = await world.store.read(lambda reader: reader.keys(ORG))
+    rotate = f"{KEYS}/{second.key_id}/rotate"
+    assert (await owner.send("POST", rotate, json={"grace_hours": 1})).status == 409
+    assert (await owner.send("POST", rotate, json={"grace_hours": 0})).status == 201
     await owner.send("DELETE", f"{KEYS}/{first.key_id}")
     assert (await owner.send("POST", KEYS, json={"name": "x"})).status == 201
 
