@@ -191,7 +191,7 @@ def account_examples(public_url: str) -> dict[str, object]:
         "webhook": webhook,
         "new_webhook": webhook | {"secret": f"whsec_{_TOKEN}"},
         "deliveries": [delivery],
-        "delivery": detail_representation(_DELIVERY, _TEST_BODY.decode()),
+        "delivery": detail_representation(_DELIVERY, _TEST_BODY.decode(), replies=True),
         "trial": trial_representation(_DELIVERY.event_id, _TRIAL),
         "replay": {"delivery_id": 43, "replays": 42},
         "organisation": shapes.organisation_representation(_ORG, ["917969002802"]),

@@ -30,7 +30,8 @@ class AttemptView(Wire):
     error: str | None = Field(description="Why nothing was answered")
     request_headers: dict[str, str] = Field(description="Those of the request, without its signatures")
     reply: EndpointReplyView | None = Field(
-        description="What was answered; null: nothing was, it was not kept, or without the right to read calls"
+        description="What was answered; null: nothing was, it was not kept, or without the right to read calls, of "
+        "`recording.ready` also without that to read recordings"
     )
 
 
@@ -61,13 +62,14 @@ DeliveryReply: Final = enveloped("DeliveryReply", DeliveryDetailView)
 TrialReply: Final = enveloped("TrialReply", TrialView)
 
 
-def detail_representation(log: DeliveryLog, body: str | None) -> dict[str, object]:
-    """A delivery with its attempts; `body` None: neither it nor what was answered, which may repeat it, is shown."""
+def detail_representation(log: DeliveryLog, body: str | None, *, replies: bool) -> dict[str, object]:
+    """A delivery with its attempts; `body` None: it is not shown. `replies`: whether what was answered is, which may
+    repeat all that was sent."""
     return {
         **delivery_representation(log),
         "webhook_id": log.webhook_id,
         "request_body": body,
-        "attempt_log": [_attempt(log, attempt, shown=body is not None) for attempt in log.attempts],
+        "attempt_log": [_attempt(log, attempt, shown=replies) for attempt in log.attempts],
     }
 
 

@@ -131,8 +131,11 @@ async def show_delivery(api: Api, exchange: Exchange) -> Reply:
         raise NotFound(_NO_SUCH_DELIVERY)
     log, event = found
     # The right to look at webhooks is not the right to look at calls.
-    shown = Right.CALLS_READ in exchange.caller.rights
-    return reply_of(detail_representation(log, _body_of(api, event) if shown else None))
+    rights = exchange.caller.rights
+    shown = Right.CALLS_READ in rights
+    # The address of a recording, which needs no key, was sent: a receiver may answer with it.
+    replies = shown and (log.event is not WebhookEvent.RECORDING_READY or Right.RECORDINGS_READ in rights)
+    return reply_of(detail_representation(log, _body_of(api, event) if shown else None, replies=replies))
 
 
 def _body_of(api: Api, event: OutboxEvent | WalletEvent) -> str:

@@ -61,6 +61,19 @@ async def test_numbers_are_for_those_alone_who_may_read_calls(world: ApiWorld) -
     assert b"9876543210" not in reply.body
 
 
+@pytest.mark.parametrize(("event", "shown"), [(WebhookEvent.RECORDING_READY, False), (WebhookEvent.COMPLETED, True)])
+async def test_what_may_repeat_a_recordings_address_is_for_those_who_may_read_recordings(
+    world: ApiWorld, event: WebhookEvent, shown: bool
+) -> None:
+    echo = '{"download_url": "http://calls.example/v1/public/recordings/masking/x.mp3?expires=1&signature=ab"}'
+    number = await delivered(world, event, echo)
+    key = await world.add_key("7", scopes=frozenset({Scope.ACCOUNT_READ, Scope.CALLS_READ}))
+    reply = (await world.send("GET", f"/v1/account/deliveries/{number}", key=key)).json["data"]
+    assert json.loads(reply["request_body"])["event_id"] == "event-1"
+    (attempt,) = reply["attempt_log"]
+    assert (attempt["http_status"], attempt["reply"] is not None) == (404, shown)
+
+
 async def test_anothers_delivery_is_not_there(world: ApiWorld) -> None:
     number = await delivered(world)
     for key, path in ((OTHER_KEY, number), (KEY, number + 1), (KEY, "x"), (KEY, "9" * 19)):

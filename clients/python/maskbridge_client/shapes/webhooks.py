@@ -40,7 +40,9 @@ class Attempt:
     request_headers: dict[str, Any]
     """Those of the request, without its signatures"""
     reply: EndpointReply | None
-    """What was answered; null: nothing was, it was not kept, or without the right to read calls"""
+    """What was answered; null: nothing was, it was not kept, or without the right to read calls, of
+    `recording.ready` also without that to read recordings
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
