@@ -1,5 +1,6 @@
 """What a route is given and what it gives back."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -128,8 +129,9 @@ Handler = Callable[[Api, Exchange], Awaitable[Reply | web.StreamResponse]]
 class Route:
     """A path of the API with what it takes to use it: a scope or a right. Without either it is public.
 
-    `tail`: the parameter that the path ends with is all that comes, slashes too, or nothing. `takes`: the type of a
-    body that is not JSON; paths with such say it to OPTIONS.
+    `tail`: the parameter that the path ends with is all that comes, slashes too, or nothing. `beside`: what stands in
+    its place in another path, which is not this one's then. `takes`: the type of a body that is not JSON; paths with
+    such say it to OPTIONS.
     """
 
     method: str
@@ -138,11 +140,14 @@ class Route:
     scope: Scope | None = None
     right: Right | None = None
     tail: bool = False
+    beside: str | None = None
     takes: str | None = None
 
     @property
     def pattern(self) -> str:
         """The path as the router takes it."""
+        if self.beside is not None:
+            return self.path.removesuffix("}") + f":(?!{re.escape(self.beside)}$)[^{{}}/]+}}"
         return self.path.removesuffix("}") + ":.*}" if self.tail else self.path
 
     @property

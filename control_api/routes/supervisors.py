@@ -93,10 +93,13 @@ def _desk(api: Api) -> SupervisorDesk:
     return api.supervisors
 
 
+_ICE_SERVERS: Final = "ice-servers"
+_ALL: Final = "/v1/masking/calls/{call_sid}/supervisors"
+_ONE: Final = _ALL + "/{supervisor_id}"
 ROUTES: Final = (
-    Route("GET", "/v1/masking/calls/{call_sid}/supervisors", list_supervisors, Scope.SUPERVISE),
-    Route("GET", "/v1/masking/calls/{call_sid}/supervisors/ice-servers", ice_servers, Scope.SUPERVISE),
-    Route("POST", "/v1/masking/calls/{call_sid}/supervisors", join_call, Scope.SUPERVISE),
-    Route("PATCH", "/v1/masking/calls/{call_sid}/supervisors/{supervisor_id}", change_supervisor, Scope.SUPERVISE),
-    Route("DELETE", "/v1/masking/calls/{call_sid}/supervisors/{supervisor_id}", end_supervision, Scope.SUPERVISE),
+    Route("GET", _ALL, list_supervisors, Scope.SUPERVISE),
+    Route("GET", f"{_ALL}/{_ICE_SERVERS}", ice_servers, Scope.SUPERVISE),
+    Route("POST", _ALL, join_call, Scope.SUPERVISE),
+    Route("PATCH", _ONE, change_supervisor, Scope.SUPERVISE, beside=_ICE_SERVERS),
+    Route("DELETE", _ONE, end_supervision, Scope.SUPERVISE, beside=_ICE_SERVERS),
 )

@@ -64,6 +64,16 @@ async def test_a_supervisors_browser_is_told_of_turn_servers_with_credentials_of
     assert (await world.get(path)).status == 409
 
 
+async def test_the_turn_servers_are_read_and_no_supervisor(world: ApiWorld) -> None:
+    path = f"{CALLS}/{await world.place()}/supervisors"
+    for method in ("PATCH", "DELETE", "PUT"):
+        refused = await world.send(method, f"{path}/ice-servers", json={"mode": "barge"})
+        assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD")
+    for name in ("ice-servers2", "ice"):
+        assert (await world.send("DELETE", f"{path}/{name}")).status == 404
+    assert (await world.get(f"{path}/x")).headers["Allow"] == "DELETE, PATCH"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

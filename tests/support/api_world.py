@@ -296,6 +296,8 @@ class ApiWorld:
             fits = len(parts) == len(wanted) and all(
                 part == given or (part.startswith("{") and given) for part, given in zip(parts, wanted, strict=True)
             )
+            if fits and wanted[-1] == "ice-servers" != parts[-1]:
+                continue  # what is concrete goes before a parameter, as OpenAPI has it
             if fits and method in operations:
                 found: dict[str, Any] = operations[method]
                 return found
