@@ -55,9 +55,7 @@ async def _follow(
 
 async def _is_good(exchange: Exchange, agent: Agent) -> bool:
     """Whether its token or session is good still, and that agent's."""
-    if exchange.is_still_good is None or not await exchange.is_still_good():
-        return False
-    return exchange.agent.name == agent.name
+    return await exchange.still_good() and exchange.agent.name == agent.name
 
 
 async def _write(exchange: Exchange, response: web.StreamResponse, content: bytes) -> bool:

@@ -162,8 +162,7 @@ class _Stream:
         if not idle and now - self._looked_up_at < HEARTBEAT_S:
             return True
         self._looked_up_at = now
-        is_good = self._exchange.is_still_good
-        return is_good is not None and await is_good()
+        return await self._exchange.still_good()
 
     def _is_over(self) -> bool:
         if self._over_at is None:

@@ -87,7 +87,7 @@ class Exchange:
     request_id: str
     headers: CIMultiDict[str]
     who: Who | None = None
-    is_still_good: Callable[[], Awaitable[bool]] | None = None  # whether its key or session is: for long replies
+    is_still_good: Callable[[], Awaitable[bool]] | None = None  # whether its key or session is: for what takes long
 
     @property
     def org_id(self) -> str:
@@ -102,6 +102,10 @@ class Exchange:
         if self.who is None:
             raise LookupError("a public route has no caller")
         return self.who
+
+    async def still_good(self) -> bool:
+        """Whether a key or session that was good still is, and gives the right that was asked for."""
+        return self.is_still_good is not None and await self.is_still_good()
 
     @property
     def agent(self) -> Agent:

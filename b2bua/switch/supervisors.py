@@ -6,7 +6,7 @@ the browser vanishes or the call ends. Nothing of it can end the call.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -22,6 +22,7 @@ from b2bua.tokens import Tokens
 from media.errors import BrowserRefused, PortsExhausted, UnknownBrowser, UnusableBrowserOffer, UnusableFragment
 from media.forking.seats import Mode, PlainLine, Seat, SeatLine
 from media.webrtc import interface as browser
+from storage.errors import StorageError
 
 __all__ = ["Joined", "Mode", "Supervisor", "SupervisorDesk", "SupervisorState"]
 
@@ -32,7 +33,12 @@ CODECS: Final = ("PCMA", "PCMU", "opus")
 SESSIONS: Final = "supervisor/"  # how their sessions in the gateway are called
 CREDENTIALS_OF: Final = "supervisor"  # whose a TURN server takes them for
 CLOSE_S: Final = 3.0
+LOOK_EVERY_S: Final = 15.0  # how long somebody hears on at most who may not any more
 RECONNECT_S: Final = 30.0  # so long a supervisor's place is kept for a browser whose network is gone
+
+
+async def _for_ever() -> bool:
+    return True
 
 
 class SupervisorState(StrEnum):
@@ -62,7 +68,7 @@ class SupervisedCall(HeardCall, Protocol):
 
 @dataclass(slots=True, eq=False)
 class Supervisor:
-    """One at one call. `joined_at`: Unix milliseconds."""
+    """One at one call. `joined_at`: Unix milliseconds. `may_stay`: whether whoever asked for it may still supervise."""
 
     supervisor_id: str
     call: SupervisedCall
@@ -70,6 +76,8 @@ class Supervisor:
     joined_at: int
     state: SupervisorState = SupervisorState.CONNECTING
     patience: Alarm | None = None
+    may_stay: Callable[[], Awaitable[bool]] = _for_ever
+    look: Alarm | None = None
 
     @property
     def mode(self) -> Mode:
@@ -110,9 +118,11 @@ class SupervisorDesk:
         self._joined = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def join(self, call: SupervisedCall, offer: str, mode: Mode) -> Joined:
-        """Let a browser take part in a call, by its SDP offer. Raises NotConnected, TooManySupervisors, UnusableOffer,
-        CapacityExhausted."""
+    async def join(
+        self, call: SupervisedCall, offer: str, mode: Mode, may_stay: Callable[[], Awaitable[bool]] = _for_ever
+    ) -> Joined:
+        """Let a browser take part in a call, by its SDP offer, for as long as `may_stay` says so. Raises NotConnected,
+        TooManySupervisors, UnusableOffer, CapacityExhausted."""
         if len(self._supervisors) + self._joining >= SUPERVISORS_MAX:
             raise TooManySupervisors("There are as many supervisors as there can be. Please try again.")
         supervisor_id = self._tokens.uuid()
@@ -127,7 +137,8 @@ class SupervisorDesk:
                 raise
         finally:
             self._joining -= 1
-        supervisor = self._supervisors[supervisor_id] = Supervisor(supervisor_id, call, seat, self._clock.wall_ms())
+        supervisor = Supervisor(supervisor_id, call, seat, self._clock.wall_ms(), may_stay=may_stay)
+        self._supervisors[supervisor_id] = supervisor
         try:
             await self._aimed(session, seat, answer)
             self._find(call.call_id, supervisor_id)  # the call may have ended meanwhile
@@ -136,6 +147,7 @@ class SupervisorDesk:
                 self._part(supervisor, None)
             raise
         self._joined += 1
+        self._watch(supervisor)
         call.tell(_step("joined", supervisor))
         return Joined(supervisor, answer.sdp)
 
@@ -207,6 +219,24 @@ class SupervisorDesk:
         supervisor.state = SupervisorState.RECONNECTING
         supervisor.patience.set(self._scheduler.time() + RECONNECT_S)
 
+    def _watch(self, supervisor: Supervisor) -> None:
+        if supervisor.look is None:
+            supervisor.look = Alarm(self._scheduler, lambda: self._keep(self._look(supervisor)))
+        supervisor.look.set(self._scheduler.time() + LOOK_EVERY_S)
+
+    async def _look(self, supervisor: Supervisor) -> None:
+        """Part with whoever may supervise no more. Where that cannot be said now, it is asked again."""
+        try:
+            stays = await supervisor.may_stay()
+        except StorageError:
+            stays = True
+        if supervisor.supervisor_id not in self._supervisors:
+            return
+        if stays:
+            self._watch(supervisor)
+        else:
+            self._part(supervisor, "dismissed")
+
     def told(self, call: HeardCall, step: Told) -> None:
         """The end of a call's media ends its supervisors' parts."""
         if step.name == CLOSED and self._supervisors:
@@ -254,9 +284,10 @@ class SupervisorDesk:
     def _part(self, supervisor: Supervisor, how: str | None) -> None:
         """`how`: as the trace tells it; None: the call itself is over."""
         del self._supervisors[supervisor.supervisor_id]
-        if supervisor.patience is not None:
-            supervisor.patience.clear()
-            supervisor.patience = None
+        for alarm in (supervisor.patience, supervisor.look):
+            if alarm is not None:
+                alarm.clear()
+        supervisor.patience = supervisor.look = None
         supervisor.call.leave(supervisor.seat)
         if how is not None:
             supervisor.call.tell(_step(how, supervisor))
@@ -269,7 +300,10 @@ class SupervisorDesk:
             except BrowserRefused as error:
                 LOG.warning("a supervisor's browser cannot be let go: %s", error)
 
-        task = asyncio.get_running_loop().create_task(refused(), name="end of a supervisor")
+        self._keep(refused())
+
+    def _keep(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="about a supervisor")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -43,7 +43,7 @@ async def join_call(api: Api, exchange: Exchange) -> Reply:
     await check_seen(api, exchange, call_id)
     desk = _desk(api)
     call = await api.switch.supervised_call(exchange.org_id, call_id)
-    joined = await desk.join(call, wanted.sdp, wanted.mode)
+    joined = await desk.join(call, wanted.sdp, wanted.mode, exchange.still_good)
     await _audit(api, exchange, "join", {"supervisor": joined.supervisor.supervisor_id, "mode": wanted.mode.value})
     return reply_of(supervisor_representation(joined.supervisor) | {"sdp": joined.sdp}, 201)
 

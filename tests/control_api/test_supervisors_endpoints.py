@@ -4,11 +4,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from b2bua.switch.supervisors import LOOK_EVERY_S
 from media.errors import UnusableBrowserOffer
+from storage.person_records import Role
 from storage.records import Scope
-from tests.support.api_world import CALLS, OTHER_KEY, ApiWorld, api_world
+from tests.support.api_world import CALLS, KEY, ORG, OTHER_KEY, ApiWorld, api_world
 from tests.support.kept_gateway import OFFER, KeptGateway
 from tests.support.kept_line import settle
+from tests.support.signed_in import somebody
 
 
 @pytest.fixture
@@ -99,6 +102,45 @@ async def test_only_who_may_supervises_and_only_own_calls(world: ApiWorld) -> No
     assert (await world.send("POST", path, json={"sdp": OFFER}, key=OTHER_KEY)).status == 404
     await world.finish(call_id)
     assert (await world.send("POST", path, json={"sdp": OFFER})).status == 409
+
+
+async def test_a_supervisor_is_parted_from_the_call_once_its_key_is_revoked(
+    world: ApiWorld, gateway: KeptGateway
+) -> None:
+    path = f"{CALLS}/{await world.place()}/supervisors"
+    key = await world.add_key("a", scopes=frozenset({Scope.SUPERVISE}))
+    for each in (key, KEY):
+        assert (await world.send("POST", path, json={"sdp": OFFER}, key=each)).status == 201
+    world.clock.advance(LOOK_EVERY_S)
+    await world.store.read(lambda _reader: None)
+    await settle()
+    assert len((await world.get(path)).json["data"]) == 2
+    keys = await world.store.read(lambda reader: reader.keys(ORG))
+    await world.store.run(lambda unit: unit.accounts.revoke_key(keys[-1].key_id, world.clock.wall_ms()))
+    assert len(await _left_after_a_look(world, path)) == 1
+    assert len(gateway.closed) == 1
+
+
+async def test_a_supervisor_is_parted_from_the_call_with_its_role_or_session(world: ApiWorld) -> None:
+    path = f"{CALLS}/{await world.place()}/supervisors"
+    demoted, gone = await somebody(world, Role.OWNER), await somebody(world, Role.OWNER, operator=True)
+    for each in (demoted, gone):
+        joined = await each.send("POST", path, json={"sdp": OFFER})
+        assert (joined.status, joined.json["data"]["mode"]) == (201, "listen")
+    await world.store.run(lambda unit: unit.people.set_member(ORG, demoted.person_id, Role.VIEWER, 0))
+    assert len(await _left_after_a_look(world, path)) == 1
+    assert (await gone.send("DELETE", "/v1/account/sessions/current")).status == 200
+    assert await _left_after_a_look(world, path) == []
+
+
+async def _left_after_a_look(world: ApiWorld, path: str) -> list[object]:
+    """Who takes part once it has been looked up whether they may."""
+    world.clock.advance(LOOK_EVERY_S)
+    for _ in range(4):  # what is read there is read in its turn
+        await world.store.read(lambda _reader: None)
+        await settle()
+    left: list[object] = (await world.get(path)).json["data"]
+    return left
 
 
 async def test_where_no_browsers_are_met_there_are_no_supervisors() -> None:

@@ -12,7 +12,14 @@ from b2bua.call.errors import (
     TooManySupervisors,
     UnusableOffer,
 )
-from b2bua.switch.supervisors import RECONNECT_S, SUPERVISORS_MAX, Mode, SupervisorDesk, SupervisorState
+from b2bua.switch.supervisors import (
+    LOOK_EVERY_S,
+    RECONNECT_S,
+    SUPERVISORS_MAX,
+    Mode,
+    SupervisorDesk,
+    SupervisorState,
+)
 from b2bua.switch.trace_steps import CLOSED, Told
 from media.errors import (
     BrowserRefused,
@@ -26,6 +33,7 @@ from media.errors import (
 )
 from media.packet_path.interface import Address
 from media.webrtc import interface as browser
+from storage.errors import StoreUnavailable
 from tests.support.kept_gateway import OFFER, KeptGateway, KeptSeatLine
 from tests.support.kept_line import HeardCalls, settle
 from tests.support.manual_clock import ManualClock
@@ -143,6 +151,47 @@ async def test_a_place_that_is_kept_goes_with_its_call() -> None:
     floor.desk.told(floor.call, Told("media", "a", CLOSED, {}))
     floor.clock.advance(RECONNECT_S)
     assert floor.told() == [("supervisor.joined", "listen")]
+
+
+async def test_who_may_supervise_no_more_takes_part_no_more() -> None:
+    floor = Floor()
+    answers: list[bool | Exception] = [True, StoreUnavailable("locked"), False]
+
+    async def may_stay() -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    await floor.desk.join(floor.call, OFFER, Mode.BARGE, may_stay)
+    stays = await floor.join()
+    for left in (2, 2, 1):
+        floor.clock.advance(LOOK_EVERY_S)
+        await settle()
+        assert len(floor.call.seats) == left
+    assert [one.supervisor_id for one in floor.desk.of("call-1")] == [stays]
+    assert floor.told()[-1] == ("supervisor.dismissed", "barge")
+    assert len(floor.gateway.closed) == 1
+
+
+async def test_nobody_is_asked_about_who_has_left() -> None:
+    floor = Floor()
+    asked: list[str] = []
+
+    async def may_stay() -> bool:
+        asked.append("asked")
+        for one in floor.desk.of("call-1"):
+            floor.desk.leave("call-1", one.supervisor_id)
+        return False
+
+    first = await floor.desk.join(floor.call, OFFER, Mode.LISTEN, may_stay)
+    floor.desk.leave("call-1", first.supervisor.supervisor_id)
+    await floor.desk.join(floor.call, OFFER, Mode.LISTEN, may_stay)
+    for _ in range(2):
+        floor.clock.advance(LOOK_EVERY_S)
+        await settle()
+    assert asked == ["asked"]
+    assert [name for name, _ in floor.told()][2:] == ["supervisor.joined", "supervisor.left"]
 
 
 async def test_the_end_of_the_call_ends_all_parts_and_tells_nothing_more() -> None:

@@ -27,9 +27,9 @@ class SupervisorsOperations(Sending):
         and nobody hears it; with `whisper_a` or `whisper_b` that party alone hears it beside the other; with
         `barge` both do. Who is not spoken to gets the other's audio untouched. A recording has the two parties
         and never the supervisor, and a paused one does not keep the supervisor from hearing. It is in the audit
-        log and in the call's events. 4 a call, 50 in all. A browser that goes away ends its own part alone. 409
-        where the parties are not connected, or there are as many as there can be. Scope: `supervise`. Roles:
-        owner.
+        log and in the call's events. 4 a call, 50 in all. A browser that goes away ends its own part alone, and
+        so does, within 15 s, the end of the key or session that it joined by. 409 where the parties are not
+        connected, or there are as many as there can be. Scope: `supervise`. Roles: owner.
 
         :param call_sid: The call's id
         :param sdp: An SDP description, as the browser or the service made it
