@@ -81,6 +81,11 @@ class Payments:
         rows = self._queries.all("payments.documents", (org_id, per_page, (page - 1) * per_page))
         return [document_of(row) for row in rows], self._queries.number("payments.count_documents", (org_id,))
 
+    def taxed(self, topup: TopUp) -> None:
+        """Write down its taxes and its place of supply, which have changed. IllegalState: it was paid before."""
+        taxes = topup.cgst_paise, topup.sgst_paise, topup.igst_paise
+        self._queries.run("payments.set_tax", (*taxes, topup.place_of_supply, topup.topup_id))
+
     def paid(self, topup_id: str, payment_id: str, at: int, invoice_number: str) -> None:
         """Write down that it was paid. IllegalState: it was before, or the payment is another top-up's."""
         self._queries.run("payments.set_paid", (payment_id, at, invoice_number, topup_id))

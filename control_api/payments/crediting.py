@@ -1,7 +1,7 @@
 """What a payment does: the wallet is credited and the invoice is issued, in one unit of work and once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -87,9 +87,29 @@ def credit_payment(unit: UnitOfWork, terms: BillingTerms, payment: ProviderPayme
         raise PaymentMismatch(f"the payment {payment.payment_id} is not what was asked for")
     transfer_id = transfer_of(topup.topup_id)
     unit.ledger.credit(transfer_id, topup.org_id, topup.taxable_paise, payment.payment_id, at_ms)
-    number = _invoice(unit, terms, topup, payment, at_ms)
+    organisation = unit.accounts.organisation(topup.org_id)
+    supplied = _supplied(terms, organisation, topup)
+    if supplied != topup:
+        unit.payments.taxed(supplied)
+    number = _invoice(unit, terms, organisation, supplied, payment, at_ms)
     unit.payments.paid(topup.topup_id, payment.payment_id, at_ms, number)
     return unit.payments.of_order(payment.order_id)
+
+
+def _supplied(terms: BillingTerms, organisation: Organisation, topup: TopUp) -> TopUp:
+    """The top-up, taxed by the state that its customer has named by now: the invoice names the GSTIN of now too. Where
+    rounding would make the tax another than was paid, by a paisa, it stays as it was asked for."""
+    state = state_of(terms, organisation)
+    tax = tax_on(topup.taxable_paise, topup.gst_percent, terms.supplier.state, state)
+    if tax.total_paise != topup.total_paise:
+        return topup
+    return replace(
+        topup,
+        cgst_paise=tax.cgst_paise,
+        sgst_paise=tax.sgst_paise,
+        igst_paise=tax.igst_paise,
+        place_of_supply=state,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +143,14 @@ def issue_document(
     return issued
 
 
-def _invoice(unit: UnitOfWork, terms: BillingTerms, topup: TopUp, payment: ProviderPayment, at_ms: int) -> str:
-    organisation = unit.accounts.organisation(topup.org_id)
+def _invoice(
+    unit: UnitOfWork,
+    terms: BillingTerms,
+    organisation: Organisation,
+    topup: TopUp,
+    payment: ProviderPayment,
+    at_ms: int,
+) -> str:
     state = topup.place_of_supply
 
     def invoice(number: str, day: date) -> TaxDocument:

@@ -26,6 +26,9 @@ FROM topups WHERE org_id = ? ORDER BY created_at DESC, topup_id DESC LIMIT ? OFF
 -- count_topups: how many payments an organisation has asked for
 SELECT count(*) FROM topups WHERE org_id = ?;
 
+-- set_tax: where what is to be paid is supplied, and the tax by that
+UPDATE topups SET cgst_paise = ?, sgst_paise = ?, igst_paise = ?, place_of_supply = ? WHERE topup_id = ?;
+
 -- set_paid: the payment was made
 UPDATE topups SET payment_id = ?, paid_at = ?, invoice_number = ? WHERE topup_id = ?;
 

@@ -187,6 +187,38 @@ async def test_invoices_say_the_address_that_the_customer_has_then(till: Till) -
     assert sorted(invoice["customer"]["address"] for invoice in invoices) == ["", "12 Marine Drive, Mumbai"]
 
 
+def settled_in(state: str, unit: UnitOfWork) -> None:
+    unit.accounts.change_organisation(replace(unit.accounts.organisation(ORG), state=state))
+
+
+@pytest.mark.parametrize(
+    ("amount", "asked_from", "paid_from", "told"),
+    [
+        (500, "Karnataka", "Maharashtra", ("27 Maharashtra", "0.00", "0.00", "90.00", "590.00")),
+        (500, "Maharashtra", "Karnataka", ("29 Karnataka", "45.00", "45.00", "0.00", "590.00")),
+        # Of the other state it would be a paisa more than was paid.
+        ("10.06", "Maharashtra", "Karnataka", ("27 Maharashtra", "0.00", "0.00", "1.81", "11.87")),
+    ],
+)
+async def test_an_invoice_is_taxed_where_the_customer_is_when_it_pays(
+    till: Till, amount: object, asked_from: str, paid_from: str, told: tuple[str, ...]
+) -> None:
+    before = await till.balance()
+    await till.world.store.run(partial(settled_in, asked_from))
+    topup = await till.ask(amount)
+    await till.world.store.run(partial(settled_in, paid_from))
+    payment_id = till.toy.pay(str(topup["order_id"]))
+    for _ in range(2):
+        assert (await till.notify(payment_id)).status == 200
+    (invoice,) = await till.invoices()
+    assert tuple(invoice[name] for name in ("place_of_supply", "cgst", "sgst", "igst", "total")) == told
+    paise = round(float(str(topup["amount"])) * 100)
+    assert await till.balance() == before + paise
+    kept = await till.world.store.read(lambda reader: reader.topup(ORG, str(topup["topup_id"])))
+    assert kept is not None
+    assert (f"{kept.igst_paise / 100:.2f}", kept.total_paise) == (told[3], round(float(told[4]) * 100))
+
+
 async def test_what_is_no_event_of_a_payment_is_passed_over(till: Till) -> None:
     topup = await till.ask()
     payment_id = till.toy.pay(str(topup["order_id"]))
