@@ -10,10 +10,9 @@ from control_api.tls import server_context
 
 def certificate_mistakes(config: Config, now_ms: int) -> Iterator[str]:
     """What is wrong with our own certificates and their keys at that time (Unix ms), as `serve` would say it. Reads
-    files. Authorities alone are told of with the trunks that need them."""
+    files. Of authorities alone `authority_notes` tells."""
     sip, api = config.sip, config.api
-    transports = {at.transport for at in (*sip.listen, *undeclared_listeners(config))}
-    if sip.tls_certificate is not None and "tls" in transports:
+    if sip.tls_certificate is not None and _speaks_tls(config):
         try:
             sip_contexts(sip, now_ms)
         except CannotListen as error:
@@ -23,3 +22,17 @@ def certificate_mistakes(config: Config, now_ms: int) -> Iterator[str]:
             server_context(api.tls_certificate, api.tls_key, now_ms)
         except CertificateUnusable as error:
             yield f"api.tls_certificate: {error}"
+
+
+def authority_notes(config: Config, now_ms: int) -> Iterator[str]:
+    """What is wrong with the peers' authorities where there is no certificate of our own. Reads files. The trunks that
+    need them say it too, but not that the server does not start."""
+    if config.sip.tls_certificate is None and _speaks_tls(config):
+        try:
+            sip_contexts(config.sip, now_ms)
+        except CannotListen as error:
+            yield f"{error}; serve does not start with it"
+
+
+def _speaks_tls(config: Config) -> bool:
+    return any(at.transport == "tls" for at in (*config.sip.listen, *undeclared_listeners(config)))

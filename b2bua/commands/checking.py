@@ -11,7 +11,7 @@ from b2bua.commands.databases import looked_up
 from b2bua.commands.output import Output
 from b2bua.config import Config, ConfigInvalid, ListenAddress, effectless, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners
-from b2bua.own_certificates import certificate_mistakes
+from b2bua.own_certificates import authority_notes, certificate_mistakes
 from b2bua.packet_path import described, packet_path_of
 from b2bua.prompts import configured_prompts
 from b2bua.sip import events as sip
@@ -46,9 +46,9 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     """`check`: a wrong configuration never gets here; a trunk that does not answer is reported and no error."""
     # What listeners log of a trunk is in its row.
     logging.getLogger("b2bua").addHandler(logging.NullHandler())
-    await asyncio.to_thread(_check_files, config)
+    of_files = await asyncio.to_thread(_check_files, config)
     packet_path = packet_path_of(config)
-    notes = [*config.warnings, *effectless(config), *await _routes_of_nobody(config)]
+    notes = [*config.warnings, *effectless(config), *of_files, *await _routes_of_nobody(config)]
     for note in notes:
         output.line(f"note: {note}")
     trunks = Trunks(config.trunks, SystemClock(), config.routes)
@@ -80,15 +80,17 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     return 0
 
 
-def _check_files(config: Config) -> None:
-    """What the files that it names are for is what they are fit for. Raises ConfigInvalid."""
-    mistakes = list(certificate_mistakes(config, SystemClock().wall_ms()))
+def _check_files(config: Config) -> list[str]:
+    """What the files that it names are for is what they are fit for; notes about them. Raises ConfigInvalid."""
+    now_ms = SystemClock().wall_ms()
+    mistakes = list(certificate_mistakes(config, now_ms))
     try:
         configured_prompts(config)
     except ConfigInvalid as invalid:
         mistakes += invalid.mistakes
     if mistakes:
         raise ConfigInvalid(mistakes)
+    return list(authority_notes(config, now_ms))
 
 
 async def _routes_of_nobody(config: Config) -> list[str]:

@@ -114,6 +114,9 @@ async def test_an_unusable_authority_file_is_told(desk: Any) -> None:
     text = desk.config.read_text("utf-8").replace('tls_ca = ""', 'tls_ca = "empty.pem"')
     desk.config.write_text(text, "utf-8")
     desk.add_trunks(trunk("x", "127.0.0.1:9", "tls"))
-    [row] = (await asyncio.to_thread(desk.json, "check"))["trunks"]
+    answer = await asyncio.to_thread(desk.json, "check")
+    [row] = answer["trunks"]
     assert row["answer"].startswith("cannot be asked (sip.tls_ca: ")
     assert row["answer"].endswith("empty.pem: holds no PEM certificate)")
+    (note,) = [each for each in answer["notes"] if each.startswith("sip.tls_ca: ")]
+    assert note.endswith("empty.pem: holds no PEM certificate; serve does not start with it")
