@@ -25,6 +25,7 @@ from storage.store import Store
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # RTP and RTCP of two legs, the recording, and what calls the transcoder to the conversion and the listener of each leg.
 FILES_PER_CALL: Final = 9
+FEWEST_FILES: Final = 24  # with fewer no server comes up, and with a dozen not even its event loop
 OTHER_FILES: Final = 3_000  # the API may have 2,000 connections; SIP connections, webhooks, database, worker processes
 # The event loop's threads for looking names up, of which libuv lets half do so at once. Each connection has its turn
 # there, also one to an address: of the four that libuv begins with, two names without an answer keep all up.
@@ -82,12 +83,15 @@ def more_lookup_threads() -> None:
 
 
 def _allow_open_files(wanted: int) -> None:
-    """Raise the limit of open files as far as needed and allowed; many systems begin with 1024."""
+    """Raise the limit of open files as far as needed and allowed; many systems begin with 1024. Raises CommandFailed
+    where nothing can run with it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    if most < FEWEST_FILES:
+        raise CommandFailed(f"this process may have {most} files open: raise the limit (ulimit -n, LimitNOFILE=)")
     if most < wanted:
         logging.getLogger("b2bua").warning(
             "this process may have %d files open, calls.max_concurrent asks for %d: raise the limit "

@@ -2,10 +2,14 @@
 
 import logging
 import resource
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from b2bua.commands import operation
+from b2bua.commands.line import run
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -36,3 +40,14 @@ def test_the_limit_is_raised_as_far_as_it_may(
         operation._allow_open_files(wanted)
     assert set_to == ([] if asked is None else [asked])
     assert ("calls.max_concurrent asks for 6000" in caplog.text) == warned
+
+
+def test_a_limit_that_nothing_can_run_with_is_told_in_one_line(tmp_path: Path) -> None:
+    assert run(["init", "--dir", str(tmp_path)]) == 0
+    typed = ["serve", "-c", str(tmp_path / "maskbridge.toml")]
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12)); "
+    served = limited + f"from b2bua.commands.line import run; sys.exit(run({typed!r}))"
+    done = subprocess.run([sys.executable, "-c", served], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    told = [line for line in done.stderr.splitlines() if " WARNING " not in line]
+    assert told == ["maskbridge: this process may have 12 files open: raise the limit (ulimit -n, LimitNOFILE=)"]
