@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from b2bua.call.errors import CapacityExhausted, InvalidParties
-from b2bua.call.masking import Party, parse_party, same_party
+from b2bua.call.masking import COUNTRY_CODE, Party, parse_party, same_party
 from b2bua.call.model import PlaceCall
 from b2bua.config.sections import WebrtcSection
 from b2bua.switch.trunk import Trunk
@@ -22,12 +22,20 @@ def parties_of(command: PlaceCall, trunks: Trunks, *, sip_allowed: bool) -> tupl
         party = parse_party(text, sip_allowed=sip_allowed, agents_allowed=agents)
         if party is None:
             raise InvalidParties("Not a valid Indian mobile number.", name)
+        if party.is_number and _is_declared(party, trunks):
+            # It would come back to us, and from number to number for ever where such calls are chained.
+            raise InvalidParties("A masked number cannot be a party.", name)
         if party.host is not None and trunks.at(party.host, party.port) is None:
             raise InvalidParties("No trunk has this host and port.", name)
         parsed.append(party)
     if same_party(parsed[0], parsed[1]) or _same_user_of_a_trunk(parsed[0], parsed[1], trunks):
         raise InvalidParties("The two parties must be different.", "party_b")
     return parsed[0], parsed[1]
+
+
+def _is_declared(party: Party, trunks: Trunks) -> bool:
+    number = COUNTRY_CODE + party.user
+    return any(number in trunk.config.numbers for trunk in trunks)
 
 
 def _same_user_of_a_trunk(one: Party, other: Party, trunks: Trunks) -> bool:

@@ -72,3 +72,15 @@ def test_another_trunks_port_is_another_party() -> None:
 def test_an_address_is_the_same_party_whichever_way_it_is_written() -> None:
     with pytest.raises(InvalidParties, match="must be different"):
         parties("sip:1001@[::1]", "sip:1001@[0:0:0:0:0:0:0:1]:5060", "sip:[0::1]")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "field"),
+    [("7969002802", "9876543210", "party_a"), ("9876543210", "+91 79690-02802", "party_b")],
+)
+def test_a_masked_number_is_no_party(one: str, other: str, field: str) -> None:
+    text = f'[[trunks]]\nname = "x"\nuri = "{UDP}"\nnumbers = ["917969002802"]\n'
+    trunks = Trunks(config_of(text).trunks, ManualClock())
+    with pytest.raises(InvalidParties, match="masked number") as refused:
+        parties_of(PlaceCall("org-1", one, other), trunks, sip_allowed=False)
+    assert refused.value.field == field
