@@ -52,6 +52,8 @@ def is_older(path: Path) -> bool:
     database of ours nothing is said here."""
     if not path.is_file():
         return False
+    if path.stat().st_size == 0:  # a database of no tables to SQLite
+        return True
     try:
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             applied: int = connection.execute("SELECT count(*) FROM schema_migrations").fetchone()[0]

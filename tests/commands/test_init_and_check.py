@@ -245,3 +245,6 @@ def test_check_tells_of_routes_whose_organisation_there_is_not(desk: Any) -> Non
     (desk.folder / "var/maskbridge.db").unlink()
     assert [each for each in desk.json("check")["notes"] if each.startswith("routes")] == []
     assert not (desk.folder / "var/maskbridge.db").exists()
+    (desk.folder / "var/maskbridge.db").touch()
+    assert [each for each in desk.json("check")["notes"] if each.startswith("routes")] == []
+    assert (desk.folder / "var/maskbridge.db").stat().st_size == 0
