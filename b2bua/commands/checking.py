@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,7 +84,7 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
 def _check_files(config: Config) -> list[str]:
     """What the files that it names are for is what they are fit for; notes about them. Raises ConfigInvalid."""
     now_ms = SystemClock().wall_ms()
-    mistakes = list(certificate_mistakes(config, now_ms))
+    mistakes = [*certificate_mistakes(config, now_ms), *_folder_mistakes(config)]
     try:
         configured_prompts(config)
     except ConfigInvalid as invalid:
@@ -91,6 +92,14 @@ def _check_files(config: Config) -> list[str]:
     if mistakes:
         raise ConfigInvalid(mistakes)
     return list(authority_notes(config, now_ms))
+
+
+def _folder_mistakes(config: Config) -> Iterator[str]:
+    """Where recordings are to be kept there is something else; what is not there is made at the start."""
+    folder = config.storage.recordings
+    nearest = next((place for place in (folder, *folder.parents) if place.exists()), None)
+    if nearest is not None and not nearest.is_dir():
+        yield f"storage.recordings: {nearest}: is no folder"
 
 
 async def _routes_of_nobody(config: Config) -> list[str]:

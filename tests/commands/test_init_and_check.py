@@ -227,6 +227,14 @@ def test_a_database_of_another_user_is_told_as_such(desk: Any, monkeypatch: pyte
     assert "unable to open database file; it belongs to another user: commands are for" in desk.refused("calls")
 
 
+@pytest.mark.parametrize("below", ["", "/2025"])
+def test_check_tells_that_recordings_are_to_be_kept_in_a_file(desk: Any, below: str) -> None:
+    (desk.folder / "kept").write_text("something else")
+    text = desk.config.read_text("utf-8")
+    desk.config.write_text(text.replace('recordings = "var/recordings"', f'recordings = "kept{below}"'), "utf-8")
+    assert desk.refused("check") == f"maskbridge: storage.recordings: {desk.folder / 'kept'}: is no folder\n"
+
+
 def test_check_tells_of_routes_whose_organisation_there_is_not(desk: Any) -> None:
     org_id = desk.json("org", "create", "Pilot")["org_id"]
     route = '[[routes]]\nto = "sip:{{user}}@192.0.2.79"\nvia = "carrier"\nmatch = "{}"\norg = "{}"\n'
