@@ -48,6 +48,16 @@ def load_authorities(context: ssl.SSLContext, file: Path | None) -> None:
         raise CertificateUnusable(f"{file}: holds no authority to trust: {error}") from error
 
 
+def load_itself(context: ssl.SSLContext, certificate: Path) -> None:
+    """Let the context trust the certificate of a PEM file, whoever issued it, and none of those that its issuers sign.
+
+    Raises CertificateUnusable. Reads the file.
+    """
+    # Python's own defaults differ: from 3.13 on a chain may end so, and RFC 5280 is asked for strictly.
+    context.verify_flags = ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+    context.load_verify_locations(cadata=_certificates(certificate)[0].public_bytes(Encoding.DER))
+
+
 def _certificates(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())

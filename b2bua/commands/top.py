@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from b2bua.certificates import CertificateUnusable, load_itself
 from b2bua.clock import SystemClock
 from b2bua.commands.databases import opened
 from b2bua.commands.inspection import call_row
@@ -149,6 +150,10 @@ def _context(config: Config) -> ssl.SSLContext | None:
     certificate = config.api.tls_certificate
     if certificate is None:
         return None
-    context = ssl.create_default_context(cafile=certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
+    try:
+        load_itself(context, certificate)
+    except CertificateUnusable as error:
+        raise CommandFailed(f"api.tls_certificate: {error}") from error
     return context

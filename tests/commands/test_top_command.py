@@ -1,15 +1,21 @@
 """`top`: two looks at the metrics, made into what an operator sees."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from rich.console import Console
 
 from b2bua.commands.top import drawn
 from b2bua.commands.top_view import figures_text, overview
 from control_api.metrics_reading import Sample, read_metrics
+from control_api.tls import server_context
 from tests.commands.conftest import Desk
+from tests.support.certificates import Authority, CertificateFiles
 from tests.support.free_ports import PortLease
 from tests.support.service_under_test import service_under_test, trunk
 
@@ -90,6 +96,55 @@ def test_without_a_server_it_says_so_in_one_line(desk: Desk) -> None:
         said = desk.refused("top", "--once", "--interval", "0.1")
         assert "is maskbridge serve running?" in said
         assert f"(no connection to 127.0.0.1 port {port}: Connection refused)" in said
+
+
+@asynccontextmanager
+async def https_server(desk: Desk, shown: CertificateFiles, configured: Path) -> AsyncIterator[None]:
+    """Metrics over TLS where the configuration, which names a certificate, has the API listen."""
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(text=METRICS.format(live=3, placed=100, cpu=5.0, failed=2))
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    with PortLease(1) as port:
+        await web.TCPSite(runner, "127.0.0.1", port, ssl_context=server_context(shown.certificate, shown.key)).start()
+        tls = f'tls_certificate = "{configured}"\ntls_key = "{shown.key}"\n'
+        desk.config.write_text(f'[api]\nlisten = "127.0.0.1:{port}"\n{tls}', "utf-8")
+        try:
+            yield
+        finally:
+            await runner.cleanup()
+
+
+@pytest.mark.sockets
+async def test_the_servers_own_certificate_is_enough_whoever_issued_it(desk: Desk) -> None:
+    """As those of an authority are kept: without the authority's own, and of a name that is no address."""
+    own = Authority(desk.folder).issue("pbx.example")
+    async with https_server(desk, own, own.certificate):
+        view = await asyncio.to_thread(desk.json, "top", "--once", "--interval", "0.1")
+    assert view["live_calls"] == 3
+
+
+@pytest.mark.sockets
+async def test_another_certificate_of_the_same_authority_is_not_trusted(desk: Desk) -> None:
+    authority = Authority(desk.folder)
+    own, other = authority.issue("pbx.example"), authority.issue("other.example")
+    chain = desk.folder / "chain.pem"
+    chain.write_bytes(own.certificate.read_bytes() + authority.file.read_bytes())
+    async with https_server(desk, other, chain):
+        said = await asyncio.to_thread(desk.refused, "top", "--once", "--interval", "0.1")
+    assert "certificate" in said
+
+
+def test_a_file_without_a_certificate_is_told_in_one_line(desk: Desk) -> None:
+    empty = desk.folder / "empty.pem"
+    empty.write_text("", "utf-8")
+    desk.config.write_text('[api]\ntls_certificate = "empty.pem"\ntls_key = "empty.pem"\n', "utf-8")
+    said = desk.refused("top", "--once", "--interval", "0.1")
+    assert said == f"maskbridge: api.tls_certificate: {empty}: holds no PEM certificate\n"
 
 
 @pytest.mark.sockets
