@@ -1,7 +1,7 @@
 """The lettered timers of RFC 3261 (Table 4, amended by RFC 6026) and a queue of whatever is due next."""
 
 import heapq
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 T1_S: Final = 0.5
 """Round-trip time estimate."""
@@ -59,7 +59,7 @@ class TimerOwner(Protocol):
         ...
 
 
-class TimerQueue:
+class PythonTimerQueue:
     """A heap of deadlines with lazy deletion: a disarmed entry is skipped, or swept out when it is one of many.
 
     Holds at most twice the timers that run, and a small constant.
@@ -99,6 +99,12 @@ class TimerQueue:
         for timer in tuple(owner.running):
             self.disarm(owner, timer)
 
+    def keep(self, owner: TimerOwner, live: tuple[str, ...]) -> None:
+        """Stop those timers of `owner` that are not among these."""
+        for timer in tuple(owner.running):
+            if timer not in live:
+                self.disarm(owner, timer)
+
     def next_due(self) -> float | None:
         """The monotonic second the earliest running timer falls due, None when none runs."""
         heap = self._heap
@@ -123,3 +129,13 @@ class TimerQueue:
         self._heap = [item for item in self._heap if item[2].running.get(item[3]) == item[1]]
         heapq.heapify(self._heap)
         self._stale = 0
+
+
+if TYPE_CHECKING:
+    TimerQueue = PythonTimerQueue
+else:
+    try:
+        from b2bua.sip._timers import TimerQueue
+    except ModuleNotFoundError:
+        # Without a compiler at the installation.
+        TimerQueue = PythonTimerQueue

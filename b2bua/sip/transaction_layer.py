@@ -326,9 +326,8 @@ class TransactionLayer:
         """Let exactly the timers of the state run; one of zero seconds has fallen due already."""
         running = transaction.running
         live = transaction.live_timers[transaction.state]
-        for timer in tuple(running) if running else ():
-            if timer not in live:
-                self._timers.disarm(transaction, timer)
+        if running:
+            self._timers.keep(transaction, live)
         for timer in live:
             if timer in running:
                 continue

@@ -211,10 +211,8 @@ def enter(station: Station, usage: Usage, now: float) -> None:
 
 def _arm(station: Station, usage: Usage, now: float) -> None:
     running = usage.running
-    live = LIVE_TIMERS[usage.state]
-    for timer in tuple(running) if running else ():
-        if timer not in live:
-            station.timers.disarm(usage, timer)
+    if running:
+        station.timers.keep(usage, LIVE_TIMERS[usage.state])
     for timer in _ARMED[usage.state]:
         if timer not in running:
             duration_s = _duration_s(usage, timer)
