@@ -1,5 +1,6 @@
-"""What is compiled: the packet path, the reading of plain SIP messages and session descriptions, and the queue of SIP
-timers. Where there is no compiler the package is built without them, and Python does the same.
+"""What is compiled: the packet path, the reading of plain SIP messages and session descriptions, what SIP messages are
+made of, and the queue of their timers. Where there is no compiler the package is built without them, and Python does
+the same.
 
 `MASKBRIDGE_SANITIZE=1` builds them with AddressSanitizer and UndefinedBehaviorSanitizer.
 """
@@ -40,6 +41,7 @@ setup(
             extra_link_args=["-pthread", *sanitize],
             optional=not sanitized,
         ),
+        compiled("b2bua.sip._message_parts"),
         compiled("b2bua.sip._plain"),
         compiled("b2bua.sip._timers"),
         compiled("media.sdp._plain"),

@@ -14,7 +14,8 @@ from typing import Final
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.grammar import LWS, is_unsafe, quote
 from b2bua.sip.headers import AuthValue, Challenge
-from b2bua.sip.message import Field, Request, Response
+from b2bua.sip.message import Request, Response
+from b2bua.sip.message_parts import Field
 
 STRENGTH: Final = MappingProxyType({"MD5": 1, "SHA-256": 2, "SHA-512-256": 3})
 """The hash algorithms known, by strength; each also with `-sess`."""

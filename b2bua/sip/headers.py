@@ -19,6 +19,7 @@ from b2bua.sip.grammar import (
     Parameters,
     clean,
     find_parameter,
+    first_value,
     is_token,
     is_unsafe,
     parse_number,
@@ -217,6 +218,11 @@ class Via(NamedTuple):
         ]
         added = [(name, value) for name, value in values.items() if name not in names]
         return self._replace(params=(*kept, *added))
+
+
+def parse_first_via(text: str) -> Via:
+    """The topmost of the values of a Via field. Raises MalformedHeader."""
+    return Via.parse(first_value(text))
 
 
 class CSeq(NamedTuple):

@@ -7,15 +7,14 @@ parses raises MalformedHeader or MalformedUri (both SipError) and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from b2bua.sip.errors import MalformedHeader, SipError
-from b2bua.sip.field_names import KNOWN_NAMES, KNOWN_SPELLINGS, LIST_HEADERS, canonical_name, field_key
+from b2bua.sip.field_names import LIST_HEADERS, canonical_name, field_key
 from b2bua.sip.grammar import (
     LWS,
     MAX_VALUES,
     MAX_VIAS,
-    first_value,
     is_token,
     is_unsafe,
     parse_number,
@@ -23,16 +22,15 @@ from b2bua.sip.grammar import (
     without_empty_parameters,
 )
 from b2bua.sip.headers import (
-    CSeq,
     MediaType,
     NameAddr,
     RAck,
     ValueWithParams,
     Via,
-    parse_call_id,
     parse_seconds,
 )
-from b2bua.sip.known_values import read_media_type, read_name_addr, read_tokens
+from b2bua.sip.known_values import read_media_type, read_name_addr
+from b2bua.sip.message_parts import Asked, Field, FieldMap, copied, written
 from b2bua.sip.status import reason_phrase
 from b2bua.sip.uri import Uri
 
@@ -51,22 +49,17 @@ _WITH_PARAMETERS: Final = frozenset(
 _COPIED: Final = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 _COPIED_WITH_ROUTE: Final = _COPIED | {"Record-Route"}
 _COPIED_INTO_100: Final = _COPIED | {"Timestamp"}
-_as_line: Final = ": ".join
-_LENGTH_LINE: Final = "\r\nContent-Length: "
-
-Field = tuple[str, str]
-"""A header field: its name (the long, usual form where the name is known) and its unfolded value."""
 
 
-class Headers:
+class Headers(FieldMap):
     """An ordered multi-map of header fields. Names are compared without case; compact forms are the same name."""
 
-    __slots__ = ("_fields", "_index", "_typed")
+    __slots__ = ()
 
     def __init__(self, fields: Iterable[Field] = ()) -> None:
-        self._fields: list[Field] = []
-        self._index: dict[str, list[str]] | None = None
-        self._typed: dict[str, Any] = {}
+        self._fields = []
+        self._index = None
+        self._typed = {}
         for name, value in fields:
             self._fields.append(_checked_field(name, value))
 
@@ -100,35 +93,6 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self._fields!r})"
-
-    def _values(self, name: str) -> list[str] | None:
-        index = self._index
-        if index is None:
-            index = self._make_index()
-        values = index.get(name)
-        if values is not None or name in KNOWN_NAMES:
-            return values
-        return index.get(field_key(name))
-
-    def _make_index(self) -> dict[str, list[str]]:
-        index: dict[str, list[str]] = {}
-        for name_as_sent, value in self._fields:
-            key = name_as_sent if name_as_sent in KNOWN_SPELLINGS else name_as_sent.lower()
-            if key in index:
-                index[key].append(value)
-            else:
-                index[key] = [value]
-        self._index = index
-        return index
-
-    def get(self, name: str) -> str | None:
-        """The value of the first field of that name."""
-        index = self._index
-        if index is not None and name in KNOWN_NAMES:
-            known = index.get(name)
-            return None if known is None else known[0]
-        values = self._values(name)
-        return None if values is None else values[0]
 
     def count(self, name: str) -> int:
         """How many fields of that name there are."""
@@ -217,18 +181,6 @@ class Headers:
         """Whether `validate_request` or `validate_response` has nothing left to look at, and no field has changed."""
         return CHECKED in self._typed
 
-    def typed(self, key: str, name: str, parse: Callable[[str], T]) -> T | None:
-        """The first field of a canonical name through `parse`, kept under `key`; None when it is absent."""
-        kept = self._typed
-        if key in kept:
-            value: T | None = kept[key]
-            return value
-        index = self._index
-        values = (self._make_index() if index is None else index).get(name)
-        parsed = None if values is None else parse(values[0])
-        kept[key] = parsed
-        return parsed
-
     def typed_list(self, key: str, name: str, parse: Callable[[str], T], limit: int = MAX_VALUES) -> tuple[T, ...]:
         """All values of a list header of a canonical name through `parse`, kept under `key`. Raises MalformedHeader
         beyond the limit."""
@@ -260,10 +212,6 @@ def _checked_field(name: str, value: str) -> Field:
     return canonical_name(name), value
 
 
-def _parse_first_via(text: str) -> Via:
-    return Via.parse(first_value(text))
-
-
 def _parse_max_forwards(text: str) -> int | None:
     """None for a number over 255, which counts as absent (RFC 4475 section 3.1.2.4)."""
     number = parse_number(text.strip(LWS), 10**18)
@@ -272,28 +220,16 @@ def _parse_max_forwards(text: str) -> int | None:
     return number if number is not None and number <= MAX_FORWARDS_LIMIT else None
 
 
-class Message:
+class Message(Asked):
     """What requests and responses share."""
 
-    __slots__ = ("body", "headers")
+    __slots__ = ()
+
+    headers: Headers
 
     def __init__(self, headers: Headers | Iterable[Field] = (), body: bytes = b"") -> None:
         self.headers = headers if isinstance(headers, Headers) else Headers(headers)
         self.body = body
-
-    # Most of these are asked for many times in a message's life: one that has been read is given without a call.
-
-    def _required(self, name: str, parse: Callable[[str], T]) -> T:
-        value = self.headers.typed(name, name, parse)
-        if value is None:
-            raise MalformedHeader(f"Missing {name}", name)
-        return value
-
-    @property
-    def via(self) -> Via:
-        """The topmost Via."""
-        kept: Via | None = self.headers._typed.get("Via")
-        return self._required("Via", _parse_first_via) if kept is None else kept
 
     @property
     def vias(self) -> tuple[Via, ...]:
@@ -304,48 +240,6 @@ class Message:
         """A Via value; the topmost is not read twice where it stands alone on its line, as it nearly always does."""
         fields = self.headers._values("Via")
         return self.via if fields is not None and text == fields[0] else Via.parse(text)
-
-    @property
-    def from_(self) -> NameAddr:
-        """From."""
-        kept: NameAddr | None = self.headers._typed.get("From")
-        return self._required("From", read_name_addr) if kept is None else kept
-
-    @property
-    def to(self) -> NameAddr:
-        """To."""
-        kept: NameAddr | None = self.headers._typed.get("To")
-        return self._required("To", read_name_addr) if kept is None else kept
-
-    @property
-    def from_tag(self) -> str | None:
-        """From's tag."""
-        kept = self.headers._typed
-        if "From;tag" not in kept:
-            kept["From;tag"] = self.from_.tag
-        tag: str | None = kept["From;tag"]
-        return tag
-
-    @property
-    def to_tag(self) -> str | None:
-        """To's tag."""
-        kept = self.headers._typed
-        if "To;tag" not in kept:
-            kept["To;tag"] = self.to.tag
-        tag: str | None = kept["To;tag"]
-        return tag
-
-    @property
-    def call_id(self) -> str:
-        """Call-ID, compared byte by byte."""
-        kept: str | None = self.headers._typed.get("Call-ID")
-        return self._required("Call-ID", parse_call_id) if kept is None else kept
-
-    @property
-    def cseq(self) -> CSeq:
-        """CSeq."""
-        kept: CSeq | None = self.headers._typed.get("CSeq")
-        return self._required("CSeq", CSeq.parse) if kept is None else kept
 
     @property
     def has_wildcard_contact(self) -> bool:
@@ -390,48 +284,6 @@ class Message:
         except SipError:
             return None
 
-    def _tokens(self, name: str) -> tuple[str, ...]:
-        headers = self.headers
-        kept: tuple[str, ...] | None = headers._typed.get(name)
-        if kept is not None:
-            return kept
-        index = headers._index
-        values = (headers._make_index() if index is None else index).get(name)
-        if values is None:
-            return ()
-        tokens = read_tokens(values[0])
-        if len(values) > 1:
-            tokens = tuple([token for text in values for token in read_tokens(text)])
-        if len(tokens) > MAX_VALUES:
-            raise MalformedHeader("Too many header values", name)
-        headers._typed[name] = tokens
-        return tokens
-
-    @property
-    def require(self) -> tuple[str, ...]:
-        """The option tags of Require."""
-        return self._tokens("Require")
-
-    @property
-    def proxy_require(self) -> tuple[str, ...]:
-        """The option tags of Proxy-Require."""
-        return self._tokens("Proxy-Require")
-
-    @property
-    def supported(self) -> tuple[str, ...]:
-        """The option tags of Supported."""
-        return self._tokens("Supported")
-
-    @property
-    def unsupported(self) -> tuple[str, ...]:
-        """The option tags of Unsupported."""
-        return self._tokens("Unsupported")
-
-    @property
-    def allow(self) -> tuple[str, ...]:
-        """The methods of Allow."""
-        return self._tokens("Allow")
-
     @property
     def rseq(self) -> int | None:
         """RSeq of a reliable provisional response (RFC 3262)."""
@@ -441,15 +293,6 @@ class Message:
     def reasons(self) -> tuple[ValueWithParams, ...]:
         """All Reason values (RFC 3326): the protocol with `cause` and `text` parameters."""
         return self.headers.typed_list("Reason", "Reason", ValueWithParams.parse)
-
-    def _render(self, start_line: str) -> bytes:
-        fields = self.headers._fields
-        last = f"Content-Length: {len(self.body)}\r\n\r\n"
-        text = "\r\n".join([start_line, *map(_as_line, fields), last])
-        if text.count(_LENGTH_LINE) > 1:  # one that came stands among the fields
-            kept = [field for field in fields if field[0] != "Content-Length"]
-            text = "\r\n".join([start_line, *map(_as_line, kept), last])
-        return text.encode("utf-8", "surrogateescape") + self.body
 
 
 class Request(Message):
@@ -496,7 +339,7 @@ class Request(Message):
         uri = self.request_uri
         if not is_token(self.method) or not uri.isprintable() or " " in uri or not uri:
             raise MalformedHeader("Request line cannot be written")
-        return self._render(f"{self.method} {uri} SIP/2.0")
+        return written(f"{self.method} {uri} SIP/2.0", self.headers._fields, self.body)
 
 
 class Response(Message):
@@ -539,7 +382,7 @@ class Response(Message):
         """The octets, Content-Length set last. Raises MalformedHeader where the status line would be broken."""
         if not 100 <= self.status <= 699 or is_unsafe(self.reason):
             raise MalformedHeader("Status line cannot be written")
-        return self._render(f"SIP/2.0 {self.status} {self.reason}")
+        return written(f"SIP/2.0 {self.status} {self.reason}", self.headers._fields, self.body)
 
 
 def build_response(
@@ -560,11 +403,11 @@ def build_response(
     make a dialog, Timestamp into a 100. Works on a broken request too: what is there is copied.
     """
     if status == 100:
-        copied = _COPIED_INTO_100
+        names = _COPIED_INTO_100
     else:
         keep_route = status < 300 and request.method in DIALOG_FORMING
-        copied = _COPIED_WITH_ROUTE if keep_route else _COPIED
-    fields = [field for field in request.headers._fields if field[0] in copied]
+        names = _COPIED_WITH_ROUTE if keep_route else _COPIED
+    fields = copied(request.headers._fields, names)
     tag = None
     if to_tag is not None and status != 100:
         for position, (name, value) in enumerate(fields):

@@ -22,7 +22,8 @@ from b2bua.sip.grammar import (
     is_token,
     parse_number,
 )
-from b2bua.sip.message import Field, Headers, Message, Request, Response
+from b2bua.sip.message import Headers, Message, Request, Response
+from b2bua.sip.message_parts import Field
 from b2bua.sip.plain import read_plain
 
 _REQUEST_LINE: Final = re.compile(rf"([{TOKEN_CHARACTERS}]+) ([^ ]+) (SIP/[0-9]+\.[0-9]+)", re.IGNORECASE)

@@ -12,7 +12,8 @@ from typing import Final
 from b2bua.sip.bodies import session_description
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import MediaType, ValueWithParams
-from b2bua.sip.message import Field, Request
+from b2bua.sip.message import Request
+from b2bua.sip.message_parts import Field
 from b2bua.sip.parser import KNOWN_METHODS
 from b2bua.sip.status import reason_phrase
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from b2bua.sip.message import Field, Request, Response
+from b2bua.sip.message import Request, Response
+from b2bua.sip.message_parts import Field
 from b2bua.sip.session_timer import (
     UAC,
     UAS,

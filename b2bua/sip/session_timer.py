@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import ValueWithParams, parse_seconds
-from b2bua.sip.message import Field, Message
+from b2bua.sip.message import Message
+from b2bua.sip.message_parts import Field
 
 OPTION_TAG: Final = "timer"
 DEFAULT_MIN_S: Final = 90

@@ -12,7 +12,14 @@ HEADER = Path(sysconfig.get_path("include")) / "Python.h"
 
 @pytest.mark.skipif(shutil.which("cc") is None or not HEADER.exists(), reason="nothing can be compiled here")
 @pytest.mark.parametrize(
-    "name", ["media.packet_path._native", "b2bua.sip._plain", "b2bua.sip._timers", "media.sdp._plain"]
+    "name",
+    [
+        "b2bua.sip._message_parts",
+        "b2bua.sip._plain",
+        "b2bua.sip._timers",
+        "media.packet_path._native",
+        "media.sdp._plain",
+    ],
 )
 def test_it_is_compiled_where_there_is_a_compiler(name: str) -> None:
     importlib.import_module(name)
