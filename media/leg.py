@@ -306,23 +306,24 @@ class MediaLeg:
         keying = None
         if ours is not None and remote.crypto is not None:
             keying = Keying(ours.suite, ours.master, remote.crypto.master)
+        # Comfort noise is never offered, so an answer cannot bring it in.
+        noise = None if local.noise_payload_type is None or not narrow else remote.noise_payload_type
         self._plan = RemotePlan(
-            remote=target,
-            control=control,
-            codec=BY_NAME[codec].number,
-            payload_type=payload_type,
-            dtmf_payload_type=dtmf,
-            receives=receives,
-            may_send=remote.may_send,
-            on_hold=remote.on_hold,
-            renewed=renewed,
-            may_receive=remote.may_receive,
-            keying=keying,
-            # It is never offered, so an answer cannot bring it in.
-            noise_payload_type=None if local.noise_payload_type is None or not narrow else remote.noise_payload_type,
-            ptime_ms=remote.ptime_ms,
-            dtmf_clock_rate_hz=dtmf_clock_rate_hz,
-            lingers=lingers,
+            target,
+            control,
+            BY_NAME[codec].number,
+            payload_type,
+            dtmf,
+            receives,
+            remote.may_send,
+            remote.on_hold,
+            renewed,
+            remote.may_receive,
+            keying,
+            noise,
+            remote.ptime_ms,
+            dtmf_clock_rate_hz,
+            lingers,
         )
         return self._plan
 

@@ -21,7 +21,7 @@ from b2bua.sip.routing import (
     response_destination,
     response_fallback,
 )
-from b2bua.sip.sent_request import SentRequest
+from b2bua.sip.sent_request import MAX_FORWARDS, SentRequest
 from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy, UserAgentSettings
 from b2bua.sip.stateless_tags import StatelessTags
 from b2bua.sip.timers import TimerQueue
@@ -53,6 +53,7 @@ class Station:
         "_own_fields",
         "_told",
         "accepting",
+        "agent_line",
         "counters",
         "dialogs",
         "digests",
@@ -65,6 +66,7 @@ class Station:
         "policy_of",
         "settings",
         "stateless_tags",
+        "supported_line",
         "timers",
         "tokens",
         "usages",
@@ -97,6 +99,12 @@ class Station:
         self._last_handle = 0
         self._locals = {local.bound: local for local in settings.locals}
         self._told = {local.told: local.bound for local in settings.locals}
+        self.agent_line = f"User-Agent: {settings.user_agent}\r\n" if settings.user_agent else ""
+        """The User-Agent header line."""
+        supported = settings.supported
+        self.supported_line = f"Supported: {', '.join(supported)}\r\n" if supported else ""
+        """The Supported header line of what is served to everybody: in every request of ours but ACK and CANCEL
+        (RFC 4028 section 7.1)."""
         self._allow_line = f"Allow: {', '.join(settings.allow)}\r\n"
         self._common_lines: dict[tuple[TransportAddress, tuple[str, ...], bool], str] = {}
         self._own_fields: dict[tuple[TransportAddress, tuple[str, ...], bool], Headers] = {}
@@ -107,18 +115,6 @@ class Station:
         supported = f"Supported: {', '.join(tags)}\r\n" if tags else ""
         contact = f"Contact: <{local.contact_uri(settings.contact_user, secure=secure)}>\r\n"
         return f"{contact}{self.agent_line}{self._allow_line}{supported}"
-
-    @property
-    def agent_line(self) -> str:
-        """The User-Agent header line."""
-        return f"User-Agent: {self.settings.user_agent}\r\n" if self.settings.user_agent else ""
-
-    @property
-    def supported_line(self) -> str:
-        """The Supported header line of what is served to everybody: in every request of ours but ACK and CANCEL
-        (RFC 4028 section 7.1)."""
-        supported = self.settings.supported
-        return f"Supported: {', '.join(supported)}\r\n" if supported else ""
 
     def explain_end(self, usage: Usage, cause: object) -> None:
         """Let the CANCEL or BYE of a usage say `cause` where nobody has hung it up with a Reason of his own."""
@@ -308,23 +304,24 @@ class Station:
         if method in _WITH_CONTACT:
             common_lines = self.common_lines(dialog.local, target=dialog.target)
         return SentRequest(
-            method=method,
-            request_uri=routed.request_uri,
-            destination=destination,
-            fallback=fallback,
-            local=dialog.local,
-            branch=self.new_branch(),
-            routes=routed.routes,
-            from_value=dialog.local_value,
-            to_value=dialog.remote_value,
-            call_id=dialog.call_id,
-            cseq=dialog.next_cseq(),
-            common_lines=common_lines,
-            own_lines=own_lines,
-            session_lines=session_lines,
-            credential_lines=credential_lines(errand, method, routed.request_uri, body),
-            content_type=content_type,
-            body=body,
+            method,
+            routed.request_uri,
+            destination,
+            dialog.local,
+            self.new_branch(),
+            routed.routes,
+            dialog.local_value,
+            dialog.remote_value,
+            dialog.call_id,
+            dialog.next_cseq(),
+            common_lines,
+            own_lines,
+            session_lines,
+            credential_lines(errand, method, routed.request_uri, body),
+            MAX_FORWARDS,
+            content_type,
+            body,
+            fallback,
         )
 
     def ack_of_2xx(self, dialog: Dialog, invite: SentRequest) -> Outgoing:
@@ -332,17 +329,17 @@ class Station:
         routed = dialog.route()
         destination, fallback = self.hop(routed.next_hop, dialog)
         ack = SentRequest(
-            method="ACK",
-            request_uri=routed.request_uri,
-            destination=destination,
-            local=dialog.local,
-            branch=self.new_branch(),
-            routes=routed.routes,
-            from_value=dialog.local_value,
-            to_value=dialog.remote_value,
-            call_id=dialog.call_id,
-            cseq=invite.cseq,
-            common_lines=self.agent_line,
+            "ACK",
+            routed.request_uri,
+            destination,
+            dialog.local,
+            self.new_branch(),
+            routed.routes,
+            dialog.local_value,
+            dialog.remote_value,
+            dialog.call_id,
+            invite.cseq,
+            self.agent_line,
             credential_lines=invite.credential_lines,
         )
         return Outgoing(ack.render(), destination, dialog.local.bound, fallback)

@@ -64,6 +64,7 @@ __all__ = [
 ]
 
 _FIRST_CSEQ = 1
+_NO_CREDENTIALS = ""  # before the first challenge
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,22 +361,23 @@ class UserAgent:
         usage = Usage(handle, CALLING, call_id, tag, station.digest_for(plan.credentials), plan.policy)
         errand = Errand(SETUP, usage, usage.digest)
         request = SentRequest(
-            method="INVITE",
-            request_uri=plan.request_uri,
-            destination=plan.destination,
-            local=local,
-            branch=station.new_branch(),
-            routes=plan.routes,
-            from_value=f"{display}<{plan.from_uri}>;tag={tag}",
-            to_value=f"<{plan.to_uri}>",
-            call_id=call_id,
-            cseq=_FIRST_CSEQ,
-            common_lines=setup_lines(station, plan, local),
-            own_lines=own_lines,
-            max_forwards=plan.max_forwards,
-            session_lines=session_lines(usage, errand),
-            content_type=plan.content_type,
-            body=plan.body,
+            "INVITE",
+            plan.request_uri,
+            plan.destination,
+            local,
+            station.new_branch(),
+            plan.routes,
+            f"{display}<{plan.from_uri}>;tag={tag}",
+            f"<{plan.to_uri}>",
+            call_id,
+            _FIRST_CSEQ,
+            setup_lines(station, plan, local),
+            own_lines,
+            session_lines(usage, errand),
+            _NO_CREDENTIALS,
+            plan.max_forwards,
+            plan.content_type,
+            plan.body,
         )
         send_setup(station, usage, plan, request, errand, now)
         enter(station, usage, now)

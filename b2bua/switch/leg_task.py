@@ -14,6 +14,7 @@ from b2bua.call.model import Leg
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
+from b2bua.sip.dialog import SDP
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.headers import RetryAfter
 from b2bua.sip.info_digits import InfoDigit
@@ -163,19 +164,20 @@ class LegTask:
         self._request_uri = attempt.request_uri or headers.request_uri
         self._usage = self._endpoint.invite(
             OutgoingInvite(
-                request_uri=self._request_uri,
-                from_uri=headers.from_uri,
-                from_display=headers.from_display,
-                to_uri=headers.to_uri,
-                destination=attempt.destination,
-                headers=headers.headers,
-                body=self._media.offer(self.media_name, self._prefer),
-                credentials=trunk.policy.credentials,
-                routes=_routes(config),
-                no_answer_timeout_s=float(config.invite_timeout_s),
-                max_forwards=self._relayed.max_forwards,
-                policy=trunk.policy,
-                large_destination=self._hunt.large_destination(attempt),
+                self._request_uri,
+                headers.from_uri,
+                headers.to_uri,
+                attempt.destination,
+                headers.from_display,
+                headers.headers,
+                self._media.offer(self.media_name, self._prefer),
+                SDP,
+                trunk.policy.credentials,
+                _routes(config),
+                float(config.invite_timeout_s),
+                self._relayed.max_forwards,
+                trunk.policy,
+                self._hunt.large_destination(attempt),
             )
         )
         self._usages[self._usage] = self

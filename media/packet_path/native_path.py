@@ -5,7 +5,7 @@ What the threads do is in native/; here are the numbers of streams, and the way 
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
@@ -415,6 +415,12 @@ def event_of(told: Told, leg: str) -> MediaEvent:
 
 def _call_all(callbacks: Sequence[Callback]) -> None:
     """Call each in its order, those behind one that fails too; the last failure is raised."""
-    with ExitStack() as stack:
-        for callback in reversed(callbacks):
-            stack.callback(callback)
+    failure: BaseException | None = None
+    for callback in callbacks:
+        try:
+            callback()
+        except BaseException as error:  # noqa: BLE001 - raised when the rest has been called
+            error.__context__ = error.__context__ or failure
+            failure = error
+    if failure is not None:
+        raise failure
