@@ -113,7 +113,12 @@ class UserAgent:
     ) -> None:
         if not settings.locals:
             raise ValueError("a user agent needs at least one listener")
-        self._station = Station(settings, tokens, may_reach, policy_of, names)
+        self._station = station = Station(settings, tokens, may_reach, policy_of, names)
+        # For its driver, which looks at them after each message: what `next_event` and `to_send` take from, and when
+        # `handle_timers` is next due, in monotonic seconds, None when nothing runs.
+        self.events = station.events
+        self.outgoing = station.outgoing
+        self.next_timer: Callable[[], float | None] = station.timers.next_due
 
     @property
     def accepting(self) -> bool:
@@ -311,15 +316,6 @@ class UserAgent:
                 send_2xx_again(station, owner, now)
 
     # What it has for its driver.
-
-    def next_timer(self) -> float | None:
-        """The monotonic second `handle_timers` is next due, None when nothing runs."""
-        return self._station.timers.next_due()
-
-    def wake_at(self, now: float) -> float | None:
-        """When its driver has something to do: `now` while there are events, else at the next timer."""
-        station = self._station
-        return now if station.events else station.timers.next_due()
 
     @property
     def has_events(self) -> bool:

@@ -260,18 +260,18 @@ class SipEndpoint:
         if self._pumping:
             return
         self._pumping = True
-        user_agent = self._user_agent
+        events = self._user_agent.events
         try:
-            event = user_agent.next_event()
-            while event is not None:
-                self._on_event(event)
-                event = user_agent.next_event()
+            while events:
+                self._on_event(events.popleft())
         finally:
             self._pumping = False
             self._arm()
             self._flush()
 
     def _flush(self) -> None:
+        if not self._user_agent.outgoing:
+            return
         for outgoing in self._user_agent.to_send():
             content, destination, local, fallback = outgoing
             transport = self._transports.get(local)
@@ -311,7 +311,8 @@ class SipEndpoint:
 
         A timer that moves later leaves the alarm as it is: it finds nothing due and sets itself again.
         """
-        due = self._user_agent.wake_at(self._scheduler.time())
+        user_agent = self._user_agent
+        due = self._scheduler.time() if user_agent.events else user_agent.next_timer()
         set_for = self._alarm.when
         if due is not None and (set_for is None or due < set_for):
             self._alarm.set(due)
