@@ -217,7 +217,12 @@ class Station:
 
     def _look_ahead(self, dialog: Dialog) -> None:
         """Ask for a host name on a dialog's way now, so that it is known when a request goes there."""
-        self.hop(dialog.route().next_hop, dialog)
+        next_hop = dialog.route().next_hop
+        try:
+            if next_hop_address(next_hop, dialog.local.bound.transport) is None:
+                self._named(next_hop, dialog)
+        except SipError:
+            return
 
     def end_if_over(self, usage: Usage) -> None:
         """Take a usage out of the tables once it is over and the last of its transactions has gone."""
