@@ -100,6 +100,13 @@ class Bed:
             party.send(pair.port)
             await self.settled()
 
+    async def is_heard_alone(self, stream: int, party: Party, other: Party, pair: SocketPair) -> None:
+        """Of two that send to the stream's pair, the other first, it takes the party's packet and drops the other's."""
+        other.send(pair.port)
+        await until(lambda: taken(self.path.figures(stream)) == (0, 1))
+        party.send(pair.port)
+        await until(lambda: taken(self.path.figures(stream)) == (1, 1))
+
     async def end(self, stream: int, keep: bool = True) -> None:
         ended = asyncio.Event()
         self.path.close_stream(stream, ended.set, keep)
@@ -196,10 +203,7 @@ async def test_who_sent_to_a_pair_that_had_no_leg_yet_is_not_latched(bed: Bed, a
     former.send(pair.port)
     stream = bed.open(pair, bed.party(), nat=True)
     await bed.settled()
-    former.send(pair.port)
-    await until(lambda: taken(bed.path.figures(stream)) == (0, 1))
-    party.send(pair.port)
-    await until(lambda: taken(bed.path.figures(stream)) == (1, 1))
+    await bed.is_heard_alone(stream, party, former, pair)
 
 
 @pytest.mark.skipif(not NATIVE_BUILT, reason="the packet path in C has not been built")
@@ -217,10 +221,7 @@ async def test_nor_by_a_leg_of_another_packet_thread(monkeypatch: pytest.MonkeyP
         bed.open(bed.ports.open_pair(), bed.party())  # on the thread that the pair was with
         stream = bed.open(pair, bed.party(), nat=True)
         await bed.settled()
-        former.send(pair.port)
-        await until(lambda: taken(bed.path.figures(stream)) == (0, 1))
-        party.send(pair.port)
-        await until(lambda: taken(bed.path.figures(stream)) == (1, 1))
+        await bed.is_heard_alone(stream, party, former, pair)
 
 
 async def test_who_is_heard_before_a_busy_thread_has_come_to_the_leg_is_its_own() -> None:

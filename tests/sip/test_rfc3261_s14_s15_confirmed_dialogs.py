@@ -17,6 +17,17 @@ from b2bua.sip.message import Request, Response
 from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer, request_from_peer
 
 
+def answered_without_ack(bench: Bench) -> tuple[int, Response]:
+    """The usage of a call that we have answered, and our 200, which nobody has acknowledged yet."""
+    bench.receive(request_from_peer("INVITE"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 200, bench.now)
+    [ok] = bench.take_sent()
+    assert isinstance(ok, Response)
+    return event.usage, ok
+
+
 def statuses(messages: list[Request | Response]) -> list[int]:
     return [message.status for message in messages if isinstance(message, Response)]
 
@@ -283,25 +294,17 @@ def test_trunk_case_23_a_bye_ends_the_call_whatever_its_answer(headers: str, sta
 
 def test_trunk_case_23_bye_before_the_ack_of_our_200() -> None:
     bench = Bench()
-    bench.receive(request_from_peer("INVITE"))
-    [event] = bench.events()
-    assert isinstance(event, IncomingInvite)
-    bench.user_agent.respond(event.transaction, 200, bench.now)
-    [ok] = bench.take_sent()
+    usage, ok = answered_without_ack(bench)
     bye = request_from_peer("BYE", to_tag=ok.to_tag, cseq=2, branch="z9hG4bKbye")
     assert statuses(bench.receive(bye)) == [200]
     assert bench.advance(20) == []
-    assert bench.events() == [ByeReceived(event.usage, None)]
+    assert bench.events() == [ByeReceived(usage, None)]
 
 
 def test_trunk_case_23_our_bye_waits_for_the_ack_of_our_200() -> None:
     bench = Bench()
-    bench.receive(request_from_peer("INVITE"))
-    [event] = bench.events()
-    assert isinstance(event, IncomingInvite)
-    bench.user_agent.respond(event.transaction, 200, bench.now)
-    [ok] = bench.take_sent()
-    bench.user_agent.hang_up(event.usage, bench.now)
+    usage, ok = answered_without_ack(bench)
+    bench.user_agent.hang_up(usage, bench.now)
     assert [message for _, message in bench.advance(0.6)] == [ok]
     assert methods(bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))) == ["BYE"]
     assert bench.events() == []
@@ -310,13 +313,9 @@ def test_trunk_case_23_our_bye_waits_for_the_ack_of_our_200() -> None:
 def test_a_bye_that_waits_for_the_ack_of_our_200_is_still_on_its_way() -> None:
     """Who stops meanwhile would leave the caller in the call."""
     bench = Bench()
-    bench.receive(request_from_peer("INVITE"))
-    [event] = bench.events()
-    assert isinstance(event, IncomingInvite)
-    bench.user_agent.respond(event.transaction, 200, bench.now)
-    [ok] = bench.take_sent()
+    usage, ok = answered_without_ack(bench)
     assert not bench.user_agent.is_parting()
-    bench.user_agent.hang_up(event.usage, bench.now)
+    bench.user_agent.hang_up(usage, bench.now)
     assert bench.user_agent.is_parting()
     [bye] = bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))
     assert isinstance(bye, Request)
@@ -340,16 +339,12 @@ def test_trunk_case_23_our_bye_goes_out_when_that_ack_never_comes() -> None:
 def test_trunk_case_23_a_bye_in_place_of_that_ack_leaves_nothing_to_say() -> None:
     """Both sides hang up: our 200 is sent no more, and no BYE of ours follows the peer's."""
     bench = Bench()
-    bench.receive(request_from_peer("INVITE"))
-    [event] = bench.events()
-    assert isinstance(event, IncomingInvite)
-    bench.user_agent.respond(event.transaction, 200, bench.now)
-    [ok] = bench.take_sent()
-    bench.user_agent.hang_up(event.usage, bench.now)
+    usage, ok = answered_without_ack(bench)
+    bench.user_agent.hang_up(usage, bench.now)
     bye = request_from_peer("BYE", branch="z9hG4bKbye", to_tag=ok.to_tag, cseq=2)
     assert statuses(bench.receive(bye)) == [200]
     assert bench.advance(64) == []
-    assert bench.events() == [UsageEnded(event.usage)]
+    assert bench.events() == [UsageEnded(usage)]
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
