@@ -221,7 +221,8 @@ class LegTask:
         failed, failed_at = self.trunk, self._destination
         attempt = self._hunt.next(step)
         then = "nothing is left to try" if attempt is None else f"trying {attempt}"
-        LOG.warning("leg %s: trunk %s at %s: %s; %s", self.media_name, failed.name, failed_at, cause, then)
+        why = self._trunks.why(cause, failed_at)
+        LOG.warning("leg %s: trunk %s at %s: %s; %s", self.media_name, failed.name, failed_at, why, then)
         if attempt is None:
             return False
         return self._make(attempt)

@@ -9,6 +9,7 @@ from b2bua.call.errors import CapacityExhausted
 from b2bua.sip.events import IncomingInvite
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch.hunting import MOST_ATTEMPTS
+from b2bua.switch.why_unanswered import REFUSED_UNDERWAY
 from tests.support.house import CARRIER, MASKED, House
 from tests.support.scripted_phone import ALICE, Phone, answers, rejects, rings
 
@@ -385,6 +386,16 @@ async def test_trunk_case_19_the_first_trunk_s_failure_is_in_the_log_and_counted
     assert (second.failures, second.failovers) == ({"4xx": 1}, 0)
     (line,) = [line for line in two.log.lines if "trying trunk second" in line]
     assert "trunk first at udp:203.0.113.1:5060: 503; trying trunk second at udp:203.0.113.2:5060" in line
+
+
+async def test_trunk_case_19_the_log_says_in_words_why_the_first_trunk_was_not_reached(two: House) -> None:
+    first = TransportAddress("udp", "203.0.113.1", 5060)
+    two.network.gate = lambda content, _source, to: to != first or not content.startswith(b"INVITE")
+    two.clock.call_later(0.5, lambda: two.endpoint.transport_failed(first))
+    two.alice.on_invite = rejects(486)
+    await two.ended(await two.place())
+    (line,) = [line for line in two.log.lines if "trying trunk second" in line]
+    assert f"trunk first at {first}: {REFUSED_UNDERWAY}; trying" in line
 
 
 async def test_trunk_case_19_with_nothing_left_the_last_failure_is_the_cause(two: House) -> None:
