@@ -43,6 +43,7 @@ from b2bua.tokens import Tokens
 LOG: Final = logging.getLogger(__name__)
 
 CONFIGURATION: Final = "/etc/resolv.conf"
+HOSTS: Final = "/etc/hosts"
 TRY_TIMEOUT_S: Final = 1.0
 """For one query to one server."""
 QUESTION_TIMEOUT_S: Final = 3.0
@@ -171,19 +172,35 @@ class Resolver:
     async def _of_system(self, question: Question) -> tuple[Record, ...]:
         """What the system itself makes of a name, /etc/hosts above all."""
         family = socket.AF_INET if question.kind == "A" else socket.AF_INET6
-        work = partial(
-            socket.getaddrinfo, question.name, None, family=family, type=socket.SOCK_DGRAM, flags=socket.AI_CANONNAME
-        )
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT_S):
-                found = await self._lookups.look_up(question.name, work)
+                return await self._lookups.look_up(question.name, partial(_system_addresses, question.name, family))
         except (OSError, UnicodeError, TimeoutError):
             return ()
-        # A domain name is whole: one made longer by the system's search list is another's, of whom nobody has spoken.
-        canonical = next((name for *_, name, _ in found if name), "").lower().removesuffix(".")
-        if _is_domain_name(question.name) and canonical.startswith(f"{question.name}."):
+
+
+def _system_addresses(name: str, family: socket.AddressFamily) -> tuple[str, ...]:
+    """The addresses that the system has for a name. Raises OSError, UnicodeError."""
+    ask = partial(socket.getaddrinfo, port=None, family=family, type=socket.SOCK_DGRAM)
+    found = ask(name, flags=socket.AI_CANONNAME)
+    if _is_domain_name(name):
+        # It is whole: one made longer by the system's search list is another's, of whom nobody has spoken.
+        whole = name.lower().removesuffix(".")
+        canonical = next((each for *_, each, _ in found if each), "").lower().removesuffix(".") or whole
+        if canonical.startswith(f"{whole}."):
             return ()
-        return tuple(dict.fromkeys(str(address[0]) for *_, address in found[:MAX_RECORDS]))
+        if canonical != whole and not _is_in_hosts(whole):  # an alias: of the name, or of what it was made to be
+            found = ask(f"{whole}.")
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found[:MAX_RECORDS]))
+
+
+def _is_in_hosts(name: str) -> bool:
+    """Whether the system's hosts file has this name, in lowercase."""
+    try:
+        with open(HOSTS, encoding="utf-8", errors="replace") as file:
+            return any(name in line.lower().partition("#")[0].split()[1:] for line in file)
+    except OSError:
+        return False
 
 
 async def _ask(question: Question, stub: dns.asyncresolver.Resolver) -> tuple[tuple[Record, ...] | None, float]:

@@ -263,6 +263,40 @@ async def test_the_search_list_of_the_system_leads_a_domain_name_nowhere(
     assert tuple(map(str, located.destinations)) == found
 
 
+@pytest.mark.parametrize(
+    ("hosts", "whole", "found"),
+    [
+        ("", (), ()),
+        ("192.0.2.7 gw.corp.example # sbc.example\n", (), ()),
+        ("192.0.2.7 gw.corp.example SBC.example\n", (), ("udp:192.0.2.7:5060",)),
+        ("", ("192.0.2.8",), ("udp:192.0.2.8:5060",)),
+    ],
+    ids=["of the search list", "in a comment", "of the hosts file", "known when asked for as a whole"],
+)
+async def test_an_alias_of_the_system_is_one_of_the_name_itself(
+    server: DnsResponder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    hosts: str,
+    whole: tuple[str, ...],
+    found: tuple[str, ...],
+) -> None:
+    """A wildcard of the operator's own domain may be an alias, so that nothing of the carrier's name is left."""
+
+    def of_system(host: str, *_a: object, **_k: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        if not host.endswith("."):
+            return [(0, 0, 0, "gw.corp.example", ("192.0.2.7", 0))]
+        if not whole:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [(0, 0, 0, "", (address, 0)) for address in whole]
+
+    (tmp_path / "hosts").write_text(hosts)
+    monkeypatch.setattr(resolver_module, "HOSTS", str(tmp_path / "hosts"))
+    monkeypatch.setattr(socket, "getaddrinfo", of_system)
+    located = await resolver_at(server).locate(Target("Sbc.example", 5060))
+    assert tuple(map(str, located.destinations)) == found
+
+
 async def test_the_memory_is_bounded(server: DnsResponder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver_module, "CACHE_LIMIT", 4)
     resolver = resolver_at(server)
