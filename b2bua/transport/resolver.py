@@ -52,12 +52,14 @@ SHORTEST_TTL_S: Final = 5.0
 LONGEST_TTL_S: Final = 300.0
 """An answer is believed for as long as its TTL says, within these."""
 UNANSWERED_TTL_S: Final = 30.0
-"""So long a name that does not exist is not asked again, nor what DNS does not answer where there is enough without,
-and an address of the system's is believed."""
+"""So long a name that does not exist is not asked again, nor what nobody tells where there is enough without, and an
+address of the system's is believed."""
 CACHE_LIMIT: Final = 1_024
 """Questions whose answers are remembered; beyond it the one asked longest ago is forgotten."""
 MAX_RECORDS: Final = 64
 """Records of one answer that are looked at; the rest are ignored."""
+_FAILURES: Final = (socket.EAI_AGAIN, socket.EAI_FAIL, socket.EAI_SYSTEM)
+"""How the system says that it cannot tell of a name now, and not that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,11 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class _Remembered:
-    """`records` is None where DNS failed to answer."""
+    """`records` is None where DNS failed to answer. `told`: somebody was there who could say it, and did."""
 
     records: tuple[Record, ...] | None
     expires_at: float
+    told: bool
 
 
 class Resolver:
@@ -115,19 +118,21 @@ class Resolver:
     async def locate(self, target: Target) -> Located:
         """Where to send what is for `target`."""
         answers: dict[Question, Sequence[Record] | None] = {}
+        untold: list[Question] = []
         expires_at = self._clock.monotonic() + LONGEST_TTL_S
         for _ in range(MAX_ROUNDS):
             asked = questions(target, self._ways, answers)
             for question, known in zip(asked, await self._ask_all(asked), strict=True):
                 answers[question] = known.records
+                if not known.told:
+                    untold.append(question)
                 expires_at = min(expires_at, known.expires_at)
         found = choices(target, self._ways, answers)
-        failed = unanswered(answers)
         if not found:  # who looks for it again has waited for that himself
-            for question in failed:
+            for question in untold:
                 self._remembered.pop(question, None)
         ttl_s = max(SHORTEST_TTL_S, expires_at - self._clock.monotonic())
-        return Located(drawn(found, self._tokens), ttl_s, found, failed)
+        return Located(drawn(found, self._tokens), ttl_s, found, unanswered(answers))
 
     async def _ask_all(self, asked: Sequence[Question]) -> list[_Remembered]:
         stub = self._stub() if asked else None
@@ -152,30 +157,40 @@ class Resolver:
         if known is not None and self._clock.monotonic() < known.expires_at:
             return known
         records: tuple[Record, ...] | None = ()
-        ttl_s = UNANSWERED_TTL_S
+        ttl_s, told = UNANSWERED_TTL_S, True
         of_dns = _is_domain_name(question.name)
         if of_dns and stub is not None:
             self._had_dns = True
             records, ttl_s = await _ask(question, stub)
-        elif of_dns and self._had_dns:  # its configuration is away for a moment
-            records = None
+            told = records is not None
+        elif of_dns:
+            told = False
+            if self._had_dns:  # its configuration is away for a moment
+                records = None
         if not records and question.kind in ("A", "AAAA"):
-            records = await self._of_system(question) or records
+            of_system = await self._of_system(question)
+            records = of_system or records
+            told = bool(records) or (told if of_dns else of_system is not None)
             ttl_s = min(ttl_s, UNANSWERED_TTL_S)
-        known = _Remembered(records, self._clock.monotonic() + min(max(ttl_s, SHORTEST_TTL_S), LONGEST_TTL_S))
+        good_for_s = min(max(ttl_s, SHORTEST_TTL_S), LONGEST_TTL_S)
+        known = _Remembered(records, self._clock.monotonic() + good_for_s, told)
         self._remembered.pop(question, None)
         if len(self._remembered) >= CACHE_LIMIT:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[question] = known
         return known
 
-    async def _of_system(self, question: Question) -> tuple[Record, ...]:
-        """What the system itself makes of a name, /etc/hosts above all."""
+    async def _of_system(self, question: Question) -> tuple[Record, ...] | None:
+        """What the system itself makes of a name, /etc/hosts above all; None where it fails to say."""
         family = socket.AF_INET if question.kind == "A" else socket.AF_INET6
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT_S):
                 return await self._lookups.look_up(question.name, partial(_system_addresses, question.name, family))
-        except (OSError, UnicodeError, TimeoutError):
+        except socket.gaierror as error:
+            return None if error.errno in _FAILURES else ()
+        except (OSError, TimeoutError):
+            return None
+        except UnicodeError:
             return ()
 
 

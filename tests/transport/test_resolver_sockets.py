@@ -243,6 +243,39 @@ async def test_a_machine_without_dns_has_the_names_of_its_hosts_file(
     assert (list(map(str, located.destinations)), located.unanswered) == (["udp:192.0.2.7:5060"], ())
 
 
+async def test_what_no_dns_was_there_to_tell_is_asked_again_at_the_next_look(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may start before its network has written who is to be asked."""
+    resolver = resolver_at(server)
+    with monkeypatch.context() as before:
+        before.setattr(resolver, "_stub", lambda: None)
+        before.setattr(socket, "getaddrinfo", unknown)
+        assert (await resolver.locate(CARRIER)).destinations == ()
+    assert [address.port for address in (await resolver.locate(CARRIER)).destinations] == [5070, 5080, 5080]
+
+
+@pytest.mark.parametrize(("error", "found"), [(socket.EAI_AGAIN, ("udp:192.0.2.7:5060",)), (socket.EAI_NONAME, ())])
+async def test_what_the_system_fails_to_tell_is_asked_again_at_the_next_look(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch, error: int, found: tuple[str, ...]
+) -> None:
+    """As DNS is; what is known not to be there is not."""
+    resolver = resolver_at(server)
+
+    def failing(*_a: object, **_k: object) -> None:
+        raise socket.gaierror(error, "")
+
+    monkeypatch.setattr(socket, "getaddrinfo", failing)
+    assert (await resolver.locate(Target("sbc"))).destinations == ()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [(0, 0, 0, "sbc", ("192.0.2.7", 0))])
+    assert tuple(map(str, (await resolver.locate(Target("sbc"))).destinations)) == found
+
+
+def unknown(*_a: object, **_k: object) -> None:
+    """The system's look-up of a name that it does not know."""
+    raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+
 @pytest.mark.parametrize(
     ("host", "canonical", "found"),
     [
