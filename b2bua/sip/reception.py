@@ -14,7 +14,7 @@ from b2bua.sip.offer_answer import RECEIVED
 from b2bua.sip.parser import validate_request
 from b2bua.sip.reliable_provisionals import is_offered
 from b2bua.sip.responding import acknowledged_by, end_prack, take_offer, take_prack
-from b2bua.sip.routing import TransportAddress, stamp_via
+from b2bua.sip.routing import TransportAddress, response_fallback, stamp_via
 from b2bua.sip.screening import Rejection, screen_request
 from b2bua.sip.session_agreement import min_se, session_too_short
 from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy
@@ -97,10 +97,20 @@ def _follow_to(
         return
     if source.host != known.source.host and not _is_of_one_peer(station, known, source):
         return
-    known.come_by(request, source)
+    known.come_by(source, response_fallback(request, source))
     dialog = None if known.usage is None else known.usage.dialog_with(known.request)
     if dialog is not None:
         dialog.heard_over(request, source, known.local)
+
+
+def is_told_elsewhere(station: Station, transaction: ServerTransaction) -> bool:
+    """A response can be sent by no way that its request names. Whether it goes over another connection instead, which
+    the peer has come back by within the dialog since."""
+    dialog = None if transaction.usage is None else transaction.usage.dialog_with(transaction.request)
+    if dialog is None or dialog.peer_fallback is None or dialog.peer == transaction.source:
+        return False
+    station.layer.send_over(transaction, dialog.peer, dialog.peer_fallback)
+    return True
 
 
 def _is_of_one_peer(station: Station, known: ServerTransaction, source: TransportAddress) -> bool:

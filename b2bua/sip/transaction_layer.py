@@ -283,6 +283,13 @@ class TransactionLayer:
         if transaction.state == PROCEEDING:
             self._send(transaction, transaction.last_sent)
 
+    def send_over(
+        self, transaction: ServerTransaction, source: TransportAddress, fallback: TransportAddress | None
+    ) -> None:
+        """Send the last response again, and what follows, over this connection: its own is gone."""
+        transaction.come_by(source, fallback)
+        self._send(transaction, transaction.last_sent)
+
     # Either side.
 
     def fire(self, transaction: Transaction, timer: str, now: float) -> ToUser:

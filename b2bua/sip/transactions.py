@@ -371,10 +371,10 @@ class ServerTransaction(Transaction):
         self.response_to_tag = ""
         self.usage: Usage | None = None
 
-    def come_by(self, request: Request, source: TransportAddress) -> None:
-        """The request has come again over this connection: responses go back over that."""
+    def come_by(self, source: TransportAddress, fallback: TransportAddress | None) -> None:
+        """Its sender has come back over this connection: responses go over that, or to `fallback` where it is gone."""
         self.source = self.destination = source
-        self.fallback = response_fallback(request, source)
+        self.fallback = fallback
 
 
 class InviteServerTransaction(ServerTransaction):

@@ -19,7 +19,7 @@ from b2bua.sip.outgoing_requests import request_in_dialog
 from b2bua.sip.oversized import by_udp_after_all, send_setup, setup_lines
 from b2bua.sip.parser import is_keep_alive, parse_message, validate_response
 from b2bua.sip.plain import is_plain_uri
-from b2bua.sip.reception import dispatch_server, receive_request
+from b2bua.sip.reception import dispatch_server, is_told_elsewhere, receive_request
 from b2bua.sip.reliable_provisionals import Announcing
 from b2bua.sip.responding import answer_waits, fire, respond
 from b2bua.sip.routing import Carried, LocalAddress, Outgoing, TransportAddress, stamp_via
@@ -251,13 +251,15 @@ class UserAgent:
     def unanswerable(self, content: bytes, now: float, destination: TransportAddress | None = None) -> None:
         """A response could not be sent, by no way that 18.2.2 knows: who has called, and has no answer yet, is gone
         (17.2.4). A 2xx is sent again all the same until its time is over (13.3.1.4). `destination`: where it was to go;
-        a caller that has come back over another connection meanwhile was told again over that one."""
+        a peer that has come back over another connection meanwhile was told again over that one, or is now."""
         station = self._station
         transaction = None
         with suppress(SipError):
             response = parse_message(content)
             transaction = station.layer.server_of(response) if isinstance(response, Response) else None
         if transaction is None or destination not in (None, transaction.destination):
+            return
+        if is_told_elsewhere(station, transaction):
             return
         usage = transaction.usage
         if usage is not None and transaction is usage.arrival:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from b2bua.sip.events import IncomingCancelled, IncomingInvite
+from b2bua.sip.events import IncomingCancelled, IncomingInvite, IncomingRequest
 from b2bua.sip.message import Request
+from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import Outgoing, TransportAddress
 from b2bua.sip.settings import PeerPolicy
 from b2bua.sip.user_agent import UserAgent
@@ -32,6 +33,20 @@ def one_of_two_peers() -> Callable[[Request, TransportAddress], PeerPolicy]:
     return lambda _request, source: others if source.host == OTHER_PEER.host else ours
 
 
+def in_the_call(method: str, call: Outgoing, cseq: int, body: str = "") -> bytes:
+    """Of the same phone in the dialog that a response to its INVITE has made."""
+    made = parse_message(call.content)
+    request = request_from_peer(
+        method,
+        to_tag=made.to_tag,
+        cseq=cseq,
+        branch=f"z9hG4bKin{cseq}",
+        body=body,
+        headers="Contact: <sip:phone@sbc.carrier.example;transport=tcp>",
+    )
+    return request.replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP")
+
+
 class Called:
     """A call of FIRST's that is early: what was said last to it is `progress`."""
 
@@ -44,7 +59,10 @@ class Called:
         self.progress = self.respond(183)
 
     def receive(self, method: str, source: TransportAddress) -> list[Outgoing]:
-        self.user_agent.receive(from_phone(method), source, LOCAL, 1000.0)
+        return self.receive_octets(from_phone(method), source)
+
+    def receive_octets(self, octets: bytes, source: TransportAddress) -> list[Outgoing]:
+        self.user_agent.receive(octets, source, LOCAL, 1000.0)
         return self.user_agent.to_send()
 
     def respond(self, status: int) -> Outgoing:
@@ -87,3 +105,34 @@ def test_another_peer_that_cancels_a_call_does_not_hear_how_it_ended() -> None:
     called = Called()
     said = called.receive("CANCEL", OTHER_PEER)
     assert [(each.content[8:11], each.destination) for each in said] == [(b"200", OTHER_PEER), (b"487", FIRST)]
+
+
+def test_who_comes_back_within_the_early_dialog_is_answered_over_the_new_connection() -> None:
+    """Its UPDATE, or PRACK, repeats nothing; the INVITE has its answer all the same once its own connection is gone."""
+    called = Called()
+    called.receive_octets(in_the_call("UPDATE", called.progress, 2), BACK)
+    while called.user_agent.next_event() is not None:
+        pass
+    answer = called.respond(200)
+    assert answer.destination == FIRST, "as long as it is there"
+    called.user_agent.unanswerable(answer.content, 1000.0, FIRST)
+    assert called.user_agent.next_event() is None
+    assert called.user_agent.to_send() == [answer._replace(destination=BACK)]
+    called.user_agent.handle_timers(1000.5)
+    assert called.user_agent.to_send() == [answer._replace(destination=BACK)], "until it is acknowledged"
+    called.user_agent.unanswerable(answer.content, 1000.5, BACK)
+    assert called.user_agent.to_send() == [], "there is no further way"
+
+
+def test_what_was_asked_within_a_call_is_answered_over_the_connection_of_what_came_after() -> None:
+    called = Called()
+    answer = called.respond(200)
+    called.receive_octets(in_the_call("ACK", answer, 1), FIRST)
+    called.receive_octets(in_the_call("INVITE", answer, 2, OFFER.decode()), FIRST)
+    while not isinstance(event := called.user_agent.next_event(), IncomingRequest):
+        assert event is not None
+    called.receive_octets(in_the_call("INFO", answer, 3), BACK)
+    called.user_agent.respond(event.transaction, 488, 1000.0)
+    [refusal] = called.user_agent.to_send()
+    called.user_agent.unanswerable(refusal.content, 1000.0, FIRST)
+    assert called.user_agent.to_send() == [refusal._replace(destination=BACK)]
