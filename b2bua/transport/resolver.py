@@ -202,20 +202,21 @@ def _system_addresses(name: str, family: socket.AddressFamily) -> tuple[str, ...
         # It is whole: one made longer by the system's search list is another's, of whom nobody has spoken.
         whole = name.lower().removesuffix(".")
         canonical = next((each for *_, each, _ in found if each), "").lower().removesuffix(".") or whole
-        if canonical.startswith(f"{whole}."):
-            return ()
-        if canonical != whole and not _is_in_hosts(whole):  # an alias: of the name, or of what it was made to be
-            found = ask(f"{whole}.")
+        if canonical != whole and not _is_in_hosts(whole, family):
+            if canonical.startswith(f"{whole}."):
+                return ()
+            found = ask(f"{whole}.")  # an alias, of the name or of what it was made to be
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found[:MAX_RECORDS]))
 
 
-def _is_in_hosts(name: str) -> bool:
-    """Whether the system's hosts file has this name, in lowercase."""
+def _is_in_hosts(name: str, family: socket.AddressFamily) -> bool:
+    """Whether the system's hosts file has an address of this family for a name in lowercase."""
     try:
         with open(HOSTS, encoding="utf-8", errors="replace") as file:
-            return any(name in line.lower().partition("#")[0].split()[1:] for line in file)
+            lines = [line.lower().partition("#")[0].split() for line in file]
     except OSError:
         return False
+    return any(name in line[1:] and (":" in line[0]) == (family == socket.AF_INET6) for line in lines)
 
 
 async def _ask(question: Question, stub: dns.asyncresolver.Resolver) -> tuple[tuple[Record, ...] | None, float]:

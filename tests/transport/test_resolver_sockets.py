@@ -301,10 +301,11 @@ async def test_the_search_list_of_the_system_leads_a_domain_name_nowhere(
     [
         ("", (), ()),
         ("192.0.2.7 gw.corp.example # sbc.example\n", (), ()),
+        ("2001:db8::7 gw.corp.example sbc.example\n", (), ()),
         ("192.0.2.7 gw.corp.example SBC.example\n", (), ("udp:192.0.2.7:5060",)),
         ("", ("192.0.2.8",), ("udp:192.0.2.8:5060",)),
     ],
-    ids=["of the search list", "in a comment", "of the hosts file", "known when asked for as a whole"],
+    ids=["of the search list", "in a comment", "of the other family", "of the hosts file", "asked for as a whole"],
 )
 async def test_an_alias_of_the_system_is_one_of_the_name_itself(
     server: DnsResponder,
