@@ -128,7 +128,9 @@ def _reinvite_answered(station: Station, transaction: ClientTransaction, respons
                 return
             dialog.refresh_target(response)
             usage.acks[key] = station.ack_of_2xx(dialog, transaction.request)
-        station.outgoing.append(usage.acks[key])
+            station.outgoing.append(usage.acks[key])
+        else:
+            station.outgoing.append(station.sent_again(usage.acks[key], dialog))
     if errand.answered:
         return
     unlimit_reinvite(station, usage)

@@ -329,6 +329,13 @@ class Station:
             fallback,
         )
 
+    def sent_again(self, ack: Outgoing, dialog: Dialog) -> Outgoing:
+        """The same ACK, to the peer of a dialog that connects to us: over the connection that it has now."""
+        if dialog.peer_fallback is None:
+            return ack
+        destination, fallback = self.hop(dialog.route().next_hop, dialog)
+        return ack._replace(destination=destination, fallback=fallback)
+
     def ack_of_2xx(self, dialog: Dialog, invite: SentRequest) -> Outgoing:
         """The ACK of a 2xx (13.2.2.4): in the dialog, with the INVITE's CSeq number and credentials."""
         routed = dialog.route()

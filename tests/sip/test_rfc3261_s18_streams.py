@@ -362,6 +362,18 @@ def test_an_invite_that_is_cancelled_over_another_connection_is_refused_over_tha
     ]
 
 
+def test_the_ack_goes_again_over_the_connection_that_the_answer_comes_by_again() -> None:
+    """The first ACK was lost with the connection that the answer had come by at first."""
+    bench = StreamBench()
+    usage, _ = called_by_a_phone(bench)
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type="application/sdp")
+    [reinvite] = bench.user_agent.to_send()
+    answer = answer_to(as_request(reinvite), 200, contact="<sip:phone@sbc.carrier.example;transport=tcp>")
+    [first] = bench.receive(answer, EPHEMERAL)
+    assert (first.destination, first.fallback) == (EPHEMERAL, TRUNK)
+    assert bench.receive(answer, BACK) == [first._replace(destination=BACK)]
+
+
 def test_a_repeated_datagram_is_answered_where_the_first_came_from() -> None:
     bench = StreamBench()
     options = request_from_peer("OPTIONS")
