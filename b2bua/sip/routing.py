@@ -177,6 +177,14 @@ route_in_dialog: Final = lru_cache(maxsize=_CACHED_HOPS)(work_out_route)
 """The same, remembered; not for a `route_set` longer than `ROUTES_REMEMBERED`: some 60 kB may come in one message."""
 
 
+def transport_of(uri: Uri, usual: str) -> str:
+    """The transport a SIP URI asks for, in lowercase; `usual` where it says none. With sips, tcp is TLS (26.2.2)."""
+    named = (uri.param("transport") or "").lower()
+    if uri.scheme == "sips" and named in ("", "tcp"):
+        return "tls"
+    return named or usual
+
+
 @lru_cache(maxsize=_CACHED_HOPS)
 def next_hop_address(uri_text: str, transport: str) -> TransportAddress | None:
     """The address a SIP URI names by itself; None where that takes DNS, nothing can listen (port 0), or the URI is no
@@ -188,7 +196,7 @@ def next_hop_address(uri_text: str, transport: str) -> TransportAddress | None:
     host = uri.next_host
     if not uri.is_sip or uri.port == 0 or not is_ip_literal(host):
         return None
-    named = (uri.param("transport") or ("tls" if uri.scheme == "sips" else transport)).lower()
+    named = transport_of(uri, transport)
     if named not in DEFAULT_PORT:
         return None
     return TransportAddress(named, canonical_host(host), uri.port or DEFAULT_PORT[named])

@@ -20,6 +20,7 @@ from b2bua.sip.routing import (
     next_hop_address,
     response_destination,
     response_fallback,
+    transport_of,
 )
 from b2bua.sip.sent_request import MAX_FORWARDS, SentRequest
 from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy, UserAgentSettings
@@ -173,10 +174,9 @@ class Station:
         host = uri.next_host
         if not uri.is_sip or uri.port == 0 or is_ip_literal(host):
             return None
-        secure = uri.scheme == "sips"
-        if (uri.param("transport") or ("tls" if secure else bound.transport)).lower() != bound.transport:
+        if transport_of(uri, bound.transport) != bound.transport:
             return None
-        found = self.names(Target(host, uri.port, bound.transport, secure))
+        found = self.names(Target(host, uri.port, bound.transport, uri.scheme == "sips"))
         fitting = [
             each
             for each in found

@@ -12,7 +12,7 @@ from b2bua.addresses import canonical_host
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr
 from b2bua.sip.message import Response
-from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed, is_ip_literal
+from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed, is_ip_literal, transport_of
 from b2bua.switch.trunk import Trunk
 
 MOST_CONTACTS: Final = 8  # of one 3xx; the rest are not looked at
@@ -52,8 +52,7 @@ def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
     if uri.port == 0:
         return None
     own = trunk.next_hop.transport
-    transport = (uri.param("transport") or ("tls" if uri.scheme == "sips" else own)).lower()
-    if transport != own:  # neither down from TLS nor to where no connection of ours may go
+    if transport_of(uri, own) != own:  # neither down from TLS nor to where no connection of ours may go
         return None
     host, port = canonical_host(uri.host).removesuffix("."), uri.port or DEFAULT_PORT[own]
     request_uri = f"sip:{uri.user}@{_where(host, port, trunk)}" + (";user=phone" if trunk.config.user_phone else "")

@@ -202,6 +202,27 @@ def test_s8_1_1_8_a_request_to_a_sips_target_has_a_sips_contact(target: str, exp
     assert (outgoing.destination, outgoing.local) == (trunk, TLS)
 
 
+@pytest.mark.parametrize(
+    ("contact", "record_route", "port"),
+    [
+        ("sips:gw@203.0.113.99:5081;transport=tcp", "", 5081),
+        ("sips:gw@203.0.113.99;transport=TCP", "", 5061),
+        ("sip:gw@10.0.0.1;transport=udp", "Record-Route: <sips:203.0.113.99;transport=tcp;lr>", 5061),
+    ],
+    ids=["contact", "its usual port", "route"],
+)
+def test_s26_2_2_tcp_in_a_sips_uri_is_tls_over_it(contact: str, record_route: str, port: int) -> None:
+    bench = StreamBench()
+    trunk = TransportAddress("tls", "203.0.113.10", 5061)
+    usage, invite = bench.call(trunk)
+    answer = answer_to(invite, 200, to_tag="peer", contact=f"<{contact}>", headers=record_route)
+    [ack] = bench.receive(answer, trunk, TLS)
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.user_agent.to_send()
+    for outgoing in (ack, bye):
+        assert (outgoing.destination, outgoing.fallback) == (TransportAddress("tls", "203.0.113.99", port), trunk)
+
+
 def test_s18_2_2_a_response_goes_back_over_the_stream_and_else_to_the_port_of_sent_by() -> None:
     bench = StreamBench()
     for via, port in (("203.0.113.10:5070", 5070), ("gw.carrier.example", 5060)):

@@ -44,6 +44,7 @@ def test_another_one_is_not_followed(contact: str) -> None:
         ("sip:192.0.2.1", "sip:a@192.0.2.1:5060", "sip:a@192.0.2.1"),
         ("sip:192.0.2.1;transport=tls", "sip:a@192.0.2.1:5061;transport=tls", "sip:a@192.0.2.1"),
         ("sip:192.0.2.1:5061;transport=tls", "sip:a@192.0.2.1", "sip:a@192.0.2.1:5061"),
+        ("sips:192.0.2.1", "sips:a@192.0.2.1;transport=tcp", "sip:a@192.0.2.1"),
         ("sip:carrier.example:5060", "sip:a@carrier.example", "sip:a@carrier.example:5060"),
         ("sip:carrier.example:5060", "sip:a@carrier.example.", "sip:a@carrier.example:5060"),
         ("sip:192.0.2.1:5080", "sip:a@192.0.2.1", "sip:a@192.0.2.1"),
