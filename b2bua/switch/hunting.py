@@ -46,6 +46,7 @@ class Hunt:
         only: TransportAddress | RouteHost | None = None,
     ) -> None:
         self.trunk = first
+        self.transport = ""  # what the newest attempt was to go by
         self._trunks = trunks
         self._number = number
         self._now = now
@@ -73,6 +74,7 @@ class Hunt:
             if attempt is not None:
                 self._occupy()
                 self._attempts += 1
+                self.transport = attempt.destination.transport
                 self._destinations.add(attempt.destination)
                 return attempt
             if not self._change_trunk():

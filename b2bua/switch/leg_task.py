@@ -232,7 +232,7 @@ class LegTask:
         trunk = self.trunk
         if trunk.config.redirects != "follow" or self._unwanted or self._rang:
             return False
-        if not self._hunt.redirect(self._request_uri, redirections(response, trunk)):
+        if not self._hunt.redirect(self._request_uri, redirections(response, trunk, self._hunt.transport)):
             LOG.warning(
                 "leg %s: trunk %s: %d leads away from the trunk, in a circle or too far, and is not followed",
                 *(self.media_name, trunk.name, response.status),

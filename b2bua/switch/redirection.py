@@ -29,13 +29,14 @@ class Redirection:
     address: TransportAddress | None
 
 
-def redirections(response: Response, trunk: Trunk) -> list[Redirection]:
-    """The Contacts of a 3xx that stay with the trunk, those of the highest q first, equals as they stand."""
+def redirections(response: Response, trunk: Trunk, own: str) -> list[Redirection]:
+    """The Contacts of a 3xx that stay with the trunk, those of the highest q first, equals as they stand. `own`: the
+    transport that the INVITE was to go by, which is DNS's to say where the trunk's URI names none."""
     found: list[tuple[float, Redirection]] = []
     for text in response.headers.get_all("Contact")[:MOST_CONTACTS]:
         try:
             contact = NameAddr.parse(text)
-            followed = _followed(contact, trunk)
+            followed = _followed(contact, trunk, own)
         except SipError:
             continue
         if followed is not None:
@@ -43,7 +44,7 @@ def redirections(response: Response, trunk: Trunk) -> list[Redirection]:
     return [redirection for _q, redirection in sorted(found, key=lambda each: -each[0])]
 
 
-def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
+def _followed(contact: NameAddr, trunk: Trunk, own: str) -> Redirection | None:
     """The Contact as it may be followed, None where it leads away from the trunk or is no plain SIP address, as with
     port 0, which nobody can listen on."""
     uri = contact.uri
@@ -51,11 +52,11 @@ def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
         return None
     if uri.port == 0:
         return None
-    own = trunk.next_hop.transport
     if transport_of(uri, own) != own:  # neither down from TLS nor to where no connection of ours may go
         return None
     host, port = canonical_host(uri.host).removesuffix("."), uri.port or DEFAULT_PORT[own]
-    request_uri = f"sip:{uri.user}@{_where(host, port, trunk)}" + (";user=phone" if trunk.config.user_phone else "")
+    phone = ";user=phone" if trunk.config.user_phone else ""
+    request_uri = f"sip:{uri.user}@{_where(host, port, trunk, own)}{phone}"
     if is_ip_literal(host):
         if not trunk.has_address(host):
             return None
@@ -64,10 +65,10 @@ def _followed(contact: NameAddr, trunk: Trunk) -> Redirection | None:
     return Redirection(request_uri, None) if _is_its_name(host, uri.port, trunk) else None
 
 
-def _where(host: str, port: int, trunk: Trunk) -> str:
+def _where(host: str, port: int, trunk: Trunk, own: str) -> str:
     """Host and port as the INVITEs to the trunk have them, so that one that comes back to the first is known by it;
     elsewhere without the usual port."""
-    at, usual = trunk.config.uri, DEFAULT_PORT[trunk.next_hop.transport]
+    at, usual = trunk.config.uri, DEFAULT_PORT[own]
     is_its_own = (host.lower(), port) == (at.host.lower(), at.port)
     says_port = at.port_given if is_its_own else port != usual
     return bracketed(host) + (f":{port}" if says_port else "")

@@ -10,10 +10,11 @@ from tests.support.configurations import config_of
 from tests.support.manual_clock import ManualClock
 
 
-def followed(uri: str, contact: str, profile: str = "") -> list[Redirection]:
+def followed(uri: str, contact: str, profile: str = "", transport: str = "") -> list[Redirection]:
     text = f'[[trunks]]\nname = "t"\nuri = "{uri}"\naddresses = ["2001:db8::/64", "192.0.2.0/24"]\n{profile}\n'
     (trunk,) = Trunks(config_of(text).trunks, ManualClock())
-    return redirections(Response(302, "Moved Temporarily", [("Contact", f"<{contact}>")]), trunk)
+    transport = transport or trunk.next_hop.transport
+    return redirections(Response(302, "Moved Temporarily", [("Contact", f"<{contact}>")]), trunk, transport)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,19 @@ def test_another_one_is_not_followed(contact: str) -> None:
 )
 def test_the_trunks_own_place_is_written_as_its_invites_have_it(uri: str, contact: str, request_uri: str) -> None:
     assert [each.request_uri for each in followed(uri, contact)] == [request_uri]
+
+
+@pytest.mark.parametrize(
+    ("contact", "port"),
+    [
+        ("sip:a@192.0.2.9", 5061),
+        ("sip:a@192.0.2.9;transport=tls", 5061),
+        ("sips:a@192.0.2.9:5071", 5071),
+        ("sip:a@192.0.2.9;transport=udp", None),
+    ],
+)
+def test_where_dns_leads_to_tls_it_stays_with_tls(contact: str, port: int | None) -> None:
+    """The URI names no transport, and NAPTR or SRV says which."""
+    assert [each.address for each in followed("sip:carrier.example", contact, transport="tls")] == (
+        [] if port is None else [TransportAddress("tls", "192.0.2.9", port)]
+    )
