@@ -428,7 +428,8 @@ def _routes(config: TrunkConfig) -> tuple[str, ...]:
     if proxy is None or not config.outbound_proxy_route:
         return ()
     transport = "" if proxy.transport == "udp" else f";transport={proxy.transport}"
-    return (f"<sip:{bracketed(proxy.host)}:{proxy.port}{transport};lr>",)
+    port = f":{proxy.port}" if proxy.port_given else ""  # a name without one is where DNS says, at its port there
+    return (f"<sip:{bracketed(proxy.host)}{port}{transport};lr>",)
 
 
 def _cause_class(kind: FailureKind, status: int | None) -> str:

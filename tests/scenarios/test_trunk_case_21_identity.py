@@ -64,6 +64,24 @@ async def test_trunk_case_21_the_proxy_may_be_named_in_a_route(open_house: Any) 
         assert str(invite.uri) == f"sip:+91{ALICE.number}@ims.carrier.example"
 
 
+@pytest.mark.parametrize(
+    ("uri", "route"),
+    [
+        ("sbc.carrier.example", "<sip:sbc.carrier.example;lr>"),
+        ("sbc.carrier.example:5060", "<sip:sbc.carrier.example:5060;lr>"),
+    ],
+)
+async def test_trunk_case_21_the_route_names_a_port_where_the_profile_does(
+    open_house: Any, uri: str, route: str
+) -> None:
+    """With a port it would be at that one, whatever SRV says (RFC 3263 4.2)."""
+    profile = FIVE.replace(f"{PROXY.host}:{PROXY.port}", uri) + "outbound_proxy_route = true\n"
+    house: House = await open_house(trunks=profile)
+    house.trunk().destinations = (PROXY,)
+    for invite in await challenged_invites(house):
+        assert invite.headers.get("Route") == route
+
+
 @pytest.mark.parametrize("scheme", ["sip", "tel"])
 async def test_trunk_case_21_a_whole_call_by_either_scheme(open_house: Any, scheme: str) -> None:
     house: House = await open_house(
