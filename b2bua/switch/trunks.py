@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Literal, cast
 
 from b2bua.call.arrival import Target, target_hosts
@@ -158,10 +159,13 @@ class Trunks:
         """Who is expected at an address, None where it is no trunk's nor any route's. Those that share an address and
         port share their connections: the first of them, trunks before routes, says whose name is verified."""
         there: Iterable[Trunk | RouteHost] = (*self._trunks, *self._route_hosts.values())
-        found = next((each for each in there if destination in each.destinations), None) or self.owner(destination)
+        found = next((each for each in there if destination in each.destinations), None)
         if found is not None:
             return found.identity
         via = next((trunk for trunk in self._trunks if destination in trunk.route_addresses), None)
+        owner = self.owner(destination)
+        if owner is not None:
+            return owner.identity if via is not None else replace(owner.identity, listens=False)
         if via is None:
             return None
         return identity_there(f"{destination.host}:{destination.port} by {via.name}", destination.host, via.config)

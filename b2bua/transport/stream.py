@@ -55,8 +55,9 @@ class StreamTransport:
     request goes there when its destination cannot be reached. What cannot be sent at all, and what waits for an
     answer over a connection that breaks, is told to the receiver by destination; afterwards, that a connection which
     carried requests there has ended. A request that has waited for its connection goes out only if the receiver still
-    wants it to. A source that is not admitted is closed at once, before any handshake. `StreamLimits` says what is
-    limited.
+    wants it to. A source that is not admitted is closed at once, before any handshake. Where the certificate of a
+    server is to be verified, requests to it go over connections that we open alone: whoever is on the way there can
+    connect to us from its address. `StreamLimits` says what is limited.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class StreamTransport:
         self._all: set[Connection] = set()
         self._of_host: Counter[str] = Counter()
         self._by_remote: dict[TransportAddress, Connection] = {}
+        self._opened: dict[TransportAddress, Connection] = {}  # those of them, and beside them, that we have opened
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
         self._failures_told: dict[TransportAddress, tuple[float, str]] = {}
         self._handshakes_told: dict[str, float] = {}
@@ -149,6 +151,8 @@ class StreamTransport:
     def _hand_over(self, message: Message, remote: TransportAddress) -> bool:
         """Whether a connection to or from `remote` has taken it."""
         connection = self._by_remote.get(remote)
+        if (connection is None or not connection.opened) and not message.is_response and self._verifies(remote):
+            connection = self._opened.get(remote)
         if connection is None:
             return False
         if connection.usable:
@@ -162,6 +166,11 @@ class StreamTransport:
             connection.waiting.append(message)
         return True
 
+    def _verifies(self, remote: TransportAddress) -> bool:
+        """Whether a server is called there that has to prove who it is."""
+        identity = None if self._tls is None else self._identify(remote)
+        return identity is not None and identity.verify and identity.listens
+
     def _is_unreachable(self, destination: TransportAddress) -> bool:
         failure = self._failures.get(destination)
         return failure is not None and self._scheduler.time() - failure[0] < UNREACHABLE_S
@@ -173,7 +182,7 @@ class StreamTransport:
             self._failed(connection, "too many connections")
             return
         self._enter(connection)
-        self._by_remote[remote] = connection
+        self._by_remote[remote] = self._opened[remote] = connection
         self._start(connection, self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:
@@ -382,8 +391,9 @@ class StreamTransport:
         self._of_host[host] -= 1
         if not self._of_host[host]:
             del self._of_host[host]
-        if self._by_remote.get(connection.remote) is connection:
-            del self._by_remote[connection.remote]
+        for table in (self._by_remote, self._opened):
+            if table.get(connection.remote) is connection:
+                del table[connection.remote]
         if not self._all:
             self._emptied.set()
 

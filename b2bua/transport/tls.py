@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from b2bua.certificates import load_authorities, load_own_certificate
@@ -12,11 +12,13 @@ from b2bua.sip.routing import TransportAddress
 @dataclass(frozen=True, slots=True)
 class PeerIdentity:
     """Who is expected at an address: `label` for the log, `server_name` as the certificate has to say (a host name, or
-    an IP literal without brackets); with `verify` False whoever answers is believed."""
+    an IP literal without brackets); with `verify` False whoever answers is believed. `listens`: a server is called
+    there; False where it is only known whose address it is, as of a connection that comes from there."""
 
     label: str
     server_name: str
     verify: bool = True
+    listens: bool = field(default=True, compare=False)  # it is the same peer
 
 
 Identify = Callable[[TransportAddress], PeerIdentity | None]

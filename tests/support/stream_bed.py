@@ -132,7 +132,8 @@ class StreamBed:
         else:
             shared = _shared_socket(port)
             await asyncio.get_running_loop().sock_connect(shared, (self.local.host, self.local.port))
-            reader, writer = await asyncio.open_connection(sock=shared)
+            name = None if context is None else self.local.host
+            reader, writer = await asyncio.open_connection(sock=shared, ssl=context, server_hostname=name)
         self.peers.append(BarePeer(reader, writer))
         return self.peers[-1]
 

@@ -46,6 +46,10 @@ def test_an_address_is_its_trunks_by_destination_and_then_by_source() -> None:
     assert trunks.identity_of(AT) == second.identity, "of several, the first"
     assert trunks.identity_of(TransportAddress("tls", "203.0.113.77", 40_000)) == first.identity
     assert not first.identity.verify
+    for at, listens in ((AT, True), (AT._replace(port=40_000), False)):
+        identity = trunks.identity_of(at)
+        assert identity is not None
+        assert identity.listens is listens
     assert trunks.identity_of(TransportAddress("tls", "198.51.100.1", 5061)) is None
 
 

@@ -253,6 +253,56 @@ async def test_a_peer_connects_and_both_ways_work(host: str, authority: Authorit
 
 
 @on_both_loops
+async def test_who_connects_from_where_a_server_is_called_does_not_stand_for_it(authority: Authority) -> None:
+    """Whoever is on the way there can connect to us from its address and port. Requests go where the certificate was
+    verified, over one connection; responses go back as ever, and the end of either leaves the other."""
+    ours = contexts(authority, authority.issue("127.0.0.1"))
+    server = server_of(authority.issue(NAME))
+    async with (
+        bare_listener(context=server, shared=True) as far,
+        stream_bed(tls=ours, identify=lambda _address: expecting(NAME)) as bed,
+    ):
+        early = await bed.connect(client_of(authority), far.address.port)
+        await bed.counted("connections accepted")
+        bed.transport.send(ok(1), far.address)
+        assert await early.read(len(ok(1))) == ok(1)
+        bed.transport.send(options(1), far.address)
+        true = await far.next()
+        assert await true.read(len(options(1))) == options(1)
+        early.cut()
+        await bed.left(1)
+        bed.transport.send(options(2), far.address)
+        assert await true.read(len(options(2))) == options(2)
+        late = await bed.connect(client_of(authority), far.address.port)
+        await bed.counted("connections accepted", 2)
+        bed.transport.send(options(3), far.address)
+        assert await true.read(len(options(3))) == options(3)
+        bed.transport.send(ok(3), far.address)
+        assert await late.read(len(ok(3))) == ok(3)
+        late.cut()
+        await bed.left(1)
+        bed.transport.send(options(4), far.address)
+        assert await true.read(len(options(4))) == options(4)
+        assert far.taken.empty()
+
+
+@on_both_loops
+@pytest.mark.parametrize("identity", [PeerIdentity("a", NAME, verify=False), PeerIdentity("a", NAME, listens=False)])
+async def test_where_nobody_is_verified_a_connection_serves_both_ways(
+    identity: PeerIdentity, authority: Authority
+) -> None:
+    ours = contexts(authority, authority.issue("127.0.0.1"))
+    async with (
+        bare_listener(context=server_of(authority.issue(NAME)), shared=True) as far,
+        stream_bed(tls=ours, identify=lambda _address: identity) as bed,
+    ):
+        peer = await bed.connect(client_of(authority), far.address.port)
+        await bed.counted("connections accepted")
+        bed.transport.send(options(1), far.address)
+        assert await peer.read(len(options(1))) == options(1)
+
+
+@on_both_loops
 async def test_a_renewed_certificate_is_shown_from_then_on_and_what_is_connected_stays(authority: Authority) -> None:
     async with stream_bed(tls=contexts(authority, authority.issue("192.0.2.1"))) as bed:
         trusting = client_of(authority)
