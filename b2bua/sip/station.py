@@ -149,33 +149,38 @@ class Station:
         """Where a request within a dialog goes: to what the route names, if that is an address, or is known to lead to
         one, which may be talked to over the dialog's listener, and otherwise to where the dialog was made through. On a
         stream, what cannot be reached (a Contact behind NAT) falls back to the connection that the dialog was made
-        through. Where the peer is ourselves, as a proxy that stays out of the dialog has handed our INVITE back, it
-        goes to our own listener."""
+        through, and where a name leads there, to the next that it leads to (RFC 3263 4.3). Where the peer is ourselves,
+        as a proxy that stays out of the dialog has handed our INVITE back, it goes to our own listener."""
         bound = dialog.local.bound
         through = (dialog.peer, dialog.peer_fallback)
         try:
-            address = next_hop_address(next_hop, bound.transport) or self._named(next_hop, dialog)
+            address = next_hop_address(next_hop, bound.transport)
+            named = self._named(next_hop, dialog) if address is None else ()
         except SipError:
             return through
+        if named:
+            address = named[0]
         own = None if address is None else self._told.get(address)
         if own is not None and (dialog.call_id, dialog.remote_tag, dialog.local_tag) in self.dialogs:
             return own, None
         if address is None or address.transport != bound.transport or (":" in address.host) != (":" in bound.host):
             return through
+        if address == dialog.peer and len(named) > 1 and address.reliable:
+            return address, dialog.peer_fallback or named[1]
         if address == dialog.peer or not self.may_reach(address):
             return through
         return address, dialog.peer if address.reliable else None
 
-    def _named(self, next_hop: str, dialog: Dialog) -> TransportAddress | None:
-        """An address of what a route names by its host name, as far as that is known by now: the dialog's peer, else
-        one at its host, else the first that may be talked to. Raises SipError."""
+    def _named(self, next_hop: str, dialog: Dialog) -> Sequence[TransportAddress]:
+        """The addresses of what a route names by its host name that may be talked to, as far as that is known by now:
+        the dialog's peer, then those at its host, then the others. Raises SipError."""
         bound, peer = dialog.local.bound, dialog.peer
         uri = Uri.parse(next_hop)
         host = uri.next_host
         if not uri.is_sip or uri.port == 0 or is_ip_literal(host):
-            return None
+            return ()
         if transport_of(uri, bound.transport) != bound.transport:
-            return None
+            return ()
         found = self.names(Target(host, uri.port, bound.transport, uri.scheme == "sips"))
         fitting = [
             each
@@ -184,7 +189,7 @@ class Station:
             and (":" in each.host) == (":" in bound.host)
             and (each == peer or self.may_reach(each))
         ]
-        return min(fitting, key=lambda each: (each != peer, each.host != peer.host), default=None)
+        return sorted(fitting, key=lambda each: (each != peer, each.host != peer.host))
 
     # Telling.
 
