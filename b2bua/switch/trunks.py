@@ -157,11 +157,12 @@ class Trunks:
 
     def identity_of(self, destination: TransportAddress) -> PeerIdentity | None:
         """Who is expected at an address, None where it is no trunk's nor any route's. Those that share an address and
-        port share their connections: the first of them, trunks before routes, says whose name is verified."""
+        port share their connections: the first of them that is verified, trunks before routes, says whose name it
+        is."""
         there: Iterable[Trunk | RouteHost] = (*self._trunks, *self._route_hosts.values())
-        found = next((each for each in there if destination in each.destinations), None)
-        if found is not None:
-            return found.identity
+        found = [each.identity for each in there if destination in each.destinations]
+        if found:
+            return max(found, key=lambda identity: identity.verify)
         via = next((trunk for trunk in self._trunks if destination in trunk.route_addresses), None)
         owner = self.owner(destination)
         if owner is not None:

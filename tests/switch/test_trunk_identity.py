@@ -53,6 +53,15 @@ def test_an_address_is_its_trunks_by_destination_and_then_by_source() -> None:
     assert trunks.identity_of(TransportAddress("tls", "198.51.100.1", 5061)) is None
 
 
+def test_a_trunk_that_is_not_verified_leaves_no_other_at_its_address_unverified() -> None:
+    trunks = trunks_of('uri = "sips:first.example"\ntls_verify = false', 'uri = "sips:second.example"')
+    first, second = trunks
+    trunks.resolved(first, [AT])
+    assert trunks.identity_of(AT) == first.identity
+    trunks.resolved(second, [AT])
+    assert trunks.identity_of(AT) == second.identity
+
+
 def test_trunk_case_22_a_large_invite_goes_by_tcp_to_the_same_host_where_it_is_known() -> None:
     udp, tcp = (TransportAddress(transport, "203.0.113.5", 5060) for transport in ("udp", "tcp"))
     elsewhere = TransportAddress("udp", "203.0.113.6", 5060)
