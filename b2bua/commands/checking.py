@@ -16,8 +16,8 @@ from b2bua.own_certificates import authority_notes, certificate_mistakes
 from b2bua.packet_path import described, packet_path_of
 from b2bua.prompts import configured_prompts
 from b2bua.sip import events as sip
-from b2bua.sip.location import Way
-from b2bua.sip.routing import DEFAULT_PORT, TransportAddress
+from b2bua.sip.location import Target, Way
+from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, is_ip_literal
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.switch.locating import target_of, ways_of
@@ -53,9 +53,9 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     for note in notes:
         output.line(f"note: {note}")
     trunks = Trunks(config.trunks, SystemClock(), config.routes)
-    resolver = Resolver(_ways(config), SystemClock(), SystemTokens())
-    probes = await asyncio.gather(*(_probe(config, trunks, trunk, resolver) for trunk in trunks))
-    route_hosts = await asyncio.gather(*(_whereabouts(host, resolver) for host in trunks.route_hosts))
+    names = _Names.of(config)
+    probes = await asyncio.gather(*(_probe(config, trunks, trunk, names) for trunk in trunks))
+    route_hosts = await asyncio.gather(*(_whereabouts(host, names) for host in trunks.route_hosts))
     rows = [
         {"name": trunk.name, "uri": trunk.config.uri.text, "status": probe.status, "answer": probe.text}
         for trunk, probe in zip(trunks, probes, strict=True)
@@ -116,29 +116,53 @@ async def _routes_of_nobody(config: Config) -> list[str]:
     ]
 
 
-def _ways(config: Config) -> tuple[Way, ...]:
-    """What the listeners let us send by, and after it all else: asking needs no listener."""
-    listeners = ways_of((*config.sip.listen, *undeclared_listeners(config)))
-    return tuple(dict.fromkeys((*listeners, *(Way(name, version) for name in DEFAULT_PORT for version in (4, 6)))))
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Finds names as `serve` does, by what its listeners can send to, and where that finds nothing by all else: asking
+    needs no listener."""
+
+    served: Resolver
+    others: Resolver
+
+    @classmethod
+    def of(cls, config: Config) -> "_Names":
+        """For the listeners of this configuration."""
+        served = ways_of((*config.sip.listen, *undeclared_listeners(config)))
+        others = tuple([Way(name, version) for name in DEFAULT_PORT for version in (4, 6)])
+        return cls(*(Resolver(ways, SystemClock(), SystemTokens()) for ways in (served, others)))
+
+    async def locate(self, target: Target) -> tuple[Located, str]:
+        """Where it is, and what is to be said of that. Of an address that no listener can send to a note tells."""
+        located = await self.served.locate(target)
+        if located.destinations or located.unanswered:
+            return located, ""
+        otherwise = await self.others.locate(target)
+        if not otherwise.destinations or is_ip_literal(target.host):
+            return otherwise, ""
+        at = otherwise.destinations[0]
+        version = 6 if ":" in at.host else 4
+        lacking = f"sip.listen has no {at.transport}:// listener of IPv{version}"
+        return otherwise, f"; but it cannot be called: it is at {at}, and {lacking}"
 
 
-async def _probe(config: Config, trunks: Trunks, trunk: Trunk, resolver: Resolver) -> Probe:
+async def _probe(config: Config, trunks: Trunks, trunk: Trunk, names: _Names) -> Probe:
     target = target_of(trunk.next_hop)
-    located = await resolver.locate(target)
+    located, but = await names.locate(target)
     if not located.destinations:
         return Probe(None, _not_found(target.host, located))
     trunks.resolved(trunk, located.destinations)
     try:
-        return await _ask(config, trunk)
+        probe = await _ask(config, trunk)
     except CannotListen as error:
-        return Probe(None, f"cannot be asked ({error})")
+        return Probe(None, f"cannot be asked ({error}){but}")
+    return Probe(probe.status, f"{probe.text}{but}")
 
 
-async def _whereabouts(host: RouteHost, resolver: Resolver) -> dict[str, str]:
+async def _whereabouts(host: RouteHost, names: _Names) -> dict[str, str]:
     """A host that routes name, and where it is; it is not asked anything, for it may be no peer of ours."""
-    located = await resolver.locate(host.target)
+    located, but = await names.locate(host.target)
     found = ", ".join(map(str, located.destinations))
-    return {"name": host.name, "answer": f"is at {found}" if found else _not_found(host.host, located)}
+    return {"name": host.name, "answer": f"is at {found}{but}" if found else _not_found(host.host, located)}
 
 
 def _not_found(host: str, located: Located) -> str:

@@ -13,7 +13,9 @@ import pytest
 
 from b2bua.commands.line import run
 from b2bua.demo.workplace import choose_ports
+from b2bua.sip.location import Question
 from b2bua.tokens import SystemTokens
+from b2bua.transport.resolver import Resolver
 from media.packet_paths import chosen
 from tests.support.loopback_phone import LoopbackPhone
 
@@ -215,6 +217,32 @@ async def test_check_tells_where_the_names_of_routes_lead(desk: Any) -> None:
     assert there["name"] == "localhost:5071 by t"
     assert "udp:127.0.0.1:5071" in there["answer"]
     assert nowhere == {"name": "nowhere-at-all by t", "answer": "nowhere-at-all does not resolve"}
+
+
+@pytest.mark.sockets
+async def test_check_tells_of_a_name_that_no_listener_can_send_to(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers, and `serve` would say that it does not resolve."""
+
+    async def of_system(_resolver: Resolver, question: Question) -> tuple[str, ...]:
+        return ("::1",) if question == Question("six", "AAAA") else ()
+
+    monkeypatch.setattr(Resolver, "_of_system", of_system)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Refusing(b"SIP/2.0 200 OK"), ("::1", 0)
+    )
+    port = transport.get_extra_info("sockname")[1]
+    desk.add_trunks(
+        f'[[trunks]]\nname = "t"\nuri = "sip:six:{port}"\nnumbers = ["917969002802"]\n'
+        '[[routes]]\nmatch = ".*"\nto = "sip:{user}@six:5080"\nvia = "t"\n'
+    )
+    try:
+        answer = await asyncio.to_thread(desk.json, "check")
+    finally:
+        transport.close()
+    lacking = "; but it cannot be called: it is at udp:[::1]:{}, and sip.listen has no udp:// listener of IPv6"
+    (found,), (host,) = answer["trunks"], answer["route_hosts"]
+    assert (found["status"], found["answer"]) == (200, f"200 OK{lacking.format(port)}")
+    assert host["answer"] == f"is at udp:[::1]:5080{lacking.format(5080)}"
 
 
 def test_a_database_of_another_user_is_told_as_such(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
