@@ -6,7 +6,7 @@ class MediaError(Exception):
 
 
 class PortsExhausted(MediaError):
-    """No free even/odd port pair in the configured range."""
+    """No free even/odd port pair in the configured range, or no socket of the system for one; the text says which."""
 
 
 class UnusableSdp(MediaError):

@@ -4,6 +4,8 @@ Sockets are opened ahead, and those of a freed pair are kept open: to open and t
 calls.
 """
 
+import errno
+import logging
 import resource
 import socket
 from collections import deque
@@ -20,8 +22,15 @@ _TRIES_MAX: Final = 64
 AHEAD_MAX: Final = 128
 # Pairs that are open though no leg has them, those opened ahead among them; what is more is closed.
 KEPT_MAX: Final = 1024
+# The system has no descriptor or no memory for a socket: whose port it was to be makes no difference.
+_NOTHING_LEFT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+# So long after such a refusal no pair counts as one that can be given, unless it is open.
+_NOTHING_LEFT_S: Final = 1.0
+_LOG_INTERVAL_S: Final = 60.0
 # They take at most this share of the files that the process may have open: two each.
 _SHARE_OF_FILES: Final = 8
+
+LOG: Final = logging.getLogger(__name__)
 
 
 def kept_pairs_max() -> int:
@@ -62,18 +71,20 @@ class Ports:
         self._kept = 0  # open pairs, those that rest too
         self._held: set[int] = set()  # RTP ports that are bound here
         self._ending: set[SocketPair] = set()  # of legs that end, and are to be kept
+        self._short_until = self._tell_again_at = clock()  # of what the system gives
 
     def left(self) -> int:
-        """Pairs that can be given now."""
+        """Pairs that can be given now: those that are open alone where the system has just refused a socket."""
         self._collect_rested()
-        return len(self._free) + len(self._open)
+        return len(self._open) + (len(self._free) if self._clock() >= self._short_until else 0)
 
     def holds(self, port: int) -> bool:
         """Whether a port is one that is bound here, not another program's or nobody's."""
         return port - port % 2 in self._held
 
     def open_pair(self) -> SocketPair:
-        """A pair of non-blocking sockets, one that is open if there is; PortsExhausted when none is left."""
+        """A pair of non-blocking sockets, one that is open if there is; PortsExhausted when none is left or the system
+        has no socket."""
         self._collect_rested()
         if self._open:
             self._kept -= 1
@@ -82,7 +93,7 @@ class Ports:
             pair = self._bind_next()
             if pair is not None:
                 return pair
-        raise PortsExhausted("no free media port pair")
+        raise PortsExhausted("no media port is left")
 
     def open_ahead(self, at_most: int) -> int:
         """Open up to so many pairs ahead, as far as they are wanted and can be: how many it has opened."""
@@ -90,7 +101,10 @@ class Ports:
         opened = 0
         wanted = min(at_most, AHEAD_MAX - len(self._open), self._room(), len(self._free))
         while opened < wanted:
-            pair = self._bind_next()
+            try:
+                pair = self._bind_next()
+            except PortsExhausted:
+                break
             if pair is None:
                 break
             self._open.append(pair)
@@ -133,13 +147,26 @@ class Ports:
                 self._free.append(rested)
 
     def _bind_next(self) -> SocketPair | None:
-        """The pair of the port that is free longest; None where another program has one of the two."""
+        """The pair of the port that is free longest; None where another program has one of the two. PortsExhausted:
+        the system has no socket, and the port stays as free as it is."""
         port = self._free.popleft()
         try:
             return self._bind_pair(port)
-        except OSError:
+        except OSError as error:
+            if error.errno in _NOTHING_LEFT:
+                self._free.appendleft(port)
+                raise self._shortage(error) from error
             self._resting.append((self._clock() + self._rest_s, port))
             return None
+
+    def _shortage(self, error: OSError) -> PortsExhausted:
+        """Note that the system has no socket, and say so once in a while."""
+        now, what = self._clock(), f"no media port can be opened: {error.strerror}"
+        self._short_until = now + _NOTHING_LEFT_S
+        if now >= self._tell_again_at:
+            self._tell_again_at = now + _LOG_INTERVAL_S
+            LOG.error("%s", what)
+        return PortsExhausted(what)
 
     def _bind_pair(self, port: int) -> SocketPair:
         rtp = self._bind(port)

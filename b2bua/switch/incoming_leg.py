@@ -82,8 +82,8 @@ class IncomingLeg:
             if offer:
                 self._answer_body = self._media.answer_offer(self.media_name, offer)
                 self.codec = self._media.codec(self.media_name)
-        except PortsExhausted:
-            LOG.error("no media port is left: call %s is refused", self.media_name)
+        except PortsExhausted as error:
+            LOG.error("%s: call %s is refused", error, self.media_name)
             return 503
         except MalformedSdp:
             return 400

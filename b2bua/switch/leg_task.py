@@ -131,8 +131,8 @@ class LegTask:
         self._destination = attempt.destination
         try:
             self._open_media(attempt.trunk.media_profile_at(attempt.destination))
-        except PortsExhausted:
-            LOG.error("no media port is left: leg %s of call %s cannot be dialled", self.leg, self.media_name)
+        except PortsExhausted as error:
+            LOG.error("%s: leg %s of call %s cannot be dialled", error, self.leg, self.media_name)
             return FailureKind.CAPACITY
         self._turn = self._pacing.join(attempt.trunk, partial(self._turn_comes, attempt))
         if self._turn is None:

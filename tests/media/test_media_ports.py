@@ -1,5 +1,7 @@
 """Even/odd port pairs: bound, rested, returned; never leaked."""
 
+import errno
+import os
 import resource
 import socket
 from collections.abc import Iterable, Iterator
@@ -184,6 +186,47 @@ def test_ports_of_another_program_are_not_opened_ahead_over_and_over(base: int) 
     assert ports.open_ahead(8) == 1
     ports.close()
     assert is_free(base + 2)
+
+
+@pytest.fixture
+def no_more_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """A system that has no socket, until it is undone."""
+
+    def refused(*_arguments: object) -> socket.socket:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "socket", refused)
+        yield patched
+
+
+def test_a_system_without_files_takes_no_port_from_calls_to_come(base: int, no_more_files: pytest.MonkeyPatch) -> None:
+    clock = Hand()
+    ports = Ports("127.0.0.1", base, base + 7, 30.0, clock)
+    for _ in range(3):
+        with pytest.raises(PortsExhausted, match="no media port can be opened: Too many open files"):
+            ports.open_pair()
+        assert ports.open_ahead(8) == 0
+    assert ports.left() == 0, "none can be given while there are no files"
+    no_more_files.undo()
+    pair = ports.open_pair()
+    assert pair.port == base, "each is as free as it was"
+    clock.now += 1.0
+    assert ports.left() == 3
+    shut([pair])
+
+
+def test_that_the_system_has_no_files_is_told_once_a_minute(
+    base: int, no_more_files: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Hand()
+    ports = Ports("127.0.0.1", base, base + 7, 30.0, clock)
+    for _ in range(121):
+        assert ports.open_ahead(8) == 0
+        clock.now += 0.5
+    assert [record.getMessage() for record in caplog.records] == [
+        "no media port can be opened: Too many open files"
+    ] * 2
 
 
 def test_few_files_leave_few_pairs_open(monkeypatch: pytest.MonkeyPatch) -> None:
