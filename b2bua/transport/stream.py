@@ -26,7 +26,7 @@ UNREACHABLE_S: Final = 30.0
 FAILURES_KEPT: Final = 256
 """Destinations whose last failure is remembered; all are forgotten when one more fails."""
 LOG_INTERVAL_S: Final = 60.0
-"""The same failure of one destination is logged once in this time."""
+"""The same failure, of one destination or of the system, is logged once in this time."""
 _IP_BIND_ADDRESS_NO_PORT: Final = 24
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ class StreamTransport:
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
         self._failures_told: dict[TransportAddress, tuple[float, str]] = {}
         self._handshakes_told: dict[str, float] = {}
+        self._shortage_told_at: float | None = None
         self._tasks: dict[asyncio.Task[None], Connection] = {}
         self._alarm = Alarm(self._scheduler, self._check)
         self._listening = False
@@ -321,12 +322,19 @@ class StreamTransport:
             except OSError as error:
                 # No descriptor or no memory is left: asking again at once would spin.
                 self._counters["connections refused: system"] += 1
-                _LOGGER.error("%s: no connection can be taken: %s", self._local, error.strerror)
+                self._log_shortage(error)
                 self._loop.remove_reader(self._socket.fileno())
                 self._listening = False
                 self._alarm.set(self._scheduler.time() + CHECK_INTERVAL_S)
                 return
             self._take(accepted, TransportAddress(self._local.transport, address[0], address[1]))
+
+    def _log_shortage(self, error: OSError) -> None:
+        """Say it, once in a while: it is found again every second."""
+        now = self._scheduler.time()
+        if self._shortage_told_at is None or now - self._shortage_told_at > LOG_INTERVAL_S:
+            self._shortage_told_at = now
+            _LOGGER.error("%s: no connection can be taken: %s", self._local, error.strerror)
 
     def _take(self, accepted: socket.socket, remote: TransportAddress) -> None:
         if not self._receiver.admits(remote):

@@ -330,11 +330,11 @@ async def test_a_port_that_is_taken_is_an_error() -> None:
 
 
 class NoDescriptors:
-    """A listening socket whose accept fails once for want of descriptors."""
+    """A listening socket whose accept fails so often for want of descriptors."""
 
-    def __init__(self, real: socket.socket) -> None:
+    def __init__(self, real: socket.socket, failures: int = 1) -> None:
         self._real = real
-        self.failures = 1
+        self.failures = failures
 
     def accept(self) -> tuple[socket.socket, object]:
         if self.failures:
@@ -364,6 +364,24 @@ async def test_without_descriptors_it_waits_a_second_and_takes_the_connection_th
         await bed_keeper.until(lambda: bed_keeper.numbers() == [1])
         await transport.close()
         await peer.end()
+
+
+async def test_that_there_are_no_descriptors_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    loop = asyncio.get_running_loop()
+    async with stream_bed() as bed:
+        scarce = NoDescriptors(bind_stream("127.0.0.1", 0), failures=100)
+        transport = StreamTransport(scarce, Keeper(), loop, scheduler=bed.clock)  # type: ignore[arg-type]  # a stand-in
+        _, writer = await asyncio.open_connection("127.0.0.1", transport.local.port)
+        async with asyncio.timeout(5):
+            for seconds in range(100):
+                while transport.counters()["connections refused: system"] <= seconds:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0)
+                bed.clock.advance(1)
+        await transport.close()
+        writer.close()
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "no connection can be taken: Too many open files"
+    ] * 2
 
 
 # What nobody has thought of.
