@@ -166,15 +166,18 @@ class Connection(asyncio.BufferedProtocol):
         transport = self._transport
         if transport is None:
             return
-        around = self._around
         transport.write(message.content)
-        self._last_message_at = self._last_sent_at = around.now()
+        self._last_message_at = self._last_sent_at = self._around.now()
         if not message.is_response:
             self._remember(message)
             if self._unheard_since is None and not message.content.startswith(b"ACK "):
                 self._unheard_since = self._last_sent_at
-        if transport.get_write_buffer_size() > around.limits.write_buffer_octets:
-            around.counters["connections closed: full write buffer"] += 1
+        self._limit_buffer(transport)
+
+    def _limit_buffer(self, transport: asyncio.Transport) -> None:
+        """Cut it off where its peer leaves too much of what is written."""
+        if transport.get_write_buffer_size() > self._around.limits.write_buffer_octets:
+            self._around.counters["connections closed: full write buffer"] += 1
             self.cut_for = "what is sent is not taken"
             self.abort()
 
@@ -280,6 +283,7 @@ class Connection(asyncio.BufferedProtocol):
         if pings and self.usable:
             self._transport.write(PONG * pings)
             self._last_sent_at = now
+            self._limit_buffer(self._transport)
         if size == CHUNK_OCTETS and self.usable:
             # There may be more: it waits until the others have had their turn.
             self._transport.pause_reading()

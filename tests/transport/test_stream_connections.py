@@ -11,9 +11,17 @@ from b2bua.sip.errors import MalformedMessage
 from b2bua.sip.framing import Framed
 from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress
-from b2bua.transport.connection import CHUNK_OCTETS, ORIGINS_LIMIT, StreamLimits
+from b2bua.transport.connection import (
+    CHUNK_OCTETS,
+    ORIGINS_LIMIT,
+    PING,
+    PONG,
+    Connection,
+    StreamLimits,
+    Surroundings,
+)
 from tests.support.both_loops import on_both_loops
-from tests.support.stream_bed import bare_listener, closed_port, full_listener, ok, options, stream_bed
+from tests.support.stream_bed import Keeper, bare_listener, closed_port, full_listener, ok, options, stream_bed
 
 pytestmark = pytest.mark.sockets
 
@@ -449,6 +457,46 @@ async def test_a_peer_that_takes_nothing_is_closed_at_the_limit_of_its_buffer() 
             await asyncio.sleep(0)
         assert bed.transport.counters()[closed] == 1
         await bed.keeper.until(lambda: far.address in bed.keeper.failed)
+
+
+class Untaken(asyncio.Transport):
+    """A connection whose peer sends, and takes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = 0
+        self.cut = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.left += len(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.left
+
+    def is_closing(self) -> bool:
+        return self.cut
+
+    def abort(self) -> None:
+        self.cut = True
+
+
+async def test_nor_do_answers_to_pings_grow_without_a_limit() -> None:
+    loop, counters, peer = asyncio.get_running_loop(), Counter[str](), TransportAddress("tcp", "192.0.2.1", 5060)
+    limits = StreamLimits(write_buffer_octets=1_000)
+    around = Surroundings(
+        peer, Keeper(), limits, loop, loop.time, counters, made=lambda _made: None, lost=lambda _lost, _error: None
+    )
+    connection, untaken = Connection(around, peer, opened=False), Untaken()
+    connection.connection_made(untaken)
+    connection.settle()
+    for _ in range(1_000):
+        if untaken.cut:
+            break
+        connection.get_buffer(-1)[:4] = PING
+        connection.buffer_updated(4)
+    assert untaken.cut
+    assert untaken.left <= 1_000 + len(PONG)
+    assert counters == {"connections closed: full write buffer": 1}
 
 
 # Where it goes when the first way is gone.
