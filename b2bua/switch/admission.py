@@ -1,8 +1,8 @@
 """Whether a call may be placed: number, reservation, live row and first webhook in one unit of work."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final
 
 from b2bua.call import rating
 from b2bua.call.errors import (
@@ -15,8 +15,7 @@ from b2bua.call.errors import (
 )
 from b2bua.call.masking import parse_agent
 from b2bua.call.model import PlaceCall, PlacedCall
-from b2bua.clock import Clock
-from storage.errors import BalanceTooLow, StoreUnavailable, UnknownRecord
+from storage.errors import BalanceTooLow, UnknownRecord
 from storage.records import (
     TEST_NUMBER,
     CallRecord,
@@ -31,10 +30,6 @@ from storage.records import (
 from storage.units import Reader, UnitOfWork
 
 IDEMPOTENCY_MS: Final = 24 * 3600 * 1000
-ADMISSION_S: Final = 5.0
-"""A call that the database comes to later than this is refused."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +67,6 @@ class ArrivalPlan:
     record: bool
     at: int
     free_legs: int = 0
-
-
-def in_time(work: Callable[[UnitOfWork], T], clock: Clock) -> Callable[[UnitOfWork], T]:
-    """The same work, StoreUnavailable where its turn comes after `ADMISSION_S`: whoever asked for the call has given
-    up by then, or asked again, and no phone is to ring for it."""
-    due = clock.monotonic() + ADMISSION_S
-
-    def timely(unit: UnitOfWork) -> T:
-        if clock.monotonic() > due:
-            raise StoreUnavailable("it was busy for too long")
-        return work(unit)
-
-    return timely
 
 
 def admit_arrival(unit: UnitOfWork, plan: ArrivalPlan) -> CallRecord:

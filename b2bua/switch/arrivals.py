@@ -30,7 +30,7 @@ from b2bua.sip.routing import TransportAddress
 from b2bua.sip.sent_request import MAX_FORWARDS
 from b2bua.sip.settings import HeaderLines
 from b2bua.sip.uri import escape_user
-from b2bua.switch.admission import ArrivalPlan, admit_arrival, in_time
+from b2bua.switch.admission import ArrivalPlan, admit_arrival
 from b2bua.switch.announcements import Announcements
 from b2bua.switch.call_leg import CallLeg, SipUser
 from b2bua.switch.call_rate import Pacing
@@ -44,6 +44,7 @@ from b2bua.switch.no_books import NoBooks
 from b2bua.switch.parties import free_legs
 from b2bua.switch.route_host import RouteHost, route_address
 from b2bua.switch.settlement import Settlement
+from b2bua.switch.timely import run_in_time
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
@@ -394,7 +395,7 @@ class Arrivals:
                 plan = planned.plan
                 sounds = await means.prompts.for_call(plan.org_id)
                 sounds = sounds if planned.whispers else sounds.without_whispers()
-                record = await means.store.run(in_time(lambda unit: admit_arrival(unit, plan), means.clock))
+                record = await run_in_time(means.store, lambda unit: admit_arrival(unit, plan), means.scheduler)
                 refusal = TAKEN
                 self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, sounds)
         except OrganisationFull as error:

@@ -18,7 +18,7 @@ from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
 from b2bua.sip.routing import TransportAddress
-from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, in_time, replay
+from b2bua.switch.admission import AdmissionPlan, admit, covers_first_pulse, replay
 from b2bua.switch.arrivals import Arrivals, Means
 from b2bua.switch.audience import Audience, HeardCall
 from b2bua.switch.call_leg import CallLeg, SipUser
@@ -35,6 +35,7 @@ from b2bua.switch.registrations import Registrations
 from b2bua.switch.repeats import Repeats
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.supervisors import SupervisedCall
+from b2bua.switch.timely import run_in_time
 from b2bua.switch.trace_steps import Told, hold_changed, media_started
 from b2bua.switch.traced_legs import follow
 from b2bua.switch.tracing import Tracing
@@ -377,7 +378,9 @@ class Switch:
         self._admitting += 1
         admitted = False
         try:
-            placed = await self._rooms.store.run(in_time(lambda unit: admit(unit, command, plan), self._rooms.clock))
+            placed = await run_in_time(
+                self._rooms.store, lambda unit: admit(unit, command, plan), self._rooms.scheduler
+            )
             admitted = not placed.replayed
         finally:
             self._admitting -= 1

@@ -6,7 +6,7 @@ import pytest
 
 from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, InvalidParties
 from b2bua.call.model import PlaceCall
-from b2bua.switch.admission import ADMISSION_S
+from b2bua.switch.timely import ADMISSION_S
 from storage.errors import StoreUnavailable
 from storage.units import UnitOfWork
 from tests.support.house import ORG, House
