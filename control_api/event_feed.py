@@ -14,6 +14,7 @@ from typing import Final
 
 from control_api.backlog import TOO_SLOW, Backlog
 from control_api.errors import NotReady, RateLimited
+from control_api.outage import Outage
 from storage.errors import StorageError
 from storage.records import OutboxEvent
 from storage.store import Store
@@ -61,6 +62,7 @@ class EventFeed:
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._outage = Outage()
         self.opened = 0
         self.let_go = 0
 
@@ -127,8 +129,11 @@ class EventFeed:
             try:
                 more = await self._turn()
             except StorageError as error:
-                LOG.warning("what was told of calls cannot be read now: %s", error)
+                if self._outage.failed():
+                    LOG.warning("what was told of calls cannot be read now: %s", error)
                 more = False
+            else:
+                self._outage.over()
             if not more:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_AGAIN_S):

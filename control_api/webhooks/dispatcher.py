@@ -16,6 +16,7 @@ from typing import Final
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.clock import Clock
 from b2bua.tokens import Tokens
+from control_api.outage import Outage
 from control_api.webhooks.payloads import render_body, render_wallet_body
 from control_api.webhooks.retry import judge, parse_retry_after
 from control_api.webhooks.sender import Sender
@@ -77,6 +78,7 @@ class Dispatcher:
         self._outcomes: list[DeliveryOutcome] = []
         self._in_flight: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._outage = Outage()
         self._sender: Sender | None = None
         self._alarm: Alarm | None = None
         self._loop_task: asyncio.Task[None] | None = None
@@ -150,7 +152,7 @@ class Dispatcher:
         try:
             turn = await self._store.run(lambda unit: self._exchange(unit, outcomes, now_ms, room, forward_ms))
         except StorageError as error:
-            LOG.error("the outbox cannot be reached, trying again: %s", error)
+            self._not_reached(error)
             self._outcomes = outcomes + self._outcomes
             self._call_again(PAUSE_S)
             return
@@ -159,6 +161,8 @@ class Dispatcher:
             await self._write_one_by_one(outcomes)
             self._call_again(PAUSE_S)
             return
+        if failures := self._outage.over():
+            LOG.info("the outbox is reached again, after %d failures", failures)
         self._to_bring_forward_ms -= forward_ms
         self._send_all(turn.deliveries, sender)
         if turn.next_due_at is None or room - len(turn.deliveries) <= 0:
@@ -174,11 +178,15 @@ class Dispatcher:
             try:
                 await self._store.run(partial(_write, outcomes=(outcome,)))
             except StorageError as error:
-                LOG.error("the outbox cannot be reached, trying again: %s", error)
+                self._not_reached(error)
                 self._outcomes = [*outcomes[at:], *self._outcomes]
                 return
             except Exception:
                 LOG.exception("what came of webhook delivery %d cannot be written down", outcome.delivery_id)
+
+    def _not_reached(self, error: StorageError) -> None:
+        if self._outage.failed():
+            LOG.error("the outbox cannot be reached, trying again: %s", error)
 
     def _ahead_ms(self) -> int:
         return self._clock.wall_ms() - round(self._clock.monotonic() * 1000)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -450,6 +451,40 @@ async def test_outcomes_outlast_a_store_that_refuses_for_a_while(
     assert len(receiver.connections) == 1
     assert receiver.heard.qsize() == 1
     assert caplog.text.count("cannot be reached") == 2
+
+
+async def test_a_store_that_refuses_for_long_is_told_ever_more_rarely(
+    bench: WebhookBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    real, refused, reached = bench.store.run, asyncio.Semaphore(0), asyncio.Event()
+
+    async def refuse(work: Callable[[UnitOfWork], T]) -> T:
+        refused.release()
+        raise StoreUnavailable("disk full")
+
+    async def run(work: Callable[[UnitOfWork], T]) -> T:
+        reached.set()
+        return await real(work)
+
+    monkeypatch.setattr(dispatcher_module, "GATHER_S", 0.001)
+    monkeypatch.setattr(bench.store, "run", refuse)
+    bench.dispatcher.wake()
+    for _ in range(100):
+        await asyncio.wait_for(refused.acquire(), 10)
+        while bench.clock.next_due() is None:  # noqa: ASYNC110 - nobody tells that it waits
+            await asyncio.sleep(0)
+        bench.clock.advance(dispatcher_module.PAUSE_S)
+    await asyncio.wait_for(refused.acquire(), 10)
+    monkeypatch.setattr(bench.store, "run", run)
+    bench.dispatcher.wake()
+    await asyncio.wait_for(reached.wait(), 10)
+    await bench.dispatcher.close()
+    told = [record.getMessage() for record in caplog.records if record.name == dispatcher_module.LOG.name]
+    assert told == [
+        *["the outbox cannot be reached, trying again: disk full"] * 7,
+        "the outbox is reached again, after 101 failures",
+    ]
 
 
 async def test_what_was_answered_is_kept_as_far_as_it_helps(open_bench: OpenBench, receiver: Receiver) -> None:
