@@ -90,8 +90,16 @@ class LiveRecording:
             self.written = True
 
     def end(self, pcm_bytes: int) -> None:
-        """Bring the file to its length. OSError, also where the disk took nothing at all of it."""
-        self.wav.truncate(pcm_bytes)
+        """Bring the file to its length. OSError, also where the disk took nothing at all of it.
+
+        Where it may not become so long (RLIMIT_FSIZE) it ends before what was refused last.
+        """
+        try:
+            self.wav.truncate(pcm_bytes)
+        except OSError:
+            if not self.refused_bytes:
+                raise
+            self.wav.truncate(self.timeline.written * FRAME_BYTES - self.refused_bytes)
         if self.refused is not None and not self.written:
             raise self.refused
 

@@ -255,6 +255,39 @@ def test_a_disk_that_is_full_at_the_end_keeps_what_it_has(bench: Bench, monkeypa
     assert not any(left[8000:])
 
 
+def test_a_file_that_may_not_become_longer_keeps_what_it_has(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RLIMIT_FSIZE refuses a longer file also where nothing would be written to it."""
+    longest = 44 + 4 * 8_000 * 3 // 2
+    pwrite, ftruncate = os.pwrite, os.ftruncate
+
+    def limited(length: int) -> None:
+        if length > longest:
+            raise OSError(errno.EFBIG, "File too large")
+
+    def limited_pwrite(descriptor: int, content: bytes, offset: int) -> int:
+        limited(offset + len(content))
+        return pwrite(descriptor, content, offset)
+
+    def limited_ftruncate(descriptor: int, length: int) -> None:
+        limited(length)
+        ftruncate(descriptor, length)
+
+    monkeypatch.setattr(os, "pwrite", limited_pwrite)
+    monkeypatch.setattr(os, "ftruncate", limited_ftruncate)
+    tap = bench.begin()
+    for second in range(4):
+        speak(tap, 0, second * 50, 50)
+        bench.writer.turn(START + second + 1.0)
+    bench.writer.finish("call-1", START + 4)
+    [event] = bench.events
+    assert isinstance(event, RecordingFinished)
+    left, _ = samples(bench.root / WAV)
+    assert 4_000 < len(left) <= 12_000
+    assert event.duration_ms == len(left) // 8
+    assert any(left[:4_000])
+    assert event.gap_frames >= 2 * (200 - len(left) // 160) - 2, "what was refused is counted"
+
+
 def test_a_disk_that_refuses_to_sync_fails_the_recording(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
