@@ -159,6 +159,7 @@ class Resolver:
         records: tuple[Record, ...] | None = ()
         ttl_s, told = UNANSWERED_TTL_S, True
         of_dns = _is_domain_name(question.name)
+        asked = of_dns and stub is not None
         if of_dns and stub is not None:
             self._had_dns = True
             records, ttl_s = await _ask(question, stub)
@@ -169,7 +170,8 @@ class Resolver:
                 records = None
         if not records and question.kind in ("A", "AAAA"):
             of_system = await self._of_system(question)
-            records = of_system or records
+            if of_system or (of_system is None and not asked):  # nobody else could say that there are none
+                records = of_system
             told = bool(records) or (told if of_dns else of_system is not None)
             ttl_s = min(ttl_s, UNANSWERED_TTL_S)
         good_for_s = min(max(ttl_s, SHORTEST_TTL_S), LONGEST_TTL_S)
@@ -181,7 +183,8 @@ class Resolver:
         return known
 
     async def _of_system(self, question: Question) -> tuple[Record, ...] | None:
-        """What the system itself makes of a name, /etc/hosts above all; None where it fails to say."""
+        """What the system itself makes of a name, /etc/hosts above all; None where it fails to tell: its own servers do
+        not answer, or this process may open no more files."""
         family = socket.AF_INET if question.kind == "A" else socket.AF_INET6
         try:
             async with asyncio.timeout(QUESTION_TIMEOUT_S):

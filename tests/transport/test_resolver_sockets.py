@@ -1,5 +1,6 @@
 """The resolver against a DNS server on loopback: RFC 3263 through real sockets, its cache, and servers that fail."""
 
+import errno
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -274,6 +275,39 @@ async def test_what_the_system_fails_to_tell_is_asked_again_at_the_next_look(
 def unknown(*_a: object, **_k: object) -> None:
     """The system's look-up of a name that it does not know."""
     raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_known"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), True),
+        (socket.gaierror(socket.EAI_NODATA, "No address associated with hostname"), True),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), False),
+        (OSError(errno.EMFILE, "Too many open files"), False),
+        (TimeoutError(), False),
+    ],
+)
+async def test_what_the_system_fails_to_tell_of_its_names_is_not_taken_for_nothing(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch, error: OSError, is_known: bool
+) -> None:
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    located = await resolver_at(server).locate(Target("sbc", 5060, "udp"))
+    assert located.destinations == ()
+    assert located.unanswered == (() if is_known else (Question("sbc", "A"),))
+
+
+async def test_a_name_that_dns_knows_to_be_none_is_none_whatever_the_system_fails_to_tell(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_named: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    located = await resolver_at(server).locate(Target("nobody.carrier.example", 5060, "udp"))
+    assert (located.destinations, located.unanswered) == ((), ())
 
 
 @pytest.mark.parametrize(
