@@ -97,7 +97,10 @@ def shown(raw: object) -> str:
     """A value as it would be written in the file, cut when it is long."""
     if isinstance(raw, bool):
         return "true" if raw else "false"
-    written = f'"{raw}"' if isinstance(raw, str) else repr(raw)
+    try:
+        written = f'"{raw}"' if isinstance(raw, str) else repr(raw)
+    except ValueError:  # Python writes none of more; one in hexadecimal gets past the reader of the file
+        return "a number of thousands of digits"
     return written if len(written) <= 60 else written[:57] + "..."
 
 
@@ -197,7 +200,7 @@ def whole(lowest: int, highest: int, also: int | None = None, step: int = 1) -> 
         if not isinstance(raw, int) or isinstance(raw, bool):
             raise Unfit(f"{shown(raw)} is not a whole number")
         if raw != also and not lowest <= raw <= highest:
-            raise Unfit(f"{raw} is out of range")
+            raise Unfit(f"{shown(raw)} is out of range")
         if raw % step:
             raise Unfit(f"{raw} is between the steps")
         return raw
@@ -213,7 +216,7 @@ def seconds(lowest: float, highest: float, also: float | None = None) -> Kind[fl
         if not isinstance(raw, (int, float)) or isinstance(raw, bool):
             raise Unfit(f"{shown(raw)} is not a number")
         if raw != also and not lowest <= raw <= highest:
-            raise Unfit(f"{raw} is out of range")
+            raise Unfit(f"{shown(raw)} is out of range")
         return raw
 
     return Kind("number", expected, read)
@@ -225,7 +228,7 @@ def several(item: Kind[T], at_least: int = 0, distinct: bool = True) -> Kind[tup
 
     def read(raw: object, place: Place) -> tuple[T, ...]:
         if not isinstance(raw, list):
-            raise Unfit(f"{shown(raw)} is not a list")
+            raise Unfit(f"{'it' if item.secret else shown(raw)} is not a list")
         values: list[T] = []
         wrong: list[str] = []
         for each in raw:
@@ -241,7 +244,7 @@ def several(item: Kind[T], at_least: int = 0, distinct: bool = True) -> Kind[tup
             raise Unfit("something stands in it twice")
         return tuple(values)
 
-    return Kind("list", expected, read)
+    return Kind("list", expected, read, item.secret)
 
 
 def _read_listen(raw: object, place: Place) -> ListenAddress:

@@ -187,7 +187,7 @@ def from_environment(value: str, kind: Kind[Any]) -> object:
     if kind.form == "text":
         return value
     if kind.form == "list":
-        return _list_from_environment(value)
+        return _list_from_environment(value, kind)
     stripped = value.strip()
     if kind.form == "yes_no":
         if stripped.lower() not in YES | NO:
@@ -199,12 +199,12 @@ def from_environment(value: str, kind: Kind[Any]) -> object:
         raise Unfit(f"{shown(value)} is not a number") from error
 
 
-def _list_from_environment(value: str) -> object:
+def _list_from_environment(value: str, kind: Kind[Any]) -> object:
     if value.lstrip().startswith("["):
         try:
             return json.loads(value)
         except (ValueError, RecursionError) as error:
-            raise Unfit(f"{shown(value)} is no JSON list") from error
+            raise Unfit(f"{'it' if kind.secret else shown(value)} is no JSON list") from error
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
