@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Generic, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 from b2bua.addresses import canonical_host
 from b2bua.config.dialled_pattern import DialledPattern, PatternUnusable
@@ -298,16 +297,17 @@ def _reached_at(read: Callable[[object, Place], str]) -> Callable[[object, Place
     return read_one
 
 
-def _or_empty(read: Callable[[object, Place], str]) -> Callable[[object, Place], str]:
+def or_empty(read: Callable[[object, Place], str]) -> Callable[[object, Place], str]:
+    """A reader that takes "" as well."""
     return lambda raw, place: "" if raw == "" else read(raw, place)
 
 
 IP: Final = Kind("text", "an IP address", _read_ip)
-IPV6_OR_EMPTY: Final = Kind("text", 'an IPv6 address, or ""', _or_empty(_read_ipv6))
-HOST_OR_EMPTY: Final = Kind("text", 'an IP address or host name without a port, or ""', _or_empty(_read_host))
-OWN_IP_OR_EMPTY: Final = Kind("text", 'an IP address, or ""', _or_empty(_reached_at(_read_ip)))
-OWN_IPV6_OR_EMPTY: Final = Kind("text", 'an IPv6 address, or ""', _or_empty(_reached_at(_read_ipv6)))
-OWN_HOST_OR_EMPTY: Final = Kind("text", HOST_OR_EMPTY.expected, _or_empty(_reached_at(_read_host)))
+IPV6_OR_EMPTY: Final = Kind("text", 'an IPv6 address, or ""', or_empty(_read_ipv6))
+HOST_OR_EMPTY: Final = Kind("text", 'an IP address or host name without a port, or ""', or_empty(_read_host))
+OWN_IP_OR_EMPTY: Final = Kind("text", 'an IP address, or ""', or_empty(_reached_at(_read_ip)))
+OWN_IPV6_OR_EMPTY: Final = Kind("text", 'an IPv6 address, or ""', or_empty(_reached_at(_read_ipv6)))
+OWN_HOST_OR_EMPTY: Final = Kind("text", HOST_OR_EMPTY.expected, or_empty(_reached_at(_read_host)))
 
 
 def _read_ports(raw: object, place: Place) -> PortRange:
@@ -395,32 +395,6 @@ def _read_dialled_pattern(raw: object, place: Place) -> DialledPattern:
 DIALLED_PATTERN: Final = Kind(
     "text", "a regular expression, without look-around and backreferences", _read_dialled_pattern
 )
-
-
-def _read_http_url(raw: object, place: Place) -> str:
-    value = as_text(raw).rstrip("/")
-    try:
-        parts = urlsplit(value)
-    except ValueError as error:  # brackets that are no pair, or not around an IPv6 address
-        raise Unfit(f"{shown(value)} is no HTTP address ({error})") from error
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise Unfit(f"{shown(value)} is no HTTP address")
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        raise Unfit(f"{shown(value)} has more than a host and a path")
-    split_host_port(parts.netloc, default_port=80)
-    return value
-
-
-def _read_origin(raw: object, place: Place) -> str:
-    value = _read_http_url(raw, place)
-    if urlsplit(value).path:
-        raise Unfit(f"{shown(value)} has a path")
-    return value
-
-
-HTTP_URL: Final = Kind("text", '"http://host:port" or "https://host", with a path where there is one', _read_http_url)
-HTTP_URL_OR_EMPTY: Final = Kind("text", f'{HTTP_URL.expected}, or ""', _or_empty(_read_http_url))
-ORIGIN: Final = Kind("text", 'an origin such as "https://portal.example"', _read_origin)
 
 
 def _read_ice_server(schemes: tuple[str, ...]) -> Callable[[object, Place], str]:

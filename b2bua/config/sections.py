@@ -12,13 +12,10 @@ from b2bua.config.kinds import (
     FOLDER,
     HOST_OR_EMPTY,
     HOST_PORT,
-    HTTP_URL,
-    HTTP_URL_OR_EMPTY,
     IP,
     IPV6_OR_EMPTY,
     LISTEN,
     NETWORK,
-    ORIGIN,
     OWN_HOST_OR_EMPTY,
     OWN_IP_OR_EMPTY,
     OWN_IPV6_OR_EMPTY,
@@ -42,6 +39,7 @@ from b2bua.config.kinds import (
     whole,
 )
 from b2bua.config.route_target import ROUTE_TARGET
+from b2bua.config.web_address import HTTP_URL, HTTP_URL_OR_EMPTY, ORIGIN
 
 NAME: Final = text("1 to 64 letters, digits, dots, hyphens or underscores", r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TRUNK_NAME_OR_EMPTY: Final = text("the name of a trunk", r"|[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
