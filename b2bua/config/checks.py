@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from b2bua.billing.errors import BillingError
 from b2bua.billing.gstin import STATES, check_gstin, state_code
 from b2bua.config.implied import advice_on_listeners, routes_out_of_reach
-from b2bua.config.kinds import is_ip
+from b2bua.config.kinds import PAIRS_OF_A_CALL, PAIRS_OF_A_TEST_CALL, ListenAddress, is_ip
 from b2bua.config.sections import (
     ApiSection,
     BillingSection,
@@ -28,7 +29,6 @@ T = TypeVar("T", bound=Hashable)
 
 SHORTEST_KEY: Final = 16
 SHORTEST_MASTER_KEY: Final = 32  # for sealing: it is no password that is stretched, but a key as init writes it
-PORTS_PER_CALL: Final = 4
 
 
 def cross_check(
@@ -64,13 +64,7 @@ def cross_check(
 def advice(config: Config) -> Iterator[str]:
     """What fits together but not as it may be meant: told, and no mistake."""
     yield from advice_on_listeners(config)
-    first, last = config.media.ports
-    calls = (last - first + 1) // PORTS_PER_CALL
-    if calls < config.calls.max_concurrent:
-        yield (
-            f"media.ports: {first} to {last} are enough for {calls} calls at once, each with four ports; "
-            f"calls.max_concurrent is {config.calls.max_concurrent}"
-        )
+    yield from _advice_on_ports(config)
     webrtc = config.webrtc
     if webrtc.enabled and webrtc.ports.last - webrtc.ports.first + 1 < webrtc.max_browsers:
         yield (
@@ -81,6 +75,24 @@ def advice(config: Config) -> Iterator[str]:
     for trunk in config.trunks:
         yield from _advice_of(trunk, config.calls)
         yield from _advice_on_media(trunk, config)
+
+
+def _advice_on_ports(config: Config) -> Iterator[str]:
+    """Ranges with room for fewer calls than are taken."""
+    first, last = config.media.ports
+    calls = config.media.ports.pairs // PAIRS_OF_A_CALL
+    if calls < config.calls.max_concurrent:
+        yield (
+            f"media.ports: {first} to {last} are enough for {calls} calls at once, each with four ports; "
+            f"calls.max_concurrent is {config.calls.max_concurrent}"
+        )
+    first, last = config.test_calls.ports
+    calls = config.test_calls.ports.pairs // PAIRS_OF_A_TEST_CALL
+    if config.test_calls.enabled and calls < config.test_calls.max_concurrent:
+        yield (
+            f"test_calls.ports: {first} to {last} are enough for {calls} test calls at once, each with eight ports; "
+            f"test_calls.max_concurrent is {config.test_calls.max_concurrent}"
+        )
 
 
 def _advice_on_links(api: ApiSection) -> Iterator[str]:
@@ -147,9 +159,9 @@ def _advice_on_loopback(trunk: Trunk, host: str, config: Config) -> Iterator[str
 
 def _listeners(config: Config) -> Iterator[str]:
     listen = config.sip.listen
-    taken = [at for at in listen if at.port != 0]
-    for at in _repeated(taken):
-        yield f"sip.listen: {at.transport}://{at.host}:{at.port} stands in it twice; expected each listener once"
+    for at, other in combinations(listen, 2):
+        if (at.transport == "udp") == (other.transport == "udp") and _meet(at.host, at.port, other.host, other.port):
+            yield f"sip.listen: {_named(at)} and {_named(other)} are one port of this machine; expected one for each"
     if any(at.transport == "tls" for at in listen) and config.sip.tls_certificate is None:
         yield "sip.tls_certificate: it is missing; expected a PEM file, because sip.listen has a tls:// listener"
     if config.sip.tls_require_client_certificate and config.sip.tls_ca is None:
@@ -164,8 +176,23 @@ def _listeners(config: Config) -> Iterator[str]:
                 f"media.ports: {first}-{last} includes the SIP port {at.port} of sip.listen; "
                 "expected ranges that do not meet"
             )
-    if config.api.listen.port and config.api.listen in [(at.host, at.port) for at in listen if at.transport != "udp"]:
-        yield f"api.listen: port {config.api.listen.port} is a listener of sip.listen too; expected another port"
+    api = config.api.listen
+    if any(at.transport != "udp" and _meet(at.host, at.port, api.host, api.port) for at in listen):
+        yield f"api.listen: port {api.port} is a listener of sip.listen too; expected another port"
+
+
+def _meet(host: str, port: int, other_host: str, other_port: int) -> bool:
+    """Whether not both can be listened at: a wildcard is all addresses of its IP version."""
+    if not port or port != other_port:
+        return False
+    if host == other_host:
+        return True
+    one_version = is_ip(host) and is_ip(other_host) and (":" in host) == (":" in other_host)
+    return one_version and (_is_wildcard(host) or _is_wildcard(other_host))
+
+
+def _named(at: ListenAddress) -> str:
+    return f"{at.transport}://{f'[{at.host}]' if ':' in at.host else at.host}:{at.port}"
 
 
 def _advertised(media: MediaSection | WebrtcSection, section: str) -> Iterator[str]:

@@ -14,6 +14,8 @@ T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 WORLD_READABLE: Final = 0o004
+PAIRS_OF_A_CALL: Final = 2
+PAIRS_OF_A_TEST_CALL: Final = 4  # its simulated parties have theirs here too
 HOST_NAME: Final = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
@@ -46,6 +48,11 @@ class PortRange(NamedTuple):
 
     first: int
     last: int
+
+    @property
+    def pairs(self) -> int:
+        """How many even ports there are whose next is in it too: RTP on the one, RTCP on the other (RFC 3550)."""
+        return (self.last + 1) // 2 - (self.first + 1) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +329,19 @@ def _read_ports(raw: object, place: Place) -> PortRange:
     return PortRange(first, last)
 
 
+def _read_pairs(of_a_call: int) -> Callable[[object, Place], PortRange]:
+    def read(raw: object, place: Place) -> PortRange:
+        ports = _read_ports(raw, place)
+        if ports.pairs < of_a_call:
+            raise Unfit(f"{shown(raw)} holds no call: each takes {of_a_call} even ports and the next of each")
+        return ports
+
+    return read
+
+
 PORTS: Final = Kind("text", '"first-last" such as "20000-29999"', _read_ports)
+CALL_PORTS: Final = Kind("text", PORTS.expected, _read_pairs(PAIRS_OF_A_CALL))
+TEST_CALL_PORTS: Final = Kind("text", PORTS.expected, _read_pairs(PAIRS_OF_A_TEST_CALL))
 
 
 def _read_network(raw: object, place: Place) -> Network:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, cast
 
 from b2bua.config.dialled_pattern import DialledPattern
 from b2bua.config.kinds import (
+    CALL_PORTS,
     DIALLED_PATTERN,
     FILE,
     FOLDER,
@@ -23,6 +24,7 @@ from b2bua.config.kinds import (
     PROXY,
     SECRET,
     STUN_SERVER,
+    TEST_CALL_PORTS,
     TRUNK_URI,
     TURN_SERVER,
     YES_NO,
@@ -95,7 +97,7 @@ class MediaSection:
     advertise: Annotated[str, OWN_IP_OR_EMPTY] = ""
     address_ipv6: Annotated[str, IPV6_OR_EMPTY] = ""
     advertise_ipv6: Annotated[str, OWN_IPV6_OR_EMPTY] = ""
-    ports: Annotated[PortRange, PORTS] = DEFAULT_PORTS
+    ports: Annotated[PortRange, CALL_PORTS] = DEFAULT_PORTS
     port_rest_s: Annotated[float, seconds(0, 3600)] = 30
     rtp_timeout_early_s: Annotated[float, seconds(0.5, 3600)] = 30
     rtp_timeout_s: Annotated[float, seconds(0.5, 3600)] = 45
@@ -173,7 +175,7 @@ class RehearsalSection:
 
     enabled: Annotated[bool, YES_NO] = True
     max_concurrent: Annotated[int, whole(1, 100)] = 10
-    ports: Annotated[PortRange, PORTS] = DEFAULT_TEST_PORTS
+    ports: Annotated[PortRange, TEST_CALL_PORTS] = DEFAULT_TEST_PORTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

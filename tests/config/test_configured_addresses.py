@@ -1,6 +1,7 @@
 """Addresses in a configuration: whichever way one is written, it is one text from then on."""
 
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -166,3 +167,40 @@ def test_nobody_is_told_to_send_to_any_address(section: str, key: str, address: 
     (mistake,) = mistakes_in(f"[{section}]\n{key} = '{address}'")
     assert mistake.startswith(f"{section}.advertise")
     assert "nobody can send to" in mistake
+
+
+@pytest.mark.parametrize(
+    ("listen", "api", "key"),
+    [
+        (["tcp://127.0.0.1:5061", "tls://127.0.0.1:5061"], "127.0.0.1:8080", "sip.listen"),
+        (["udp://0.0.0.0:5060", "udp://192.0.2.1:5060"], "127.0.0.1:8080", "sip.listen"),
+        (["tls://[::1]:5061", "tcp://[::]:5061"], "127.0.0.1:8080", "sip.listen"),
+        (["tcp://0.0.0.0:8080"], "127.0.0.1:8080", "api.listen"),
+        (["tcp://127.0.0.1:8080"], "0.0.0.0:8080", "api.listen"),
+    ],
+)
+def test_two_listeners_on_one_port_are_a_mistake(tmp_path: Path, listen: list[str], api: str, key: str) -> None:
+    """Of a wildcard, too: the system would let the second not be opened."""
+    (mistake,) = mistakes_in(_listening(tmp_path, listen, api), path=tmp_path / "maskbridge.toml")
+    assert mistake.startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        ["udp://127.0.0.1:5060", "tcp://127.0.0.1:5060", "tls://127.0.0.1:5061"],
+        ["udp://127.0.0.1:5060", "udp://127.0.0.2:5060"],
+        ["udp://0.0.0.0:5060", "udp://[::]:5060", "tcp://0.0.0.0:5060", "tcp://[::1]:5060"],
+        ["tcp://127.0.0.1:0", "tls://127.0.0.1:0", "udp://127.0.0.1:8080"],
+    ],
+)
+def test_listeners_that_do_not_meet_are_none(tmp_path: Path, listen: list[str]) -> None:
+    assert mistakes_in(_listening(tmp_path, listen, "127.0.0.1:8080"), path=tmp_path / "maskbridge.toml") == []
+
+
+def _listening(folder: Path, listen: list[str], api: str) -> str:
+    (folder / "our.pem").touch()
+    return (
+        f"[sip]\nlisten = {listen}\nadvertise = '192.0.2.1'\ntls_certificate = 'our.pem'\ntls_key = 'our.pem'\n"
+        f"[api]\nlisten = '{api}'"
+    )
