@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from b2bua.clock import SystemClock
@@ -32,6 +34,7 @@ from b2bua.transport.resolver import Located, Resolver
 from storage.store import database_path, is_older
 
 PROBE_TIMEOUT_S = 5.0
+_SQLITE_BEGINS: Final = b"SQLite format 3\0"
 _NOTHING: Final = "nothing came back"
 
 
@@ -84,7 +87,7 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
 def _check_files(config: Config) -> list[str]:
     """What the files that it names are for is what they are fit for; notes about them. Raises ConfigInvalid."""
     now_ms = SystemClock().wall_ms()
-    mistakes = [*certificate_mistakes(config, now_ms), *_folder_mistakes(config)]
+    mistakes = [*certificate_mistakes(config, now_ms), *_place_mistakes(config)]
     try:
         configured_prompts(config)
     except ConfigInvalid as invalid:
@@ -94,12 +97,33 @@ def _check_files(config: Config) -> list[str]:
     return list(authority_notes(config, now_ms))
 
 
-def _folder_mistakes(config: Config) -> Iterator[str]:
-    """Where recordings are to be kept there is something else; what is not there is made at the start."""
-    folder = config.storage.recordings
-    nearest = next((place for place in (folder, *folder.parents) if place.exists()), None)
-    if nearest is not None and not nearest.is_dir():
-        yield f"storage.recordings: {nearest}: is no folder"
+def _place_mistakes(config: Config) -> Iterator[str]:
+    """Where something is to be kept there is something else; what is not there is made at the start."""
+    storage = config.storage
+    database = database_path(storage.url)
+    folders = {"storage.recordings": storage.recordings, "storage.prompts": storage.prompts}
+    if database is not None:
+        folders["storage.url"] = database.parent
+    for key, folder in folders.items():
+        try:
+            nearest = next((place for place in (folder, *folder.parents) if place.exists()), None)
+            if nearest is not None and not nearest.is_dir():
+                yield f"{key}: {nearest}: is no folder"
+            elif key == "storage.url" and database is not None and _is_something_else(database):
+                yield f"{key}: {database} is not a database"
+        except OSError as error:  # a name that is too long, a folder that may not be looked into
+            yield f"{key}: {error.filename}: {error.strerror}"
+
+
+def _is_something_else(database: Path) -> bool:
+    """Whether what is there is none of SQLite's files, of which an empty one is one."""
+    if not database.is_file():
+        return database.exists()
+    if not os.access(database, os.R_OK):
+        return False
+    with database.open("rb") as file:
+        begins = file.read(len(_SQLITE_BEGINS))
+    return begins not in (b"", _SQLITE_BEGINS)
 
 
 async def _routes_of_nobody(config: Config) -> list[str]:

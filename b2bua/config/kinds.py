@@ -373,6 +373,8 @@ def parse_trunk_uri(value: str) -> TrunkUri:
     where, *parameters = rest.split(";")
     secure = scheme.lower() == "sips"
     transport = "tls" if secure else "udp"
+    if len(parameters) > 1:
+        raise Unfit(f"{shown(value)} has more than one parameter")
     for parameter in parameters:
         name, _, transport = parameter.lower().partition("=")
         if name != "transport" or transport not in ("udp", "tcp", "tls"):

@@ -24,8 +24,8 @@ NO: Final = frozenset({"false", "no", "off", "0"})
 LARGEST_FILE_BYTES: Final = 1_048_576
 _STAND_IN: Final = TrunkUri("stand-in.invalid", 5060, "udp", "sip:stand-in.invalid")
 # Two of tomllib's complaints: what comes of pasting a section under a file that has it.
-_DECLARED_TWICE: Final = re.compile(r"Cannot declare \((?P<names>.*)\) twice \(at line (?P<line>\d+),")
-_OVERWRITTEN: Final = re.compile(r"Cannot overwrite a value \(at line (?P<line>\d+),")
+_DECLARED_TWICE: Final = re.compile(r"Cannot declare \((?P<names>.*)\) twice \(at (?:line (?P<line>\d+),|end )")
+_OVERWRITTEN: Final = re.compile(r"Cannot overwrite a value \(at (?:line (?P<line>\d+),|end )")
 
 
 def load_config(path: Path, environ: Mapping[str, str]) -> Config:
@@ -84,11 +84,15 @@ def _not_toml(said: str) -> str:
     if declared is not None:
         name = ".".join(re.findall(r"'([^']*)'", declared["names"]))
         hint = f"write [[{name}]]" if name in LISTS else "it stands further up already: change its keys there"
-        return f"line {declared['line']}: [{name}] cannot be written twice; {hint}"
+        return f"{_line_of(declared)}: [{name}] cannot be written twice; {hint}"
     overwritten = _OVERWRITTEN.match(said)
     if overwritten is not None:
-        return f"line {overwritten['line']}: this stands in its section already; write each key once"
+        return f"{_line_of(overwritten)}: this stands in its section already; write each key once"
     return f"is not TOML: {said}"
+
+
+def _line_of(complaint: re.Match[str]) -> str:
+    return f"line {complaint['line']}" if complaint["line"] else "last line"
 
 
 class _Reader:

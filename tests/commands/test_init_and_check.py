@@ -256,11 +256,43 @@ def test_a_database_of_another_user_is_told_as_such(desk: Any, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("below", ["", "/2025"])
-def test_check_tells_that_recordings_are_to_be_kept_in_a_file(desk: Any, below: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("recordings", "var/recordings"),
+        ("prompts", "var/prompts"),
+        ("url", "sqlite:///var"),
+    ],
+)
+def test_check_tells_that_something_is_to_be_kept_in_a_file(desk: Any, key: str, value: str, below: str) -> None:
     (desk.folder / "kept").write_text("something else")
     text = desk.config.read_text("utf-8")
-    desk.config.write_text(text.replace('recordings = "var/recordings"', f'recordings = "kept{below}"'), "utf-8")
-    assert desk.refused("check") == f"maskbridge: storage.recordings: {desk.folder / 'kept'}: is no folder\n"
+    rest = "/maskbridge.db" if key == "url" else ""
+    there = value.removesuffix("var/" + key).removesuffix("var") + f"kept{below}"
+    desk.config.write_text(text.replace(f'{key} = "{value}{rest}"', f'{key} = "{there}{rest}"'), "utf-8")
+    assert desk.refused("check") == f"maskbridge: storage.{key}: {desk.folder / 'kept'}: is no folder\n"
+
+
+@pytest.mark.parametrize("name", ["maskbridge.toml", "secrets"])
+def test_check_tells_what_is_not_a_database(desk: Any, name: str) -> None:
+    text = desk.config.read_text("utf-8")
+    desk.config.write_text(text.replace("sqlite:///var/maskbridge.db", f"sqlite:///{name}"), "utf-8")
+    assert desk.refused("check") == f"maskbridge: storage.url: {desk.folder / name} is not a database\n"
+
+
+def test_check_tells_all_places_that_cannot_be_looked_for(desk: Any) -> None:
+    text = desk.config.read_text("utf-8")
+    for kept in ("var/recordings", "var/prompts", "var/maskbridge.db"):
+        text = text.replace(kept, f"{'n' * 300}/{kept}")
+    desk.config.write_text(text, "utf-8")
+    status, _, err = desk.type("check")
+    assert status == 1
+    assert [line.split(": ")[1] for line in err.splitlines()] == [
+        "storage.recordings",
+        "storage.prompts",
+        "storage.url",
+    ]
+    assert err.count("File name too long") == 3
 
 
 def test_check_tells_of_routes_whose_organisation_there_is_not(desk: Any) -> None:

@@ -566,6 +566,7 @@ def test_former_master_keys_are_read_as_secrets_are(tmp_path: Path) -> None:
         ),
         ("[[trunks]]\n[trunks]\n", "line 2: [trunks] cannot be written twice; write [[trunks]]"),
         ("[sip]\nlisten = []\nlisten = []\n", "line 3: this stands in its section already; write each key once"),
+        ("[sip]\ndscp = 0\ndscp = 46", "last line: this stands in its section already; write each key once"),
         ("[sip]\nlisten = \n", "is not TOML: Invalid value (at line 2, column 10)"),
         (f"[sip]\nlisten = {'[' * 5_000}\n", "is nested too deeply; this is no configuration"),
         (f"[sip]\ndscp = {'9' * 5_000}\n", "has a number of thousands of digits; this is no configuration"),

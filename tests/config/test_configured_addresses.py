@@ -204,3 +204,9 @@ def _listening(folder: Path, listen: list[str], api: str) -> str:
         f"[sip]\nlisten = {listen}\nadvertise = '192.0.2.1'\ntls_certificate = 'our.pem'\ntls_key = 'our.pem'\n"
         f"[api]\nlisten = '{api}'"
     )
+
+
+def test_a_trunk_has_one_transport() -> None:
+    """RFC 3261 section 19.1.1: a parameter stands once in a URI."""
+    (mistake,) = mistakes_in(A_TRUNK.replace(":5060", ";transport=udp;transport=tcp"))
+    assert mistake.startswith("trunks[carrier].uri: ")
