@@ -96,15 +96,16 @@ def _advice_on_ports(config: Config) -> Iterator[str]:
 
 
 def _advice_on_links(api: ApiSection) -> Iterator[str]:
-    """Links to this machine itself lead to the API alone, so that a port of their own was forgotten."""
+    """Links to this machine itself lead to the API alone, so that where or how it listens was forgotten."""
     url = urlsplit(api.public_url)
     host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-    here = host == "localhost" or (is_ip(host) and ip_address(host).is_loopback)
-    if here and api.listen.port not in (0, port):
-        yield (
-            f"api.public_url: links, also those to recordings in webhooks, lead to {api.public_url}, and the API "
-            f"listens on port {api.listen.port}"
-        )
+    if not _is_loopback(host) or api.listen.port == 0:
+        return
+    led = f"api.public_url: links, also those to recordings in webhooks, lead to {api.public_url}, and the API"
+    if api.listen.port != port:
+        yield f"{led} listens on port {api.listen.port}"
+    elif (url.scheme == "https") != (api.tls_certificate is not None) and _meet(host, port, *api.listen):
+        yield f"{led} speaks {'plain HTTP' if url.scheme == 'https' else 'HTTPS'} there"
 
 
 def _advice_of(trunk: Trunk, calls: CallsSection) -> Iterator[str]:

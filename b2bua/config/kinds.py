@@ -488,9 +488,23 @@ def _read_secret(raw: object, place: Place) -> str:
         raise Unfit(f"the file {path} is empty")
     if CONTROL.search(kept):
         raise Unfit(f"the file {path} has more than one line")
+    _warn_of_readers(path, readable, place)
+    return kept
+
+
+def _warn_of_readers(path: Path, readable: int, place: Place) -> None:
     if readable:
         place.warnings.append(f"the secret in {path} can be read by everybody on this machine: chmod 600 {path}")
-    return kept
+
+
+def _read_key_file(raw: object, place: Place) -> Path | None:
+    path = _read_file(raw, place)
+    if path is not None:
+        _warn_of_readers(path, path.stat().st_mode & WORLD_READABLE, place)
+    return path
+
+
+KEY_FILE: Final[Kind[Path | None]] = Kind("text", FILE.expected, _read_key_file)
 
 
 SECRET: Final = Kind(

@@ -15,6 +15,7 @@ from b2bua.config.kinds import (
     HOST_PORT,
     IP,
     IPV6_OR_EMPTY,
+    KEY_FILE,
     LISTEN,
     NETWORK,
     OWN_HOST_OR_EMPTY,
@@ -84,7 +85,7 @@ class SipSection:
     user_agent: Annotated[str, USER_AGENT] = "maskbridge"
     dscp: Annotated[int, whole(0, 63)] = 40
     tls_certificate: Annotated[Path | None, FILE] = None
-    tls_key: Annotated[Path | None, FILE] = None
+    tls_key: Annotated[Path | None, KEY_FILE] = None
     tls_ca: Annotated[Path | None, FILE] = None
     tls_require_client_certificate: Annotated[bool, YES_NO] = False
 
@@ -141,7 +142,7 @@ class ApiSection:
     max_body_bytes: Annotated[int, whole(256, 16_777_216)] = 65536
     cors_origins: Annotated[tuple[str, ...], several(ORIGIN)] = ()
     tls_certificate: Annotated[Path | None, FILE] = None
-    tls_key: Annotated[Path | None, FILE] = None
+    tls_key: Annotated[Path | None, KEY_FILE] = None
     trusted_proxies: Annotated[tuple[Network, ...], several(NETWORK)] = ()
 
 

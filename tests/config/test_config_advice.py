@@ -1,5 +1,7 @@
 """What `check` advises of profiles whose keys do not go together; nothing of it stops the service."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.configurations import A_TRUNK, config_of
@@ -75,3 +77,28 @@ def test_links_that_lead_to_another_port_of_this_machine_are_told(text: str) -> 
 )
 def test_links_that_lead_to_the_api_or_to_what_stands_before_it_are_not(text: str) -> None:
     assert config_of(f"{A_TRUNK}[api]\n{text}").warnings == ()
+
+
+def test_links_that_are_not_what_the_api_speaks_are_told(tmp_path: Path) -> None:
+    (tmp_path / "our.pem").touch(0o600)
+    tls = "tls_certificate = 'our.pem'\ntls_key = 'our.pem'\n"
+    path = tmp_path / "maskbridge.toml"
+    (told,) = config_of(f"[api]\n{tls}", path=path).warnings
+    assert told.endswith("lead to http://127.0.0.1:8080, and the API speaks HTTPS there")
+    (told,) = config_of("[api]\nlisten = '0.0.0.0:8080'\npublic_url = 'https://127.0.0.1:8080'", path=path).warnings
+    assert told.endswith("lead to https://127.0.0.1:8080, and the API speaks plain HTTP there")
+    for fits in ("public_url = 'https://127.0.0.1:8080'", "public_url = 'http://calls.example'"):
+        assert config_of(f"[api]\n{tls}{fits}", path=path).warnings == ()
+
+
+def test_a_private_key_that_everybody_can_read_is_told_as_other_secrets_are(tmp_path: Path) -> None:
+    key, path = tmp_path / "our.pem", tmp_path / "maskbridge.toml"
+    key.touch()
+    for section in ("sip", "api"):
+        text = f"[{section}]\ntls_certificate = 'our.pem'\ntls_key = 'our.pem'\n"
+        text += "public_url = 'https://127.0.0.1:8080'" if section == "api" else ""
+        key.chmod(0o644)
+        (told,) = config_of(text, path=path).warnings
+        assert told == f"the secret in {key} can be read by everybody on this machine: chmod 600 {key}"
+        key.chmod(0o640)
+        assert config_of(text, path=path).warnings == ()

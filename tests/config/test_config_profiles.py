@@ -24,6 +24,7 @@ def test_there_is_one_for_each_usual_kind_of_carrier() -> None:
 def test_it_is_valid_and_its_keys_go_together(profile: Profile, tmp_path: Path) -> None:
     for name in ("own.crt", "own.key"):
         (tmp_path / name).write_text("PEM")
+    (tmp_path / "own.key").chmod(0o600)
     sip = "[sip]\nlisten = ['udp://192.0.2.1:5060', 'tls://192.0.2.1:5061']\n"
     sip += "tls_certificate = 'own.crt'\ntls_key = 'own.key'\n"
     media = "[media]\naddress = '192.0.2.1'\n"
