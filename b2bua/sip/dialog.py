@@ -29,15 +29,17 @@ class Dialog:
 
     `local_value` and `remote_value` are our and the peer's From/To as header text, tags included. `local_cseq` is the
     last number we used. `target` is the peer's Contact URI. `route_set` is Route text in the order we send it. `peer`
-    is where the dialog was made through, or where a peer that connects to us has been heard from last: what is sent
-    goes there when the route names no address that may be used.
+    is where the dialog was made through, or where a peer that made it has been heard from last: what is sent goes there
+    when the route names no address that may be used.
     `peer_fallback`: where it listens, should the connection from `peer` be gone; None for what is no stream.
+    `arrived`: whether the peer made the dialog, by an INVITE of its own.
     `offers`: what of offer and answer is open. `last_rseq` and `prack_branch`: the RSeq of the last reliable
     provisional response to our INVITE, None before the first, and the branch of its PRACK (RFC 3262 section 4).
     `described`: the session description of ours that the peer took last, with its type.
     """
 
     __slots__ = (
+        "arrived",
         "call_id",
         "confirmed",
         "described",
@@ -84,6 +86,7 @@ class Dialog:
         self.route_set = route_set
         self.peer = peer
         self.peer_fallback = peer_fallback
+        self.arrived = False
         self.local = local
         self.confirmed = False
         self.offers = OpenOffers()
@@ -136,6 +139,7 @@ class Dialog:
             peer_fallback=response_fallback(invite, source),
             local=local,
         )
+        dialog.arrived = True
         dialog.offers.received("INVITE", invite.cseq.number, has_offer=describes(invite))
         return dialog
 
@@ -166,6 +170,14 @@ class Dialog:
         one, since the one before is gone, or as good as that."""
         if self.peer_fallback is not None and source != self.peer and local == self.local.bound:
             self.peer, self.peer_fallback = source, response_fallback(request, source)
+
+    def asked_from(self, request: Request, source: TransportAddress, local: TransportAddress) -> None:
+        """A request in its order has come. A caller behind NAT may have got another address there, which its Contact,
+        a private one, knows nothing of: what is sent to it over UDP goes to the last one."""
+        if source.reliable:
+            self.heard_over(request, source, local)
+        elif self.arrived and local == self.local.bound:
+            self.peer = source
 
     def answered_over(self, source: TransportAddress, local: TransportAddress, asked: TransportAddress) -> None:
         """What was asked over the connection of a peer that connects to us is answered over another one."""

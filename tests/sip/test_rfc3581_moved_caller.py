@@ -1,0 +1,97 @@
+"""RFC 3581: a caller behind NAT, whose Contact nobody reaches, is where its last request over UDP came from."""
+
+import pytest
+
+from b2bua.sip.events import IncomingInvite
+from b2bua.sip.routing import Outgoing, TransportAddress
+from b2bua.sip.user_agent import UserAgent
+from tests.support.agents import OFFER, OURS, PEER, plan_to, request_from_peer, settings_for
+from tests.support.seeded_tokens import SeededTokens
+
+FIRST = TransportAddress("udp", "203.0.113.10", 40_123)
+MOVED = FIRST._replace(port=40_987)
+OTHER_HOST = FIRST._replace(host="203.0.113.20")
+"""Another address of the same NAT."""
+
+
+class Called:
+    """A call of FIRST's that is answered."""
+
+    def __init__(self) -> None:
+        reached = (FIRST.host, OTHER_HOST.host)
+        self.user_agent = UserAgent(
+            settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address.host in reached
+        )
+        self.receive("INVITE", FIRST, 1, body=OFFER)
+        event = self.user_agent.next_event()
+        assert isinstance(event, IncomingInvite)
+        self.usage = event.usage
+        self.user_agent.respond(event.transaction, 200, 1000.0, body=OFFER, content_type="application/sdp")
+        [answer] = self.user_agent.to_send()
+        self.tag = answer.content.split(b"\r\nTo: ", 1)[1].split(b"\r\n", 1)[0].rpartition(b";tag=")[2].decode()
+        self.receive("ACK", FIRST, 1)
+
+    def receive(self, method: str, source: TransportAddress, cseq: int, body: bytes = b"") -> list[Outgoing]:
+        tag = None if cseq == 1 and method == "INVITE" else self.tag
+        request = request_from_peer(
+            method,
+            branch=f"z9hG4bK{method}{cseq}",
+            cseq=cseq,
+            to_tag=tag,
+            headers="Contact: <sip:phone@192.168.7.2:5060>",
+            body=body.decode(),
+            via="192.168.7.2:5060;rport",
+        )
+        self.user_agent.receive(request, source, OURS, 1000.0)
+        return self.user_agent.to_send()
+
+    def hung_up(self) -> Outgoing:
+        self.user_agent.hang_up(self.usage, 1001.0)
+        [bye] = [each for each in self.user_agent.to_send() if each.content.startswith(b"BYE ")]
+        assert bye.content.startswith(b"BYE sip:phone@192.168.7.2:5060 ")
+        return bye
+
+
+@pytest.mark.parametrize("source", [MOVED, OTHER_HOST], ids=["another port", "another address"])
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "INFO", "OPTIONS"])
+def test_what_is_sent_to_a_caller_that_its_nat_has_moved_goes_to_where_it_asked_from_last(
+    method: str, source: TransportAddress
+) -> None:
+    called = Called()
+    called.receive(method, source, 2)
+    assert called.hung_up().destination == source
+
+
+def test_a_request_out_of_order_says_nothing_of_where_the_caller_is() -> None:
+    called = Called()
+    called.receive("INFO", FIRST, 3)
+    called.receive("INFO", MOVED, 2)
+    assert called.hung_up().destination == FIRST
+
+
+def test_who_was_called_is_where_it_was_called_however_its_requests_come() -> None:
+    """A carrier of several addresses is told where it takes calls."""
+    user_agent = UserAgent(settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address == PEER)
+    usage = user_agent.invite(plan_to(), 1000.0)
+    [invite] = user_agent.to_send()
+    sent = {name: value for name, _, value in (line.partition(": ") for line in invite.content.decode().split("\r\n"))}
+    answer = "\r\n".join(
+        (
+            "SIP/2.0 200 OK",
+            *(f"{name}: {sent[name]}" for name in ("Via", "From", "Call-ID", "CSeq")),
+            f"To: {sent['To']};tag=theirs",
+            "Contact: <sip:sbc@192.168.7.2>",
+            "Content-Type: application/sdp",
+            f"Content-Length: {len(OFFER)}",
+            "",
+            OFFER.decode(),
+        )
+    )
+    user_agent.receive(answer.encode(), PEER, OURS, 1000.0)
+    user_agent.to_send()
+    ours = sent["From"].rpartition(";tag=")[2]
+    asked = request_from_peer("INFO", call_id=sent["Call-ID"], from_tag="theirs", to_tag=ours, cseq=7)
+    user_agent.receive(asked, OTHER_HOST, OURS, 1000.0)
+    user_agent.hang_up(usage, 1001.0)
+    [bye] = [each for each in user_agent.to_send() if each.content.startswith(b"BYE ")]
+    assert bye.destination == PEER
