@@ -242,12 +242,15 @@ class MediaEngine:
         assert found.leg.negotiated is not None
         return found.leg.negotiated
 
-    def answer_offer(self, leg: str, sdp: bytes, *, early: bool = False) -> bytes:
+    def answer_offer(self, leg: str, sdp: bytes, *, early: bool = False, elsewhere: bool = False) -> bytes:
         """Answer the far end's offer (RFC 3264), hold included; UnusableSdp and MediaOverloaded leave what was
-        before. `early`: it is of one fork of several, and an early answer of another is still to be taken."""
+        before. `early`: it is of one fork of several, and an early answer of another is still to be taken. `elsewhere`:
+        it came from another address than the description before."""
         found = self._find(leg)
         following = found.leg.twin()
         answer, plan = following.answer_offer(sdp)
+        if elsewhere and following.learns_address:
+            plan = plan._replace(elsewhere=True)
         self._settle(found, following, plan)
         found.settled = found.settled or not early
         return answer

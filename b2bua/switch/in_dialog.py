@@ -10,6 +10,7 @@ from b2bua.sip.bodies import session_description
 from b2bua.sip.errors import SipError
 from b2bua.sip.grammar import quote
 from b2bua.sip.info_digits import InfoDigit, read_digit
+from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import HeaderLines
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
@@ -35,13 +36,17 @@ def not_acceptable(problem: UnusableSdp) -> HeaderLines:
 class InDialog:
     """Answers a leg's peer. `media_open`: whether the media leg `media_name` is there to negotiate for.
 
-    `offer_open`: a 200 of ours made an offer, which its ACK has to answer.
+    `offer_open`: a 200 of ours made an offer, which its ACK has to answer. `heard_at`: where its last offer came from,
+    None as long as it has made none.
     """
 
-    def __init__(self, media_name: str, endpoint: SipEndpoint, media: MediaEngine) -> None:
+    def __init__(
+        self, media_name: str, endpoint: SipEndpoint, media: MediaEngine, heard_at: TransportAddress | None = None
+    ) -> None:
         self.media_name = media_name
         self.media_open = False
         self.offer_open = False
+        self.heard_at = heard_at
         self._endpoint = endpoint
         self._media = media
 
@@ -65,7 +70,7 @@ class InDialog:
             body = self._media.offer(self.media_name) if method == "INVITE" else b""
             self.offer_open = self.offer_open or bool(body)
             self._endpoint.respond(event.transaction, 200, body=body, content_type=_SDP_TYPE if body else None)
-        elif self._answer_offer(event.transaction, offer, early=early):
+        elif self._answer_offer(event, offer, early=early):
             return offer
         return b""
 
@@ -83,9 +88,11 @@ class InDialog:
         if digit is not None and self.media_open:
             pressed(digit, self._media.takes_events(self.media_name))
 
-    def _answer_offer(self, transaction: int, offer: bytes, *, early: bool) -> bool:
+    def _answer_offer(self, event: sip.IncomingRequest, offer: bytes, *, early: bool) -> bool:
+        transaction = event.transaction
+        elsewhere = self.heard_at not in (None, event.source)
         try:
-            answer = self._media.answer_offer(self.media_name, offer, early=early)
+            answer = self._media.answer_offer(self.media_name, offer, early=early, elsewhere=elsewhere)
         except UnusableSdp as error:
             LOG.info("leg %s: a changed offer is refused: %s", self.media_name, error)
             self._endpoint.respond(transaction, 488, headers=not_acceptable(error))
@@ -95,6 +102,7 @@ class InDialog:
             LOG.error("leg %s: a changed offer cannot be answered now: %s", self.media_name, error)
             self._endpoint.respond(transaction, 500, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return False
+        self.heard_at = event.source
         self._endpoint.respond(transaction, 200, body=answer, content_type=_SDP_TYPE)
         return True
 

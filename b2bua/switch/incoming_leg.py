@@ -54,7 +54,7 @@ class IncomingLeg:
         self._media = media
         self._usages = usages
         self._usage: int | None = event.usage
-        self._in_dialog = InDialog(self.media_name, endpoint, media)
+        self._in_dialog = InDialog(self.media_name, endpoint, media, heard_at=event.source)
         self._answer_body = b""  # our answer to the INVITE's offer; b"" where it made none
         self._offered = False  # our offer has gone out
         self._described = False  # our answer has gone out in a provisional response

@@ -147,7 +147,7 @@ cdef extern from "native/table.h" nogil:
         int16_t codec, payload_type, dtmf_payload_type, noise_payload_type
         mb_receives receives[128]
         size_t receives_count, lingering_count
-        bint may_send, may_receive, on_hold, renewed, secured
+        bint may_send, may_receive, on_hold, renewed, elsewhere, secured
         uint32_t frame_samples, dtmf_clock_hz
         mb_keying keying
     mb_stream *mb_stream_new(const mb_stream_plan *plan, const mb_wire *wire, void *wire_context)

@@ -100,6 +100,7 @@ cdef int fill_remote_plan(mb_remote_plan *out, plan, keys) except -1:
     out.may_receive = plan.may_receive
     out.on_hold = plan.on_hold
     out.renewed = plan.renewed
+    out.elsewhere = plan.elsewhere
     out.frame_samples = plan.ptime_ms * plan.clock_rate_hz // 1000
     out.dtmf_clock_hz = plan.dtmf_clock_rate_hz
     if not 0 < plan.ptime_ms * 8 <= MB_FRAME_SAMPLES_MAX:

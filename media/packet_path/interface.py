@@ -63,7 +63,8 @@ class RemotePlan(NamedTuple):
     `remote` None: no address to send to. `codec` is the number of what we send under `payload_type`; `receives` maps
     incoming payload types to codec numbers, `TELEPHONE_EVENT` among them; `lingers` those of before, or of an offer
     under way, which have no meaning in it and are received for a short while yet. `renewed`: the remote is not the one
-    of the SDP before, so what has been learnt of that one's real address counts no more. `may_receive` False: the
+    of the SDP before, so what has been learnt of that one's real address counts no more. `elsewhere`: the SDP came from
+    another place than the one before, so that another real address may be learnt. `may_receive` False: the
     direction says that nothing comes from the leg, so what does is not passed on. `keying` None: plain RTP.
     `noise_payload_type`: what comfort noise is sent under, None where the leg takes none. `ptime_ms`: how much audio
     each packet to the leg carries. `dtmf_clock_rate_hz`: what the durations of the telephone-events sent to it count.
@@ -84,6 +85,7 @@ class RemotePlan(NamedTuple):
     ptime_ms: int = 20
     dtmf_clock_rate_hz: int = CLOCK_RATE_HZ
     lingers: tuple[tuple[int, int], ...] = ()
+    elsewhere: bool = False
 
     @property
     def clock_rate_hz(self) -> int:

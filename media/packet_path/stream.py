@@ -458,6 +458,11 @@ class Stream:
             self.watched_from = now
             if self.partner is not None:
                 self.partner.watched_from = now
+        if plan.elsewhere:
+            # Its NAT may have given it another address, which its SDP knows nothing of. Until one shows it is where it
+            # was.
+            self.inbound.started = False
+            self.expect(now)
 
     def expect(self, now: float) -> bool:
         """The leg has reason to send from now on. Whether the relay has to aim anew."""

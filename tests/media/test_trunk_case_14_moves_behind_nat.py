@@ -147,3 +147,31 @@ def test_a_second_move_at_once_leaves_both_behind() -> None:
     bed.connect(a, renewed=True)
     assert not taken(a, b, BEFORE)
     assert taken(a, b, AFTER)
+
+
+def test_whose_sdp_comes_from_elsewhere_with_the_same_address_is_learnt_anew() -> None:
+    """Its NAT began anew, of which a phone with a private address in its SDP knows nothing."""
+    bed, a, b = latched()
+    bed.connect(a, renewed=False, elsewhere=True)
+    assert (a.wire.target, a.wire.exclusive) == (BEFORE, False)
+    assert taken(a, b, AFTER)
+    assert (a.wire.target, a.wire.exclusive) == (AFTER, True)
+    assert not taken(a, b, BEFORE)
+
+
+def test_whose_signalling_alone_comes_from_elsewhere_is_heard_on_and_nobody_takes_its_place() -> None:
+    bed, a, b = latched()
+    bed.connect(a, renewed=False, elsewhere=True)
+    assert taken(a, b, BEFORE)
+    assert (a.wire.target, a.wire.exclusive) == (BEFORE, True)
+    assert not taken(a, b, AFTER)
+
+
+def test_who_is_silent_hears_on_where_it_was_though_its_sdp_comes_from_elsewhere() -> None:
+    bed, a, b = latched()
+    bed.connect(a, renewed=False, elsewhere=True)
+    wait(bed, b, LATCH_WINDOW_S + 0.1)
+    assert a.wire.target == BEFORE
+    assert not taken(a, b, AFTER)
+    assert taken(a, b, BEFORE)
+    assert (a.wire.target, a.wire.exclusive) == (BEFORE, True)

@@ -12,7 +12,7 @@ from b2bua.sip.routing import TransportAddress
 from tests.support.agents import answer_to
 from tests.support.house import OURS, House
 from tests.support.lossy_network import Wire
-from tests.support.routes import DIALLED, RELAYED
+from tests.support.routes import DIALLED, EAST, RELAYED, peer, route
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers
 
 COMPACT = {
@@ -266,6 +266,32 @@ async def test_near_miss_contact_changes_in_a_reinvite_of_either_party(relay: Ho
         [bye] = phone.requests("BYE")
         assert bye.request_uri.startswith("sip:moved@")
         assert phone.methods().count("INVITE") == (0 if phone is relay.alice else 1)
+
+
+async def test_near_miss_a_caller_whose_nat_begins_anew_hears_again_with_its_next_offer(open_house: Any) -> None:
+    """Its SIP and its media come from elsewhere then, and its SDP, with its private address, is what it was."""
+    trunks = peer("west", ALICE, more="nat = true") + EAST + route(more='trunk = "west"')
+    relay: House = await open_house(trunks=trunks)
+    relay.bob.on_invite = answers(1.0)
+    call = await relay.arrive(DIALLED)
+    await relay.until(lambda: relay.alice.is_connected)
+    relay.alice.speak()
+    relay.bob.speak()
+    await relay.run(1.0)
+    moved = ALICE.sip._replace(port=ALICE.sip.port + 40)
+    relay.alice._wire.local = relay.network.attach(moved, relay.alice.arrived).local
+    relay.media_network.detach(relay.alice._rtp)
+    relay.alice.change_port(ALICE.media_port + 40)
+    await relay.run(1.0)
+    relay.alice.received_rtp.clear()
+    await relay.run(1.0)
+    assert not relay.alice.heard()
+    relay.alice.reinvite(relay.alice.persona.sdp())
+    await relay.run(1.0)
+    assert relay.alice.responses()[-1].status == 200
+    assert relay.alice.heard()
+    relay.alice.hang_up()
+    await relay.relayed(call)
 
 
 async def test_near_miss_a_cseq_lower_than_the_last_gets_500_and_the_call_goes_on(relay: House) -> None:

@@ -224,6 +224,7 @@ def remote_plan(
     may_receive: bool = True,
     noise: int | None = None,
     ptime_ms: int = 20,
+    elsewhere: bool = False,
 ) -> RemotePlan:
     receives: tuple[tuple[int, int], ...] = ((PCMA, PCMA), (PCMU, PCMU), (101, TELEPHONE_EVENT))
     if codec not in (PCMA, PCMU):
@@ -247,6 +248,7 @@ def remote_plan(
         noise_payload_type=noise,
         ptime_ms=ptime_ms,
         dtmf_clock_rate_hz=BY_NUMBER[codec].clock_rate_hz if codec in BY_NUMBER else CLOCK_RATE_HZ,
+        elsewhere=elsewhere,
     )
 
 

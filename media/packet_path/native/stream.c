@@ -128,6 +128,11 @@ void mb_stream_set_remote(mb_stream *stream, mb_remote_plan *plan, const mb_srtp
         if (stream->partner)
             stream->partner->watched_from = now;
     }
+    if (plan->elsewhere) {
+        /* Its NAT may have given it another address, which its SDP knows nothing of. Until one shows it is where it was. */
+        inbound->started = false;
+        mb_stream_expect(stream, now);
+    }
 }
 
 bool mb_stream_expect(mb_stream *stream, double now)

@@ -208,7 +208,7 @@ typedef struct {
     int16_t codec, payload_type, dtmf_payload_type, noise_payload_type;
     mb_receives receives[MB_PAYLOAD_TYPES];
     size_t receives_count, lingering_count;
-    bool may_send, may_receive, on_hold, renewed, secured;
+    bool may_send, may_receive, on_hold, renewed, elsewhere, secured;
     uint32_t frame_samples, dtmf_clock_hz;
     mb_keying keying;
 } mb_remote_plan;
