@@ -387,6 +387,7 @@ class Switch:
             if not admitted:
                 trunk_a.withdraw(legs=1, calls=1)
                 trunk_b.withdraw(legs=1)
+                self._tell_if_empty()
         if admitted:
             legs = {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)}
             self._dial(placed.record, sounds, legs, command.stream)

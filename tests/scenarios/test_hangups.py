@@ -1,10 +1,13 @@
 """Every way a call is hung up: by A early, by either side, by both, by the API, by the process."""
 
+from typing import Any
+
 import pytest
 
-from b2bua.call.errors import CallAlreadyEnded, CallNotFound, CapacityExhausted
+from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
+from tests.scenarios.conftest import OpenHouse
 from tests.support.agents import answer_to
 from tests.support.house import ORG, House
 from tests.support.scripted_phone import Phone, answers, nothing, rejects, rings
@@ -242,6 +245,25 @@ async def test_draining_takes_no_new_calls_and_lets_live_ones_finish(house: Hous
     house.bob.hang_up()
     cdr = await house.ended(call)
     assert (cdr.status, cdr.hangup_cause) == ("completed", "normal")
+    assert empty == [True]
+
+
+async def test_a_drain_waits_no_longer_for_a_call_that_is_refused_meanwhile(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store says only after the signal that nobody can pay for it: that was all there was to wait for."""
+    house = await open_house(paise=0)
+    run, empty = house.store.run, list[bool]()
+
+    async def as_the_signal_comes(work: Any) -> Any:
+        if house.switch._admitting:
+            house.switch.drain(lambda: empty.append(True))
+            assert empty == []
+        return await run(work)
+
+    monkeypatch.setattr(house.store, "run", as_the_signal_comes)
+    with pytest.raises(BalanceInsufficient):
+        await house.place()
     assert empty == [True]
 
 
