@@ -159,9 +159,7 @@ class AgentCall:
         if self.stage is not Stage.ANSWERING:
             await self._line.gateway.close(self.leg.name)
             raise AgentCallNotFound
-        self.media_id = self._line.tokens.hex(16)
-        self._side = self._side_of(found)
-        await self._aim()
+        await self._take(found)
         self._line.tell(self, AgentStopped(self.leg.call_id, "answered_elsewhere", self.media_id), page_id)
         self._line.note(self, "agent.answering")
         return MediaAnswer(found.sdp, self.media_id, self.etag)
@@ -172,13 +170,20 @@ class AgentCall:
         if self.stage is not Stage.TALKING:
             await self._line.gateway.close(self.leg.name)
             raise AgentCallNotFound
-        self.media_id = self._line.tokens.hex(16)
         self._generation += 1
-        self._side = self._side_of(found)
-        await self._aim()
+        await self._take(found)
         if not self._lost:
             self._wait_for_browser()
         return MediaAnswer(found.sdp, self.media_id, self.etag)
+
+    async def _take(self, found: browser.BrowserAnswer) -> None:
+        """Have the browser's media go to the switch. AgentCallNotFound: the call has ended meanwhile, which its pages
+        have been told, and its end has closed the browser's session."""
+        self.media_id = self._line.tokens.hex(16)
+        self._side = self._side_of(found)
+        await self._aim()
+        if self.stage is Stage.OVER:
+            raise AgentCallNotFound
 
     async def trickle(self, fragment: str, etag: str) -> None:
         """Take more candidates of the browser's. IceSessionGone, and what the gateway refuses."""

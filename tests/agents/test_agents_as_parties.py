@@ -3,6 +3,7 @@
 import gc
 import weakref
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -306,6 +307,34 @@ async def test_a_caller_gives_up_while_it_rings_and_while_a_browser_connects(des
         with pytest.raises(AgentCallNotFound):
             await desk.line.answer(ASHA, call.call_id, "too late")
         page.leave()
+
+
+@pytest.mark.parametrize("talking_already", [False, True])
+async def test_a_call_that_ends_as_its_browser_is_aimed_is_answered_by_none(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, talking_already: bool
+) -> None:
+    house, aim, page = desk.house, desk.gateway.aim, desk.page()
+    other = desk.page()
+    house.alice.on_invite = answers(1.0)
+    call = await desk.ringing(**TO_ASHA)
+    if talking_already:
+        desk.gateway.vanish(await desk.connected(call))
+        await house.run(1.0)
+    for each in (page, other):
+        told(each)
+
+    async def as_a_hangs_up(*arguments: Any) -> None:
+        await aim(*arguments)
+        house.alice.hang_up()
+        await house.run(1.0)
+
+    monkeypatch.setattr(desk.gateway, "aim", as_a_hangs_up)
+    with pytest.raises(AgentCallNotFound):
+        await desk.line.answer(ASHA, call.call_id, "an offer", page.page_id)
+    end = AgentCallEnded(call.call_id, "other_party") if talking_already else AgentStopped(call.call_id, "cancelled")
+    assert [told(each) for each in (page, other)] == [[end], [end]]
+    steps = [step.name for step in await house.trace(call)]
+    assert steps[-1] != "agent.answering"
 
 
 async def test_an_agent_lets_it_ring(desk: Desk) -> None:
