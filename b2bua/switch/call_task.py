@@ -416,8 +416,15 @@ class CallTask:
         for alarm in self._alarms.values():
             alarm.clear()
         self._alarms.clear()
-        for task in self.legs.values():
-            task.close_media()
+        try:
+            self.legs[Leg.A].close_media()
+        finally:  # whatever fails, what is reserved for the call must not stay so
+            try:
+                self.legs[Leg.B].close_media()
+            finally:
+                self._part(effect)
+
+    def _part(self, effect: do.Settle) -> None:
         self.settled = True
         self._books.settle(self.machine.record, effect.event)
         for task in self.legs.values():

@@ -28,3 +28,21 @@ async def test_a_verb_of_media_that_fails_ends_the_call_and_no_other(
     second = await house.bridged()
     house.bob.hang_up()
     assert (await house.ended(second)).status == "completed"
+
+
+async def test_media_that_cannot_be_closed_keep_no_call_from_being_settled(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close_leg = MediaEngine.close_leg
+
+    def fails(self: MediaEngine, leg: str) -> None:
+        close_leg(self, leg)
+        raise ZeroDivisionError("a defect")
+
+    call = await house.bridged()
+    with monkeypatch.context() as patched:
+        patched.setattr(MediaEngine, "close_leg", fails)
+        house.bob.hang_up()
+        cdr = await house.ended(call)
+    assert (cdr.status, cdr.hangup_cause, cdr.price_paise) == ("completed", "normal", 150)
+    assert (await house.wallet()).reserved_paise == 0
