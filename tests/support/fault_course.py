@@ -129,7 +129,7 @@ class Course:
             "B does not answer": rings(),
         }.get(self.end, answers(2.0, early=self.end == "with PRACK"))
         for phone in (alice, bob):
-            phone.on_request = _agreeing(phone)
+            phone.on_request = agreeing(phone)
 
     @property
     def call_id(self) -> str | None:
@@ -322,7 +322,7 @@ class Course:
         return ("", None, None) if cdr is None else (cdr.status.value, cdr.hangup_cause, cdr.hangup_party)
 
 
-def _agreeing(phone: Phone) -> Any:
+def agreeing(phone: Phone) -> Any:
     """Agree to whatever is asked in the dialog."""
 
     def agree(event: IncomingRequest) -> None:

@@ -77,6 +77,11 @@ class LossyNetwork:
         self._keep = keep
         self._receivers: dict[TransportAddress, Receive] = {}
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what it carries is kept in `carried`: SIP is, media are not."""
+        return self._keep
+
     def attach(self, local: TransportAddress, receive: Receive) -> Wire:
         """Give `local` to a receiver, which is called with (content, source, local)."""
         self._receivers[local] = receive
