@@ -178,12 +178,14 @@ class AgentCall:
 
     async def _take(self, found: browser.BrowserAnswer) -> None:
         """Have the browser's media go to the switch. AgentCallNotFound: the call has ended meanwhile, which its pages
-        have been told, and its end has closed the browser's session."""
-        self.media_id = self._line.tokens.hex(16)
+        have been told, and its end has closed the browser's session. AgentCallConflict: another has taken its place."""
+        media_id = self.media_id = self._line.tokens.hex(16)
         self._side = self._side_of(found)
         await self._aim()
         if self.stage is Stage.OVER:
             raise AgentCallNotFound
+        if self.media_id != media_id:
+            raise AgentCallConflict("Another browser answers this call.")
 
     async def trickle(self, fragment: str, etag: str) -> None:
         """Take more candidates of the browser's. IceSessionGone, and what the gateway refuses."""

@@ -1,5 +1,6 @@
 """Agents as parties of masked calls, whole calls on a manual clock: rung, answered, held, lost and found."""
 
+import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from b2bua.call.agent_calls import (
     AgentDisconnected,
     AgentRinging,
     AgentStopped,
+    MediaAnswer,
 )
 from b2bua.call.errors import (
     AgentCallConflict,
@@ -434,6 +436,32 @@ async def test_a_page_that_was_loaded_anew_goes_on_from_another_port(desk: Desk)
     await desk.house.run(2.0)
     assert not on_hold(desk, call_id)
     assert desk.line._calls[name]._agreed.port == desk.gateway.sessions[name][1]  # type: ignore[union-attr]
+    desk.line.hang_up(ASHA, call_id)
+
+
+async def test_of_two_pages_that_take_a_lost_call_up_at_once_one_has_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.page()
+    call_id, name = await talking(desk)
+    desk.gateway.vanish(name)
+    await desk.house.run(1.0)
+    aim, both_answered = desk.gateway.aim, asyncio.Event()
+
+    async def slowly(*arguments: Any) -> None:
+        await aim(*arguments)
+        if len(desk.gateway.wishes) == 3:
+            both_answered.set()
+        await both_answered.wait()
+
+    monkeypatch.setattr(desk.gateway, "aim", slowly)
+    offers = ("one page's offer", "another page's offer")
+    first, second = await asyncio.gather(
+        *(desk.line.answer(ASHA, call_id, offer) for offer in offers), return_exceptions=True
+    )
+    assert isinstance(first, AgentCallConflict)
+    assert isinstance(second, MediaAnswer)
+    assert second.media_id == desk.line._calls[name].media_id
     desk.line.hang_up(ASHA, call_id)
 
 
