@@ -1,10 +1,8 @@
 """Agents as parties of masked calls, whole calls on a manual clock: rung, answered, held, lost and found."""
 
-import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
@@ -14,7 +12,6 @@ from b2bua.call.agent_calls import (
     AgentDisconnected,
     AgentRinging,
     AgentStopped,
-    MediaAnswer,
 )
 from b2bua.call.errors import (
     AgentCallConflict,
@@ -311,34 +308,6 @@ async def test_a_caller_gives_up_while_it_rings_and_while_a_browser_connects(des
         page.leave()
 
 
-@pytest.mark.parametrize("talking_already", [False, True])
-async def test_a_call_that_ends_as_its_browser_is_aimed_is_answered_by_none(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, talking_already: bool
-) -> None:
-    house, aim, page = desk.house, desk.gateway.aim, desk.page()
-    other = desk.page()
-    house.alice.on_invite = answers(1.0)
-    call = await desk.ringing(**TO_ASHA)
-    if talking_already:
-        desk.gateway.vanish(await desk.connected(call))
-        await house.run(1.0)
-    for each in (page, other):
-        told(each)
-
-    async def as_a_hangs_up(*arguments: Any) -> None:
-        await aim(*arguments)
-        house.alice.hang_up()
-        await house.run(1.0)
-
-    monkeypatch.setattr(desk.gateway, "aim", as_a_hangs_up)
-    with pytest.raises(AgentCallNotFound):
-        await desk.line.answer(ASHA, call.call_id, "an offer", page.page_id)
-    end = AgentCallEnded(call.call_id, "other_party") if talking_already else AgentStopped(call.call_id, "cancelled")
-    assert [told(each) for each in (page, other)] == [[end], [end]]
-    steps = [step.name for step in await house.trace(call)]
-    assert steps[-1] != "agent.answering"
-
-
 async def test_an_agent_lets_it_ring(desk: Desk) -> None:
     desk.house.alice.on_invite = answers(1.0)
     page = desk.page()
@@ -436,32 +405,6 @@ async def test_a_page_that_was_loaded_anew_goes_on_from_another_port(desk: Desk)
     await desk.house.run(2.0)
     assert not on_hold(desk, call_id)
     assert desk.line._calls[name]._agreed.port == desk.gateway.sessions[name][1]  # type: ignore[union-attr]
-    desk.line.hang_up(ASHA, call_id)
-
-
-async def test_of_two_pages_that_take_a_lost_call_up_at_once_one_has_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk.page()
-    call_id, name = await talking(desk)
-    desk.gateway.vanish(name)
-    await desk.house.run(1.0)
-    aim, both_answered = desk.gateway.aim, asyncio.Event()
-
-    async def slowly(*arguments: Any) -> None:
-        await aim(*arguments)
-        if len(desk.gateway.wishes) == 3:
-            both_answered.set()
-        await both_answered.wait()
-
-    monkeypatch.setattr(desk.gateway, "aim", slowly)
-    offers = ("one page's offer", "another page's offer")
-    first, second = await asyncio.gather(
-        *(desk.line.answer(ASHA, call_id, offer) for offer in offers), return_exceptions=True
-    )
-    assert isinstance(first, AgentCallConflict)
-    assert isinstance(second, MediaAnswer)
-    assert second.media_id == desk.line._calls[name].media_id
     desk.line.hang_up(ASHA, call_id)
 
 
