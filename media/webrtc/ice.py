@@ -313,12 +313,18 @@ class BrowserIce(Connection):
 
     async def close(self) -> None:
         """Close it; harmless when it is closed. A relay whose server is silent goes by itself, half a minute later."""
-        self._valid = None
+        self.let_go()
         for question in self._late:
             question.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_S):
                 await super().close()
+
+    def let_go(self) -> None:
+        """Give the host sockets back at once: whoever waits for the rest of `close` may be cancelled meanwhile."""
+        self._valid = None
+        for opened in self._sockets:
+            opened.close()
 
     def described(self) -> tuple[IceCandidate, ...]:
         """Our candidates as the browser is told them, each address once."""

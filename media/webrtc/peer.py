@@ -227,10 +227,12 @@ class BrowserPeer:
         tasks = [task for task in self._tasks if task is not own]
         for task in tasks:
             task.cancel()
+        sessions = [ice for ice in (self._ice, self._next) if ice is not None]
+        for ice in sessions:
+            ice.let_go()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for ice in (self._ice, self._next):
-            if ice is not None:
-                await ice.close()
+        for ice in sessions:
+            await ice.close()
 
     def _settle(self) -> None:
         """What has come of the handshake."""

@@ -120,9 +120,9 @@ class BrowserSession:
     async def close(self) -> None:
         """End it: nothing is told of it any more."""
         self._tell = _untold
+        self._plain.close()
         if self._peer is not None:
             await self._peer.close()
-        self._plain.close()
 
     @property
     def is_over(self) -> bool:

@@ -340,6 +340,27 @@ async def test_close_ends_it_for_the_browser_and_tells_nothing(
     await browser.close()
 
 
+async def test_ports_go_back_though_nobody_waits_for_the_end(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else there is to wait for, such as a relay's server."""
+    gateway, _ = usual
+    waiting = asyncio.Event()
+
+    async def waits(_: Connection) -> None:
+        waiting.set()
+        await asyncio.get_running_loop().create_future()
+
+    answer = await gateway.answer("unwaited", CHROME, ALAW)
+    monkeypatch.setattr(Connection, "close", waits)
+    closing = asyncio.ensure_future(gateway.close("unwaited"))
+    await until(waiting.is_set)
+    assert gateway.counters()["ports_left"] == PORTS
+    closing.cancel()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(answer.plain)
+
+
 async def test_what_the_browser_says_goes_nowhere_before_it_is_aimed(
     usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain
 ) -> None:
