@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from media.codecs.table import BY_NAME
@@ -28,7 +28,8 @@ _PAYLOAD_TYPE_MAX: Final = 127
 class BrowserOffer:
     """`sections`: all m= sections as they came, the audio one at `position`. `mid`: its identification, None where it
     has none; `bundled`: whether it is in a BUNDLE group. `dtls_client`: whether our side begins the handshake.
-    `direction`: of our answer, from our view. `skipped`: candidates that are passed over."""
+    `direction`: of our answer, from our view. `skipped`: candidates that are passed over. `dtls_role_free`: it leaves
+    the roles of DTLS to us."""
 
     sections: tuple[Media, ...]
     position: int
@@ -42,6 +43,14 @@ class BrowserOffer:
     direction: str
     candidates: tuple[IceCandidate, ...]
     skipped: int
+    dtls_role_free: bool = True
+
+    def in_role(self, before: "BrowserOffer") -> "BrowserOffer":
+        """The same, of a browser whose DTLS association is that of an offer before: its roles are settled (RFC 8842
+        section 5.5). UnusableBrowserOffer: it wants the other ones."""
+        if not self.dtls_role_free and self.dtls_client is not before.dtls_client:
+            raise UnusableBrowserOffer("the offer has another role in DTLS: it is a new browser's")
+        return replace(self, dtls_client=before.dtls_client)
 
 
 def read_browser_offer(text: str, codecs: Sequence[str]) -> BrowserOffer:
@@ -62,6 +71,7 @@ def read_browser_offer(text: str, codecs: Sequence[str]) -> BrowserOffer:
     if mid is not None and not _MID.fullmatch(mid):
         raise UnusableBrowserOffer("the audio's a=mid is not a token")
     candidates, skipped = _candidates(audio)
+    setup = _setup(description, audio)
     return BrowserOffer(
         description.media,
         position,
@@ -69,12 +79,13 @@ def read_browser_offer(text: str, codecs: Sequence[str]) -> BrowserOffer:
         mid is not None and mid in _bundle(description),
         _credentials(description, audio),
         _fingerprints(description, audio),
-        _begins_handshake(description, audio),
+        setup != "active",  # where the browser leaves the choice, who answers begins (RFC 8842 section 5)
         codec,
         payload_types,
         _ANSWERED[description.direction_of(audio)],
         candidates,
         skipped,
+        setup == "actpass",
     )
 
 
@@ -123,12 +134,11 @@ def _fingerprints(description: SessionDescription, audio: Media) -> tuple[Finger
     return tuple(found)
 
 
-def _begins_handshake(description: SessionDescription, audio: Media) -> bool:
-    """RFC 8842 section 5: where the browser leaves the choice, who answers begins."""
+def _setup(description: SessionDescription, audio: Media) -> str:
     setup = (_said(description, audio, "setup") or "").lower()
     if setup not in ("actpass", "active", "passive"):
         raise UnusableBrowserOffer("its audio has no a=setup of actpass, active or passive")
-    return setup != "active"
+    return setup
 
 
 def _bundle(description: SessionDescription) -> list[str]:

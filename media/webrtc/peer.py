@@ -138,6 +138,9 @@ class BrowserPeer:
             await following.close()
             raise UnusableFragment("there is no DTLS any more that could go on: only a new offer helps")
         if self._dtls.state in ("new", "handshake"):
+            if self.state == "failed":  # it was given up, and is waited for again
+                self.state = "new"
+                self._shaken.clear()
             replaced, self._ice = self._ice, following
             if self._connecting is not None:
                 self._connecting.cancel()

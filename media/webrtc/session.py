@@ -112,6 +112,7 @@ class BrowserSession:
         offer = read_browser_offer(text, (peer.offer.codec,))
         if offer.fingerprints != peer.offer.fingerprints:
             raise UnusableBrowserOffer("the offer is of another certificate: it is a new browser's")
+        offer = offer.in_role(peer.offer)
         ice = await peer.restart(offer.ice, offer.candidates, self._wish.ice_servers)
         peer.offer = offer
         self._map()

@@ -23,7 +23,7 @@ _PRIORITY = 2_130_706_431
 class PlainBrowser:
     """`lite`: it only answers checks (RFC 8445 section 2.5). `setup`: of its offer. `nominated`, `checked`: what the
     other side has asked of it, and whether a check of its own was answered. `disputes_roles`: it answers each check
-    that the roles are in conflict."""
+    that the roles are in conflict. `unheard`: datagrams of DTLS that came before it knew who answers."""
 
     def __init__(self, setup: str, *, lite: bool, host: str = "127.0.0.1") -> None:
         self._setup = setup
@@ -40,6 +40,7 @@ class PlainBrowser:
         self.answers_checks = True
         self.disputes_roles = False
         self.checks_heard = 0
+        self.unheard = 0
         self._sequence = 0
         self._own_ufrag = "plainfrag"
 
@@ -143,8 +144,11 @@ class PlainBrowser:
         first = datagram[0]
         if first < 4:
             self._stun(datagram, origin)
-        elif first < 64 and self.dtls is not None:
-            self._flow(self.dtls.receive(datagram))
+        elif first < 64:
+            if self.dtls is None:
+                self.unheard += 1
+            else:
+                self._flow(self.dtls.receive(datagram))
         elif first > 127 and self._srtp is not None and not 192 <= datagram[1] <= 223:
             opened = self._srtp.open_rtp(self._buffer.put(datagram))
             packet = parse_packet(bytes(self._buffer.view[:opened]))

@@ -156,6 +156,50 @@ async def test_ice_is_restarted_by_a_whole_offer(usual: tuple[WebrtcGateway, lis
     await talks(gateway, "offer", browser, plain, answer.plain)
 
 
+async def test_a_restart_keeps_the_roles_of_dtls(usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain) -> None:
+    """RFC 8842 section 5.5: who was the client remains it, as the association does; an offer that has it otherwise
+    wants another association."""
+    gateway, told = usual
+    browser = PlainBrowser("active", lite=False)
+    answer = await gateway.answer("roles", browser.offer(), ALAW)
+    await gateway.aim("roles", plain.address, PLAIN)
+    browser.take(answer.sdp)
+    browser.check(nominate=True)
+    await until(lambda: browser.checked)
+    browser.begin_handshake()
+    await until(lambda: BrowserConnected("roles") in told)
+    browser.renew()
+    offer = browser.offer()
+    with pytest.raises(UnusableBrowserOffer, match="another role in DTLS"):
+        await gateway.restart("roles", offer.replace("a=setup:active", "a=setup:passive"))
+    again = await gateway.restart("roles", offer.replace("a=setup:active", "a=setup:actpass"))
+    assert re.findall("a=setup:.*", again) == re.findall("a=setup:.*", answer.sdp)
+    browser.take(again)
+    browser.check(nominate=True)
+    await until(lambda: BrowserReconnected("roles") in told)
+    await talks(gateway, "roles", browser, plain, answer.plain)
+
+
+async def test_a_browser_that_connects_after_it_was_given_up_loses_no_handshake(
+    gateways: Gateways,
+) -> None:
+    """RFC 6347 section 4.2.4: a flight that was lost is sent again, after a second."""
+    gateway, told = gateways.make(GatewaySettings(connect_timeout_s=2.0))
+    browser = PlainBrowser("actpass", lite=True)
+    browser.answers_checks = False
+    await gateway.answer("late", browser.offer(), ALAW)
+    await until(lambda: BrowserFailed("late", "connect_timeout") in told)
+    browser.renew()
+    browser.answers_checks = True
+    again = await gateway.restart("late", browser.offer())
+    await until(lambda: browser.nominated)
+    await until(lambda: browser.unheard > 0)
+    browser.take(again)
+    await until(lambda: BrowserConnected("late") in told)
+    await gateway.close("late")
+    browser.close()
+
+
 async def test_a_whole_call_over_ipv6(
     with_six: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
