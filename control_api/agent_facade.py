@@ -44,6 +44,10 @@ class AgentsFacade(Protocol):
         """Whether the agent wants calls from now on."""
         ...
 
+    def expects(self, agent: Agent, call_id: str) -> None:
+        """The agent has placed a call, which comes to their pages though they are away."""
+        ...
+
     def presence(self, agent: Agent) -> AgentPresence:
         """How the agent does at this moment."""
         ...

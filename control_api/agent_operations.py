@@ -132,7 +132,7 @@ AGENT_OPERATIONS: Final = (
         "setOwnAgentState",
         "Agents",
         "Say whether you want calls",
-        "Calls to an agent that is `away` fail as those to a phone that cannot be reached.",
+        "Calls to an agent that is `away` fail as those to a phone that cannot be reached; the agent's own go on.",
         agent_schemas.AgentReply,
         right=Right.TAKE_CALLS,
         body=agent_schemas.AgentStateBody,
@@ -163,8 +163,8 @@ AGENT_OPERATIONS: Final = (
         "placeOwnCall",
         "Agents",
         "Call somebody",
-        "A masked call of which the agent is party A: the agent's pages ring first, as `outgoing`. With an "
-        "`Idempotency-Key` it can be repeated as `POST /v1/masking/calls` can.",
+        "A masked call of which the agent is party A: the agent's pages ring first, as `outgoing`, while the agent is "
+        "`away` too. With an `Idempotency-Key` it can be repeated as `POST /v1/masking/calls` can.",
         schemas.PlacedCallReply,
         status=201,
         right=Right.TAKE_CALLS,

@@ -81,6 +81,7 @@ class AgentsLine:
         self._endpoint: SipEndpoint | None = None
         self._calls: dict[str, AgentCall] = {}  # by the leg's name
         self._by_agent: dict[Key, AgentCall] = {}
+        self._own: dict[Key, str] = {}  # the call that an agent has placed last
         self._usages: dict[int, AgentCall] = {}
         self._requests: dict[int, AgentCall] = {}
         self._work: set[asyncio.Future[object]] = set()
@@ -163,7 +164,10 @@ class AgentsLine:
     def _refusal(self, leg: AgentLeg) -> int | None:
         if leg.key in self._by_agent or leg.name in self._calls:
             return BUSY
-        return None if self.pages.wants_calls(leg.key) else UNAVAILABLE
+        if self.pages.wants_calls(leg.key):
+            return None
+        own = leg.leg == "a" and self._own.get(leg.key) == leg.call_id
+        return None if own and self.pages.of(leg.key) else UNAVAILABLE
 
     # Browsers
 
@@ -211,9 +215,14 @@ class AgentsLine:
         """Whether an agent wants calls from now on."""
         self.pages.set_state((agent.org_id, agent.name), state)
 
+    def expects(self, agent: Agent, call_id: str) -> None:
+        """An agent has placed a call: it comes to their pages though they are away."""
+        self._own[(agent.org_id, agent.name)] = call_id
+
     def removed(self, org_id: str, name: str) -> None:
         """There is no such agent any more: its call ends, and its pages are let go."""
         key = (org_id, name)
+        self._own.pop(key, None)
         call = self._by_agent.get(key)
         if call is not None:
             call.hang_up("agent_removed")

@@ -59,7 +59,7 @@ async def stream_events(api: Api, exchange: Exchange) -> web.StreamResponse:
 
 async def place_call(api: Api, exchange: Exchange) -> Reply:
     """A masked call from the agent to somebody: the agent's pages ring first."""
-    _agents(api)  # without a line nobody could answer
+    agents = _agents(api)  # without a line nobody could answer
     agent = exchange.agent
     body = await read_json(exchange.request, api.settings.max_body_bytes)
     wanted = checked(AgentCallBody, body, AGENT_REQUIREMENTS).model_dump(exclude_none=True)
@@ -70,6 +70,7 @@ async def place_call(api: Api, exchange: Exchange) -> Reply:
         agent.org_id, exchange.request_id, key, body_sha256, tests_only=False
     )
     placed = await api.switch.place_call(command)
+    agents.expects(agent, placed.record.call_id)  # before anything else runs, and so before it is dialled
     return Reply(
         data=json_text(placed_call_representation(placed.record)),
         status=201,

@@ -164,6 +164,23 @@ async def test_a_call_goes_on_when_the_token_of_its_agents_page_ends(bench: Agen
     await browser.close()
 
 
+async def test_an_agent_who_is_away_may_call_and_is_not_called(bench: AgentBench) -> None:
+    page = await bench.open("mira")
+    assert (await page.send("PUT", "/v1/agent/state", json={"state": "away"}))[0] == 200
+    status, placed, _ = await page.send("POST", "/v1/agent/calls", json={"party_b": NUMBER})
+    assert status == 201, placed
+    await until(lambda: page.told("ringing"))
+    call = page.told("ringing")[0]["call_sid"]
+    assert call == json.loads(placed)["data"]["call_sid"]
+    assert (await page.send("POST", f"/v1/agent/calls/{call}/decline"))[0] == 204
+    ending = await bench.service.ending(call, 20)
+    assert ending is not None
+    assert ending.data["hangup_cause"] == "rejected"
+    ending = await bench.service.ending(await bench.call("mira"), 20)
+    assert ending is not None
+    assert ending.data["hangup_cause"] == "b_unreachable"
+
+
 def end_tokens_of(bench: AgentBench, agent: str) -> None:
     """As if their hour were over."""
     [database] = bench.service.folder.rglob("*.db")

@@ -160,13 +160,14 @@ async def test_what_is_no_sdp_is_no_offer(world: ApiWorld, line: FakeLine) -> No
     assert line.asked == []
 
 
-async def test_an_agent_calls_somebody(world: ApiWorld) -> None:
+async def test_an_agent_calls_somebody(world: ApiWorld, line: FakeLine) -> None:
     wanted = {"party_b": "9876543210", "reference": "order-1", "ring_timeout_sec": 20}
     reply = await send(world, "POST", "/v1/agent/calls", json=wanted | {"party_a": "9123456789", "test": True})
     assert reply.status == 201
     [command] = world.switch.commands
     assert (command.party_a, command.party_b, command.org_id, command.test) == ("agent:asha", "9876543210", ORG, False)
     assert (command.reference, command.ring_timeout_s) == ("order-1", 20)
+    assert line.asked == [("expects", "asha", reply.json["data"]["call_sid"])]
     assert (await send(world, "POST", "/v1/agent/calls", json={})).json["error"]["field"] == "party_b"
 
 

@@ -25,6 +25,9 @@ class FakeLine:
     def set_state(self, agent: Agent, state: AgentState) -> None:
         self.pages.set_state((agent.org_id, agent.name), state)
 
+    def expects(self, agent: Agent, call_id: str) -> None:
+        self._note("expects", agent.name, call_id)
+
     def presence(self, agent: Agent) -> AgentPresence:
         return AgentPresence.RINGING
 
