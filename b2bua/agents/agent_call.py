@@ -140,12 +140,12 @@ class AgentCall:
     # The browser
 
     async def answer(self, offer: str, page_id: str | None, media_id: str | None) -> MediaAnswer:
-        """Answer a browser that offers: the first while it rings; while it talks one in the place of a browser that is
+        """Answer a browser that offers: the first while it rings; from then on one in the place of a browser that is
         gone, or that it names by its `media_id`.
 
         AgentCallConflict: another one answers it. AgentCallNotFound: it is over by now. BrowserRefused of the gateway.
         """
-        if self.stage is Stage.TALKING and (self._lost or media_id == self.media_id):
+        if self._may_follow(media_id):
             return await self._answer_again(offer)
         if self.stage is not Stage.RINGING:
             raise AgentCallConflict("Another browser answers this call.")
@@ -164,15 +164,22 @@ class AgentCall:
         self._line.note(self, "agent.answering")
         return MediaAnswer(found.sdp, self.media_id, self.etag)
 
+    def _may_follow(self, media_id: str | None) -> bool:
+        """Whether another browser may take the place of the one that there is: its page may have been loaded anew, also
+        before it was connected."""
+        if self._side is None or self.stage not in (Stage.ANSWERING, Stage.TALKING):
+            return False
+        return self._lost or media_id == self.media_id
+
     async def _answer_again(self, offer: str) -> MediaAnswer:
         assert self._side is not None
         found = await self._line.gateway.answer(self.leg.name, offer, self._wish((self._side.codec,)))
-        if self.stage is not Stage.TALKING:
+        if self.stage not in (Stage.ANSWERING, Stage.TALKING):
             await self._line.gateway.close(self.leg.name)
             raise AgentCallNotFound
         self._generation += 1
         await self._take(found)
-        if not self._lost:
+        if self.stage is Stage.TALKING and not self._lost:
             self._wait_for_browser()
         return MediaAnswer(found.sdp, self.media_id, self.etag)
 

@@ -121,28 +121,6 @@ async def test_an_agent_is_party_a_and_hangs_up(desk: Desk) -> None:
     assert told(page)[-1] == AgentCallEnded(call.call_id, "hung_up")
 
 
-async def test_an_agent_who_is_away_calls_somebody(desk: Desk) -> None:
-    """Who wants no calls may place one; one that somebody else has placed from them does not come."""
-    house = desk.house
-    house.alice.on_invite = answers(1.0)
-    page = desk.page()
-    desk.line.set_state(ASHA, AgentState.AWAY)
-    told(page)
-    call = await house.place(**FROM_ASHA)
-    desk.line.expects(ASHA, call.call_id)
-    await house.until(lambda: len(desk.line) == 1)
-    assert told(page) == [AgentRinging(call.call_id, MASKED, "outgoing", None)]
-    await desk.connected(call)
-    await house.until(lambda: house.state(call) == "bridged")
-    desk.line.hang_up(ASHA, call.call_id)
-    await house.ended(call)
-    assert (await house.over(await house.place(**FROM_ASHA))).hangup_cause == "unreachable"
-    page.leave()
-    call = await house.place(**FROM_ASHA)
-    desk.line.expects(ASHA, call.call_id)
-    assert (await house.over(call)).hangup_cause == "unreachable", "nobody is there"
-
-
 async def test_two_agents_talk_to_each_other(desk: Desk) -> None:
     asha, ravi = desk.page(), desk.page(RAVI)
     call = await desk.ringing(party_a="agent:asha", party_b="agent:ravi")
