@@ -25,6 +25,7 @@ export class AgentCall extends Emitter {
   #audio = null;
   #etag = "*";
   #held = false; // also while the network is gone
+  #muted = false; // also where there is no audio yet, and when it begins anew
 
   constructor(agent, rest, told) {
     super();
@@ -39,7 +40,7 @@ export class AgentCall extends Emitter {
     this.endReason = null;
   }
 
-  get muted() { return this.#audio?.muted ?? false; }
+  get muted() { return this.#muted; }
   get held() { return this.#held; }
   get #path() { return `/v1/agent/calls/${encodeURIComponent(this.id)}`; }
 
@@ -90,6 +91,7 @@ export class AgentCall extends Emitter {
   }
 
   mute(muted = true) {
+    this.#muted = muted;
     this.#audio?.mute(muted);
     this.emit("muted", muted);
   }
@@ -148,6 +150,7 @@ export class AgentCall extends Emitter {
     const audio = this.#audio = new TwoWayAudio(this, {
       microphone: microphone ?? this.#agent.microphone, speaker: this.#agent.speaker, processing: this.#agent.processing,
     });
+    audio.mute(this.#muted);
     for (const event of ["levels", "quality", "blocked"]) audio.on(event, (facts) => this.emit(event, facts));
     let forget;
     const up = new Promise((done, fail) => {
@@ -444,6 +447,7 @@ export class SupervisorCall extends Emitter {
   #rest;
   #path;
   #audio = null;
+  #muted = false;
   #id = null;
 
   constructor({ url, token, csrfToken, microphone, speaker, processing = true } = {}, callSid) {
@@ -460,6 +464,7 @@ export class SupervisorCall extends Emitter {
     this.#become("connecting");
     const silent = mode === "listen";
     const audio = this.#audio = new TwoWayAudio(this, { microphone: this.microphone, speaker: this.speaker, processing: this.processing, silent });
+    audio.mute(this.#muted);
     for (const event of ["levels", "quality", "blocked"]) audio.on(event, (facts) => this.emit(event, facts));
     audio.on("state", (state) => state === "lost" ? this.#out() : this.#become(state));
     try {
@@ -491,7 +496,10 @@ export class SupervisorCall extends Emitter {
     }
   }
 
-  mute(muted = true) { this.#audio?.mute(muted); }
+  mute(muted = true) {
+    this.#muted = muted;
+    this.#audio?.mute(muted);
+  }
 
   get #own() { return `${this.#path}/${encodeURIComponent(this.#id)}`; }
 

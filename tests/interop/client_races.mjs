@@ -275,6 +275,42 @@ test("a call that is held is so after its network was gone", async () => {
   assert.deepEqual([call.state, call.held], ["connected", false]);
 });
 
+test("who is muted stays so, before there is audio and when it begins anew", async () => {
+  const { call } = await ringing();
+  const heard = () => microphone.streams.at(-1).tracks[0].enabled;
+  call.mute();
+  assert.equal(call.muted, true);
+  await connect(call);
+  assert.deepEqual([call.muted, heard()], [true, false]);
+  call.mute(false);
+  assert.equal(heard(), true);
+  call.mute();
+
+  service.replies[`PATCH ${MEDIA}`] = 404; // the service knows the browser no more
+  Peer.last.connectionState = "failed";
+  Peer.last.onconnectionstatechange();
+  await settled();
+  Peer.last.gathered();
+  await settled();
+  Peer.last.connected();
+  await settled();
+  assert.deepEqual([microphone.streams.length, call.state], [2, "connected"]);
+  assert.deepEqual([call.muted, heard()], [true, false]);
+});
+
+test("a supervisor who is muted stays so in another seat", async () => {
+  const path = `/v1/masking/calls/${SID}/supervisors`;
+  service.replies[`GET ${path}/ice-servers`] = data({ ice_servers: [] });
+  service.replies[`POST ${path}`] = data({ supervisor_id: "s1", sdp: "v=0\r\n" });
+  const call = new SupervisorCall({ url: "https://calls.example", token: "t" }, SID);
+  call.mute();
+  const joining = call.join("barge");
+  await settled();
+  Peer.last.gathered();
+  await joining;
+  assert.equal(microphone.streams.at(-1).tracks[0].enabled, false);
+});
+
 test("a token that ends during a call ends no more than what is asked with it", async () => {
   const { agent, call } = await ringing();
   const failures = [];
