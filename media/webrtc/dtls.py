@@ -89,7 +89,8 @@ class DtlsAssociation:
     `keys` say what came of it."""
 
     def __init__(self, identity: DtlsIdentity, fingerprints: tuple[Fingerprint, ...], client: bool) -> None:
-        """`fingerprints`: what the browser's offer says of its certificate; all of them must be of it."""
+        """`fingerprints`: what the browser's offer says of its certificates; of each hash function that it names, one
+        must be of the certificate that it uses (RFC 8122 section 5.1)."""
         self._fingerprints = fingerprints
         self._client = client
         self._ssl = SSL.Connection(identity.context, None)
@@ -177,7 +178,8 @@ class DtlsAssociation:
         self.state = "established"
 
     def _is_the_offers(self, certificate: x509.Certificate) -> bool:
-        return all(fingerprint_of(certificate, each.algorithm) == each for each in self._fingerprints)
+        named = {each.algorithm for each in self._fingerprints}
+        return all(fingerprint_of(certificate, algorithm) in self._fingerprints for algorithm in named)
 
     def _keys(self, suite: Suite) -> SrtpKeys:
         """RFC 5764 section 4.2: client key, server key, client salt, server salt."""

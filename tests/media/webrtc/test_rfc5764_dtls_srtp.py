@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from media.packet_path.protection import available_suites
-from media.webrtc.certificate import make_certificate
+from media.webrtc.certificate import fingerprint_of, make_certificate
 from media.webrtc.dtls import DATAGRAM_BYTES_MAX, DtlsAssociation, DtlsIdentity, split_flight
 from media.webrtc.fingerprints import Fingerprint, parse_fingerprint
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 OURS = DtlsIdentity(make_certificate(NOW, 1), available_suites())
-THEIRS = DtlsIdentity(make_certificate(NOW, 2), available_suites())
+OWN = make_certificate(NOW, 2)
+THEIRS = DtlsIdentity(OWN, available_suites())
 WRONG = Fingerprint("sha-256", bytes(32))
 
 
@@ -49,6 +50,31 @@ def test_a_certificate_that_is_not_the_offers_is_refused() -> None:
     client, server = pair(WRONG, THEIRS.fingerprint)
     shake(client, server)
     assert (server.state, server.failure, server.keys) == ("failed", "fingerprint", None)
+
+
+LONG = fingerprint_of(OWN.certificate, "sha-512")
+WRONG_LONG = Fingerprint("sha-512", bytes(64))
+
+
+@pytest.mark.parametrize(
+    ("fingerprints", "state"),
+    [
+        ((WRONG, OWN.fingerprint), "established"),
+        ((OWN.fingerprint, LONG), "established"),
+        ((OWN.fingerprint, LONG, WRONG_LONG), "established"),
+        ((WRONG, WRONG), "failed"),
+        ((OWN.fingerprint, WRONG_LONG), "failed"),
+        ((WRONG, LONG), "failed"),
+    ],
+)
+def test_of_several_fingerprints_one_of_each_kind_is_the_certificates(
+    fingerprints: tuple[Fingerprint, ...], state: str
+) -> None:
+    """RFC 8122 section 5.1: they may be of several certificates, of which one is used, and of several hash
+    functions."""
+    client, server = DtlsAssociation(OURS, fingerprints, True), DtlsAssociation(THEIRS, (OURS.fingerprint,), False)
+    shake(client, server)
+    assert client.state == state
 
 
 def test_the_end_is_told() -> None:
