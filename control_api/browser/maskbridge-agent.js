@@ -52,7 +52,8 @@ export class AgentCall extends Emitter {
       await this.#connect(microphone);
     } catch (error) {
       if (this.state !== "ended") {
-        if (error.code === "microphone_refused" || error.code === "not_supported") this.#become("ringing");
+        // Where no offer was taken, as without a microphone, it rings on for the service: it may be tried again, or declined.
+        if (this.mediaId === null && ![404, 409].includes(error.status)) this.#become("ringing");
         else this.end(error.status === 409 ? "answered_elsewhere" : "failed");
       }
       throw error;
@@ -330,7 +331,7 @@ export class MaskbridgeAgent extends Emitter {
     try {
       await call.answer();
     } catch (error) {
-      if (call.state === "ringing") await call.decline().catch(() => {}); // no microphone: nobody would answer it
+      if (call.state === "ringing") await call.decline().catch(() => {}); // nobody would answer it
       throw error;
     }
     return call;

@@ -298,6 +298,27 @@ test("who is muted stays so, before there is audio and when it begins anew", asy
   assert.deepEqual([call.muted, heard()], [true, false]);
 });
 
+test("a call whose offer the service cannot take now rings on, and one of one's own is given up", async () => {
+  const { agent, call } = await ringing();
+  service.replies[`POST ${MEDIA}`] = 503;
+  const answering = call.answer();
+  await settled();
+  Peer.last.gathered();
+  await assert.rejects(answering, { status: 503 });
+  assert.equal(call.state, "ringing");
+  await connect(call);
+  assert.equal(call.state, "connected");
+  await call.hangUp();
+
+  service.replies["GET /v1/agent/me"] = 503;
+  service.replies["POST /v1/agent/calls"] = data({ call_sid: "call-2" });
+  const calling = agent.call("9876543210");
+  await settled();
+  service.tell("ringing", { ...RINGING, call_sid: "call-2", direction: "outgoing" });
+  await assert.rejects(calling, { status: 503 });
+  assert.equal(service.count("POST /v1/agent/calls/call-2/decline"), 1);
+});
+
 test("a supervisor who is muted stays so in another seat", async () => {
   const path = `/v1/masking/calls/${SID}/supervisors`;
   service.replies[`GET ${path}/ice-servers`] = data({ ice_servers: [] });

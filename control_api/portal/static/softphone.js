@@ -122,7 +122,7 @@ function rung(call) {
   at("rings").append(row);
   call.on("state", (state) => {
     if (state === "ended") gone(call);
-    else if (state === "ringing" && live === call) { // the microphone was refused: it rings on
+    else if (state === "ringing" && live === call) { // it could not be answered, as without a microphone: it rings on
       live = null;
       rung(call);
     }
