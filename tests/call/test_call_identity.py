@@ -3,8 +3,11 @@
 import inspect
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from b2bua.call.identity import LegHeaders, compose
+from b2bua.call.arrival import Target
+from b2bua.call.identity import LegHeaders, Shown, compose, compose_routed
 from b2bua.call.masking import Party
 from b2bua.config import Trunk
 from tests.support.configurations import config_of
@@ -127,3 +130,90 @@ def test_a_sip_partys_user_part_is_dialled_as_given() -> None:
 
 def test_the_other_party_is_not_even_an_argument() -> None:
     assert list(inspect.signature(compose).parameters) == ["callee", "masked_number", "trunk"]
+
+
+ROUTED = Target("sip:9876543210@203.0.113.10:5060", "9876543210", "203.0.113.10", 5060)
+EVERY_IDENTITY = (
+    'identity = ["p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion", "history-info"]'
+)
+
+
+def test_a_routed_leg_shows_the_masked_number_as_its_trunk_writes_numbers() -> None:
+    profile = trunk('number_format = "{plain}"\nfrom_format = "0{national}"\nidentity_format = "{e164}"')
+    assert compose_routed(ROUTED, Shown(MASKED), profile) == LegHeaders(
+        request_uri="sip:9876543210@203.0.113.10:5060",
+        from_uri="sip:07969002802@203.0.113.1",
+        to_uri="sip:9876543210@203.0.113.10",
+        from_display=None,
+        headers=(("P-Asserted-Identity", "<sip:+917969002802@203.0.113.1>"),),
+    )
+
+
+def test_a_routed_leg_shows_a_caller_that_may_pass_as_it_is_written() -> None:
+    profile = trunk('number_format = "0{national}"\nuser_phone = true')
+    shown = Shown("reception.desk", "Reception", as_given=True)
+    assert compose_routed(ROUTED, shown, profile) == LegHeaders(
+        request_uri="sip:9876543210@203.0.113.10:5060;user=phone",
+        from_uri="sip:reception.desk@203.0.113.1",
+        to_uri="sip:9876543210@203.0.113.10;user=phone",
+        from_display="Reception",
+        headers=(("P-Asserted-Identity", "<sip:reception.desk@203.0.113.1>"),),
+    )
+    as_number = compose_routed(ROUTED, Shown("9123456789", as_given=True), profile)
+    assert as_number.from_uri == "sip:9123456789@203.0.113.1;user=phone"  # no format is put on it
+
+
+def test_only_a_number_is_called_a_phone() -> None:
+    desk = Target("sip:desk@203.0.113.10", "desk", "203.0.113.10", None)
+    headers = compose_routed(desk, Shown(MASKED), trunk("user_phone = true"))
+    assert (headers.request_uri, headers.to_uri) == ("sip:desk@203.0.113.10", "sip:desk@203.0.113.10")
+    plain = compose_routed(ROUTED, Shown(MASKED), trunk())
+    assert (plain.request_uri, plain.to_uri) == (ROUTED.uri, "sip:9876543210@203.0.113.10")
+
+
+def test_the_domain_of_a_trunk_stands_in_the_to_of_a_routed_leg_and_its_own_in_from() -> None:
+    profile = trunk('domain = "ims.example"\nfrom_domain = "customer.example"\nprivacy = "id"')
+    headers = compose_routed(ROUTED, Shown(MASKED), profile)
+    assert headers.request_uri == ROUTED.uri
+    assert headers.to_uri == "sip:9876543210@ims.example"
+    assert headers.from_uri == "sip:+917969002802@customer.example"
+    assert headers.headers == (
+        ("P-Asserted-Identity", "<sip:+917969002802@customer.example>"),
+        ("Privacy", "id"),
+    )
+
+
+def test_a_routed_leg_to_an_address_of_ipv6() -> None:
+    target = Target("sip:9876543210@[2001:db8::9]:5070", "9876543210", "2001:db8::9", 5070)
+    assert compose_routed(target, Shown(MASKED), trunk()).to_uri == "sip:9876543210@[2001:db8::9]"
+
+
+@pytest.mark.parametrize(("privacy", "said"), [("", "id"), ("none", "none"), ("header;id", "header;id")])
+def test_rfc3323_a_caller_that_withholds_itself_is_nobody(privacy: str, said: str) -> None:
+    """Nothing of it stands in any header, and no identity header is made up, however many the trunk wants."""
+    profile = trunk(f'{EVERY_IDENTITY}\nprivacy = "{privacy}"\nfrom_domain = "customer.example"')
+    assert compose_routed(ROUTED, Shown(None, "9123456789"), profile) == LegHeaders(
+        request_uri=ROUTED.uri,
+        from_uri="sip:anonymous@anonymous.invalid",
+        to_uri="sip:9876543210@203.0.113.10",
+        from_display="Anonymous",
+        headers=(("Privacy", said),),
+    )
+
+
+@given(
+    lines=st.sampled_from(
+        [
+            *(f'number_format = "{written}"' for written in ("{e164}", "{plain}", "{national}", "0{national}")),
+            "user_phone = true",
+            'uri_scheme = "tel"',
+        ]
+    ),
+    masked=st.from_regex(r"91[1-9][0-9]{9}", fullmatch=True),
+)
+def test_every_identity_of_a_masked_leg_is_the_masked_number(lines: str, masked: str) -> None:
+    profile = trunk(f"{EVERY_IDENTITY}\n{lines}")
+    for leg in (compose(CALLEE, masked, profile), compose_routed(ROUTED, Shown(masked), profile)):
+        assert masked[2:] in leg.from_uri
+        assert len(leg.headers) == 5
+        assert all(value.startswith(f"<{leg.from_uri}>") for _, value in leg.headers)
