@@ -2,6 +2,7 @@
 
 import pytest
 
+from b2bua.call.effects import FinalResponse
 from b2bua.call.events import FailureKind
 from b2bua.call.hangup import (
     CAUSES_OF_B,
@@ -10,7 +11,10 @@ from b2bua.call.hangup import (
     TONES,
     cause_of_failure,
     cause_of_status,
+    final_for_caller,
+    q850_of_failure,
     q850_of_status,
+    q850_reason,
     reason_header,
 )
 from b2bua.call.model import HangupCause, Leg
@@ -66,11 +70,105 @@ def test_reason_headers_of_rfc_3326() -> None:
     assert reason_header(HangupCause.B_BUSY) == 'Q.850;cause=17;text="User busy"'
 
 
+Q850 = {
+    1: (404, 485, 604),
+    16: (487,),
+    17: (486, 600),
+    18: (480,),
+    21: (401, 402, 403, 407, 603, 607, 608),
+    22: (410,),
+    25: (482, 483),
+    28: (484,),
+    31: (488, 499, 606, 699),
+    38: (502,),
+    41: (400, 481, 500, 503),
+    63: (405,),
+    79: (406, 415, 501),
+    102: (408, 504),
+    127: (413, 414, 416, 420, 421, 423, 505, 513),
+}
+"""RFC 3398 section 8.2.6.1: the cause of each status. 31 is that of one it does not know."""
+
+
+@pytest.mark.parametrize(("q850", "statuses"), Q850.items())
+def test_rfc3398_s8_2_6_1_q850_of_a_status(q850: int, statuses: tuple[int, ...]) -> None:
+    for status in statuses:
+        assert q850_of_status(status) == q850, status
+
+
+def test_rfc3398_s8_2_6_1_every_other_status_is_unspecified() -> None:
+    known = {status for statuses in Q850.values() for status in statuses}
+    assert {q850_of_status(status) for status in set(range(300, 700)) - known} == {31}
+
+
 @pytest.mark.parametrize(
-    ("status", "q850"), [(486, 17), (404, 1), (480, 18), (503, 41), (484, 28), (603, 21), (499, 31)]
+    ("kind", "q850"),
+    [
+        (FailureKind.NO_RESPONSE, 102),
+        (FailureKind.TRANSPORT, 38),
+        (FailureKind.MEDIA, 65),
+        (FailureKind.CAPACITY, 34),
+    ],
 )
-def test_q850_of_a_status(status: int, q850: int) -> None:
-    assert q850_of_status(status) == q850
+def test_a_failure_without_a_response_has_a_q850_cause_of_its_own(kind: FailureKind, q850: int) -> None:
+    assert q850_of_failure(HangupCause.B_UNREACHABLE, kind, None) == q850
+    assert q850_of_failure(HangupCause.B_BUSY, kind, None) is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "q850"),
+    [
+        ("normal", 16),
+        ("busy", 17),
+        ("no_answer", 19),
+        ("rejected", 21),
+        ("unreachable", 20),
+        ("invalid_number", 1),
+        ("b_busy", 17),
+        ("b_no_answer", 19),
+        ("b_rejected", 21),
+        ("b_unreachable", 20),
+        ("a_hangup_before_bridge", 16),
+        ("max_duration", 16),
+        ("balance_exhausted", 16),
+        ("media_timeout", 41),
+        ("api_hangup", 16),
+        ("network_error", 38),
+        ("system_restart", 41),
+    ],
+)
+def test_each_published_cause_is_told_by_its_q850_cause_under_its_registered_name(cause: str, q850: int) -> None:
+    assert reason_header(HangupCause(cause)) == q850_reason(q850)
+    assert q850_reason(q850).startswith(f'Q.850;cause={q850};text="')
+
+
+@pytest.mark.parametrize(
+    ("own", "told"), [(401, 503), (407, 503), (420, 502), (421, 502), (422, 502), (423, 502), (494, 502)]
+)
+def test_a_caller_is_not_told_what_is_about_the_other_leg_alone(own: int, told: int) -> None:
+    reason = "Q.850;cause=1"
+    assert final_for_caller(FailureKind.RESPONSE, own, reason) == FinalResponse(told, None)
+
+
+def test_a_caller_is_told_every_other_final_response_as_it_was_given() -> None:
+    reason = "Q.850;cause=1"
+    for status in set(range(400, 700)) - {401, 407, 420, 421, 422, 423, 494}:
+        assert final_for_caller(FailureKind.RESPONSE, status, reason) == FinalResponse(status, reason)
+    for status in range(300, 400):
+        assert final_for_caller(FailureKind.RESPONSE, status, reason) == FinalResponse(480, reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "q850"),
+    [
+        (FailureKind.NO_RESPONSE, 408, 102),
+        (FailureKind.TRANSPORT, 503, 38),
+        (FailureKind.MEDIA, 502, 65),
+        (FailureKind.CAPACITY, 503, 34),
+    ],
+)
+def test_a_caller_is_told_that_there_was_no_final_response(kind: FailureKind, status: int, q850: int) -> None:
+    assert final_for_caller(kind, None, None) == FinalResponse(status, q850_reason(q850))
 
 
 def test_the_status_that_tells_a_cause_means_that_cause() -> None:
