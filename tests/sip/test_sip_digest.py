@@ -170,6 +170,7 @@ def test_strongest_known_algorithm_wins(algorithms: tuple[str, ...], chosen: str
     "text",
     [
         'Basic realm="r"',
+        'Basic realm="r", nonce="n"',
         'Digest realm="r"',
         'Digest nonce="n"',
         'Digest realm="r", nonce=""',

@@ -32,6 +32,11 @@ def credentials(challenges: tuple[str, ...], who: Credentials = TRUNK, count: in
     return value
 
 
+def written(value: AuthValue) -> str:
+    """Credentials as text, every parameter quoted."""
+    return f"{value.scheme} " + ", ".join(f'{name}="{text}"' for name, text in value.params)
+
+
 @pytest.mark.parametrize("algorithm", ["MD5", "MD5-sess", "SHA-256", "SHA-256-sess", "SHA-512-256", "SHA-512-256-sess"])
 @pytest.mark.parametrize("qop", [("auth",), ("auth-int",), ()])
 def test_both_sides_agree(algorithm: str, qop: tuple[str, ...]) -> None:
@@ -126,7 +131,10 @@ def test_downgrades_are_refused() -> None:
 def test_uri_of_the_digest_is_the_request_s() -> None:
     guard = server()
     challenges = guard.challenges(1.0, "s")
-    for uri in ("sip:other@h", "sip:other", "sip:917969002802@h:5062", "sips:917969002802@h", "not a uri", ""):
+    for uri in (
+        *("sip:other@h", "sip:other", "sip:917969002802@h:5062", "sips:917969002802@h", "not a uri", ""),
+        *("sip:h;transport=tcp", "sip:h?subject=x", "sip:h:5062"),
+    ):
         assert guard.verify(request(credentials(challenges, uri=uri)), 1.0) is Verdict.REFUSED
 
 
@@ -144,6 +152,64 @@ def test_malformed_counts_are_refused(change: tuple[str, str]) -> None:
     guard = server()
     value = credentials(guard.challenges(1.0, "s")).replace(*change)
     assert guard.verify(request(value), 1.0) is Verdict.REFUSED
+
+
+def test_a_nonce_count_is_hexadecimal() -> None:
+    guard = server("MD5")
+    challenges = guard.challenges(1.0, "s")
+    for count in (9, 10, 15, 16, 255, 256, 0xFFFF):
+        assert guard.verify(request(credentials(challenges, count=count)), 1.0) is Verdict.ACCEPTED
+
+
+def test_rfc2617_credentials_without_an_algorithm_are_md5() -> None:
+    value = credentials(server("MD5").challenges(1.0, "s"))
+    assert ", algorithm=MD5" in value
+    unnamed = value.replace(", algorithm=MD5", "")
+    assert server("MD5").verify(request(unnamed), 1.0) is Verdict.ACCEPTED
+    assert server("SHA-256").verify(request(unnamed), 1.0) is Verdict.REFUSED
+
+
+@pytest.mark.parametrize("name", ["username", "nonce", "uri", "response", "qop", "nc", "cnonce"])
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256", "SHA-512-256"])
+def test_credentials_that_lack_a_parameter_are_refused(algorithm: str, name: str) -> None:
+    guard = server(algorithm)
+    whole = AuthValue.parse(credentials(guard.challenges(1.0, "s")))
+    assert name in dict(whole.params)
+    without = AuthValue(whole.scheme, tuple([param for param in whole.params if param[0] != name]))
+    empty = AuthValue(whole.scheme, tuple([(key, "" if key == name else value) for key, value in whole.params]))
+    for given in (without, empty):
+        assert guard.verify(request(written(given)), 1.0) is Verdict.REFUSED
+    assert guard.verify(request(written(whole)), 1.0) is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("name", ["nonce", "username", "cnonce", "response", "realm", "uri", "qop", "nc", "algorithm"])
+def test_bytes_that_are_no_text_let_nobody_in(name: str) -> None:
+    """Whatever stands in a parameter, there is a verdict."""
+    guard = server("MD5")
+    whole = AuthValue.parse(credentials(guard.challenges(1.0, "s")))
+    for text in ("\udcff\udcfe-\udcff", "\u00e9-0", "\udcff", "-\udcff"):
+        given = AuthValue(whole.scheme, tuple([(key, text if key == name else value) for key, value in whole.params]))
+        assert guard.verify(request(written(given)), 1.0) in (Verdict.REFUSED, Verdict.MISSING)
+
+
+def test_a_nonce_is_good_from_when_it_was_made_until_its_life_is_over() -> None:
+    guard = server("MD5")
+    for salt, now, verdict in (
+        ("a", 1000.0, Verdict.ACCEPTED),
+        ("b", 1000.0 + NONCE_LIFE_S, Verdict.ACCEPTED),
+        ("c", 1000.001 + NONCE_LIFE_S, Verdict.STALE),
+        ("d", 999.999, Verdict.STALE),  # it has not been made yet
+    ):
+        assert guard.verify(request(credentials(guard.challenges(1000.0, salt))), now) is verdict
+
+
+def test_a_nonce_whose_time_was_changed_is_not_ours() -> None:
+    guard = server("MD5")
+    old = AuthValue.parse(guard.challenges(1000.0, "s")[0]).param("nonce") or ""
+    assert old.startswith(f"{1_000_000:x}-")
+    younger = f"{2_000_000:x}" + old[len(f"{1_000_000:x}") :]
+    assert guard.verify(request(credentials((make_challenge("r", younger, algorithm="MD5"),))), 2000.0) is Verdict.STALE
+    assert guard.verify(request(credentials((make_challenge("r", old, algorithm="MD5"),))), 1000.0) is Verdict.ACCEPTED
 
 
 def test_a_client_and_a_server_through_a_stale_nonce() -> None:
