@@ -54,6 +54,8 @@ REFUSED = [
     (CM[:-4], "30 bytes"),
     (CM + "AAAA", "30 bytes"),
     (CM[:-1] + "*", "not base64"),
+    (CM + "*", "not base64"),
+    (CM.replace("inline:", "inline:-_"), "not base64"),
     (CM[:-2] + "=A", "not base64"),
     (CM[:-1] + "\N{LATIN SMALL LETTER E WITH ACUTE}", "not base64"),
     (f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY_28}", "30 bytes"),
