@@ -246,3 +246,46 @@ async def test_peaks_go_with_the_recording_that_they_are_of(funded: Store) -> No
     await funded.run(lambda unit: unit.recordings.purge("call-1", 9, PurgedBy.CLIENT))
     await funded.run(lambda unit: unit.recordings.set_peaks("call-1", b"late"))
     assert await funded.run(lambda unit: unit.recordings.peaks("call-1")) is None
+
+
+async def _three(store: Store, **changes: str) -> list[Recording]:
+    rows = [replace(RECORDING, call_id=f"call-{n}", wav_path=f"{n}.wav", **changes) for n in (1, 2, 3)]  # type: ignore[arg-type]
+    for row in rows:
+        await store.run(keeping(row))
+    return rows
+
+
+async def test_kept_recordings_are_read_page_by_page_and_none_twice(funded: Store) -> None:
+    """Whoever seals every key anew comes by each of them once."""
+    rows = await _three(funded)
+    assert await funded.read(lambda reader: reader.recordings_kept("", 2)) == rows[:2]
+    assert await funded.read(lambda reader: reader.recordings_kept("call-2", 2)) == rows[2:]
+    assert await funded.read(lambda reader: reader.recordings_kept("call-3", 2)) == []
+
+
+async def test_a_key_is_replaced_in_the_recording_that_is_named(funded: Store) -> None:
+    rows = await _three(funded, sealed_key="old")
+    assert await funded.run(lambda unit: unit.recordings.replace_key("call-2", "old", "new"))
+    kept = await funded.read(lambda reader: reader.recordings_kept("", 9))
+    assert kept == [rows[0], replace(rows[1], sealed_key="new"), rows[2]]
+
+
+async def test_each_recording_has_a_drawing_of_its_own(funded: Store) -> None:
+    rows = await _three(funded)
+    await funded.run(drawing("call-1", b"one"))
+    await funded.run(drawing("call-2", b"two"))
+    assert await funded.read(lambda reader: reader.recording_peaks(ORG, "call-1")) == (rows[0], b"one")
+    assert await funded.read(lambda reader: reader.recording_peaks(ORG, "call-2")) == (rows[1], b"two")
+    assert await funded.run(lambda unit: unit.recordings.peaks("call-3")) is None
+
+
+async def test_a_purge_takes_the_recording_that_is_named(funded: Store) -> None:
+    rows = await _three(funded, sealed_key="key")
+    await funded.run(lambda unit: unit.recordings.set_mp3("call-1", "1.mp3", FILES))
+    await funded.run(lambda unit: unit.recordings.purge("call-2", 9_000, PurgedBy.CLIENT))
+    kept = await funded.read(lambda reader: reader.recordings_kept("", 9))
+    assert [(row.call_id, row.mp3_path, row.sealed_key) for row in kept] == [
+        ("call-1", "1.mp3", "key"),
+        ("call-3", None, "key"),
+    ]
+    assert kept[1] == rows[2]
