@@ -11,7 +11,7 @@ from storage.payments import transfer_of
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.sqlite_rows import bare_database
-from tests.support.stored import ORG, given
+from tests.support.stored import ORG, an_organisation, given
 
 
 def topup_of(number: int, taxable_paise: int = 1_000, at: int = 100) -> TopUp:
@@ -89,6 +89,18 @@ async def test_no_payment_is_made_twice_or_for_two(funded: Store) -> None:
         await funded.run(lambda unit: pay(unit, other, "pay_1"))
     # All of it was undone, its number too.
     assert await funded.run(lambda unit: unit.payments.next_serial("INV", "26-27")) == 2
+    assert await funded.run(lambda unit: unit.payments.next_serial("INV", "28-29")) == 1
+    assert await funded.run(lambda unit: unit.payments.next_serial("CN", "27-28")) == 1
+
+
+async def test_a_document_is_its_organisation_s_and_of_its_number(funded: Store) -> None:
+    await funded.run(lambda unit: unit.accounts.create_organisation(an_organisation("org-2")))
+    await funded.run(lambda unit: unit.payments.issue(document(1)))
+    await funded.run(lambda unit: unit.payments.issue(document(2, org_id="org-2")))
+    assert await funded.read(lambda reader: reader.tax_document(ORG, "INV/26-27/000001")) == document(1)
+    assert await funded.read(lambda reader: reader.tax_document(ORG, "INV/26-27/000002")) is None
+    assert await funded.read(lambda reader: reader.tax_document("org-2", "INV/26-27/000001")) is None
+    assert await funded.read(lambda reader: reader.tax_documents("org-2", 1, 9)) == ([document(2, org_id="org-2")], 1)
 
 
 @pytest.mark.parametrize("serial", [2, 5])
