@@ -137,3 +137,45 @@ def test_use_is_always_what_counting_the_rows_gives(steps: list[Step]) -> None:
         pairs = Counter(row[0] for row in connection.execute("SELECT number FROM masking_sessions"))
         for use in unit.numbers.use():
             assert (use.live_calls, use.pairs) == (calls[use.number], pairs[use.number])
+
+
+USES = st.lists(
+    st.tuples(
+        st.sampled_from([ORG, "org-2"]),
+        st.lists(st.sampled_from("abcd"), min_size=2, max_size=2, unique=True),
+        st.sampled_from([ONE, TWO, THREE]),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=60)
+@given(uses=USES)
+def test_whoever_dials_a_number_reaches_the_one_they_were_last_joined_with_behind_it(
+    uses: list[tuple[str, list[str], tuple[str, str]]],
+) -> None:
+    """Nobody is ever put through to a party of another pair, or behind another number."""
+    with bare_database() as database:
+        unit = UnitOfWork(Queries(database, load_statements()))
+        for org_id in (ORG, "org-2"):
+            unit.accounts.create_organisation(an_organisation(org_id))
+        kept: dict[tuple[str, str, str], MaskingSession] = {}
+        for at, (org_id, (party_a, party_b), (trunk, number)) in enumerate(uses):
+            assert unit.numbers.choose(org_id, party_a, party_b, [(trunk, number)], at) == (trunk, number)
+            low, high = sorted((party_a, party_b))
+            before = kept.get((org_id, low, high))
+            created_at = at if before is None else before.created_at
+            kept[org_id, low, high] = MaskingSession(org_id, low, high, number, trunk, created_at, at)
+            for dialled in ("n1", "n2", "n3"):
+                for party in "abcd":
+                    behind = [
+                        one
+                        for one in kept.values()
+                        if one.number == dialled and party in (one.party_low, one.party_high)
+                    ]
+                    newest = max(behind, key=lambda one: one.last_used_at, default=None)
+                    assert unit.numbers.pairing_for(dialled, party) == newest
+        for org_id, low, high in kept:  # each pair keeps the number that it stands behind, whatever others have
+            pair = kept[org_id, low, high]
+            assert unit.numbers.choose(org_id, high, low, [ONE, TWO, THREE], 99)[1] == pair.number
