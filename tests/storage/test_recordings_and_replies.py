@@ -17,7 +17,7 @@ from storage.records import (
 )
 from storage.store import Store
 from storage.units import UnitOfWork
-from tests.support.stored import ORG, a_call, an_organisation, completed
+from tests.support.stored import ORG, a_call, an_organisation, completed, saving
 
 RECORDING = Recording("call-1", ORG, "2024/01/02/abcdef01.wav", None, 94_000, 3, 100)
 FILES = RecordingFiles(1_504_044, "a" * 64, 564_000, "b" * 64)
@@ -289,3 +289,20 @@ async def test_a_purge_takes_the_recording_that_is_named(funded: Store) -> None:
         ("call-3", None, "key"),
     ]
     assert kept[1] == rows[2]
+
+
+@pytest.mark.parametrize("gone", ["purged", "cut short"])
+async def test_the_path_of_a_live_call_s_recording_is_told_until_it_is_gone(funded: Store, gone: str) -> None:
+    live = [replace(a_call(f"call-{n}", created_at=n), recording_path=f"recordings/{n}.wav") for n in (1, 2)]
+    for n, call in enumerate(live, 1):
+        await funded.run(saving(call))
+        facts = RecordingFacts(cut_short=gone == "cut short" and n == 1)
+        await funded.run(keeping(replace(RECORDING, call_id=call.call_id, wav_path=f"{n}.wav", facts=facts)))
+    if gone == "purged":
+        assert await funded.read(lambda reader: reader.call(ORG, "call-1")) == live[0]
+        await funded.run(lambda unit: unit.recordings.purge("call-1", 9_000, PurgedBy.CLIENT))
+    shown = [replace(live[0], recording_path=None), live[1]]
+    assert await funded.read(lambda reader: reader.live_calls()) == shown
+    assert await funded.read(lambda reader: reader.live_calls(ORG)) == shown
+    assert await funded.read(lambda reader: reader.call(ORG, "call-1")) == shown[0]
+    assert await funded.read(lambda reader: reader.call(ORG, "call-2")) == shown[1]
