@@ -10,10 +10,11 @@ import pytest
 from storage.billing_records import Refund, RefundState, TaxParts
 from storage.errors import BalanceTooLow, IllegalState, TransferConflict, UnknownRecord
 from storage.migrate import load_migrations, migrate
+from storage.payments import transfer_of
 from storage.store import Store
 from storage.units import UnitOfWork
-from tests.storage.test_payments import TOPUP, document, pay
-from tests.support.stored import ORG
+from tests.storage.test_payments import TOPUP, document, pay, topup_of
+from tests.support.stored import ORG, an_organisation
 
 REFUND = Refund("one", ORG, "topup-1", "r", "why", TaxParts(40_000, 0, 0, 7_200), 5)
 
@@ -51,6 +52,49 @@ async def test_a_refund_is_asked_for_and_made(paid: Store) -> None:
     with pytest.raises(IllegalState):
         await paid.run(process)
     assert not await paid.run(lambda unit: unit.refunds.failed("one", 10))
+
+
+async def test_what_becomes_of_a_refund_becomes_of_no_other(paid: Store) -> None:
+    """Two refunds of one payment and one of another organisation's, under references that they share."""
+    ours = REFUND
+    later = replace(ours, refund_id="two", reference="s", created_at=6, parts=TaxParts(5_000, 0, 0, 900))
+    theirs = replace(later, refund_id="three", reference="r", org_id="org-2", topup_id="topup-2", created_at=7)
+    their_topup = replace(topup_of(2, 50_000), org_id="org-2")
+
+    def fill(unit: UnitOfWork) -> None:
+        unit.accounts.create_organisation(an_organisation("org-2"))
+        unit.payments.add(their_topup)
+        invoice = document(2, org_id="org-2", topup_id="topup-2")
+        unit.ledger.credit(transfer_of("topup-2"), "org-2", 50_000, "pay_2", 200)
+        unit.payments.issue(invoice)
+        unit.payments.paid("topup-2", "pay_2", 200, invoice.number)
+        for refund in (ours, later, theirs):
+            unit.refunds.add(refund)
+
+    await paid.run(fill)
+    assert await paid.read(lambda reader: reader.refunds(ORG, 1, 9)) == ([later, ours], 2)
+    assert await paid.read(lambda reader: reader.refunds(ORG, 1, 1)) == ([later], 2)
+    assert await paid.read(lambda reader: reader.refunds(ORG, 2, 1)) == ([ours], 2)
+    assert await paid.read(lambda reader: reader.refunds("org-2", 1, 9)) == ([theirs], 1)
+    assert await paid.run(lambda unit: unit.refunds.by_reference("topup-1", "s")) == later
+    assert await paid.run(lambda unit: unit.refunds.by_reference("topup-2", "r")) == theirs
+    assert await paid.run(lambda unit: unit.refunds.by_reference("topup-2", "s")) is None
+    assert await paid.run(lambda unit: unit.refunds.left("topup-1")) == TaxParts(5_000, 0, 0, 900)
+    assert await paid.run(lambda unit: unit.refunds.left("topup-2")) == TaxParts(45_000, 0, 0, 8_100)
+
+    await paid.run(lambda unit: unit.refunds.known_to_provider("two", "rfnd_2"))
+    known = replace(later, provider_refund_id="rfnd_2")
+    assert await paid.run(lambda unit: unit.refunds.by_provider("rfnd_2")) == known
+    assert await paid.run(lambda unit: unit.refunds.by_provider("rfnd_9")) is None
+    assert await paid.run(lambda unit: unit.refunds.failed("two", 8)) is True
+    assert await paid.read(lambda reader: reader.refunds(ORG, 1, 9)) == (
+        [replace(known, state=RefundState.FAILED, settled_at=8), ours],
+        2,
+    )
+    assert await paid.run(lambda unit: unit.refunds.get("three")) == theirs
+    await paid.run(process)
+    assert await paid.run(lambda unit: unit.refunds.get("three")) == theirs
+    assert await paid.run(lambda unit: unit.refunds.find("nine")) is None
 
 
 @pytest.mark.parametrize(
