@@ -97,6 +97,23 @@ async def test_what_becomes_of_a_refund_becomes_of_no_other(paid: Store) -> None
     assert await paid.run(lambda unit: unit.refunds.find("nine")) is None
 
 
+async def test_of_what_is_left_of_a_payment_each_tax_is_its_own(funded: Store) -> None:
+    within_the_state = replace(TOPUP, cgst_paise=4_500, sgst_paise=4_500, igst_paise=0)
+    await funded.run(lambda unit: unit.payments.add(within_the_state))
+    assert await funded.run(lambda unit: unit.refunds.left("topup-1")) == TaxParts(50_000, 4_500, 4_500, 0)
+
+    def refund(unit: UnitOfWork) -> None:
+        unit.ledger.credit(transfer_of("topup-1"), ORG, 50_000, "pay_1", 200)
+        tax = {"taxable_paise": 50_000, "cgst_paise": 4_500, "sgst_paise": 4_500, "igst_paise": 0}
+        invoice = document(1, content={"number": "INV/26-27/000001", "tax": tax})
+        unit.payments.issue(invoice)
+        unit.payments.paid("topup-1", "pay_1", 200, invoice.number)
+        unit.refunds.add(replace(REFUND, parts=TaxParts(10_000, 900, 900, 0)))
+
+    await funded.run(refund)
+    assert await funded.run(lambda unit: unit.refunds.left("topup-1")) == TaxParts(40_000, 3_600, 3_600, 0)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
