@@ -225,19 +225,22 @@ class MediaEngine:
                 self._path.set_remote(found.stream, wider)
         return offer
 
-    def apply_answer(self, leg: str, sdp: bytes, early: bool = False, *, refreshes: bool = False) -> Negotiated:
+    def apply_answer(
+        self, leg: str, sdp: bytes, early: bool = False, *, refreshes: bool = False, elsewhere: bool = False
+    ) -> Negotiated:
         """Take the SDP answer of a provisional (`early`) or final response; UnusableSdp and MediaOverloaded leave what
         was before.
 
         The answer of the final response replaces an early one; an early one that comes after it changes nothing.
-        `refreshes`: what it answers is our last description, offered once more, and no offer of its own.
+        `refreshes`: what it answers is our last description, offered once more, and no offer of its own. `elsewhere`:
+        as for an offer.
         """
         found = self._find(leg)
         if early and found.settled and found.leg.negotiated is not None:
             return found.leg.negotiated
         following = found.leg.twin()
         plan = following.apply_answer(sdp, refreshes=refreshes)
-        self._settle(found, following, plan)
+        self._settle(found, following, plan, elsewhere)
         found.settled = found.settled or not early
         assert found.leg.negotiated is not None
         return found.leg.negotiated
@@ -249,13 +252,13 @@ class MediaEngine:
         found = self._find(leg)
         following = found.leg.twin()
         answer, plan = following.answer_offer(sdp)
-        if elsewhere and following.learns_address:
-            plan = plan._replace(elsewhere=True)
-        self._settle(found, following, plan)
+        self._settle(found, following, plan, elsewhere)
         found.settled = found.settled or not early
         return answer
 
-    def _settle(self, found: _OpenLeg, following: MediaLeg, plan: RemotePlan) -> None:
+    def _settle(self, found: _OpenLeg, following: MediaLeg, plan: RemotePlan, elsewhere: bool) -> None:
+        if elsewhere and following.learns_address:
+            plan = plan._replace(elsewhere=True)
         self._path.set_remote(found.stream, plan)
         found.leg = following
         assert following.negotiated is not None

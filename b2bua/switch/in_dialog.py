@@ -37,7 +37,7 @@ class InDialog:
     """Answers a leg's peer. `media_open`: whether the media leg `media_name` is there to negotiate for.
 
     `offer_open`: a 200 of ours made an offer, which its ACK has to answer. `heard_at`: where its last offer came from,
-    None as long as it has made none.
+    or what asked for the last one of ours that it has answered; None as long as there was neither.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class InDialog:
         self.media_open = False
         self.offer_open = False
         self.heard_at = heard_at
+        self._asked_at = heard_at  # where the offer that is open was asked for from
         self._endpoint = endpoint
         self._media = media
 
@@ -68,7 +69,8 @@ class InDialog:
             self._endpoint.respond(event.transaction, 481)
         elif not offer:
             body = self._media.offer(self.media_name) if method == "INVITE" else b""
-            self.offer_open = self.offer_open or bool(body)
+            if body:
+                self.offer_open, self._asked_at = True, event.source
             self._endpoint.respond(event.transaction, 200, body=body, content_type=_SDP_TYPE if body else None)
         elif self._answer_offer(event, offer, early=early):
             return offer
@@ -90,7 +92,7 @@ class InDialog:
 
     def _answer_offer(self, event: sip.IncomingRequest, offer: bytes, *, early: bool) -> bool:
         transaction = event.transaction
-        elsewhere = self.heard_at not in (None, event.source)
+        elsewhere = self._is_elsewhere(event.source)
         try:
             answer = self._media.answer_offer(self.media_name, offer, early=early, elsewhere=elsewhere)
         except UnusableSdp as error:
@@ -116,14 +118,20 @@ class InDialog:
             return None
         self.offer_open = False
         try:
-            self._media.apply_answer(self.media_name, session_description(content_type, body))
+            answer, elsewhere = session_description(content_type, body), self._is_elsewhere(self._asked_at)
+            self._media.apply_answer(self.media_name, answer, elsewhere=elsewhere)
         except UnusableSdp as error:
             LOG.warning("leg %s: the answer in an ACK cannot be used: %s", self.media_name, error)
             return UNUSABLE_ANSWER
         except MediaError as error:
             LOG.error("leg %s: the answer in an ACK cannot be taken: %s", self.media_name, error)
             return NOT_TAKEN
+        self.heard_at = self._asked_at
         return None
+
+    def _is_elsewhere(self, source: TransportAddress | None) -> bool:
+        """Whether the peer describes its media from another place than before."""
+        return self.heard_at not in (None, source)
 
     def take_refreshed(self, body: bytes, content_type: str | None) -> None:
         """Take the answer to a re-INVITE of ours that only refreshed the session: the peer's media may have moved.
