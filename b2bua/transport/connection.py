@@ -3,10 +3,14 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
+from b2bua.sip.errors import SipError
 from b2bua.sip.framing import Framed, StreamFramer
+from b2bua.sip.message import Request
+from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import Carried, TransportAddress
 from b2bua.sip.timers import T1_S
 
@@ -123,7 +127,8 @@ class Surroundings:
 
 class Connection(asyncio.BufferedProtocol):
     """See the module. `opened`: by us. `waiting`: what is sent once it is there. `heard`: anything came over it.
-    `cut_for`: why we have cut it off, where that is its peer's doing.
+    `cut_for`: why we have cut it off, where that is its peer's doing. `apart`: it does not stand for the address that
+    it came from, and is remembered to have brought what it brings.
 
     It comes into being before its handshake, tells `made` and later `lost` once each, and never `lost` alone.
     """
@@ -134,6 +139,8 @@ class Connection(asyncio.BufferedProtocol):
         self.waiting: deque[Message] = deque()
         self.heard = False
         self.cut_for = ""
+        self.apart = False
+        self._brought: dict[int, None] = {}  # the branches of requests, hashed; the newest last
         self._around = surroundings
         self._transport: asyncio.Transport | None = None
         self._framer = StreamFramer()
@@ -189,6 +196,21 @@ class Connection(asyncio.BufferedProtocol):
         while asked and now - asked[0][0] > ANSWER_DUE_S:
             asked.popleft()
         asked.append((now, request))
+
+    def has_asked(self, message: Message) -> bool:
+        """Whether this answers a request that came over it; only of one that is `apart` is it known."""
+        with suppress(SipError):
+            branch = parse_message(message.content).via.branch if message.is_response else None
+            return branch is not None and hash(branch) in self._brought
+        return False
+
+    def _bring(self, message: Framed) -> None:
+        if not isinstance(message, Request):
+            return
+        if len(self._brought) >= self._around.limits.outstanding_requests:
+            del self._brought[next(iter(self._brought))]
+        with suppress(SipError):
+            self._brought[hash(message.via.branch)] = None
 
     @property
     def carried(self) -> frozenset[TransportAddress]:
@@ -312,7 +334,10 @@ class Connection(asyncio.BufferedProtocol):
         around, inbox = self._around, self._inbox
         try:
             while inbox:
-                around.receiver.received_message(inbox.popleft(), self.remote, around.local)
+                message = inbox.popleft()
+                if self.apart:
+                    self._bring(message)
+                around.receiver.received_message(message, self.remote, around.local)
         finally:
             if inbox:
                 around.loop.call_soon(self._deliver)

@@ -56,8 +56,8 @@ class StreamTransport:
     answer over a connection that breaks, is told to the receiver by destination; afterwards, that a connection which
     carried requests there has ended. A request that has waited for its connection goes out only if the receiver still
     wants it to. A source that is not admitted is closed at once, before any handshake. Where the certificate of a
-    server is to be verified, requests to it go over connections that we open alone: whoever is on the way there can
-    connect to us from its address. `StreamLimits` says what is limited.
+    server is to be verified, only answers go over a connection from its address, which whoever is on the way there can
+    make, and only those to what came over it. `StreamLimits` says what is limited.
     """
 
     def __init__(
@@ -152,7 +152,8 @@ class StreamTransport:
     def _hand_over(self, message: Message, remote: TransportAddress) -> bool:
         """Whether a connection to or from `remote` has taken it."""
         connection = self._by_remote.get(remote)
-        if (connection is None or not connection.opened) and not message.is_response and self._verifies(remote):
+        opened = connection is not None and connection.opened
+        if not opened and self._verifies(remote) and not (connection and connection.has_asked(message)):
             connection = self._opened.get(remote)
         if connection is None:
             return False
@@ -413,6 +414,7 @@ class StreamTransport:
         self._counters["connections opened" if connection.opened else "connections accepted"] += 1
         self._failures.pop(connection.remote, None)
         self._by_remote[connection.remote] = connection
+        connection.apart = not connection.opened and self._verifies(connection.remote)
         while connection.waiting and connection.usable:
             message = connection.waiting.popleft()
             if self._is_wanted(message):

@@ -263,7 +263,8 @@ async def test_who_connects_from_where_a_server_is_called_does_not_stand_for_it(
         stream_bed(tls=ours, identify=lambda _address: expecting(NAME)) as bed,
     ):
         early = await bed.connect(client_of(authority), far.address.port)
-        await bed.counted("connections accepted")
+        early.send(options(1))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1])
         bed.transport.send(ok(1), far.address)
         assert await early.read(len(ok(1))) == ok(1)
         bed.transport.send(options(1), far.address)
@@ -274,7 +275,8 @@ async def test_who_connects_from_where_a_server_is_called_does_not_stand_for_it(
         bed.transport.send(options(2), far.address)
         assert await true.read(len(options(2))) == options(2)
         late = await bed.connect(client_of(authority), far.address.port)
-        await bed.counted("connections accepted", 2)
+        late.send(options(3))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1, 3])
         bed.transport.send(options(3), far.address)
         assert await true.read(len(options(3))) == options(3)
         bed.transport.send(ok(3), far.address)
@@ -284,6 +286,35 @@ async def test_who_connects_from_where_a_server_is_called_does_not_stand_for_it(
         bed.transport.send(options(4), far.address)
         assert await true.read(len(options(4))) == options(4)
         assert far.taken.empty()
+
+
+@on_both_loops
+async def test_what_a_verified_server_has_asked_is_answered_to_nobody_else(authority: Authority) -> None:
+    """Neither to who has connected from its address meanwhile, nor to who does once its own connection is gone. The
+    answers may carry SRTP keys."""
+    ours = contexts(authority, authority.issue("127.0.0.1"))
+    server = server_of(authority.issue(NAME))
+    async with (
+        bare_listener(context=server, shared=True) as far,
+        stream_bed(tls=ours, identify=lambda _address: expecting(NAME)) as bed,
+    ):
+        bed.transport.send(options(1), far.address)
+        true = await far.next()
+        for number in (2, 3):
+            true.send(options(number))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [2, 3])
+        other = await bed.connect(client_of(authority), far.address.port)
+        other.send(options(4))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [2, 3, 4])
+        bed.transport.send(ok(2), far.address)
+        assert await true.read(len(options(1) + ok(2))) == options(1) + ok(2)
+        true.cut()
+        await bed.left(1)
+        bed.transport.send(ok(4), far.address)
+        assert await other.read(len(ok(4))) == ok(4)
+        bed.transport.send(ok(3), far.address)
+        again = await far.next()
+        assert await again.read(len(ok(3))) == ok(3)
 
 
 @on_both_loops
