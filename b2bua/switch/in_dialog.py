@@ -37,7 +37,7 @@ class InDialog:
     """Answers a leg's peer. `media_open`: whether the media leg `media_name` is there to negotiate for.
 
     `offer_open`: a 200 of ours made an offer, which its ACK has to answer. `heard_at`: where its last offer came from,
-    or what asked for the last one of ours that it has answered; None as long as there was neither.
+    or what asked for the last one of ours that it has answered; before that where it was called; None before both.
     """
 
     def __init__(

@@ -128,7 +128,7 @@ class LegTask:
     def _try(self, attempt: Attempt) -> FailureKind | None:
         """Make ready for an attempt and send its INVITE when its turn comes. Returns why that cannot be, or None."""
         self.note_trunk(attempt.trunk.name)
-        self._destination = attempt.destination
+        self._destination = self._in_dialog.heard_at = attempt.destination
         try:
             self._open_media(attempt.trunk.media_profile_at(attempt.destination))
         except PortsExhausted as error:
@@ -376,7 +376,7 @@ class LegTask:
         """The INVITE goes elsewhere for its size: what comes of it is said of that destination, and of no other."""
         if event.undelivered is not None:
             self._trunks.unanswered(self.trunk, event.undelivered, "transport")
-        self._destination = event.destination
+        self._destination = self._in_dialog.heard_at = event.destination
         self._hunt.went_to(event.destination)
 
     def _no_response(self, event: sip.NoResponse) -> None:

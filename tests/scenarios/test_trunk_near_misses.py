@@ -12,7 +12,7 @@ from b2bua.sip.routing import TransportAddress
 from tests.support.agents import answer_to
 from tests.support.house import OURS, House
 from tests.support.lossy_network import Wire
-from tests.support.routes import DIALLED, EAST, RELAYED, peer, route
+from tests.support.routes import DIALLED, EAST, RELAYED, SHOWN, WEST, peer, route
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers
 
 COMPACT = {
@@ -282,6 +282,18 @@ def _acknowledge_with(phone: Phone, body: bytes) -> None:
     wire.send = send_with  # type: ignore[method-assign, assignment]
 
 
+async def _begin_anew(relay: House, phone: Phone, sip: TransportAddress) -> None:
+    """Its NAT gives it another address: its SIP and its media come from elsewhere, and it is deaf."""
+    await relay.run(1.0)
+    phone._wire.local = relay.network.attach(sip, phone.arrived).local
+    relay.media_network.detach(phone._rtp)
+    phone.change_port(phone.persona.media_port + 40)
+    await relay.run(1.0)
+    phone.received_rtp.clear()
+    await relay.run(1.0)
+    assert not phone.heard()
+
+
 @pytest.mark.parametrize("in_ack", [False, True], ids=["an offer", "an answer in the ACK"])
 async def test_near_miss_a_caller_whose_nat_begins_anew_hears_again_with_its_next_description(
     in_ack: bool, open_house: Any
@@ -294,21 +306,35 @@ async def test_near_miss_a_caller_whose_nat_begins_anew_hears_again_with_its_nex
     await relay.until(lambda: relay.alice.is_connected)
     relay.alice.speak()
     relay.bob.speak()
-    await relay.run(1.0)
-    moved = ALICE.sip._replace(port=ALICE.sip.port + 40)
-    relay.alice._wire.local = relay.network.attach(moved, relay.alice.arrived).local
-    relay.media_network.detach(relay.alice._rtp)
-    relay.alice.change_port(ALICE.media_port + 40)
-    await relay.run(1.0)
-    relay.alice.received_rtp.clear()
-    await relay.run(1.0)
-    assert not relay.alice.heard()
+    await _begin_anew(relay, relay.alice, ALICE.sip._replace(port=ALICE.sip.port + 40))
     if in_ack:
         _acknowledge_with(relay.alice, relay.alice.persona.sdp())
     relay.alice.reinvite(b"" if in_ack else relay.alice.persona.sdp())
     await relay.run(1.0)
     assert relay.alice.responses()[-1].status == 200
     assert relay.alice.heard()
+    relay.alice.hang_up()
+    await relay.relayed(call)
+
+
+@pytest.mark.parametrize("in_ack", [False, True], ids=["an offer", "an answer in the ACK"])
+async def test_near_miss_who_is_called_hears_again_with_its_first_description_after_its_nat_began_anew(
+    in_ack: bool, open_house: Any
+) -> None:
+    """Both parties of a masked call are called. Where it is was known by where the INVITE went, which it answered."""
+    trunks = WEST + peer("east", BOB, numbers=f'["{SHOWN}"]', more="nat = true") + route(more='trunk = "west"')
+    relay: House = await open_house(trunks=trunks)
+    relay.bob.on_invite = answers(1.0)
+    call = await relay.arrive(DIALLED)
+    await relay.until(lambda: relay.alice.is_connected)
+    relay.alice.speak()
+    relay.bob.speak()
+    await _begin_anew(relay, relay.bob, BOB.sip._replace(port=BOB.sip.port + 40))
+    if in_ack:
+        _acknowledge_with(relay.bob, relay.bob.persona.sdp())
+    relay.bob.reinvite(b"" if in_ack else relay.bob.persona.sdp())
+    await relay.run(1.0)
+    assert relay.bob.heard()
     relay.alice.hang_up()
     await relay.relayed(call)
 
