@@ -9,9 +9,9 @@ from control_api.schemas import Timestamp, Wire, enveloped
 from control_api.timestamps import render_timestamp
 from storage.records import TraceStep
 
-# The operator's alone: where his trunks are and which of them was tried.
+# The operator's alone: where his trunks are, which of them was tried, and what their machines say of themselves.
 _KINDS: Final = frozenset({"sip", "state", "media", "webhook"})
-_WITHHELD: Final = frozenset({"peer"})
+_WITHHELD: Final = frozenset({"peer", "warning"})
 
 
 class CallEventView(Wire):

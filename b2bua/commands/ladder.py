@@ -16,11 +16,28 @@ def ladder(steps: Iterable[TraceStep]) -> list[Line]:
     """The lines to draw, seconds counted from the first step."""
     lines: list[Line] = [_heading()]
     first: int | None = None
+    dialogs: dict[str | None, str] = {}
     for step in steps:
         first = step.at if first is None else first
         seconds = f"{(step.at - first) / 1000:>{TIME}.3f}  "
-        lines.append([(seconds, "dim"), *_drawn(step)])
+        drawn = [_drawn(step), *(_under(step.leg, f"* {said}", "dim") for said in _said(step, dialogs))]
+        lines += [[(seconds, "dim"), *line] for line in drawn]
     return lines
+
+
+def _said(step: TraceStep, dialogs: dict[str | None, str]) -> list[str]:
+    """What a message says that a carrier's engineer asks for: of which dialog it is, where that is not the one of the
+    leg's message before, and why something was refused."""
+    if step.kind != "sip":
+        return []
+    said = []
+    dialog = step.details.get("call_id")
+    if isinstance(dialog, str) and dialogs.get(step.leg) != dialog:
+        dialogs[step.leg] = dialog
+        peer = step.details.get("peer")
+        said.append(f"Call-ID: {dialog}" + ("" if peer is None else f" at {peer}"))
+    told = (("Reason", step.details.get("reason")), ("Warning", step.details.get("warning")))
+    return said + [f"{name}: {value}" for name, value in told if value is not None]
 
 
 def _heading() -> Line:
@@ -57,15 +74,18 @@ def _looks(step: TraceStep) -> str:
 
 def _remark(step: TraceStep) -> Line:
     """What is no message stands under the leg it is of, or under us."""
-    text = f"* {_text(step)}"
     looks = {"webhook": "dim", "trunk": "dim", "media": "media"}.get(step.kind, "state")
+    return _under(step.leg, f"* {_text(step)}", looks)
+
+
+def _under(leg: str | None, text: str, looks: str) -> Line:
     line, lane = ("|", "dim"), (" " * LANE, "")
-    if step.leg == "a":
+    if leg == "a":
         if len(text) <= LANE:
             return [line, (text.ljust(LANE), looks), line, lane, line]
         return [line, (text, looks)]
     before: list[tuple[str, str]] = [line, lane]
-    if step.leg == "b":
+    if leg == "b":
         return [*before, line, lane, ("|", "dim"), (f" {text}", looks)]
     return [*before, (text, looks)]
 

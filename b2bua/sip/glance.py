@@ -16,6 +16,7 @@ _SDP_LINE: Final = b"\r\nContent-Type: application/sdp\r\n"
 _CALL_ID: Final = (b"\ncall-id", b"\ni")
 _CSEQ: Final = (b"\ncseq",)
 _REASON: Final = (b"\nreason",)
+_WARNING: Final = (b"\nwarning",)
 _BODY_TYPE: Final = (b"\ncontent-type", b"\nc")
 
 
@@ -26,6 +27,7 @@ class Glance(NamedTuple):
     cseq: str
     reason: str | None
     body_type: str | None
+    warning: str | None = None
 
 
 def call_id_of(message: bytes | Framed) -> str | None:
@@ -54,6 +56,7 @@ def glance(message: bytes | Framed) -> Glance | None:
         _shown(head, "CSeq") or "",
         _shown(head, "Reason"),
         None if body_type is None else body_type.partition(";")[0].strip(),
+        _shown(head, "Warning"),
     )
 
 
@@ -77,6 +80,7 @@ def _of_octets(message: bytes) -> Glance | None:
         _value(head, low, _CSEQ) or "",
         _value(head, low, _REASON),
         None if body_type is None else body_type.partition(";")[0].strip(),
+        _value(head, low, _WARNING),
     )
 
 

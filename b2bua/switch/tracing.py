@@ -289,6 +289,8 @@ def _step_of(trace: CallTrace, leg: str, sip_call_id: str, message: _Message, of
         trace.seen.add(octets)
     if seen.reason is not None:
         details["reason"] = redact_text(seen.reason)
+    if seen.warning is not None:
+        details["warning"] = redact_text(seen.warning)
     if seen.body_type is not None:
         details["body"] = _redacted(seen.body_type)
     last = trace.last.get(leg)

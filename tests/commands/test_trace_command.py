@@ -25,7 +25,11 @@ STEPS = (
     TraceStep(1_735_732_800_040, "state", None, "call.ringing", {}),
     sip(1_735_732_801_000, "b", "sent", "INVITE", call_id="y"),
     sip(1_735_732_801_500, "b", "sent", "INVITE", again=True),
-    sip(1_735_732_802_250, "b", "received", "486 Busy Here"),
+    sip(
+        *(1_735_732_802_250, "b", "received", "486 Busy Here"),
+        reason="Q.850;cause=17",
+        warning='399 carrier "no channel"',
+    ),
     TraceStep(1_735_732_802_250, "state", "b", "leg.failed", {"sip_status": 486, "codec": None}),
 )
 DRAWN = """\
@@ -34,11 +38,15 @@ first step at 2025-01-01T12:00:00Z
          s  A                                  maskbridge                         B
      0.000  |* trunk carrier                   |                                  |
      0.000  |<----------- INVITE sdp ----------|                                  |
+     0.000  |* Call-ID: x at udp:192.0.2.1:5060|                                  |
      0.040  |---------- 180 Ringing ---------->|                                  |
      0.040  |                                  * call.ringing
      1.000  |                                  |------------- INVITE ------------>|
+     1.000  |                                  |                                  | * Call-ID: y
      1.500  |                                  |---------- INVITE again --------->|
      2.250  |                                  |<--------- 486 Busy Here ---------|
+     2.250  |                                  |                                  | * Reason: Q.850;cause=17
+     2.250  |                                  |                                  | * Warning: 399 carrier "no channel"
      2.250  |                                  |                                  | * leg.failed sip_status=486
 """
 

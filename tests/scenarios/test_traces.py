@@ -3,6 +3,7 @@
 import pytest
 
 from b2bua.switch import tracing
+from control_api.trace_schemas import event_representation
 from storage.records import DeliveryOutcome, TraceStep
 from storage.units import UnitOfWork
 from tests.scenarios.conftest import OpenHouse
@@ -150,6 +151,18 @@ async def test_what_was_said_in_a_reason_or_a_phrase_shows_no_number(house: Hous
     await house.ended(call)
     names = [step.name for step in await house.trace(call) if step.kind == "sip"]
     assert "486 91******89 is busy" in names
+
+
+async def test_a_warning_is_the_operator_s_alone_and_shows_no_number(house: House) -> None:
+    warning = '399 sbc.carrier.example "9123456789 is not allowed"'
+    house.alice.on_invite = lambda phone, event: phone.user_agent.respond(
+        event.transaction, 403, phone.clock.time(), headers=(("Warning", warning),)
+    )
+    call = await house.place()
+    await house.ended(call)
+    (step,) = [step for step in await house.trace(call) if step.name.startswith("403")]
+    assert step.details["warning"] == '399 sbc.carrier.example "91******89 is not allowed"'
+    assert "warning" not in event_representation(step)["details"]
 
 
 @pytest.mark.parametrize("spelling", ["91234.56789", "(912) 345-6789", "+91 91234 56789", "9.1.2.3.4.5.6.7.8.9"])

@@ -33,6 +33,14 @@ def test_a_response_is_its_status_and_phrase() -> None:
     assert glance(BYE) == Glance("486 Busy Here", "3   INVITE", 'Q.850;cause=17;text="busy"', None)
 
 
+def test_a_warning_is_shown_of_either() -> None:
+    octets = BYE.replace(b"x y z@h", b"xyz@h").replace(b"l: 0", b'Warning: 304 h "no codec"\r\nl: 0')
+    (message,) = StreamFramer().feed(octets)
+    for seen in (glance(message), glance(octets)):
+        assert seen is not None
+        assert seen.warning == '304 h "no codec"'
+
+
 @pytest.mark.parametrize("octets", [INVITE % b"Call-ID: abc\r\n", BYE.replace(b"x y z@h", b"xyz@h")])
 def test_a_message_cut_out_of_a_stream_says_the_same(octets: bytes) -> None:
     (message,) = StreamFramer().feed(octets)
@@ -40,8 +48,8 @@ def test_a_message_cut_out_of_a_stream_says_the_same(octets: bytes) -> None:
     assert seen is not None
     assert plain is not None
     assert call_id_of(message) == call_id_of(octets)
-    assert (seen.name, seen.cseq.split(), seen.reason, seen.body_type) == (
-        *(plain.name, plain.cseq.split(), plain.reason, plain.body_type),
+    assert (seen.name, seen.cseq.split(), seen.reason, seen.body_type, seen.warning) == (
+        *(plain.name, plain.cseq.split(), plain.reason, plain.body_type, plain.warning),
     )
 
 
