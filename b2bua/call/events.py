@@ -97,7 +97,8 @@ class AnswerSent:
 class LegFailed:
     """Dialling ended without a dialog. `rang`: a 18x had come before.
 
-    `reason`: what may be told to the other leg of the response's Reason (RFC 3326), as a whole header value.
+    `reason`: what may be told to the other leg of the response's Reason (RFC 3326), as a whole header value. `why`:
+    what was wrong with an answer that could not be used, for the trace.
     """
 
     leg: Leg
@@ -105,6 +106,7 @@ class LegFailed:
     sip_status: int | None = None
     rang: bool = False
     reason: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -330,17 +330,17 @@ class LegTask:
             self.codec = self._agree(answer, event.response.to_tag or "")
         except UnusableSdp as error:
             LOG.warning("leg %s: answered with an SDP that cannot be used: %s", self.media_name, error)
-            self._answered_in_vain(FailureKind.MEDIA, event.status, UNUSABLE_ANSWER)
+            self._answered_in_vain(FailureKind.MEDIA, event.status, UNUSABLE_ANSWER, str(error))
         except MediaError as error:
             LOG.error("leg %s: its answer cannot be taken: %s", self.media_name, error)
-            self._answered_in_vain(FailureKind.CAPACITY, event.status, NOT_TAKEN)
+            self._answered_in_vain(FailureKind.CAPACITY, event.status, NOT_TAKEN, str(error))
         else:
             self.post(happened.LegAnswered(self.leg, event.status, self.codec))
 
-    def _answered_in_vain(self, kind: FailureKind, status: int, reason: str) -> None:
+    def _answered_in_vain(self, kind: FailureKind, status: int, reason: str, why: str) -> None:
         self.hang_up(reason)
         self.trunk.failures[_cause_class(kind, None)] += 1
-        self.post(happened.LegFailed(self.leg, kind, status, self._rang))
+        self.post(happened.LegFailed(self.leg, kind, status, self._rang, why=why))
 
     def _agree(self, answer: bytes, tag: str) -> str:
         """Take the answer of a 2xx, or without one that of its own early dialog, unless what was agreed there has been

@@ -504,7 +504,7 @@ class Switch:
         self.tally.calls_settled += 1
         record = task.machine.record
         if record.org_id:
-            LOG.info("call %s: %s, %s", record.call_id, record.status.value, record.hangup_cause)
+            LOG.info("call %s: %s, %s%s", record.call_id, record.status.value, record.hangup_cause, _answers(record))
         self._tell_if_empty()
 
     def _recording_finished(self, event: media_events.RecordingFinished) -> None:
@@ -555,3 +555,11 @@ class Switch:
     def _endpoint_bound(self) -> SipEndpoint:
         assert self._endpoint is not None, "attach() comes first"
         return self._endpoint
+
+
+def _answers(record: CallRecord) -> str:
+    """What each leg of a call that never came about was answered, for the log: nothing else there tells of it."""
+    if record.answered_at is not None:
+        return ""
+    answers = [f"{leg.leg} answered {leg.sip_status}" for leg in record.legs if leg.sip_status is not None]
+    return f" ({', '.join(answers)})" if answers else ""

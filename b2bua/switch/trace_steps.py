@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from b2bua.call import effects as do
 from b2bua.call import events as happened
 from b2bua.call.model import Leg
+from b2bua.redaction import redact_text
 from media.statistics import LegStatistics
 
 
@@ -41,13 +42,16 @@ def of_effect(effect: do.Effect) -> Told | None:
 
 
 def of_statistics(leg: Leg, codec: str | None, statistics: LegStatistics) -> Told:
-    """What a leg's media were like, once they are over."""
-    told = {
+    """What a leg's media were like, once they are over, and how many packets came from where none were to come from."""
+    told: dict[str, object] = {
         "codec": codec,
         "packets_lost": statistics.packets_lost,
         "jitter_ms": statistics.jitter_ms,
         "mos": statistics.mos,
     }
+    strangers = statistics.dropped.get("stranger", 0)
+    if strangers:
+        told["packets_of_strangers"] = strangers
     return Told("media", leg.value, CLOSED, told)
 
 
@@ -67,7 +71,10 @@ def trunk_tried(leg: Leg, trunk: str) -> Told:
 
 
 def _failed(event: happened.LegFailed) -> Told:
-    return Told("state", event.leg.value, "leg.failed", {"kind": event.kind.value, "sip_status": event.sip_status})
+    told: dict[str, object] = {"kind": event.kind.value, "sip_status": event.sip_status}
+    if event.why is not None:
+        told["why"] = redact_text(event.why)
+    return Told("state", event.leg.value, "leg.failed", told)
 
 
 def _state(effect: do.Notify | do.Settle) -> Told:

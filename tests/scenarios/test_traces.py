@@ -2,6 +2,7 @@
 
 import pytest
 
+from b2bua.sip.routing import TransportAddress
 from b2bua.switch import tracing
 from control_api.trace_schemas import event_representation
 from storage.records import DeliveryOutcome, TraceStep
@@ -151,6 +152,40 @@ async def test_what_was_said_in_a_reason_or_a_phrase_shows_no_number(house: Hous
     await house.ended(call)
     names = [step.name for step in await house.trace(call) if step.kind == "sip"]
     assert "486 91******89 is busy" in names
+
+
+async def test_why_an_answer_could_not_be_used_is_told(house: House) -> None:
+    house.alice.on_invite = answers(1.0)
+    house.bob.on_invite = lambda phone, _event: phone.respond(200, phone.persona.sdp().replace(b" 8 101", b" 18 101"))
+    call = await house.place()
+    await house.ended(call)
+    (step,) = [step for step in await house.trace(call) if step.name == "leg.failed"]
+    assert (step.leg, step.details["kind"]) == ("b", "media")
+    assert step.details["why"] == "the SDP has no codec in common with ours (PCMA, PCMU)"
+
+
+async def test_packets_from_where_none_were_to_come_from_are_told(house: House) -> None:
+    call = await house.bridged()
+    house.bob._rtp = TransportAddress("udp", "192.0.2.77", 4000)
+    for _ in range(7):
+        house.bob.say_once()
+    await house.run(0.1)
+    house.bob.hang_up()
+    await house.ended(call)
+    told = {step.leg: step.details for step in await house.trace(call) if step.name == "closed"}
+    assert told["b"]["packets_of_strangers"] == 7
+    assert "packets_of_strangers" not in told["a"]
+
+
+async def test_the_log_tells_what_a_call_that_failed_was_answered(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.alice.on_invite = answers(1.0)
+    house.bob.on_invite = rejects(488)
+    with caplog.at_level("INFO", "b2bua.switch.switch"):
+        call = await house.place()
+        await house.ended(call)
+    assert f"call {call.call_id}: failed, b_unreachable (a answered 200, b answered 488)" in caplog.messages
 
 
 async def test_a_warning_is_the_operator_s_alone_and_shows_no_number(house: House) -> None:
