@@ -67,6 +67,7 @@ ALL_BUSY: Final[Refusal] = (486, (("Reason", q850_reason(17)),))
 LATER: Final[Refusal] = (503, (("Retry-After", str(RETRY_AFTER_S)),))
 FAILED: Final[Refusal] = (500, ())
 TAKEN: Final[Refusal] = (0, ())  # no refusal
+UNMATCHED: Final = "no route matches that, and it is none of the trunk's numbers"
 UNKNOWN_CALLER: Final = "anonymous"  # what a call without a caller ID is written down under
 _NOBODYS: Final = CallRecord(
     call_id="",
@@ -162,6 +163,7 @@ class Arrivals:
         means = self._means
         trunk = means.trunks.held_to(event.policy)
         if trunk is None:
+            LOG.info("a call from %s is refused with 403: only a route leads there, it is no trunk's", event.source)
             self._refuse(event, (403, ()))
             return
         dialled = dialled_user(event.request, trunk, means.config.routes)
@@ -173,7 +175,7 @@ class Arrivals:
         elif isinstance(destination, ToMaskedNumber):
             self._attempt(arrival, lambda: self._call_back(arrival, destination.number))
         else:
-            self._refuse(event, NO_ROUTE)
+            self._refuse_arrival(arrival, NO_ROUTE, UNMATCHED)
 
     def playback_finished(self, media_name: str) -> None:
         """What was played to a leg is over; nothing where it is none of ours."""
@@ -186,12 +188,17 @@ class Arrivals:
     def _attempt(self, arrival: Arrival, work: Callable[[], None]) -> None:
         """Do the work of taking a call that may be refused for want of room."""
         if arrival.max_forwards == 0:
-            self._refuse(arrival.event, (483, ()))
+            self._refuse_arrival(arrival, (483, ()), "its Max-Forwards is 0")
             return
         try:
             work()
         except CapacityExhausted as refusal:
-            self._refuse(arrival.event, (503, (("Retry-After", str(refusal.retry_after_s)),)))
+            headers = (("Retry-After", str(refusal.retry_after_s)),)
+            self._refuse_arrival(arrival, (503, headers), str(refusal))
+
+    def _refuse_arrival(self, arrival: Arrival, refusal: Refusal, why: str) -> None:
+        LOG.info("trunk %s: a call to %r is refused with %d: %s", arrival.trunk.name, arrival.dialled, refusal[0], why)
+        self._refuse(arrival.event, refusal)
 
     def _refuse(self, event: sip.IncomingInvite, refusal: Refusal) -> None:
         self.refused += 1
@@ -207,7 +214,7 @@ class Arrivals:
         now = means.clock.monotonic()
         target = target_of(route, escape_user(arrival.dialled))
         if not target.user:  # nothing was dialled, and the route says nothing of its own
-            self._refuse(arrival.event, NO_ROUTE)
+            self._refuse_arrival(arrival, NO_ROUTE, UNMATCHED)
             return
         only = _destination(target, via, means.trunks)
         legs = 2 if via is arrival.trunk else 1  # the caller's has no place yet
@@ -402,6 +409,7 @@ class Arrivals:
             LOG.info("leg %s is refused: %s", caller.media_name, error)
             refusal = ALL_BUSY
         except CapacityExhausted as error:
+            LOG.info("leg %s is refused: %s", caller.media_name, error)
             refusal = (503, (("Retry-After", str(error.retry_after_s)),))
         except CallError as error:
             LOG.info("leg %s is refused: %s", caller.media_name, error)

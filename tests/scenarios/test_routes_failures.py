@@ -244,6 +244,27 @@ async def test_what_no_route_and_no_number_is_for_is_not_found(relay: House) -> 
     assert (await relay.refused(f"9{DIALLED}")).status == 404, "the pattern is for the whole user part"
 
 
+async def test_the_log_tells_why_a_call_was_refused_before_it_was_one(
+    open_house: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    house: House = await open_house(
+        trunks=WEST + peer("east", BOB, more="max_calls = 1") + route(more='trunk = "west"')
+    )
+    house.bob.on_invite = rings()
+    with caplog.at_level("INFO", "b2bua.switch.arrivals"):
+        assert (await house.refused("07969002802")).status == 404
+        house.alice.events.clear()
+        call = await house.arrive(DIALLED)
+        held = house.alice.usage
+        assert (await house.refused(DIALLED)).status == 503
+    unmatched, full = caplog.messages
+    assert unmatched.startswith("trunk west: a call to '07969002802' is refused with 404: no route matches that")
+    assert full.startswith(f"trunk west: a call to '{DIALLED}' is refused with 503: ")
+    assert "down or full" in full
+    house.alice.endpoint.hang_up(held or 0)
+    await house.relayed(call)
+
+
 async def test_a_route_is_for_its_trunk_alone(open_house: Any) -> None:
     house: House = await open_house(trunks=RELAYED)
     answer = await house.refused(DIALLED, house.bob)
