@@ -42,16 +42,13 @@ def of_effect(effect: do.Effect) -> Told | None:
 
 
 def of_statistics(leg: Leg, codec: str | None, statistics: LegStatistics) -> Told:
-    """What a leg's media were like, once they are over, and how many packets came from where none were to come from."""
-    told: dict[str, object] = {
+    """What a leg's media were like, once they are over."""
+    told = {
         "codec": codec,
         "packets_lost": statistics.packets_lost,
         "jitter_ms": statistics.jitter_ms,
         "mos": statistics.mos,
     }
-    strangers = statistics.dropped.get("stranger", 0)
-    if strangers:
-        told["packets_of_strangers"] = strangers
     return Told("media", leg.value, CLOSED, told)
 
 

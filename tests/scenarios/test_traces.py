@@ -2,7 +2,6 @@
 
 import pytest
 
-from b2bua.sip.routing import TransportAddress
 from b2bua.switch import tracing
 from control_api.trace_schemas import event_representation
 from storage.records import DeliveryOutcome, TraceStep
@@ -162,19 +161,6 @@ async def test_why_an_answer_could_not_be_used_is_told(house: House) -> None:
     (step,) = [step for step in await house.trace(call) if step.name == "leg.failed"]
     assert (step.leg, step.details["kind"]) == ("b", "media")
     assert step.details["why"] == "the SDP has no codec in common with ours (PCMA, PCMU)"
-
-
-async def test_packets_from_where_none_were_to_come_from_are_told(house: House) -> None:
-    call = await house.bridged()
-    house.bob._rtp = TransportAddress("udp", "192.0.2.77", 4000)
-    for _ in range(7):
-        house.bob.say_once()
-    await house.run(0.1)
-    house.bob.hang_up()
-    await house.ended(call)
-    told = {step.leg: step.details for step in await house.trace(call) if step.name == "closed"}
-    assert told["b"]["packets_of_strangers"] == 7
-    assert "packets_of_strangers" not in told["a"]
 
 
 async def test_the_log_tells_what_a_call_that_failed_was_answered(
