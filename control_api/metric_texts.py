@@ -121,7 +121,7 @@ LABELLED: Final = {
     "trunk_options_seconds": "Round trip of the last answered OPTIONS",
     "trunk_calls_placed_total": "INVITEs sent, not counting repeated ones",
     "trunk_failovers_total": "Failed INVITEs that another attempt followed",
-    "trunk_calls_failed_total": "INVITEs that failed, by what they failed of",
+    "trunk_calls_failed_total": "INVITEs that failed, by class of response (503, credentials apart) or kind of failure",
 }
 
 

@@ -12,7 +12,9 @@ from control_api.timestamps import optional_timestamp
 class TrunkFailuresView(Wire):
     """How many INVITEs failed of one cause."""
 
-    cause: str = Field(description="The class of the response such as `4xx`, `503`, or a kind of failure")
+    cause: str = Field(
+        description="The class of the response such as `4xx`, `503`, `credentials` (401, 407), or a kind of failure"
+    )
     count: int
 
 

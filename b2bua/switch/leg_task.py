@@ -433,9 +433,12 @@ def _routes(config: TrunkConfig) -> tuple[str, ...]:
 
 
 def _cause_class(kind: FailureKind, status: int | None) -> str:
-    """What an attempt failed of, as it is counted: the kind, or the class of the response, 503 by itself."""
+    """What an attempt failed of, as it is counted: the kind, or the class of the response, 503 by itself, and
+    challenges that we cannot meet, which are no word of the callee's as the rest of 4xx mostly are."""
     if kind is not FailureKind.RESPONSE or status is None:
         return kind.value
+    if status in (401, 407):
+        return "credentials"
     return "503" if status == 503 else f"{status // 100}xx"
 
 

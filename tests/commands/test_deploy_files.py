@@ -86,6 +86,14 @@ def test_certificates_that_run_out_are_told_whether_one_or_both_do(tmp_path: Pat
     assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
+def test_a_failing_trunk_is_told_by_what_is_not_the_callee_s_word() -> None:
+    """401 and 407 are counted apart as `credentials`; the rest of 4xx, and 6xx, is mostly the callee's."""
+    (asked,) = [each for each in expressions("prometheus-alerts.yml") if "trunk_calls_failed_total" in each]
+    (left_out,) = re.findall(r'cause!~"([^"]*)"', asked)
+    told = ("4xx", "5xx", "6xx", "503", "credentials", "no_response", "transport", "media")
+    assert [cause for cause in told if re.fullmatch(left_out, cause)] == ["4xx", "6xx"]
+
+
 def test_the_rules_are_whole_and_named_once() -> None:
     (group,) = yaml.safe_load(shipped_text("prometheus-alerts.yml"))["groups"]
     rules = group["rules"]

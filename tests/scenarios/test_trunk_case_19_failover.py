@@ -271,6 +271,7 @@ async def test_trunk_case_19_refused_credentials_are_not_tried_at_the_same_trunk
     await house.ended(await house.place())
     assert house.carrier_at(THIRD).received == []
     assert len(house.carrier_at(SECOND).invites) == 1
+    assert house.trunk("first").failures == {"credentials": 1}, "an alert is made of it, and of 4xx none"
 
 
 @pytest.mark.parametrize("at_s", [0.0, 1.0, 3.9])
