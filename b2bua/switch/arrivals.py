@@ -43,6 +43,7 @@ from b2bua.switch.leg_task import LegTask, Relayed
 from b2bua.switch.no_books import NoBooks
 from b2bua.switch.parties import free_legs
 from b2bua.switch.route_host import RouteHost, route_address
+from b2bua.switch.seldom import Seldom
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.timely import run_in_time
 from b2bua.switch.trunk import Trunk
@@ -67,6 +68,7 @@ ALL_BUSY: Final[Refusal] = (486, (("Reason", q850_reason(17)),))
 LATER: Final[Refusal] = (503, (("Retry-After", str(RETRY_AFTER_S)),))
 FAILED: Final[Refusal] = (500, ())
 TAKEN: Final[Refusal] = (0, ())  # no refusal
+DIALLED_SHOWN: Final = 64  # characters of what a trunk has dialled, in the log
 UNMATCHED: Final = "no route matches that, and it is none of the trunk's numbers"
 UNKNOWN_CALLER: Final = "anonymous"  # what a call without a caller ID is written down under
 _NOBODYS: Final = CallRecord(
@@ -144,6 +146,7 @@ class Arrivals:
         self._floor = floor
         self._admissions: set[asyncio.Task[None]] = set()
         self._unplanned: set[IncomingLeg] = set()
+        self._refusals = Seldom()
         self._announcements = Announcements(means.media, means.scheduler)
         self._no_books = NoBooks(means.settlement.recording_path)
         self.refused = 0
@@ -163,7 +166,7 @@ class Arrivals:
         means = self._means
         trunk = means.trunks.held_to(event.policy)
         if trunk is None:
-            LOG.info("a call from %s is refused with 403: only a route leads there, it is no trunk's", event.source)
+            self._tell_of_refusal("", f"a call from {event.source}", 403, "only a route leads there, it is no trunk's")
             self._refuse(event, (403, ()))
             return
         dialled = dialled_user(event.request, trunk, means.config.routes)
@@ -197,8 +200,15 @@ class Arrivals:
             self._refuse_arrival(arrival, (503, headers), str(refusal))
 
     def _refuse_arrival(self, arrival: Arrival, refusal: Refusal, why: str) -> None:
-        LOG.info("trunk %s: a call to %r is refused with %d: %s", arrival.trunk.name, arrival.dialled, refusal[0], why)
+        name = arrival.trunk.name
+        self._tell_of_refusal(name, f"trunk {name}: a call to {arrival.dialled[:DIALLED_SHOWN]!r}", refusal[0], why)
         self._refuse(arrival.event, refusal)
+
+    def _tell_of_refusal(self, trunk: str, what: str, status: int, why: str) -> None:
+        untold = self._refusals.untold((trunk, status), self._means.clock.monotonic())
+        if untold is not None:
+            more = f" ({untold} more were, since the last one told)" if untold else ""
+            LOG.info("%s is refused with %d: %s%s", what, status, why, more)
 
     def _refuse(self, event: sip.IncomingInvite, refusal: Refusal) -> None:
         self.refused += 1

@@ -265,6 +265,20 @@ async def test_the_log_tells_why_a_call_was_refused_before_it_was_one(
     await house.relayed(call)
 
 
+async def test_the_log_tells_of_many_refused_calls_once_a_second(
+    relay: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "b2bua.switch.arrivals"):
+        for wait_s in (0.0, 0.0, 0.0, 1.0):
+            await relay.run(wait_s)
+            relay.alice.events.clear()
+            assert (await relay.refused("5" * 300)).status == 404
+    first, then = caplog.messages
+    assert first.startswith(f"trunk west: a call to '{'5' * 64}' is refused with 404: no route")
+    assert "more" not in first
+    assert then.endswith(" (2 more were, since the last one told)")
+
+
 async def test_a_route_is_for_its_trunk_alone(open_house: Any) -> None:
     house: House = await open_house(trunks=RELAYED)
     answer = await house.refused(DIALLED, house.bob)
