@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.api_world import ORG, ApiReply
+from tests.support.api_world import ORG, OTHER_ORG, ApiReply
 from tests.support.signed_in import SignedIn, add_person, sign_in, somebody
 from tests.support.till import Till, open_till
 
@@ -155,6 +155,21 @@ async def test_a_correction_needs_an_invoice(office: Office, number: str | None)
 async def test_a_note_that_cannot_be(office: Office, changes: dict[str, Any], field: str) -> None:
     reply = await office.note(**changes)
     assert (reply.status, reply.json["error"]["field"]) == (400, field)
+
+
+async def test_notes_and_their_references_are_an_organisation_s_own(office: Office) -> None:
+    body = {"kind": "goodwill", "amount": 7, "reference": "n", "reason": "A bad day"}
+    theirs = f"/v1/admin/organisations/{OTHER_ORG}/credit-notes"
+    ours = (await office.note(kind="goodwill", amount=5)).json["data"]
+    made = (await office.boss.send("POST", theirs, json=body)).json["data"]
+    assert [(ours["number"], ours["amount"]), (made["number"], made["amount"])] == [
+        ("CN/24-25/000001", 5),
+        ("CN/24-25/000002", 7),
+    ]
+    for path, note in ((NOTES, ours), (theirs, made)):
+        listed = (await office.boss.send("GET", path)).json
+        assert (listed["data"], listed["meta"]["total"]) == ([note], 1)
+    assert await office.disagreeing() == []
 
 
 async def test_notes_of_an_unknown_organisation(office: Office) -> None:

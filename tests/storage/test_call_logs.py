@@ -123,7 +123,8 @@ async def test_the_operator_sees_live_calls_before_those_that_ended_last(funded:
     assert [record.call_id for record in await funded.read(lambda reader: reader.newest_calls(1))] == ["l2"]
 
 
-Row = tuple[str, int, str | None, tuple[str, str], str]  # kind, time, reference, parties, organisation
+# Kind, time, reference, parties, organisation, whether it is a test call.
+Row = tuple[str, int, str | None, tuple[str, str], str, bool]
 CALLS = st.lists(
     st.tuples(
         st.sampled_from(["live", "completed", "failed"]),
@@ -131,6 +132,7 @@ CALLS = st.lists(
         st.sampled_from([None, "r1", "r2"]),
         st.sampled_from([("p1", "p2"), ("p2", "p1"), ("p1", "p3"), ("p3", "p2")]),
         st.sampled_from([ORG, ORG, "org-2"]),
+        st.booleans(),
     ),
     max_size=14,
 )
@@ -142,6 +144,7 @@ FILTERS = st.builds(
     reference=st.sampled_from([None, None, "r1", "r2"]),
     party=st.sampled_from([None, None, "p1", "p2", "p4"]),
     live=st.sampled_from([False, False, True]),
+    test=st.sampled_from([None, None, False, True]),
 )
 
 
@@ -155,6 +158,7 @@ def meets(record: CallRecord, wanted: CallFilter) -> bool:
         and wanted.reference in (None, record.reference)
         and wanted.party in (None, record.party_a, record.party_b)
         and not (wanted.live and record.ended_at is not None)
+        and wanted.test in (None, record.test)
     )
 
 
@@ -169,13 +173,14 @@ def test_a_page_is_what_sorting_and_slicing_gives(
         unit = UnitOfWork(queries)
         unit.accounts.create_organisation(an_organisation())
         unit.accounts.create_organisation(an_organisation("org-2"))
-        for position, (kind, at, reference, parties, org_id) in enumerate(rows):
+        for position, (kind, at, reference, parties, org_id, of_test) in enumerate(rows):
             record = replace(
                 a_call(f"c{position % 7}{position}", org_id=org_id, created_at=at),
                 reference=reference,
                 party_a=parties[0],
                 party_b=parties[1],
             )
+            record = replace(record, masked_number=TEST_NUMBER) if of_test else record
             if kind == "live":
                 unit.calls.save(record)
             else:
@@ -245,12 +250,12 @@ def test_counting_by_whole_hours_is_counting_one_by_one(
             started_before=None if before is None else before * half_hour_ms - beside_ms,
             test=test,
         )
-        fitting = [one for one in records if meets(one, wanted) and test in (None, one.test)]
+        fitting = [one for one in records if meets(one, wanted)]
         fitting.sort(key=lambda record: (record.created_at, record.call_id), reverse=True)
         found = CallLogs(queries, far=0).page(ORG, wanted, number, per_page)
         assert found == (fitting[(number - 1) * per_page : number * per_page], len(fitting))
-        period = replace(wanted, status=None)
-        over = [one for one in records if one.ended_at is not None and one.test == bool(test) and meets(one, period)]
+        period = replace(wanted, status=None, test=bool(test))
+        over = [one for one in records if one.ended_at is not None and meets(one, period)]
         start = None if wanted.started_after is None else wanted.started_after + 1
         end = None if wanted.started_before is None else wanted.started_before - 1
         totals = CallLogs(queries).stats(ORG, start, end, test=bool(test))

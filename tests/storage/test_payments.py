@@ -1,6 +1,7 @@
 """Payments and tax documents: each payment once, each number once, none left out."""
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,19 @@ async def test_pages_are_newest_first(funded: Store) -> None:
     assert ([one.topup_id for one in topups], total) == (["topup-3", "topup-2"], 3)
     documents, total = await funded.read(lambda reader: reader.tax_documents(ORG, 2, 2))
     assert ([one.serial for one in documents], total) == ([1], 3)
+
+
+async def test_what_is_taxed_elsewhere_is_one_payment(funded: Store) -> None:
+    first, second = topup_of(1), topup_of(2)
+    moved = replace(first, cgst_paise=first.igst_paise // 2, sgst_paise=first.igst_paise // 2, igst_paise=0)
+    moved = replace(moved, place_of_supply="29")
+    for topup in (first, second):
+        await funded.run(given(topup, lambda unit, one: unit.payments.add(one)))
+    await funded.run(lambda unit: unit.payments.taxed(moved))
+    assert await funded.read(lambda reader: reader.topups(ORG, 1, 9)) == ([second, moved], 2)
+    await funded.run(lambda unit: pay(unit, moved))
+    with pytest.raises(IllegalState):
+        await funded.run(lambda unit: unit.payments.taxed(first))
 
 
 async def test_an_unknown_order_is_said_to_be_one(funded: Store) -> None:
