@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -201,6 +202,44 @@ def test_a_page_is_what_sorting_and_slicing_gives(
         while piece := CallLogs(queries).before(ORG, wanted, walked[-1] if walked else None, per_page):
             walked += piece
         assert walked == fitting
+
+
+def calls_of_every_sort(unit: UnitOfWork) -> list[CallRecord]:
+    """For either organisation: live and finished ones of three moments, with each party in either place, under a
+    reference or none, as tests or not."""
+    made: list[CallRecord] = []
+    sorts = product((ORG, "org-2"), (1, 2, 3), (("p1", "p2"), ("p2", "p3")), (None, "r1"), (False, True))
+    for position, (org_id, at, (party_a, party_b), reference, of_test) in enumerate(sorts):
+        call = a_call(f"c{position}", org_id=org_id, created_at=at)
+        call = replace(call, party_a=party_a, party_b=party_b, reference=reference)
+        call = replace(call, masked_number=TEST_NUMBER) if of_test else call
+        live, done = replace(call, call_id=f"{call.call_id}-live"), completed(call)
+        unit.calls.save(live)
+        unit.cdrs.add(done)
+        made += [live, done]
+    made.sort(key=lambda one: (one.created_at, one.call_id), reverse=True)
+    return made
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize("reference", [None, "r1", "r2"])
+@pytest.mark.parametrize("party", [None, "p1", "p2", "p4"])
+def test_every_filter_passes_what_it_should_and_nothing_else(
+    party: str | None, reference: str | None, live: bool
+) -> None:
+    with bare_database() as connection:
+        queries = Queries(connection, load_statements())
+        unit = UnitOfWork(queries)
+        for org_id in (ORG, "org-2"):
+            unit.accounts.create_organisation(an_organisation(org_id))
+        made, log = calls_of_every_sort(unit), CallLogs(queries)
+        others = product((None, CallStatus.INITIATED, CallStatus.COMPLETED), (None, 1), (None, 3), (None, False, True))
+        for status, after, before, test in others:
+            wanted = CallFilter(status, after, before, reference, party, live=live, test=test)
+            fitting = [one for one in made if meets(one, wanted)]
+            assert log.page(ORG, wanted, 1, 100) == (fitting, len(fitting)), wanted
+            for last in fitting:
+                assert log.before(ORG, wanted, last, 100) == fitting[fitting.index(last) + 1 :], wanted
 
 
 @settings(max_examples=150, deadline=None)
