@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from b2bua.billing.errors import ShareUneven
 from b2bua.billing.gstin import state_code
 
 
@@ -43,7 +44,7 @@ def share_of(whole: Tax, total_paise: int) -> Tax:
     """What of an amount, its tax included, goes back when `total_paise` of it do: each tax in proportion and to the
     nearest paisa, halves up, so that parts taken one after the other from what is left add up to the whole.
 
-    ValueError: nothing, or more than the whole.
+    ValueError: nothing, or more than the whole; ShareUneven.
     """
     of = whole.total_paise
     if not 0 < total_paise <= of:
@@ -51,7 +52,10 @@ def share_of(whole: Tax, total_paise: int) -> Tax:
     cgst, sgst, igst = (
         _portion(part, total_paise, of) for part in (whole.cgst_paise, whole.sgst_paise, whole.igst_paise)
     )
-    return Tax(total_paise - cgst - sgst - igst, whole.percent, cgst, sgst, igst)
+    taxable = total_paise - cgst - sgst - igst
+    if taxable < 0:
+        raise ShareUneven("only CGST and SGST are left of it, which are equal: it must be an even number of paise")
+    return Tax(taxable, whole.percent, cgst, sgst, igst)
 
 
 def place_of_supply(gstin: str | None, state: str | None, supplier_state: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from b2bua.billing.documents import BilledParty, DocumentKind, TaxDocument, from_record
+from b2bua.billing.errors import ShareUneven
 from b2bua.billing.serials import day_in_india, last_day_of_tax_notes
 from b2bua.billing.tax import Tax, share_of
 from control_api.payments.crediting import BillingTerms, Issue, issue_document, state_of
@@ -143,5 +144,8 @@ def _parts(unit: UnitOfWork, wish: NoteWish, invoice: IssuedDocument, invoiced: 
     if today > last_day:
         raise NoteImpossible(f"The tax of this invoice could be corrected until {last_day.isoformat()}; leave it out.")
     whole = Tax(left.taxable_paise, invoiced.tax.percent, left.cgst_paise, left.sgst_paise, left.igst_paise)
-    share = share_of(whole, wish.paise)
+    try:
+        share = share_of(whole, wish.paise)
+    except ShareUneven as error:
+        raise NoteImpossible(f"It cannot be corrected so: {error}.") from None
     return TaxParts(share.taxable_paise, share.cgst_paise, share.sgst_paise, share.igst_paise)

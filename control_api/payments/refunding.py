@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from b2bua.billing.documents import DocumentKind, TaxDocument, from_record
+from b2bua.billing.errors import ShareUneven
 from b2bua.billing.tax import Tax, share_of
 from control_api.payment_schemas import LEAST_REFUND_PAISE
 from control_api.payments.crediting import BillingTerms, Issue, credit_payment, issue_document
@@ -131,13 +132,17 @@ def take_refund(unit: UnitOfWork, terms: BillingTerms, told: RefundTold, at_ms: 
     if told.refund.paise > left.total_paise:
         raise RefundMismatch(f"the refund {told.refund.provider_refund_id} is more than is left of its payment")
     provider_id = told.refund.provider_refund_id
+    try:
+        parts = _share(topup, left, told.refund.paise)
+    except ShareUneven as error:
+        raise RefundMismatch(f"the refund {provider_id} cannot be taken in: {error}") from None
     made_there = Refund(
         told.refund_id,
         topup.org_id,
         topup.topup_id,
         f"provider:{provider_id}",
         "Made at the payment provider",
-        _share(topup, left, told.refund.paise),
+        parts,
         at_ms,
     )
     unit.refunds.add(made_there)
@@ -204,10 +209,14 @@ def _parts(topup: TopUp, left: TaxParts, paise: int | None) -> TaxParts:
         raise RefundImpossible("It is more than is left of this payment.")
     if wanted < LEAST_REFUND_PAISE:
         raise RefundImpossible("It is less than the payment provider pays back.")
-    return _share(topup, left, wanted)
+    try:
+        return _share(topup, left, wanted)
+    except ShareUneven as error:
+        raise RefundImpossible(f"It cannot be paid back so: {error}.") from None
 
 
 def _share(topup: TopUp, left: TaxParts, paise: int) -> TaxParts:
+    """ShareUneven."""
     share = share_of(
         Tax(left.taxable_paise, topup.gst_percent, left.cgst_paise, left.sgst_paise, left.igst_paise), paise
     )

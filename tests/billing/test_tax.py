@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.billing.errors import StateUnknown
+from b2bua.billing.errors import ShareUneven, StateUnknown
 from b2bua.billing.tax import Tax, place_of_supply, share_of, tax_on
 
 AMOUNTS = st.integers(0, 10**12)
@@ -83,6 +83,14 @@ def test_shares_taken_one_after_the_other_add_up_to_the_whole(
 def _moved(of: Tax, by: Tax, sign: int) -> Tax:
     parts = ("taxable_paise", "cgst_paise", "sgst_paise", "igst_paise")
     return replace(of, **{part: getattr(of, part) + sign * getattr(by, part) for part in parts})
+
+
+def test_of_cgst_and_sgst_alone_an_odd_paisa_is_nobody_s() -> None:
+    """Where the value was taken back without its tax, as it may be late: the two taxes that are left stay equal."""
+    assert share_of(Tax(0, 18, 9, 9, 0), 4) == Tax(0, 18, 2, 2, 0)
+    assert share_of(Tax(0, 18, 0, 0, 18), 3) == Tax(0, 18, 0, 0, 3)
+    with pytest.raises(ShareUneven):
+        share_of(Tax(0, 18, 9, 9, 0), 3)
 
 
 @pytest.mark.parametrize("paise", [0, -1, 119])

@@ -115,6 +115,23 @@ async def test_corrections_and_refunds_together_are_at_most_the_invoice(office: 
     assert await office.disagreeing() == []
 
 
+async def test_of_cgst_and_sgst_alone_an_odd_paisa_is_refused(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    topup = await office.till.paid(500)
+    number = topup["invoice_number"]
+    assert (await office.note("a", invoice_number=number, amount=500, with_tax=False)).status == 201
+    assert "an even number of paise" in await office.refusal("b", invoice_number=number, amount=1.01)
+    refund = {"topup_id": topup["topup_id"], "reference": "r", "amount": 1.01}
+    refused = await office.boss.send("POST", REFUNDS, json=refund)
+    assert (refused.status, refused.json["error"]["code"]) == (409, "conflict")
+    assert "an even number of paise" in refused.json["error"]["message"]
+    (payment_id,) = office.till.toy.payments
+    assert (await office.till.told_of_refund(office.till.toy.refund(payment_id, 301))).status == 200
+    assert "an even number of paise" in caplog.text
+    assert (await office.boss.send("POST", REFUNDS, json=refund | {"amount": 1.02})).status == 201
+    assert (await office.note("b", invoice_number=number, amount=88.98)).json["data"]["gst"] == 88.98
+    assert await office.disagreeing() == []
+
+
 async def test_a_correction_never_takes_what_is_not_there(office: Office) -> None:
     topup = await office.till.paid(500)
     balance = await office.till.balance()
