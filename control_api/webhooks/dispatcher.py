@@ -86,7 +86,8 @@ class Dispatcher:
 
     async def start(self) -> None:
         """Take over what an earlier run left under way, and begin. StorageError when the store is not there."""
-        await self._store.run(lambda unit: unit.outbox.release_leases())
+        now_ms = self._clock.wall_ms()
+        await self._store.run(lambda unit: _take_over(unit, now_ms))
         loop = asyncio.get_running_loop()
         self._sender = Sender(self._settings, self._clock)
         self._scheduler = self._scheduler or loop
@@ -204,7 +205,7 @@ class Dispatcher:
         self._wall_ahead_ms = ahead_ms
         if back_ms <= 0:
             return  # set forward: it comes early
-        LOG.warning("the clock was set back by %.0f s: webhooks are tried again as if it had not been", back_ms / 1000)
+        _tell_of_step(back_ms)
         self._to_bring_forward_ms += back_ms
         self._outcomes = [_brought_forward(outcome, back_ms) for outcome in self._outcomes]
 
@@ -292,6 +293,20 @@ def _brought_forward(outcome: DeliveryOutcome, by_ms: int) -> DeliveryOutcome:
     due_at = outcome.next_attempt_at
     next_attempt_at = None if due_at is None else due_at - by_ms
     return replace(outcome, attempted_at=outcome.attempted_at - by_ms, next_attempt_at=next_attempt_at)
+
+
+def _take_over(unit: UnitOfWork, now_ms: int) -> None:
+    """What an earlier run left under way is ready, and by a clock that was set back since not later than by its own:
+    when it last lived, the database says."""
+    unit.outbox.release_leases()
+    lived_at = unit.calls.last_heartbeat()
+    if lived_at is not None and lived_at - now_ms > SET_BACK_MS:
+        _tell_of_step(lived_at - now_ms)
+        unit.outbox.bring_forward(lived_at - now_ms)
+
+
+def _tell_of_step(back_ms: int) -> None:
+    LOG.warning("the clock was set back by %.0f s: webhooks are tried again as if it had not been", back_ms / 1000)
 
 
 def _write(unit: UnitOfWork, outcomes: Sequence[DeliveryOutcome]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from control_api.webhooks import dispatcher as dispatcher_module
-from control_api.webhooks.dispatcher import DispatcherSettings
+from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
 from control_api.webhooks.payloads import render_body
 from control_api.webhooks.sender import KEPT_BYTES, LARGEST_REPLY_BYTES, Reply, Sender
 from control_api.webhooks.signing import verify_body, verify_body_v2
@@ -20,6 +20,7 @@ from storage.errors import StoreUnavailable
 from storage.records import Delivery, OutboxEvent, WebhookEvent
 from storage.store import Store
 from storage.units import UnitOfWork
+from tests.support.seeded_tokens import SeededTokens
 from tests.support.stored import ORG
 from tests.support.webhook_receiver import Receiver, WebhookBench, answering
 
@@ -206,6 +207,30 @@ async def test_a_clock_set_back_while_the_database_is_away_delays_no_retry(
     bench.clock.advance(5.6)
     await bench.next_heard()
     await bench.settled("/hook", "delivered")
+
+
+@pytest.mark.parametrize("step_ms", [-86_400_000, -3_600_000, 3_600_000])
+async def test_a_clock_set_while_no_server_runs_delays_no_retry_and_nothing_behind_it(
+    bench: WebhookBench, receiver: Receiver, step_ms: int
+) -> None:
+    receiver.answers["/hook"] = answering(500)
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    await receiver.next()
+    await bench.settled("/hook", "ready")
+    alive_at = bench.clock.wall_ms()
+    await bench.store.run(lambda unit: unit.calls.heartbeat(alive_at))
+    await bench.dispatcher.close()
+    bench.clock.step_wall(step_ms)
+    bench.dispatcher = Dispatcher(
+        bench.store, bench.clock, SeededTokens(), SETTINGS, lambda _: "", scheduler=bench.clock
+    )
+    await bench.dispatcher.start()
+    await bench.tell(bench.event("call-1", 2, WebhookEvent.RINGING))
+    bench.clock.advance(5.6)
+    told = [json.loads((await bench.next_heard()).body)["event"] for _ in range(2)]
+    assert told == ["call.initiated", "call.ringing"]
+    await bench.settled("/hook", "delivered", "delivered")
 
 
 async def test_retry_after_is_respected(bench: WebhookBench, receiver: Receiver) -> None:
