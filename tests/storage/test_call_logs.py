@@ -213,7 +213,8 @@ def calls_of_every_sort(unit: UnitOfWork) -> list[CallRecord]:
         call = a_call(f"c{position}", org_id=org_id, created_at=at)
         call = replace(call, party_a=party_a, party_b=party_b, reference=reference)
         call = replace(call, masked_number=TEST_NUMBER) if of_test else call
-        live, done = replace(call, call_id=f"{call.call_id}-live"), completed(call)
+        status = CallStatus.RINGING if at == 2 else CallStatus.INITIATED
+        live, done = replace(call, call_id=f"{call.call_id}-live", status=status), completed(call)
         unit.calls.save(live)
         unit.cdrs.add(done)
         made += [live, done]
