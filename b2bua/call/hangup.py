@@ -53,6 +53,7 @@ Q850_TEXTS: Final = {
     22: "Number changed",
     23: "Redirection to new destination",
     25: "Exchange routing error",
+    26: "Non-selected user clearing",
     27: "Destination out of order",
     28: "Invalid number format",
     29: "Facility rejected",
@@ -177,14 +178,16 @@ FINALS_OF_KINDS: Final = {
     FailureKind.CAPACITY: FinalResponse(503, q850_reason(Q850_OF_KINDS[FailureKind.CAPACITY])),
 }
 
-# The Reason of the CANCEL or BYE that the user agent sends by itself, by what made it: nothing came in time, or the
-# network did not deliver.
+# The Reason of the CANCEL or BYE that the user agent sends by itself, by what made it: nothing came in time, the
+# network did not deliver, who rang hung up, or another place had answered before.
 ENDING_REASONS: Final = {
     "no_answer": q850_reason(102),
     "timeout": q850_reason(102),
     "no_ack": q850_reason(102),
     "expired": q850_reason(102),
     "transport": q850_reason(38),
+    "left": q850_reason(16),
+    "elsewhere": q850_reason(26),
 }
 
 # What A hears of B's failure.

@@ -12,7 +12,7 @@ from b2bua.sip.dialog_requests import (
     unlimit_reinvite,
 )
 from b2bua.sip.events import RequestAnswered, RequestFailed
-from b2bua.sip.in_dialog import say_bye_in
+from b2bua.sip.in_dialog import send_bye
 from b2bua.sip.message import Response
 from b2bua.sip.outgoing_calls import say_cancel
 from b2bua.sip.sent_request import SentRequest
@@ -99,7 +99,8 @@ def _bye_failed(station: Station, transaction: ClientTransaction, cause: Failure
     if errand.usage is None:
         return
     if errand.dialog is not None and _goes_over_another(transaction, cause):
-        say_bye_in(station, errand.usage, errand.dialog, now, tries=errand.tries + 1)
+        lines = transaction.request.own_lines
+        send_bye(station, errand.usage, errand.dialog, lines, now, tries=errand.tries + 1)
         return
     station.counters["BYEs unanswered"] += 1
     take(station, errand.usage, BYE_DONE, cause, now)

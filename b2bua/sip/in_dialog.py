@@ -20,12 +20,17 @@ def say_bye(station: Station, usage: Usage, _item: object, now: float) -> None:
         say_bye_in(station, usage, usage.dialog, now)
 
 
-def say_bye_in(station: Station, usage: Usage, dialog: Dialog, now: float, *, tries: int = 0) -> None:
-    """Send BYE in one dialog of the usage; `tries` were made before."""
+def say_bye_in(station: Station, usage: Usage, dialog: Dialog, now: float, *, reason: str | None = None) -> None:
+    """Send BYE in one dialog of the usage. `reason`: why that one ends, where the hang-up is not why."""
+    reason = usage.bye_reason or reason
+    send_bye(station, usage, dialog, f"Reason: {reason}\r\n" if reason else "", now)
+
+
+def send_bye(station: Station, usage: Usage, dialog: Dialog, own_lines: str, now: float, *, tries: int = 0) -> None:
+    """Send BYE with these lines; `tries` were made before."""
     errand = Errand(BYE, usage, usage.digest, dialog)
     errand.tries = tries
-    reason = f"Reason: {usage.bye_reason}\r\n" if usage.bye_reason else ""
-    station.send_request(station.in_dialog(dialog, "BYE", errand, own_lines=reason), errand, now)
+    station.send_request(station.in_dialog(dialog, "BYE", errand, own_lines=own_lines), errand, now)
 
 
 def surface_bye(station: Station, usage: Usage, item: object, now: float) -> None:

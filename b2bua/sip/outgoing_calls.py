@@ -110,7 +110,7 @@ def end_unwanted(station: Station, usage: Usage, item: object, now: float) -> No
     dialog = acknowledge(station, usage, item)
     if dialog is not None:
         station.counters["late answers ended"] += 1
-        say_bye_in(station, usage, dialog, now)
+        say_bye_in(station, usage, dialog, now, reason=station.settings.ending_reasons.get("elsewhere"))
 
 
 def call_again(station: Station, usage: Usage, item: object, now: float) -> None:
@@ -232,5 +232,6 @@ def destroy_setup(station: Station, usage: Usage, _item: object, now: float) -> 
 def bye_while_ringing(station: Station, usage: Usage, item: object, now: float) -> None:
     """BYE in an early dialog of a call that we make: told as a hang-up, and the INVITE is cancelled."""
     usage.outcome_told = True
+    station.explain_end(usage, "left")
     surface_bye(station, usage, item, now)
     cancel(station, usage, item, now)

@@ -51,7 +51,8 @@ class UserAgentSettings:
     does not answer by itself are handed on. `supported`: option tags that are truly served.
     `accept` and `info_types`: the types of body taken, elsewhere and in an INFO.
     `ending_reasons`: the Reason (RFC 3326) of the CANCEL or BYE that the UserAgent sends by itself, by the cause that
-    `NoResponse` or `DialogLost` names; none goes out for a cause without one.
+    `NoResponse` or `DialogLost` names, "left" where the peer hung up while it rang and "elsewhere" for a fork that
+    answered too late; none goes out for a cause without one.
     """
 
     locals: tuple[LocalAddress, ...]

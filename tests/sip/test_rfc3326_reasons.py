@@ -4,7 +4,7 @@ import pytest
 
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import PeerPolicy
-from tests.support.agents import ENDING_REASONS, PEER, Bench, answer_to, request_from_peer
+from tests.support.agents import ENDING_REASONS, PEER, Bench, answer_to, in_dialog_from_peer, request_from_peer
 
 NORMAL = 'Q.850;cause=16;text="Normal call clearing"'
 
@@ -76,3 +76,24 @@ def test_a_session_that_is_not_refreshed_ends_with_a_reason() -> None:
     bench.receive(answer_to(invite, 200, to_tag="peer", headers="Session-Expires: 90;refresher=uas"))
     sent = [message for _at, message in bench.advance(61.0)]
     assert reason_of(sent, "BYE") == ENDING_REASONS["expired"]
+
+
+def test_a_fork_that_answers_second_is_told_that_another_was_chosen() -> None:
+    bench = Bench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 200, to_tag="first"))
+    sent = bench.receive(answer_to(invite, 200, to_tag="second"))
+    assert reason_of(sent, "BYE") == ENDING_REASONS["elsewhere"]
+    bye = sent[-1]
+    assert isinstance(bye, Request)
+    bench.receive(answer_to(bye, 200))
+    bench.user_agent.hang_up(usage, bench.now, NORMAL)
+    assert reason_of(bench.take_sent(), "BYE") == NORMAL, "of the call itself that says nothing"
+
+
+def test_a_peer_that_hangs_up_while_it_rings_is_cancelled_with_a_reason() -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer"))
+    sent = bench.receive(in_dialog_from_peer(invite, "BYE"))
+    assert reason_of(sent, "CANCEL") == ENDING_REASONS["left"]

@@ -17,7 +17,8 @@ OURS = TransportAddress("udp", "192.0.2.1", 5060)
 PEER = TransportAddress("udp", "203.0.113.10", 5060)
 OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\n"
 ENDING_REASONS = {
-    cause: f"SIP;cause=408;text={cause}" for cause in ("no_answer", "timeout", "no_ack", "expired", "transport")
+    cause: f"SIP;cause=408;text={cause}"
+    for cause in ("no_answer", "timeout", "no_ack", "expired", "transport", "left", "elsewhere")
 }
 NOTHING_HELD = TableSizes(0, 0, 0, 0)
 
