@@ -243,6 +243,25 @@ def test_what_may_not_stand_in_a_request_uri_is_taken_out_of_the_target(uri: str
     assert hang_up(bench, event.usage)[0].request_uri == request_uri
 
 
+@pytest.mark.parametrize(
+    ("headers", "contact"),
+    [
+        ("", "<sip:gw@203.0.113.10:5099;transport=tcp>"),
+        ("Record-Route: <sip:203.0.113.1:5070;transport=tcp;lr>", "<sip:gw@203.0.113.10:5099>"),
+    ],
+    ids=["Contact", "Record-Route"],
+)
+def test_an_address_of_another_transport_leads_back_to_where_the_call_went(headers: str, contact: str) -> None:
+    """A dialog keeps the listener that it was made over, which our Contact in it names; the texts are theirs all the
+    same, so that the next element can go on by them."""
+    bench = Bench()
+    usage, _ = answered(bench, headers, contact)
+    bye, destination = hang_up(bench, usage)
+    assert destination == PEER
+    assert bye.request_uri == contact.strip("<>")
+    assert bye.headers.get_all("Route") == ([headers.partition(" ")[2]] if headers else [])
+
+
 def test_a_contact_with_another_port_is_followed() -> None:
     bench = Bench()
     usage, _ = answered(bench, contact="<sip:gw@203.0.113.10:5099>")
