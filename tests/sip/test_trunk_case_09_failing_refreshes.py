@@ -5,6 +5,8 @@ import pytest
 from b2bua.sip.digest import Credentials
 from b2bua.sip.events import DialogLost, IncomingRequest, RequestAnswered, RequestFailed, UsageEnded
 from b2bua.sip.message import Request
+from b2bua.sip.session_refresh import POSTPONED_S
+from b2bua.sip.settings import UserAgentLimits
 from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer
 from tests.support.session_timer_calls import CHALLENGE, SDP, WITH_UPDATE, WITHOUT_UPDATE, called, requests, the_refresh
 
@@ -42,6 +44,35 @@ def test_trunk_case_09_an_update_that_the_peer_does_not_know_goes_out_as_a_reinv
     # What lets UPDATE not pass says so whatever the peer allows, which it tells anew in each answer.
     bench.receive(answer_to(again, 200, headers=f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}"))
     assert the_refresh(bench, 900).method == "INVITE"
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 420, 501])
+def test_trunk_case_09_a_refused_reinvite_is_no_refused_update_and_goes_out_again_in_time(status: int) -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 1800;refresher=uac\n{WITHOUT_UPDATE}")
+    refresh = the_refresh(bench, 900)
+    assert refresh.method == "INVITE"
+    bench.receive(answer_to(refresh, status))
+    assert bench.user_agent.counters["session refreshes refused"] == 1
+    again = [(when, each) for when, each in requests(bench.advance(450)) if each.method != "ACK"]
+    assert [(when, each.method) for when, each in again] == [(450, "INVITE")]
+    assert bench.user_agent.counters["session refreshes"] == 2
+
+
+def test_trunk_case_09_a_refresh_waits_until_there_is_room_for_it() -> None:
+    bench = Bench(UserAgentLimits(transactions=2))
+    _, invite = called(bench, f"Session-Expires: 600;refresher=uac\n{WITH_UPDATE}")
+    bench.advance(290)
+    for number in range(2):
+        bench.receive(in_dialog_from_peer(invite, "INFO", branch=f"z9hG4bKfull{number}", cseq=10 + number))
+    held = [event.transaction for event in bench.events() if isinstance(event, IncomingRequest)]
+    assert len(held) == 2
+    assert requests(bench.advance(10)) == []
+    assert bench.user_agent.counters["session refreshes"] == 0
+    bench.user_agent.respond(held[0], 200, bench.now)
+    bench.user_agent.respond(held[1], 200, bench.now)
+    [(when, refresh)] = requests(bench.advance(40))
+    assert (when % POSTPONED_S, refresh.method) == (0, "UPDATE")
 
 
 def test_trunk_case_09_a_422_to_a_refresh_is_obeyed() -> None:

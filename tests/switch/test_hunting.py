@@ -182,3 +182,80 @@ def test_a_trunk_with_one_host_draws_nothing() -> None:
     trunks.resolved(trunk, (WEST, THIRD, SPARE), choices=((Choice(1, (WEST, THIRD)),), (Choice(1, (SPARE,)),)))
     assert attempts_of_a_call(trunks, trunk, clock) == [WEST, THIRD, SPARE]
     assert trunks.order_for_a_call(trunk) is trunk.destinations
+
+
+OVER_TCP = TransportAddress("tcp", EAST.host, 5060)
+
+
+def test_what_is_too_large_for_udp_goes_by_tcp_only_where_that_is_open() -> None:
+    clock = ManualClock()
+    trunks, trunk = spread_trunk(clock, ((Choice(1, (EAST, OVER_TCP)),),))
+    trunk.promise(legs=1)
+    hunt = Hunt(trunks, trunk, None, clock.monotonic, booked=True)
+    attempt = hunt.next()
+    assert attempt is not None
+    assert attempt.destination == EAST
+    assert hunt.large_destination(attempt) == OVER_TCP
+    trunks.unavailable(trunk, OVER_TCP, 30)
+    assert hunt.large_destination(attempt) is None
+    clock.advance(31)
+    assert hunt.large_destination(attempt) == OVER_TCP
+
+
+def test_a_redirection_of_a_redirection_comes_before_what_the_first_left_and_takes_none_of_it_away() -> None:
+    trunks, trunk = spread_trunk(clock := ManualClock())
+    trunk.promise(legs=1)
+    hunt = Hunt(trunks, trunk, None, clock.monotonic, booked=True)
+    first, second, third, inner = (Redirection(f"sip:{user}@192.0.2.1", None) for user in ("1", "2", "3", "inner"))
+    assert hunt.next() is not None
+    assert hunt.redirect("sip:called@192.0.2.1", [first, second, third])
+    called = [hunt.next()]
+    assert hunt.redirect(first.request_uri, [inner])
+    called += [hunt.next(), hunt.next(), hunt.next()]
+    assert [each.request_uri for each in called if each is not None] == [
+        each.request_uri for each in (first, inner, second, third)
+    ]
+    hunt.give_up()
+
+
+def test_three_redirections_of_a_call_are_followed_and_only_those_that_name_something_new_count() -> None:
+    trunks, trunk = spread_trunk(clock := ManualClock())
+    trunk.promise(legs=1)
+    hunt = Hunt(trunks, trunk, None, clock.monotonic, booked=True)
+    hops = [Redirection(f"sip:{number}@192.0.2.1", None) for number in range(5)]
+    assert hunt.next() is not None
+    called = "sip:called@192.0.2.1"
+    for hop in hops[:3]:
+        assert not hunt.redirect(called, []), "nothing of it may be followed"
+        assert hunt.redirect(called, [hop])
+        attempt = hunt.next()
+        assert attempt is not None
+        assert attempt.request_uri == hop.request_uri
+        called = hop.request_uri
+    assert not hunt.redirect(called, hops[3:]), "the fourth"
+    attempt = hunt.next()
+    assert attempt is not None
+    assert attempt.request_uri is None
+    hunt.give_up()
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_call_moves_from_a_trunk_that_went_down_to_none_that_is_full(full: bool) -> None:
+    clock = ManualClock()
+    text = "".join(
+        f'[[trunks]]\nname = "t{at}"\nuri = "sip:192.0.2.{at}"\nnumbers = ["{MASKED}"]\nmax_calls = 1\n'
+        for at in (1, 2)
+    )
+    trunks = Trunks(config_of(text).trunks, clock)
+    first, second = trunks
+    first.promise(legs=1, calls=0)
+    first.up = False
+    if full:
+        second.promise(legs=1, calls=0)
+        second.take(booked=False)
+    hunt = Hunt(trunks, first, MASKED, clock.monotonic, booked=False)
+    attempt = hunt.next()
+    assert attempt is not None
+    assert attempt.trunk is (first if full else second)
+    assert [trunk.live_calls for trunk in trunks] == ([1, 1] if full else [0, 1])
+    hunt.give_up()
