@@ -2,9 +2,10 @@
 
 import pytest
 
+from b2bua.sip.dialog import wants_sips
 from b2bua.sip.events import IncomingInvite, IncomingRequest, RequestAnswered, RequestFailed
 from b2bua.sip.location import Target
-from b2bua.sip.message import Request, Response
+from b2bua.sip.message import Headers, Request, Response
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import TransportAddress, next_hop_address, route_in_dialog
 from tests.support.agents import OURS, PEER, Bench, answer_to, in_dialog_from_peer, request_from_peer
@@ -90,6 +91,18 @@ def test_the_2xx_replaces_the_route_set_of_the_provisional() -> None:
     bench.receive(answer_to(invite, 200, to_tag="peer", headers="Record-Route: <sip:203.0.113.1;lr>"))
     bye, _ = hang_up(bench, usage)
     assert bye.headers.get_all("Route") == ["<sip:203.0.113.1;lr>"]
+
+
+@pytest.mark.parametrize("names_one", [True, False])
+def test_the_2xx_replaces_the_target_of_the_provisional_where_it_names_one(names_one: bool) -> None:
+    bench = Bench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer", contact="<sip:early@203.0.113.10:5070>"))
+    answer = answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.10:5080>")
+    [ack] = bench.receive(answer if names_one else answer.replace(b"Contact: ", b"X-Contact: "))
+    expected = "sip:gw@203.0.113.10:5080" if names_one else "sip:early@203.0.113.10:5070"
+    assert isinstance(ack, Request)
+    assert (ack.request_uri, hang_up(bench, usage)[0].request_uri) == (expected, expected)
 
 
 @pytest.mark.parametrize(
@@ -281,6 +294,25 @@ def test_near_miss_contact_changes_in_a_reinvite() -> None:
     assert destination.port == 5080
 
 
+@pytest.mark.parametrize("answer", [False, True], ids=["in an UPDATE", "in a 200"])
+def test_a_target_refresh_without_a_contact_leaves_the_target(answer: bool) -> None:
+    bench = Bench()
+    usage, invite = answered(bench)
+    if answer:
+        bench.user_agent.request_in_dialog(usage, "UPDATE", bench.now)
+        [asked] = bench.take_sent()
+        assert isinstance(asked, Request)
+        bench.receive(answer_to(asked, 200, to_tag="peer").replace(b"Contact: ", b"X-Contact: "))
+    else:
+        bench.receive(in_dialog_from_peer(invite, "UPDATE").replace(b"Contact: ", b"X-Contact: "))
+        [event] = bench.events()
+        assert isinstance(event, IncomingRequest)
+        bench.user_agent.respond(event.transaction, 200, bench.now)
+        bench.take_sent()
+    bye, destination = hang_up(bench, usage)
+    assert (bye.request_uri, destination) == ("sip:gw@203.0.113.10:5060", PEER)
+
+
 def test_a_refused_reinvite_changes_no_target() -> None:
     bench = Bench()
     usage, invite = answered(bench)
@@ -357,3 +389,20 @@ def test_routing_of_a_dialog_without_routes() -> None:
 )
 def test_the_address_a_uri_names(uri: str, expected: TransportAddress | None) -> None:
     assert next_hop_address(uri, "udp") == expected
+
+
+@pytest.mark.parametrize(
+    ("uri", "headers", "sips"),
+    [
+        ("sip:192.0.2.1", "Contact: <sip:a@203.0.113.10>", False),
+        ("sips:192.0.2.1", "Contact: <sip:a@203.0.113.10>", True),
+        ("sip:192.0.2.1", "Contact: <sips:a@203.0.113.10>", True),
+        ("sip:192.0.2.1", "Record-Route: <sips:203.0.113.1;lr>\nContact: <sip:a@203.0.113.10>", True),
+        ("sip:192.0.2.1", "Record-Route: <sip:203.0.113.1;lr>\nContact: <sips:a@203.0.113.10>", False),
+        ("sip:192.0.2.1", "Record-Route: <sip:203.0.113.1;lr>, <sips:203.0.113.2;lr>\nContact: <sip:a@x>", False),
+        ("sips:192.0.2.1", "Record-Route: <sip:203.0.113.1;lr>\nContact: <sip:a@203.0.113.10>", True),
+    ],
+)
+def test_s12_1_1_when_our_contact_is_a_sips_uri(uri: str, headers: str, sips: bool) -> None:
+    lines = [line.split(": ", 1) for line in headers.split("\n")]
+    assert wants_sips(Request("INVITE", uri, Headers([(name, value) for name, value in lines]))) is sips

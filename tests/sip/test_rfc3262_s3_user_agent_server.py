@@ -9,13 +9,16 @@ from b2bua.sip.events import (
     ByeReceived,
     HeldAnswerSent,
     IncomingCancelled,
+    IncomingInvite,
     IncomingRequest,
     IncomingRequestEnded,
 )
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import PeerPolicy
-from tests.support.agents import OFFER, Bench, request_from_peer
+from b2bua.sip.user_agent import UserAgent
+from tests.support.agents import OFFER, OURS, Bench, request_from_peer, settings_for
 from tests.support.early_dialogs import Arrival, only, statuses
+from tests.support.seeded_tokens import SeededTokens
 
 OFF = PeerPolicy(reliable_provisional="off")
 SUPPORTED = PeerPolicy()
@@ -145,6 +148,21 @@ def test_numbers_begin_at_random_and_go_up_by_one() -> None:
     assert seen == [seen[0], seen[0] + 1, seen[0] + 2]
 
 
+class AllZero(SeededTokens):
+    def integer(self, bits: int) -> int:
+        return 0
+
+
+def test_the_first_number_is_never_0() -> None:
+    bench = Bench()
+    bench.user_agent = UserAgent(settings_for(OURS), AllZero())
+    bench.receive(request_from_peer("INVITE", headers="Require: 100rel", body="v=0"))
+    [event] = bench.events()
+    assert isinstance(event, IncomingInvite)
+    bench.user_agent.respond(event.transaction, 180, bench.now)
+    assert only(bench.take_sent()[-1:]).rseq == 1
+
+
 # PRACK.
 
 
@@ -237,6 +255,22 @@ def test_a_session_description_finds_its_place_in_a_full_queue() -> None:
     assert isinstance(progress, Response)
     assert (progress.status, progress.body) == (183, OFFER)
     assert statuses(arrival.prack(progress)) == [200, 200]
+
+
+def test_a_session_description_in_a_full_queue_takes_the_place_of_the_last() -> None:
+    arrival = Arrival("Require: 100rel")
+    answers = [only(arrival.respond(180))]
+    for _ in range(r.QUEUE_LIMIT):
+        arrival.respond(182)
+    arrival.respond(183, OFFER)
+    following: list[int] = []
+    while True:
+        sent = arrival.prack(answers[-1])
+        if len(sent) == 1:
+            break
+        answers.append(only(sent[1:]))
+        following.append(answers[-1].status)
+    assert following == [182] * (r.QUEUE_LIMIT - 1) + [183]
 
 
 # The final response.

@@ -92,6 +92,17 @@ def test_the_contact_of_a_later_reliable_1xx_is_taken() -> None:
     assert prack.request_uri == "sip:second@203.0.113.10"
 
 
+def test_a_later_reliable_1xx_takes_another_way_only_where_it_names_one() -> None:
+    bench = Bench()
+    _, invite = bench.call()
+    ways = [("a", "<sip:a.example;lr>"), ("", "<sip:a.example;lr>"), ("b", "<sip:b.example;lr>")]
+    for rseq, (named, route) in enumerate(ways, 1):
+        headers = f"Record-Route: <sip:{named}.example;lr>" if named else ""
+        prack = the_prack(bench.receive(reliable(invite, rseq, headers=headers)))
+        assert prack.headers.get_all("Route") == [route]
+        bench.receive(answer_to(prack, 200, to_tag="peer"))
+
+
 @pytest.mark.parametrize(
     ("headers", "to_tag"),
     [

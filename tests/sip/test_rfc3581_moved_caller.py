@@ -69,6 +69,20 @@ def test_a_request_out_of_order_says_nothing_of_where_the_caller_is() -> None:
     assert called.hung_up().destination == FIRST
 
 
+@pytest.mark.parametrize("source", [MOVED, OTHER_HOST], ids=["another port", "another address"])
+def test_a_response_from_elsewhere_says_nothing_of_where_the_caller_is(source: TransportAddress) -> None:
+    """Over UDP anybody who has seen our request can send one."""
+    called = Called()
+    called.user_agent.request_in_dialog(called.usage, "INFO", 1000.0)
+    [info] = called.user_agent.to_send()
+    assert info.destination == FIRST
+    lines = info.content.decode().split("\r\n")
+    kept = [line for line in lines if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))]
+    answer = "\r\n".join(["SIP/2.0 200 OK", *kept, "Content-Length: 0", "", ""])
+    called.user_agent.receive(answer.encode(), source, OURS, 1000.0)
+    assert called.hung_up().destination == FIRST
+
+
 def test_who_was_called_is_where_it_was_called_however_its_requests_come() -> None:
     """A carrier of several addresses is told where it takes calls."""
     user_agent = UserAgent(settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address == PEER)

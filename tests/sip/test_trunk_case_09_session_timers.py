@@ -19,6 +19,7 @@ from b2bua.sip.settings import PeerPolicy
 from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer, request_from_peer
 from tests.support.session_timer_calls import (
     CHALLENGE,
+    NO_WISH,
     SDP,
     WITH_UPDATE,
     WITHOUT_UPDATE,
@@ -85,6 +86,17 @@ def test_trunk_case_09_a_422_that_asks_for_nothing_more_is_final(headers: str) -
     [event] = bench.events()
     assert isinstance(event, Rejected)
     assert event.status == 422
+
+
+@pytest.mark.parametrize(("headers", "asked"), [("", False), ("Min-SE: plenty", True), ("Min-SE: 90", True)])
+def test_trunk_case_09_an_invite_that_asked_for_no_timer_asks_for_one_where_a_422_has_min_se(
+    headers: str, asked: bool
+) -> None:
+    bench = Bench()
+    _, invite = bench.call(policy=NO_WISH)
+    answers = bench.receive(answer_to(invite, 422, to_tag="refused", headers=headers))
+    again = [each for each in answers if isinstance(each, Request) and each.method == "INVITE"]
+    assert [each.headers.get("Session-Expires") for each in again] == (["90"] if asked else [])
 
 
 def test_trunk_case_09_a_422_that_always_wants_more_is_final_in_the_end() -> None:

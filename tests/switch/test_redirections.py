@@ -70,3 +70,68 @@ def test_where_dns_leads_to_tls_it_stays_with_tls(contact: str, port: int | None
     assert [each.address for each in followed("sip:carrier.example", contact, transport="tls")] == (
         [] if port is None else [TransportAddress("tls", "192.0.2.9", port)]
     )
+
+
+BY_PROXY = 'outbound_proxy = "sip:proxy.example:5070"\ndomain = "home.example"'
+
+
+@pytest.mark.parametrize(
+    ("contact", "is_followed"),
+    [
+        ("sip:a@carrier.example", True),
+        ("sip:a@CARRIER.example:5060", True),
+        ("sip:a@carrier.example:5070", False),  # the proxy's port, not its own
+        ("sip:a@proxy.example", True),
+        ("sip:a@proxy.example:5070", True),
+        ("sip:a@proxy.example:5060", False),
+        ("sip:a@home.example", True),
+        ("sip:a@home.example:5060", True),
+        ("sip:a@home.example:5070", False),
+        ("sip:a@evil.carrier.example", False),
+        ("sip:a@carrier.example.evil.example", False),
+    ],
+)
+def test_a_trunk_by_a_proxy_goes_by_three_names_each_with_its_own_port(contact: str, is_followed: bool) -> None:
+    (*followed_to,) = followed("sip:carrier.example", contact, BY_PROXY)
+    assert bool(followed_to) == is_followed
+    assert [each.address for each in followed_to] == [None] * is_followed, "by the proxy, wherever it leads"
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:a@192.0.2.9;method=REFER",
+        "sip:a@192.0.2.9;METHOD=INVITE",
+        "sip:a@192.0.2.9;maddr=203.0.113.1",
+        "sip:a@192.0.2.9;ttl=1",
+        "tel:+919876543210",
+        "mailto:a@192.0.2.9",
+        "http://a@192.0.2.9",
+        "im:a@192.0.2.9",
+        "sip:192.0.2.9",
+        "sip:a%40b@192.0.2.9",
+        "sip:a;isub=1@192.0.2.9",
+        "sip:a:secret@203.0.113.1",
+    ],
+)
+def test_a_contact_that_asks_for_more_than_a_call_at_the_trunk_is_not_followed(contact: str) -> None:
+    assert followed("sip:192.0.2.1", contact) == []
+
+
+def test_the_highest_q_is_first_one_of_none_is_last_and_what_cannot_be_read_counts_as_1() -> None:
+    (trunk,) = Trunks(config_of('[[trunks]]\nname = "t"\nuri = "sip:192.0.2.1"\n').trunks, ManualClock())
+    weights = {"none": "0", "half": "0.5", "bad": "high", "one": "1.0", "over": "7", "unsaid": None, "some": "0.001"}
+    contacts = [
+        ("Contact", f"<sip:{user}@192.0.2.1>" + ("" if q is None else f";q={q}")) for user, q in weights.items()
+    ]
+    found = redirections(Response(300, "Multiple Choices", contacts), trunk, "udp")
+    assert [each.request_uri.removeprefix("sip:").partition("@")[0] for each in found] == [
+        *("bad", "one", "over", "unsaid"),
+        *("half", "some", "none"),
+    ]
+
+
+def test_no_more_than_eight_contacts_of_one_answer_are_looked_at() -> None:
+    (trunk,) = Trunks(config_of('[[trunks]]\nname = "t"\nuri = "sip:192.0.2.1"\n').trunks, ManualClock())
+    contacts = [("Contact", f"<sip:{number}@192.0.2.1>;q=0.{number}") for number in range(1, 10)]
+    assert len(redirections(Response(300, "Multiple Choices", contacts), trunk, "udp")) == 8
