@@ -244,3 +244,20 @@ def test_what_a_is_told_is_always_a_final_failure_it_can_act_on(kind: FailureKin
     final = final_for_caller(kind, status, "Q.850;cause=17")
     assert 400 <= final.sip_status <= 699
     assert final.sip_status not in (401, 407, 422)
+
+
+def test_a_caller_who_was_refused_because_the_process_stops_is_not_hung_up_too() -> None:
+    walk = Walk(CallMachine(a_call(direction="inbound")))
+    assert walk.at_once(SystemStopping()) == (StopRecording(), CloseMedia(), ENDING)
+    assert walk.machine.record.hangup_cause == "system_restart"
+    assert walk.machine.record.legs[0].sip_status == 503
+
+
+def test_of_final_responses_to_a_cancelled_invite_the_first_is_kept_and_none_without_a_status() -> None:
+    walk = alerting()
+    walk.after(1, HangupRequested())
+    assert walk.at_once(LegFailed(Leg.B, FailureKind.NO_RESPONSE, None, True)) == ()
+    assert walk.machine.record.legs[1].sip_status is None
+    walk.at_once(LegFailed(Leg.B, FailureKind.RESPONSE, 487, True))
+    walk.at_once(LegFailed(Leg.B, FailureKind.RESPONSE, 486, True))
+    assert walk.machine.record.legs[1].sip_status == 487

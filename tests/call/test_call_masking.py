@@ -103,6 +103,32 @@ def test_anything_more_is_no_sip_party(text: str) -> None:
     assert parse_party(text, sip_allowed=True) is None
 
 
+@pytest.mark.parametrize(("port", "taken"), [(1, True), (65535, True), (0, False), (65536, False)])
+def test_the_ports_that_there_are(port: int, taken: bool) -> None:
+    assert (parse_party(f"sip:a@host:{port}", sip_allowed=True) is not None) is taken
+
+
+@pytest.mark.parametrize(("length", "taken"), [(320, True), (321, False)])
+def test_how_long_a_party_may_be(length: int, taken: bool) -> None:
+    spaced = "98765" + " " * (length - 10) + "43210"
+    assert (normalise_mobile(spaced) == "9876543210") is taken
+
+
+def test_a_number_an_agent_and_a_sip_user_of_one_name_are_three_parties() -> None:
+    agent = parse_party("agent:1001", sip_allowed=True, agents_allowed=True)
+    assert agent == Party("agent:1001", "1001", agent=True)
+    assert parse_party("agent:1001", sip_allowed=True) is None, "where agents are not allowed"
+    sip = parse_party("sip:1001@host", sip_allowed=True)
+    number = parse_party("9876543210", sip_allowed=True)
+    assert sip is not None
+    assert number is not None
+    assert [party.is_number for party in (agent, sip, number)] == [False, False, True]
+    digits = Party("agent:9876543210", "9876543210", agent=True)
+    assert not same_party(digits, number)
+    assert not same_party(agent, sip)
+    assert same_party(agent, Party("agent:1001", "1001", agent=True))
+
+
 def same(one: str, other: str) -> bool:
     first, second = parse_party(one, sip_allowed=True), parse_party(other, sip_allowed=True)
     assert first is not None
@@ -144,6 +170,11 @@ def test_a_national_number_that_begins_with_91_keeps_its_digits() -> None:
         ("917969002802", "91********02"),
         ("sip:9876543210@host.example:5060", "sip:98******10"),
         ("sip:1001@host.example", "sip:****"),
+        ("123456", "******"),
+        ("1234567", "12***67"),
+        ("sip:secret-desk-7@host.example", "sip:se*********-7"),
+        ("agent:anna", "agent:****"),
+        ("agent:maria.rossi", "agent:ma*******si"),
         ("", ""),
     ],
 )

@@ -58,6 +58,17 @@ def test_schemes() -> None:
 
 def test_a_telephone_number_is_a_request_uri() -> None:
     assert screen_request(Request("INVITE", "tel:+911234"), served_methods=SERVED) is None
+    assert screen_request(Request("INVITE", "sips:b@h"), served_methods=SERVED) is None
+
+
+def test_what_a_refusal_says_of_itself() -> None:
+    assert screen(uri="tel:+911234") == Rejection(416, "Unsupported URI Scheme")
+    info = Request("INFO", "sip:b@h", [("Info-Package", "foo")])
+    assert screen_request(info, served_methods=("INFO",)) == Rejection(469, "Bad Info Package", (("Recv-Info", ""),))
+    assert screen(("Info-Package", "foo"), method="OPTIONS") is None, "which means nothing there"
+    assert screen(("Accept", "text/plain")) == Rejection(
+        406, "Not Acceptable", (("Warning", '399 maskbridge "No acceptable session description format"'),)
+    )
 
 
 def test_require() -> None:
@@ -113,6 +124,13 @@ def test_a_body_of_two_types_is_of_none() -> None:
         ("text/plain, application/*;q=0.5", None),
         ("*/*", None),
         ("text/plain", 406),
+        ("application/json", 406),
+        ("text/*", 406),
+        ("application/sdp;q=0.0", 406),
+        ("application/sdp;q=0.00", 406),
+        ("application/sdp;q=0.000", 406),
+        ("application/*;q=0, text/*", 406),
+        ("application/sdp;q=0.001", None),
         ("application/sdp;q=0", 406),
         ("", 406),
         ("broken", 400),

@@ -303,6 +303,19 @@ def test_it_is_known_that_a_2xx_would_wait_and_told_when_it_has_gone() -> None:
     assert not agent.answer_waits(arrival.usage + 1)
 
 
+def test_a_199_is_a_provisional_response_like_any_other() -> None:
+    """RFC 6228; it has its turn, and is no answer that would wait."""
+    arrival = Arrival("Require: 100rel")
+    progress = only(arrival.respond(183, OFFER))
+    assert arrival.respond(199) == []
+    _, terminated = arrival.prack(progress)
+    assert isinstance(terminated, Response)
+    assert (terminated.status, is_reliable(terminated)) == (199, True)
+    assert not any(isinstance(event, HeldAnswerSent) for event in arrival.events())
+    arrival.prack(terminated)
+    assert statuses(list(arrival.respond(200, OFFER))) == [200]
+
+
 def test_a_2xx_that_need_not_wait_tells_nothing() -> None:
     arrival = Arrival()
     arrival.prack(only(arrival.respond(183, OFFER)))

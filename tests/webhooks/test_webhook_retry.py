@@ -12,7 +12,7 @@ NOW = 1_700_000_000_000
 @pytest.mark.parametrize(
     ("attempt", "delay_s"), [(1, 5), (2, 30), (3, 120), (4, 600), (5, 1800), (6, 7200), (7, 21_600)]
 )
-@pytest.mark.parametrize("status", [None, 100, 301, 307, 400, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [None, 100, 199, 300, 301, 307, 400, 404, 429, 500, 503])
 def test_each_failure_is_tried_again_on_the_published_schedule(attempt: int, delay_s: int, status: int | None) -> None:
     assert judge(attempt, status, NOW, 0.0) == Verdict(False, NOW + delay_s * 1000)
     assert judge(attempt, status, NOW, 1.0) == Verdict(False, NOW + delay_s * 1100)
