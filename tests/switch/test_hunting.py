@@ -227,6 +227,7 @@ def test_three_redirections_of_a_call_are_followed_and_only_those_that_name_some
     called = "sip:called@192.0.2.1"
     for hop in hops[:3]:
         assert not hunt.redirect(called, []), "nothing of it may be followed"
+        assert not hunt.redirect(called, [Redirection(called, None)]), "it names itself"
         assert hunt.redirect(called, [hop])
         attempt = hunt.next()
         assert attempt is not None

@@ -107,3 +107,12 @@ def test_a_signature_verifies_its_own_body_alone(body: bytes, other: bytes, secr
     assert verify_body_v2(body, sign_body_v2(body, [secret], NOW), secret, NOW)
     assert verify_body(other, sign_body(body, secret), secret) is (other == body)
     assert verify_body_v2(other, sign_body_v2(body, [secret], NOW), secret, NOW) is (other == body)
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_up_to_eight_secrets_sign_at_once_and_each_of_them_is_enough(place: int) -> None:
+    secrets = [f"secret-{number}" for number in range(9)]
+    now = 1_700_000_000
+    assert verify_body_v2(b"{}", sign_body_v2(b"{}", secrets[:8], now), secrets[place], now)
+    assert not verify_body_v2(b"{}", sign_body_v2(b"{}", secrets[:8], now), secrets[8], now)
+    assert not verify_body_v2(b"{}", sign_body_v2(b"{}", secrets, now), secrets[place], now), "nine are nobody's"
