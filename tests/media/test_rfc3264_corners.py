@@ -46,6 +46,13 @@ OFFERS = [
         "m=audio 4000 RTP/AVP 8|m=image 4002 udptl t38|a=T38FaxVersion:0",
         ["m=audio 20000 RTP/AVP 8", "m=image 0 udptl t38"],
     ),
+    # RTP of another kind is no speech, although its numbers are those of our codecs.
+    ("m=video 4002 RTP/AVP 0|m=audio 4000 RTP/AVP 8", ["m=video 0 RTP/AVP 0", "m=audio 20000 RTP/AVP 8"]),
+    ("m=text 4002 RTP/AVP 8|m=audio 4000 RTP/AVP 0", ["m=text 0 RTP/AVP 8", "m=audio 20000 RTP/AVP 0"]),
+    # Attributes that lack what they are for.
+    ("m=audio 4000 RTP/AVP 8 0|a=rtpmap|a=rtpmap:|a=fmtp|a=ptime|a=maxptime|a=rtcp", ["m=audio 20000 RTP/AVP 8 0"]),
+    # There are 128 payload types.
+    ("m=audio 4000 RTP/AVP 128 127|a=rtpmap:128 PCMU/8000|a=rtpmap:127 PCMA/8000", ["m=audio 20000 RTP/AVP 127"]),
     ("m=image 4002 udptl t38|m=audio 4000 RTP/AVP 8", ["m=image 0 udptl t38", "m=audio 20000 RTP/AVP 8"]),
     # A stream that is switched off is not the one that is taken.
     ("m=audio 0 RTP/AVP 8|m=audio 4000 RTP/AVP 0", ["m=audio 0 RTP/AVP 8", "m=audio 20000 RTP/AVP 0"]),
@@ -78,6 +85,8 @@ def test_what_is_taken_of_an_offer(media: str, ours: list[str], ends: str) -> No
         "m=image 4002 udptl t38",
         "m=image 4002 tcp t38",
         "m=message 4000 TCP/MSRP *",
+        "m=video 4000 RTP/AVP 8",
+        "m=application 4000 RTP/AVP 8",
     ],
 )
 def test_trunk_case_08_what_cannot_be_taken_is_refused(media: str) -> None:

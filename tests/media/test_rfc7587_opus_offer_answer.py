@@ -178,6 +178,15 @@ def test_g729_is_refused() -> None:
         leg().answer_offer(media("18"))
 
 
+def test_what_opus_asks_for_is_read_of_its_own_number_wherever_that_stands() -> None:
+    ours = leg()
+    ours.answer_offer(
+        media("8 96", "fmtp:8 cbr=1", "rtpmap:96 opus/48000/2", "fmtp:97 cbr=1", "fmtp:96 useinbandfec=1")
+    )
+    assert ours.negotiated is not None
+    assert ours.negotiated.wishes == OpusWishes(fec=True)
+
+
 @pytest.mark.parametrize("parameters", ["", "useinbandfec", "maxaveragebitrate=many;useinbandfec=2", ";;=", "x" * 3000])
 def test_parameters_that_cannot_be_read_ask_for_nothing(parameters: str) -> None:
     ours = leg()
