@@ -211,3 +211,45 @@ async def test_a_store_that_cannot_be_read_ends_nothing(
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert archive.files() == []
+
+
+async def test_those_that_stay_hold_up_no_others_and_hurry_nobody(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "TURN_LIMIT", 2)
+    archive = Archive(store, tmp_path, default_days=0)
+    for call_id in "abcd":
+        await archive.add(call_id, 8)
+        await store.run(partial(_purge, call_id))
+    for call_id in "ab":
+        (tmp_path / f"2024/06/01/{call_id}.wav").unlink()
+        (tmp_path / f"2024/06/01/{call_id}.wav").mkdir()
+    assert not await archive.retention.turn(), "as many as a turn takes, and none of them could go"
+    assert archive.files() == ["a", "b", "c", "d"]
+    assert await archive.retention.turn()
+    assert archive.files() == ["a", "b"], "the next two, and no one twice"
+
+
+async def test_it_rests_a_minute_between_turns_and_two_seconds_where_there_is_more(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = Archive(store, tmp_path, default_days=7)
+    found: list[bool | StoreUnavailable] = [True, False, StoreUnavailable("gone"), False]
+    rests: list[float] = []
+
+    async def turn() -> bool:
+        result = found[len(rests)]
+        if isinstance(result, StoreUnavailable):
+            raise result
+        return result
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 4:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(archive.retention, "turn", turn)
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    with pytest.raises(asyncio.CancelledError):
+        await archive.retention.run()
+    assert rests == [2.0, 60.0, 60.0, 60.0]
