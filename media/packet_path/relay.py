@@ -526,13 +526,10 @@ class Relay:
         rates_hz = route.clock_rate_hz, route.event_clock_rate_hz
         part = sent.part(timestamp, duration, bool(end_bit), *rates_hz, may_grow=ahead > 0)
         if part.completes is not None:
-            number = self._number_event(inbound, out, sequence, apart, ahead)
-            if not apart:
-                out.sequence_shift += 1
-                out.floor = number
+            number = self._number_event(out, sequence, apart, True, ahead)
             header = HEADER.pack(VERSION_2, route.payload_type, number, part.completes, out.ssrc)
             self._send(out, header + pack_event(event, volume ^ end_bit, DURATION_MAX))
-        number = self._number_event(inbound, out, sequence, apart, ahead)
+        number = self._number_event(out, sequence, apart, apart, ahead)
         if part.timestamp != sent.began or sent.before:
             marker = 0
         end = start + EVENT_BYTES
@@ -561,11 +558,15 @@ class Relay:
         return new
 
     @staticmethod
-    def _number_event(inbound: Inbound, out: Outbound, sequence: int, apart: bool, ahead: int) -> int:
-        """The next sequence number, `apart` from the source's own or by them."""
+    def _number_event(out: Outbound, sequence: int, apart: bool, added: bool, ahead: int) -> int:
+        """The next sequence number, `apart` from the source's own or by them; whoever is relayed by his goes on behind
+        one that is `added` to them."""
         number = (out.sequence + 1 if apart else sequence + out.sequence_shift) & 0xFFFF
         if apart or ahead > 0:
             out.sequence = number
+        if added:
+            out.sequence_shift += 1
+            out.floor = number
         return number
 
     def _event_passes(self, inbound: Inbound, out: Outbound, sequence: int, ahead: int) -> bool:

@@ -405,12 +405,17 @@ static mb_sent_event *sent_event(mb_outbound *out, const arrival *in, bool apart
     return sent;
 }
 
-/* The next sequence number, `apart` from the source's own or by them. */
-static uint16_t number_event(mb_outbound *out, const arrival *in, bool apart)
+/* The next sequence number, `apart` from the source's own or by them; whoever is relayed by his goes on behind one that is
+ * `added` to them. */
+static uint16_t number_event(mb_outbound *out, const arrival *in, bool apart, bool added)
 {
     uint16_t number = (uint16_t)(apart ? out->sequence + 1 : in->sequence + out->sequence_shift);
     if (apart || in->ahead > 0)
         out->sequence = number;
+    if (added) {
+        out->sequence_shift++;
+        out->floor = number;
+    }
     return number;
 }
 
@@ -418,11 +423,7 @@ static uint16_t number_event(mb_outbound *out, const arrival *in, bool apart)
 static void complete_segment(mb_table *table, mb_outbound *out, const arrival *in, bool apart, uint32_t timestamp)
 {
     uint8_t packet[MB_RTP_HEADER + MB_EVENT_BYTES];
-    uint16_t number = number_event(out, in, apart);
-    if (!apart) {
-        out->sequence_shift++;
-        out->floor = number;
-    }
+    uint16_t number = number_event(out, in, apart, true);
     mb_put_rtp(packet, (unsigned)in->route.payload_type, number, timestamp, out->ssrc);
     packet[MB_RTP_HEADER] = in->buffer[in->start];
     packet[MB_RTP_HEADER + 1] = in->buffer[in->start + 1] & (MB_EVENT_END - 1);
@@ -453,7 +454,7 @@ static void pass_event(mb_table *table, mb_inbound *inbound, mb_outbound *out, c
     mb_event_part part = mb_sent_event_part(sent, &packet);
     if (part.incomplete)
         complete_segment(table, out, in, apart, part.completes);
-    uint16_t number = number_event(out, in, apart);
+    uint16_t number = number_event(out, in, apart, apart);
     mb_put16(event + 2, part.duration);
     out->event_sent_at = in->now;
     send_on(table, out, in, part.timestamp == sent->began && !sent->before ? in->marker : 0, number, part.timestamp);
