@@ -171,3 +171,25 @@ def test_trunk_case_11_after_a_key_a_leg_that_is_sent_nothing_hears_silence_at_i
     assert 20 <= len(silence) <= 35
     assert {packet.payload_type for packet in silence} == {PCMA}
     assert signed(silence[0].timestamp - began, 32) == pytest.approx((2.0 - FRAME_S * len(silence)) * 8000, abs=400)
+
+
+def test_no_more_keys_are_told_of_than_anybody_presses() -> None:
+    bed, a, _ = bridged()
+    for number in range(40):
+        a.send_event(EventPayload(5, False, 10, 400).render(), 200_000 + 1600 * number)
+        a.send_event(EventPayload(5, True, 10, 800).render(), 200_000 + 1600 * number)
+    told = [event for event in bed.events if not isinstance(event, MediaStarted)]
+    assert told == [DigitBegun("a", "5"), DigitPressed("a", "5", 100)] * 32
+    bed.run(0.3)
+    a.send_event(EventPayload(6, True, 10, 800).render(), 400_000)
+    assert bed.events[-1] == DigitPressed("a", "6", 100)
+
+
+@pytest.mark.parametrize(("behind", "presses"), [(1, 1), (159_999, 1), (160_000, 2), (2**31, 2), (2**32 - 1, 2)])
+def test_an_event_from_before_the_newest_is_late_unless_the_timestamps_have_jumped(behind: int, presses: int) -> None:
+    bed, a, _ = bridged()
+    newest = 4_000_000_000  # 20 s are 160,000
+    a.send_event(EventPayload(5, True, 10, 800).render(), newest)
+    a.send_event(EventPayload(6, True, 10, 800).render(), (newest - behind) & 0xFFFFFFFF)
+    pressed = [event.digit for event in bed.events if isinstance(event, DigitPressed)]
+    assert pressed == ["5", "6"][:presses]
