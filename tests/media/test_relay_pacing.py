@@ -115,3 +115,21 @@ def test_a_removed_leg_stops_its_tone() -> None:
     bed.run(1.0)
     assert a.heard() == []
     assert bed.table.next_due is None
+
+
+def test_who_sleeps_until_something_is_due_sends_every_frame_in_time() -> None:
+    bed = RelayBed()
+    bed.now += 0.001  # between two points of the grid
+    a, b, c = bed.party("a"), bed.party("b"), bed.party("c", dtmf=None)
+    heard_at: dict[str, list[float]] = {"a": [], "b": [], "c": []}
+    bed.play(a, RINGBACK_TONE)
+    bed.send_digit(b, "5", 400)
+    bed.send_digit(c, "5", 400)
+    end = bed.now + 0.38
+    while bed.table.next_due <= end:
+        bed.now = max(bed.now, bed.table.next_due)
+        bed.table.advance(bed.now)
+        for name, party in (("a", a), ("b", b), ("c", c)):
+            heard_at[name] += [bed.now] * len(party.heard())
+    for times in heard_at.values():
+        assert times == pytest.approx([times[0] + 0.02 * index for index in range(19)], abs=1e-6)
