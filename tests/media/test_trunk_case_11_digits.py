@@ -193,3 +193,14 @@ def test_an_event_from_before_the_newest_is_late_unless_the_timestamps_have_jump
     a.send_event(EventPayload(6, True, 10, 800).render(), (newest - behind) & 0xFFFFFFFF)
     pressed = [event.digit for event in bed.events if isinstance(event, DigitPressed)]
     assert pressed == ["5", "6"][:presses]
+
+
+@pytest.mark.parametrize("began_s", [0.0, 0.05, 0.1, 0.15, 0.2])
+def test_a_key_whose_end_is_lost_is_told_of_soon_and_not_while_a_packet_may_only_be_late(began_s: float) -> None:
+    bed, a, _ = bridged()
+    bed.run(began_s)  # legs are looked after four times a second
+    a.send_event(EventPayload(7, False, 10, 800).render(), 200_000)
+    bed.run(0.29)
+    assert DigitPressed("a", "7", 100) not in bed.events
+    bed.run(0.28)
+    assert DigitPressed("a", "7", 100) in bed.events
