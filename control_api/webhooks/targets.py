@@ -92,7 +92,10 @@ def check_target(url: URL, allow_private: bool, schemes: tuple[str, str] = ("htt
         return
     try:
         literal = ip_address(host.partition("%")[0])
-    except ValueError:
+    except ValueError as error:
+        # "127.1", "2130706433": no name, and so not looked up; a socket would take it for an address.
+        if host.replace(".", "").isdigit():
+            raise TargetRefused(f"refused: {host} is not an address as such are written") from error
         return
     if not is_public(literal):
         raise TargetRefused(f"refused: {literal} is not a public address")

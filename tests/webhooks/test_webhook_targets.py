@@ -70,7 +70,19 @@ def test_what_is_public(address: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1/x", "https://[::1]:8443/", "http://[fe80::1%25eth0]/", "ftp://example.com/", "/x", "http:"],
+    [
+        "http://127.0.0.1/x",
+        "https://[::1]:8443/",
+        "http://[fe80::1%25eth0]/",
+        # Addresses to a socket, and neither to be looked up nor to be judged.
+        "http://127.1/",
+        "http://2130706433:8080/",
+        "http://0177.0.0.1/",
+        "http://127.0.0.1./",
+        "ftp://example.com/",
+        "/x",
+        "http:",
+    ],
 )
 def test_a_url_that_is_refused_without_a_look_up(url: str) -> None:
     with pytest.raises(TargetRefused):
