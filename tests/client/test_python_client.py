@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
@@ -267,3 +268,11 @@ def test_webhooks_are_verified_as_the_service_signs_them() -> None:
 
 def test_every_scope_of_the_service_is_known() -> None:
     assert set(shapes.Scope.__args__) == set(Scope)  # type: ignore[attr-defined]
+
+
+def test_it_is_given_away_with_the_licence_that_it_names() -> None:
+    here, all_of_it = PACKAGE.parent, PACKAGE.parents[2]
+    project = tomllib.loads((here / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["license"] == "Apache-2.0"
+    assert project["license-files"] == ["LICENSE"]
+    assert (here / "LICENSE").read_bytes() == (all_of_it / "LICENSE").read_bytes()
