@@ -1,5 +1,5 @@
 # Every target does its own set-up: .venv with the pinned dependencies, and SIPp where it is needed.
-.PHONY: demo test coverage docs client interop sanitize bench bench-media load wheels lint format lock setup clean
+.PHONY: demo test coverage docs client interop sanitize lowest bench bench-media load wheels lint format lock setup clean
 .DEFAULT_GOAL := test
 
 BIN := .venv/bin
@@ -50,6 +50,10 @@ interop: docs
 # What is compiled, under AddressSanitizer and UndefinedBehaviorSanitizer: the packet path's fuzzer, then the tests.
 sanitize: setup
 	@.ci/sanitize
+
+# With the lowest versions that pyproject.toml allows, on the Python of PYTHON.
+lowest: setup
+	@.ci/lowest
 
 # Wheels for every supported CPython that can be had here, into dist/.
 wheels: setup
