@@ -25,6 +25,7 @@ from b2bua.call.masking import Party, parse_party
 from b2bua.call.model import Leg
 from b2bua.clock import Clock
 from b2bua.config import Config, Route
+from b2bua.redaction import redact_text
 from b2bua.sip import events as sip
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.sent_request import MAX_FORWARDS
@@ -201,7 +202,8 @@ class Arrivals:
 
     def _refuse_arrival(self, arrival: Arrival, refusal: Refusal, why: str) -> None:
         name = arrival.trunk.name
-        self._tell_of_refusal(name, f"trunk {name}: a call to {arrival.dialled[:DIALLED_SHOWN]!r}", refusal[0], why)
+        dialled = redact_text(arrival.dialled[:DIALLED_SHOWN])
+        self._tell_of_refusal(name, f"trunk {name}: a call to {dialled!r}", refusal[0], why)
         self._refuse(arrival.event, refusal)
 
     def _tell_of_refusal(self, trunk: str, what: str, status: int, why: str) -> None:
