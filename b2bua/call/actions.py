@@ -108,6 +108,7 @@ def a_rang_out(call: Progress, event: CallEvent) -> Effects:
 def a_gives_up(call: Progress, event: CallEvent) -> Effects:
     """A hung up before the two were connected."""
     call.down(Leg.A)
+    call.answered_elsewhere = isinstance(event, LegHungUp) and event.elsewhere
     return _end(call, HangupCause.A_HANGUP_BEFORE_BRIDGE)
 
 

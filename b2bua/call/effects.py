@@ -105,13 +105,14 @@ class HangUp:
     """End the leg in whatever state it is (CANCEL, BYE, or a final response); harmless when it is already down.
 
     `final`: the final response of a leg that called us and is not answered yet; None: by the cause. `q850`: what its
-    Reason says in place of the cause's own; None: that.
+    Reason says in place of the cause's own; None: that. `elsewhere`: its Reason says that another place has answered.
     """
 
     leg: Leg
     cause: HangupCause
     final: FinalResponse | None = None
     q850: int | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,9 +111,11 @@ class LegFailed:
 
 @dataclass(frozen=True, slots=True)
 class LegHungUp:
-    """The party's BYE came in (already answered)."""
+    """The party's BYE or CANCEL came in (already answered). `elsewhere`: its CANCEL says that another place has
+    answered."""
 
     leg: Leg
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

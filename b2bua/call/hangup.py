@@ -178,6 +178,9 @@ FINALS_OF_KINDS: Final = {
     FailureKind.CAPACITY: FinalResponse(503, q850_reason(Q850_OF_KINDS[FailureKind.CAPACITY])),
 }
 
+COMPLETED_ELSEWHERE: Final = 'SIP;cause=200;text="Call completed elsewhere"'
+"""The Reason of a CANCEL to a phone that has missed no call: another place has answered (RFC 3326)."""
+
 # The Reason of the CANCEL or BYE that the user agent sends by itself, by what made it: nothing came in time, the
 # network did not deliver, who rang hung up, or another place had answered before.
 ENDING_REASONS: Final = {

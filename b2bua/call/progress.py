@@ -27,6 +27,7 @@ class Progress:
         "_record",
         "_up",
         "_waits",
+        "answered_elsewhere",
         "b_cause",
         "b_q850",
         "early_media_relayed",
@@ -46,6 +47,7 @@ class Progress:
         self.now = 0.0
         self.b_cause: HangupCause | None = None  # B's failure, while A is told of it
         self.b_q850: int | None = None  # what A's Reason says of it, where the cause says less
+        self.answered_elsewhere = False  # why A gave up, so that B has missed no call
         self.early_media_relayed = False
         self.presses: dict[Leg, Presses] = {Leg.A: Presses(), Leg.B: Presses()}
         self._up: tuple[Leg, ...] = ()
@@ -198,7 +200,11 @@ class Progress:
         `final`: what A gets where it has called us and is not answered; None: by the cause.
         """
         q850 = self.b_q850 if cause is self.b_cause else None
-        hang_ups = [HangUp(leg, cause, final, q850) if leg is Leg.A else HangUp(leg, cause) for leg in self._up]
+        ends = {
+            Leg.A: HangUp(Leg.A, cause, final, q850),
+            Leg.B: HangUp(Leg.B, cause, elsewhere=self.answered_elsewhere),
+        }
+        hang_ups = [ends[leg] for leg in self._up]
         self._up = ()
         if self._waits:
             self._waits = False

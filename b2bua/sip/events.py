@@ -110,10 +110,12 @@ class IncomingCancelled:
     unanswered for three minutes; 480 is.
     `unanswerable`: a response could not be sent to it over the stream it came by, nor over another.
     `no_prack`: the caller never acknowledged a reliable provisional response, though a 2xx may wait for that; 504 is.
+    `elsewhere`: its CANCEL says that another place has answered (RFC 3326).
     """
 
     usage: int
     cause: Literal["cancelled", "expired", "unattended", "unanswerable", "no_prack"] = "cancelled"
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from b2bua.sip.errors import SipError
 from b2bua.sip.events import IncomingCancelled
 from b2bua.sip.in_dialog import close, surface_bye
+from b2bua.sip.message import Request
 from b2bua.sip.reliable_provisionals import PROVISIONAL, goes_reliably, stop_announcing, take
 from b2bua.sip.station import Station
 from b2bua.sip.timers import T1_S
@@ -23,10 +25,19 @@ def refuse(station: Station, usage: Usage, item: object, now: float) -> None:
         station.reply(usage.arrival, item if isinstance(item, int) else 480, now, headers=reason)
 
 
-def cancelled(station: Station, usage: Usage, _item: object, now: float) -> None:
-    """The caller has cancelled: 487."""
-    station.tell(IncomingCancelled(usage.number))
+def cancelled(station: Station, usage: Usage, item: object, now: float) -> None:
+    """The caller has cancelled: 487. `item`: the CANCEL."""
+    assert isinstance(item, Request)
+    station.tell(IncomingCancelled(usage.number, elsewhere=_has_been_answered(item)))
     refuse(station, usage, 487, now)
+
+
+def _has_been_answered(cancel: Request) -> bool:
+    """Whether it is cancelled since another place has answered (RFC 3326 section 2)."""
+    try:
+        return any(each.value.upper() == "SIP" and each.param("cause") == "200" for each in cancel.reasons)
+    except SipError:
+        return False
 
 
 def unattended(station: Station, usage: Usage, _item: object, now: float) -> None:

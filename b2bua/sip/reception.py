@@ -266,7 +266,7 @@ def _receive_cancel(station: Station, transaction: ServerTransaction, now: float
     station.own(transaction, usage)
     station.reply(transaction, 200, now)
     if invite is usage.arrival:
-        take(station, usage, GOT_CANCEL, None, now)
+        take(station, usage, GOT_CANCEL, transaction.request, now)
     elif forget_pending(usage, invite):
         station.tell(IncomingRequestEnded(usage.number, invite.number))
         station.reply(invite, 487, now)

@@ -13,7 +13,7 @@ from b2bua.call import effects as do
 from b2bua.call import events as happened
 from b2bua.call.errors import CapacityExhausted, NotConnected, NotRecorded, TooManyPauses, TooManySupervisors
 from b2bua.call.events import CallEvent, Deadline
-from b2bua.call.hangup import CLEARINGS, q850_reason, reason_header
+from b2bua.call.hangup import CLEARINGS, COMPLETED_ELSEWHERE, q850_reason, reason_header
 from b2bua.call.inputs import State
 from b2bua.call.machine import CallMachine
 from b2bua.call.model import HangupCause, Leg, LiveRecording, StreamWish
@@ -364,6 +364,7 @@ class CallTask:
         final = effect.final
         if final is None:
             reason = reason_header(effect.cause) if effect.q850 is None else q850_reason(effect.q850)
+            reason = COMPLETED_ELSEWHERE if effect.elsewhere else reason
             self.legs[effect.leg].hang_up(reason, CLEARINGS[effect.cause].sip_status)
         else:
             self.legs[effect.leg].hang_up(final.reason, final.sip_status)

@@ -174,7 +174,7 @@ class IncomingLeg:
         """The INVITE has had its final response: by a CANCEL, because it was not to wait so long, or because
         nothing went on with the caller."""
         hung_up = event.cause in ("cancelled", "expired")
-        self._end(happened.LegHungUp(self.leg) if hung_up else happened.LegLost(self.leg))
+        self._end(happened.LegHungUp(self.leg, event.elsewhere) if hung_up else happened.LegLost(self.leg))
 
     def _answer_sent(self, _event: sip.HeldAnswerSent) -> None:
         self.post(happened.AnswerSent())

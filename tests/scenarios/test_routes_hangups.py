@@ -47,6 +47,25 @@ async def test_a_cancels_in_every_state_before_the_answer(relay: House, behaviou
     assert cancel.headers.get("Reason") == 'Q.850;cause=16;text="Normal call clearing"'
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('SIP;cause=200;text="Alice has taken it"', 'SIP;cause=200;text="Call completed elsewhere"'),
+        ("Q.850;cause=26, SIP ;cause=200", 'SIP;cause=200;text="Call completed elsewhere"'),
+        ("SIP;cause=487", 'Q.850;cause=16;text="Normal call clearing"'),
+        ("SIP;cause=;cause=200", 'Q.850;cause=16;text="Normal call clearing"'),
+    ],
+)
+async def test_b_is_told_where_another_place_has_answered(relay: House, said: str, told: str) -> None:
+    """RFC 3326: B's phone has missed no call then. The caller's own words are not passed on."""
+    relay.bob.on_invite = rings()
+    call = await relay.arrive(DIALLED)
+    await relay.run(2.0)
+    relay.alice.hang_up(said)
+    await relay.relayed(call)
+    assert relay.bob.requests("CANCEL")[0].headers.get("Reason") == told
+
+
 async def test_trunk_case_02_the_cancel_is_held_until_b_says_anything(relay: House) -> None:
     """RFC 3261 9.1, hard case 2."""
     bob = relay.bob

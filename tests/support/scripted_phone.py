@@ -264,10 +264,10 @@ class Phone:
         """Pick up."""
         self.respond(200, self.persona.sdp(*payload_types), to=to)
 
-    def hang_up(self) -> None:
-        """BYE, with a Reason of its own."""
+    def hang_up(self, reason: str | None = None) -> None:
+        """BYE or CANCEL, with this Reason, by default one of its own."""
         assert self.usage is not None
-        self.endpoint.hang_up(self.usage, f'SIP;cause=200;text="{self.persona.word} is off"')
+        self.endpoint.hang_up(self.usage, reason or f'SIP;cause=487;text="{self.persona.word} is off"')
 
     def reinvite(self, body: bytes) -> None:
         """A changed offer within the dialog."""
