@@ -9,6 +9,7 @@ import pytest
 from b2bua.sip.events import IncomingInvite
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
+from storage.records import CallRecord
 from tests.support.agents import answer_to
 from tests.support.house import OURS, House
 from tests.support.lossy_network import Wire
@@ -294,6 +295,16 @@ async def _begin_anew(relay: House, phone: Phone, sip: TransportAddress) -> None
     assert not phone.heard()
 
 
+async def _in_talk(relay: House) -> CallRecord:
+    """A call of Alice's in which both talk."""
+    relay.bob.on_invite = answers(1.0)
+    call = await relay.arrive(DIALLED)
+    await relay.until(lambda: relay.alice.is_connected)
+    relay.alice.speak()
+    relay.bob.speak()
+    return call
+
+
 @pytest.mark.parametrize("in_ack", [False, True], ids=["an offer", "an answer in the ACK"])
 async def test_near_miss_a_caller_whose_nat_begins_anew_hears_again_with_its_next_description(
     in_ack: bool, open_house: Any
@@ -301,11 +312,7 @@ async def test_near_miss_a_caller_whose_nat_begins_anew_hears_again_with_its_nex
     """Its SIP and its media come from elsewhere then, and its SDP, with its private address, is what it was."""
     trunks = peer("west", ALICE, more="nat = true") + EAST + route(more='trunk = "west"')
     relay: House = await open_house(trunks=trunks)
-    relay.bob.on_invite = answers(1.0)
-    call = await relay.arrive(DIALLED)
-    await relay.until(lambda: relay.alice.is_connected)
-    relay.alice.speak()
-    relay.bob.speak()
+    call = await _in_talk(relay)
     await _begin_anew(relay, relay.alice, ALICE.sip._replace(port=ALICE.sip.port + 40))
     if in_ack:
         _acknowledge_with(relay.alice, relay.alice.persona.sdp())
@@ -324,11 +331,7 @@ async def test_near_miss_who_is_called_hears_again_with_its_first_description_af
     """Both parties of a masked call are called. Where it is was known by where the INVITE went, which it answered."""
     trunks = WEST + peer("east", BOB, numbers=f'["{SHOWN}"]', more="nat = true") + route(more='trunk = "west"')
     relay: House = await open_house(trunks=trunks)
-    relay.bob.on_invite = answers(1.0)
-    call = await relay.arrive(DIALLED)
-    await relay.until(lambda: relay.alice.is_connected)
-    relay.alice.speak()
-    relay.bob.speak()
+    call = await _in_talk(relay)
     await _begin_anew(relay, relay.bob, BOB.sip._replace(port=BOB.sip.port + 40))
     if in_ack:
         _acknowledge_with(relay.bob, relay.bob.persona.sdp())
