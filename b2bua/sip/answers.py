@@ -99,8 +99,8 @@ def _bye_failed(station: Station, transaction: ClientTransaction, cause: Failure
     if errand.usage is None:
         return
     if errand.dialog is not None and _goes_over_another(transaction, cause):
-        lines = transaction.request.own_lines
-        send_bye(station, errand.usage, errand.dialog, lines, now, tries=errand.tries + 1)
+        failed = transaction.request
+        send_bye(station, errand.usage, errand.dialog, failed.own_lines, now, failed=failed)
         return
     station.counters["BYEs unanswered"] += 1
     take(station, errand.usage, BYE_DONE, cause, now)
@@ -211,11 +211,12 @@ def _dialog_failed(station: Station, transaction: ClientTransaction, cause: Fail
 
 
 def _to_where_it_is_now(station: Station, transaction: ClientTransaction) -> SentRequest:
-    """The same octets, but over the connection that the peer has come back by meanwhile."""
+    """The same octets, but over the connection that the peer has come back by meanwhile, or to the next address."""
     request, dialog = transaction.request, transaction.errand.dialog
     if dialog is None:
         return request
-    destination, fallback = station.hop(dialog.route().next_hop, dialog)
+    tried = (request.destination, request.fallback)
+    destination, fallback = station.hop(dialog.route().next_hop, dialog, tried)
     return request._replace(destination=destination, fallback=fallback)
 
 

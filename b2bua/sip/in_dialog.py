@@ -4,6 +4,7 @@ from b2bua.sip.dialog import Dialog
 from b2bua.sip.events import ByeReceived, DialogLost, IncomingRequestEnded, RequestFailed
 from b2bua.sip.message import Request
 from b2bua.sip.offer_answer import SENT
+from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.station import Station
 from b2bua.sip.transactions import ServerTransaction
 from b2bua.sip.usage import BYE, Errand, Usage
@@ -26,11 +27,14 @@ def say_bye_in(station: Station, usage: Usage, dialog: Dialog, now: float, *, re
     send_bye(station, usage, dialog, f"Reason: {reason}\r\n" if reason else "", now)
 
 
-def send_bye(station: Station, usage: Usage, dialog: Dialog, own_lines: str, now: float, *, tries: int = 0) -> None:
-    """Send BYE with these lines; `tries` were made before."""
+def send_bye(
+    station: Station, usage: Usage, dialog: Dialog, own_lines: str, now: float, *, failed: SentRequest | None = None
+) -> None:
+    """Send BYE with these lines; `failed`: the one that did not arrive."""
     errand = Errand(BYE, usage, usage.digest, dialog)
-    errand.tries = tries
-    station.send_request(station.in_dialog(dialog, "BYE", errand, own_lines=own_lines), errand, now)
+    errand.tries = 0 if failed is None else 1
+    tried = () if failed is None else (failed.destination, failed.fallback)
+    station.send_request(station.in_dialog(dialog, "BYE", errand, own_lines=own_lines, tried=tried), errand, now)
 
 
 def surface_bye(station: Station, usage: Usage, item: object, now: float) -> None:

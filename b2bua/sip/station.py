@@ -145,12 +145,13 @@ class Station:
         """The listener that a message came in by; an unknown one is taken to be the first."""
         return self._locals.get(bound) or self.settings.locals[0]
 
-    def hop(self, next_hop: str, dialog: Dialog) -> Hop:
+    def hop(self, next_hop: str, dialog: Dialog, tried: Sequence[TransportAddress | None] = ()) -> Hop:
         """Where a request within a dialog goes: to what the route names, if that is an address, or is known to lead to
         one, which may be talked to over the dialog's listener, and otherwise to where the dialog was made through. On a
         stream, what cannot be reached (a Contact behind NAT) falls back to the connection that the dialog was made
-        through, and where a name leads there, to the next that it leads to (RFC 3263 4.3). Where the peer is ourselves,
-        as a proxy that stays out of the dialog has handed our INVITE back, it goes to our own listener."""
+        through, and where a name leads there, to the next that it leads to (RFC 3263 4.3), as it does where what the
+        dialog was made through is among `tried`. Where the peer is ourselves, as a proxy that stays out of the dialog
+        has handed our INVITE back, it goes to our own listener."""
         bound = dialog.local.bound
         through = (dialog.peer, dialog.peer_fallback)
         try:
@@ -165,8 +166,9 @@ class Station:
             return own, None
         if address is None or address.transport != bound.transport or (":" in address.host) != (":" in bound.host):
             return through
-        if address == dialog.peer and len(named) > 1 and address.reliable:
-            return address, dialog.peer_fallback or named[1]
+        if len(named) > 1 and address.reliable and (address == dialog.peer or dialog.peer in tried):
+            listens = None if tried else dialog.peer_fallback
+            return address, named[1] if listens in (None, address) else listens
         if address == dialog.peer or not self.may_reach(address):
             return through
         return address, dialog.peer if address.reliable else None
@@ -306,10 +308,11 @@ class Station:
         session_lines: str = "",
         body: bytes = b"",
         content_type: str | None = None,
+        tried: Sequence[TransportAddress | None] = (),
     ) -> SentRequest:
-        """Our next request within a dialog (12.2.1.1), with nonces already known."""
+        """Our next request within a dialog (12.2.1.1), with nonces already known. `tried`: see `hop`."""
         routed = dialog.route()
-        destination, fallback = self.hop(routed.next_hop, dialog)
+        destination, fallback = self.hop(routed.next_hop, dialog, tried)
         common_lines = self.agent_line + self.supported_line
         if method in _WITH_CONTACT:
             common_lines = self.common_lines(dialog.local, target=dialog.target)

@@ -2,17 +2,20 @@
 
 import pytest
 
+from b2bua.sip.events import IncomingInvite
 from b2bua.sip.location import Target
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress
 from b2bua.sip.settings import UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
-from tests.support.agents import answer_to, plan_to
+from tests.support.agents import OFFER, answer_to, plan_to, request_from_peer
 from tests.support.seeded_tokens import SeededTokens
 
 NOW = 1000.0
 NAMED = "Contact: <sip:gw@10.0.0.1>\nRecord-Route: <sip:cluster.example;lr;transport={}>"
+
+VIA = "203.0.113.1:5061"
 
 
 def at(transport: str, last: int) -> TransportAddress:
@@ -66,3 +69,78 @@ def test_a_peer_that_the_name_leads_to_no_more_is_the_last_that_is_tried() -> No
 def test_a_datagram_has_one_destination() -> None:
     for outgoing in ack_and_bye("udp", (at("udp", 1), at("udp", 2))):
         assert (outgoing.destination, outgoing.fallback) == (at("udp", 1), None)
+
+
+class Called:
+    """A call that a member of a cluster has made, which listens nowhere where it calls from unless `port` is 5061."""
+
+    def __init__(self, transport: str, found: tuple[TransportAddress, ...], port: int = 40_123) -> None:
+        self.source = at(transport, 1)._replace(port=port)
+        self.bound = TransportAddress(transport, "192.0.2.1", 5061)
+        settings = UserAgentSettings(locals=(LocalAddress(self.bound, self.bound.host, self.bound.port),))
+        self.agent = UserAgent(settings, SeededTokens("cluster"), names=lambda _target: found)
+        self.named = NAMED.format(transport)
+        self.tag: str | None = None
+        self.take("INVITE", 1, self.source)
+        event = self.agent.next_event()
+        assert isinstance(event, IncomingInvite)
+        self.usage = event.usage
+        self.agent.respond(event.transaction, 200, NOW, body=OFFER, content_type="application/sdp")
+        [answer] = self.agent.to_send()
+        self.tag = answer.content.split(b"\r\nTo: ", 1)[1].split(b"\r\n", 1)[0].rpartition(b";tag=")[2].decode()
+        self.take("ACK", 1, self.source)
+
+    def take(self, method: str, cseq: int, source: TransportAddress) -> None:
+        branch = f"z9hG4bK{method}{cseq}"
+        asked = request_from_peer(method, branch=branch, cseq=cseq, to_tag=self.tag, headers=self.named, via=VIA)
+        self.agent.receive(
+            asked.replace(b"/UDP ", f"/{self.bound.transport.upper()} ".encode()), source, self.bound, NOW
+        )
+        self.agent.to_send()
+
+    def said(self) -> Outgoing:
+        [outgoing] = self.agent.to_send()
+        return outgoing
+
+    def fails(self, outgoing: Outgoing) -> Outgoing:
+        """Neither can be reached; what goes out then."""
+        self.agent.transport_failed(outgoing.destination, NOW, requests=frozenset({outgoing.content}))
+        return self.said()
+
+
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_a_bye_to_a_member_that_has_called_and_is_gone_goes_to_another(transport: str) -> None:
+    call = Called(transport, tuple([at(transport, last) for last in (2, 1, 3)]))
+    call.agent.hang_up(call.usage, NOW)
+    bye = call.said()
+    assert (bye.destination, bye.fallback) == (at(transport, 1), call.source)
+    again = call.fails(bye)
+    assert again.content.startswith(b"BYE ")
+    assert (again.destination, again.fallback) == (at(transport, 1), at(transport, 2))
+
+
+def test_so_does_a_changed_session() -> None:
+    call = Called("tcp", (at("tcp", 1), at("tcp", 2)))
+    call.agent.request_in_dialog(call.usage, "INVITE", NOW, body=OFFER, content_type="application/sdp")
+    offer = call.said()
+    assert (offer.destination, offer.fallback) == (at("tcp", 1), call.source)
+    again = call.fails(offer)
+    assert again.content == offer.content
+    assert (again.destination, again.fallback) == (at("tcp", 1), at("tcp", 2))
+
+
+def test_the_connection_that_a_member_has_come_back_by_is_tried_before_another_member() -> None:
+    call = Called("tcp", (at("tcp", 1), at("tcp", 2)))
+    call.agent.request_in_dialog(call.usage, "INVITE", NOW, body=OFFER, content_type="application/sdp")
+    offer = call.said()
+    back = call.source._replace(port=40_987)
+    call.take("OPTIONS", 2, back)
+    again = call.fails(offer)
+    assert (again.destination, again.fallback) == (at("tcp", 1), back)
+
+
+def test_a_member_that_calls_from_where_it_listens_has_the_others_behind_it() -> None:
+    call = Called("tcp", (at("tcp", 1), at("tcp", 2)), port=5061)
+    call.agent.hang_up(call.usage, NOW)
+    bye = call.said()
+    assert (bye.destination, bye.fallback) == (at("tcp", 1), at("tcp", 2))
