@@ -11,6 +11,7 @@ from b2bua.sip.routing import (
     LocalAddress,
     RoutedRequest,
     TransportAddress,
+    heard_at,
     response_fallback,
     route_in_dialog,
     work_out_route,
@@ -135,7 +136,7 @@ class Dialog:
             remote_cseq=invite.cseq.number,
             target=contact_uri(invite) or str(invite.from_.uri.in_request_line()),
             route_set=tuple(invite.headers.get_all("Record-Route")),
-            peer=source,
+            peer=heard_at(invite, source),
             peer_fallback=response_fallback(invite, source),
             local=local,
         )
@@ -177,7 +178,7 @@ class Dialog:
         if source.reliable:
             self.heard_over(request, source, local)
         elif self.arrived and local == self.local.bound:
-            self.peer = source
+            self.peer = heard_at(request, source)
 
     def answered_over(self, source: TransportAddress, local: TransportAddress, asked: TransportAddress) -> None:
         """What was asked over the connection of a peer that connects to us is answered over another one."""

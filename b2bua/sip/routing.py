@@ -151,6 +151,16 @@ def response_fallback(request: Request, source: TransportAddress) -> TransportAd
     return TransportAddress(source.transport, source.host, port)
 
 
+def heard_at(request: Request, source: TransportAddress) -> TransportAddress:
+    """Where the sender of a stamped request hears us, whatever its Contact says: on a stream over that, over UDP where
+    its request came from. One that asks for no `rport` need not listen there: it may send by another port each time,
+    and takes responses at that of sent-by (18.2.2).
+    """
+    if source.reliable or request.via.wants_rport:
+        return source
+    return source._replace(port=request.via.port or DEFAULT_PORT[source.transport])
+
+
 class RoutedRequest(NamedTuple):
     """A request's line, its Route values and the URI of its next hop."""
 

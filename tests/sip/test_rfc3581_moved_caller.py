@@ -17,7 +17,8 @@ OTHER_HOST = FIRST._replace(host="203.0.113.20")
 class Called:
     """A call of FIRST's that is answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, via: str = "192.168.7.2:5060;rport") -> None:
+        self.via = via
         reached = (FIRST.host, OTHER_HOST.host)
         self.user_agent = UserAgent(
             settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address.host in reached
@@ -40,7 +41,7 @@ class Called:
             to_tag=tag,
             headers="Contact: <sip:phone@192.168.7.2:5060>",
             body=body.decode(),
-            via="192.168.7.2:5060;rport",
+            via=self.via,
         )
         self.user_agent.receive(request, source, OURS, 1000.0)
         return self.user_agent.to_send()
@@ -60,6 +61,17 @@ def test_what_is_sent_to_a_caller_that_its_nat_has_moved_goes_to_where_it_asked_
     called = Called()
     called.receive(method, source, 2)
     assert called.hung_up().destination == source
+
+
+@pytest.mark.parametrize("via", ["192.168.7.2:5070", "192.168.7.2"], ids=["another port", "the usual port"])
+def test_a_caller_that_asks_for_no_rport_hears_us_at_the_port_of_its_via(via: str) -> None:
+    """Some gateways send each request by a port of its own, where nobody listens."""
+    heard_at = FIRST._replace(port=int(via.partition(":")[2] or 5060))
+    assert Called(via).hung_up().destination == heard_at
+    called = Called(via)
+    [answer] = called.receive("OPTIONS", MOVED, 2)
+    assert answer.destination == heard_at
+    assert called.hung_up().destination == heard_at
 
 
 def test_a_request_out_of_order_says_nothing_of_where_the_caller_is() -> None:
