@@ -168,7 +168,8 @@ class Station:
             return through
         if len(named) > 1 and address.reliable and (address == dialog.peer or dialog.peer in tried):
             listens = None if tried else dialog.peer_fallback
-            return address, named[1] if listens in (None, address) else listens
+            other = next((each for each in named[1:] if each not in tried), named[1])
+            return address, other if listens in (None, address) else listens
         if address == dialog.peer or not self.may_reach(address):
             return through
         return address, dialog.peer if address.reliable else None

@@ -22,6 +22,11 @@ def at(transport: str, last: int) -> TransportAddress:
     return TransportAddress(transport, f"203.0.113.{last}", 5061)
 
 
+def settings_of(transport: str) -> UserAgentSettings:
+    bound = TransportAddress(transport, "192.0.2.1", 5061)
+    return UserAgentSettings(locals=(LocalAddress(bound, bound.host, bound.port),))
+
+
 def ack_and_bye(transport: str, found: tuple[TransportAddress, ...], strangers: tuple[int, ...] = ()) -> list[Outgoing]:
     """Those of a call that was made to the first member of a cluster, where its name leads to `found`."""
     asked: list[Target] = []
@@ -31,8 +36,8 @@ def ack_and_bye(transport: str, found: tuple[TransportAddress, ...], strangers: 
         asked.append(target)
         return found
 
-    bound = TransportAddress(transport, "192.0.2.1", 5061)
-    settings = UserAgentSettings(locals=(LocalAddress(bound, bound.host, bound.port),))
+    settings = settings_of(transport)
+    bound = settings.locals[0].bound
     agent = UserAgent(
         settings, SeededTokens("cluster"), may_reach=lambda address: address not in kept_away, names=names
     )
@@ -76,8 +81,8 @@ class Called:
 
     def __init__(self, transport: str, found: tuple[TransportAddress, ...], port: int = 40_123) -> None:
         self.source = at(transport, 1)._replace(port=port)
-        self.bound = TransportAddress(transport, "192.0.2.1", 5061)
-        settings = UserAgentSettings(locals=(LocalAddress(self.bound, self.bound.host, self.bound.port),))
+        settings = settings_of(transport)
+        self.bound = settings.locals[0].bound
         self.agent = UserAgent(settings, SeededTokens("cluster"), names=lambda _target: found)
         self.named = NAMED.format(transport)
         self.tag: str | None = None
@@ -144,3 +149,21 @@ def test_a_member_that_calls_from_where_it_listens_has_the_others_behind_it() ->
     call.agent.hang_up(call.usage, NOW)
     bye = call.said()
     assert (bye.destination, bye.fallback) == (at("tcp", 1), at("tcp", 2))
+
+
+def test_a_third_member_is_tried_where_two_are_gone() -> None:
+    agent = UserAgent(
+        settings_of("tcp"), SeededTokens("cluster"), names=lambda _: (at("tcp", 1), at("tcp", 2), at("tcp", 3))
+    )
+    usage = agent.invite(plan_to(at("tcp", 1)), NOW)
+    [outgoing] = agent.to_send()
+    invite = parse_message(outgoing.content)
+    assert isinstance(invite, Request)
+    answer = answer_to(invite, 200, to_tag="peer", contact=None, headers=NAMED.format("tcp"))
+    agent.receive(answer, at("tcp", 1), settings_of("tcp").locals[0].bound, NOW)
+    agent.hang_up(usage, NOW)
+    _ack, bye = agent.to_send()
+    assert (bye.destination, bye.fallback) == (at("tcp", 1), at("tcp", 2))
+    agent.transport_failed(bye.destination, NOW, requests=frozenset({bye.content}))
+    [again] = agent.to_send()
+    assert (again.destination, again.fallback) == (at("tcp", 1), at("tcp", 3))
