@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from b2bua.addresses import canonical_host
+from b2bua.config import TrunkUri
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import NameAddr
 from b2bua.sip.message import Response
@@ -62,7 +63,7 @@ def _followed(contact: NameAddr, trunk: Trunk, own: str) -> Redirection | None:
             return None
         by_proxy = trunk.config.outbound_proxy is not None
         return Redirection(request_uri, None if by_proxy else TransportAddress(own, host, port))
-    return Redirection(request_uri, None) if _is_its_name(host, uri.port, trunk) else None
+    return Redirection(request_uri, None) if _is_its_name(host, uri.port, trunk, own) else None
 
 
 def _where(host: str, port: int, trunk: Trunk, own: str) -> str:
@@ -74,12 +75,18 @@ def _where(host: str, port: int, trunk: Trunk, own: str) -> str:
     return bracketed(host) + (f":{port}" if says_port else "")
 
 
-def _is_its_name(host: str, port: int | None, trunk: Trunk) -> bool:
+def _is_its_name(host: str, port: int | None, trunk: Trunk, own: str) -> bool:
     config = trunk.config
     named = [config.uri] if config.outbound_proxy is None else [config.uri, config.outbound_proxy]
     if config.domain and host.lower() == config.domain.lower():
-        return port in (None, config.uri.port)
-    return any(host.lower() == each.host.lower() and port in (None, each.port) for each in named)
+        return port is None or _may_be_at(port, config.uri, own)
+    return any(host.lower() == each.host.lower() and (port is None or _may_be_at(port, each, own)) for each in named)
+
+
+def _may_be_at(port: int, uri: TrunkUri, own: str) -> bool:
+    """Whether a Contact may say this port and mean the URI's host: its own, and where it gives none, the usual one of
+    the transport `own`, which DNS may lead to."""
+    return port == uri.port or (not uri.port_given and port == DEFAULT_PORT[own])
 
 
 def _preference(contact: NameAddr) -> float:

@@ -56,6 +56,20 @@ def test_the_trunks_own_place_is_written_as_its_invites_have_it(uri: str, contac
     assert [each.request_uri for each in followed(uri, contact)] == [request_uri]
 
 
+@pytest.mark.parametrize("where", ["", ":5061", ":5060"])
+@pytest.mark.parametrize("profile", ["", 'domain = "sbc.example"'], ids=["its name", "its domain"])
+def test_a_name_that_dns_leads_to_tls_may_say_the_port_of_that(where: str, profile: str) -> None:
+    host = "sbc.example" if profile else "carrier.example"
+    found = followed("sip:carrier.example", f"sip:a@{host}{where};transport=tls", profile, transport="tls")
+    assert [each.address for each in found] == [None]
+
+
+def test_no_other_port_of_its_name_is_followed() -> None:
+    assert followed("sip:carrier.example", "sip:a@carrier.example:5062;transport=tls", transport="tls") == []
+    assert followed("sip:carrier.example:5060", "sip:a@carrier.example:5061;transport=tls", transport="tls") == []
+    assert followed("sip:carrier.example", "sip:a@carrier.example:5061") == []
+
+
 @pytest.mark.parametrize(
     ("contact", "port"),
     [
