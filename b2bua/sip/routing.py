@@ -156,9 +156,10 @@ def heard_at(request: Request, source: TransportAddress) -> TransportAddress:
     its request came from. One that asks for no `rport` need not listen there: it may send by another port each time,
     and takes responses at that of sent-by (18.2.2).
     """
-    if source.reliable or request.via.wants_rport:
+    via = request.via
+    if source.reliable or via.wants_rport or via.maddr is not None:
         return source
-    return source._replace(port=request.via.port or DEFAULT_PORT[source.transport])
+    return source._replace(port=via.port or DEFAULT_PORT[source.transport])
 
 
 class RoutedRequest(NamedTuple):

@@ -74,6 +74,13 @@ def test_a_caller_that_asks_for_no_rport_hears_us_at_the_port_of_its_via(via: st
     assert called.hung_up().destination == heard_at
 
 
+def test_one_whose_maddr_is_not_followed_hears_us_where_it_sends_from() -> None:
+    called = Called("192.168.7.2:5070;maddr=192.168.7.9")
+    [answer] = called.receive("OPTIONS", MOVED, 2)
+    assert answer.destination == MOVED
+    assert called.hung_up().destination == MOVED
+
+
 def test_a_request_out_of_order_says_nothing_of_where_the_caller_is() -> None:
     called = Called()
     called.receive("INFO", FIRST, 3)
