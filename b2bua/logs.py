@@ -10,7 +10,8 @@ from b2bua.redaction import redact_text
 
 # A call's lines name it, or a leg of it as `id/a`.
 _CALL: Final = re.compile(r"\b(?P<call>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/(?P<leg>[ab])\b)?")
-_CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(32), 127)} | {10: "\\n", 13: "\\r", 9: "\\t"}
+CONTROLS: Final = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {10: "\\n", 13: "\\r", 9: "\\t"}
+"""What a terminal would obey, as it is shown instead: a peer may have written it."""
 
 
 def install(log_format: str, level: str, stream: TextIO) -> None:
@@ -54,7 +55,7 @@ class JsonLines(logging.Formatter):
 
 def _said(record: logging.LogRecord) -> tuple[str, str | None, str | None]:
     """The text on one line and without numbers, the call and the leg it is of."""
-    text = redact_text(record.getMessage()).translate(_CONTROLS)
+    text = redact_text(record.getMessage()).translate(CONTROLS)
     found = _CALL.search(text)
     return (text, None, None) if found is None else (text, found["call"], found["leg"])
 

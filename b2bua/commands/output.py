@@ -12,6 +12,8 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
+from b2bua.logs import CONTROLS
+
 DEFAULT_CONFIG: Final = "maskbridge.toml"
 
 # The looks of `Output.drawn`, and of cells that say one of these words; "" is plain.
@@ -30,6 +32,7 @@ _CELLS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("no-answer", "unknown", "ringing", "answered", "initiated", "waiting", "leased"), "yellow"),
     "-": "dim",
 }
+_IN_LINES: Final = {code: text for code, text in CONTROLS.items() if chr(code) not in "\n\t"}
 
 
 class CommandFailed(Exception):
@@ -37,7 +40,9 @@ class CommandFailed(Exception):
 
 
 class Output:
-    """Where results go. Colours only where `out` is a terminal, and there NO_COLOR and TERM are obeyed."""
+    """Where results go. Colours only where `out` is a terminal, and there NO_COLOR and TERM are obeyed. What people see
+    may be a peer's words, as a carrier's reason for refusing a call: no control character of theirs reaches a terminal.
+    """
 
     def __init__(self, *, as_json: bool, out: TextIO) -> None:
         self.as_json = as_json
@@ -49,7 +54,7 @@ class Output:
     def line(self, text: str) -> None:
         """A line for people; nothing under `--json`."""
         if not self.as_json:
-            self._out.write(text + "\n")
+            self._out.write(text.translate(_IN_LINES) + "\n")
             self._out.flush()
 
     def one(self, values: Mapping[str, object], text: str | None = None) -> None:
@@ -96,7 +101,8 @@ class Output:
             if self.console is None:
                 self.line("".join(text for text, _looks in pieces).rstrip())
             else:
-                whole = Text.assemble(*((text, LOOKS.get(looks, "")) for text, looks in pieces))
+                told = ((text.translate(_IN_LINES), LOOKS.get(looks, "")) for text, looks in pieces)
+                whole = Text.assemble(*told)
                 self.console.print(whole, soft_wrap=True)
 
     @contextmanager
@@ -121,7 +127,7 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
         is_id = column.endswith(("_id", "_sid"))
         table.add_column(column, overflow="ellipsis", no_wrap=True, min_width=36 if is_id else None)
     for row in rows:
-        table.add_row(*(Text(cell, _CELLS.get(cell, "")) for cell in row))
+        table.add_row(*(Text(cell.translate(CONTROLS), _CELLS.get(cell, "")) for cell in row))
     return table
 
 

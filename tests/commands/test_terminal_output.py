@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -89,3 +90,26 @@ def test_a_bar_never_disturbs_json() -> None:
     with Output(as_json=True, out=out).progress("recordings") as tell:
         tell(1, 1)
     assert out.getvalue() == ""
+
+
+PHRASE = "No\x1b]0;mine\x07\x9b2J\x7f\rhere"
+
+
+@pytest.mark.parametrize("terminal", [Terminal, io.StringIO], ids=["a terminal", "elsewhere"])
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda output: output.rows([{"name": PHRASE}], ["name"]),
+        lambda output: output.one({"name": PHRASE}),
+        lambda output: output.drawn([[("|", "dim"), (PHRASE, "bad")]]),
+        lambda output: output.line(PHRASE),
+    ],
+    ids=["rows", "one", "drawn", "line"],
+)
+def test_what_a_peer_says_rules_no_terminal(tell: Callable[[Output], None], terminal: type[io.StringIO]) -> None:
+    """A carrier's phrase in `check`, its Reason and Warning in `trace`: a title, the clipboard, what stood above."""
+    out = terminal()
+    tell(Output(as_json=False, out=out))
+    plain = re.sub("\x1b\\[[0-9;]*m", "", out.getvalue())
+    assert r"No\x1b]0;mine\x07\x9b2J\x7f\rhere" in plain
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", plain)
