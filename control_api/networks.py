@@ -8,7 +8,12 @@ _MAPPED_BITS: Final = 96  # before the IPv4 address
 
 
 def read_network(text: str) -> Network:
-    """An address or a network; bits beyond its prefix do not count. Raises ValueError."""
+    """An address or a network; bits beyond its prefix do not count. Raises ValueError.
+
+    A zone (RFC 4007 section 11) is refused: it is not compared, so that naming one would restrict nothing.
+    """
+    if "%" in text:
+        raise ValueError("a network has no zone")
     network = ip_network(text, strict=False)
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     if mapped is None or network.prefixlen < _MAPPED_BITS:

@@ -346,6 +346,8 @@ TEST_CALL_PORTS: Final = Kind("text", PORTS.expected, _read_pairs(PAIRS_OF_A_TES
 
 def _read_network(raw: object, place: Place) -> Network:
     value = as_text(raw)
+    if "%" in value:
+        raise Unfit(f"{shown(value)} names a zone, which is not compared")
     try:
         return _unmapped(ipaddress.ip_network(value))
     except ValueError as error:

@@ -210,3 +210,9 @@ def test_a_trunk_has_one_transport() -> None:
     """RFC 3261 section 19.1.1: a parameter stands once in a URI."""
     (mistake,) = mistakes_in(A_TRUNK.replace(":5060", ";transport=udp;transport=tcp"))
     assert mistake.startswith("trunks[carrier].uri: ")
+
+
+def test_a_network_names_no_zone() -> None:
+    """None is compared, so that it would restrict nothing."""
+    (mistake,) = mistakes_in('[api]\ntrusted_proxies = ["fe80::1%eth0"]')
+    assert "names a zone" in mistake

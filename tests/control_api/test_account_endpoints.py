@@ -96,6 +96,8 @@ async def test_a_key_is_replaced_with_a_grace(world: ApiWorld, owner: SignedIn) 
         ({"name": "x", "expires_at": 10**30}, "expires_at"),
         ({"name": "x", "expires_at": 1_767_225_600_000}, "expires_at"),
         ({"name": "x", "allowed_networks": ["10.0.0.0/33"]}, "allowed_networks"),
+        ({"name": "x", "allowed_networks": ["fe80::1%eth0"]}, "allowed_networks"),
+        ({"name": "x", "allowed_networks": ["fe80::1%\ud800"]}, "allowed_networks"),
         ({"name": "x", "rate_limit_per_minute": 0}, "rate_limit_per_minute"),
         ({"name": "x", "rate_limit_per_minute": 10_001}, "rate_limit_per_minute"),
     ],
