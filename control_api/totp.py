@@ -25,13 +25,13 @@ class SecretBox(Protocol):
 
 def new_factor(box: SecretBox, person_id: str) -> tuple[str, str]:
     """A new secret in base32, as an authenticator takes it, and the same one sealed."""
-    secret, sealed = box.new(_owner(person_id))
+    secret, sealed = box.new(factor_owner(person_id))
     return _base32(secret), sealed
 
 
 def opened_factor(box: SecretBox, person_id: str, sealed: str) -> str:
     """The secret in base32. Raises ValueError when its master key is not there any more."""
-    return _base32(box.opened(_owner(person_id), sealed))
+    return _base32(box.opened(factor_owner(person_id), sealed))
 
 
 def provisioning_uri(secret: str, email: str) -> str:
@@ -50,7 +50,8 @@ def matching_step(secret: str, code: str, now_ms: int) -> int | None:
     return found
 
 
-def _owner(person_id: str) -> str:
+def factor_owner(person_id: str) -> str:
+    """Whose a sealed second factor is."""
     return f"totp:{person_id}"
 
 

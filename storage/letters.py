@@ -50,3 +50,12 @@ class Letters:
     def waiting(self, before: int) -> list[WaitingLetter]:
         """Those from before a Unix millisecond, oldest first."""
         return [WaitingLetter(*row) for row in self._queries.all("letters.waiting", (before,))]
+
+    def sealed(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """What is secret in letters, as it is sealed, in the order of the letter ids that follow `after`."""
+        return [(row[0], row[1]) for row in self._queries.all("letters.sealed", (after, limit))]
+
+    def replace_sealed(self, letter_id: str, replaced: str, sealed: str) -> bool:
+        """Put a secret sealed anew in place of the same one; False where that is not what there is."""
+        parameters = {"letter_id": letter_id, "replaced": replaced, "sealed": sealed}
+        return self._queries.run("letters.replace_sealed", parameters) == 1

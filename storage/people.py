@@ -95,6 +95,15 @@ class People:
         """Ask for no second factor any more. UnknownRecord."""
         self._changed("people.clear_totp", {"person_id": person_id})
 
+    def factors(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """Second factors as they are sealed, by person, in the order of the person ids that follow `after`."""
+        return [(row[0], row[1]) for row in self._queries.all("people.factors", (after, limit))]
+
+    def replace_factor(self, person_id: str, replaced: str, sealed: str) -> bool:
+        """Put a second factor sealed anew in place of the same one; False where that is not what there is."""
+        parameters = {"person_id": person_id, "replaced": replaced, "sealed": sealed}
+        return self._queries.run("people.replace_factor", parameters) == 1
+
     def use_totp_step(self, person_id: str, step: int) -> bool:
         """Use up a code by its time step; False when it, or a later one, was used before."""
         return self._queries.run("people.use_totp_step", {"person_id": person_id, "step": step}) == 1

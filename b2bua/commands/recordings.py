@@ -13,6 +13,7 @@ from b2bua.clock import SystemClock
 from b2bua.commands.audit import typed
 from b2bua.commands.databases import moment, opened
 from b2bua.commands.output import CommandFailed, Output
+from b2bua.commands.small_secrets import renew_small_secrets
 from b2bua.config import Config
 from b2bua.switch.recordings_at_rest import RecordingsAtRest, master_keys_of, seal_of
 from media.recording.finished_files import FileFaulty, check_mp3, check_wav, copy_out
@@ -127,7 +128,7 @@ async def erase(options: argparse.Namespace, config: Config, output: Output) -> 
 
 
 async def rekey(_options: argparse.Namespace, config: Config, output: Output) -> int:
-    """`recording rekey`: status 1 while any recording still needs a former master key."""
+    """`recording rekey`: status 1 while anything that is sealed still needs a former master key."""
     keys = master_keys_of(config)
     if keys is None:
         raise CommandFailed("secrets.master_key: it is missing, and nothing can be sealed without one")
@@ -138,6 +139,9 @@ async def rekey(_options: argparse.Namespace, config: Config, output: Output) ->
             unreadable += lost
             if fresh:
                 renewed += await store.run(partial(_replace_keys, fresh))
+        fresh_secrets, lost_secrets = await renew_small_secrets(store, keys)
+        renewed += fresh_secrets
+        unreadable += lost_secrets
         folder = await asyncio.to_thread(renew_keys, config.storage.recordings, keys)
         if renewed + folder.renewed:
             entry = typed("recording.rekey", keys.newest_id, None, {"renewed": renewed + folder.renewed})
@@ -160,7 +164,7 @@ def _verdict(renewed: int, unreadable: int, folder: KeysInFolder) -> str:
             f"{folder.still_open} recordings are still being written under a former master key: restart the server "
             "with the new one, and run this again when they are done"
         )
-    return "; ".join(said) if said[1:] else f"{said[0]}; no recording needs a former master key any more"
+    return "; ".join(said) if said[1:] else f"{said[0]}; nothing needs a former master key any more"
 
 
 def _renewed(page: list[Recording], keys: MasterKeys) -> tuple[list[tuple[str, str, str]], int]:

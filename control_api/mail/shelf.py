@@ -27,7 +27,7 @@ class LetterShelf:
         """A fresh token of 64 hex digits for a letter, and the same one sealed; None without a box."""
         if self._box is None:
             return None
-        secret, sealed = self._box.new(_owner(letter_id))
+        secret, sealed = self._box.new(letter_owner(letter_id))
         return secret.hex(), sealed
 
     async def drop(self, letter_id: str) -> None:
@@ -53,7 +53,7 @@ class LetterShelf:
         text = row.text
         if row.sealed is not None:
             try:
-                token = "" if self._box is None else self._box.opened(_owner(row.letter_id), row.sealed).hex()
+                token = "" if self._box is None else self._box.opened(letter_owner(row.letter_id), row.sealed).hex()
             except ValueError:
                 token = ""
             if not token:
@@ -71,5 +71,6 @@ def keep(unit: UnitOfWork, letter: Letter, token: str | None = None, sealed: str
     return unit.letters.add(row)
 
 
-def _owner(letter_id: str) -> str:
+def letter_owner(letter_id: str) -> str:
+    """Whose the sealed token of a letter is."""
     return f"letter:{letter_id}"

@@ -7,3 +7,9 @@ DELETE FROM letters WHERE letter_id = ?;
 
 -- waiting: those from before a time, oldest first
 SELECT letter_id, at, kind, recipient, subject, text, sealed FROM letters WHERE at < ? ORDER BY at;
+
+-- sealed: what is secret in letters, in the order of the letter ids that follow one
+SELECT letter_id, sealed FROM letters WHERE sealed IS NOT NULL AND letter_id > ? ORDER BY letter_id LIMIT ?;
+
+-- replace_sealed: the same secret, sealed anew
+UPDATE letters SET sealed = :sealed WHERE letter_id = :letter_id AND sealed = :replaced;

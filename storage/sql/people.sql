@@ -39,6 +39,12 @@ UPDATE people SET totp_confirmed_at = :at WHERE person_id = :person_id AND totp_
 -- clear_totp: no second factor any more
 UPDATE people SET totp_sealed = NULL, totp_confirmed_at = NULL, totp_step = 0 WHERE person_id = :person_id;
 
+-- factors: second factors as they are sealed, in the order of the person ids that follow one
+SELECT person_id, totp_sealed FROM people WHERE totp_sealed IS NOT NULL AND person_id > ? ORDER BY person_id LIMIT ?;
+
+-- replace_factor: the same second factor, sealed anew
+UPDATE people SET totp_sealed = :sealed WHERE person_id = :person_id AND totp_sealed = :replaced;
+
 -- use_totp_step: each code counts once
 UPDATE people SET totp_step = :step WHERE person_id = :person_id AND totp_step < :step;
 

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
+from b2bua.sealed_secrets import SealedSecrets
 from media.recording.journal import Journal, JournalEntry, read_entry
 from media.recording.master_keys import MasterKeys
 from media.recording.sealed_file import SealedWriter
 from media.recording.sealed_wav import SealedWavWriter
 from media.recording.sealing import Seal, SealedKind
 from media.recording.wav import WavWriter, wav_header
+from storage.letters import WaitingLetter
+from storage.person_records import Person
 from storage.records import CallStatus, PurgedBy, Recording, RecordingFiles, changed
 from storage.store import Store
 from storage.units import UnitOfWork
@@ -221,7 +224,7 @@ def test_keys_come_under_the_new_master_key_and_open_without_the_former(desk: De
     before = shelf.key_of("new")
     allow_former(desk)
     status, out, _ = desk.type("recording", "rekey")
-    assert (status, out) == (0, "1 keys are sealed anew; no recording needs a former master key any more\n")
+    assert (status, out) == (0, "1 keys are sealed anew; nothing needs a former master key any more\n")
     assert MasterKeys(shelf.newest).seal_of("old", shelf.key_of("old"))
     assert shelf.key_of("new") == before
     assert desk.json("recording", "rekey") == {"renewed": 0, "unreadable": 0, "still_open": 0}
@@ -242,6 +245,29 @@ def test_what_still_needs_a_former_master_key_is_counted(desk: Desk, shelf: Shel
     assert status == 1
     assert '"unreadable": 1, "still_open": 1' in out
     assert (shelf.root / ".open" / "other.draft").exists(), "the server's, beside which the command runs"
+
+
+def test_second_factors_and_letters_come_under_the_new_master_key_too(desk: Desk, shelf: Shelf) -> None:
+    """Or whoever has one could sign in no more, once the former key is taken away."""
+    of_person, of_letter = (SealedSecrets(MasterKeys(FORMER)).new(owner) for owner in ("totp:p-1", "letter:l-1"))
+
+    def fill(unit: UnitOfWork) -> None:
+        unit.people.add(Person("p-1", "asha@shop.example", "Asha", 5, totp_sealed=of_person[1], totp_confirmed_at=6))
+        unit.people.add(Person("p-2", "ravi@shop.example", "Ravi", 5))
+        unit.letters.add(WaitingLetter("l-1", 5, "reset", "asha@shop.example", "Hello", "\x1f", of_letter[1]))
+        unit.letters.add(WaitingLetter("l-2", 5, "low", "asha@shop.example", "Hello", "text"))
+
+    in_store(desk, fill)
+    assert desk.type("recording", "rekey", "--json")[0] == 1, "the former master key is not given"
+    allow_former(desk)
+    assert desk.json("recording", "rekey") == {"renewed": 2, "unreadable": 0, "still_open": 0}
+    assert desk.json("recording", "rekey")["renewed"] == 0
+    box = SealedSecrets(MasterKeys(shelf.newest))
+    person = in_store(desk, lambda unit: unit.people.person("p-1"))
+    (letter, plain) = in_store(desk, lambda unit: unit.letters.waiting(9))
+    assert box.opened("totp:p-1", person.totp_sealed) == of_person[0]
+    assert box.opened("letter:l-1", letter.sealed) == of_letter[0]
+    assert (person.totp_confirmed_at, letter.text, plain.sealed) == (6, "\x1f", None)
 
 
 def test_a_key_beside_a_recording_of_nobodys_is_renewed_too(desk: Desk, shelf: Shelf) -> None:
