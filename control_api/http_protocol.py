@@ -31,6 +31,7 @@ class HttpProtocol(web.RequestHandler):
     __slots__ = (
         "_allowed_at",
         "_boundary",
+        "_deaf",
         "_event_loop",
         "_gone",
         "_head",
@@ -63,6 +64,7 @@ class HttpProtocol(web.RequestHandler):
         self._head_due: asyncio.TimerHandle | None = None
         self._replied = False
         self._refused = False
+        self._deaf = False  # what still comes is dropped unread
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
@@ -78,6 +80,8 @@ class HttpProtocol(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take what has come. The beginning of a request is kept: what cannot be parsed is told by it."""
+        if self._deaf:
+            return
         if self._current_request is None:
             self._head = data[:_KEPT_HEAD]
         super().data_received(data)
@@ -135,6 +139,10 @@ class HttpProtocol(web.RequestHandler):
             resp.force_close()
         if request.content.exception() is not None:  # nothing is read after such a body: RFC 9112 section 9.6
             resp.force_close()
+        if _is_packed(request) and not request.content.is_eof():
+            # aiohttp would unpack the rest for as long as it lingers, and let nothing else run meanwhile.
+            self._deaf = True
+            resp.force_close()
         if self._refused:
             self._refused = False
             now = self._event_loop.time()
@@ -152,6 +160,11 @@ class HttpProtocol(web.RequestHandler):
         allowed = await self._allowed_at(asked)
         error = MethodNotAllowed(allowed) if allowed else NotFound("There is nothing at this path.")
         return self._boundary.refusal(asked, error_reply(error) or _NOT_HTTP)
+
+
+def _is_packed(request: web.BaseRequest) -> bool:
+    """Whether a body may hold a great deal more than what is sent of it."""
+    return request.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
 
 
 def _refusal_of(flaw: BaseException | None) -> ErrorReply:

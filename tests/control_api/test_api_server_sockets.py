@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import errno
+import gzip
 import json
 import socket
 import ssl
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import streams
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -235,6 +237,37 @@ async def test_rfc9112_s9_6_the_last_reply_before_a_close_says_so(method: str, p
         reply = await asyncio.wait_for(reader.read(), 5)
         _, headers, _ = parts(reply)
         assert headers["Connection"] == "close"
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/healthz", 405), ("/nope", 404), ("/v1/masking/calls", 413), ("/v1/account/sessions", 413)]
+)
+async def test_what_is_left_of_a_compressed_body_is_not_unpacked(
+    monkeypatch: pytest.MonkeyPatch, path: str, status: int
+) -> None:
+    """Little that is sent would be a great deal of work after the reply, and everything else would wait for it."""
+    unpacked = 0
+    feed_data = streams.StreamReader.feed_data
+
+    def count(reader: streams.StreamReader, data: bytes, size: int = 0) -> bool:
+        nonlocal unpacked
+        unpacked += len(data)
+        return feed_data(reader, data, size)
+
+    monkeypatch.setattr(streams.StreamReader, "feed_data", count)
+    bomb = gzip.compress(b" " * 50_000_000)
+    async with RunningApi() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+            f"Authorization: Bearer {KEY}\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+            + bomb
+        )
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        told, headers, _ = parts(head)
+        assert (told, headers["Connection"]) == (status, "close")
+        assert unpacked < len(bomb) * 100, "of a thousand times as much"
         writer.close()
 
 
