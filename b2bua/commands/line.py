@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import importlib
+import io
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TextIO, TypeAlias
 
 from b2bua import __version__
 from b2bua.commands.argument_texts import ARGUMENT_TEXTS, clearer
@@ -81,6 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns the exit status."""
     options = build_parser().parse_args(arguments)
     options.config = options.config if options.config is not None else options.config_before
+    _let_pass(sys.stdout)
     output = Output(as_json=options.json or options.json_before, out=sys.stdout)
     try:
         return _carry_out(options, output)
@@ -97,11 +99,23 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _fail(reason(error))
     except UnicodeEncodeError as error:  # bytes of the command line that are no UTF-8: nothing we keep is named so
-        return _fail(f"not UTF-8: {error.object}")
+        return _not_text(error.object, arguments)
     except OverflowError as error:
         return _too_large(error, options)
     except KeyboardInterrupt:
         return 130
+
+
+def _let_pass(out: TextIO) -> None:
+    """What a stream has no signs for is written in escapes: no command fails for it once it has done its work."""
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")
+
+
+def _not_text(given: str, arguments: Sequence[str]) -> int:
+    """What becomes of octets that are no UTF-8; what was not typed is not shown, as it may be a secret."""
+    typed = any(given in argument for argument in arguments)
+    return _fail(f"not UTF-8: {given if typed else 'what was given'}")
 
 
 def _carry_out(options: argparse.Namespace, output: Output) -> int:

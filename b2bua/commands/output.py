@@ -1,5 +1,6 @@
 """How commands speak: tables and colours on a terminal, plain aligned text elsewhere, one JSON object for scripts."""
 
+import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -116,7 +117,7 @@ class Output:
             yield lambda done, total: bars.update(bar, completed=done, total=total)
 
     def _write_json(self, value: object) -> None:
-        self._out.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self._out.write(json.dumps(value, ensure_ascii=not _takes_all(self._out)) + "\n")
         self._out.flush()
 
 
@@ -129,6 +130,11 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for row in rows:
         table.add_row(*(Text(cell.translate(CONTROLS), _CELLS.get(cell, "")) for cell in row))
     return table
+
+
+def _takes_all(out: TextIO) -> bool:
+    """Whether it has signs for every text: one in memory has, and what is encoded as UTF-8."""
+    return out.encoding is None or codecs.lookup(out.encoding).name == "utf-8"
 
 
 def _unseen(_done: int, _total: int | None) -> None:

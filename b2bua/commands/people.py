@@ -264,6 +264,10 @@ def _password() -> str:
         password = sys.stdin.readline().rstrip("\r\n")
         if not password:
             raise CommandFailed("no password came: type one at a terminal, or pipe one in as a line")
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        raise CommandFailed("the password is not UTF-8 text") from None
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise CommandFailed(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     return password

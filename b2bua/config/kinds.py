@@ -21,6 +21,7 @@ HOST_NAME: Final = re.compile(
 )
 _MAPPED_BITS: Final = 96  # of ::ffff:0:0/96 (RFC 4291 section 2.5.5.2)
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NO_TEXT: Final = re.compile("[\ud800-\udfff]")  # as Python has octets of the environment that are no UTF-8
 
 
 class Unfit(ValueError):
@@ -474,6 +475,8 @@ FILE: Final[Kind[Path | None]] = Kind("text", 'a file that exists, relative to t
 def _read_secret(raw: object, place: Place) -> str:
     if not isinstance(raw, str):
         raise Unfit("it is not a text")
+    if _NO_TEXT.search(raw):
+        raise Unfit("it is not UTF-8 text")
     if CONTROL.search(raw):
         raise Unfit("it has control characters")
     if not raw.startswith("file:"):

@@ -136,6 +136,13 @@ def test_a_password_that_did_not_come_is_told_apart(desk: Any, piped: Any) -> No
     assert "no password came" in desk.refused("person", "add", "asha@shop.example", "--operator")
 
 
+def test_a_password_that_is_no_text_is_refused_and_not_shown(desk: Any, piped: Any) -> None:
+    piped("a good password \udcff")
+    told = desk.refused("person", "add", "asha@shop.example", "--operator")
+    assert "not UTF-8" in told
+    assert "good" not in told
+
+
 @pytest.mark.parametrize("password", ["short", "x" * 257])
 def test_a_password_has_a_length(desk: Any, piped: Any, password: str) -> None:
     piped(password)

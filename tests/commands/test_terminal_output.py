@@ -1,12 +1,15 @@
 """Tables and colours on a terminal, plain text elsewhere."""
 
 import io
+import json
 import re
 from collections.abc import Callable
 
 import pytest
 
+from b2bua.commands.line import run
 from b2bua.commands.output import Output
+from tests.commands.conftest import Desk
 
 ROWS: list[dict[str, object]] = [
     {"name": "carrier", "state": "up", "note": None},
@@ -113,3 +116,20 @@ def test_what_a_peer_says_rules_no_terminal(tell: Callable[[Output], None], term
     plain = re.sub("\x1b\\[[0-9;]*m", "", out.getvalue())
     assert r"No\x1b]0;mine\x07\x9b2J\x7f\rhere" in plain
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", plain)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_a_terminal_has_no_signs_for_is_written_in_escapes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """What was done is never told as a failure for want of signs."""
+    desk.json("org", "create", "\u0926\u0941\u0915\u093e\u0928 \N{GRINNING FACE}")
+    written = []
+    for more in ([], ["--json"]):
+        out = io.TextIOWrapper(io.BytesIO(), encoding)
+        monkeypatch.setattr("sys.stdout", out)
+        assert run(["org", "list", "-c", str(desk.config), *more]) == 0
+        out.seek(0)
+        written.append(out.read())
+    assert "\\u0926\\u0941\\u0915\\u093e\\u0928 \\U0001f600" in written[0]
+    assert json.loads(written[1])["data"][0]["name"] == "\u0926\u0941\u0915\u093e\u0928 \N{GRINNING FACE}"
