@@ -111,7 +111,7 @@ class Store:
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_NOTADB:
                 raise DatabaseUnusable(f"{path} is not a database") from error
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise StoreUnavailable(f"{path}: {said}{_hint(path)}") from error
+            raise StoreUnavailable(f"{path}: {said}{_hint(path, said)}") from error
         except BaseException:
             await _close_all(connections)
             raise
@@ -182,10 +182,12 @@ class Store:
         return figures
 
 
-def _hint(path: Path | None) -> str:
-    """What is the matter with a database that cannot be opened, where it is the user who asks."""
+def _hint(path: Path | None, said: str) -> str:
+    """What is the matter with a database that cannot be opened, where it is the user who asks, or the disk."""
     if path is None or not path.exists() or os.access(path, os.R_OK | os.W_OK):
         return ""
+    if "readonly" in said and path.stat().st_uid == os.geteuid():
+        return "; the file, or the disk that it is on, takes no writing"
     return "; it belongs to another user: commands are for the user that the server runs as"
 
 

@@ -255,6 +255,23 @@ def test_a_database_of_another_user_is_told_as_such(desk: Any, monkeypatch: pyte
     assert "unable to open database file; it belongs to another user: commands are for" in desk.refused("calls")
 
 
+def test_a_database_of_ones_own_that_takes_no_writing_is_told_as_such(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that was mounted anew, read-only, after a fault: whose it is has nothing to do with it."""
+
+    def refused(*_given: object, **_options: object) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr("storage.store.open_connection", refused)
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    told = desk.refused("calls")
+    assert "another user" not in told
+    assert "the file, or the disk that it is on, takes no writing" in told
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(desk.folder).st_uid + 1)
+    assert "it belongs to another user" in desk.refused("calls")
+
+
 @pytest.mark.parametrize("below", ["", "/2025"])
 @pytest.mark.parametrize(
     ("key", "value"),
