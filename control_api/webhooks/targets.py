@@ -93,8 +93,9 @@ def check_target(url: URL, allow_private: bool, schemes: tuple[str, str] = ("htt
     try:
         literal = ip_address(host.partition("%")[0])
     except ValueError as error:
-        # "127.1", "2130706433": no name, and so not looked up; a socket would take it for an address.
-        if host.replace(".", "").isdigit():
+        # "127.1", "2130706433", "v1.a:b": no name to the HTTP client, which gives it to the socket without a look-up of
+        # ours; a socket would take it for an address, or look it up itself.
+        if ":" in host or host.replace(".", "").isdigit():
             raise TargetRefused(f"refused: {host} is not an address as such are written") from error
         return
     if not is_public(literal):

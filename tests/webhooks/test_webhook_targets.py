@@ -79,6 +79,9 @@ def test_what_is_public(address: str) -> None:
         "http://2130706433:8080/",
         "http://0177.0.0.1/",
         "http://127.0.0.1./",
+        # Names to a socket alone, which would look them up with nobody to judge what is found.
+        "http://[v1.a:b.example.com]/",
+        "http://[0:0::127.1]/",
         "ftp://example.com/",
         "/x",
         "http:",
