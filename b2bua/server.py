@@ -243,8 +243,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
     await recover(process.store, settlement, recordings, orphans)
     listeners = _listen_sip(process, switch, trunks, tracing, names)
     process.line = None if agents is None else agents.open(switch, listeners.locals)
-    switch.start()
-    stack.callback(switch.stop)
+    await _take_calls(process, switch, dispatcher)
     retention = Retention(process.store, at_rest, process.clock, config.storage.retention_days, recordings.is_exporting)
     _in_background(process, retention.run())
     figures = (
@@ -264,6 +263,14 @@ async def _build(process: Process, announce: Announce) -> Switch:
     return switch
 
 
+async def _take_calls(process: Process, switch: Switch, dispatcher: Dispatcher) -> None:
+    """Deliver what is to be told, and take calls. That a clock was set back shows by the last sign of life, which the
+    first looks at right before the second gives a new one, and so only where the start came this far."""
+    await dispatcher.start()
+    switch.start()
+    process.stack.callback(switch.stop)
+
+
 async def _locate(process: Process, trunks: Trunks) -> PeerNames:
     """Look the trunks' names up, and keep doing so; those of their peers when they come."""
     config = process.config
@@ -278,9 +285,8 @@ async def _locate(process: Process, trunks: Trunks) -> PeerNames:
 
 
 async def _writers(process: Process) -> tuple[Dispatcher, Journal, Tracing]:
-    """What tells clients, what writes down, and what gathers the course of calls; running."""
+    """What tells clients, what writes down, and what gathers the course of calls; all but the first are running."""
     dispatcher = process.dispatcher = _dispatcher(process)
-    await dispatcher.start()
     process.stack.push_async_callback(dispatcher.close)
     feed = process.feed = EventFeed(process.store, process.config.api.streams_per_key)
 
