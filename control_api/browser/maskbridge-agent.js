@@ -52,8 +52,9 @@ export class AgentCall extends Emitter {
       await this.#connect(microphone);
     } catch (error) {
       if (this.state !== "ended") {
-        // Where no offer was taken, as without a microphone, it rings on for the service: it may be tried again, or declined.
-        if (this.mediaId === null && ![404, 409].includes(error.status)) this.#become("ringing");
+        // Where no offer was taken, as without a microphone, it rings on for the service: it may be tried again, or declined,
+        // unless the agent listens no more: nobody would say that it rings no longer.
+        if (this.mediaId === null && this.#agent.listens && ![404, 409].includes(error.status)) this.#become("ringing");
         else this.end(error.status === 409 ? "answered_elsewhere" : "failed");
       }
       throw error;
@@ -354,6 +355,8 @@ export class MaskbridgeAgent extends Emitter {
   }
 
   // From calls.
+  get listens() { return this.#stream !== null; }
+
   callIs(call) {
     if (call.state === "ended") {
       this.#calls.delete(call.id);

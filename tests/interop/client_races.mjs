@@ -353,6 +353,29 @@ test("a token that ends during a call ends no more than what is asked with it", 
   assert.deepEqual([call.endReason, Peer.last.connectionState], ["hung_up", "closed"]);
 });
 
+test("a call that is being answered as the token ends does not ring on where nothing is heard of it any more", async () => {
+  const refused = { microphone_refused: false, unauthorized: true };
+  for (const [code, allowed] of Object.entries(refused)) {
+    service.refusing = false;
+    const { agent, call } = await ringing();
+    let answer;
+    microphone.opens = () => new Promise((done, fail) => { answer = allowed ? done : () => fail(new Error("denied")); });
+    const refusal = assert.rejects(call.answer(), { code });
+    await settled();
+    service.refusing = true;
+    service.streams.at(-1).close();
+    await settled();
+    mock.timers.tick(1_000);
+    await settled();
+    assert.deepEqual([agent.connected, call.state], [false, "connecting"]);
+    answer();
+    await settled();
+    if (allowed) Peer.last.gathered();
+    await refusal;
+    assert.deepEqual([call.state, call.endReason, agent.calls], ["ended", "failed", []]);
+  }
+});
+
 test("a call of one's own is given up where there is no microphone for it, and one that rings rings on", async () => {
   const { agent, call: rings } = await ringing();
   microphone.opens = async () => { throw new Error("denied"); };
