@@ -67,7 +67,7 @@ class TooManyBrowsers(BrowserRefused):
 
 
 class BrowserPortsExhausted(BrowserRefused):
-    """No free UDP port for another browser."""
+    """No free UDP port for another browser, or no socket of the system for one."""
 
 
 class GatewayClosed(BrowserRefused):

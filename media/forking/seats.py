@@ -61,7 +61,10 @@ class PlainLine:
 
     def __init__(self, peer: Address) -> None:
         self._peer = peer
-        opened = open_pair(LOOPBACK)
+        try:
+            opened = open_pair(LOOPBACK)
+        except OSError as error:
+            raise PortsExhausted(f"no UDP port can be opened: {error.strerror}") from error
         if opened is None:
             raise PortsExhausted("no pair of ports is free on loopback")
         self._rtp, self._rtcp = opened

@@ -49,7 +49,10 @@ class PlainSide:
         on_rtp: Callable[[int], None],
         on_rtcp: Callable[[int], None],
     ) -> None:
-        opened = open_pair(address)
+        try:
+            opened = open_pair(address)
+        except OSError as error:
+            raise BrowserPortsExhausted(f"no UDP port can be opened: {error.strerror}") from error
         if opened is None:
             raise BrowserPortsExhausted("no free pair of UDP ports for the plain side of a browser")
         rtp, rtcp = opened

@@ -34,10 +34,14 @@ class UdpPorts:
         return len(self._free)
 
     def open(self) -> socket.socket:
-        """A bound non-blocking socket; BrowserPortsExhausted when none is left."""
+        """A bound non-blocking socket; BrowserPortsExhausted when none is left or the system has no socket."""
         for _ in range(min(_TRIES_MAX, len(self._free))):
             port = self._free.popleft()
-            opened = bound_socket(self.address, port)
+            try:
+                opened = bound_socket(self.address, port)
+            except OSError as error:
+                self._free.appendleft(port)
+                raise BrowserPortsExhausted(f"no UDP port can be opened: {error.strerror}") from error
             if opened is not None:
                 return opened
             self._free.append(port)
