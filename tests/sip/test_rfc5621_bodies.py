@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.sip.bodies import MAX_PARTS, session_description
+from b2bua.sip.bodies import MAX_DEPTH, MAX_PARTS, session_description
 from b2bua.sip.events import AckReceived, IncomingRequest
 from tests.support.agents import OFFER
 from tests.support.early_dialogs import Arrival, only, statuses
@@ -62,6 +62,31 @@ def test_a_part_of_several(content_type: str, head: bytes) -> None:
 )
 def test_parts_without_one(body: bytes) -> None:
     assert session_description("multipart/mixed;boundary=b1", body) == b""
+
+
+def inside(part: bytes, boundary: bytes) -> bytes:
+    head = b'Content-Type: multipart/alternative; boundary="' + boundary + b'"'
+    return head + b"\r\n\r\n" + parts(part, boundary=boundary)
+
+
+def test_a_part_of_a_part() -> None:
+    part = b"Content-Type: application/sdp\r\n\r\n" + SDP
+    assert session_description("multipart/mixed;boundary=b1", parts(ISUP, inside(part, b"in"))) == SDP
+    assert session_description("multipart/mixed;boundary=b1", parts(inside(ISUP, b"in"), part)) == SDP
+    for depth in range(1, MAX_DEPTH):
+        part = inside(part, b"level%d" % depth)
+    assert session_description("multipart/mixed;boundary=b1", parts(part)) == SDP
+    assert session_description("multipart/mixed;boundary=b1", parts(inside(part, b"deeper"))) == b""
+
+
+@pytest.mark.parametrize("disposition", [b"early-session", b"Early-Session ; handling=optional"])
+def test_the_description_of_an_early_session_is_another(disposition: bytes) -> None:
+    """RFC 3959 section 5: it comes beside that of the session, in either order."""
+    early = b"Content-Type: application/sdp\r\nContent-Disposition: " + disposition + b"\r\n\r\nv=0\r\n"
+    session = b"Content-Type: application/sdp\r\nContent-Disposition: session\r\n\r\n" + SDP
+    assert session_description("multipart/mixed;boundary=b1", parts(early, session)) == SDP
+    assert session_description("multipart/mixed;boundary=b1", parts(session, early)) == SDP
+    assert session_description("multipart/mixed;boundary=b1", parts(early)) == b""
 
 
 @given(st.text(max_size=40), st.binary(max_size=200))
