@@ -170,6 +170,7 @@ def test_it_registers_and_says_for_how_long() -> None:
         # Another's of the same account comes first, and ours comes back a little otherwise.
         ([("Contact", f"<sip:trunk@192.0.2.9:5060>;expires=3600, <{CONTACT};transport=udp>;expires=60")], 60),
         ([("Contact", "<sip:trunk@192.0.2.9:5060>;expires=50, <sip:trunk@192.0.2.1>;expires=60")], 60),
+        ([("Contact", "<sip:trunk@192.0.2.1:5070>;expires=50, <sip:trunk@192.0.2.1>;expires=60")], 60),
         ([("Contact", f"<sip:trunk@192.0.2.9:5060>;expires=50, <{CONTACT}>;expires=60")], 60),
         # Rewritten all of them: which is ours cannot be told.
         ([("Contact", "<sip:trunk@198.51.100.7:1>;expires=900, <sip:trunk@198.51.100.7:2>;expires=60")], 60),
@@ -293,6 +294,13 @@ def test_a_423_that_asks_for_nothing_sensible_is_a_refusal(wanted: str) -> None:
     assert bench.told == [(False, "registration refused 423")]
 
 
+def test_a_second_registrar_behind_the_first_may_want_a_longer_life_too() -> None:
+    bench = Bench()
+    bench.start()
+    assert bench.answer(423, ("Min-Expires", "7200")) == [Register(2, 7200)]
+    assert bench.answer(423, ("Min-Expires", "14400")) == [Register(3, 14400)]
+
+
 def test_a_registrar_that_always_wants_more_comes_to_an_end() -> None:
     bench = Bench()
     bench.start()
@@ -313,6 +321,7 @@ def test_a_registrar_that_always_wants_more_comes_to_an_end() -> None:
         (403, "refused 403"),
         (404, "refused 404"),
         (302, "refused 302"),
+        (600, "refused 600"),
         (603, "refused 603"),
         (408, "answered 408"),
         (500, "answered 500"),
@@ -325,6 +334,13 @@ def test_a_failure_is_told_and_tried_again(status: int, reason: str) -> None:
     assert bench.answer(status) == []
     assert bench.told == [(False, f"registration {reason}")]
     assert [register.cseq for register in bench.next()] == [2]
+
+
+def test_what_it_came_to_nothing_of_is_told() -> None:
+    bench = Bench()
+    bench.start()
+    assert bench.fail() == []
+    assert bench.told == [(False, "registration unanswered (timeout)")]
 
 
 def test_it_backs_off_with_a_little_chance_and_starts_anew_after_a_success() -> None:

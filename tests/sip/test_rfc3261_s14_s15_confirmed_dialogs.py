@@ -14,7 +14,8 @@ from b2bua.sip.events import (
     UsageEnded,
 )
 from b2bua.sip.message import Request, Response
-from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer, request_from_peer
+from b2bua.sip.settings import OutgoingRequest
+from tests.support.agents import NOTHING_HELD, OFFER, PEER, Bench, answer_to, in_dialog_from_peer, request_from_peer
 
 
 def answered_without_ack(bench: Bench) -> tuple[int, Response]:
@@ -198,6 +199,20 @@ def test_what_becomes_of_our_reinvite_once_the_call_is_over_is_acknowledged(
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
+def test_our_reinvite_has_as_long_as_any_for_its_final_response_once_the_call_is_over() -> None:
+    """Timer B, which the 100 had stopped, begins anew then."""
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    bench.receive(answer_to(ours, 100))
+    bench.advance(25)
+    bench.user_agent.hang_up(usage, bench.now)
+    bench.advance(25)
+    assert methods(bench.receive(answer_to(ours, 487))) == ["ACK"]
+
+
 def test_a_provisional_to_our_reinvite_after_the_hang_up_keeps_nothing_alive() -> None:
     bench = Bench()
     usage, _, _ = bench.answered_call()
@@ -308,6 +323,27 @@ def test_trunk_case_23_our_bye_waits_for_the_ack_of_our_200() -> None:
     assert [message for _, message in bench.advance(0.6)] == [ok]
     assert methods(bench.receive(request_from_peer("ACK", branch="z9hG4bKack", to_tag=ok.to_tag))) == ["BYE"]
     assert bench.events() == []
+
+
+def test_a_bye_is_on_its_way_until_its_final_response() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.take_sent()
+    assert isinstance(bye, Request)
+    bench.receive(answer_to(bye, 100))
+    assert bench.user_agent.is_parting()
+    bench.receive(answer_to(bye, 200))
+    assert not bench.user_agent.is_parting()
+
+
+def test_what_ends_no_call_is_not_waited_for() -> None:
+    """Who stops would wait for a trunk that is down and does not answer OPTIONS."""
+    bench = Bench()
+    bench.user_agent.request(
+        OutgoingRequest("OPTIONS", "sip:203.0.113.10", "sip:192.0.2.1", "sip:203.0.113.10", PEER), bench.now
+    )
+    assert not bench.user_agent.is_parting()
 
 
 def test_a_bye_that_waits_for_the_ack_of_our_200_is_still_on_its_way() -> None:

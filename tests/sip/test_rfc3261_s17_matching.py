@@ -117,6 +117,15 @@ def test_rfc2543_invite_retransmission_ack_and_cancel() -> None:
     assert bench.advance(30) == []
 
 
+def test_rfc2543_requests_to_two_places_are_two() -> None:
+    """A proxy of that age may fork with one Via: only the Request-URI tells them apart (17.2.3)."""
+    bench = Bench()
+    assert statuses(bench.receive(request_from_peer("INVITE", branch="1"))) == [100]
+    assert statuses(bench.receive(request_from_peer("INVITE", branch="1", uri="sip:other@192.0.2.1"))) == [482]
+    assert statuses(bench.receive(request_from_peer("CANCEL", branch="1", uri="sip:third@192.0.2.1"))) == [481]
+    assert len(bench.events()) == 1
+
+
 def test_rfc2543_without_any_branch() -> None:
     bench = Bench()
     plain = request_from_peer("OPTIONS").replace(b";branch=z9hG4bKpeer1", b"")

@@ -441,6 +441,21 @@ def test_an_offer_in_a_prack_that_our_user_never_answers() -> None:
     ]
 
 
+def test_an_offer_in_a_prack_has_to_wait_while_another_of_the_peers_waits_for_us() -> None:
+    """Two offers of one side may not be open at a time (RFC 3264 4): later, as 14.2 says it of an INVITE."""
+    arrival = Arrival()
+    progress = only(arrival.respond(183, OFFER))
+    arrival.ask("UPDATE", body="v=0")
+    [update] = arrival.events()
+    assert isinstance(update, IncomingRequest)
+    refused = only(arrival.prack(progress, body="v=0"))
+    assert (refused.status, 0 <= int(refused.headers.get("Retry-After") or "99") <= 10) == (500, True)
+    assert arrival.events() == []
+    arrival.respond(200, OFFER, to=update.transaction)
+    assert arrival.prack(progress, body="v=0") == []
+    assert [type(event) for event in arrival.events()] == [IncomingRequest]
+
+
 def test_an_offer_of_ours_is_answered_in_the_prack() -> None:
     arrival = Arrival(body="")
     progress = only(arrival.respond(183, OFFER))
