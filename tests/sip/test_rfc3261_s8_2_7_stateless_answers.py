@@ -42,6 +42,25 @@ def test_another_request_has_a_tag_of_its_own() -> None:
     assert len(tags) == 3
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        request_from_peer("OPTIONS"),
+        request_from_peer("INVITE", uri="sip:192.0.2.1:5070"),
+        request_from_peer("INVITE", via="203.0.113.11:5060"),
+        request_from_peer("INVITE", from_tag="another"),
+        request_from_peer("INVITE", to_tag="another"),
+        request_from_peer("INVITE", call_id="another"),
+        request_from_peer("INVITE", cseq=2),
+    ],
+)
+def test_whatever_tells_two_requests_apart_tells_their_tags_apart(changed: bytes) -> None:
+    """Peers of RFC 2543 put no branch of their own into each."""
+    tags = StatelessTags(SeededTokens("tags"))
+    requests = [parse_message(content) for content in (request_from_peer("INVITE"), changed)]
+    assert len({tags.tag_of(request) for request in requests if isinstance(request, Request)}) == 2
+
+
 def test_nobody_can_foretell_a_tag() -> None:
     secrets = (StatelessTags(SeededTokens(seed)) for seed in ("one", "another"))
     request = parse_message(MERGED)

@@ -12,7 +12,7 @@ from b2bua.sip.events import (
     UsageEnded,
 )
 from b2bua.sip.message import Request, Response
-from tests.support.agents import NOTHING_HELD, Bench, answer_to, request_from_peer
+from tests.support.agents import NOTHING_HELD, Bench, answer_to, in_dialog_from_peer, request_from_peer
 
 
 def requests(messages: list[Request | Response]) -> list[str]:
@@ -68,6 +68,18 @@ def test_trunk_case_02_cancel_is_held_until_a_provisional() -> None:
     [event] = bench.events()
     assert isinstance(event, Rejected)
     assert event.status == 487
+
+
+@pytest.mark.parametrize("method", ["INFO", "UPDATE"])
+def test_what_the_peer_asks_in_a_call_that_we_are_cancelling_finds_nobody(method: str) -> None:
+    bench = Bench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer"))
+    hang_up(bench, usage)
+    bench.events()
+    [answer] = bench.receive(in_dialog_from_peer(invite, method))
+    assert isinstance(answer, Response)
+    assert (answer.status, bench.events()) == (481, [])
 
 
 @pytest.mark.parametrize("status", [486, 503, 401])

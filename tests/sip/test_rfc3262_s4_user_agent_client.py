@@ -213,8 +213,9 @@ def test_one_for_whose_dialog_there_is_no_room_is_ignored() -> None:
     assert bench.events() == []
 
 
-def test_a_peer_that_never_answers_a_prack_cannot_make_us_open_more_than_a_few() -> None:
-    bench = Bench(UserAgentLimits(transactions_of_usage=8))
+@pytest.mark.parametrize("limits", [UserAgentLimits(transactions_of_usage=8), UserAgentLimits(transactions=8)])
+def test_a_peer_that_never_answers_a_prack_cannot_make_us_open_more_than_a_few(limits: UserAgentLimits) -> None:
+    bench = Bench(limits)
     _, invite = bench.call()
     for rseq in range(1, 100):
         bench.receive(reliable(invite, rseq))
@@ -222,6 +223,16 @@ def test_a_peer_that_never_answers_a_prack_cannot_make_us_open_more_than_a_few()
     assert bench.user_agent.table_sizes().transactions == 8
     assert bench.user_agent.counters["reliable provisionals refused for want of room"] == 1
     assert bench.user_agent.counters["reliable provisionals out of order"] == 91
+
+
+def test_one_that_is_repeated_is_not_acknowledged_beyond_the_limit_either() -> None:
+    bench = Bench(UserAgentLimits(transactions_of_usage=2))
+    _, invite = bench.call()
+    prack = the_prack(bench.receive(reliable(invite, 1, body="v=0")))
+    bench.receive(answer_to(prack, 200))
+    bench.advance(6)
+    bench.receive(in_dialog_from_peer(invite, "UPDATE"))
+    assert bench.receive(reliable(invite, 1, body="v=0")) == []
 
 
 # What becomes of a PRACK.
