@@ -8,7 +8,7 @@ import pytest
 from storage.errors import StoreUnavailable
 from storage.records import CallRecord
 from storage.units import UnitOfWork
-from tests.support.house import CARRIER, MASKED, ONE_TRUNK, ORG, OURS, House
+from tests.support.house import CARRIER, MASKED, ONE_TRUNK, ORG, OURS, House, direct_trunk
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, nothing, rejects, rings
 
 
@@ -264,6 +264,7 @@ async def test_without_money_nobody_is_called(open_house: Any) -> None:
     assert answer.status == 480
     assert answer.headers.get("Reason") == 'Q.850;cause=21;text="Call rejected"'
     assert house.bob.invite is None
+    assert house.switch.counters()["inbound_refused_total"] == 1
 
 
 async def test_the_window_ends_and_a_callback_renews_it(open_house: Any) -> None:
@@ -346,6 +347,58 @@ async def test_the_store_is_down(pair: House) -> None:
     assert pair.alice.rejected.status == 503
     del pair.store.read
     pair.bring_store_back()
+
+
+async def test_a_defect_in_the_admission_is_a_500_and_logged(pair: House) -> None:
+    async def fails(_work: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    pair.store.read = fails  # type: ignore[method-assign, assignment]
+    pair.alice.call(MASKED, pair.user_agent_address)
+    await pair.run(1.0)
+    assert pair.alice.rejected.status == 500
+    assert any("a call that arrived could not be admitted" in line for line in pair.log.lines)
+    del pair.store.read
+
+
+async def test_an_offer_that_cannot_be_used_is_refused_and_nobody_called(pair: House) -> None:
+    answer = await pair.refused(MASKED, body=ALICE.sdp().replace(b"RTP/AVP 8 101", b"RTP/AVP 18 101"))
+    assert (answer.status, answer.headers.get("Retry-After")) == (488, None)
+    assert pair.bob.invite is None
+    assert pair.switch.counters()["inbound_refused_total"] == 1
+    assert not [line for line in pair.log.lines if line.startswith("ERROR")]
+
+
+async def test_trunk_case_19_who_is_called_back_is_reached_by_another_trunk_with_the_number(open_house: Any) -> None:
+    second = ONE_TRUNK.replace(CARRIER.host, "203.0.113.2").replace("carrier", "second")
+    house: House = await open_house(trunks=ONE_TRUNK + "priority = 1\n" + second + "priority = 2\n")
+    house.carrier_at("203.0.113.2")
+    await paired(house)
+    house.carrier.status = 503
+    house.bob.on_invite = rings()
+    call = await house.arrive(MASKED)
+    await house.until(lambda: house.bob.invite)
+    house.alice.hang_up()
+    assert [leg.trunk for leg in (await house.ended(call)).legs] == ["carrier", "second"]
+
+
+async def test_a_party_at_an_address_of_its_own_is_called_back_while_its_trunk_has_room(open_house: Any) -> None:
+    house: House = await open_house(
+        "[calls]\nsip_parties = true", trunks=direct_trunk(ALICE) + direct_trunk(BOB) + "max_calls = 1\n"
+    )
+    alice, bob = (f"sip:+91{each.number}@{each.sip.host}:{each.sip.port}" for each in (ALICE, BOB))
+    house.alice.on_invite = rejects(486)
+    await house.ended(await house.place(party_a=alice, party_b=bob))
+    house.alice.on_invite = None
+    house.alice.events.clear()
+    house.bob.on_invite = rings()
+    call = await house.arrive(MASKED)
+    await house.until(lambda: house.bob.invite)
+    held = house.alice.usage
+    answer = await house.refused(MASKED)
+    assert (answer.status, answer.headers.get("Retry-After")) == (503, "5")
+    house.alice.endpoint.hang_up(held or 0)
+    assert (await house.ended(call)).party_b == bob
 
 
 async def test_the_asserted_identity_counts_and_not_from(pair: House) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from b2bua.sip.message import Request, Response
 from tests.support.house import OURS, House
-from tests.support.routes import DIALLED, PASSED, RELAYED, SHOWN, WEST, peer, route
+from tests.support.routes import DIALLED, EAST, PASSED, RELAYED, SHOWN, WEST, peer, route
 from tests.support.scripted_phone import ALICE, BOB, Phone, answers, rings
 
 
@@ -220,6 +220,26 @@ async def test_a_caller_that_withholds_its_number_is_shown_to_nobody(open_house:
     assert "P-Asserted-Identity" not in invite.headers
     house.alice.hang_up()
     await house.relayed(call)
+
+
+@pytest.mark.parametrize(
+    ("from_uri", "party_a", "masked_number"),
+    [
+        ("sip:+919876543210@198.51.100.9", "9876543210", "+919876543210"),
+        ("sip:desk@198.51.100.9", "desk", "desk"),
+        ("sip:anonymous@anonymous.invalid", "anonymous", "anonymous"),
+        ("sip:198.51.100.9", "anonymous", "anonymous"),
+    ],
+)
+async def test_who_a_billed_call_is_written_down_to_come_from(
+    open_house: Any, from_uri: str, party_a: str, masked_number: str
+) -> None:
+    house: House = await open_house(trunks=WEST + EAST + route(more='org = "org-1"\ncaller = "pass"'))
+    house.bob.on_invite = rings()
+    call = await house.arrive(DIALLED, from_uri=from_uri, from_display=None, headers=())
+    house.alice.hang_up()
+    cdr = await house.ended(call)
+    assert (cdr.party_a, cdr.masked_number) == (party_a, masked_number)
 
 
 async def test_a_route_without_any_number_shows_nobody(open_house: Any) -> None:

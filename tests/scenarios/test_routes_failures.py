@@ -198,6 +198,15 @@ async def test_a_call_that_goes_out_by_the_trunk_it_came_by_takes_two_places_the
     assert [(trunk.live_calls, trunk.promised) for trunk in house.trunks] == [(0, 0)]
 
 
+async def test_a_call_that_goes_out_by_the_trunk_it_came_by_takes_no_more_than_two(open_house: Any) -> None:
+    house: House = await open_house(trunks=peer("west", ALICE, more="max_calls = 2") + route(via="west"))
+    house.bob.on_invite = rings()
+    call = await house.arrive(DIALLED)
+    assert [(trunk.live_calls, trunk.promised) for trunk in house.trunks] == [(2, 0)]
+    house.alice.hang_up()
+    await house.relayed(call)
+
+
 @pytest.mark.parametrize("verb", ["open_leg", "answer_offer"])
 @pytest.mark.parametrize(
     ("error", "status"), [(MediaOverloaded("too much"), 503), (ZeroDivisionError("a defect"), 500)]
@@ -214,6 +223,8 @@ async def test_media_that_fail_while_a_call_is_taken_keep_no_place(
             await relay.refused(DIALLED)
         await relay.until(lambda: "Rejected" in relay.alice.kinds())
     assert relay.alice.rejected.status == status
+    assert relay.alice.rejected.headers.get("Retry-After") == ("5" if status == 503 else None)
+    assert relay.switch.counters()["inbound_refused_total"] == 1
     assert [(trunk.live_calls, trunk.promised) for trunk in relay.trunks] == [(0, 0), (0, 0)]
 
 
