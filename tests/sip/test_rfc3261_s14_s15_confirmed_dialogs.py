@@ -2,6 +2,7 @@
 
 import pytest
 
+from b2bua.sip.digest import Credentials
 from b2bua.sip.events import (
     AckReceived,
     ByeReceived,
@@ -196,6 +197,21 @@ def test_what_becomes_of_our_reinvite_once_the_call_is_over_is_acknowledged(
     assert bench.receive(answer_to(ours, status)) == [ack]
     bench.advance(100)
     assert bench.events()[-1] == UsageEnded(usage)
+    assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_our_reinvite_with_credentials_is_not_waited_for_for_ever_once_the_call_is_over() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call(credentials=Credentials("u", "p"))
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    challenge = 'WWW-Authenticate: Digest realm="r", nonce="n"'
+    _, again = bench.receive(answer_to(ours, 401, headers=challenge))
+    assert isinstance(again, Request)
+    bench.receive(answer_to(again, 100))
+    bench.user_agent.hang_up(usage, bench.now)
+    bench.advance(100)
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 

@@ -165,6 +165,7 @@ def test_trunk_case_06_ours_goes_out_again_after_two_to_four_seconds_if_we_own_t
         assert round(waited * 100) == pytest.approx(waited * 100), "in steps of 10 ms"
         waits.add(waited)
         assert (again.cseq.number, again.body) == (ours.cseq.number + 1, OFFER)
+        assert again.headers.get("Content-Type") == SDP
         bench.receive(answer_to(again, 200))
         [answered] = bench.events()
         assert isinstance(answered, RequestAnswered)
@@ -230,7 +231,7 @@ def test_trunk_case_06_after_a_few_waits_for_theirs_the_491_is_told() -> None:
     bench.receive(answer_to(ours, 491))
     their_invite(bench, invite)
     surfaced(bench)
-    assert next_requests(bench, 30, "INVITE") == []
+    assert next_requests(bench, 4 * 4.01, "INVITE") == []
     [answered] = bench.events()
     assert isinstance(answered, RequestAnswered)
     assert (answered.request, answered.response.status) == (handle, 491)
@@ -285,6 +286,22 @@ def test_trunk_case_06_one_of_ours_at_a_time() -> None:
     bench.user_agent.respond(surfaced(bench).transaction, 200, bench.now, body=OFFER, content_type=SDP)
     refused = bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=OFFER, content_type=SDP)
     assert bench.events() == [RequestFailed(refused, "refused")], "our 200 has not been acknowledged"
+
+
+def test_trunk_case_06_ours_waits_for_our_answer_to_theirs_without_an_offer_too() -> None:
+    """14.1 asks for no offer: no INVITE may follow while another is open either way. Nothing else holds ours up."""
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    their_invite(bench, invite, body="")
+    theirs = surfaced(bench)
+    for method in ("INVITE", "UPDATE"):
+        refused = bench.user_agent.request_in_dialog(usage, method, bench.now, body=OFFER, content_type=SDP)
+        assert bench.events() == [RequestFailed(refused, "refused")]
+    bench.user_agent.respond(theirs.transaction, 488, bench.now)
+    bench.take_sent()
+    bench.receive(in_dialog_from_peer(invite, "INFO", cseq=2, branch="z9hG4bKinfo"))
+    assert surfaced(bench).request.method == "INFO"
+    assert ask(bench, usage)[1].method == "INVITE"
 
 
 def test_while_one_waits_no_other_is_sent() -> None:
