@@ -332,6 +332,19 @@ def test_trunk_case_23_bye_before_the_ack_of_our_200() -> None:
     assert bench.events() == [ByeReceived(usage, None)]
 
 
+def test_a_response_to_what_has_ended_with_the_call_comes_too_late() -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    bench.receive(in_dialog_from_peer(invite, "INVITE", body="v=0"))
+    [asked] = bench.events()
+    assert isinstance(asked, IncomingRequest)
+    bench.user_agent.hang_up(usage, bench.now)
+    bench.take_sent()
+    bench.user_agent.respond(asked.transaction, 200, bench.now, body=OFFER, content_type="application/sdp")
+    assert bench.take_sent() == []
+    assert bench.user_agent.counters["responses too late"] == 1
+
+
 def test_trunk_case_23_our_bye_waits_for_the_ack_of_our_200() -> None:
     bench = Bench()
     usage, ok = answered_without_ack(bench)

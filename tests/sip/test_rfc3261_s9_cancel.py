@@ -6,6 +6,7 @@ from b2bua.sip.events import (
     Answered,
     IncomingCancelled,
     IncomingInvite,
+    IncomingRequest,
     NoResponse,
     Provisional,
     Rejected,
@@ -252,6 +253,19 @@ def test_incoming_cancel_after_the_answer_has_no_effect() -> None:
     assert isinstance(answer, Response)
     assert answer.status == 200
     assert bench.events() == []
+
+
+def test_incoming_cancel_of_a_reinvite_after_its_answer_has_no_effect() -> None:
+    bench = Bench()
+    _, invite, _ = bench.answered_call()
+    bench.receive(in_dialog_from_peer(invite, "INVITE", body="v=0"))
+    [asked] = bench.events()
+    assert isinstance(asked, IncomingRequest)
+    bench.user_agent.respond(asked.transaction, 488, bench.now)
+    bench.take_sent()
+    [answer] = bench.receive(in_dialog_from_peer(invite, "CANCEL"))
+    assert isinstance(answer, Response)
+    assert (answer.status, str(answer.cseq), bench.events()) == (200, "1 CANCEL", [])
 
 
 def test_cancel_of_nothing_is_answered_481() -> None:

@@ -204,10 +204,14 @@ def test_each_early_dialog_counts_for_itself() -> None:
     ]
 
 
-def test_one_for_whose_dialog_there_is_no_room_is_ignored() -> None:
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_one_for_whose_dialog_there_is_no_room_is_ignored(cancelled: bool) -> None:
     bench = Bench(UserAgentLimits(early_dialogs=1))
-    _, invite = bench.call()
+    usage, invite = bench.call()
     bench.receive(reliable(invite, 1, tag="one"))
+    if cancelled:
+        bench.user_agent.hang_up(usage, bench.now)
+        bench.take_sent()
     bench.events()
     assert bench.receive(reliable(invite, 1, tag="two")) == []
     assert bench.events() == []

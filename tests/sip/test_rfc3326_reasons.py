@@ -2,6 +2,7 @@
 
 import pytest
 
+from b2bua.sip.events import IncomingCancelled, IncomingInvite
 from b2bua.sip.message import Request, Response
 from b2bua.sip.settings import PeerPolicy
 from tests.support.agents import ENDING_REASONS, PEER, Bench, answer_to, in_dialog_from_peer, request_from_peer
@@ -97,3 +98,27 @@ def test_a_peer_that_hangs_up_while_it_rings_is_cancelled_with_a_reason() -> Non
     bench.receive(answer_to(invite, 180, to_tag="peer"))
     sent = bench.receive(in_dialog_from_peer(invite, "BYE"))
     assert reason_of(sent, "CANCEL") == ENDING_REASONS["left"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "elsewhere"),
+    [
+        ('SIP;cause=200;text="Call completed elsewhere"', True),
+        ("sip ;cause=200", True),
+        ("Q.850;cause=26, SIP;cause=200", True),
+        ("SIP;cause=600", False),
+        ("Q.850;cause=200", False),
+        ("SIP;text=x", False),
+        ('SIP;cause=200;text="', False),
+        (None, False),
+    ],
+)
+def test_a_caller_that_says_another_place_has_answered_is_told_as_that(reason: str | None, elsewhere: bool) -> None:
+    """Section 2. One that cannot be read cancels all the same."""
+    bench = Bench()
+    bench.receive(request_from_peer("INVITE"))
+    [invite] = bench.events()
+    assert isinstance(invite, IncomingInvite)
+    answers = bench.receive(request_from_peer("CANCEL", headers="" if reason is None else f"Reason: {reason}"))
+    assert [message.status for message in answers if isinstance(message, Response)] == [200, 487]
+    assert bench.events() == [IncomingCancelled(invite.usage, elsewhere=elsewhere)]
