@@ -45,6 +45,16 @@ async def test_a_leaked_dialog_identifier_and_rtp_source_are_found(house: House)
     await house.ended(call)
 
 
+async def test_a_body_that_does_not_say_what_it_is_is_found(house: House) -> None:
+    typed = request_from_peer("INFO", body="Signal=1", content_type="application/dtmf-relay")
+    house.bob.received.append(typed)
+    house.check_secrecy()
+    house.bob.received.append(typed.replace(b"Content-Type: application/dtmf-relay\r\n", b""))
+    with pytest.raises(AssertionError, match="without a type"):
+        house.check_secrecy()
+    house.bob.received.clear()
+
+
 async def test_a_number_in_the_log_is_found(house: House) -> None:
     house.log.lines.append(f"INFO x: calling 0{BOB.number}")
     with pytest.raises(AssertionError, match="Bob's number"):

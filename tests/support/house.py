@@ -576,6 +576,7 @@ class House:
     def check_secrecy(self) -> None:
         """Nothing that a party was sent holds anything of the other."""
         for phone, other in ((self.alice, self.bob), (self.bob, self.alice)):
+            phone.check_bodies()
             sent = b"\n".join(phone.received)
             media = b"\n".join(phone.received_rtp + phone.received_rtcp)
             own = phone.marks()

@@ -376,6 +376,12 @@ class Phone:
         packets = [parse_packet(content) for content in self.received_rtp]
         return [packet for packet in packets if packet is not None]
 
+    def check_bodies(self) -> None:
+        """Whatever it was sent with a body says what that is (RFC 3261 7.4.1, 20.15)."""
+        for content in self.received:
+            head, _, body = content.partition(b"\r\n\r\n")
+            assert not body or b"\r\nContent-Type: " in head, f"{self.persona.word} was sent a body without a type"
+
     def marks(self) -> set[bytes]:
         """What is only its own: Call-IDs, tags and branches of its dialog, its RTP source as bytes of RTP and RTCP."""
         found: set[bytes] = set()
