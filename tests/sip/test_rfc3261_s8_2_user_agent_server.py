@@ -54,6 +54,14 @@ def test_draining_refuses_options_and_calls_and_lets_live_ones_finish() -> None:
     assert len(bench.take_sent()) == 1
 
 
+@pytest.mark.parametrize(("method", "status"), [("BYE", 481), ("INFO", 481), ("SUBSCRIBE", 405)])
+def test_draining_changes_nothing_for_what_begins_no_call(method: str, status: int) -> None:
+    """503 would say that it may be worth while later, or somewhere else."""
+    bench = Bench()
+    bench.user_agent.accepting = False
+    assert answer(bench, request_from_peer(method)).status == status
+
+
 @pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "FROBNICATE"])
 def test_methods_we_do_not_serve_get_405_with_allow(method: str) -> None:
     refusal = answer(Bench(), request_from_peer(method))

@@ -48,6 +48,7 @@ def test_full_of_transactions_new_calls_are_refused_and_live_ones_can_end() -> N
     told = bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
     assert bench.events() == [RequestFailed(told, "refused")]
     assert statuses(bench.receive(in_dialog_from_peer(invite, "INFO"))) == [503]
+    assert statuses(bench.receive(request_from_peer("BYE", to_tag="nobody", branch="z9hG4bKbye"))) == [503]
     assert statuses(bench.receive(in_dialog_from_peer(invite, "BYE", cseq=2))) == [200]
     bench.user_agent.hang_up(2, bench.now)
     [bye] = bench.take_sent()
@@ -113,6 +114,8 @@ def test_the_peers_open_requests_in_a_call_are_limited() -> None:
     ]
     assert answers == [[]] * 8 + [[503]] * 3
     assert [type(event) for event in bench.events()] == [IncomingRequest] * 8
+    [refusal] = bench.receive(in_dialog_from_peer(invite, "INFO", cseq=12, branch="z9hG4bKi12"))
+    assert refusal.headers.get("Retry-After") == "10"
 
 
 def test_the_transactions_of_one_call_are_limited() -> None:
