@@ -68,6 +68,31 @@ async def test_a_trunk_that_is_down_does_not_wait_for_a_long_interval(
     house.switch.stop()
 
 
+@pytest.mark.parametrize("interval_s", [1, 5])
+async def test_a_trunk_that_is_down_is_asked_no_more_seldom_than_it_would_be(
+    open_house: OpenHouse, interval_s: int
+) -> None:
+    house = await open_house(trunks=ONE_TRUNK.replace("interval_s = 0", f"interval_s = {interval_s}"))
+    house.carrier.options_status = 503
+    await house.run(10 * interval_s + 0.5)
+    assert (house.trunk().up, house.carrier.options) == (False, 11)
+    house.switch.stop()
+
+
+async def test_the_trunks_are_first_asked_one_after_another(open_house: OpenHouse) -> None:
+    """All at once would be a burst at each interval."""
+    others = [f"203.0.113.{number}" for number in (2, 3)]
+    trunks = [ONE_TRUNK, *(ONE_TRUNK.replace(CARRIER.host, at).replace('"carrier"', f'"at-{at}"') for at in others)]
+    house = await open_house(trunks="".join(trunks).replace("interval_s = 0", "interval_s = 5"))
+    carriers = [house.carrier, *(house.carrier_at(at) for at in others)]
+    asked = []
+    for wait_s in (0.01, 0.02, 0.02):
+        await house.run(wait_s)
+        asked.append([each.options for each in carriers])
+    assert asked == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    house.switch.stop()
+
+
 async def test_a_limit_of_ours_takes_no_trunk_down(open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever fills the table of transactions says nothing of the others' trunks, to which no OPTIONS go meanwhile."""
     house = await open_house(trunks=ONE_TRUNK.replace("interval_s = 0", "interval_s = 5"))
