@@ -30,8 +30,8 @@ class Dialog:
 
     `local_value` and `remote_value` are our and the peer's From/To as header text, tags included. `local_cseq` is the
     last number we used. `target` is the peer's Contact URI. `route_set` is Route text in the order we send it. `peer`
-    is where the dialog was made through, or where a peer that made it has been heard from last: what is sent goes there
-    when the route names no address that may be used.
+    is where the dialog was made through, or where a peer that made it, or is behind NAT, has been heard from last: what
+    is sent goes there when the route names no address that may be used.
     `peer_fallback`: where it listens, should the connection from `peer` be gone; None for what is no stream.
     `arrived`: whether the peer made the dialog, by an INVITE of its own.
     `offers`: what of offer and answer is open. `last_rseq` and `prack_branch`: the RSeq of the last reliable
@@ -172,13 +172,16 @@ class Dialog:
         if self.peer_fallback is not None and source != self.peer and local == self.local.bound:
             self.peer, self.peer_fallback = source, response_fallback(request, source)
 
-    def asked_from(self, request: Request, source: TransportAddress, local: TransportAddress) -> None:
+    def asked_from(
+        self, request: Request, source: TransportAddress, local: TransportAddress, *, nat: bool = False
+    ) -> None:
         """A request in its order has come. A caller behind NAT may have got another address there, which its Contact,
-        a private one, knows nothing of: what is sent to it over UDP goes to the last one."""
+        a private one, knows nothing of: what is sent to it over UDP goes to the last one. So it is with one that was
+        called and is known to be behind `nat`; others were called where they listen, and may ask from elsewhere."""
         if source.reliable:
             self.heard_over(request, source, local)
-        elif self.arrived and local == self.local.bound:
-            self.peer = heard_at(request, source)
+        elif (self.arrived or nat) and local == self.local.bound:
+            self.peer = source if nat else heard_at(request, source)
 
     def answered_over(self, source: TransportAddress, local: TransportAddress, asked: TransportAddress) -> None:
         """What was asked over the connection of a peer that connects to us is answered over another one."""

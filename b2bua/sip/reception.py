@@ -288,7 +288,7 @@ def _receive_in_dialog(
     if not dialog.take_cseq(request.cseq.number):
         station.reply(transaction, 500, now)
         return
-    dialog.asked_from(request, transaction.source, transaction.local)
+    dialog.asked_from(request, transaction.source, transaction.local, nat=usage.policy.nat)
     rejection = _screen(station, request, usage.policy)
     if rejection is not None:
         station.reply(transaction, rejection.status, now, reason=rejection.reason, headers=rejection.headers)

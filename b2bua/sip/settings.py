@@ -80,7 +80,8 @@ class PeerPolicy:
     also where it has sent none. `challenge`: what its requests have to prove they know before a call of theirs is told;
     None takes them by their address alone. `realm`: the protection domain they are challenged in, "" for the host that
     the listener tells; `algorithms`: what with, the preferred first. `credentials`: what its own challenges are
-    answered with in a call that it makes to us; a call of ours brings them along.
+    answered with in a call that it makes to us; a call of ours brings them along. `nat`: it is behind NAT, so that even
+    one that we called is where its last request over UDP came from, where its Contact is no address that may be used.
     """
 
     reliable_provisional: Literal["off", "supported", "required"] = "supported"
@@ -92,6 +93,7 @@ class PeerPolicy:
     realm: str = ""
     algorithms: tuple[str, ...] = ("SHA-512-256", "SHA-256", "MD5")
     credentials: Credentials | None = None
+    nat: bool = False
 
 
 class OutgoingInvite(NamedTuple):

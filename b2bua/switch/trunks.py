@@ -441,6 +441,7 @@ def _policy(config: TrunkConfig) -> PeerPolicy:
         realm=config.domain,
         algorithms=config.challenge_algorithms,
         credentials=credentials,
+        nat=config.nat,
     )
 
 

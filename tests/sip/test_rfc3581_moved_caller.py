@@ -1,9 +1,10 @@
-"""RFC 3581: a caller behind NAT, whose Contact nobody reaches, is where its last request over UDP came from."""
+"""RFC 3581: who is behind NAT, with a Contact that nobody reaches, is where its last request over UDP came from."""
 
 import pytest
 
 from b2bua.sip.events import IncomingInvite
 from b2bua.sip.routing import Outgoing, TransportAddress
+from b2bua.sip.settings import PeerPolicy
 from b2bua.sip.user_agent import UserAgent
 from tests.support.agents import OFFER, OURS, PEER, plan_to, request_from_peer, settings_for
 from tests.support.seeded_tokens import SeededTokens
@@ -12,6 +13,7 @@ FIRST = TransportAddress("udp", "203.0.113.10", 40_123)
 MOVED = FIRST._replace(port=40_987)
 OTHER_HOST = FIRST._replace(host="203.0.113.20")
 """Another address of the same NAT."""
+PEER_MOVED = PEER._replace(port=40_987)
 
 
 class Called:
@@ -102,10 +104,19 @@ def test_a_response_from_elsewhere_says_nothing_of_where_the_caller_is(source: T
     assert called.hung_up().destination == FIRST
 
 
-def test_who_was_called_is_where_it_was_called_however_its_requests_come() -> None:
-    """A carrier of several addresses is told where it takes calls."""
-    user_agent = UserAgent(settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address == PEER)
-    usage = user_agent.invite(plan_to(), 1000.0)
+@pytest.mark.parametrize(
+    ("nat", "source", "bye_goes_to"),
+    [(False, OTHER_HOST, PEER), (True, OTHER_HOST, OTHER_HOST), (True, PEER_MOVED, PEER_MOVED)],
+    ids=["a carrier", "behind NAT, another address", "behind NAT, another port"],
+)
+def test_who_was_called_is_where_it_was_called_unless_it_is_behind_nat(
+    nat: bool, source: TransportAddress, bye_goes_to: TransportAddress
+) -> None:
+    """A carrier of several addresses is told where it takes calls; of one behind NAT that may be there no more."""
+    user_agent = UserAgent(
+        settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address.host == PEER.host
+    )
+    usage = user_agent.invite(plan_to(policy=PeerPolicy(nat=nat)), 1000.0)
     [invite] = user_agent.to_send()
     sent = {name: value for name, _, value in (line.partition(": ") for line in invite.content.decode().split("\r\n"))}
     answer = "\r\n".join(
@@ -124,7 +135,7 @@ def test_who_was_called_is_where_it_was_called_however_its_requests_come() -> No
     user_agent.to_send()
     ours = sent["From"].rpartition(";tag=")[2]
     asked = request_from_peer("INFO", call_id=sent["Call-ID"], from_tag="theirs", to_tag=ours, cseq=7)
-    user_agent.receive(asked, OTHER_HOST, OURS, 1000.0)
+    user_agent.receive(asked, source, OURS, 1000.0)
     user_agent.hang_up(usage, 1001.0)
     [bye] = [each for each in user_agent.to_send() if each.content.startswith(b"BYE ")]
-    assert bye.destination == PEER
+    assert bye.destination == bye_goes_to
