@@ -178,6 +178,14 @@ def abandon_undelivered(station: Station, usage: Usage, _item: object, now: floa
     stop_retransmitting(station, usage, None, now)
 
 
+def abandon_trying(station: Station, usage: Usage, _item: object, now: float) -> None:
+    """The connection broke, and nothing more than a 100 has come: that is told, so that its user goes on to another
+    peer. What this one may have begun is cancelled over a new connection."""
+    station.explain_end(usage, "transport")
+    tell_no_response(station, usage, NoResponse(usage.number, "transport"))
+    say_cancel(station, usage, now)
+
+
 def stop_retransmitting(station: Station, usage: Usage, _item: object, now: float) -> None:
     """Let an INVITE that nothing came back to be silent. Its user has gone on to another peer, and this one, should it
     be there again, is not to ring a phone that rings already; or it is so late that a phone which rings for the first

@@ -20,6 +20,7 @@ from b2bua.sip.incoming_calls import (
 )
 from b2bua.sip.outgoing_calls import (
     abandon,
+    abandon_trying,
     abandon_undelivered,
     acknowledge_again,
     acknowledge_unwanted,
@@ -122,6 +123,7 @@ USAGE: Final[Table] = {
     (PROGRESSING, GOT_FAILURE): (reject, OVER),
     (PROGRESSING, CHALLENGED): (call_again, CALLING),
     (PROGRESSING, TIMER_C): (cancel_unanswered, CANCELLING),
+    (PROGRESSING, UNDELIVERED): (abandon_trying, CANCELLING),
     (PROGRESSING, HANG_UP): (cancel, CANCELLING),
     (PROGRESSING, GOT_BYE): (bye_while_ringing, CANCELLING),
     (CANCELLING, GOT_PROVISIONAL): (acknowledge_unwanted, CANCELLING),

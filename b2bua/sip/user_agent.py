@@ -42,6 +42,7 @@ from b2bua.sip.usage_table import (
     CALLING,
     HANG_UP,
     NEVER_ACKED,
+    PROGRESSING,
     UNANSWERABLE,
     UNCONNECTED,
     UNDELIVERED,
@@ -290,6 +291,8 @@ class UserAgent:
         if usage is None or setup is None or setup.transaction is not transaction:
             dispatch(self._station, transaction, self._station.layer.fail(transaction, now), now)
             return
+        if usage.state == PROGRESSING and (usage.dialogs or not transaction.destination.reliable):
+            return  # it rings, or goes on: what still comes may come over another connection (18.2.2)
         again = by_udp_after_all(self._station, setup) if unopened and usage.state == CALLING else None
         take(self._station, usage, UNDELIVERED if again is None else UNCONNECTED, again, now)
 

@@ -375,6 +375,22 @@ def test_a_transport_failure_ends_what_waits_for_an_answer_and_spares_what_has_o
     assert len(bench.events(Answered)) == 1
 
 
+def test_a_connection_that_breaks_after_a_100_alone_ends_the_attempt_and_cancels_what_it_began() -> None:
+    """There is no telling whether anybody works on it still, and nobody rings: another peer may be called."""
+    bench = StreamBench()
+    usage, invite = bench.call()
+    assert bench.receive(answer_to(invite, 100)) == []
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    assert bench.events(NoResponse) == [NoResponse(usage, "transport")]
+    [cancel] = bench.user_agent.to_send()
+    assert (as_request(cancel).method, cancel.destination) == ("CANCEL", TRUNK)
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    bench.user_agent.to_send()
+    ack, bye = bench.receive(answer_to(invite, 200, to_tag="peer", contact="<sip:gw@203.0.113.10;transport=tcp>"))
+    assert [as_request(each).method for each in (ack, bye)] == ["ACK", "BYE"]
+    assert bench.events(Answered) == []
+
+
 def unsent(bench: StreamBench) -> tuple[int, bytes]:
     """A call whose INVITE waits for its connection."""
     usage = bench.user_agent.invite(plan_to(TRUNK, no_answer_timeout_s=4.0), bench.now)
