@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from b2bua.billing.errors import BillingError
 from b2bua.billing.gstin import STATES, check_gstin, state_code
 from b2bua.config.implied import advice_on_listeners, routes_out_of_reach
-from b2bua.config.kinds import PAIRS_OF_A_CALL, PAIRS_OF_A_TEST_CALL, ListenAddress, is_ip
+from b2bua.config.kinds import PAIRS_OF_A_CALL, PAIRS_OF_A_TEST_CALL, ListenAddress, holds_no_call, is_ip
 from b2bua.config.sections import (
     ApiSection,
     BillingSection,
@@ -19,6 +19,7 @@ from b2bua.config.sections import (
     Config,
     MailSection,
     MediaSection,
+    RehearsalSection,
     Route,
     SecretsSection,
     Trunk,
@@ -47,6 +48,7 @@ def cross_check(
         *_listeners(config),
         *_advertised(config.media, "media"),
         *_advertised(config.webrtc, "webrtc"),
+        *_test_calls(config.test_calls),
         *_browsers(config),
         *_tls_pair("sip", config.sip.tls_certificate, config.sip.tls_key),
         *_tls_pair("api", config.api.tls_certificate, config.api.tls_key),
@@ -216,6 +218,15 @@ def _advertised(media: MediaSection | WebrtcSection, section: str) -> Iterator[s
         )
 
 
+def _test_calls(section: RehearsalSection) -> Iterator[str]:
+    first, last = section.ports
+    if section.enabled and section.ports.pairs < PAIRS_OF_A_TEST_CALL:
+        yield (
+            f'test_calls.ports: "{first}-{last}" {holds_no_call(PAIRS_OF_A_TEST_CALL)}; '
+            'expected "first-last" such as "19000-19199", or enabled = false'
+        )
+
+
 def _browsers(config: Config) -> Iterator[str]:
     webrtc = config.webrtc
     if webrtc.turn and not webrtc.turn_secret:
@@ -225,7 +236,10 @@ def _browsers(config: Config) -> Iterator[str]:
     if ":" in config.media.address:
         yield "media.address: it is an IPv6 address; expected an IPv4 one, which webrtc.enabled needs"
     first, last = webrtc.ports
-    for section, (other_first, other_last) in (("media", config.media.ports), ("test_calls", config.test_calls.ports)):
+    others = {"media": config.media.ports}
+    if config.test_calls.enabled:
+        others["test_calls"] = config.test_calls.ports
+    for section, (other_first, other_last) in others.items():
         if first <= other_last and other_first <= last:
             yield f"webrtc.ports: {first}-{last} meets {section}.ports; expected ranges that do not meet"
     for at in config.sip.listen:

@@ -330,19 +330,20 @@ def _read_ports(raw: object, place: Place) -> PortRange:
     return PortRange(first, last)
 
 
-def _read_pairs(of_a_call: int) -> Callable[[object, Place], PortRange]:
-    def read(raw: object, place: Place) -> PortRange:
-        ports = _read_ports(raw, place)
-        if ports.pairs < of_a_call:
-            raise Unfit(f"{shown(raw)} holds no call: each takes {of_a_call} even ports and the next of each")
-        return ports
+def _read_call_ports(raw: object, place: Place) -> PortRange:
+    ports = _read_ports(raw, place)
+    if ports.pairs < PAIRS_OF_A_CALL:
+        raise Unfit(f"{shown(raw)} {holds_no_call(PAIRS_OF_A_CALL)}")
+    return ports
 
-    return read
+
+def holds_no_call(pairs: int) -> str:
+    """What is wrong with a range of fewer pairs than a call takes."""
+    return f"holds no call: each takes {pairs} even ports and the next of each"
 
 
 PORTS: Final = Kind("text", '"first-last" such as "20000-29999"', _read_ports)
-CALL_PORTS: Final = Kind("text", PORTS.expected, _read_pairs(PAIRS_OF_A_CALL))
-TEST_CALL_PORTS: Final = Kind("text", PORTS.expected, _read_pairs(PAIRS_OF_A_TEST_CALL))
+CALL_PORTS: Final = Kind("text", PORTS.expected, _read_call_ports)
 
 
 def _read_network(raw: object, place: Place) -> Network:

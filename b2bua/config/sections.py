@@ -25,7 +25,6 @@ from b2bua.config.kinds import (
     PROXY,
     SECRET,
     STUN_SERVER,
-    TEST_CALL_PORTS,
     TRUNK_URI,
     TURN_SERVER,
     YES_NO,
@@ -176,7 +175,7 @@ class RehearsalSection:
 
     enabled: Annotated[bool, YES_NO] = True
     max_concurrent: Annotated[int, whole(1, 100)] = 10
-    ports: Annotated[PortRange, TEST_CALL_PORTS] = DEFAULT_TEST_PORTS
+    ports: Annotated[PortRange, PORTS] = DEFAULT_TEST_PORTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,3 +34,11 @@ def test_a_range_for_fewer_test_calls_than_are_taken_is_told() -> None:
     assert told.startswith("test_calls.ports: 19001 to 19080 are enough for 9 test calls at once")
     assert config_of("[test_calls]\nports = '19000-19079'").warnings == ()
     assert config_of("[test_calls]\nports = '19001-19080'\nenabled = false").warnings == ()
+
+
+def test_nobody_asks_for_the_ports_of_test_calls_where_there_are_none() -> None:
+    assert mistakes_in("[test_calls]\nenabled = false\nports = '19000-19003'") == []
+    browsers = "[webrtc]\nenabled = true\nports = '19100-19499'\n"
+    (mistake,) = mistakes_in(browsers)
+    assert "meets test_calls.ports" in mistake
+    assert mistakes_in(browsers + "[test_calls]\nenabled = false") == []
