@@ -14,6 +14,11 @@ SCENARIOS = ROOT / "sipp_scenarios"
 _SEPARATOR = re.compile(
     r"^-{40,} (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+)\n\S+ message (?P<way>received|sent)[^\n]*\n\n", re.MULTILINE
 )
+_TOLD_AGAIN = f"\n{'-' * 47}\nUnexpected "  # and the same message
+_UNEXPECTED = re.compile(r"unexpected message for Call-Id '[^'\n]*': [^\n]*?received '(.*?)\n'", re.DOTALL)
+REFUSING_FIRST = frozenset({"challenges_401", "challenges_407"})
+"""Where a repetition of their refusal meets the next INVITE, its ACK comes where SIPp waits for something else."""
+UNEXPECTED = 254  # SIPp itself has no such status
 _LAST_MESSAGES = 8
 _MOST_LOOKS = 500
 
@@ -39,7 +44,8 @@ class SippMessage:
 
 @dataclass(frozen=True, slots=True)
 class SippOutcome:
-    """What came of one SIPp: 0 is success, -9 one that had to be killed."""
+    """What came of one SIPp: 0 is success, -9 one that had to be killed, `UNEXPECTED` one that got what it did not wait
+    for, and went on."""
 
     scenario: str
     exit_status: int
@@ -98,6 +104,8 @@ class Sipp:
         argv += ["-mi", f"127.77.{control_port >> 8}.{control_port & 255}"]
         # Its watchdog tells, as an error, and at last ends it, where the machine kept it waiting for half a second.
         argv += ["-watchdog_interval", "0"]
+        if scenario in REFUSING_FIRST:
+            argv += ["-default_behaviors", "all,-abortunexp"]
         argv += ["-recv_timeout", f"{lifetime_s * 1000}", "-trace_err", "-error_file", "errors.log"]
         if log_messages:
             argv += ["-trace_msg", "-message_file", "messages.log"]
@@ -143,7 +151,10 @@ class Sipp:
         errors = self._read("errors.log")
         if not errors and status not in (0, -9):
             errors = self._read("screen.log")[-2000:]
-        return SippOutcome(self.scenario, status, errors, tuple(parse_messages(self._read("messages.log"))))
+        messages = tuple(parse_messages(self._read("messages.log")))
+        if status == 0 and any(not _is_repeated_ack(text, messages) for text in unexpected_in(errors)):
+            status = UNEXPECTED
+        return SippOutcome(self.scenario, status, errors, messages)
 
     async def kill(self) -> None:
         """End it now, by its own process id."""
@@ -171,13 +182,25 @@ class Sipp:
             await asyncio.sleep(0.02)
 
 
+def unexpected_in(errors: str) -> list[str]:
+    """The messages that SIPp was not to get, by its error log, where it has gone on all the same."""
+    return [found[1].rstrip("\n") for found in _UNEXPECTED.finditer(errors)]
+
+
+def _is_repeated_ack(text: str, messages: Sequence[SippMessage]) -> bool:
+    """Whether it is an ACK that has come before: its response was repeated (RFC 3261 17.1.1.2)."""
+    alike = [message for message in messages if message.received and message.text == text]
+    return text.startswith("ACK ") and len(alike) > 1
+
+
 def parse_messages(log: str) -> Iterator[SippMessage]:
     """The messages of a -trace_msg log."""
     heads = list(_SEPARATOR.finditer(log))
     ends = [*(head.start() for head in heads[1:]), len(log)][: len(heads)]
     for head, end in zip(heads, ends, strict=True):
         at = datetime.strptime(head["at"], "%Y-%m-%d %H:%M:%S.%f").astimezone().timestamp()
-        yield SippMessage(at, head["way"] == "received", log[head.end() : end].rstrip("\n"))
+        text = log[head.end() : end].partition(_TOLD_AGAIN)[0]
+        yield SippMessage(at, head["way"] == "received", text.rstrip("\n"))
 
 
 def _bound(host: str) -> socket.socket:
