@@ -252,6 +252,25 @@ def test_a_change_of_session_goes_once_more_over_the_connection_that_the_peer_ca
     assert (again.content, again.destination, again.fallback) == (first.content, BACK, TRUNK)
 
 
+@pytest.mark.parametrize("way", ["a request", "the ACK", "an answer"])
+def test_what_comes_to_another_listener_of_ours_says_nothing_of_where_the_dialog_goes(way: str) -> None:
+    """What is sent in the dialog leaves by its own listener, which reaches nobody at an address of another's."""
+    bench = StreamBench()
+    usage, to_tag = called_by_a_phone(bench, acknowledged=way != "the ACK")
+    by_tls = TransportAddress("tls", EPHEMERAL.host, 40_125)
+    if way == "an answer":
+        bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
+        [info] = bench.user_agent.to_send()
+        bench.receive(answer_to(as_request(info), 200, to_tag="peer"), by_tls, TLS)
+    else:
+        method, cseq = ("ACK", 1) if way == "the ACK" else ("OPTIONS", 2)
+        request = request_from_peer(method, to_tag=to_tag, cseq=cseq, branch="z9hG4bKtls")
+        bench.receive(request.replace(b"/UDP", b"/TLS"), by_tls, TLS)
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = bench.user_agent.to_send()
+    assert (as_request(bye).method, bye.destination, bye.fallback, bye.local) == ("BYE", EPHEMERAL, TRUNK, TCP)
+
+
 def test_a_request_that_is_repeated_over_another_connection_is_answered_over_that() -> None:
     """The one that it came by first has broken: its sender has heard nothing, and knows no other way to ask."""
     bench = StreamBench()

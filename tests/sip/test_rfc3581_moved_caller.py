@@ -34,7 +34,9 @@ class Called:
         self.tag = answer.content.split(b"\r\nTo: ", 1)[1].split(b"\r\n", 1)[0].rpartition(b";tag=")[2].decode()
         self.receive("ACK", FIRST, 1)
 
-    def receive(self, method: str, source: TransportAddress, cseq: int, body: bytes = b"") -> list[Outgoing]:
+    def receive(
+        self, method: str, source: TransportAddress, cseq: int, body: bytes = b"", local: TransportAddress = OURS
+    ) -> list[Outgoing]:
         tag = None if cseq == 1 and method == "INVITE" else self.tag
         request = request_from_peer(
             method,
@@ -45,7 +47,7 @@ class Called:
             body=body.decode(),
             via=self.via,
         )
-        self.user_agent.receive(request, source, OURS, 1000.0)
+        self.user_agent.receive(request, source, local, 1000.0)
         return self.user_agent.to_send()
 
     def hung_up(self) -> Outgoing:
@@ -81,6 +83,13 @@ def test_one_whose_maddr_is_not_followed_hears_us_where_it_sends_from() -> None:
     [answer] = called.receive("OPTIONS", MOVED, 2)
     assert answer.destination == MOVED
     assert called.hung_up().destination == MOVED
+
+
+def test_a_request_to_another_listener_of_ours_says_nothing_of_where_the_caller_is() -> None:
+    """What is sent in the dialog leaves by its own listener, which the NAT may let nobody through from."""
+    called = Called()
+    called.receive("INFO", MOVED, 2, local=OURS._replace(port=OURS.port + 2))
+    assert called.hung_up().destination == FIRST
 
 
 def test_a_request_out_of_order_says_nothing_of_where_the_caller_is() -> None:
