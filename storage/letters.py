@@ -47,9 +47,9 @@ class Letters:
         """It is on its way no more; False when it was not there."""
         return self._queries.run("letters.drop", (letter_id,)) == 1
 
-    def waiting(self, before: int) -> list[WaitingLetter]:
-        """Those from before a Unix millisecond, oldest first."""
-        return [WaitingLetter(*row) for row in self._queries.all("letters.waiting", (before,))]
+    def waiting(self) -> list[WaitingLetter]:
+        """All of them, oldest first."""
+        return [WaitingLetter(*row) for row in self._queries.all("letters.waiting")]
 
     def sealed(self, after: str, limit: int) -> list[tuple[str, str]]:
         """What is secret in letters, as it is sealed, in the order of the letter ids that follow `after`."""

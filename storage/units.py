@@ -350,9 +350,9 @@ class Reader:
         """The invitation with this hash, used and expired ones too."""
         return self._unit.sessions.invitation(token_sha256)
 
-    def waiting_letters(self, before: int) -> list[WaitingLetter]:
-        """Letters on their way out from before a Unix millisecond, oldest first."""
-        return self._unit.letters.waiting(before)
+    def waiting_letters(self) -> list[WaitingLetter]:
+        """Letters on their way out, oldest first."""
+        return self._unit.letters.waiting()
 
     def audit(
         self, org_id: str | None, page: int, per_page: int, wish: AuditWish = ALL

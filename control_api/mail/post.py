@@ -50,6 +50,8 @@ class Post:
         self._carrier = carrier
         self._pause = pause
         self._shelf = shelf
+        self._of_this_run: set[str] = set()  # letters written down, until those of an earlier run are taken up
+        self._took_up = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._counter = asyncio.Semaphore(AT_ONCE)
         self._sent = self._given_up = self._dropped = 0
@@ -61,6 +63,8 @@ class Post:
     def keep(self, unit: UnitOfWork, letter: Letter, token: str | None = None, sealed: str | None = None) -> None:
         """Write a letter down in the unit of work that makes it, where it can be; to be sent once that is done."""
         if self._shelf is not None:
+            if not self._took_up:
+                self._of_this_run.add(letter.letter_id)
             keep(unit, letter, token, sealed)
 
     async def take_up(self, now_ms: int) -> None:
@@ -68,10 +72,13 @@ class Post:
         if self._shelf is None:
             return
         try:
-            letters, dropped = await self._shelf.waiting(now_ms)
+            letters, dropped = await self._shelf.waiting(now_ms, self._of_this_run)
         except StorageError as error:
             LOG.error("letters of an earlier run cannot be taken up: %s", error)
             return
+        finally:
+            self._took_up = True
+            self._of_this_run.clear()
         self._given_up += dropped
         if dropped:
             LOG.error("%d letters of an earlier run were given up: too old, or of a key that has gone", dropped)

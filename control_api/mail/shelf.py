@@ -4,6 +4,7 @@ A link's token is nowhere in the database but by its hash. So it is not in the t
 secret that lies beside it, sealed under the master keys.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from control_api.mail.letters import Letter, LetterKind
@@ -34,12 +35,15 @@ class LetterShelf:
         """It has arrived, or was given up. StorageError."""
         await self._store.run(lambda unit: unit.letters.drop(letter_id))
 
-    async def waiting(self, now_ms: int) -> tuple[list[Letter], int]:
-        """What an earlier run left, and how many of it are dropped: too old, or of a master key that has gone.
+    async def waiting(self, now_ms: int, but: Collection[str] = ()) -> tuple[list[Letter], int]:
+        """What an earlier run left, and how many of it are dropped: too old, or of a master key that has gone. `but`:
+        letters of this run, which are on their way; it may grow meanwhile. When a letter was written says nothing of
+        that: the clock may have been set back since.
 
         StorageError.
         """
-        rows = await self._store.read(lambda reader: reader.waiting_letters(now_ms))
+        kept = await self._store.read(lambda reader: reader.waiting_letters())
+        rows = [row for row in kept if row.letter_id not in but]
         letters: list[Letter] = []
         for row in rows:
             letter = self._opened(row) if row.at > now_ms - LIFE_MS else None

@@ -5,8 +5,8 @@ SELECT :letter_id, :at, :kind, :recipient, :subject, :text, :sealed WHERE (SELEC
 -- drop: one that has arrived, or was given up
 DELETE FROM letters WHERE letter_id = ?;
 
--- waiting: those from before a time, oldest first
-SELECT letter_id, at, kind, recipient, subject, text, sealed FROM letters WHERE at < ? ORDER BY at;
+-- waiting: all of them, oldest first
+SELECT letter_id, at, kind, recipient, subject, text, sealed FROM letters ORDER BY at;
 
 -- sealed: what is secret in letters, in the order of the letter ids that follow one
 SELECT letter_id, sealed FROM letters WHERE sealed IS NOT NULL AND letter_id > ? ORDER BY letter_id LIMIT ?;
