@@ -34,6 +34,19 @@ tests:
         eval_time: 10m
         exp_samples: [{labels: "{}", value: 1}]
 """
+REFUSED = """
+rule_files: [RULES]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {series: 'maskbridge_trunk_calls_placed_total{instance="m", trunk="carrier"}', values: 0+4x40}
+      - {series: 'maskbridge_trunk_calls_failed_total{instance="m", trunk="carrier", cause="4xx"}', values: FAILED}
+    promql_expr_test:
+      - expr: count(ALERTS{alertname="MaskbridgeTrunkRefuses", alertstate="firing"}) or vector(0)
+        eval_time: 30m
+        exp_samples: [{labels: "{}", value: TOLD}]
+"""
 
 
 def expressions(name: str) -> list[str]:
@@ -74,6 +87,26 @@ def test_no_rule_picks_figures_of_several_names_at_once() -> None:
     assert set(NAME.findall(asked)) == OF_CERTIFICATES <= {f"maskbridge_{name}" for name in METRIC_TEXTS}
 
 
+def test_a_trunk_that_refuses_every_call_is_told_of_whatever_it_answers() -> None:
+    """Each 403 by itself may be the callee's word: such a trunk is up, and nothing else tells of it."""
+    (asked,) = [each for each in expressions("prometheus-alerts.yml") if "trunk_calls_failed_total[" in each]
+    assert "cause" not in asked
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
+@pytest.mark.parametrize(("failed", "told"), [("0+4x40", "1"), ("0+3x40", "0")])
+def test_trunks_that_refuse_nearly_every_call_are_told_of_and_busy_people_are_not(
+    failed: str, told: str, tmp_path: Path
+) -> None:
+    rules, tests = tmp_path / "rules.yml", tmp_path / "tests.yml"
+    rules.write_text(shipped_text("prometheus-alerts.yml"))
+    tests.write_text(REFUSED.replace("RULES", str(rules)).replace("FAILED", failed).replace("TOLD", told))
+    tried = subprocess.run(
+        ["promtool", "test", "rules", str(tests)], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not here")
 @pytest.mark.parametrize("expires_at", ["600000", "90000000"])
 def test_certificates_that_run_out_are_told_whether_one_or_both_do(tmp_path: Path, expires_at: str) -> None:
@@ -88,7 +121,7 @@ def test_certificates_that_run_out_are_told_whether_one_or_both_do(tmp_path: Pat
 
 def test_a_failing_trunk_is_told_by_what_is_not_the_callee_s_word() -> None:
     """401 and 407 are counted apart as `credentials`; the rest of 4xx, and 6xx, is mostly the callee's."""
-    (asked,) = [each for each in expressions("prometheus-alerts.yml") if "trunk_calls_failed_total" in each]
+    (asked,) = [each for each in expressions("prometheus-alerts.yml") if "trunk_calls_failed_total{" in each]
     (left_out,) = re.findall(r'cause!~"([^"]*)"', asked)
     told = ("4xx", "5xx", "6xx", "503", "credentials", "no_response", "transport", "media")
     assert [cause for cause in told if re.fullmatch(left_out, cause)] == ["4xx", "6xx"]
