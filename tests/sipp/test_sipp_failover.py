@@ -1,6 +1,8 @@
 """Hard case 19 on real sockets: a trunk that nothing reaches, then one that answers, as an operator sees them."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,27 @@ pytestmark = [pytest.mark.sipp, pytest.mark.sockets, pytest.mark.timeout(60)]
 ENDING_S = 15.0
 
 
+async def _try_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say 100 to what comes, and close the connection, as who crashes does."""
+    request = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    copied = [line for line in request if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))]
+    writer.write("\r\n".join(["SIP/2.0 100 Trying", *copied, "Content-Length: 0", "", ""]).encode())
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.parametrize("way", ["udp", "tcp"], ids=["nobody is there", "it says 100 and closes its connection"])
 async def test_trunk_case_19_the_next_trunk_carries_the_call_at_once(
-    tmp_path: Path, lease_ports: Callable[[int], int]
+    way: str, tmp_path: Path, lease_ports: Callable[[int], int]
 ) -> None:
     dead = lease_ports(3)
     alive, control = dead + 1, dead + 2
-    trunks = [trunk("dead", dead, priority=1), trunk("alive", alive, priority=2)]
-    async with service_under_test(tmp_path / "service", trunks) as service:
+    uri = f"sip:127.0.0.1:{dead}" + (";transport=tcp" if way == "tcp" else "")
+    trunks = [trunk("dead", dead, uri=uri, priority=1), trunk("alive", alive, priority=2)]
+    async with AsyncExitStack() as stack:
+        if way == "tcp":
+            await stack.enter_async_context(await asyncio.start_server(_try_and_close, "127.0.0.1", dead))
+        service = await stack.enter_async_context(service_under_test(tmp_path / "service", trunks))
         (tmp_path / "sipp").mkdir()
         sipp = await Sipp.start(
             "carrier_plain_ip",
@@ -53,4 +69,4 @@ async def test_trunk_case_19_the_next_trunk_carries_the_call_at_once(
         'maskbridge_trunk_live_calls{trunk="alive"} 0.0',
     ):
         assert line in metrics.splitlines()
-    assert "trunk dead at udp:127.0.0.1:" in service.service.last_words()
+    assert f"trunk dead at {way}:127.0.0.1:" in service.service.last_words()
