@@ -46,19 +46,31 @@ class Caller:
         self._socket.close()
 
 
-@pytest.mark.parametrize("scenario", sorted(REFUSING_FIRST))
+REFUSALS = {
+    "asks_for_longer_sessions": (422, "Session-Expires: 100\r\n", "Session-Expires: 600\r\nMin-SE: 600\r\n"),
+    "challenges_401": (401, "", 'Authorization: Digest username="a"\r\n'),
+    "challenges_407": (407, "", 'Proxy-Authorization: Digest username="a"\r\n'),
+}
+"""What refuses a first INVITE with these lines, and takes a second one with those."""
+
+
+def test_all_of_them_are_known() -> None:
+    assert set(REFUSALS) == REFUSING_FIRST
+
+
+@pytest.mark.parametrize("scenario", REFUSALS)
 @pytest.mark.parametrize(("unasked", "status"), [("ACK", 0), ("INFO", UNEXPECTED)])
 async def test_a_repeated_ack_ends_no_call(scenario: str, unasked: str, status: int, tmp_path: Path) -> None:
-    refusal, header = int(scenario[-3:]), "Authorization" if scenario.endswith("401") else "Proxy-Authorization"
+    refusal, first_lines, second_lines = REFUSALS[scenario]
     with PortLease(2) as first:
         arguments = ["-key", "nonce", "n", "-key", "algorithm", "MD5", "-d", "0"]
         sipp = await Sipp.start(scenario, tmp_path, port=first, control_port=first + 1, arguments=arguments)
         caller = Caller(first)
         try:
-            caller.say("INVITE", 1)
+            caller.say("INVITE", 1, more=first_lines)
             refused = await caller.heard(refusal)
             caller.say("ACK", 1, refused)
-            caller.say("INVITE", 2, more=f'{header}: Digest username="a"\r\n')
+            caller.say("INVITE", 2, more=second_lines)
             caller.say(unasked, 1, refused)
             answered = await caller.heard(200)
             caller.say("ACK", 2, answered)

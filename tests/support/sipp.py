@@ -16,7 +16,7 @@ _SEPARATOR = re.compile(
 )
 _TOLD_AGAIN = f"\n{'-' * 47}\nUnexpected "  # and the same message
 _UNEXPECTED = re.compile(r"unexpected message for Call-Id '[^'\n]*': [^\n]*?received '(.*?)\n'", re.DOTALL)
-REFUSING_FIRST = frozenset({"challenges_401", "challenges_407"})
+REFUSING_FIRST = frozenset({"asks_for_longer_sessions", "challenges_401", "challenges_407"})
 """Where a repetition of their refusal meets the next INVITE, its ACK comes where SIPp waits for something else."""
 UNEXPECTED = 254  # SIPp itself has no such status
 _LAST_MESSAGES = 8
