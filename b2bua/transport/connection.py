@@ -1,13 +1,14 @@
 """One TCP or TLS connection: octets to messages, messages to octets, and what ends it."""
 
 import asyncio
+import re
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
-from b2bua.sip.errors import SipError
+from b2bua.sip.errors import MalformedMessage, SipError
 from b2bua.sip.framing import Framed, StreamFramer
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
@@ -22,6 +23,7 @@ MOST_PONGS: Final = 8
 """Pings of one chunk that are answered; the others are not."""
 ANSWER_DUE_S: Final = 64 * T1_S
 """How long a request may wait for its answer: what was sent earlier is not outstanding any more."""
+_CALL_ID: Final = re.compile(rb"\r\nCall-ID: ([^\r]*)\r\n")  # as we write it
 ORIGINS_LIMIT: Final = 64
 """Destinations that one connection is remembered to have carried requests for; of one more nothing is told when it
 ends: the timers of its requests end them."""
@@ -127,8 +129,8 @@ class Surroundings:
 
 class Connection(asyncio.BufferedProtocol):
     """See the module. `opened`: by us. `waiting`: what is sent once it is there. `heard`: anything came over it.
-    `cut_for`: why we have cut it off, where that is its peer's doing. `apart`: it does not stand for the address that
-    it came from, and is remembered to have brought what it brings.
+    `cut_for`: why we have cut it off, where that is its peer's doing. `apart`: it may not stand for the address
+    that it came from, and is remembered to have brought what it brings.
 
     It comes into being before its handshake, tells `made` and later `lost` once each, and never `lost` alone.
     """
@@ -141,6 +143,7 @@ class Connection(asyncio.BufferedProtocol):
         self.cut_for = ""
         self.apart = False
         self._brought: dict[int, None] = {}  # the branches of requests, hashed; the newest last
+        self._calls: dict[int, None] = {}  # the Call-IDs of messages, likewise
         self._around = surroundings
         self._transport: asyncio.Transport | None = None
         self._framer = StreamFramer()
@@ -204,13 +207,25 @@ class Connection(asyncio.BufferedProtocol):
             return branch is not None and hash(branch) in self._brought
         return False
 
+    def has_brought_call_of(self, request: Message) -> bool:
+        """Whether something of the same Call-ID, which only those know who take part, came over it while it was
+        `apart`."""
+        found = _CALL_ID.search(request.content)
+        return found is not None and hash(found[1]) in self._calls
+
     def _bring(self, message: Framed) -> None:
-        if not isinstance(message, Request):
+        if isinstance(message, MalformedMessage):
             return
-        if len(self._brought) >= self._around.limits.outstanding_requests:
-            del self._brought[next(iter(self._brought))]
         with suppress(SipError):
-            self._brought[hash(message.via.branch)] = None
+            if isinstance(message, Request):
+                self._keep(self._brought, hash(message.via.branch))
+            self._keep(self._calls, hash(message.call_id.encode("utf-8", "surrogateescape")))
+
+    def _keep(self, known: dict[int, None], key: int) -> None:
+        known.pop(key, None)
+        if len(known) >= self._around.limits.outstanding_requests:
+            del known[next(iter(known))]
+        known[key] = None
 
     @property
     def carried(self) -> frozenset[TransportAddress]:

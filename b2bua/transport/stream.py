@@ -57,7 +57,8 @@ class StreamTransport:
     carried requests there has ended. A request that has waited for its connection goes out only if the receiver still
     wants it to. A source that is not admitted is closed at once, before any handshake. Where the certificate of a
     server is to be verified, only answers go over a connection from its address, which whoever is on the way there can
-    make, and only those to what came over it. `StreamLimits` says what is limited.
+    make, and only those to what came over it; over one from another port of its host what belongs to calls that it has
+    brought as well. `StreamLimits` says what is limited.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class StreamTransport:
             return
         if message.fallback is None:
             self._open(message, destination)
-        elif message.is_response:
+        elif message.is_response or self._is_taken(destination):
             if not self._hand_over(message, message.fallback):
                 self._open(message, message.fallback)
         elif not (self._is_unreachable(destination) and self._hand_over(message, message.fallback)):
@@ -153,7 +154,7 @@ class StreamTransport:
         """Whether a connection to or from `remote` has taken it."""
         connection = self._by_remote.get(remote)
         opened = connection is not None and connection.opened
-        if not opened and self._verifies(remote) and not (connection and connection.has_asked(message)):
+        if not opened and not self._may_take(connection, message, remote):
             connection = self._opened.get(remote)
         if connection is None:
             return False
@@ -168,10 +169,25 @@ class StreamTransport:
             connection.waiting.append(message)
         return True
 
-    def _verifies(self, remote: TransportAddress) -> bool:
-        """Whether a server is called there that has to prove who it is."""
+    def _to_prove(self, remote: TransportAddress) -> PeerIdentity | None:
+        """Who has to prove who it is, should it be called there; None: nobody has."""
         identity = None if self._tls is None else self._identify(remote)
-        return identity is not None and identity.verify and identity.listens
+        return identity if identity is not None and identity.verify else None
+
+    def _may_take(self, connection: Connection | None, message: Message, remote: TransportAddress) -> bool:
+        """Whether one that came from there takes it, whoever has made it: what answers it, and where no server is
+        called there, what belongs to a call that it has brought something of."""
+        identity = self._to_prove(remote)
+        if identity is None or connection is None:
+            return identity is None
+        if message.is_response:
+            return not identity.listens or connection.has_asked(message)
+        return not identity.listens and connection.has_brought_call_of(message)
+
+    def _is_taken(self, remote: TransportAddress) -> bool:
+        """Whether the address is that of a connection which came, and no server is called there."""
+        connection, identity = self._by_remote.get(remote), self._to_prove(remote)
+        return connection is not None and not connection.opened and identity is not None and not identity.listens
 
     def _is_unreachable(self, destination: TransportAddress) -> bool:
         failure = self._failures.get(destination)
@@ -414,7 +430,8 @@ class StreamTransport:
         self._counters["connections opened" if connection.opened else "connections accepted"] += 1
         self._failures.pop(connection.remote, None)
         self._by_remote[connection.remote] = connection
-        connection.apart = not connection.opened and self._verifies(connection.remote)
+        # Who has to be verified there may be known later: a name leads there.
+        connection.apart = not connection.opened and self._tls is not None
         while connection.waiting and connection.usable:
             message = connection.waiting.popleft()
             if self._is_wanted(message):

@@ -328,9 +328,43 @@ async def test_where_nobody_is_verified_a_connection_serves_both_ways(
         stream_bed(tls=ours, identify=lambda _address: identity) as bed,
     ):
         peer = await bed.connect(client_of(authority), far.address.port)
-        await bed.counted("connections accepted")
+        peer.send(options(9))  # where a server is to be verified elsewhere, it has to know of the call
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [9])
         bed.transport.send(options(1), far.address)
         assert await peer.read(len(options(1))) == options(1)
+
+
+@on_both_loops
+async def test_who_connects_from_where_a_contact_of_a_verified_server_is_gets_no_call_that_it_knows_nothing_of(
+    authority: Authority,
+) -> None:
+    """A dialog's Contact may be at another port of the server's host, and whoever is on the way can connect from there:
+    re-INVITEs may carry SRTP keys. They go where the dialog was made through, over a verified connection. Who has said
+    something in the call, behind a NAT perhaps, is asked over its own connection."""
+    ours = contexts(authority, authority.issue("127.0.0.1"))
+    server = server_of(authority.issue(NAME))
+    elsewhere = PeerIdentity("trunk carrier", NAME, listens=False)
+    async with (
+        bare_listener(context=server, shared=True) as far,
+        bare_listener(context=server, shared=True) as contact,
+        stream_bed(tls=ours, identify=lambda address: expecting(NAME) if address == far.address else elsewhere) as bed,
+    ):
+        peer = await bed.connect(client_of(authority), contact.address.port)
+        await bed.counted("connections accepted")
+        for number in (1, 2):
+            bed.transport.send(options(number), contact.address, far.address)
+        true = await far.next()
+        assert await true.read(len(options(1) + options(2))) == options(1) + options(2)
+        peer.send(options(3))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [3])
+        bed.transport.send(ok(3), contact.address, far.address)
+        bed.transport.send(options(4), contact.address, far.address)
+        assert await peer.read(len(ok(3) + options(4))) == ok(3) + options(4)
+        assert contact.taken.empty()
+        await peer.end()
+        await bed.left(1)
+        bed.transport.send(options(5), contact.address, far.address)
+        assert await (await contact.next()).read(len(options(5))) == options(5), "where nobody is, it is called"
 
 
 @on_both_loops
