@@ -9,7 +9,7 @@ from media.sdp.session import render_description
 from media.webrtc.candidates import IceCandidate
 from media.webrtc.fingerprints import Fingerprint
 from media.webrtc.ice_parameters import IceCredentials
-from media.webrtc.offer import BrowserOffer
+from media.webrtc.offer import BrowserOffer, kept_format
 
 # Where there are candidates, nobody looks at the m= line's port and the c= line (RFC 8839 section 4.2.1.2).
 _NO_PORT: Final = 9
@@ -31,16 +31,21 @@ class Ours:
 
 def render_answer(offer: BrowserOffer, ours: Ours) -> str:
     """The answer's text."""
-    sections = tuple(
-        _audio(offer, ours) if position == offer.position else _refused(section)
-        for position, section in enumerate(offer.sections)
-    )
+    sections = tuple(_section(offer, ours, position) for position in range(len(offer.sections)))
     session: list[tuple[str, str | None]] = []
     if offer.bundled:
-        session.append(("group", f"BUNDLE {offer.mid}"))
+        mids = (offer.mid,) if offer.carrier is None else (offer.carrier_mid, offer.mid)
+        session.append(("group", f"BUNDLE {' '.join(mid for mid in mids if mid is not None)}"))
     session += [("ice-options", "trickle"), ("msid-semantic", " WMS *")]
     origin = Origin("-", str(ours.session_id), str(ours.version), "127.0.0.1")
     return render_description(origin, _NO_ADDRESS, sections, tuple(session)).decode("ascii")
+
+
+def _section(offer: BrowserOffer, ours: Ours, position: int) -> Media:
+    if position == offer.position:
+        return _audio(offer, ours)
+    section = offer.sections[position]
+    return _carrying(offer, ours, section) if position == offer.carrier else _refused(section)
 
 
 def _refused(section: Media) -> Media:
@@ -50,26 +55,43 @@ def _refused(section: Media) -> Media:
     return Media(section.kind, 0, section.protocol, section.formats, attributes=(*attributes, (INACTIVE, None)))
 
 
+def _carrying(offer: BrowserOffer, ours: Ours, section: Media) -> Media:
+    """A section of which nothing but the transport is wanted."""
+    attributes = (
+        ("mid", offer.carrier_mid),
+        (INACTIVE, None),
+        *_transport(offer, ours),
+        *(kept_format(section) or ()),
+        *_candidates(ours),
+    )
+    return Media(section.kind, _NO_PORT, section.protocol, section.formats[:1], attributes=attributes)
+
+
 def _audio(offer: BrowserOffer, ours: Ours) -> Media:
     attributes: list[tuple[str, str | None]] = []
     if offer.mid is not None:
         attributes.append(("mid", offer.mid))
-    attributes += [
-        (offer.direction, None),
-        ("msid", _STREAM),
+    attributes += [(offer.direction, None), ("msid", _STREAM), *_transport(offer, ours), *_formats(offer)]
+    if offer.carrier is None:
+        attributes += _candidates(ours)
+    protocol = offer.sections[offer.position].protocol
+    numbers = [offer.payload_types.codec, offer.payload_types.telephone_event]
+    formats = tuple(str(number) for number in numbers if number is not None)
+    return Media("audio", _NO_PORT, protocol, formats, attributes=tuple(attributes))
+
+
+def _transport(offer: BrowserOffer, ours: Ours) -> Attributes:
+    return (
         ("rtcp-mux", None),
         ("ice-ufrag", ours.ice.ufrag),
         ("ice-pwd", ours.ice.password),
         ("fingerprint", ours.fingerprint.render()),
         ("setup", "active" if offer.dtls_client else "passive"),
-        *_formats(offer),
-    ]
-    attributes += [("candidate", candidate.render()) for candidate in ours.candidates]
-    attributes.append(("end-of-candidates", None))
-    protocol = offer.sections[offer.position].protocol
-    numbers = [offer.payload_types.codec, offer.payload_types.telephone_event]
-    formats = tuple(str(number) for number in numbers if number is not None)
-    return Media("audio", _NO_PORT, protocol, formats, attributes=tuple(attributes))
+    )
+
+
+def _candidates(ours: Ours) -> Attributes:
+    return (*(("candidate", candidate.render()) for candidate in ours.candidates), ("end-of-candidates", None))
 
 
 def _formats(offer: BrowserOffer) -> Attributes:

@@ -22,14 +22,15 @@ class Fragment:
     skipped: int
 
 
-def parse_fragment(text: str, mid: str | None) -> Fragment:
-    """Read a fragment; candidates of other media than `mid` are passed over. UnusableFragment."""
+def parse_fragment(text: str, mid: str | None, carrier_mid: str | None = None) -> Fragment:
+    """Read a fragment; candidates of other media than `mid`, and `carrier_mid` by whose transport it goes, are passed
+    over. UnusableFragment."""
     if len(text) > FRAGMENT_BYTES_MAX:
         raise UnusableFragment(f"the fragment is longer than {FRAGMENT_BYTES_MAX} characters")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) > _LINES_MAX:
         raise UnusableFragment(f"the fragment has more than {_LINES_MAX} lines")
-    reading = _Reading(mid)
+    reading = _Reading(() if mid is None else (mid, carrier_mid))
     for line in lines:
         if line.strip():
             reading.take(line.strip())
@@ -39,8 +40,9 @@ def parse_fragment(text: str, mid: str | None) -> Fragment:
 class _Reading:
     """A fragment while its lines come in."""
 
-    def __init__(self, mid: str | None) -> None:
-        self._mid = mid
+    def __init__(self, mids: tuple[str | None, ...]) -> None:
+        """`mids`: empty where all are taken."""
+        self._mids = mids
         self._ours = True
         self._ufrag: str | None = None
         self._password: str | None = None
@@ -60,7 +62,7 @@ class _Reading:
 
     def _attribute(self, name: str, text: str) -> None:
         if name == "mid":
-            self._ours = self._mid is None or text == self._mid
+            self._ours = not self._mids or text in self._mids
         elif name == "ice-ufrag" and self._ours:
             self._ufrag = self._ufrag or text
         elif name == "ice-pwd" and self._ours:

@@ -7,7 +7,7 @@ from typing import Final
 
 from media.codecs.table import BY_NAME
 from media.errors import NoSharedCodec, UnusableBrowserOffer, UnusableSdp
-from media.sdp.description import INACTIVE, RECVONLY, SENDONLY, SENDRECV, Media, SessionDescription
+from media.sdp.description import INACTIVE, RECVONLY, SENDONLY, SENDRECV, Attributes, Media, SessionDescription
 from media.sdp.session import parse_description, parse_number
 from media.webrtc.candidates import CANDIDATES_MAX, IceCandidate, parse_candidate
 from media.webrtc.fingerprints import FINGERPRINTS_MAX, Fingerprint, parse_fingerprint
@@ -29,7 +29,8 @@ class BrowserOffer:
     """`sections`: all m= sections as they came, the audio one at `position`. `mid`: its identification, None where it
     has none; `bundled`: whether it is in a BUNDLE group. `dtls_client`: whether our side begins the handshake.
     `direction`: of our answer, from our view. `skipped`: candidates that are passed over. `dtls_role_free`: it leaves
-    the roles of DTLS to us."""
+    the roles of DTLS to us. `carrier`: where the m= section is by whose transport the audio goes once they are
+    bundled (RFC 9143 section 7.2), None where that is its own."""
 
     sections: tuple[Media, ...]
     position: int
@@ -44,6 +45,12 @@ class BrowserOffer:
     candidates: tuple[IceCandidate, ...]
     skipped: int
     dtls_role_free: bool = True
+    carrier: int | None = None
+
+    @property
+    def carrier_mid(self) -> str | None:
+        """The identification of the m= section whose transport it is: candidates come under it."""
+        return self.mid if self.carrier is None else self.sections[self.carrier].attribute("mid")
 
     def in_role(self, before: "BrowserOffer") -> "BrowserOffer":
         """The same, of a browser whose DTLS association is that of an offer before: its roles are settled (RFC 8842
@@ -70,13 +77,15 @@ def read_browser_offer(text: str, codecs: Sequence[str]) -> BrowserOffer:
     mid = audio.attribute("mid")
     if mid is not None and not _MID.fullmatch(mid):
         raise UnusableBrowserOffer("the audio's a=mid is not a token")
-    candidates, skipped = _candidates(audio)
+    bundle = _bundle(description, mid)
+    carrier = _carrier(description, audio, bundle)
+    candidates, skipped = _candidates(audio if carrier is None else description.media[carrier])
     setup = _setup(description, audio)
     return BrowserOffer(
         description.media,
         position,
         mid,
-        mid is not None and mid in _bundle(description),
+        bool(bundle),
         _credentials(description, audio),
         _fingerprints(description, audio),
         setup != "active",  # where the browser leaves the choice, who answers begins (RFC 8842 section 5)
@@ -86,6 +95,7 @@ def read_browser_offer(text: str, codecs: Sequence[str]) -> BrowserOffer:
         candidates,
         skipped,
         setup == "actpass",
+        carrier,
     )
 
 
@@ -141,21 +151,51 @@ def _setup(description: SessionDescription, audio: Media) -> str:
     return setup
 
 
-def _bundle(description: SessionDescription) -> list[str]:
+def _bundle(description: SessionDescription, mid: str | None) -> list[str]:
+    """The BUNDLE group that a section is in; empty where it is in none."""
     for name, value in description.attributes:
         if name == "group":
             semantics, *mids = (value or "").split()
-            if semantics.upper() == "BUNDLE":
+            if semantics.upper() == "BUNDLE" and mid in mids:
                 return mids
     return []
+
+
+def _carrier(description: SessionDescription, audio: Media, bundle: list[str]) -> int | None:
+    """The section that the audio's BUNDLE group begins with, where that is another one of the same transport. To refuse
+    it would take the transport away: Chromium takes no such answer under max-bundle, where there is no other,
+    and without that puts the next track in its place, which moves the audio to a new transport."""
+    ufrag = audio.attribute("ice-ufrag")
+    for position, section in enumerate(description.media):
+        mid = section.attribute("mid")
+        if section is not audio and mid in bundle[:1] and _MID.fullmatch(mid or ""):
+            shared = ufrag is None or ufrag == section.attribute("ice-ufrag")
+            return position if shared and kept_format(section) is not None else None
+    return None
+
+
+def kept_format(section: Media) -> Attributes | None:
+    """What is said again of a section that stays for its transport: its first format, in lines of SDP. None where it
+    cannot stay."""
+    if section.kind != "video" or section.protocol not in PROTOCOLS or section.attribute("rtcp-mux") is None:
+        return None
+    if section.port == 0:
+        return None
+    said = [
+        (name, value)
+        for name, value in section.attributes
+        if name in ("rtpmap", "fmtp") and (value or "").partition(" ")[0] == section.formats[0]
+    ]
+    plain = all(value and value.isascii() and value.isprintable() for _, value in said)
+    return tuple(said) if plain and any(name == "rtpmap" for name, _ in said) else None
 
 
 def _values(section: Media, name: str) -> list[str]:
     return [value or "" for found, value in section.attributes if found == name]
 
 
-def _candidates(audio: Media) -> tuple[tuple[IceCandidate, ...], int]:
-    lines = _values(audio, "candidate")
+def _candidates(carrier: Media) -> tuple[tuple[IceCandidate, ...], int]:
+    lines = _values(carrier, "candidate")
     usable = [parsed for line in lines if (parsed := parse_candidate(line)) is not None]
     candidates = tuple(dict.fromkeys(usable))[:CANDIDATES_MAX]
     return candidates, len(lines) - len(candidates)

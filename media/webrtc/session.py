@@ -94,7 +94,7 @@ class BrowserSession:
     async def trickle(self, text: str) -> None:
         """See `BrowserGateway.trickle`."""
         peer = self._of_browser()
-        fragment = parse_fragment(text, peer.offer.mid)
+        fragment = parse_fragment(text, peer.offer.mid, peer.offer.carrier_mid)
         await peer.trickle(fragment.ufrag, fragment.candidates)
 
     async def restart(self, text: str) -> str:
@@ -102,11 +102,11 @@ class BrowserSession:
         peer = self._of_browser()
         if text.lstrip().startswith("v="):
             return await self._restart_by_offer(peer, text)
-        fragment = parse_fragment(text, peer.offer.mid)
+        fragment = parse_fragment(text, peer.offer.mid, peer.offer.carrier_mid)
         if fragment.credentials is None:
             raise UnusableFragment("the fragment has no new ice-ufrag and ice-pwd")
         ice = await peer.restart(fragment.credentials, fragment.candidates, self._wish.ice_servers)
-        return render_fragment(ice.ours, peer.offer.mid, ice.described())
+        return render_fragment(ice.ours, peer.offer.carrier_mid, ice.described())
 
     async def _restart_by_offer(self, peer: BrowserPeer, text: str) -> str:
         offer = read_browser_offer(text, (peer.offer.codec,))

@@ -136,6 +136,49 @@ a=max-message-size:1073741823
 """.replace("\n", "\r\n")
 
 
+# A picture before the sound in a page of the policy max-bundle: one transport for both, told with the first.
+CHROME_MAX_BUNDLE = f"""\
+v=0
+o=- 4611731400430051337 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0 1
+a=extmap-allow-mixed
+a=msid-semantic: WMS stream
+m=video 9 UDP/TLS/RTP/SAVPF 96 97
+c=IN IP4 0.0.0.0
+a=candidate:1467250027 1 udp 2122260223 192.0.2.7 46243 typ host generation 0 network-id 1
+a=ice-ufrag:yxXb
+a=ice-pwd:uPeVmkMfN/ZG9WBl7bGBvZ1c
+a=ice-options:trickle
+a=fingerprint:{FINGERPRINT}
+a=setup:actpass
+a=mid:0
+a=sendrecv
+a=rtcp-mux
+a=rtpmap:96 VP8/90000
+a=rtcp-fb:96 nack pli
+a=rtpmap:97 rtx/90000
+a=fmtp:97 apt=96
+m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 110 126
+c=IN IP4 0.0.0.0
+a=ice-ufrag:yxXb
+a=ice-pwd:uPeVmkMfN/ZG9WBl7bGBvZ1c
+a=ice-options:trickle
+a=fingerprint:{FINGERPRINT}
+a=setup:actpass
+a=mid:1
+a=sendrecv
+a=msid:stream track
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+a=rtpmap:0 PCMU/8000
+a=rtpmap:8 PCMA/8000
+a=rtpmap:110 telephone-event/48000
+a=rtpmap:126 telephone-event/8000
+""".replace("\n", "\r\n")
+
+
 def without(offer: str, *beginnings: str) -> str:
     """An offer without the lines that begin so."""
     return "".join(line for line in offer.splitlines(keepends=True) if not line.startswith(beginnings))

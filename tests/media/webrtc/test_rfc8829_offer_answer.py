@@ -13,7 +13,7 @@ from media.webrtc.fingerprints import Fingerprint
 from media.webrtc.ice_parameters import IceCredentials
 from media.webrtc.interface import PayloadTypes
 from media.webrtc.offer import OFFER_BYTES_MAX, read_browser_offer
-from tests.media.webrtc.offers import CHROME, FIREFOX, FIREFOX_WITH_MORE, without
+from tests.media.webrtc.offers import CHROME, CHROME_MAX_BUNDLE, FIREFOX, FIREFOX_WITH_MORE, without
 
 OURS = Ours(
     7,
@@ -75,6 +75,41 @@ def test_of_a_firefox_offer_with_more_the_audio_alone_is_taken() -> None:
         ("application", 0, "2"),
     ]
     assert "a=group:BUNDLE 1\r\n" in text
+
+
+def test_a_picture_stays_for_the_transport_that_the_audio_goes_by() -> None:
+    """As it does behind a picture in Chromium, which cannot do without the section that its BUNDLE group begins with
+    (RFC 9143 section 7.2)."""
+    offer = read_browser_offer(CHROME_MAX_BUNDLE, ("PCMA",))
+    assert (offer.position, offer.mid, offer.carrier_mid, offer.bundled) == (1, "1", "0", True)
+    assert [candidate.port for candidate in offer.candidates] == [46_243]
+    text = render_answer(offer, OURS)
+    assert "a=group:BUNDLE 0 1\r\n" in text
+    video, audio = parse_description(text.encode()).media
+    assert (video.kind, video.port, video.formats, video.attribute("mid")) == ("video", 9, ("96",), "0")
+    assert (video.attribute("inactive"), video.attribute("rtpmap")) == ("", "96 VP8/90000")
+    assert (audio.port, audio.attribute("sendrecv"), audio.attribute("candidate")) == (9, "", None)
+    for section in (video, audio):
+        assert section.attribute("rtcp-mux") == ""
+        assert [section.attribute(name) for name in ("ice-ufrag", "setup")] == ["abcd1234", "active"]
+    assert (video.attribute("candidate") or "").startswith("h 1 udp")
+
+
+@pytest.mark.parametrize(
+    ("was", "instead"),
+    [
+        ("a=group:BUNDLE 0 1", "a=group:BUNDLE 1 0"),
+        ("m=video 9", "m=video 0"),
+        ("a=rtpmap:96 VP8/90000\r\n", ""),
+        ("m=video 9 UDP/TLS/RTP/SAVPF", "m=application 9 UDP/DTLS/SCTP"),
+        ("a=ice-ufrag:yxXb", "a=ice-ufrag:other"),
+    ],
+)
+def test_a_picture_that_the_audio_can_do_without_is_refused(was: str, instead: str) -> None:
+    offer = read_browser_offer(CHROME_MAX_BUNDLE.replace(was, instead, 1), ("PCMA",))
+    text = render_answer(offer, OURS)
+    assert "a=group:BUNDLE 1\r\n" in text
+    assert [section.port for section in parse_description(text.encode()).media] == [0, 9]
 
 
 def test_the_answer_bundles_the_audio_alone() -> None:
@@ -152,7 +187,7 @@ def test_candidates_have_a_limit() -> None:
     assert offer.skipped == 104 - CANDIDATES_MAX
 
 
-LINES = CHROME.splitlines()
+LINES = [*CHROME.splitlines(), *CHROME_MAX_BUNDLE.splitlines()]
 
 
 @settings(max_examples=150, deadline=None)
@@ -167,10 +202,15 @@ def test_whatever_is_offered_is_answered_or_refused(lines: list[str]) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, len(CHROME) - 1), st.integers(0, 30), st.text(max_size=10))
-def test_an_offer_that_was_damaged_is_answered_or_refused(at: int, gone: int, put: str) -> None:
+@given(
+    st.sampled_from((CHROME, CHROME_MAX_BUNDLE)),
+    st.integers(0, len(CHROME) - 1),
+    st.integers(0, 30),
+    st.text(max_size=10),
+)
+def test_an_offer_that_was_damaged_is_answered_or_refused(whole: str, at: int, gone: int, put: str) -> None:
     try:
-        offer = read_browser_offer(CHROME[:at] + put + CHROME[at + gone :], ("PCMA", "PCMU", "opus"))
+        offer = read_browser_offer(whole[:at] + put + whole[at + gone :], ("PCMA", "PCMU", "opus"))
     except BrowserRefused:
         return
     assert render_answer(offer, OURS).isascii()

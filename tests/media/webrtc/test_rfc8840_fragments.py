@@ -24,6 +24,11 @@ def test_a_fragment_is_read_for_one_medium() -> None:
     assert [(each.address, each.port) for each in fragment.candidates] == [("192.0.2.1", 61_764)]
 
 
+def test_candidates_of_audio_that_goes_by_anothers_transport_come_under_that_ones_name() -> None:
+    fragment = parse_fragment(TRICKLED, "3", "2")
+    assert [(each.address, each.port) for each in fragment.candidates] == [("192.0.2.1", 61_765)]
+
+
 def test_our_own_fragment_is_read_as_it_was_meant() -> None:
     ours = IceCredentials("abcd", "0123456789abcdef0123456789abcdef")
     candidates = (
