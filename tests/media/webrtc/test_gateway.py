@@ -345,11 +345,16 @@ async def test_ports_go_back_though_nobody_waits_for_the_end(
 ) -> None:
     """Whatever else there is to wait for, such as a relay's server."""
     gateway, _ = usual
-    waiting = asyncio.Event()
+    waiting, given_up = asyncio.Event(), asyncio.Event()
+    close = Connection.close
 
-    async def waits(_: Connection) -> None:
+    async def waits(ice: Connection) -> None:
         waiting.set()
-        await asyncio.get_running_loop().create_future()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            await close(ice)  # its checks would outlive the gateway
+            given_up.set()
 
     answer = await gateway.answer("unwaited", CHROME, ALAW)
     monkeypatch.setattr(Connection, "close", waits)
@@ -359,6 +364,7 @@ async def test_ports_go_back_though_nobody_waits_for_the_end(
     closing.cancel()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(answer.plain)
+    await until(given_up.is_set)
 
 
 async def test_what_the_browser_says_goes_nowhere_before_it_is_aimed(
