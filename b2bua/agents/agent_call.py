@@ -3,12 +3,13 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from functools import partial
 from typing import Final, Protocol
 
-from b2bua.agents.pages import Key
+from b2bua.agents.leg import AgentLeg
+from b2bua.agents.patience import RECONNECT_S, Patience
 from b2bua.agents.plain_sdp import OPUS, PlainOffer, PlainSide, read_plain_offer, render_answer, render_offer
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.agent_calls import (
@@ -16,7 +17,6 @@ from b2bua.call.agent_calls import (
     AgentConnected,
     AgentDisconnected,
     AgentEvent,
-    AgentRinging,
     AgentStopped,
     EndReason,
     MediaAnswer,
@@ -33,7 +33,6 @@ from media.webrtc import interface as browser
 
 LOG: Final = logging.getLogger(__name__)
 
-RECONNECT_S: Final = 30  # so long a call waits for a browser that is gone
 RETRY_S: Final = 0.5  # before a re-INVITE that was refused is tried again
 MOST_RETRIES: Final = 10
 MOST_DIGITS: Final = 64  # waiting to be sent
@@ -58,6 +57,7 @@ class Exchange(Protocol):
     scheduler: Scheduler
     tokens: Tokens
     media_host: str  # where the switch's media are
+    connect_timeout_s: float  # how long a browser may take to be connected
 
     def own_ice_servers(self) -> tuple[browser.IceServer, ...]:
         """Where the gateway finds candidates of its own."""
@@ -84,32 +84,6 @@ class Exchange(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AgentLeg:
-    """Which leg of which call it is, whose, and all of the call that the agent may see."""
-
-    name: str  # CALL_ID/LEG
-    key: Key
-    masked_number: str
-    reference: str | None
-    opposite_agent: bool = False  # the other party is an agent too
-
-    @property
-    def call_id(self) -> str:
-        """The call's id."""
-        return self.name.partition("/")[0]
-
-    @property
-    def leg(self) -> str:
-        """a or b."""
-        return self.name.partition("/")[2]
-
-    def ringing(self) -> AgentRinging:
-        """What is told of it while it rings."""
-        number, reference = self.masked_number, self.reference
-        return AgentRinging(self.call_id, number, "outgoing" if self.leg == "a" else "incoming", reference)
-
-
 class AgentCall:
     """Rings, is answered by one browser, and follows both sides to the end."""
 
@@ -133,8 +107,9 @@ class AgentCall:
         self._retries = 0
         self._digits: deque[str] = deque()
         self._digit_request: int | None = None
-        self._lost = False
-        self._patience: Alarm | None = None  # both are let go at the end: each holds on to this
+        self._taken_over = 0  # how many offer in the place of a browser at this moment
+        # Both are let go at the end: each holds on to this.
+        self._patience: Patience | None = None
         self._retry: Alarm | None = None
 
     # The browser
@@ -173,7 +148,12 @@ class AgentCall:
 
     async def _answer_again(self, offer: str) -> MediaAnswer:
         assert self._side is not None
-        found = await self._line.gateway.answer(self.leg.name, offer, self._wish((self._side.codec,)))
+        self._taken_over += 1
+        try:
+            with self._expecting():
+                found = await self._line.gateway.answer(self.leg.name, offer, self._wish((self._side.codec,)))
+        finally:
+            self._taken_over -= 1
         if self.stage not in (Stage.ANSWERING, Stage.TALKING):
             await self._line.gateway.close(self.leg.name)
             raise AgentCallNotFound
@@ -189,10 +169,7 @@ class AgentCall:
         media_id = self.media_id = self._line.tokens.hex(16)
         self._side = self._side_of(found)
         await self._aim()
-        if self.stage is Stage.OVER:
-            raise AgentCallNotFound
-        if self.media_id != media_id:
-            raise AgentCallConflict("Another browser answers this call.")
+        self._check_still(media_id)
 
     async def trickle(self, fragment: str, etag: str) -> None:
         """Take more candidates of the browser's. IceSessionGone, and what the gateway refuses."""
@@ -202,9 +179,15 @@ class AgentCall:
         await self._line.gateway.trickle(self.leg.name, fragment)
 
     async def restart(self, fragment: str) -> MediaAnswer:
-        """Restart ICE: ours in the form of the browser's. What the gateway refuses."""
+        """Restart ICE: ours in the form of the browser's. AgentCallConflict: another browser takes its place. What the
+        gateway refuses."""
         self.check_media()
-        answer = await self._line.gateway.restart(self.leg.name, fragment)
+        if self._taken_over:
+            raise AgentCallConflict("Another browser answers this call.")
+        media_id = self.media_id
+        with self._expecting():
+            answer = await self._line.gateway.restart(self.leg.name, fragment)
+        self._check_still(media_id)
         self._generation += 1
         return MediaAnswer(answer, self.media_id, self.etag)
 
@@ -228,6 +211,13 @@ class AgentCall:
         if self.stage not in (Stage.ANSWERING, Stage.TALKING):
             raise AgentCallNotFound
 
+    def _check_still(self, media_id: str) -> None:
+        """Whether what was asked of the gateway is still of the call, and of the browser that answers it."""
+        if self.stage is Stage.OVER:
+            raise AgentCallNotFound
+        if self.media_id != media_id:
+            raise AgentCallConflict("Another browser answers this call.")
+
     def on_browser_event(self, event: browser.BrowserEvent) -> None:
         """Take in what became of the browser."""
         match event:
@@ -238,6 +228,8 @@ class AgentCall:
             case browser.BrowserFailed():
                 self._line.note(self, "agent.browser_failed", reason=event.reason)
                 self._browser_is_gone()
+                if self._patience is not None:
+                    self._patience.expect_none()
 
     def _browser_is_there(self) -> None:
         if self.stage is Stage.ANSWERING and self._side is not None:
@@ -247,9 +239,8 @@ class AgentCall:
             self._line.endpoint.respond(self._invite.transaction, 200, body=body, content_type=_SDP)
         elif self.stage is not Stage.TALKING:
             return
-        self._lost = False
         if self._patience is not None:
-            self._patience.clear()
+            self._patience.end()
         self._line.note(self, "agent.connected")
         self._line.tell(self, AgentConnected(self.leg.call_id, self.media_id, self.held))
         self._negotiate()
@@ -263,10 +254,17 @@ class AgentCall:
             self._wait_for_browser()
 
     def _wait_for_browser(self) -> None:
-        self._lost = True
-        self._patience = self._patience or Alarm(self._line.scheduler, self._given_up)
-        self._patience.set(self._line.scheduler.time() + RECONNECT_S)
+        line = self._line
+        self._patience = self._patience or Patience(line.scheduler, line.connect_timeout_s, self._given_up)
+        self._patience.begin()
         self._negotiate()
+
+    @property
+    def _lost(self) -> bool:
+        return self._patience is not None and self._patience.waiting
+
+    def _expecting(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._patience is None else self._patience.expecting()
 
     def _given_up(self) -> None:
         if self.stage is Stage.TALKING:
@@ -469,9 +467,10 @@ class AgentCall:
 
     def _close(self) -> None:
         self.stage = Stage.OVER
-        for alarm in (self._patience, self._retry):
-            if alarm is not None:
-                alarm.clear()
+        if self._patience is not None:
+            self._patience.end()
+        if self._retry is not None:
+            self._retry.clear()
         self._patience = self._retry = None
         self._digits.clear()
         gateway, name = self._line.gateway, self.leg.name

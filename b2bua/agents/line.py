@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
-from b2bua.agents.agent_call import AgentCall, AgentLeg, Stage
+from b2bua.agents.agent_call import AgentCall, Stage
+from b2bua.agents.leg import AgentLeg
 from b2bua.agents.pages import Key, Page, Pages
 from b2bua.agents.plain_sdp import read_plain_offer
 from b2bua.alarm import Scheduler
@@ -57,7 +58,7 @@ class Calls(Protocol):
 @dataclass(frozen=True, slots=True)
 class LineMeans:
     """What the line works with. `media_host`: where the switch's media sockets are. `ice_servers`: those there are,
-    with credentials for a name."""
+    with credentials for a name. `connect_timeout_s`: how long the gateway gives a browser to be connected."""
 
     calls: Calls
     gateway: browser.BrowserGateway
@@ -65,6 +66,7 @@ class LineMeans:
     tokens: Tokens
     media_host: str
     ice_servers: Callable[[str], tuple[browser.IceServer, ...]]
+    connect_timeout_s: float = 15.0
 
 
 class AgentsLine:
@@ -75,6 +77,7 @@ class AgentsLine:
         self.scheduler = means.scheduler
         self.tokens = means.tokens
         self.media_host = means.media_host
+        self.connect_timeout_s = means.connect_timeout_s
         self._ice_servers = means.ice_servers
         self.pages = Pages()
         self._switch = means.calls

@@ -40,7 +40,13 @@ class AgentsStage:
         """The line, which takes INVITEs of the switch, by its listeners, and of nobody else."""
         browsers = self._browsers
         means = LineMeans(
-            calls, browsers.gateway, self._loop, self._tokens, self._media_host, ice_servers=browsers.ice_servers
+            calls,
+            browsers.gateway,
+            self._loop,
+            self._tokens,
+            self._media_host,
+            ice_servers=browsers.ice_servers,
+            connect_timeout_s=self._config.webrtc.connect_timeout_s,
         )
         line = AgentsLine(means)
         browsers.told_to(line.on_browser_event)
