@@ -340,7 +340,12 @@ async def _audiences(process: Process) -> list[Audience]:
     if process.browsers is not None:
         browsers = process.browsers
         desk = process.supervisors = SupervisorDesk(
-            browsers.gateway, process.clock, process.tokens, asyncio.get_running_loop(), browsers.ice_servers
+            browsers.gateway,
+            process.clock,
+            process.tokens,
+            asyncio.get_running_loop(),
+            browsers.ice_servers,
+            connect_timeout_s=process.config.webrtc.connect_timeout_s,
         )
         browsers.told_to(desk.on_browser_event)
         process.stack.push_async_callback(desk.close)

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Final, Protocol
 
 from b2bua.agents.leg import AgentLeg
-from b2bua.agents.patience import RECONNECT_S, Patience
 from b2bua.agents.plain_sdp import OPUS, PlainOffer, PlainSide, read_plain_offer, render_answer, render_offer
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.agent_calls import (
@@ -23,6 +22,7 @@ from b2bua.call.agent_calls import (
     StopReason,
 )
 from b2bua.call.errors import AgentCallConflict, AgentCallNotFound, IceSessionGone
+from b2bua.call.patience import RECONNECT_S, Patience
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import session_description
 from b2bua.sip.info_digits import RELAY_TYPE

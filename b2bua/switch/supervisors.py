@@ -7,6 +7,7 @@ the browser vanishes or the call ends. Nothing of it can end the call.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Final, Protocol
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.agent_calls import IceServerTold
 from b2bua.call.errors import CallError, CapacityExhausted, NoSuchSupervisor, TooManySupervisors, UnusableOffer
+from b2bua.call.patience import Patience
 from b2bua.clock import Clock
 from b2bua.switch.audience import HeardCall
 from b2bua.switch.trace_steps import CLOSED, Told
@@ -34,7 +36,6 @@ SESSIONS: Final = "supervisor/"  # how their sessions in the gateway are called
 CREDENTIALS_OF: Final = "supervisor"  # whose a TURN server takes them for
 CLOSE_S: Final = 3.0
 LOOK_EVERY_S: Final = 15.0  # how long somebody hears on at most who may not any more
-RECONNECT_S: Final = 30.0  # so long a supervisor's place is kept for a browser whose network is gone
 
 
 async def _for_ever() -> bool:
@@ -75,7 +76,7 @@ class Supervisor:
     seat: Seat
     joined_at: int
     state: SupervisorState = SupervisorState.CONNECTING
-    patience: Alarm | None = None
+    patience: Patience | None = None
     may_stay: Callable[[], Awaitable[bool]] = _for_ever
     look: Alarm | None = None
 
@@ -104,15 +105,17 @@ class SupervisorDesk:
         scheduler: Scheduler,
         ice_servers: Callable[[str], tuple[browser.IceServer, ...]] = lambda _session: (),
         open_line: Callable[[browser.Address], SeatLine] = PlainLine,
+        connect_timeout_s: float = 15.0,
     ) -> None:
         """`ice_servers`: for a session of this name. `open_line`: the plain side of a browser at that address of the
-        gateway. Raises PortsExhausted."""
+        gateway, which gives browsers `connect_timeout_s` to be connected. Raises PortsExhausted."""
         self._gateway = gateway
         self._clock = clock
         self._tokens = tokens
         self._scheduler = scheduler
         self._ice_servers = ice_servers
         self._open_line = open_line
+        self._connect_timeout_s = connect_timeout_s
         self._supervisors: dict[str, Supervisor] = {}
         self._joining = 0
         self._joined = 0
@@ -182,15 +185,18 @@ class SupervisorDesk:
     async def restart(self, call_id: str, supervisor_id: str, offer: str) -> str:
         """Restart ICE by an offer of the same browser with new credentials; returns the SDP answer. What is heard and
         said goes over the new path once it stands. Raises NoSuchSupervisor, UnusableOffer, CapacityExhausted."""
-        self._find(call_id, supervisor_id)
+        patience = self._find(call_id, supervisor_id).patience
         try:
-            return await self._gateway.restart(SESSIONS + supervisor_id, offer)
+            with nullcontext() if patience is None else patience.expecting():
+                answer = await self._gateway.restart(SESSIONS + supervisor_id, offer)
         except UnknownBrowser:
             raise NoSuchSupervisor("No such supervisor of this call.") from None
         except (UnusableBrowserOffer, UnusableFragment) as error:
             raise UnusableOffer(f"The offer cannot be used: {error}.", "sdp") from error
         except BrowserRefused as error:
             raise CapacityExhausted("The browser cannot be taken now.") from error
+        self._find(call_id, supervisor_id)
+        return answer
 
     def leave(self, call_id: str, supervisor_id: str) -> Supervisor:
         """End a supervisor's part. Raises NoSuchSupervisor."""
@@ -207,7 +213,7 @@ class SupervisorDesk:
             case browser.BrowserConnected() | browser.BrowserReconnected():
                 supervisor.state = SupervisorState.CONNECTED
                 if supervisor.patience is not None:
-                    supervisor.patience.clear()
+                    supervisor.patience.end()
             case browser.BrowserDisconnected():
                 self._wait_for(supervisor)
             case browser.BrowserFailed() | browser.BrowserClosed():
@@ -215,9 +221,10 @@ class SupervisorDesk:
 
     def _wait_for(self, supervisor: Supervisor) -> None:
         if supervisor.patience is None:
-            supervisor.patience = Alarm(self._scheduler, partial(self._part, supervisor, "vanished"))
+            given_up = partial(self._part, supervisor, "vanished")
+            supervisor.patience = Patience(self._scheduler, self._connect_timeout_s, given_up)
         supervisor.state = SupervisorState.RECONNECTING
-        supervisor.patience.set(self._scheduler.time() + RECONNECT_S)
+        supervisor.patience.begin()
 
     def _watch(self, supervisor: Supervisor) -> None:
         if supervisor.look is None:
@@ -284,9 +291,10 @@ class SupervisorDesk:
     def _part(self, supervisor: Supervisor, how: str | None) -> None:
         """`how`: as the trace tells it; None: the call itself is over."""
         del self._supervisors[supervisor.supervisor_id]
-        for alarm in (supervisor.patience, supervisor.look):
-            if alarm is not None:
-                alarm.clear()
+        if supervisor.patience is not None:
+            supervisor.patience.end()
+        if supervisor.look is not None:
+            supervisor.look.clear()
         supervisor.patience = supervisor.look = None
         supervisor.call.leave(supervisor.seat)
         if how is not None:

@@ -12,9 +12,9 @@ from b2bua.call.errors import (
     TooManySupervisors,
     UnusableOffer,
 )
+from b2bua.call.patience import RECONNECT_S
 from b2bua.switch.supervisors import (
     LOOK_EVERY_S,
-    RECONNECT_S,
     SUPERVISORS_MAX,
     Mode,
     SupervisorDesk,
@@ -122,6 +122,32 @@ async def test_a_browser_whose_network_is_gone_has_a_while_to_come_back() -> Non
     floor.clock.advance(RECONNECT_S)
     assert floor.desk.of("call-1") == ()
     assert floor.told()[-1] == ("supervisor.vanished", "listen")
+    with pytest.raises(NoSuchSupervisor):
+        await floor.desk.restart("call-1", supervisor_id, OFFER)
+
+
+async def test_a_browser_that_restarts_at_the_end_of_that_while_has_time_to_connect() -> None:
+    floor = Floor()
+    supervisor_id = await floor.join()
+    session = f"supervisor/{supervisor_id}"
+    floor.desk.on_browser_event(browser.BrowserDisconnected(session))
+    floor.clock.advance(RECONNECT_S - 1.0)
+    await floor.desk.restart("call-1", supervisor_id, OFFER)
+    floor.clock.advance(5.0)
+    floor.desk.on_browser_event(browser.BrowserReconnected(session))
+    floor.clock.advance(RECONNECT_S)
+    assert [one.state for one in floor.desk.of("call-1")] == [SupervisorState.CONNECTED]
+
+
+async def test_a_restart_of_one_that_leaves_meanwhile_is_answered_by_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    floor = Floor()
+    supervisor_id = await floor.join()
+
+    async def as_it_leaves(_session: str, offer: str) -> str:
+        floor.desk.leave("call-1", supervisor_id)
+        return offer
+
+    monkeypatch.setattr(floor.gateway, "restart", as_it_leaves)
     with pytest.raises(NoSuchSupervisor):
         await floor.desk.restart("call-1", supervisor_id, OFFER)
 
