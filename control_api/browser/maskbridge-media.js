@@ -18,6 +18,7 @@ export class TwoWayAudio extends Emitter {
   #sender = null;
   #timers = [];
   #waiting = []; // candidates to be trickled
+  #answered = false; // whether the service knows the ICE session that they are of
   #before = {};
 
   // `silent`: it only listens, and asks for no microphone until `useMicrophone`.
@@ -50,7 +51,7 @@ export class TwoWayAudio extends Emitter {
     const answer = await this.way.offer(peer.localDescription.sdp);
     if (this.closed) return;
     await peer.setRemoteDescription({ type: "answer", sdp: answer });
-    this.#trickle();
+    this.#known();
     this.#measure();
   }
 
@@ -111,11 +112,13 @@ export class TwoWayAudio extends Emitter {
       try {
         if (peer.signalingState !== "stable") await peer.setLocalDescription({ type: "rollback" });
         peer.setConfiguration({ ...peer.getConfiguration(), iceServers: await this.way.servers() }); // TURN's credentials end
+        this.#answered = false;
         await peer.setLocalDescription(await peer.createOffer({ iceRestart: true }));
         await gathered(peer);
         this.#waiting = [];
         const answer = await this.way.restart(peer.localDescription.sdp);
         await peer.setRemoteDescription({ type: "answer", sdp: answer });
+        this.#known();
         await connected(peer, 6_000);
         this.restarts = 0;
         if (!this.closed) this.emit("state", "connected"); // no state of the peer has changed where it never lost its network
@@ -145,10 +148,16 @@ export class TwoWayAudio extends Emitter {
 
   #gathered(candidate) {
     this.#waiting.push(candidate);
-    if (this.#waiting.length === 1 && this.#peer.remoteDescription) setTimeout(() => this.#trickle(), TRICKLE_MS);
+    if (this.#waiting.length === 1 && this.#answered) setTimeout(() => this.#trickle(), TRICKLE_MS);
+  }
+
+  #known() {
+    this.#answered = true;
+    this.#trickle();
   }
 
   #trickle() {
+    if (!this.#answered) return; // a restart has begun: those of the ICE session before are of no use
     const found = this.#waiting.splice(0).filter((one) => one?.candidate);
     if (!found.length || this.closed) return;
     const credentials = this.#peer.localDescription.sdp.match(/^a=ice-(ufrag|pwd):.*$/gm).slice(0, 2);

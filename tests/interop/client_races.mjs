@@ -429,6 +429,30 @@ test("a supervisor whose network never went is in the call again after a restart
   delete globalThis.removeEventListener;
 });
 
+test("candidates that are found while a restart is answered are told after it, of the ICE session that they are of", async () => {
+  const { agent, call } = await ringing();
+  await connect(call);
+  const matched = [];
+  const { fetch } = globalThis;
+  globalThis.fetch = (url, options) => {
+    if (options.method === "PATCH") matched.push(options.headers.get("If-Match"));
+    return fetch(url, options);
+  };
+  let restarted;
+  service.replies[`PATCH ${MEDIA}`] = new Promise((done) => { restarted = done; });
+  call.reconnect();
+  await settled();
+  assert.deepEqual(matched, ["*"]);
+  Peer.last.onicecandidate({ candidate: { candidate: "candidate:1 1 udp 1 192.0.2.1 4000 typ relay", sdpMid: "0" } });
+  mock.timers.tick(1_000);
+  await settled();
+  assert.deepEqual(matched, ["*"], "the service knows nothing of that ICE session yet");
+  restarted(() => new Response("v=0\r\n", { status: 200, headers: { "X-Media-Id": "m1", ETag: '"m1-2"' } }));
+  await settled();
+  assert.deepEqual(matched, ["*", '"m1-2"']);
+  agent.close({ hangUp: false });
+});
+
 test("a microphone whose level the statistics do not tell is measured, and only while there is a call", async () => {
   globalThis.AnalyserNode = class { fftSize = 4; getFloatTimeDomainData(samples) { samples.set([0.1, -0.5, 0.2, 0]); } };
   const { agent, call } = await ringing();
