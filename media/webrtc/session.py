@@ -9,6 +9,7 @@ from media.codecs.table import BY_NAME
 from media.errors import UnusableBrowserOffer, UnusableFragment
 from media.rtp.rtcp import Report, parse_compound
 from media.rtp.stats import Reception
+from media.sdp.description import SENDONLY, SENDRECV
 from media.webrtc.answer import Ours, render_answer
 from media.webrtc.fragment import parse_fragment, render_fragment
 from media.webrtc.ice import BrowserIce
@@ -229,9 +230,11 @@ class BrowserSession:
 
     def _map(self) -> None:
         if self._peer is not None and self._aimed is not None:
-            browsers = self._peer.offer.payload_types
-            self._to_plain = PayloadMap(browsers, self._aimed)
-            self._to_browser = PayloadMap(self._aimed, browsers)
+            offer = self._peer.offer
+            self._to_plain = PayloadMap(offer.payload_types, self._aimed)
+            # As we have answered, so it is: nothing for a browser that wants nothing (RFC 3264 section 6.1).
+            wanted = offer.direction in (SENDRECV, SENDONLY)
+            self._to_browser = PayloadMap(self._aimed, offer.payload_types) if wanted else None
 
     def _answer_with(self, offer: BrowserOffer, ice: BrowserIce) -> str:
         self._version += 1

@@ -156,6 +156,31 @@ async def test_ice_is_restarted_by_a_whole_offer(usual: tuple[WebrtcGateway, lis
     await talks(gateway, "offer", browser, plain, answer.plain)
 
 
+@pytest.mark.parametrize("direction", ["sendonly", "inactive"])
+async def test_a_browser_that_wants_nothing_is_sent_nothing_until_it_does(
+    usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain, direction: str
+) -> None:
+    """RFC 3264 section 6.1: as the answer says."""
+    gateway, told = usual
+    browser = PlainBrowser("passive", lite=True)
+    offer = browser.offer().replace("a=mid:0", f"a={direction}\r\na=mid:0")
+    answer = await gateway.answer(direction, offer, ALAW)
+    await gateway.aim(direction, plain.address, PLAIN)
+    browser.take(answer.sdp)
+    await until(lambda: BrowserConnected(direction) in told and browser.dtls is not None and browser.dtls.keys)
+    browser.say(LOW)
+    await until(lambda: [packet.payload for packet in plain.listen()] == [LOW])
+    plain.socket.sendto(RtpPacket(8, 1, 160, 7, LOW).render(), answer.plain)
+    browser.renew()
+    browser.take(await gateway.restart(direction, browser.offer()))
+    await until(lambda: BrowserReconnected(direction) in told)
+    plain.socket.sendto(RtpPacket(8, 2, 320, 7, HIGH).render(), answer.plain)
+    await until(lambda: browser.heard)
+    assert [packet.payload for packet in browser.heard] == [HIGH]
+    await gateway.close(direction)
+    browser.close()
+
+
 async def test_a_restart_keeps_the_roles_of_dtls(usual: tuple[WebrtcGateway, list[BrowserEvent]], plain: Plain) -> None:
     """RFC 8842 section 5.5: who was the client remains it, as the association does; an offer that has it otherwise
     wants another association."""
