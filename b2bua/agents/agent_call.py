@@ -306,7 +306,8 @@ class AgentCall:
         if held is not self.held:
             self.held = held
             self._line.note(self, "agent.held" if held else "agent.resumed")
-            self._line.tell(self, AgentConnected(self.leg.call_id, self.media_id, held))
+            if not self._lost:
+                self._line.tell(self, AgentConnected(self.leg.call_id, self.media_id, held))
             self._negotiate()
 
     def press(self, digits: str) -> None:

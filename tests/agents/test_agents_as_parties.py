@@ -370,6 +370,20 @@ async def test_an_agent_holds_and_resumes(desk: Desk) -> None:
     desk.line.hang_up(ASHA, call_id)
 
 
+async def test_a_call_that_is_held_while_its_browser_is_gone_is_told_as_connected_when_that_is_back(desk: Desk) -> None:
+    page = desk.page()
+    call_id, name = await talking(desk)
+    desk.gateway.disconnect(name)
+    told(page)
+    desk.line.hold(ASHA, call_id, held=True)
+    assert told(page) == []
+    desk.gateway.reconnect(name)
+    assert [event.held for event in told(page) if isinstance(event, AgentConnected)] == [True]
+    await desk.house.run(1.0)
+    assert on_hold(desk, call_id)
+    desk.line.hang_up(ASHA, call_id)
+
+
 async def test_a_browser_that_is_gone_comes_back_within_half_a_minute(desk: Desk) -> None:
     page = desk.page()
     call_id, name = await talking(desk)
