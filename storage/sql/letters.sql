@@ -6,7 +6,7 @@ SELECT :letter_id, :at, :kind, :recipient, :subject, :text, :sealed WHERE (SELEC
 DELETE FROM letters WHERE letter_id = ?;
 
 -- waiting: all of them, oldest first
-SELECT letter_id, at, kind, recipient, subject, text, sealed FROM letters ORDER BY at;
+SELECT letter_id, at, kind, recipient, subject, text, sealed FROM letters ORDER BY at, letter_id;
 
 -- sealed: what is secret in letters, in the order of the letter ids that follow one
 SELECT letter_id, sealed FROM letters WHERE sealed IS NOT NULL AND letter_id > ? ORDER BY letter_id LIMIT ?;

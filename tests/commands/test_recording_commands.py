@@ -264,7 +264,7 @@ def test_second_factors_and_letters_come_under_the_new_master_key_too(desk: Desk
     assert desk.json("recording", "rekey")["renewed"] == 0
     box = SealedSecrets(MasterKeys(shelf.newest))
     person = in_store(desk, lambda unit: unit.people.person("p-1"))
-    (letter, plain) = in_store(desk, lambda unit: unit.letters.waiting(9))
+    (letter, plain) = in_store(desk, lambda unit: unit.letters.waiting())
     assert box.opened("totp:p-1", person.totp_sealed) == of_person[0]
     assert box.opened("letter:l-1", letter.sealed) == of_letter[0]
     assert (person.totp_confirmed_at, letter.text, plain.sealed) == (6, "\x1f", None)
