@@ -30,6 +30,7 @@ T = TypeVar("T", bound=Hashable)
 
 SHORTEST_KEY: Final = 16
 SHORTEST_MASTER_KEY: Final = 32  # for sealing: it is no password that is stretched, but a key as init writes it
+_LOOPBACKS: Final = ("127.0.0.1", "::1")  # where "localhost" is listened
 
 
 def cross_check(
@@ -180,7 +181,8 @@ def _listeners(config: Config) -> Iterator[str]:
                 "expected ranges that do not meet"
             )
     api = config.api.listen
-    if any(at.transport != "udp" and _meet(at.host, at.port, api.host, api.port) for at in listen):
+    hosts = _LOOPBACKS if api.host.lower() == "localhost" else (api.host,)
+    if any(at.transport != "udp" and _meet(at.host, at.port, host, api.port) for at in listen for host in hosts):
         yield f"api.listen: port {api.port} is a listener of sip.listen too; expected another port"
 
 

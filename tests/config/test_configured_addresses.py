@@ -177,6 +177,8 @@ def test_nobody_is_told_to_send_to_any_address(section: str, key: str, address: 
         (["tls://[::1]:5061", "tcp://[::]:5061"], "127.0.0.1:8080", "sip.listen"),
         (["tcp://0.0.0.0:8080"], "127.0.0.1:8080", "api.listen"),
         (["tcp://127.0.0.1:8080"], "0.0.0.0:8080", "api.listen"),
+        (["tcp://127.0.0.1:8080"], "localhost:8080", "api.listen"),
+        (["tls://[::]:8080"], "localhost:8080", "api.listen"),
     ],
 )
 def test_two_listeners_on_one_port_are_a_mistake(tmp_path: Path, listen: list[str], api: str, key: str) -> None:
