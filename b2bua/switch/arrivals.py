@@ -206,11 +206,11 @@ class Arrivals:
         self._tell_of_refusal(name, f"trunk {name}: a call to {dialled!r}", refusal[0], why)
         self._refuse(arrival.event, refusal)
 
-    def _tell_of_refusal(self, trunk: str, what: str, status: int, why: str) -> None:
-        untold = self._refusals.untold((trunk, status), self._means.clock.monotonic())
+    def _tell_of_refusal(self, trunk: str, what: str, status: int, why: str, level: int = logging.INFO) -> None:
+        untold = self._refusals.untold((trunk, status, level), self._means.clock.monotonic())
         if untold is not None:
             more = f" ({untold} more were, since the last one told)" if untold else ""
-            LOG.info("%s is refused with %d: %s%s", what, status, why, more)
+            LOG.log(level, "%s is refused with %d: %s%s", what, status, why, more)
 
     def _refuse(self, event: sip.IncomingInvite, refusal: Refusal) -> None:
         self.refused += 1
@@ -417,18 +417,12 @@ class Arrivals:
                 record = await run_in_time(means.store, lambda unit: admit_arrival(unit, plan), means.scheduler)
                 refusal = TAKEN
                 self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, sounds)
-        except OrganisationFull as error:
-            LOG.info("leg %s is refused: %s", caller.media_name, error)
-            refusal = ALL_BUSY
-        except CapacityExhausted as error:
-            LOG.info("leg %s is refused: %s", caller.media_name, error)
-            refusal = (503, (("Retry-After", str(error.retry_after_s)),))
         except CallError as error:
-            LOG.info("leg %s is refused: %s", caller.media_name, error)
-            refusal = NOT_TAKEN
+            refusal = _refusal_for(error)
+            self._tell_of_refusal(caller.trunk.name, f"leg {caller.media_name}", refusal[0], str(error))
         except StorageError as error:
-            LOG.error("leg %s is refused: the store cannot admit it: %s", caller.media_name, error)
-            refusal = LATER
+            refusal, why = LATER, f"the store cannot admit it: {error}"
+            self._tell_of_refusal(caller.trunk.name, f"leg {caller.media_name}", refusal[0], why, logging.ERROR)
         finally:
             self._unplanned.discard(caller)
             if refusal is not TAKEN:
@@ -449,6 +443,15 @@ def _headers_of(party: Party, number: str, call_id: str) -> Callable[[Trunk], Le
     if party.agent:
         return lambda via: compose_agent(party, number, via.config, f"{call_id}/{Leg.B.value}")
     return lambda via: compose(party, number, via.config)
+
+
+def _refusal_for(error: CallError) -> Refusal:
+    """What a caller is told where the call cannot be admitted."""
+    if isinstance(error, OrganisationFull):
+        return ALL_BUSY
+    if isinstance(error, CapacityExhausted):
+        return 503, (("Retry-After", str(error.retry_after_s)),)
+    return NOT_TAKEN
 
 
 async def _at_once(planned: Planned) -> Planned:

@@ -1,5 +1,6 @@
 """A party of a recent call calls the masked number and gets the other, both still seeing that number."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -316,6 +317,26 @@ async def test_an_organisation_at_its_limit_is_busy_and_holds_up_nobody_else(pai
     assert answer.headers.get("Retry-After") is None
     house.alice.hang_up()
     await house.ended(call)
+
+
+async def test_the_log_tells_of_many_calls_that_are_not_admitted_once_a_second(
+    pair: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = pair
+
+    def suspend(unit: UnitOfWork) -> None:
+        organisation = unit.accounts.organisation(ORG)
+        unit.accounts.change_organisation(replace(organisation, suspended_at=house.clock.wall_ms()))
+
+    await house.store.run(suspend)
+    with caplog.at_level("INFO", "b2bua.switch.arrivals"):
+        for wait_s in (0.0, 0.0, 0.0, 1.0):
+            await house.run(wait_s)
+            house.bob.events.clear()
+            assert (await house.refused(MASKED, house.bob)).status == 480
+    first, then = caplog.messages
+    assert re.fullmatch(r"leg [0-9a-f-]{36}/a is refused with 480: .*[^)]", first)
+    assert then.endswith(" (2 more were, since the last one told)")
 
 
 @pytest.mark.parametrize("party", ["agent:asha", "sip:desk@198.51.100.9"])
