@@ -231,7 +231,7 @@ class CreateKeyBody(Wire):
     )
 
     name: Name
-    scopes: Annotated[list[Scope], Field(min_length=1)] | None = None
+    scopes: Annotated[list[Scope], Field(min_length=1, fail_fast=True)] | None = None
     expires_at: When | None = None
     allowed_networks: Networks = Field(default=[], description="Addresses or networks it may be used from; none: all")
     rate_limit_per_minute: RateLimit | None = None
@@ -248,14 +248,14 @@ class AddWebhookBody(Wire):
     """Where events are to be sent. Without `events` it is all of them."""
 
     url: Annotated[str, Strict(), Field(max_length=LONGEST_URL), AfterValidator(web_address_of)]
-    events: Annotated[list[WebhookEvent], Field(min_length=1)] | None = None
+    events: Annotated[list[WebhookEvent], Field(min_length=1, fail_fast=True)] | None = None
 
 
 class ChangeWebhookBody(Wire):
     """What is to change of an endpoint; what is not named stays."""
 
     url: Annotated[str, Strict(), Field(max_length=LONGEST_URL), AfterValidator(web_address_of)] | None = None
-    events: Annotated[list[WebhookEvent], Field(min_length=1)] | None = None
+    events: Annotated[list[WebhookEvent], Field(min_length=1, fail_fast=True)] | None = None
 
 
 class RotateWebhookBody(Wire):
