@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from b2bua.call.model import TrunkState
 from b2bua.clock import Clock
 from b2bua.switch.admission import IDEMPOTENCY_MS
 from b2bua.switch.journal import Journal
@@ -25,38 +26,46 @@ SESSIONS_KEPT_MS: Final = 30 * 86_400_000
 
 
 async def keep_seen(clock: Clock, switch: Switch, journal: Journal) -> None:
-    """Write the trunks' states down when they have changed, and at least every half minute."""
+    """Write the trunks' states down when they have changed, and at least every half minute; at the end, that there is
+    nobody any more who sees them."""
     written: tuple[object, ...] = ()
-    while True:
-        at = clock.wall_ms()
-        states = switch.trunk_states()
-        now = (at // 30_000, *states)
-        if now != written:
-            sightings = [
-                TrunkSighting(
-                    name=state.name,
-                    up=state.up,
-                    reason=state.reason,
-                    live_calls=state.live_calls,
-                    round_trip_ms=state.round_trip_ms,
-                    last_options_at=state.last_options_at,
-                    last_options_status=state.last_options_status,
-                    seen_at=at,
-                    destinations=state.destinations,
-                    open_destinations=state.open_destinations,
-                    waiting=state.waiting,
-                    placed=state.placed,
-                    failed=sum(count for _cause, count in state.failures),
-                )
-                for state in states
-            ]
-            journal.add(partial(_see, sightings, at))
-            written = now
-        await asyncio.sleep(SIGHTING_INTERVAL_S)
+    try:
+        while True:
+            at = clock.wall_ms()
+            states = switch.trunk_states()
+            now = (at // 30_000, *states)
+            if now != written:
+                journal.add(partial(_see, [_sighting_of(state, at) for state in states], at))
+                written = now
+            await asyncio.sleep(SIGHTING_INTERVAL_S)
+    finally:
+        journal.add(_see_no_more)
+
+
+def _sighting_of(state: TrunkState, at: int) -> TrunkSighting:
+    return TrunkSighting(
+        name=state.name,
+        up=state.up,
+        reason=state.reason,
+        live_calls=state.live_calls,
+        round_trip_ms=state.round_trip_ms,
+        last_options_at=state.last_options_at,
+        last_options_status=state.last_options_status,
+        seen_at=at,
+        destinations=state.destinations,
+        open_destinations=state.open_destinations,
+        waiting=state.waiting,
+        placed=state.placed,
+        failed=sum(count for _cause, count in state.failures),
+    )
 
 
 def _see(sightings: list[TrunkSighting], at: int, unit: UnitOfWork) -> None:
     unit.trunks.see(sightings, at)
+
+
+def _see_no_more(unit: UnitOfWork) -> None:
+    unit.trunks.forget()
 
 
 async def keep_pairs_open(media: MediaEngine) -> None:

@@ -37,6 +37,10 @@ class TrunkSightings:
             )
         self._queries.run("trunks.forget", (at,))
 
+    def forget(self) -> None:
+        """Nobody sees them any more: the server ends."""
+        self._queries.run("trunks.forget_all", ())
+
     def seen(self) -> list[TrunkSighting]:
         """Every trunk as it was last seen."""
         return [TrunkSighting(row[0], bool(row[1]), *row[2:]) for row in self._queries.all("trunks.seen")]

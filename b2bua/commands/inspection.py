@@ -77,7 +77,7 @@ def _trunk_row(trunk: Trunk, seen: TrunkSighting | None, now_ms: int) -> dict[st
 def _state_of(seen: TrunkSighting | None, now_ms: int) -> tuple[str, str]:
     """A trunk's state and why; what a server said that is gone since says nothing of now."""
     if seen is None:
-        return "unknown", "no server has reported it"
+        return "unknown", "no server that runs has reported it"
     state = "up" if seen.up else "down"
     if abs(now_ms - seen.seen_at) > SIGHTING_LIFE_MS:  # in the future too: the clock was set back since
         return "unknown", f"no server runs; it was {state}: {seen.reason}"

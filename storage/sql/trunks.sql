@@ -13,6 +13,9 @@ ON CONFLICT (name) DO UPDATE SET
 -- forget: drop what was noted before a time, of trunks that are configured no more
 DELETE FROM trunk_sightings WHERE seen_at < ?;
 
+-- forget_all: drop what was noted of all trunks
+DELETE FROM trunk_sightings;
+
 -- seen: how every trunk was last seen
 SELECT name, up, reason, live_calls, round_trip_ms, last_options_at, last_options_status, seen_at,
        destinations, open_destinations, waiting, placed, failed
