@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 async def run_in_time(store: Store, work: Callable[[UnitOfWork], T], scheduler: Scheduler) -> T:
     """`Store.run`; StoreUnavailable as soon as `ADMISSION_S` are over where the work is not begun by then, which it
-    never is after that: whoever asked for the call has given up, or asked again, and no phone is to ring for it."""
+    never is after that: whoever asked for the call has given up, or asked again, and no phone is to ring for it.
+    Nor is it begun where the wait for it was cancelled: nobody would ever end what it writes down."""
     due = scheduler.time() + ADMISSION_S
     turn = [True]  # whoever takes it, decides: the database's thread, which begins, or the alarm, which gives up
 
@@ -40,6 +41,7 @@ async def run_in_time(store: Store, work: Callable[[UnitOfWork], T], scheduler: 
         raise StoreUnavailable(_TOO_LATE) from error
     finally:
         alarm.clear()
+        _taken(turn)
 
 
 def _taken(turn: list[bool]) -> bool:

@@ -1,8 +1,11 @@
 """Units of work that are begun in time, or not at all."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +73,20 @@ async def test_what_is_begun_in_time_goes_to_its_end(store: Store) -> None:
         held.let_go.set()
     assert await waiting == "done"
     assert clock.next_due() is None
+
+
+async def test_what_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> None:
+    """Also where the database's thread has taken it on and waits for the lock."""
+    store, ran = await Store.open(f"sqlite:///{tmp_path / 'bridge.db'}"), list[str]()
+    with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(run_in_time(store, lambda _unit: ran.append("for nobody"), ManualClock()))
+        while not store.counters()["units_run"]:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        another.execute("ROLLBACK")
+    await store.run(lambda _unit: None)
+    await store.close()
+    assert ran == []
