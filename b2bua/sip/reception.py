@@ -91,16 +91,19 @@ def _follow_to(
     station: Station, known: ServerTransaction, request: Request, source: TransportAddress, local: TransportAddress
 ) -> None:
     """A request has come again, or its CANCEL has come. Where that is over another connection, the one that it came by
-    is gone, or as good as that: what is said to it, and in its dialog, goes over this one. Not where it is another
-    peer's: a branch may be guessed, and nothing else is asked of a repetition."""
-    if source == known.source or not source.reliable or local != known.local:
+    is gone, or as good as that: what is said to it, and in its dialog, goes over this one. So it is over UDP with who
+    asks for `rport`: its NAT has given it another port. Not where it is another peer's: a branch may be guessed, and
+    nothing else is asked of a repetition."""
+    if source == known.source or local != known.local:
+        return
+    if not source.reliable and station.reply_address(request, source) != source:
         return
     if source.host != known.source.host and not _is_of_one_peer(station, known, source):
         return
     known.come_by(source, response_fallback(request, source))
     dialog = None if known.usage is None else known.usage.dialog_with(known.request)
-    if dialog is not None:
-        dialog.heard_over(request, source, known.local)
+    if dialog is not None and (source.reliable or request.cseq.number == dialog.remote_cseq):
+        dialog.asked_from(request, source, known.local)
 
 
 def is_told_elsewhere(station: Station, transaction: ServerTransaction) -> bool:

@@ -14,6 +14,7 @@ MOVED = FIRST._replace(port=40_987)
 OTHER_HOST = FIRST._replace(host="203.0.113.20")
 """Another address of the same NAT."""
 PEER_MOVED = PEER._replace(port=40_987)
+OTHER_PEER = FIRST._replace(host="198.51.100.7")
 
 
 class Called:
@@ -37,10 +38,10 @@ class Called:
     def receive(
         self, method: str, source: TransportAddress, cseq: int, body: bytes = b"", local: TransportAddress = OURS
     ) -> list[Outgoing]:
-        tag = None if cseq == 1 and method == "INVITE" else self.tag
+        tag = None if cseq == 1 and method in ("INVITE", "CANCEL") else self.tag
         request = request_from_peer(
             method,
-            branch=f"z9hG4bK{method}{cseq}",
+            branch=f"z9hG4bK{'INVITE' if method == 'CANCEL' else method}{cseq}",
             cseq=cseq,
             to_tag=tag,
             headers="Contact: <sip:phone@192.168.7.2:5060>",
@@ -76,6 +77,70 @@ def test_a_caller_that_asks_for_no_rport_hears_us_at_the_port_of_its_via(via: st
     [answer] = called.receive("OPTIONS", MOVED, 2)
     assert answer.destination == heard_at
     assert called.hung_up().destination == heard_at
+
+
+class Calling(Called):
+    """A call of FIRST's that rings."""
+
+    def __init__(self, via: str = "192.168.7.2:5060;rport") -> None:
+        self.via = via
+        self.tag = ""
+        ours, others = PeerPolicy(), PeerPolicy()
+        self.user_agent = UserAgent(
+            settings_for(OURS),
+            SeededTokens("moved"),
+            policy_of=lambda _request, source: others if source.host == OTHER_PEER.host else ours,
+            may_reach=lambda address: address.host in (FIRST.host, OTHER_HOST.host, OTHER_PEER.host),
+        )
+        self.receive("INVITE", FIRST, 1, body=OFFER)
+        event = self.user_agent.next_event()
+        assert isinstance(event, IncomingInvite)
+        self.usage, self.transaction = event.usage, event.transaction
+        self.ringing = self.respond(180)
+
+    def respond(self, status: int) -> Outgoing:
+        self.user_agent.respond(self.transaction, status, 1000.0, body=OFFER, content_type="application/sdp")
+        [outgoing] = self.user_agent.to_send()
+        return outgoing
+
+
+@pytest.mark.parametrize("source", [MOVED, OTHER_HOST], ids=["another port", "another address"])
+def test_an_invite_that_comes_again_is_answered_where_it_came_from_last(source: TransportAddress) -> None:
+    """What was said before to the port that its NAT has closed has not been heard, or it would not have come again."""
+    calling = Calling()
+    assert calling.receive("INVITE", source, 1, body=OFFER) == [calling.ringing._replace(destination=source)]
+    answer = calling.respond(200)
+    assert answer.destination == source
+    calling.user_agent.handle_timers(1000.5)
+    assert calling.user_agent.to_send() == [answer]
+    calling.user_agent.handle_timers(1064.0)
+    [bye] = [each for each in calling.user_agent.to_send() if each.content.startswith(b"BYE ")]
+    assert bye.destination == source, "it was never acknowledged"
+
+
+def test_what_a_cancel_ends_is_told_where_it_came_from() -> None:
+    said = Calling().receive("CANCEL", MOVED, 1)
+    assert [(each.content[8:11], each.destination) for each in said] == [(b"200", MOVED), (b"487", MOVED)]
+
+
+def test_one_that_comes_again_without_rport_is_answered_at_the_port_of_its_via() -> None:
+    calling = Calling("192.168.7.2:5070")
+    assert calling.receive("INVITE", MOVED, 1, body=OFFER) == [calling.ringing]
+    assert calling.respond(200).destination == FIRST._replace(port=5070)
+
+
+def test_another_peer_takes_no_call_over_with_an_invite_that_comes_again() -> None:
+    calling = Calling()
+    assert calling.receive("INVITE", OTHER_PEER, 1, body=OFFER) == [calling.ringing]
+    assert calling.respond(200).destination == FIRST
+
+
+def test_an_old_request_that_comes_again_says_nothing_of_where_the_caller_is() -> None:
+    called = Called()
+    [answer] = called.receive("OPTIONS", FIRST, 2)
+    called.receive("OPTIONS", FIRST, 3)
+    assert called.receive("OPTIONS", MOVED, 2) == [answer._replace(destination=MOVED)]
+    assert called.hung_up().destination == FIRST
 
 
 def test_one_whose_maddr_is_not_followed_hears_us_where_it_sends_from() -> None:
