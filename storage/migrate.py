@@ -62,36 +62,41 @@ def load_migrations() -> tuple[Migration, ...]:
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> int:
     """Bring a database up to the last migration: how many were applied.
 
-    Safe when several processes do it at once: each step looks again under the write lock. DatabaseUnusable: the
-    file is another program's, newer than these migrations, or had other ones applied. A step that fails is undone
-    whole and sqlite3.Error goes on.
+    Safe when several processes do it at once: each step looks again under the write lock, which is not asked for where
+    there is nothing to do. DatabaseUnusable: the file is another program's, newer than these migrations, or had other
+    ones applied. A step that fails is undone whole and sqlite3.Error goes on.
     """
     _check_ours(connection)
     applied = 0
-    while True:
+    while _next_step(connection, migrations) is not None:
         connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute(_CREATE_RECORD)
             step = _next_step(connection, migrations)
             if step is not None:
                 _apply(connection, step)
+                applied += 1
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-        if step is None:
-            return applied
-        applied += 1
+    return applied
 
 
 def _check_ours(connection: sqlite3.Connection) -> None:
-    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = _tables(connection)
     if tables and "schema_migrations" not in tables:
         raise DatabaseUnusable("the database belongs to another program")
 
 
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
 def _next_step(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Migration | None:
-    connection.execute(_CREATE_RECORD)
-    done = connection.execute("SELECT version, name, checksum FROM schema_migrations ORDER BY version").fetchall()
+    done = []
+    if "schema_migrations" in _tables(connection):
+        done = connection.execute("SELECT version, name, checksum FROM schema_migrations ORDER BY version").fetchall()
     if len(done) > len(migrations):
         raise DatabaseUnusable(
             f"the database is at version {len(done)}, this program knows {len(migrations)}: "

@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,14 @@ async def test_opening_a_newer_file_leaves_nothing_open(tmp_path: Path) -> None:
     newer.close()
     with pytest.raises(DatabaseUnusable, match="newer release"):
         await Store.open(f"sqlite:///{path}")
+
+
+async def test_a_database_that_needs_nothing_is_opened_and_read_while_another_process_writes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'bridge.db'}"
+    await (await Store.open(url)).close()
+    with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as another:
+        another.execute("BEGIN IMMEDIATE")
+        store = await Store.open(url)
+        assert await store.read(lambda reader: reader.organisations()) == []
+        await store.close()
+        another.execute("ROLLBACK")
