@@ -370,6 +370,9 @@ class Arrivals:
             if status is not None:
                 self.refused += 1
                 leg.refuse(status, LATER[1] if status == 503 else ())
+        if status is not None:
+            level = logging.ERROR if status == 503 else logging.INFO
+            self._tell_of_refusal(arrival.trunk.name, f"leg {leg.media_name}", status, leg.hindrance, level)
         return leg if status is None else None
 
     def _called_leg(

@@ -49,6 +49,7 @@ class IncomingLeg:
         self.post: Callable[[CallEvent], None] = nobody
         self.over = False
         self.gone: CallEvent | None = None
+        self.hindrance = ""  # what kept it from being opened, for people
         self._invite = event
         self._endpoint = endpoint
         self._media = media
@@ -82,18 +83,16 @@ class IncomingLeg:
             if offer:
                 self._answer_body = self._media.answer_offer(self.media_name, offer)
                 self.codec = self._media.codec(self.media_name)
-        except PortsExhausted as error:
-            LOG.error("%s: call %s is refused", error, self.media_name)
+        except (PortsExhausted, MediaOverloaded) as error:
+            self.hindrance = str(error)
             return 503
-        except MalformedSdp:
+        except MalformedSdp as error:
+            self.hindrance = f"its offer: {error}"
             return 400
         except UnusableSdp as error:
-            LOG.info("leg %s: its offer is refused: %s", self.media_name, error)
+            self.hindrance = f"its offer: {error}"
             self._why = not_acceptable(error)
             return 488
-        except MediaOverloaded as error:
-            LOG.error("leg %s is refused: %s", self.media_name, error)
-            return 503
         return None
 
     def report_progress(self, status: int, with_media: bool) -> None:

@@ -1,5 +1,6 @@
 """How B's failures, our own and broken requests of A's end a routed call: each with the status that A can act on."""
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -164,6 +165,20 @@ async def test_the_refusal_of_an_offer_says_why(relay: House) -> None:
     answer = await relay.refused(DIALLED, body=ALICE.sdp().replace(b"RTP/AVP 8 101", b"RTP/AVP 18 101"))
     why = '399 maskbridge "the SDP has no codec in common with ours (PCMA, PCMU)"'
     assert (answer.status, answer.headers.get("Warning")) == (488, why)
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"rubbish", 400), (ALICE.sdp().replace(b"m=audio", b"m=video"), 488)])
+async def test_the_log_tells_of_many_offers_refused_once_a_second(
+    relay: House, caplog: pytest.LogCaptureFixture, body: bytes, status: int
+) -> None:
+    with caplog.at_level("INFO", "b2bua.switch"):
+        for wait_s in (0.0, 0.0, 0.0, 1.0):
+            await relay.run(wait_s)
+            relay.alice.events.clear()
+            assert (await relay.refused(DIALLED, body=body)).status == status
+    first, then = caplog.messages
+    assert re.fullmatch(rf"leg [0-9a-f-]{{36}}/a is refused with {status}: its offer: .+[^)]", first)
+    assert then.endswith(" (2 more were, since the last one told)")
 
 
 async def test_hops_are_counted_down_and_end(relay: House) -> None:
