@@ -248,6 +248,8 @@ def _receive_ack(station: Station, ack: Request, source: TransportAddress, local
     dialog.heard_over(ack, source, local)
     if usage.answering is None or usage.answering.cseq != ack.cseq.number:
         return
+    if ack.cseq.number == dialog.remote_cseq:
+        dialog.asked_from(ack, source, local)
     stop_answering(station, usage)
     owes_answer = dialog.offers.ours == (RECEIVED, ack.cseq.number)
     dialog.offers.close(RECEIVED, ack.cseq.number)

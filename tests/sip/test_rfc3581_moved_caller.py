@@ -17,6 +17,11 @@ PEER_MOVED = PEER._replace(port=40_987)
 OTHER_PEER = FIRST._replace(host="198.51.100.7")
 
 
+def tag_of(answer: Outgoing) -> str:
+    """Ours."""
+    return answer.content.split(b"\r\nTo: ", 1)[1].split(b"\r\n", 1)[0].rpartition(b";tag=")[2].decode()
+
+
 class Called:
     """A call of FIRST's that is answered."""
 
@@ -32,7 +37,7 @@ class Called:
         self.usage = event.usage
         self.user_agent.respond(event.transaction, 200, 1000.0, body=OFFER, content_type="application/sdp")
         [answer] = self.user_agent.to_send()
-        self.tag = answer.content.split(b"\r\nTo: ", 1)[1].split(b"\r\n", 1)[0].rpartition(b";tag=")[2].decode()
+        self.tag = tag_of(answer)
         self.receive("ACK", FIRST, 1)
 
     def receive(
@@ -116,6 +121,22 @@ def test_an_invite_that_comes_again_is_answered_where_it_came_from_last(source: 
     calling.user_agent.handle_timers(1064.0)
     [bye] = [each for each in calling.user_agent.to_send() if each.content.startswith(b"BYE ")]
     assert bye.destination == source, "it was never acknowledged"
+
+
+@pytest.mark.parametrize("source", [MOVED, OTHER_HOST], ids=["another port", "another address"])
+def test_a_caller_that_its_nat_has_moved_while_it_rang_is_where_its_ack_came_from(source: TransportAddress) -> None:
+    calling = Calling()
+    calling.tag = tag_of(calling.respond(200))
+    calling.receive("ACK", source, 1)
+    assert calling.hung_up().destination == source
+
+
+def test_an_ack_that_something_later_has_overtaken_says_nothing_of_where_the_caller_is() -> None:
+    calling = Calling()
+    calling.tag = tag_of(calling.respond(200))
+    calling.receive("INFO", MOVED, 2)
+    calling.receive("ACK", FIRST, 1)
+    assert calling.hung_up().destination == MOVED
 
 
 def test_what_a_cancel_ends_is_told_where_it_came_from() -> None:
