@@ -81,8 +81,9 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(tmp_path: Path) -> No
     with closing(sqlite3.connect(tmp_path / "bridge.db", isolation_level=None)) as another:
         another.execute("BEGIN IMMEDIATE")
         waiting = asyncio.create_task(run_in_time(store, lambda _unit: ran.append("for nobody"), ManualClock()))
-        while not store.counters()["units_run"]:
+        for _ in range(5):
             await asyncio.sleep(0)
+        assert store.counters()["units_run"] == 1, "it was taken on"
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
