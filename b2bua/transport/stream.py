@@ -13,6 +13,7 @@ from typing import Final
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import Connection, Message, StreamLimits, StreamReceiver, Surroundings
+from b2bua.transport.connection_log import ConnectionLog
 from b2bua.transport.marking import mark, marked_with
 from b2bua.transport.stream_socket import reset, set_up
 from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts, why_closed, why_no_handshake
@@ -25,8 +26,6 @@ UNREACHABLE_S: Final = 30.0
 """So long after a failed attempt, what has another way takes it at once."""
 FAILURES_KEPT: Final = 256
 """Destinations whose last failure is remembered; all are forgotten when one more fails."""
-LOG_INTERVAL_S: Final = 60.0
-"""The same failure, of one destination or of the system, is logged once in this time."""
 _IP_BIND_ADDRESS_NO_PORT: Final = 24
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -88,6 +87,7 @@ class StreamTransport:
         bound_host, port = bound.getsockname()[:2]
         self._local = TransportAddress("tcp" if tls is None else "tls", host or bound_host, port)
         self._counters: Counter[str] = Counter()
+        self._log = ConnectionLog(self._local, identify)
         self._around = Surroundings(
             self._local, receiver, limits, loop, self._scheduler.time, self._counters, self._made, self._lost
         )
@@ -96,9 +96,6 @@ class StreamTransport:
         self._by_remote: dict[TransportAddress, Connection] = {}
         self._opened: dict[TransportAddress, Connection] = {}  # those of them, and beside them, that we have opened
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
-        self._failures_told: dict[TransportAddress, tuple[float, str]] = {}
-        self._handshakes_told: dict[str, float] = {}
-        self._shortage_told_at: float | None = None
         self._tasks: dict[asyncio.Task[None], Connection] = {}
         self._alarm = Alarm(self._scheduler, self._check)
         self._listening = False
@@ -289,26 +286,13 @@ class StreamTransport:
 
     def _note_failure(self, remote: TransportAddress, why: str) -> None:
         now = self._scheduler.time()
-        self._log_failure(remote, why, now)
+        self._log.failed(remote, why, now)
         earlier = self._failures.get(remote)
         if earlier is not None and earlier[1] == why and self._is_unreachable(remote):
             now = earlier[0]  # so that what has another way tries this one again
         if earlier is None and len(self._failures) >= FAILURES_KEPT:
             self._failures.clear()
         self._failures[remote] = now, why
-
-    def _log_failure(self, remote: TransportAddress, why: str, now: float) -> None:
-        """Say it, once in a while: a peer that takes each connection and closes it as the request comes was reached
-        every time."""
-        told = self._failures_told.get(remote)
-        if told is not None and told[1] == why and now - told[0] <= LOG_INTERVAL_S:
-            return
-        if told is None and len(self._failures_told) >= FAILURES_KEPT:
-            self._failures_told.clear()
-        self._failures_told[remote] = now, why
-        identity = self._identify(remote)
-        label = identity.label if identity is not None else "SIP"
-        _LOGGER.warning("%s: no connection to %s: %s", label, remote, why)
 
     def _tell_failure(self, destination: TransportAddress, unopened: bool, requests: frozenset[bytes]) -> None:
         if not self._closed:
@@ -339,19 +323,12 @@ class StreamTransport:
             except OSError as error:
                 # No descriptor or no memory is left: asking again at once would spin.
                 self._counters["connections refused: system"] += 1
-                self._log_shortage(error)
+                self._log.shortage(error, self._scheduler.time())
                 self._loop.remove_reader(self._socket.fileno())
                 self._listening = False
                 self._alarm.set(self._scheduler.time() + CHECK_INTERVAL_S)
                 return
             self._take(accepted, TransportAddress(self._local.transport, address[0], address[1]))
-
-    def _log_shortage(self, error: OSError) -> None:
-        """Say it, once in a while: it is found again every second."""
-        now = self._scheduler.time()
-        if self._shortage_told_at is None or now - self._shortage_told_at > LOG_INTERVAL_S:
-            self._shortage_told_at = now
-            _LOGGER.error("%s: no connection can be taken: %s", self._local, error.strerror)
 
     def _take(self, accepted: socket.socket, remote: TransportAddress) -> None:
         if not self._receiver.admits(remote):
@@ -380,21 +357,11 @@ class StreamTransport:
             )
         except OSError as error:
             self._counters["connections refused: handshake"] += 1
-            self._log_handshake(connection.remote, why_no_handshake(error))
+            self._log.handshake_failed(connection.remote, why_no_handshake(error), self._scheduler.time())
         finally:
             if connection.settle().connecting:
                 self._leave(connection)
                 accepted.close()
-
-    def _log_handshake(self, remote: TransportAddress, why: str) -> None:
-        """Say that it came to nothing, once in a while for each host: every attempt has a port of its own."""
-        now, told = self._scheduler.time(), self._handshakes_told.get(remote.host)
-        if told is not None and now - told <= LOG_INTERVAL_S:
-            return
-        if told is None and len(self._handshakes_told) >= FAILURES_KEPT:
-            self._handshakes_told.clear()
-        self._handshakes_told[remote.host] = now
-        _LOGGER.info("%s: no handshake with %s: %s", self._local, remote, why)
 
     # The table.
 

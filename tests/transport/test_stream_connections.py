@@ -390,7 +390,7 @@ async def test_more_than_may_wait_for_a_connection_is_dropped_and_counted() -> N
 async def test_a_refused_connection_fails_its_requests_once(host: str, caplog: pytest.LogCaptureFixture) -> None:
     nobody = closed_port(host)
     async with stream_bed(host) as bed:
-        with caplog.at_level(logging.WARNING, logger="b2bua.transport.stream"):
+        with caplog.at_level(logging.WARNING, logger="b2bua.transport.connection_log"):
             for number in range(3):
                 bed.transport.send(options(number), nobody)
             await bed.keeper.until(lambda: bed.keeper.failed == [nobody])

@@ -10,7 +10,8 @@ import pytest
 
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import ANSWER_DUE_S, StreamLimits
-from b2bua.transport.stream import LOG_INTERVAL_S, StreamTransport, bind_stream
+from b2bua.transport.connection_log import LOG_INTERVAL_S
+from b2bua.transport.stream import StreamTransport, bind_stream
 from b2bua.transport.tls import PeerIdentity, why_closed
 from tests.support.both_loops import on_both_loops
 from tests.support.stream_bed import (

@@ -147,7 +147,7 @@ async def test_a_bad_certificate_is_a_transport_failure_and_a_clear_line(
         stream_bed(tls=contexts(authority), identify=lambda _address: expecting(NAME)) as bed,
         bare_listener(context=server) as far,
     ):
-        with caplog.at_level(logging.WARNING, logger="b2bua.transport.stream"):
+        with caplog.at_level(logging.WARNING, logger="b2bua.transport.connection_log"):
             failure = await fails(bed, far)
         assert failure is not None
         assert failure.startswith("certificate: ")
@@ -417,7 +417,7 @@ async def test_mutual_tls_takes_only_who_shows_a_certificate_of_the_authority(
 async def test_why_a_peers_certificate_is_refused_is_logged(
     authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture, days: int, known: bool, why: str
 ) -> None:
-    caplog.set_level("INFO", "b2bua.transport.stream")
+    caplog.set_level("INFO", "b2bua.transport.connection_log")
     ours = contexts(authority, authority.issue("127.0.0.1"), require_client_certificate=True)
     shown = (authority if known else Authority(tmp_path, "another")).issue(NAME, days=days)
     async with stream_bed(tls=ours) as bed:
