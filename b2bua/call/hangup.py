@@ -10,33 +10,32 @@ from b2bua.call.model import HangupCause, HangupParty, Leg
 
 @dataclass(frozen=True, slots=True)
 class Clearing:
-    """How a cause is told to a peer. `q850` and `text` go into Reason (RFC 3326); `sip_status` is the final response
-    that says the same; `party` is who ended the call, None when it depends on who hung up."""
+    """How a cause is told to a peer. `q850` goes into Reason (RFC 3326); `sip_status` is the final response that says
+    the same; `party` is who ended the call, None when it depends on who hung up."""
 
     q850: int
-    text: str
     sip_status: int
     party: HangupParty | None = HangupParty.SYSTEM
 
 
 CLEARINGS: Final = {
-    HangupCause.NORMAL: Clearing(16, "Normal call clearing", 487, None),
-    HangupCause.BUSY: Clearing(17, "User busy", 486, HangupParty.A),
-    HangupCause.NO_ANSWER: Clearing(19, "No answer from user", 480),
-    HangupCause.REJECTED: Clearing(21, "Call rejected", 603, HangupParty.A),
-    HangupCause.UNREACHABLE: Clearing(20, "Subscriber absent", 480),
-    HangupCause.INVALID_NUMBER: Clearing(1, "Unallocated number", 404),
-    HangupCause.B_BUSY: Clearing(17, "User busy", 486, HangupParty.B),
-    HangupCause.B_NO_ANSWER: Clearing(19, "No answer from user", 480),
-    HangupCause.B_REJECTED: Clearing(21, "Call rejected", 603, HangupParty.B),
-    HangupCause.B_UNREACHABLE: Clearing(20, "Subscriber absent", 480),
-    HangupCause.A_HANGUP_BEFORE_BRIDGE: Clearing(16, "Normal call clearing", 487, HangupParty.A),
-    HangupCause.MAX_DURATION: Clearing(16, "Normal call clearing", 480),
-    HangupCause.BALANCE_EXHAUSTED: Clearing(16, "Normal call clearing", 480),
-    HangupCause.MEDIA_TIMEOUT: Clearing(41, "Temporary failure", 480),
-    HangupCause.API_HANGUP: Clearing(16, "Normal call clearing", 480),
-    HangupCause.NETWORK_ERROR: Clearing(38, "Network out of order", 503),
-    HangupCause.SYSTEM_RESTART: Clearing(41, "Temporary failure", 503),
+    HangupCause.NORMAL: Clearing(16, 487, None),
+    HangupCause.BUSY: Clearing(17, 486, HangupParty.A),
+    HangupCause.NO_ANSWER: Clearing(19, 480),
+    HangupCause.REJECTED: Clearing(21, 603, HangupParty.A),
+    HangupCause.UNREACHABLE: Clearing(20, 480),
+    HangupCause.INVALID_NUMBER: Clearing(1, 404),
+    HangupCause.B_BUSY: Clearing(17, 486, HangupParty.B),
+    HangupCause.B_NO_ANSWER: Clearing(19, 480),
+    HangupCause.B_REJECTED: Clearing(21, 603, HangupParty.B),
+    HangupCause.B_UNREACHABLE: Clearing(20, 480),
+    HangupCause.A_HANGUP_BEFORE_BRIDGE: Clearing(16, 487, HangupParty.A),
+    HangupCause.MAX_DURATION: Clearing(16, 480),
+    HangupCause.BALANCE_EXHAUSTED: Clearing(16, 480),
+    HangupCause.MEDIA_TIMEOUT: Clearing(41, 480),
+    HangupCause.API_HANGUP: Clearing(16, 480),
+    HangupCause.NETWORK_ERROR: Clearing(38, 503),
+    HangupCause.SYSTEM_RESTART: Clearing(41, 503),
 }
 
 # What ITU-T Q.850 calls its causes, where a telephone network still uses them.
@@ -157,6 +156,9 @@ def q850_reason(cause: int) -> str:
     return f"Q.850;cause={cause}" if text is None else f'Q.850;cause={cause};text="{text}"'
 
 
+_REASONS: Final = {cause: q850_reason(clearing.q850) for cause, clearing in CLEARINGS.items()}
+
+
 # What A, where it has called us, gets in place of a final response of B's that says nothing A could act on.
 UNTOLD_STATUSES: Final = {
     401: 503,  # it is our credentials that were refused
@@ -246,5 +248,4 @@ def q850_of_failure(cause: HangupCause, kind: FailureKind, sip_status: int | Non
 
 def reason_header(cause: HangupCause) -> str:
     """The value of Reason (RFC 3326) for our BYE or CANCEL; it says nothing that only the other party could know."""
-    clearing = CLEARINGS[cause]
-    return f'Q.850;cause={clearing.q850};text="{clearing.text}"'
+    return _REASONS[cause]

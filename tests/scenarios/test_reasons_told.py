@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from b2bua.call.hangup import CLEARINGS, q850_reason
+from b2bua.call.hangup import CLEARINGS, Q850_TEXTS, q850_reason
 from b2bua.call.model import HangupCause
 from storage.records import CallRecord
 from tests.support.house import ORG, House
@@ -18,8 +18,8 @@ def reasons(phone: Phone, method: str = "BYE") -> set[str | None]:
 
 
 def said(cause: HangupCause) -> set[str]:
-    clearing = CLEARINGS[cause]
-    return {f'Q.850;cause={clearing.q850};text="{clearing.text}"'}
+    q850 = CLEARINGS[cause].q850
+    return {f'Q.850;cause={q850};text="{Q850_TEXTS[q850]}"'}
 
 
 async def _by_the_api(house: House, call: CallRecord) -> None:
