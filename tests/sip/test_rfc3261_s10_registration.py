@@ -43,7 +43,6 @@ from b2bua.sip.registration import (
     Output,
     Register,
     Registration,
-    RegistrationOver,
     RegistrationTold,
 )
 from b2bua.sip.uri import Uri
@@ -536,7 +535,6 @@ def test_what_is_not_bound_needs_no_taking_back(begin: Callable[[], Bench]) -> N
         bench.answer(403)
     assert bench.stop() == []
     assert bench.over == 1
-    assert RegistrationOver() == RegistrationOver()
 
 
 def test_a_short_life_does_not_make_a_flood() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from b2bua.sip.events import IncomingInvite
-from b2bua.sip.message import Request, Response
+from b2bua.sip.message import Response
 from b2bua.sip.routing import TransportAddress
 from tests.support.agents import NOTHING_HELD, OURS, PEER, Bench, answer_to, request_from_peer
 
@@ -265,7 +265,7 @@ def test_a_bad_response_never_raises(status: int, edits: list[tuple[int, int, by
     for _ in range(3):
         bench.now += 40
         bench.user_agent.handle_timers(bench.now)
-    assert all(isinstance(message, Request | Response) for message in bench.take_sent())
+    bench.take_sent()  # raises where what has gone out is no message
 
 
 @pytest.mark.parametrize("method", ["BYE", "INFO", "UPDATE"])

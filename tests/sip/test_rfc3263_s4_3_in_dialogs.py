@@ -49,7 +49,8 @@ def ack_and_bye(transport: str, found: tuple[TransportAddress, ...], strangers: 
     agent.receive(answer, at(transport, 1), bound, NOW)
     agent.hang_up(usage, NOW)
     assert {target.host for target in asked} == {"cluster.example"}
-    return agent.to_send()
+    ack, bye = agent.to_send()
+    return [ack, bye]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])

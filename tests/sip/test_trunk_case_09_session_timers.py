@@ -51,8 +51,9 @@ def test_trunk_case_09_every_request_but_ack_and_cancel_names_the_extension() ->
     usage, _ = called(bench, "")
     bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
     bench.user_agent.hang_up(usage, bench.now)
-    for request in bench.take_sent():
-        assert request.headers.get("Supported") == "timer"
+    sent = bench.take_sent()
+    assert [request.cseq.method for request in sent] == ["INFO", "BYE"]
+    assert {request.headers.get("Supported") for request in sent} == {"timer"}
 
 
 @pytest.mark.parametrize("policy", [wish(600), PeerPolicy()])

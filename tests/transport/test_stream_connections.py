@@ -320,6 +320,7 @@ async def test_a_peer_that_vanishes_is_noticed_by_tcp_itself() -> None:
         await far.next()
         await bed.connect()
         await bed.counted("connections accepted")
+        assert len(bed.transport._all) == 2
         for connection in bed.transport._all:
             assert connection._transport is not None
             its = connection._transport.get_extra_info("socket")
