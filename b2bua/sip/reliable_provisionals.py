@@ -219,10 +219,7 @@ def take(station: Station, announcing: Announcing, happened: str, now: float, re
     if row is None:
         return
     action, announcing.state = row
-    live = LIVE_TIMERS[announcing.state]
-    for timer in tuple(announcing.running):
-        if timer not in live:
-            station.timers.disarm(announcing, timer)
+    station.timers.keep(announcing, LIVE_TIMERS[announcing.state])
     action(station, announcing, response, now)
     for timer in LIVE_TIMERS[announcing.state]:
         if timer not in announcing.running:

@@ -64,9 +64,10 @@ def may_ask_for_longer(errand: Errand, response: Response) -> bool:
 # What our answers say.
 
 
-def session_too_short(usage_policy_min_s: int, request: Request) -> bool:
-    """Whether a request of the peer is refused with 422 for asking for a shorter session than we take."""
-    return too_short(read_timer_fields(request), usage_policy_min_s)
+def session_too_short(min_s: int, request: Request) -> bool:
+    """Whether a request of the peer is refused with 422 for asking for a shorter session than `min_s`, the shortest
+    that is taken."""
+    return too_short(read_timer_fields(request), min_s)
 
 
 def min_se(min_s: int) -> tuple[Field, ...]:

@@ -45,7 +45,6 @@ ORDINARY_OCTETS: Final = 4_096
 ToUser = PassUp | Failed | None
 """What a step leaves for the transaction's user."""
 
-_NO_SENT_BY: Final = ""
 _OF_NO_REQUEST: Final[Key] = ()
 _ENDINGS: Final = frozenset({"BYE", "CANCEL", "INVITE"})  # an INVITE that is given up may still be answered
 _REQUEST_HEAD: Final = re.compile(rb"([A-Z]{1,32}) [^\r\n]*\r\nVia: [^\r\n]*?;branch=([^\s;,]{1,128})[\r;,]")
@@ -72,7 +71,7 @@ def server_key(request: Request | Response, method: str) -> Key:
 
 
 def _key(transaction_id: str, via: Via, method: str) -> Key:
-    return (transaction_id, f"{canonical_host(via.host).lower()}:{via.port or _NO_SENT_BY}", method)
+    return (transaction_id, f"{canonical_host(via.host).lower()}:{via.port or ''}", method)
 
 
 def _legacy_parts(request: Request) -> Key:
