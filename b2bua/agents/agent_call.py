@@ -24,7 +24,7 @@ from b2bua.call.agent_calls import (
 from b2bua.call.errors import AgentCallConflict, AgentCallNotFound, IceSessionGone
 from b2bua.call.patience import RECONNECT_S, Patience
 from b2bua.sip import events as sip
-from b2bua.sip.bodies import session_description
+from b2bua.sip.bodies import SDP, session_description
 from b2bua.sip.info_digits import RELAY_TYPE
 from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
@@ -37,7 +37,6 @@ RETRY_S: Final = 0.5  # before a re-INVITE that was refused is tried again
 MOST_RETRIES: Final = 10
 MOST_DIGITS: Final = 64  # waiting to be sent
 DIGIT_MS: Final = 160
-_SDP: Final = "application/sdp"
 
 
 class Stage(StrEnum):
@@ -236,7 +235,7 @@ class AgentCall:
             self.stage = Stage.TALKING
             self._agreed = self._side
             body = render_answer(self._offer, self._side, self._session_id, self._version)
-            self._line.endpoint.respond(self._invite.transaction, 200, body=body, content_type=_SDP)
+            self._line.endpoint.respond(self._invite.transaction, 200, body=body, content_type=SDP)
         elif self.stage is not Stage.TALKING:
             return
         if self._patience is not None:
@@ -362,7 +361,7 @@ class AgentCall:
         elif not offer:
             self._version += 1
             body = render_offer(self._agreed, self._session_id, self._version) if request.method == "INVITE" else b""
-            respond(200, body=body, content_type=_SDP if body else None)
+            respond(200, body=body, content_type=SDP if body else None)
         else:
             try:
                 read = read_plain_offer(offer)
@@ -371,7 +370,7 @@ class AgentCall:
                 respond(488)
                 return
             self._version += 1
-            respond(200, body=render_answer(read, self._agreed, self._session_id, self._version), content_type=_SDP)
+            respond(200, body=render_answer(read, self._agreed, self._session_id, self._version), content_type=SDP)
             self._moved(read)
 
     def _acked(self, event: sip.AckReceived) -> None:
@@ -438,7 +437,7 @@ class AgentCall:
         self._version += 1
         self._asked = wanted
         body = render_offer(wanted, self._session_id, self._version)
-        self._request = self._ask("INVITE", body, _SDP)
+        self._request = self._ask("INVITE", body, SDP)
 
     def _send_digit(self) -> None:
         if self.stage is Stage.TALKING and self._digits and self._digit_request is None:

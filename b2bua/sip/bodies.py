@@ -11,6 +11,8 @@ from b2bua.sip.known_values import read_media_type
 if TYPE_CHECKING:
     from b2bua.sip.message import Message
 
+SDP: Final = "application/sdp"
+"""The media type of a session description (RFC 8866 section 8.1)."""
 MAX_PARTS: Final = 16
 """Parts looked at in one body, and in each that is a part of another."""
 MAX_DEPTH: Final = 4

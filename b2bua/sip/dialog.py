@@ -1,8 +1,6 @@
 """Dialogs (RFC 3261 section 12)."""
 
-from typing import Final
-
-from b2bua.sip.bodies import describes
+from b2bua.sip.bodies import SDP, describes
 from b2bua.sip.errors import SipError
 from b2bua.sip.message import Message, Request, Response
 from b2bua.sip.offer_answer import OpenOffers
@@ -18,8 +16,6 @@ from b2bua.sip.routing import (
 )
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.uri import request_line_text
-
-SDP: Final = "application/sdp"
 
 DialogKey = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag ("" for an RFC 2543 peer without one)."""

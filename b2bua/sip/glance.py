@@ -2,13 +2,13 @@
 
 from typing import Final, NamedTuple
 
+from b2bua.sip.bodies import SDP
 from b2bua.sip.errors import MalformedMessage
 from b2bua.sip.framing import Framed
 from b2bua.sip.grammar import clean
 from b2bua.sip.message import Request, Response
 
 LONGEST_SHOWN: Final = 256  # characters of one value
-SDP: Final = "application/sdp"
 
 _CALL_ID_LINE: Final = b"\r\nCall-ID: "  # as nearly everybody writes it
 _SDP_LINE: Final = b"\r\nContent-Type: application/sdp\r\n"

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from b2bua.sip.bodies import session_description
+from b2bua.sip.bodies import SDP, session_description
 from b2bua.sip.errors import SipError
 from b2bua.sip.headers import MediaType, ValueWithParams
 from b2bua.sip.message import Request
@@ -21,7 +21,6 @@ _SCHEMES: Final = ("sip", "sips", "tel")
 _WITHOUT_REQUIRE: Final = frozenset({"ACK", "CANCEL"})
 # Nothing hangs on what is in a BYE, and its sender is out of the call whatever the answer (section 15.1.1).
 _WITH_ANY_BODY: Final = _WITHOUT_REQUIRE | {"BYE"}
-_SDP: Final = "application/sdp"
 _NO_ENCODING: Final = frozenset({"", "identity"})
 
 
@@ -39,7 +38,7 @@ def screen_request(
     *,
     served_methods: Collection[str],
     supported_options: Collection[str] = (),
-    accepted_types: Collection[str] = (_SDP,),
+    accepted_types: Collection[str] = (SDP,),
     schemes: Collection[str] = _SCHEMES,
     unregistered_method_status: int = 501,
 ) -> Rejection | None:
@@ -116,7 +115,7 @@ def _is_accepted(request: Request, accepted: Collection[str]) -> bool:
     media_type = request.content_type
     if media_type is None:
         return False
-    if media_type.type == "multipart" and _SDP in accepted:
+    if media_type.type == "multipart" and SDP in accepted:
         return bool(session_description(request.headers.get("Content-Type"), request.body))
     return media_type.essence in accepted
 

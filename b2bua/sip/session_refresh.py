@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from b2bua.sip.dialog import SDP
+from b2bua.sip.bodies import SDP
 from b2bua.sip.dialog_requests import errand_in, has_room, may_send, send_in_dialog
 from b2bua.sip.events import SessionRefreshed
 from b2bua.sip.in_dialog import lose_silent

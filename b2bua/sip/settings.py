@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
+from b2bua.sip.bodies import SDP
 from b2bua.sip.digest import Credentials
 from b2bua.sip.info_digits import RELAY_TYPE, SIGNAL_TYPE
 from b2bua.sip.routing import LocalAddress, TransportAddress
@@ -60,7 +61,7 @@ class UserAgentSettings:
     contact_user: str | None = None
     allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK")
     supported: tuple[str, ...] = ("timer",)
-    accept: tuple[str, ...] = ("application/sdp",)
+    accept: tuple[str, ...] = (SDP,)
     info_types: tuple[str, ...] = (RELAY_TYPE, SIGNAL_TYPE)
     retry_after_s: int = 10
     limits: UserAgentLimits = field(default_factory=UserAgentLimits)
@@ -113,7 +114,7 @@ class OutgoingInvite(NamedTuple):
     from_display: str | None = None
     headers: HeaderLines = ()
     body: bytes = b""
-    content_type: str = "application/sdp"
+    content_type: str = SDP
     credentials: Credentials | None = None
     routes: tuple[str, ...] = ()
     no_answer_timeout_s: float | None = None

@@ -6,7 +6,7 @@ from typing import Final
 
 from b2bua.call.hangup import q850_reason
 from b2bua.sip import events as sip
-from b2bua.sip.bodies import session_description
+from b2bua.sip.bodies import SDP, session_description
 from b2bua.sip.errors import SipError
 from b2bua.sip.grammar import quote
 from b2bua.sip.info_digits import InfoDigit, read_digit
@@ -22,7 +22,6 @@ UNUSABLE_ANSWER: Final = q850_reason(65)
 NOT_TAKEN: Final = q850_reason(41)  # nothing is wrong with the answer: our media do not keep up
 RETRY_AFTER_S: Final = 2
 
-_SDP_TYPE: Final = "application/sdp"
 _NEGOTIATING: Final = ("INVITE", "UPDATE", "PRACK")
 
 Pressed = Callable[[InfoDigit, bool], None]
@@ -71,7 +70,7 @@ class InDialog:
             body = self._media.offer(self.media_name) if method == "INVITE" else b""
             if body:
                 self.offer_open, self._asked_at = True, event.source
-            self._endpoint.respond(event.transaction, 200, body=body, content_type=_SDP_TYPE if body else None)
+            self._endpoint.respond(event.transaction, 200, body=body, content_type=SDP if body else None)
         elif self._answer_offer(event, offer, early=early):
             return offer
         return b""
@@ -105,7 +104,7 @@ class InDialog:
             self._endpoint.respond(transaction, 500, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return False
         self.heard_at = event.source
-        self._endpoint.respond(transaction, 200, body=answer, content_type=_SDP_TYPE)
+        self._endpoint.respond(transaction, 200, body=answer, content_type=SDP)
         return True
 
     def take_answer(self, body: bytes, content_type: str | None) -> str | None:

@@ -8,7 +8,7 @@ from b2bua.call import events as happened
 from b2bua.call.events import CallEvent
 from b2bua.call.model import Leg
 from b2bua.sip import events as sip
-from b2bua.sip.bodies import session_description
+from b2bua.sip.bodies import SDP, session_description
 from b2bua.sip.info_digits import InfoDigit
 from b2bua.sip.reliable_provisionals import goes_reliably, is_required
 from b2bua.sip.settings import HeaderLines
@@ -104,9 +104,7 @@ class IncomingLeg:
         wanted = with_media or is_required(self._invite.request)
         if wanted and not self._answer_body and not self._offered and self._is_acknowledged():
             body = self._offer()
-        self._endpoint.respond(
-            self._invite.transaction, status, body=body, content_type="application/sdp" if body else None
-        )
+        self._endpoint.respond(self._invite.transaction, status, body=body, content_type=SDP if body else None)
         if body and not self._described:
             # Only the first tells the caller anything new, and each holds a door open behind NAT.
             self._described = True
@@ -116,9 +114,7 @@ class IncomingLeg:
         """Answer with 200: with our answer, or where the INVITE made no offer with our own, full one, unless that has
         gone out before."""
         body = self._answer_body or (b"" if self._offered else self._offer())
-        self._endpoint.respond(
-            self._invite.transaction, 200, body=body, content_type="application/sdp" if body else None
-        )
+        self._endpoint.respond(self._invite.transaction, 200, body=body, content_type=SDP if body else None)
         self._media.expect(self.media_name)
 
     @property

@@ -13,8 +13,7 @@ from b2bua.call.identity import LegHeaders
 from b2bua.call.model import Leg
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip import events as sip
-from b2bua.sip.bodies import session_description
-from b2bua.sip.dialog import SDP
+from b2bua.sip.bodies import SDP, session_description
 from b2bua.sip.errors import MalformedHeader, SipError
 from b2bua.sip.headers import RetryAfter
 from b2bua.sip.info_digits import InfoDigit

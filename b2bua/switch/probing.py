@@ -9,6 +9,7 @@ from typing import Final
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.identity import host_of, host_port_of, own_host_of
 from b2bua.config import Trunk as TrunkConfig
+from b2bua.sip.bodies import SDP
 from b2bua.sip.message import Response
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
@@ -37,7 +38,7 @@ def options_to(trunk: TrunkConfig, destination: TransportAddress) -> OutgoingReq
         from_uri=f"sip:{own_host_of(trunk)}",
         to_uri=f"sip:{host_of(trunk)}",
         destination=destination,
-        headers=(("Accept", "application/sdp"),),
+        headers=(("Accept", SDP),),
     )
 
 
