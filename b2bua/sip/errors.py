@@ -46,5 +46,10 @@ class MalformedMessage(SipError):
 
     @property
     def answerable(self) -> bool:
-        """Whether a response can be built and sent: a request that is no ACK and has a Via."""
-        return self.request is not None and self.request.method != "ACK" and "Via" in self.request.headers
+        """Whether a response can be built and sent."""
+        return self.request is not None and is_answerable(self.request)
+
+
+def is_answerable(request: Request) -> bool:
+    """Whether a response to a request that is broken can be built and sent: it is no ACK and has a Via."""
+    return request.method != "ACK" and "Via" in request.headers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from b2bua.addresses import canonical_host
 from b2bua.sip.answers import dispatch
-from b2bua.sip.errors import MalformedHeader, MalformedMessage, SipError
+from b2bua.sip.errors import MalformedHeader, MalformedMessage, SipError, is_answerable
 from b2bua.sip.events import NoResponse, RequestFailed, UsageEnded, UserAgentEvent
 from b2bua.sip.framing import Framed
 from b2bua.sip.grammar import is_token, is_unsafe, quote
@@ -211,7 +211,7 @@ class UserAgent:
     ) -> None:
         """Say what is wrong with a request: the reason phrase names it (21.4.1)."""
         self._station.counters["malformed"] += 1
-        if request is None or request.method == "ACK" or "Via" not in request.headers:
+        if request is None or not is_answerable(request):
             return
         try:
             with suppress(MalformedHeader):  # one that cannot be read is answered as it stands
