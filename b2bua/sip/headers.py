@@ -121,11 +121,6 @@ class NameAddr(NamedTuple):
         """The tag, None when there is none (RFC 2543 peers) or it is empty."""
         return find_parameter(self.params, "tag") or None
 
-    def with_tag(self, tag: str) -> NameAddr:
-        """The same address with this tag in place of any other."""
-        others = tuple([pair for pair in self.params if pair[0].lower() != "tag"])
-        return self._replace(params=(*others, ("tag", tag)))
-
 
 def _unbracketed(host: str | None) -> str | None:
     """A parameter's host without the brackets of an IPv6 address; None where there is none."""

@@ -128,11 +128,6 @@ class Headers(FieldMap):
         self.forget_meaning()
         self._fields.append(_checked_field(name, value))
 
-    def prepend(self, name: str, value: str) -> None:
-        """One more field before all others (Via, Route, Record-Route). Raises as add does."""
-        self.forget_meaning()
-        self._fields.insert(0, _checked_field(name, value))
-
     def set(self, name: str, value: str) -> None:
         """This field in place of all of that name, where the first stood or at the end. Raises as add does."""
         field = _checked_field(name, value)
@@ -240,12 +235,6 @@ class Message(Asked):
         """A Via value; the topmost is not read twice where it stands alone on its line, as it nearly always does."""
         fields = self.headers._values("Via")
         return self.via if fields is not None and text == fields[0] else Via.parse(text)
-
-    @property
-    def has_wildcard_contact(self) -> bool:
-        """Whether Contact is `*` (section 10.2.2)."""
-        values = self.headers._values("Contact")
-        return values is not None and values[0] == "*"
 
     @property
     def contacts(self) -> tuple[NameAddr, ...]:

@@ -25,7 +25,6 @@ _FORBIDDEN: Final = re.compile(r'[\s<>"]')
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _NOT_IN_USER: Final = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")
-_NOT_IN_PARAMETER: Final = re.compile(r"[^A-Za-z0-9\-_.!~*'()\[\]/:&+$]")
 _TRIPLE_COLON: Final = re.compile(r":::(?=[0-9]+\.)")
 _RESERVED: Final = frozenset(";/?:@&=+$,")
 _COMPARED_IF_ONE_SIDED: Final = frozenset({"user", "ttl", "method", "maddr"})
@@ -248,11 +247,6 @@ def _unescape_run(match: re.Match[str]) -> str:
 def escape_user(text: str) -> str:
     """Plain text as the user part of a URI: whatever may not stand there is escaped."""
     return _NOT_IN_USER.sub(_escape_character, text)
-
-
-def escape_parameter(text: str) -> str:
-    """Plain text as a URI parameter's name or value."""
-    return _NOT_IN_PARAMETER.sub(_escape_character, text)
 
 
 def _escape_character(match: re.Match[str]) -> str:

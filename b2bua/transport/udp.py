@@ -223,18 +223,3 @@ def _is_unreachable(content: bytes) -> bool:
         return False
     code, origin = _EXTENDED_ERROR.unpack_from(content)[:2]
     return origin in _FROM_NETWORK and code in _UNREACHABLE
-
-
-class Attachable(Receiver, Protocol):
-    """A receiver that also sends: `SipEndpoint`."""
-
-    def attach(self, transport: UdpTransport, /) -> None:
-        """Send what leaves from the transport's local address over it."""
-        ...
-
-
-async def open_udp(host: str, port: int, endpoint: Attachable, loop: asyncio.AbstractEventLoop) -> UdpTransport:
-    """Listen on an IP literal (no brackets) and port, and attach to the endpoint. Raises OSError."""
-    transport = UdpTransport(bind_udp(host, port), endpoint, loop, host)
-    endpoint.attach(transport)
-    return transport

@@ -9,7 +9,6 @@ from control_api.timestamps import LAST_MS, parse_timestamp, render_timestamp
 
 IST: Final = timezone(timedelta(hours=5, minutes=30), "IST")  # India has one time zone and no summer time
 NONE: Final = "\N{EN DASH}"
-_DAY: Final = timedelta(days=1)
 _LAST_SHOWN_S: Final = LAST_MS // 1000 - 86_400  # of what ends later, Indian time may lie in a year that is none
 _TONES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -134,9 +133,9 @@ def key_state(key: Mapping[str, str | None], now_ms: int) -> str:
     return "ended" if left_ms <= 0 else "expiring" if left_ms < 7 * 86_400_000 else "live"
 
 
-def start_of_day(now_ms: int, days_back: int = 0) -> str:
-    """Midnight in India, today's or so many days earlier, as the API takes it."""
-    local = datetime.fromtimestamp(now_ms // 1000, IST).replace(hour=0, minute=0, second=0) - days_back * _DAY
+def start_of_day(now_ms: int) -> str:
+    """Today's midnight in India, as the API takes it."""
+    local = datetime.fromtimestamp(now_ms // 1000, IST).replace(hour=0, minute=0, second=0)
     return render_timestamp(int(local.timestamp()) * 1000)
 
 

@@ -31,7 +31,6 @@ ASKED: Final = (
         "cseq",
         "contacts",
         "contact",
-        "has_wildcard_contact",
     ),
     *("routes", "record_routes", "content_type", "expires", "require", "proxy_require", "supported", "unsupported"),
     *("allow", "rseq", "reasons"),

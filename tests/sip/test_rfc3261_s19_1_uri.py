@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from b2bua.sip.errors import MalformedUri
 from b2bua.sip.grammar import MAX_PARAMETERS, MAX_URI_LENGTH
-from b2bua.sip.uri import Uri, escape_parameter, escape_user, unescape
+from b2bua.sip.uri import Uri, escape_user, unescape
 
 # Section 19.1.3
 EXAMPLES = (
@@ -182,7 +184,7 @@ def test_nothing_can_be_smuggled_into_a_built_uri(uri: Uri) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
 def test_escaped_text_makes_a_user_part_and_comes_back(text: str) -> None:
-    uri = Uri.parse(f"sip:{escape_user(text)}@h;x={escape_parameter(text)}")
+    uri = Uri.parse(f"sip:{escape_user(text)}@h;x={quote(text, safe='')}")
     assert uri.decoded_user == text
     assert uri.param("x") == text
 

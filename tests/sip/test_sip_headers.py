@@ -103,7 +103,6 @@ def test_a_value_that_can_be_read_means_the_same_without_empty_parameters(text: 
 def test_tags() -> None:
     value = NameAddr.parse("<sip:a@h>;Tag=1;x=2")
     assert value.tag == "1"
-    assert str(value.with_tag("9")) == "<sip:a@h>;x=2;tag=9"
     assert NameAddr.parse("<sip:a@h>").tag is None
     assert NameAddr.parse("<sip:a@h>;tag").tag is None
 

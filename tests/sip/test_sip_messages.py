@@ -64,7 +64,6 @@ def test_typed_values_are_kept_until_the_field_changes() -> None:
     message.headers.remove("m")
     assert message.contacts == ()
     message.headers.add("m", "*")
-    assert message.has_wildcard_contact
     assert message.contacts == ()
     assert message.contact is None
 
@@ -101,16 +100,15 @@ def test_the_map() -> None:
     headers.set("X-A", "4")
     assert list(headers) == [("Via", "1"), ("X-A", "4"), ("Content-Length", "0")]
     headers.set("To", "x")
-    headers.prepend("Via", "0")
     headers.remove("L")
-    assert list(headers) == [("Via", "0"), ("Via", "1"), ("X-A", "4"), ("To", "x")]
+    assert list(headers) == [("Via", "1"), ("X-A", "4"), ("To", "x")]
     assert len(copied) == 4
     assert copied != headers
     assert copied == Headers(copied)
 
 
 @pytest.mark.parametrize("value", ["a\r\nVia: x", "a\r", "\na", "a\x00"])
-@pytest.mark.parametrize("verb", ["add", "set", "prepend"])
+@pytest.mark.parametrize("verb", ["add", "set"])
 def test_a_value_cannot_carry_another_header(verb: str, value: str) -> None:
     headers = Headers()
     with pytest.raises(MalformedHeader):

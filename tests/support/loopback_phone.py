@@ -8,7 +8,8 @@ from b2bua.sip.settings import OutgoingInvite, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from b2bua.tokens import SystemTokens
 from b2bua.transport.endpoint import SipEndpoint
-from b2bua.transport.udp import UdpTransport, open_udp
+from b2bua.transport.udp import UdpTransport
+from tests.support.udp import open_udp
 
 
 class LoopbackPhone:

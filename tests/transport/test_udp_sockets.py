@@ -9,8 +9,9 @@ import pytest
 
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport import udp
-from b2bua.transport.udp import UdpTransport, bind_udp, open_udp
+from b2bua.transport.udp import UdpTransport, bind_udp
 from tests.support.both_loops import on_both_loops
+from tests.support.udp import open_udp
 
 pytestmark = pytest.mark.sockets
 
