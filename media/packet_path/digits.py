@@ -8,6 +8,7 @@ from typing import Final
 
 from media.codecs.table import CLOCK_RATE_HZ
 from media.digit_tones import digit_tones
+from media.packet_path.pacing import next_on_grid
 from media.packet_path.relay import clock_step
 from media.packet_path.sent_event import SentEvent
 from media.packet_path.stream import UNROUTED, DigitRun, Outbound
@@ -26,7 +27,6 @@ PAUSE_MS: Final = 60
 _VOLUME: Final = 8
 # After a longer stall than this many packets the digit goes on from now, instead of in a burst.
 _CATCH_UP_PACKETS: Final = 3
-_GRID_S: Final = 0.005
 
 _header: Final = struct.Struct("!BBHII").pack
 
@@ -54,7 +54,7 @@ class DigitSender:
             else:
                 out.digits_refused += 1
             return
-        due = (now // _GRID_S + 1) * _GRID_S
+        due = next_on_grid(now)
         run = DigitRun(deque([(digit, length_ms)]), due)
         self._next(out, run, pause_ms=0)
         out.digits = run

@@ -15,7 +15,7 @@ from media.tones import Tone, comfort_noises, frame_ticks, noise_index
 
 # After a stall at most so many frames are sent at once; those before them are left out.
 CATCH_UP_FRAMES: Final = 3
-# Tones begin on a grid, so that many legs share a wake-up.
+# Tones and digits begin on a grid, so that many legs share a wake-up.
 _GRID_S: Final = 0.005
 
 _header: Final = struct.Struct("!BBHII").pack
@@ -38,14 +38,14 @@ class Pacer:
 
     def start(self, stream: Stream, tone: Tone, overrides: bool, now: float) -> None:
         """Play a tone in place of the one being played."""
-        self._begin(stream.outbound, Playback(tone, overrides, _grid(now), stream.leg))
+        self._begin(stream.outbound, Playback(tone, overrides, next_on_grid(now), stream.leg))
 
     def start_noise(self, out: Outbound, level: int, now: float) -> None:
         """Let a leg hear noise of `level` in -dBov until its source says something again; a tone that overrides goes
         on."""
         noise, playback = self._noises[noise_index(level)], out.playback
         if playback is None or not (playback.overrides or playback.is_noise):
-            self._begin(out, Playback(noise, False, _grid(now), is_noise=True))
+            self._begin(out, Playback(noise, False, next_on_grid(now), is_noise=True))
         elif playback.is_noise:
             playback.tone = noise
 
@@ -128,5 +128,6 @@ class Pacer:
         self.played += 1
 
 
-def _grid(now: float) -> float:
+def next_on_grid(now: float) -> float:
+    """The next point of the grid that tones and digits begin on, in monotonic seconds."""
     return (now // _GRID_S + 1) * _GRID_S
