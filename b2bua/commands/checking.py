@@ -12,7 +12,7 @@ from typing import Final
 from b2bua.clock import SystemClock
 from b2bua.commands.databases import looked_up
 from b2bua.commands.output import Output
-from b2bua.config import Config, ConfigInvalid, ListenAddress, effectless, undeclared_listeners
+from b2bua.config import Config, ConfigInvalid, ListenAddress, undeclared_listeners
 from b2bua.listening import CannotListen, SipListeners
 from b2bua.own_certificates import authority_notes, certificate_mistakes
 from b2bua.packet_path import described, packet_path_of
@@ -52,7 +52,7 @@ async def check(_options: argparse.Namespace, config: Config, output: Output) ->
     logging.getLogger("b2bua").addHandler(logging.NullHandler())
     of_files = await asyncio.to_thread(_check_files, config)
     packet_path = packet_path_of(config)
-    notes = [*config.warnings, *effectless(config), *of_files, *await _routes_of_nobody(config)]
+    notes = [*config.warnings, *of_files, *await _routes_of_nobody(config)]
     for note in notes:
         output.line(f"note: {note}")
     trunks = Trunks(config.trunks, SystemClock(), config.routes)

@@ -15,7 +15,7 @@ import uvloop
 
 from b2bua import __version__, logs
 from b2bua.commands.output import DEFAULT_CONFIG, CommandFailed, Output
-from b2bua.config import Config, default_config_text, effectless, load_config
+from b2bua.config import Config, default_config_text, load_config
 from b2bua.listening import CannotListen
 from b2bua.server import serve
 from b2bua.sole_use import InUse
@@ -60,7 +60,7 @@ def init(options: argparse.Namespace, output: Output) -> int:
 def run_server(_options: argparse.Namespace, config: Config, output: Output) -> int:
     """`serve`: run until SIGTERM, ctrl-C or its terminal's end."""
     logs.install(config.log.format, _log_level(os.environ.get("MASKBRIDGE_LOG", "")), sys.stderr)
-    for line in (*config.warnings, *effectless(config)):
+    for line in config.warnings:
         logging.getLogger("b2bua").warning("%s", line)
     _allow_open_files(config.calls.max_concurrent * FILES_PER_CALL + OTHER_FILES)
     more_lookup_threads()

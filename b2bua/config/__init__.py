@@ -5,7 +5,6 @@ from b2bua.config.errors import ConfigInvalid
 from b2bua.config.implied import undeclared_listeners
 from b2bua.config.kinds import HostPort, ListenAddress, PortRange, TrunkUri
 from b2bua.config.reading import load_config, read_config
-from b2bua.config.release import effectless
 from b2bua.config.sections import (
     ApiSection,
     CallsSection,
@@ -38,7 +37,6 @@ __all__ = [
     "WebhooksSection",
     "WebrtcSection",
     "default_config_text",
-    "effectless",
     "load_config",
     "read_config",
     "undeclared_listeners",

@@ -17,9 +17,8 @@ from b2bua.config import (
     default_config_text,
     load_config,
 )
-from b2bua.config.release import default_of
 from b2bua.config.sections import LISTS, SECTIONS, kinds_of
-from tests.support.configurations import A_TRUNK, config_of, mistakes_in
+from tests.support.configurations import A_TRUNK, config_of, default_of, mistakes_in
 
 
 def test_nothing_configured_is_a_configuration() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from b2bua.commands.line import build_parser
-from b2bua.config.release import default_of
 from b2bua.config.sections import SECTIONS, kinds_of
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
@@ -14,7 +13,7 @@ from b2bua.sip.settings import RELIABLE_PROVISIONALS, UserAgentSettings
 from control_api.openapi import build_openapi
 from media.rtp.srtp import OFFERED
 from media.sdp.session import parse_description
-from tests.support.configurations import config_of
+from tests.support.configurations import config_of, default_of
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"

@@ -2,9 +2,12 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import Any
 
 from b2bua.config import Config, ConfigInvalid, read_config
+from b2bua.config.sections import LISTS, SECTIONS
 
 NOWHERE = Path("/nonexistent/maskbridge.toml")
 
@@ -28,3 +31,9 @@ def mistakes_in(text: str, environ: Mapping[str, str] | None = None, path: Path 
     except ConfigInvalid as invalid:
         return invalid.mistakes
     return []
+
+
+def default_of(section: str, key: str) -> Any:
+    """The default of a key; `dataclasses.MISSING` for one that must be given."""
+    made = SECTIONS.get(section) or LISTS[section]
+    return next((each.default for each in fields(made) if each.name == key), MISSING)
