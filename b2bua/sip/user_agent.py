@@ -389,8 +389,8 @@ class UserAgent:
 
         Before any response: the CANCEL is held until a provisional comes; after NoResponse("no_answer") the INVITE is
         not sent again either. After one: CANCEL. Confirmed: BYE. An incoming call not yet answered: `status`, a final
-        failure. `reason` is a whole Reason value (RFC 3326), such as
-        `Q.850;cause=16`. Raises SipError for one that cannot be written.
+        failure. `reason` is a whole Reason value (RFC 3326), such as `Q.850;cause=16`. Raises SipError for one that
+        cannot be written.
         """
         found = self._station.usages.get(usage)
         if found is None:

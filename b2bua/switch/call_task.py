@@ -44,11 +44,7 @@ from storage.records import CallRecord, WebhookEvent, changed
 
 LOG: Final = logging.getLogger(__name__)
 
-QUEUE_LIMIT: Final = (
-    256  # events waiting on one call; more than a call can cause, so what is over it is dropped and logged
-)
-
-
+QUEUE_LIMIT: Final = 256  # events waiting on one call: more than it can cause; beyond, they are dropped and logged
 NO_SOUNDS: Final[Mapping[Prompt, Sound]] = {}
 # The tones that a prompt can take the place of.
 _REPLACED: Final = {do.Tone.RINGBACK: Prompt.WAIT, do.Tone.BALANCE_WARNING: Prompt.BALANCE_WARNING}

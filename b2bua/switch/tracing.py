@@ -28,9 +28,7 @@ TAPE_LIMIT: Final = 50_000  # messages and notes that wait to be sorted out; wha
 SORTED_AT_ONCE: Final = 5_000  # of them; the rest waits for the next turn, so that calls do not wait for their traces
 STEPS_PER_CALL: Final = 500  # after so many a call's trace says that it is full, and takes no more
 CALL_IDS_PER_CALL: Final = 32
-STEPS_UNWRITTEN: Final = (
-    100_000  # in all calls, while the store cannot be written; beyond, they are dropped and counted
-)
+STEPS_UNWRITTEN: Final = 100_000  # in all calls, while the store cannot be written; beyond, dropped and counted
 JOURNAL_BUSY: Final = 100  # entries waiting there: what calls need comes first
 LINGER_S: Final = 33.0  # a settled call's last messages come within 64*T1 (RFC 3261 17.1.1.2)
 FORGET_AT_ONCE: Final = 5_000  # rows of one unit of work
