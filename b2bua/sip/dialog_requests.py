@@ -4,9 +4,7 @@
 from typing import Final
 
 from b2bua.sip.dialog import Dialog
-from b2bua.sip.errors import MalformedHeader
 from b2bua.sip.events import RequestAnswered, RequestFailed
-from b2bua.sip.headers import RetryAfter
 from b2bua.sip.in_dialog import lose_silent
 from b2bua.sip.message import Response
 from b2bua.sip.offer_answer import SENT
@@ -214,12 +212,8 @@ def _wait_s(station: Station, usage: Usage, response: Response) -> float | None:
         return _glare_wait_s(station, usage)
     if response.status != 500:
         return None
-    try:
-        text = response.headers.get("Retry-After")
-        wait_s = LONGEST_WAIT_S + 1 if text is None else float(RetryAfter.parse(text).seconds)
-    except MalformedHeader:
-        return None
-    return wait_s if wait_s <= LONGEST_WAIT_S else None
+    asked_s = response.retry_after_s
+    return None if asked_s is None or asked_s > LONGEST_WAIT_S else float(asked_s)
 
 
 def _glare_wait_s(station: Station, usage: Usage) -> float:

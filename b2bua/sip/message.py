@@ -25,6 +25,7 @@ from b2bua.sip.headers import (
     MediaType,
     NameAddr,
     RAck,
+    RetryAfter,
     ValueWithParams,
     Via,
     parse_seconds,
@@ -353,6 +354,15 @@ class Response(Message):
             and (self.status, self.reason, self.body) == (other.status, other.reason, other.body)
             and self.headers == other.headers
         )
+
+    @property
+    def retry_after_s(self) -> int | None:
+        """The seconds of Retry-After (section 20.33); None where it has none, or one that cannot be read."""
+        text = self.headers.get("Retry-After")
+        try:
+            return None if text is None else RetryAfter.parse(text).seconds
+        except MalformedHeader:
+            return None
 
     def skip_empty_parameters(self) -> None:
         """Take out the semicolons that no parameter follows, in the fields that are read for their parameters: some

@@ -14,7 +14,7 @@ from typing import Final
 from b2bua.addresses import canonical_host
 from b2bua.sip.digest import MAX_ANSWERS
 from b2bua.sip.errors import SipError
-from b2bua.sip.headers import NameAddr, RetryAfter, parse_seconds
+from b2bua.sip.headers import NameAddr, parse_seconds
 from b2bua.sip.message import Response
 from b2bua.sip.routing import DEFAULT_PORT
 from b2bua.sip.uri import Uri
@@ -236,7 +236,7 @@ class Registration:
                 return Outcome(TOO_BRIEF, seconds=wanted)
         not_now = status == 408 or 500 <= status < 600
         words = f"answered {status}" if not_now else f"refused {status}"
-        return Outcome(UNANSWERED if not_now else REFUSED, words, retry_after_s(response))
+        return Outcome(UNANSWERED if not_now else REFUSED, words, response.retry_after_s or 0)
 
     def _granted_s(self, response: Response, contact: Uri) -> int:
         """The life of our binding (10.2.4): of our Contact, else the Expires, else as asked; never longer than that.
@@ -279,15 +279,6 @@ def _seconds(response: Response, header: str) -> int:
     text = response.headers.get(header)
     try:
         return 0 if text is None else parse_seconds(text)
-    except SipError:
-        return 0
-
-
-def retry_after_s(response: Response) -> int:
-    """The Retry-After of a response, 0 where it has none or says nothing."""
-    text = response.headers.get("Retry-After")
-    try:
-        return 0 if text is None else RetryAfter.parse(text).seconds
     except SipError:
         return 0
 

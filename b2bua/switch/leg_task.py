@@ -14,8 +14,7 @@ from b2bua.call.model import Leg
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip import events as sip
 from b2bua.sip.bodies import SDP, session_description
-from b2bua.sip.errors import MalformedHeader, SipError
-from b2bua.sip.headers import RetryAfter
+from b2bua.sip.errors import SipError
 from b2bua.sip.info_digits import InfoDigit
 from b2bua.sip.message import Response
 from b2bua.sip.routing import TransportAddress, bracketed
@@ -365,7 +364,7 @@ class LegTask:
     def _rejected(self, event: sip.Rejected) -> None:
         self._trunks.alive(self.trunk, self._destination)
         if event.status == 503 and self._destination is not None:
-            self._trunks.unavailable(self.trunk, self._destination, _retry_after_s(event.response))
+            self._trunks.unavailable(self.trunk, self._destination, _hold_off_s(event.response))
         if 300 <= event.status <= 399 and self._follow(event.response):
             return
         reason = told_reason(event.response, with_text=self._relayed.tells_text)
@@ -441,13 +440,10 @@ def _cause_class(kind: FailureKind, status: int | None) -> str:
     return "503" if status == 503 else f"{status // 100}xx"
 
 
-def _retry_after_s(response: Response) -> int | None:
+def _hold_off_s(response: Response) -> int | None:
     """How long a 503 asks to be left alone (RFC 3261 21.5.4), at most `LONGEST_HOLD_OFF_S`; None: it does not say."""
-    value = response.headers.get("Retry-After")
-    try:
-        return None if value is None else min(RetryAfter.parse(value).seconds, LONGEST_HOLD_OFF_S)
-    except MalformedHeader:
-        return None
+    asked_s = response.retry_after_s
+    return None if asked_s is None else min(asked_s, LONGEST_HOLD_OFF_S)
 
 
 _ACTS: Final[Mapping[type, Callable[..., None]]] = {

@@ -14,7 +14,6 @@ from b2bua.sip.registration import (
     Register,
     Registration,
     RegistrationTold,
-    retry_after_s,
 )
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
@@ -136,7 +135,7 @@ class Registrations:
         account.request = None
         now = self._scheduler.time()
         if response.status == _NOT_NOW and account.destination is not None:
-            account.held[account.destination] = now + min(float(retry_after_s(response)), LONGEST_RETRY_AFTER_S)
+            account.held[account.destination] = now + min(float(response.retry_after_s or 0), LONGEST_RETRY_AFTER_S)
         if response.status == _NOT_NOW and self._has_another(account):
             self._perform(account, account.machine.elsewhere(now))
             return

@@ -271,3 +271,11 @@ def test_reason_phrases() -> None:
     assert reason_phrase(800) == "Unknown"
     assert all(100 <= status <= 699 for status in REASON_PHRASES)
     assert Response(486).reason == "Busy Here"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [(None, None), ("soon", None), ("0", 0), ("18000;duration=3600", 18_000), ("120 (busy)", 120)]
+)
+def test_how_long_to_wait_is_read_of_what_can_be_read(value: str | None, seconds: int | None) -> None:
+    headers = [] if value is None else [("Retry-After", value)]
+    assert Response(503, None, headers).retry_after_s == seconds
