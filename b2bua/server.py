@@ -557,7 +557,7 @@ async def _listen_api(
 
 def _in_background(process: Process, work: Coroutine[object, object, None]) -> None:
     task = process.loop.create_task(work, name=getattr(work, "__qualname__", None))
-    task.add_done_callback(_cry_out)
+    task.add_done_callback(_tell_of_end)
 
     async def end() -> None:
         task.cancel()
@@ -566,7 +566,7 @@ def _in_background(process: Process, work: Coroutine[object, object, None]) -> N
     process.stack.push_async_callback(end)
 
 
-def _cry_out(task: asyncio.Task[None]) -> None:
+def _tell_of_end(task: asyncio.Task[None]) -> None:
     """What goes on for as long as we run has ended by a defect: without a word nobody would look for it."""
     if not task.cancelled() and (error := task.exception()) is not None:
         LOG.critical("%s has ended, and is not done any more until the next start", task.get_name(), exc_info=error)

@@ -18,7 +18,7 @@ from b2bua.sip.outgoing_calls import say_cancel
 from b2bua.sip.sent_request import SentRequest
 from b2bua.sip.session_agreement import may_ask_for_longer, session_answered, session_lines
 from b2bua.sip.session_refresh import refresh_answered, refresh_failed
-from b2bua.sip.station import OVER, Station
+from b2bua.sip.station import Station
 from b2bua.sip.transaction_layer import ToUser
 from b2bua.sip.transactions import ClientTransaction, Failed, FailureCause, PassUp
 from b2bua.sip.usage import BYE, CANCEL, IN_DIALOG, PRACK, REINVITE, SETUP, STANDALONE, Errand, Usage
@@ -31,7 +31,7 @@ from b2bua.sip.usage_table import (
     CONFIRMED,
     DIALOG_GONE,
     DIALOG_SILENT,
-    ENDING,
+    ENDED_STATES,
     GOT_ANSWER,
     GOT_FAILURE,
     GOT_PROVISIONAL,
@@ -41,7 +41,6 @@ from b2bua.sip.usage_table import (
 )
 
 _UNANSWERED_SETUP: Final = (CALLING, PROGRESSING)
-_ENDED: Final = (ENDING, OVER)
 
 
 def dispatch(station: Station, transaction: ClientTransaction, to_user: ToUser, now: float) -> None:
@@ -142,7 +141,7 @@ def _dialog_answered(station: Station, transaction: ClientTransaction, response:
     errand = transaction.errand
     if response.status < 200 or errand.dialog is None or errand.usage is None:
         return
-    if not (errand.cancelled or errand.usage.state in _ENDED) and (
+    if not (errand.cancelled or errand.usage.state in ENDED_STATES) and (
         _tried_again(station, transaction, response, now)
         or (_is_confirmed(errand) and put_off(station, transaction, response, now))
     ):

@@ -18,14 +18,14 @@ from b2bua.sip.routing import TransportAddress, response_fallback, stamp_via
 from b2bua.sip.screening import Rejection, screen_request
 from b2bua.sip.session_agreement import min_se, session_too_short
 from b2bua.sip.settings import RELIABLE_PROVISIONALS, PeerPolicy
-from b2bua.sip.station import OVER, Station
+from b2bua.sip.station import Station
 from b2bua.sip.transaction_layer import ToUser, large_octets, server_key
 from b2bua.sip.transactions import Failed, ServerTransaction
 from b2bua.sip.usage import Usage
 from b2bua.sip.usage_table import (
     ANSWERED,
     CONFIRMED,
-    ENDING,
+    ENDED_STATES,
     GOT_ACK,
     GOT_BYE,
     GOT_CANCEL,
@@ -39,7 +39,6 @@ from b2bua.sip.usage_table import (
 
 _WITH_OFFERS: Final = frozenset({"INVITE", "UPDATE", "PRACK"})
 _WITH_USER: Final = frozenset({CONFIRMED, ANSWERED, PROGRESSING, OFFERED})
-_ENDED: Final = frozenset({ENDING, OVER})
 _NEEDS_DIALOG: Final = frozenset({"BYE", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY"})
 
 
@@ -319,7 +318,7 @@ def _end_by(station: Station, transaction: ServerTransaction, usage: Usage, dial
 
 def _is_over(usage: Usage, dialog: Dialog) -> bool:
     """Whether nothing can come of a dialog any more: its call is over, or another fork has become the call."""
-    return usage.state in _ENDED or (usage.dialog is not None and dialog is not usage.dialog)
+    return usage.state in ENDED_STATES or (usage.dialog is not None and dialog is not usage.dialog)
 
 
 def _options(station: Station, transaction: ServerTransaction, usage: Usage, dialog: Dialog, now: float) -> None:

@@ -72,6 +72,8 @@ UNWANTED: Final = "unwanted"  # hung up before the ACK: the BYE waits for it (15
 # States of both.
 CONFIRMED: Final = "confirmed"
 ENDING: Final = "ending"  # our BYE is out
+ENDED_STATES: Final = frozenset({ENDING, OVER})
+"""Nothing can come of the dialog any more."""
 
 # Inputs.
 GOT_PROVISIONAL: Final = "got 1xx"

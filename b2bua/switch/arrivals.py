@@ -85,8 +85,8 @@ _NOBODYS: Final = CallRecord(
 )
 
 
-class Floor(Protocol):
-    """Where calls run."""
+class CallRunner(Protocol):
+    """Runs the calls that are admitted; `Switch` is one."""
 
     def check_capacity(self, *, billed: bool) -> None:
         """Raise `CapacityExhausted` where one more call is not taken; one that is not `billed` needs no store."""
@@ -142,9 +142,9 @@ class Arrivals:
     """Takes every INVITE outside a dialog. `admitting` counts those whose admission waits for the store, `unplanned`
     those of them that have not promised their other leg yet: the store has to say first who that is."""
 
-    def __init__(self, means: Means, floor: Floor) -> None:
+    def __init__(self, means: Means, runner: CallRunner) -> None:
         self._means = means
-        self._floor = floor
+        self._runner = runner
         self._admissions: set[asyncio.Task[None]] = set()
         self._unplanned: set[IncomingLeg] = set()
         self._refusals = Seldom()
@@ -221,7 +221,7 @@ class Arrivals:
 
     def _route(self, arrival: Arrival, route: Route) -> None:
         means = self._means
-        self._floor.check_capacity(billed=bool(route.org))
+        self._runner.check_capacity(billed=bool(route.org))
         via = means.trunks.named(route.via)
         now = means.clock.monotonic()
         target = target_of(route, escape_user(arrival.dialled))
@@ -245,7 +245,7 @@ class Arrivals:
         at = means.clock.wall_ms()
         if not route.org:
             record = self._unbilled(call_id, route, arrival, at)
-            self._floor.begin(record, {Leg.A: caller, Leg.B: called}, self._no_books, means.prompts.nobodys)
+            self._runner.begin(record, {Leg.A: caller, Leg.B: called}, self._no_books, means.prompts.nobodys)
             return
         plan = ArrivalPlan(
             call_id=call_id,
@@ -278,7 +278,7 @@ class Arrivals:
 
     def _call_back(self, arrival: Arrival, number: str) -> None:
         means = self._means
-        self._floor.check_capacity(billed=True)
+        self._runner.check_capacity(billed=True)
         call_id = means.tokens.uuid()
         caller = self._accept(arrival, call_id)
         if caller is None:
@@ -402,7 +402,7 @@ class Arrivals:
         self._admissions.discard(task)
         if not task.cancelled() and task.exception() is not None:
             LOG.error("a call that arrived could not be admitted", exc_info=task.exception())
-        self._floor.admission_over()
+        self._runner.admission_over()
 
     async def _admission(self, caller: IncomingLeg, planning: Awaitable[Planned | None]) -> None:
         """Admit a call and begin it, or refuse its caller; whatever happens, no leg keeps what it holds."""
@@ -419,7 +419,7 @@ class Arrivals:
                 sounds = sounds if planned.whispers else sounds.without_whispers()
                 record = await run_in_time(means.store, lambda unit: admit_arrival(unit, plan), means.scheduler)
                 refusal = TAKEN
-                self._floor.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, sounds)
+                self._runner.begin(record, {Leg.A: caller, Leg.B: planned.called}, means.settlement, sounds)
         except CallError as error:
             refusal = _refusal_for(error)
             self._tell_of_refusal(caller.trunk.name, f"leg {caller.media_name}", refusal[0], str(error))

@@ -66,7 +66,7 @@ class Journal:
     def start(self) -> None:
         """Begin writing."""
         self._task = asyncio.get_running_loop().create_task(self._write_waves(), name="journal")
-        self._task.add_done_callback(_cry_out)
+        self._task.add_done_callback(_tell_of_end)
 
     async def close(self, timeout_s: float = 10.0) -> None:
         """Write what waits, at most `timeout_s` long, and stop."""
@@ -142,6 +142,6 @@ def _tell(done: Done, result: object) -> None:
         LOG.exception("what follows from a written fact failed")
 
 
-def _cry_out(task: asyncio.Task[None]) -> None:
+def _tell_of_end(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         LOG.critical("the journal has stopped: no fact is written any more", exc_info=task.exception())
