@@ -12,7 +12,7 @@ from b2bua.billing.errors import BillingError
 from b2bua.billing.gstin import registration
 from b2bua.clock import SystemClock
 from b2bua.commands.audit import typed
-from b2bua.commands.databases import looked_up, moment, of_known, written
+from b2bua.commands.databases import check_organisation, looked_up, moment, of_known, written
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
@@ -101,7 +101,7 @@ async def key_create(options: argparse.Namespace, config: Config, output: Output
     )
 
     def work(unit: UnitOfWork) -> None:
-        _known_organisation(unit, options.org)
+        check_organisation(unit, options.org)
         unit.accounts.add_key(key)
         change = {"name": key.name, "prefix": key.prefix, "scopes": sorted(key.scopes)}
         unit.audit.add(typed("key.create", key.key_id, key.org_id, change))
@@ -162,7 +162,7 @@ async def wallet_credit(options: argparse.Namespace, config: Config, output: Out
     transfer_id = f"credit:{options.org}:{reference}"
 
     def work(unit: UnitOfWork) -> int:
-        _known_organisation(unit, options.org)
+        check_organisation(unit, options.org)
         try:
             _, is_new = unit.ledger.credit(transfer_id, options.org, paise, reference, at)
         except TransferConflict:
@@ -190,7 +190,7 @@ async def webhook_add(options: argparse.Namespace, config: Config, output: Outpu
     )
 
     def work(unit: UnitOfWork) -> None:
-        _known_organisation(unit, options.org)
+        check_organisation(unit, options.org)
         unit.accounts.add_endpoint(endpoint)
         change = {"url": endpoint.url, "events": sorted(endpoint.events)}
         unit.audit.add(typed("webhook.add", endpoint.webhook_id, endpoint.org_id, change))
@@ -230,13 +230,6 @@ async def webhook_list(options: argparse.Namespace, config: Config, output: Outp
         ("webhook_id", "url", "events", "disabled_at"),
     )
     return 0
-
-
-def _known_organisation(unit: UnitOfWork, org_id: str) -> None:
-    try:
-        unit.accounts.organisation(org_id)
-    except UnknownRecord:
-        raise CommandFailed(f"there is no organisation {org_id}") from None
 
 
 def words_of(text: str, what: str) -> str:

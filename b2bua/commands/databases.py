@@ -62,6 +62,14 @@ def of_known(reader: Reader, org_id: str, ask: Callable[[Reader, str], Result]) 
     return ask(reader, org_id)
 
 
+def check_organisation(unit: UnitOfWork, org_id: str) -> None:
+    """Raise `CommandFailed` where there is no such organisation."""
+    try:
+        unit.accounts.organisation(org_id)
+    except UnknownRecord:
+        raise CommandFailed(f"there is no organisation {org_id}") from None
+
+
 def moment(at_ms: int | None) -> str | None:
     """RFC 3339 UTC in seconds."""
     return optional_timestamp(at_ms)

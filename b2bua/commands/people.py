@@ -9,7 +9,7 @@ from typing import Final
 
 from b2bua.clock import SystemClock
 from b2bua.commands.audit import typed
-from b2bua.commands.databases import looked_up, moment, written
+from b2bua.commands.databases import check_organisation, looked_up, moment, written
 from b2bua.commands.output import CommandFailed, Output
 from b2bua.config import Config
 from b2bua.tokens import SystemTokens
@@ -47,7 +47,7 @@ class _Place:
 
     def check(self, unit: UnitOfWork) -> None:
         if self.org_id is not None:
-            _known_organisation(unit, self.org_id)
+            check_organisation(unit, self.org_id)
 
     @property
     def change(self) -> dict[str, object]:
@@ -160,7 +160,7 @@ async def set_role(options: argparse.Namespace, config: Config, output: Output) 
     def work(unit: UnitOfWork) -> Person:
         person = _known(unit, email)
         if options.org is not None and role is not None:
-            _known_organisation(unit, options.org)
+            check_organisation(unit, options.org)
             if role is not Role.OWNER:
                 _owner_stays(unit, options.org, person)
             unit.people.set_member(options.org, person.person_id, role, at)
@@ -217,13 +217,6 @@ def _known(unit: UnitOfWork, email: str) -> Person:
     if person is None:
         raise CommandFailed(f"there is nobody with the address {email}")
     return person
-
-
-def _known_organisation(unit: UnitOfWork, org_id: str) -> None:
-    try:
-        unit.accounts.organisation(org_id)
-    except UnknownRecord:
-        raise CommandFailed(f"there is no organisation {org_id}") from None
 
 
 def _owner_stays(unit: UnitOfWork, org_id: str, person: Person) -> None:
