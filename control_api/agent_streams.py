@@ -1,7 +1,6 @@
 """Server-sent events for an agent's pages (the event stream format of the HTML standard, 9.2)."""
 
 import asyncio
-import json
 from typing import Final
 
 from aiohttp import hdrs, web
@@ -9,7 +8,7 @@ from aiohttp import hdrs, web
 from b2bua.clock import Clock
 from control_api.agent_facade import AgentPage, AgentsFacade
 from control_api.agent_schemas import agent_event
-from control_api.event_streams import EVENT_STREAM, HEARTBEAT_S, WRITE_TIMEOUT_S
+from control_api.event_streams import EVENT_STREAM, HEARTBEAT_S, WRITE_TIMEOUT_S, event_frame
 from control_api.exchange import Exchange
 from storage.agent_records import Agent
 
@@ -37,20 +36,20 @@ async def stream_to_page(exchange: Exchange, agents: AgentsFacade, clock: Clock)
 async def _follow(
     exchange: Exchange, response: web.StreamResponse, page: AgentPage, agent: Agent, clock: Clock
 ) -> None:
-    content = f"retry: {_RECONNECT_MS}\n\n".encode() + _frame("page", {"page": page.page_id})
+    content = f"retry: {_RECONNECT_MS}\n\n".encode() + event_frame("page", {"page": page.page_id})
     reason: str | None = None
     looked_up_at = clock.monotonic()
     while await _write(exchange, response, content) and reason is None:
         events = await page.take(HEARTBEAT_S)
         reason = page.end
-        content = b"".join(_frame(*agent_event(event)) for event in events) or b": heartbeat\n\n"
+        content = b"".join(event_frame(*agent_event(event)) for event in events) or b": heartbeat\n\n"
         # Looked up in every pause, and where there is none, as with a page that is busy, at its time.
         if reason is None and (not events or clock.monotonic() - looked_up_at >= HEARTBEAT_S):
             looked_up_at = clock.monotonic()
             if not await _is_good(exchange, agent):
                 reason, content = "unauthorized", b""
         if reason is not None:
-            content += _frame("end", {"reason": reason})
+            content += event_frame("end", {"reason": reason})
 
 
 async def _is_good(exchange: Exchange, agent: Agent) -> bool:
@@ -68,7 +67,3 @@ async def _write(exchange: Exchange, response: web.StreamResponse, content: byte
             exchange.request.transport.abort()
         return False
     return True
-
-
-def _frame(event: str, data: dict[str, object]) -> bytes:
-    return f"event: {event}\ndata: {json.dumps(data)}\n\n".encode()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -133,7 +133,9 @@ class _Stream:
         await self._write(f"retry: {_RECONNECT_MS}\n\n".encode())
         async for batch in batches:
             if batch is None:
-                await self._write(_frame("gap", {"reason": "the events after Last-Event-ID are not kept for replay"}))
+                await self._write(
+                    event_frame("gap", {"reason": "the events after Last-Event-ID are not kept for replay"})
+                )
             else:
                 await self._send(batch)
 
@@ -153,7 +155,7 @@ class _Stream:
             if self._is_over():
                 listener.finish(End.CALL_OVER)
             if listener.end is not None:
-                await self._write(_frame("end", {"reason": listener.end}))
+                await self._write(event_frame("end", {"reason": listener.end}))
                 return
 
     async def _may_listen(self, *, idle: bool) -> bool:
@@ -209,5 +211,6 @@ class _Stream:
                 transport.abort()
 
 
-def _frame(event: str, data: dict[str, str]) -> bytes:
+def event_frame(event: str, data: Mapping[str, object]) -> bytes:
+    """An event of the stream, without an id."""
     return f"event: {event}\ndata: {json.dumps(data)}\n\n".encode()

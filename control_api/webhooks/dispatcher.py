@@ -15,6 +15,7 @@ from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.clock import Clock
+from b2bua.switch.journal import GATHER_S
 from b2bua.tokens import Tokens
 from control_api.outage import Outage
 from control_api.webhooks.payloads import render_body, render_wallet_body
@@ -31,9 +32,6 @@ __all__ = ["Dispatcher", "DispatcherSettings"]
 
 LOG: Final = logging.getLogger(__name__)
 
-# Commits and outcomes that come so close together share a unit of work. It is begun on multiples of this on the loop's
-# clock, as the switch begins its own, so that both share one commit.
-GATHER_S: Final = 0.02
 SET_BACK_MS: Final = 2_000  # a clock that lags by less is being slewed
 PAUSE_S: Final = 1.0  # after the store refused, or promised what it did not give
 LEASE_MARGIN_S: Final = 50.0  # beyond the timeout of an attempt
@@ -139,6 +137,7 @@ class Dispatcher:
         while True:
             await self._wanted.wait()
             if not self._closing:
+                # Commits and outcomes that come so close together share a unit of work, which shares the journal's.
                 await asyncio.sleep(GATHER_S - asyncio.get_running_loop().time() % GATHER_S)
             if self._closing:
                 return
