@@ -21,7 +21,7 @@ from control_api.mail.post import Post
 from control_api.metrics import ApiMetrics
 from control_api.passwords import Passwords
 from control_api.payments.desk import PaymentDesk
-from control_api.rights import Right
+from control_api.rights import Right, right_for
 from control_api.settings import ApiSettings
 from control_api.statement_printer import StatementPrinter
 from control_api.streams.desk import StreamDesk
@@ -156,5 +156,5 @@ class Route:
 
     @property
     def needs(self) -> Right | None:
-        """The right that it takes; a scope gives the right of the same name."""
-        return Right(self.scope) if self.right is None and self.scope is not None else self.right
+        """The right that it takes."""
+        return right_for(self.scope, self.right)

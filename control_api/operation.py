@@ -5,7 +5,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from control_api.rights import Right
+from control_api.rights import Right, right_for
 from storage.records import Scope
 
 
@@ -35,8 +35,8 @@ class Operation:
 
     @property
     def needs(self) -> Right | None:
-        """The right that it takes; a scope gives the right of the same name."""
-        return Right(self.scope) if self.right is None and self.scope is not None else self.right
+        """The right that it takes."""
+        return right_for(self.scope, self.right)
 
 
 INVALID: Final = (400, "invalid_request")

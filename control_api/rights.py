@@ -38,6 +38,12 @@ class Right(StrEnum):
     OPERATE = "operate"
 
 
+def right_for(scope: Scope | None, right: Right | None) -> Right | None:
+    """The right that an endpoint takes which names one of these, None where it names neither; a scope stands for the
+    right of the same name."""
+    return Right(scope) if right is None and scope is not None else right
+
+
 ROLE_RIGHTS: Final[Mapping[Role, frozenset[Right]]] = MappingProxyType(
     {
         Role.OWNER: frozenset(
