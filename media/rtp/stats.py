@@ -8,6 +8,8 @@ from media.codecs.table import CLOCK_RATE_HZ
 # A.1: how far a sequence number may jump ahead, or lag, before it is a restart of the source.
 MAX_DROPOUT: Final = 3000
 MAX_MISORDER: Final = 100
+# So many repetitions in a row, in their order and with nothing new among them, are a source that began anew, too.
+MAX_REPETITIONS: Final = 4
 # Packets from before the first that was heard of a source; so many may still come after it.
 _EARLY: Final = 16
 
@@ -42,6 +44,8 @@ class Reception:
         "_missing",
         "_reported_expected",
         "_reported_received",
+        "_run",
+        "_run_at",
         "base",
         "clock_rate_hz",
         "cycles",
@@ -68,6 +72,8 @@ class Reception:
         self._before_received = 0
         self._reported_expected = 0
         self._reported_received = 0
+        self._run = 0
+        self._run_at = (0, 0)
 
     def restart(self, ssrc: int, sequence: int) -> None:
         """A new source, or one that began anew: the earlier one's totals are kept. `sequence` counts as heard."""
@@ -83,6 +89,7 @@ class Reception:
         self._missing = set(range(sequence - _EARLY, sequence))
         self._reported_expected = 0
         self._reported_received = 0
+        self._run = 0
 
     def change_clock(self, clock_rate_hz: int) -> None:
         """The source's timestamps count something else from now on, as those of another codec: its jitter stays as long
@@ -92,7 +99,8 @@ class Reception:
 
     def arrived(self, sequence: int) -> int | None:
         """Count a packet of the current SSRC. Returns how far it is ahead of the newest before it (negative: late,
-        0: a repetition), or None when the jump is so wide that the source must have begun anew."""
+        0: a repetition), or None when the source must have begun anew: its number has jumped too far, or it goes
+        through those again that it has had."""
         ahead = (sequence - self.highest) & 0xFFFF
         if ahead > 0x10000 - MAX_MISORDER:
             return self._late(ahead - 0x10000)
@@ -113,10 +121,17 @@ class Reception:
         self._missing = {number for number in self._missing if number > oldest}
         self._missing.update(range(max(newest - ahead, oldest) + 1, newest))
 
-    def _late(self, behind: int) -> int:
-        number = self.extended_highest + behind
+    def _late(self, behind: int) -> int | None:
+        newest = self.extended_highest
+        number = newest + behind
+        run_newest, run_at = self._run_at
+        self._run_at = newest, number
+        if newest != run_newest or number < run_at:
+            self._run = 0
         if number not in self._missing:
-            return 0
+            if not self._run or number > run_at:
+                self._run += 1
+            return 0 if self._run <= MAX_REPETITIONS else None
         self._missing.remove(number)
         self.received += 1
         self.base = min(self.base, number)

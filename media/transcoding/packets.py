@@ -12,6 +12,8 @@ HELD_MAX: Final = 3
 HELD_S: Final = 0.06
 # Beyond this a sequence number is no loss but a source that began anew.
 _JUMP_MAX: Final = 100
+# So many late ones in a row, in their order and with none in time among them, are one, too.
+_LATE_MAX: Final = 4
 
 
 class Packet(NamedTuple):
@@ -87,12 +89,14 @@ class Ordering:
     In order they pass at once. Where one is missing, the next are held until it comes or is given up.
     """
 
-    __slots__ = ("_held", "_next", "_ssrc", "late")
+    __slots__ = ("_held", "_late_run", "_late_sequence", "_next", "_ssrc", "late")
 
     def __init__(self) -> None:
         self._ssrc: int | None = None
         self._next = 0  # the sequence number, without wraps, that follows
         self._held: dict[int, Packet] = {}
+        self._late_run = 0
+        self._late_sequence = 0
         self.late = 0
 
     @property
@@ -103,18 +107,27 @@ class Ordering:
     def put(self, packet: Packet) -> Iterator[tuple[Packet, int]]:
         """Take a packet; gives those whose turn has come, each with the number lost before it."""
         ahead = (packet.sequence - self._next + 0x8000 & 0xFFFF) - 0x8000
-        if packet.ssrc != self._ssrc or abs(ahead) > _JUMP_MAX:
+        if packet.ssrc != self._ssrc or abs(ahead) > _JUMP_MAX or (ahead < 0 and self._goes_back(packet.sequence)):
             yield from self._release_all()
             self._ssrc, self._next = packet.ssrc, packet.sequence + 1
+            self._late_run = 0
             yield packet, 0
             return
         if ahead < 0:
             self.late += 1
             return
+        self._late_run = 0
         self._held[self._next + ahead] = packet
         yield from self._release_ready()
         while len(self._held) >= HELD_MAX:
             yield from self._release_first()
+
+    def _goes_back(self, sequence: int) -> bool:
+        """Whether a late packet is one of a source that goes through its numbers again."""
+        onward = 0 < (sequence - self._late_sequence & 0xFFFF) < 0x8000
+        self._late_run = self._late_run + 1 if onward else 1
+        self._late_sequence = sequence
+        return self._late_run > _LATE_MAX
 
     def give_up(self, now: float) -> Iterator[tuple[Packet, int]]:
         """To be called when `due` has come."""

@@ -254,6 +254,21 @@ def test_a_late_duplicate_of_a_reordered_packet_is_not_sent_twice(codec: int) ->
     assert a.stream.figures().packets_received == 3
 
 
+@pytest.mark.parametrize("back", [6, 40, 99])
+def test_a_source_that_begins_its_numbers_anew_is_heard_again(back: int) -> None:
+    """Its SSRC is as it was, and all of its new numbers look like repetitions."""
+    bed, a, b = bridged()
+    bed.talk(a, packets=100)
+    a.sequence, a.timestamp = a.sequence - back & 0xFFFF, a.timestamp - back * 160 & 0xFFFFFFFF
+    bed.talk(a, packets=100)
+    heard = b.heard()
+    assert len(heard) == 200 - 4
+    assert_continuous(heard)
+    assert_timestamps_grow(heard)
+    figures = a.stream.figures()
+    assert (figures.packets_received, figures.packets_lost, figures.dropped["repeated"]) == (196, 0, 4)
+
+
 def test_a_packet_from_before_a_switch_is_too_late() -> None:
     bed, a, b = bridged()
     bed.play(b, WARNING_TONE, overrides=True)

@@ -28,6 +28,12 @@ def fed(*sequences: int) -> Reception:
         ((7, 6, 5, 9), 4, 1),
         ((1, 2, 30000, 30001), 4, 0),  # a restart of the source, not 29,997 losses
         ((30000, 30001, 1, 2, 4), 5, 1),
+        ((*range(91), *range(20)), 91 + 16, 0),  # one that begins anew with numbers that it has had
+        ((*range(65500, 65536), *range(65500, 65511), 65513), 36 + 8, 2),
+        ((*range(91), *range(4), 91, *range(4), 92), 93, 0),  # and repetitions, of which there may be some in a row,
+        ((*range(91), *range(20, 10, -1), 91), 92, 0),  # in any order,
+        ((*range(91), *[20] * 10, 91), 92, 0),  # of one and the same,
+        ((0, *range(2, 12), *range(2, 6), 1, 12), 13, 0),  # and with one among them that had been waited for
     ],
 )
 def test_received_and_lost(sequences: tuple[int, ...], received: int, lost: int) -> None:

@@ -39,3 +39,18 @@ def test_a_new_source_takes_nothing_from_the_one_before() -> None:
     ordering = Ordering()
     assert given(ordering, packet(1), packet(3)) == [(1, 0)]
     assert given(ordering, packet(900, ssrc=2), packet(901, ssrc=2)) == [(3, 1), (900, 0), (901, 0)]
+
+
+def test_a_source_that_goes_through_its_numbers_again_is_a_new_beginning() -> None:
+    ordering = Ordering()
+    given(ordering, *map(packet, range(90)))
+    assert given(ordering, *map(packet, range(8))) == [(4, 0), (5, 0), (6, 0), (7, 0)]
+    assert ordering.late == 4
+
+
+def test_late_ones_of_which_some_come_in_a_row_begin_nothing() -> None:
+    ordering = Ordering()
+    given(ordering, *map(packet, range(90)))
+    for first in (90, 91):
+        assert given(ordering, *map(packet, range(20, 24)), packet(first)) == [(first, 0)]
+    assert given(ordering, *map(packet, range(30, 20, -1)), packet(92)) == [(92, 0)]

@@ -4,6 +4,8 @@ enum {
     /* A.1: how far a sequence number may jump ahead, or lag, before it is a restart of the source. */
     DROPOUT_MAX = 3000,
     MISORDER_MAX = 100,
+    /* So many repetitions in a row, in their order and with nothing new among them, are a source that began anew, too. */
+    REPETITIONS_MAX = 4,
     /* Packets from before the first that was heard of a source; so many may still come after it. */
     EARLY = 16,
     REMEMBERED = 128,
@@ -37,6 +39,7 @@ void mb_reception_restart(mb_reception *reception, uint32_t ssrc, uint16_t seque
         miss(reception, number);
     reception->reported_expected = 0;
     reception->reported_received = 0;
+    reception->run = 0;
 }
 
 void mb_reception_change_clock(mb_reception *reception, uint32_t clock_hz)
@@ -55,9 +58,16 @@ static void pass_over(mb_reception *reception, int32_t ahead)
 
 static int32_t late(mb_reception *reception, int32_t behind)
 {
-    int64_t number = mb_reception_newest(reception) + behind;
-    if (!is_missing(reception, number))
-        return 0;
+    int64_t newest = mb_reception_newest(reception), number = newest + behind, run_at = reception->run_at;
+    if (newest != reception->run_newest || number < run_at)
+        reception->run = 0;
+    reception->run_newest = newest;
+    reception->run_at = number;
+    if (!is_missing(reception, number)) {
+        if (!reception->run || number > run_at)
+            reception->run++;
+        return reception->run <= REPETITIONS_MAX ? 0 : MB_ANEW;
+    }
     mb_reception_heard(reception, number);
     reception->received++;
     if (number < reception->base)

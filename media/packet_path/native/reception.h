@@ -17,9 +17,12 @@ typedef struct {
     double jitter, transit; /* up to here each packet in order looks: one line of a cache */
     int64_t base, before_expected, before_received;
     int64_t reported_expected, reported_received;
+    int64_t run_newest, run_at; /* the newest and the latest number of a run of late packets, */
+    int32_t run;                /* and how many of them have been here before */
 } mb_reception;
 
-/* What `mb_reception_arrived` says of a jump so wide that the source must have begun anew. */
+/* What `mb_reception_arrived` says where the source must have begun anew: its number has jumped too far, or it goes
+ * through those again that it has had. */
 #define MB_ANEW INT32_MAX
 
 /* A new source, or one that began anew: the earlier one's totals are kept. `sequence` counts as heard. */
