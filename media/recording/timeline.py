@@ -2,10 +2,10 @@
 
 Positions are samples of 8 kHz since the start of the recording. A packet lies where its timestamp says, on a line that
 its source's clock draws against ours: see `SourceClock`. A new line begins with a new source, and where the timestamps
-jump: at once when a packet comes far too early, after a few packets that agree when they come far too late (a single
-late one is only late). Until enough has come to tell where a new line lies, nothing is written. A line that moves later
-moves what is said: in a pause as a whole, in speech by single samples where it is not heard. What nothing was received
-for is silence.
+jump: at once when a packet comes far too early, after a few packets that agree when they come far too late, or where
+others lie already (a single such one is only late). Until enough has come to tell where a new line lies, nothing is
+written. A line that moves later moves what is said: in a pause as a whole, in speech by single samples where it is not
+heard. What nothing was received for is silence.
 """
 
 from bisect import bisect_left
@@ -69,6 +69,17 @@ class _Line:
     def unwrap(self, timestamp: int) -> int:
         """The timestamp next to the newest that has these 32 bits."""
         return self.newest + ((timestamp - self.newest + _HALF) & _MASK) - _HALF
+
+    def taken(self, stamp: int, codec: int, payload: bytes) -> bool:
+        """Whether another one that waits lies where a packet belongs that is older than the newest; not where the
+        packet is only a repetition."""
+        waiting = self.waiting
+        if stamp > self.newest or not waiting:
+            return False
+        place = bisect_left(waiting, stamp, key=_TIMESTAMP)
+        if place < len(waiting) and waiting[place][0] < stamp + len(payload):
+            return waiting[place] != (stamp, codec, payload)
+        return place > 0 and waiting[place - 1][0] + len(waiting[place - 1][2]) > stamp
 
     def settled(self, at: int) -> bool:
         """Whether it is known where it lies, as well as it will be."""
@@ -134,7 +145,7 @@ class Timeline:
             return
         stamp = line.unwrap(timestamp)
         lateness = at - stamp - line.clock.delay_at(stamp)
-        if lateness > REORDER_LIMIT:
+        if lateness > REORDER_LIMIT or line.taken(stamp, codec, payload):
             self._late(line, ssrc, _LatePacket(at, timestamp, codec, payload))
             return
         if line.late:

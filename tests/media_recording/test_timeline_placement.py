@@ -189,6 +189,29 @@ def test_a_timestamp_jump_anchors_to_arrival_again(jump: int) -> None:
     assert timeline.reanchored == 1
 
 
+@pytest.mark.parametrize("back", [3 * FRAME, 1000, REORDER_LIMIT - FRAME])
+def test_timestamps_that_go_back_a_little_take_nothing_of_what_was_said(back: int) -> None:
+    """They are too near for the packets to come too late; but each lies where another one does."""
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1] * 60, timestamp=50_000)
+    timeline.drain(START + 1.2)
+    given = timeline.written
+    packets(timeline, LEFT, [2] * 60, first_at=1.2, timestamp=50_000 + 60 * FRAME - back)
+    left = channel(whole(timeline, 2.4), LEFT)
+    assert list(left) == [ULAW_TO_LINEAR[1]] * (60 * FRAME - given) + [ULAW_TO_LINEAR[2]] * 60 * FRAME
+    assert (timeline.reanchored, timeline.discarded) == (1, 0)
+
+
+def test_a_reordered_packet_beside_a_changed_repetition_of_another_moves_nothing() -> None:
+    timeline = Timeline(START)
+    packets(timeline, LEFT, [1] * 10)
+    for index in (12, 10, 9, 11, 13):
+        timeline.put(LEFT, START + 0.26, 1000 + index * FRAME, 7, PCMU, payload(2))
+    left = channel(whole(timeline, 0.28), LEFT)
+    assert list(left) == [ULAW_TO_LINEAR[1]] * 10 * FRAME + [ULAW_TO_LINEAR[2]] * 4 * FRAME
+    assert (timeline.reanchored, timeline.discarded) == (0, 1)
+
+
 def test_trunk_case_16_a_hold_that_stops_the_timestamps_is_silence_as_long_as_it_was() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] * 10)
