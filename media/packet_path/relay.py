@@ -261,6 +261,7 @@ class Relay:
             ahead = reception.arrived(sequence)
             if ahead is not None:
                 return ahead
+            inbound.watch.begin_anew()
         reception.restart(ssrc, sequence)
         return _RESTART
 

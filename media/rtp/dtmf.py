@@ -18,11 +18,13 @@ _VOLUME_MASK: Final = 0x3F
 DURATION_MAX: Final = 0xFFFF
 # Without an end packet an event is over when nothing of it came for this long.
 _LOST_END_S: Final = 0.3
-# So far back a timestamp may lie whose key was pressed before the newest: its packets are late. Farther back, the
-# source's timestamps have jumped.
+# So far back a timestamp may lie whose key was pressed before the newest, and so long ago the newest may have been
+# heard: its packets are late. Otherwise the source's timestamps have jumped.
 _LATEST_S: Final = 20
+_LATE_S: Final = 2.0
 # Reports a leg may make between two sweeps of the clock; keys are pressed by people.
 _REPORTS_PER_SWEEP: Final = 32
+_LONG_AGO: Final = float("-inf")
 
 # An event's octets as they stand in a payload: what it is, flags and volume, its duration.
 pack_event: Final = _EVENT.pack
@@ -128,7 +130,7 @@ class DigitWatch:
         event = parse_event(payload)
         if event is None or event.event >= len(DIGITS) or (ssrc, timestamp, event.event) == self._last:
             return ()
-        if self._is_older(ssrc, timestamp, clock_rate_hz):
+        if now - self._heard_at < _LATE_S and self._is_older(ssrc, timestamp, clock_rate_hz):
             return ()
         ended: tuple[PressedDigit, ...] = ()
         if not self._continues(ssrc, timestamp, event.event):
@@ -140,6 +142,10 @@ class DigitWatch:
         self._duration = max(self._duration, event.duration)
         self._heard_at = now
         return ended + self._close() if event.end else ended
+
+    def begin_anew(self) -> None:
+        """The source has begun anew: whatever comes next is no packet of an earlier key."""
+        self._heard_at = _LONG_AGO
 
     def sweep(self, now: float) -> tuple[PressedDigit, ...]:
         """To be called a few times a second: ends the press whose end packets were lost."""

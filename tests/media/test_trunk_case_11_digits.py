@@ -75,6 +75,37 @@ def test_trunk_case_11_keys_are_told_of_whose_timestamps_have_jumped_back(back_s
     assert pressed == [DigitPressed("a", "1", 100), DigitPressed("a", "2", 100)]
 
 
+@pytest.mark.parametrize("back_s", [1, 5, 19])
+@pytest.mark.parametrize(("apart", "anew"), [(110, False), (20, True)])
+def test_trunk_case_11_keys_are_told_of_whose_timestamps_have_jumped_back_a_little(
+    back_s: int, apart: int, anew: bool
+) -> None:
+    """What is late does not come seconds later, nor from a source that has begun its sequence numbers anew."""
+    bed, a, _ = bridged()
+    a.timestamp = 40 * 8000
+    for digit in "12":
+        for payload in event_payloads(digit, 100):
+            a.send_event(payload, a.timestamp)
+        bed.talk(a, packets=apart // 2)
+        a.timestamp -= back_s * 8000 + apart * 160
+        a.sequence = (a.sequence + 30_000 * anew) & 0xFFFF
+        bed.talk(a, packets=apart - apart // 2)
+    pressed = [event for event in bed.events if isinstance(event, DigitPressed)]
+    assert pressed == [DigitPressed("a", "1", 100), DigitPressed("a", "2", 100)]
+
+
+def test_trunk_case_11_a_source_that_begins_anew_in_the_middle_of_a_key_tells_of_it_once() -> None:
+    bed, a, _ = bridged()
+    payloads = event_payloads("3", 1000)
+    for index, payload in enumerate(payloads):
+        if index == len(payloads) // 2:
+            a.sequence = (a.sequence + 30_000) & 0xFFFF
+        a.send_event(payload, a.timestamp)
+        bed.run(FRAME_S)
+    bed.run(1.0)
+    assert [event for event in bed.events if isinstance(event, DigitPressed)] == [DigitPressed("a", "3", 1000)]
+
+
 def test_trunk_case_11_an_event_crosses_a_warning_with_one_timestamp() -> None:
     bed, a, b = bridged()
     bed.talk(a, packets=3)

@@ -1,13 +1,16 @@
 #include "digits.h"
 
+#include <math.h>
+
 #include "rtp.h"
 #include "sent_event.h"
 
 #define LOST_END_S 0.3
+#define LATE_S 2.0
 
 enum {
-    /* So far back a timestamp may lie whose key was pressed before the newest: its packets are late. Farther back, the
-     * source's timestamps have jumped. */
+    /* So far back a timestamp may lie whose key was pressed before the newest, and so long ago the newest may have been
+     * heard: its packets are late. Otherwise the source's timestamps have jumped. */
     LATEST_S = 20,
     /* Reports a leg may make between two sweeps of the clock; keys are pressed by people. */
     REPORTS_PER_SWEEP = 32,
@@ -64,7 +67,7 @@ int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const 
     uint16_t duration = mb_get16(payload + 2);
     if (watch->has_last && ssrc == watch->last_ssrc && timestamp == watch->last_timestamp && event == watch->last_event)
         return 0;
-    if (is_older(watch, ssrc, timestamp, clock_hz))
+    if (now - watch->heard_at < LATE_S && is_older(watch, ssrc, timestamp, clock_hz))
         return 0;
     if (!continues(watch, ssrc, timestamp, event)) {
         count += finish(watch, &ended[count]);
@@ -83,6 +86,11 @@ int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const 
     if (payload[1] & MB_EVENT_END)
         count += finish(watch, &ended[count]);
     return count;
+}
+
+void mb_digits_begin_anew(mb_digits *watch)
+{
+    watch->heard_at = -INFINITY;
 }
 
 int mb_digits_sweep(mb_digits *watch, double now, mb_press *ended)

@@ -31,6 +31,9 @@ typedef struct {
 int mb_digits_packet(mb_digits *watch, uint32_t ssrc, uint32_t timestamp, const uint8_t *payload, size_t size,
                      uint32_t clock_hz, double now, mb_press ended[2]);
 
+/* The source has begun anew: whatever comes next is no packet of an earlier key. */
+void mb_digits_begin_anew(mb_digits *watch);
+
 /* To be called a few times a second: 1 and the press whose end packets were lost, else 0. */
 int mb_digits_sweep(mb_digits *watch, double now, mb_press *ended);
 
