@@ -264,11 +264,13 @@ async def _build(process: Process, announce: Announce) -> Switch:
 
 
 async def _take_calls(process: Process, switch: Switch, dispatcher: Dispatcher) -> None:
-    """Deliver what is to be told, and take calls. That a clock was set back shows by the last sign of life, which the
-    first looks at right before the second gives a new one, and so only where the start came this far."""
-    await dispatcher.start()
+    """Take calls, and deliver what is to be told. That a clock was set back shows by the last sign of life, which the
+    second looks at right before the first gives a new one, and so only where the start came this far. Nothing is waited
+    for before the first: the listeners are open, and what comes to them would be refused."""
+    dispatcher.take_over()
     switch.start()
     process.stack.callback(switch.stop)
+    await dispatcher.start()
 
 
 async def _locate(process: Process, trunks: Trunks) -> PeerNames:

@@ -80,12 +80,22 @@ class Dispatcher:
         self._sender: Sender | None = None
         self._alarm: Alarm | None = None
         self._loop_task: asyncio.Task[None] | None = None
+        self._taken_over: asyncio.Future[None] | None = None
         self._delivered = self._failed = self._dead = 0
+
+    def take_over(self) -> None:
+        """Let what an earlier run left under way be ready: before all that is written from now on. `start` does so too
+        where that was not asked for, and tells of what hinders it."""
+        now_ms = self._clock.wall_ms()
+        self._taken_over = self._store.submit(lambda unit: _take_over(unit, now_ms))
 
     async def start(self) -> None:
         """Take over what an earlier run left under way, and begin. StorageError when the store is not there."""
-        now_ms = self._clock.wall_ms()
-        await self._store.run(lambda unit: _take_over(unit, now_ms))
+        if self._taken_over is None:
+            self.take_over()
+        taken_over, self._taken_over = self._taken_over, None
+        if taken_over is not None:
+            await taken_over
         loop = asyncio.get_running_loop()
         self._sender = Sender(self._settings, self._clock)
         self._scheduler = self._scheduler or loop
