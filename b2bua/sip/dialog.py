@@ -177,7 +177,7 @@ class Dialog:
         if source.reliable:
             self.heard_over(request, source, local)
         elif (self.arrived or nat) and local == self.local.bound:
-            self.peer = source if nat else heard_at(request, source)
+            self.peer = heard_at(request, source) if self.arrived else source
 
     def answered_over(self, source: TransportAddress, local: TransportAddress, asked: TransportAddress) -> None:
         """What was asked over the connection of a peer that connects to us is answered over another one."""

@@ -25,11 +25,14 @@ def tag_of(answer: Outgoing) -> str:
 class Called:
     """A call of FIRST's that is answered."""
 
-    def __init__(self, via: str = "192.168.7.2:5060;rport") -> None:
+    def __init__(self, via: str = "192.168.7.2:5060;rport", *, nat: bool = False) -> None:
         self.via = via
-        reached = (FIRST.host, OTHER_HOST.host)
+        reached, policy = (FIRST.host, OTHER_HOST.host), PeerPolicy(nat=nat)
         self.user_agent = UserAgent(
-            settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address.host in reached
+            settings_for(OURS),
+            SeededTokens("moved"),
+            may_reach=lambda address: address.host in reached,
+            policy_of=lambda _request, _source: policy,
         )
         self.receive("INVITE", FIRST, 1, body=OFFER)
         event = self.user_agent.next_event()
@@ -73,12 +76,14 @@ def test_what_is_sent_to_a_caller_that_its_nat_has_moved_goes_to_where_it_asked_
     assert called.hung_up().destination == source
 
 
+@pytest.mark.parametrize("nat", [False, True], ids=["nat is not said", "behind NAT"])
 @pytest.mark.parametrize("via", ["192.168.7.2:5070", "192.168.7.2"], ids=["another port", "the usual port"])
-def test_a_caller_that_asks_for_no_rport_hears_us_at_the_port_of_its_via(via: str) -> None:
-    """Some gateways send each request by a port of its own, where nobody listens."""
+def test_a_caller_that_asks_for_no_rport_hears_us_at_the_port_of_its_via(via: str, nat: bool) -> None:
+    """Some gateways send each request by a port of its own, where nobody listens. Where a NAT is between, our answers
+    have come through it there."""
     heard_at = FIRST._replace(port=int(via.partition(":")[2] or 5060))
-    assert Called(via).hung_up().destination == heard_at
-    called = Called(via)
+    assert Called(via, nat=nat).hung_up().destination == heard_at
+    called = Called(via, nat=nat)
     [answer] = called.receive("OPTIONS", MOVED, 2)
     assert answer.destination == heard_at
     assert called.hung_up().destination == heard_at
