@@ -12,7 +12,7 @@ from typing import Final
 
 from b2bua.clock import Clock
 from control_api.errors import Forbidden, Unauthorized
-from control_api.networks import read_network
+from control_api.networks import kept_network, read_network
 from control_api.rights import rights_of_scopes
 from control_api.who import Who
 from storage.errors import StorageError
@@ -80,7 +80,7 @@ class KeyRing:
         if key is None or not hmac.compare_digest(key.key_sha256, digest):
             self._cached.pop(digest, None)
             raise Unauthorized
-        networks = tuple(read_network(text) for text in key.allowed_networks)
+        networks = tuple(kept_network(text) for text in key.allowed_networks)
         caller = Caller(key, networks, Who(key.org_id, rights_of_scopes(key.scopes), key))
         if digest not in self._cached and len(self._cached) >= MAX_CACHED_KEYS:
             del self._cached[next(iter(self._cached))]

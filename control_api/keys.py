@@ -7,7 +7,7 @@ from typing import Final
 
 from b2bua.tokens import Tokens
 from control_api.errors import Forbidden
-from control_api.networks import read_network
+from control_api.networks import kept_network
 from control_api.rights import rights_of_scopes
 from control_api.who import Who
 from storage.records import TEST_KEY_PREFIX, ApiKey, Scope
@@ -74,7 +74,7 @@ def _within(networks: tuple[str, ...], bounds: tuple[str, ...]) -> bool:
 
 
 def _lies_in(inner: str, outer: str) -> bool:
-    a, b = read_network(inner), read_network(outer)
+    a, b = kept_network(inner), kept_network(outer)
     if isinstance(a, ipaddress.IPv4Network) and isinstance(b, ipaddress.IPv4Network):
         return a.subnet_of(b)
     return isinstance(a, ipaddress.IPv6Network) and isinstance(b, ipaddress.IPv6Network) and a.subnet_of(b)

@@ -19,3 +19,11 @@ def read_network(text: str) -> Network:
     if mapped is None or network.prefixlen < _MAPPED_BITS:
         return network
     return IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+
+
+def kept_network(text: str) -> Network:
+    """One that was read and written down before. A zone was taken then; such a network counts without it, as it always
+    has: who holds a key that names one can go on using it."""
+    address, _, zoned = text.partition("%")
+    _, slash, prefix = zoned.partition("/")
+    return read_network(address + slash + prefix)

@@ -165,6 +165,18 @@ async def test_a_key_makes_keys_within_its_own_bounds(world: ApiWorld) -> None:
         assert (reply.status, reply.json["error"]["field"]) == (403, field)
 
 
+async def test_a_key_of_before_that_names_a_zone_can_be_used_and_made_anew(world: ApiWorld, owner: SignedIn) -> None:
+    """A network with a zone was taken once, and compared without it; a reply of 500 would leave its holder outside."""
+    bounds = ("127.0.0.0/8", "fe80::1%eth0/128", "fe80::%eth0/64")
+    key = await world.add_key("b", scopes=frozenset({Scope.ACCOUNT_WRITE, Scope.CALLS_READ}), allowed_networks=bounds)
+    narrower = {"name": "x", "scopes": ["calls:read"], "allowed_networks": ["fe80::2"]}
+    assert (await world.send("POST", KEYS, key=key, json=narrower)).status == 201
+    (kept,) = [
+        each for each in await world.store.read(lambda reader: reader.keys(ORG)) if each.allowed_networks == bounds
+    ]
+    assert (await owner.send("POST", f"{KEYS}/{kept.key_id}/rotate")).status == 201
+
+
 async def test_a_key_of_another_organisation_is_not_there(world: ApiWorld, owner: SignedIn) -> None:
     (other,) = await world.store.read(lambda reader: reader.keys(OTHER_ORG))
     assert (await owner.send("DELETE", f"{KEYS}/{other.key_id}")).status == 404
