@@ -154,10 +154,9 @@ def _setup(description: SessionDescription, audio: Media) -> str:
 def _bundle(description: SessionDescription, mid: str | None) -> list[str]:
     """The BUNDLE group that a section is in; empty where it is in none."""
     for name, value in description.attributes:
-        if name == "group":
-            semantics, *mids = (value or "").split()
-            if semantics.upper() == "BUNDLE" and mid in mids:
-                return mids
+        said = (value or "").split() if name == "group" else []
+        if said and said[0].upper() == "BUNDLE" and mid in said[1:]:
+            return said[1:]
     return []
 
 

@@ -119,6 +119,12 @@ def test_the_answer_bundles_the_audio_alone() -> None:
     assert "BUNDLE" not in unbundled
 
 
+@pytest.mark.parametrize("group", ["a=group", "a=group:", "a=group: ", "a=group:BUNDLE", "a=group:LS 0 1"])
+def test_a_group_that_names_no_audio_bundles_none(group: str) -> None:
+    text = render_answer(read_browser_offer(CHROME.replace("a=group:BUNDLE 0 1", group), ("PCMA",)), OURS)
+    assert "BUNDLE" not in text
+
+
 def test_the_answer_tells_nothing_of_the_browser_back() -> None:
     text = render_answer(read_browser_offer(CHROME, ("PCMA",)), OURS)
     assert "192.0.2.7" not in text
