@@ -33,6 +33,7 @@ _CELLS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("no-answer", "unknown", "ringing", "answered", "initiated", "waiting", "leased"), "yellow"),
     "-": "dim",
 }
+_IN_JSON: Final = {code: f"\\u{code:04x}" for code in range(127, 160)}  # those that JSON lets pass
 _IN_LINES: Final = {code: text for code, text in CONTROLS.items() if chr(code) not in "\n\t"}
 
 
@@ -117,7 +118,8 @@ class Output:
             yield lambda done, total: bars.update(bar, completed=done, total=total)
 
     def _write_json(self, value: object) -> None:
-        self._out.write(json.dumps(value, ensure_ascii=not _takes_all(self._out)) + "\n")
+        text = json.dumps(value, ensure_ascii=not _takes_all(self._out))
+        self._out.write(text.translate(_IN_JSON) + "\n")
         self._out.flush()
 
 

@@ -118,6 +118,15 @@ def test_what_a_peer_says_rules_no_terminal(tell: Callable[[Output], None], term
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", plain)
 
 
+@pytest.mark.parametrize("terminal", [Terminal, io.StringIO], ids=["a terminal", "elsewhere"])
+def test_what_a_peer_says_rules_no_terminal_in_json_either(terminal: type[io.StringIO]) -> None:
+    """JSON escapes the controls of ASCII but for one, and none of Latin-1, which a terminal obeys as well."""
+    out = terminal()
+    Output(as_json=True, out=out).one({"name": PHRASE})
+    assert json.loads(out.getvalue()) == {"name": PHRASE}
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out.getvalue())
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_what_a_terminal_has_no_signs_for_is_written_in_escapes(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, encoding: str
