@@ -197,7 +197,10 @@ class StreamTransport:
             self._failed(connection, "too many connections")
             return
         self._enter(connection)
-        self._by_remote[remote] = self._opened[remote] = connection
+        self._opened[remote] = connection
+        came = self._by_remote.get(remote)
+        if came is None or not came.usable:  # else it keeps what it may take, at least until this one is there
+            self._by_remote[remote] = connection
         self._start(connection, self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:

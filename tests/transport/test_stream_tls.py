@@ -368,6 +368,30 @@ async def test_who_connects_from_where_a_contact_of_a_verified_server_is_gets_no
 
 
 @on_both_loops
+async def test_what_cannot_be_sent_to_who_has_connected_leaves_its_connection_to_its_answers(
+    authority: Authority,
+) -> None:
+    """A call of long ago that a busy connection's peer is not remembered to know of: it is called where it comes from,
+    and nobody listens there."""
+    elsewhere = PeerIdentity("trunk carrier", NAME, listens=False)
+    ours = contexts(authority, authority.issue("127.0.0.1"))
+    async with stream_bed(tls=ours, identify=lambda _address: elsewhere) as bed:
+        peer = await bed.connect(client_of(authority))
+        peer.send(options(3))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [3])
+        [source] = bed.keeper.sources
+        forgotten = options(1).replace(b"Call-ID: bed", b"Call-ID: old")
+        bed.transport.send(forgotten, source)
+        bed.transport.send(ok(3), source)
+        assert await peer.read(len(ok(3))) == ok(3)
+        await bed.keeper.until(lambda: bed.keeper.failed_requests == {forgotten})
+        peer.send(options(4))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [3, 4])
+        bed.transport.send(ok(4), source)
+        assert await peer.read(len(ok(4))) == ok(4)
+
+
+@on_both_loops
 async def test_a_renewed_certificate_is_shown_from_then_on_and_what_is_connected_stays(authority: Authority) -> None:
     async with stream_bed(tls=contexts(authority, authority.issue("192.0.2.1"))) as bed:
         trusting = client_of(authority)
