@@ -322,7 +322,9 @@ class Trunks:
 
     def why(self, cause: str, destination: TransportAddress | None) -> str:
         """Why what went to a destination got no answer, in words."""
-        return why_unanswered(cause, None if destination is None else self.last_failure(destination))
+        if destination is None:
+            return why_unanswered(cause)
+        return why_unanswered(cause, self.last_failure(destination), stream=destination.reliable)
 
     def unavailable(self, trunk: Trunk, destination: TransportAddress, retry_after_s: int | None) -> None:
         """A destination answered a call with 503: it is left alone as long as that says; where it says nothing, others

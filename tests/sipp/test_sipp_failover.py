@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from b2bua.switch.why_unanswered import CONNECTION_ENDED, REFUSED_UNDERWAY
 from tests.support.service_under_test import service_under_test, trunk
 from tests.support.sipp import Sipp
 
@@ -69,4 +70,5 @@ async def test_trunk_case_19_the_next_trunk_carries_the_call_at_once(
         'maskbridge_trunk_live_calls{trunk="alive"} 0.0',
     ):
         assert line in metrics.splitlines()
-    assert f"trunk dead at {way}:127.0.0.1:" in service.service.last_words()
+    why = CONNECTION_ENDED if way == "tcp" else REFUSED_UNDERWAY
+    assert f"trunk dead at {way}:127.0.0.1:{dead}: {why}; trying trunk alive" in service.service.last_words()
