@@ -38,12 +38,15 @@ class Patience:
     @contextmanager
     def expecting(self) -> Iterator[None]:
         """While one offers: it is waited for longer where its offer is taken."""
+        before = self._expected_until  # of one whose offer was taken, and who may be connecting still
         until = self._expect(self._scheduler.time() + ANSWER_S + self._connect_s)
         try:
             yield
         except BaseException:
             if self._expected_until == until:
-                self.expect_none()
+                self._expected_until = before
+                if before is None or before <= self._scheduler.time():
+                    self.expect_none()
             raise
         self._expect(until)  # the one before may have failed meanwhile
 

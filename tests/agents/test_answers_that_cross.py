@@ -133,6 +133,23 @@ async def test_an_offer_that_is_refused_makes_nobody_wait_longer(desk: Desk) -> 
     assert desk.house.clock.time() - at < 31.0
 
 
+async def test_an_offer_that_is_refused_takes_no_time_from_a_browser_that_connects(desk: Desk) -> None:
+    """Of another page of the agent's, say."""
+    call_id, name = await lost(desk)
+    await desk.house.run(28.0)
+    await desk.line.restart(ASHA, call_id, "a fragment")
+    await desk.house.run(1.0)
+    desk.gateway.refuse_with = UnusableBrowserOffer("no audio in it")
+    with pytest.raises(BrowserOfferRefused):
+        await desk.line.answer(ASHA, call_id, "an offer")
+    await desk.house.run(5.0)
+    assert call_id in desk.house.switch._calls
+    desk.gateway.reconnect(name)
+    await desk.house.run(20.0)
+    assert call_id in desk.house.switch._calls
+    desk.line.hang_up(ASHA, call_id)
+
+
 async def test_a_restart_that_another_browser_overtakes_leaves_that_one_alone(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
