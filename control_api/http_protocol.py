@@ -139,7 +139,7 @@ class HttpProtocol(web.RequestHandler):
             resp.force_close()
         if request.content.exception() is not None:  # nothing is read after such a body: RFC 9112 section 9.6
             resp.force_close()
-        if _is_packed(request) and not request.content.is_eof():
+        if not request.content.is_eof() and _is_packed(request):
             # aiohttp would unpack the rest for as long as it lingers, and let nothing else run meanwhile.
             self._deaf = True
             resp.force_close()
@@ -163,8 +163,9 @@ class HttpProtocol(web.RequestHandler):
 
 
 def _is_packed(request: web.BaseRequest) -> bool:
-    """Whether a body may hold a great deal more than what is sent of it."""
-    return request.headers.get("Content-Encoding", "identity").strip().lower() != "identity"
+    """Whether a body may hold a great deal more than what is sent of it. Of two codings, the last one counts."""
+    codings = [value for name, value in request.headers.items() if name.lower() == "content-encoding"]
+    return any(coding.strip().lower() != "identity" for coding in codings)
 
 
 def _refusal_of(flaw: BaseException | None) -> ErrorReply:
