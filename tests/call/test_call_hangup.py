@@ -56,6 +56,14 @@ def test_no_response_and_no_transport_are_unreachable() -> None:
     assert cause_of_failure(Leg.A, FailureKind.TRANSPORT, None, rang=False) is HangupCause.UNREACHABLE
 
 
+@pytest.mark.parametrize("rang", [False, True])
+def test_a_leg_that_was_refused_has_the_cause_of_its_response(rang: bool) -> None:
+    for leg in Leg:
+        for status in (404, 408, 486, 603):
+            cause = cause_of_failure(leg, FailureKind.RESPONSE, status, rang)
+            assert cause is cause_of_status(leg, status, rang)
+
+
 def test_every_cause_can_be_told_and_every_failure_of_b_heard() -> None:
     assert set(CLEARINGS) == set(HangupCause)
     assert set(TONES) == set(CAUSES_OF_B.values())
@@ -171,6 +179,13 @@ def test_a_caller_is_told_every_other_final_response_as_it_was_given() -> None:
 )
 def test_a_caller_is_told_that_there_was_no_final_response(kind: FailureKind, status: int, q850: int) -> None:
     assert final_for_caller(kind, None, None) == FinalResponse(status, q850_reason(q850))
+
+
+def test_a_caller_is_told_of_b_s_last_final_response_only_where_that_is_how_b_failed() -> None:
+    for kind in (FailureKind.NO_RESPONSE, FailureKind.MEDIA):
+        assert final_for_caller(kind, 486, "Q.850;cause=17") == final_for_caller(kind, None, None)
+    nothing_known = final_for_caller(FailureKind.RESPONSE, None, None)
+    assert nothing_known == final_for_caller(FailureKind.TRANSPORT, None, None)
 
 
 def test_the_status_that_tells_a_cause_means_that_cause() -> None:

@@ -36,6 +36,9 @@ OFFERS = [
     ("m=audio 4000 RTP/AVP 8 99|a=rtpmap:99 telephone-event/16000", ["m=audio 20000 RTP/AVP 8"]),
     # The rtpmap of a static number that makes something else of it.
     ("m=audio 4000 RTP/AVP 0 8|a=rtpmap:0 G729/8000", ["m=audio 20000 RTP/AVP 8"]),
+    # The first rtpmap of a number counts; another attribute that begins with a number is none.
+    ("m=audio 4000 RTP/AVP 96|a=rtpmap:96 PCMA/8000|a=rtpmap:96 G729/8000", ["m=audio 20000 RTP/AVP 96"]),
+    ("m=audio 4000 RTP/AVP 96|a=fmtp:96 vad=no|a=rtpmap:96 PCMA/8000", ["m=audio 20000 RTP/AVP 96"]),
     # Streams that are refused in their places; nothing of BUNDLE, ICE or what nobody knows comes back.
     (
         "a=group:BUNDLE 0 1|a=ice-lite|m=audio 4000 RTP/AVP 8|a=mid:0|a=rtcp-mux|a=rtcp-fb:* nack|a=X-unknown:y"
@@ -54,6 +57,11 @@ OFFERS = [
     # There are 128 payload types.
     ("m=audio 4000 RTP/AVP 128 127|a=rtpmap:128 PCMU/8000|a=rtpmap:127 PCMA/8000", ["m=audio 20000 RTP/AVP 127"]),
     ("m=image 4002 udptl t38|m=audio 4000 RTP/AVP 8", ["m=image 0 udptl t38", "m=audio 20000 RTP/AVP 8"]),
+    # Of what is no plain word nothing comes back.
+    (
+        "m=audio 4000 RTP/AVP 8|m=vidéo 4002 RTP/AVP 99|m=video 4004 söderberg 99",
+        ["m=audio 20000 RTP/AVP 8", "m=application 0 RTP/AVP 99", "m=video 0 RTP/AVP 99"],
+    ),
     # A stream that is switched off is not the one that is taken.
     ("m=audio 0 RTP/AVP 8|m=audio 4000 RTP/AVP 0", ["m=audio 0 RTP/AVP 8", "m=audio 20000 RTP/AVP 0"]),
     ("m=audio 4000/2 RTP/AVP 8", ["m=audio 20000 RTP/AVP 8"]),

@@ -171,6 +171,13 @@ def test_other_clocks_and_channels_are_other_codecs(encoding: str) -> None:
         leg("opus", "G722", "PCMA").answer_offer(media("99", f"rtpmap:99 {encoding}"))
 
 
+@pytest.mark.parametrize("encoding", ["opus/48000", "opus/48000/1", "OPUS/48000/2", "G722/8000/1", "PCMA/8000/1"])
+def test_the_channels_may_be_left_out_or_be_one(encoding: str) -> None:
+    """RFC 7587 has Opus always named with two, which some who send one do not heed."""
+    negotiated = leg("opus", "G722", "PCMA").answer_offer(media("99", f"rtpmap:99 {encoding}"))
+    assert b"m=audio 20000 RTP/AVP 99\r\n" in negotiated[0]
+
+
 def test_g729_is_refused() -> None:
     with pytest.raises(ValueError, match="codecs must be"):
         LegProfile(codecs=("G729",))

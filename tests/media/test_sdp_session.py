@@ -56,6 +56,11 @@ def test_formats_too_long_to_come_again_are_not_remembered(formats: tuple[str, .
     assert _known_formats_of.cache_info().currsize == before
 
 
+def test_the_line_that_is_none_is_named() -> None:
+    with pytest.raises(MalformedSdp, match="line 9 of the SDP is not of the form"):
+        parse_any((HEAD + "a=ptime:20\r\na=sendrecv\r\ngarbage\r\n").encode())
+
+
 VIDEO = "m=video 5000 RTP/AVP 31"
 AUDIO = "m=audio 4000 RTP/AVP 8"
 NAMED, CAST, GOOD = "c=IN IP4 media.example", "c=IN IP4 224.2.1.1/127", "c=IN IP4 192.0.2.7"
@@ -81,10 +86,28 @@ def test_an_unusable_address_that_does_not_count_does_no_harm(lines: tuple[str |
     assert read.address_of(audio) == "192.0.2.7"
 
 
-@pytest.mark.parametrize("unusable", [NAMED, CAST, "c=ATM x y"])
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        NAMED,
+        CAST,
+        "c=ATM x y",
+        "c=IN NSAP 192.0.2.7",
+        "c=IN IP4 [192.0.2.7]",
+        "c=IN IP6 x2001:db8::7]",
+        "c=IN IP6 [2001:db8::7",
+        "c=IN IP6 fe80::7%eth0",
+    ],
+)
 @pytest.mark.parametrize(
     "lines", [(None, "t=0 0", AUDIO), (GOOD, "t=0 0", AUDIO, None), (None, "t=0 0", VIDEO, GOOD, AUDIO)]
 )
 def test_an_unusable_address_of_the_audio_is_told(lines: tuple[str | None, ...], unusable: str) -> None:
     with pytest.raises(UnusableSdp):
         described(*(line or unusable for line in lines))
+
+
+@pytest.mark.parametrize("address", ["::", "::1", "4000::7"])
+def test_only_ipv4_has_addresses_that_are_kept_back(address: str) -> None:
+    """What `ipaddress` calls reserved of IPv6 has in it the address that says hold."""
+    assert described(f"c=IN IP6 {address}", "t=0 0", AUDIO).address == address
