@@ -8,6 +8,7 @@ from tests.support.configurations import A_TRUNK, config_of
 
 ON_IPV6 = "[sip]\nlisten = ['udp://[::1]:5060']\n"
 ON_THE_NETWORK = "[sip]\nlisten = ['udp://0.0.0.0:5060']\n"
+ON_BOTH = "[sip]\nlisten = ['udp://0.0.0.0:5060', 'udp://[::1]:5060']\n"
 IPV6_TRUNK = A_TRUNK.replace("sip:sip.carrier.example", "sip:[2001:db8::1]")
 
 
@@ -23,6 +24,8 @@ IPV6_TRUNK = A_TRUNK.replace("sip:sip.carrier.example", "sip:[2001:db8::1]")
         (ON_IPV6 + IPV6_TRUNK, "uri"),
         (A_TRUNK + "outbound_proxy = '203.0.113.1:5060'\n[media]\naddress = '::1'", "uri"),
         (ON_THE_NETWORK + A_TRUNK, "uri"),
+        ("[sip]\nlisten = ['udp://[2001:db8::5]:5060']\n" + A_TRUNK, "uri"),
+        (ON_BOTH + A_TRUNK.replace("sip.carrier.example", "203.0.113.9"), "uri"),
         (ON_THE_NETWORK + "[media]\naddress = '192.0.2.1'\nadvertise = '127.0.0.1'\n" + A_TRUNK, "uri"),
     ],
 )
@@ -39,6 +42,9 @@ def test_what_does_not_go_together_is_told(text: str, key: str) -> None:
         A_TRUNK + "privacy = 'id'",
         ON_IPV6 + IPV6_TRUNK + "[media]\naddress_ipv6 = '::1'",
         ON_IPV6 + IPV6_TRUNK + "[media]\naddress = '::1'",
+        A_TRUNK + "[media]\naddress = '::1'",
+        ON_BOTH + IPV6_TRUNK + "[media]\naddress_ipv6 = '::1'",
+        A_TRUNK + "[webrtc]\nports = '30000-30009'",
         A_TRUNK + "uri_scheme = 'tel'",
         ON_THE_NETWORK + A_TRUNK.replace("sip.carrier.example", "127.0.0.1"),
         ON_THE_NETWORK + A_TRUNK + "[media]\naddress = '192.0.2.1'",

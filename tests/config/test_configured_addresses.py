@@ -39,6 +39,16 @@ def test_addresses_take_their_one_text() -> None:
     assert trunk.outbound_proxy.host == "2001:db8::11"
 
 
+def test_what_others_are_told_may_be_a_name() -> None:
+    assert config_of("[sip]\nadvertise = 'sip.example'").sip.advertise == "sip.example"
+
+
+@pytest.mark.parametrize("half", ["[2001:db8::12", "2001:db8::1]", "[", "]"])
+def test_brackets_stand_around_an_address_or_nowhere(half: str) -> None:
+    (mistake,) = mistakes_in(f"[sip]\nadvertise = '{half}'")
+    assert mistake.startswith("sip.advertise: ")
+
+
 def test_ipv4_that_is_mapped_into_ipv6_is_ipv4() -> None:
     config = config_of(
         """

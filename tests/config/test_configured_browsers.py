@@ -15,11 +15,16 @@ def test_browsers_are_off_until_they_are_asked_for() -> None:
 
 def test_servers_for_ice_are_read() -> None:
     webrtc = config_of(
-        BROWSERS + 'stun = ["stun:stun.example:3478"]\nturn = ["turn:turn.example?transport=tcp", "turns:[::1]:443"]\n'
+        BROWSERS + 'stun = ["stun:stun.example:3478"]\nturn = ["turn:turn.example?transport=tcp", "turns:[::1]:443", '
+        '"turn:turn.example?transport=udp"]\n'
         'turn_secret = "shared"\n'
     ).webrtc
     assert webrtc.stun == ("stun:stun.example:3478",)
-    assert webrtc.turn == ("turn:turn.example?transport=tcp", "turns:[::1]:443")
+    assert webrtc.turn == (
+        "turn:turn.example?transport=tcp",
+        "turns:[::1]:443",
+        "turn:turn.example?transport=udp",
+    )
     assert "shared" not in repr(webrtc)
 
 

@@ -48,6 +48,7 @@ def test_what_cannot_be_matched_so_is_refused(pattern: str, capfd: pytest.Captur
     with pytest.raises(PatternUnusable) as refusal:
         DialledPattern(pattern)
     assert str(refusal.value)
+    assert not str(refusal.value).startswith("b'")
     assert capfd.readouterr() == ("", ""), "the library writes to nobody's terminal by itself"
 
 

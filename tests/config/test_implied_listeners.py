@@ -58,6 +58,11 @@ def test_two_trunks_share_it_and_an_outbound_proxy_decides() -> None:
     assert any("for carrier, other: " in line for line in config.warnings)
 
 
+def test_only_the_trunks_that_it_is_for_are_named() -> None:
+    config = config_of(A_TRUNK + A_TRUNK.replace('"carrier"', '"other"').replace(":5060", ";transport=tcp"))
+    assert [line.partition(" for ")[2].partition(":")[0] for line in config.warnings] == ["other"]
+
+
 @pytest.mark.parametrize(
     ("listen", "uri", "version"),
     [("['udp://192.0.2.1:5060']", "sip:[2001:db8::9]", 6), ("['udp://[2001:db8::1]:5060']", "sip:192.0.2.9", 4)],
@@ -66,6 +71,11 @@ def test_a_trunk_of_an_ip_version_that_nobody_listens_on_is_told(listen: str, ur
     assert with_trunk(listen, uri).warnings == (
         f"trunks[carrier].uri: it cannot be called, because sip.listen has no IPv{version} listener",
     )
+
+
+def test_a_name_may_lead_to_either_ip_version() -> None:
+    config = with_trunk("['udp://[2001:db8::1]:5060']", "sip:carrier.example")
+    assert not any("it cannot be called" in line for line in config.warnings)
 
 
 def test_a_tls_trunk_without_a_certificate_of_ours_is_told(tmp_path: Path) -> None:

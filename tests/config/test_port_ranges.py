@@ -23,6 +23,14 @@ def test_a_range_without_room_for_one_call_is_a_mistake(section: str, too_small:
     assert mistakes_in(f"[{section}]\nports = '{enough}'") == []
 
 
+@pytest.mark.parametrize(
+    ("ports", "fits"), [("1024-1043", True), ("1023-1043", False), ("65000-65535", True), ("65000-65536", False)]
+)
+def test_a_range_keeps_to_the_ports_that_anybody_may_open(ports: str, fits: bool) -> None:
+    mistakes = mistakes_in(f"[media]\nports = '{ports}'")
+    assert mistakes == [] if fits else mistakes[0].startswith(f'media.ports: "{ports}" leaves 1024-65535; ')
+
+
 def test_a_range_that_begins_odd_is_told_to_hold_what_it_holds() -> None:
     assert config_of(FOR_ONE + "[media]\nports = '20001-20005'").warnings == ()
     (told,) = config_of(FOR_ONE.replace("1", "2") + "[media]\nports = '20001-20008'").warnings

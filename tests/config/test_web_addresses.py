@@ -26,6 +26,22 @@ def test_an_address_that_links_cannot_begin_with_is_a_mistake(url: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://calls.example?x=1", "has more than a host and a path"),
+        ("https://calls.example/a#x", "has more than a host and a path"),
+        ("https://user@calls.example", "has more than a host and a path"),
+        ("https:calls.example", "is no HTTP address"),
+        ("https:///a", "is no HTTP address"),
+        ("ftp://calls.example", "is no HTTP address"),
+    ],
+)
+def test_a_mistake_says_what_is_wrong_with_an_address(url: str, told: str) -> None:
+    (mistake,) = mistakes_in(f"[api]\npublic_url = '{url}'")
+    assert told in mistake
+
+
+@pytest.mark.parametrize(
     ("written", "read"),
     [
         ("https://calls.example/", "https://calls.example"),
