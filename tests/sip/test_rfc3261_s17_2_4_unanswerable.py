@@ -2,9 +2,10 @@
 
 import pytest
 
-from b2bua.sip.events import AckReceived, IncomingCancelled, IncomingInvite, UsageEnded
+from b2bua.sip.events import AckReceived, IncomingCancelled, IncomingInvite, IncomingRequest, UsageEnded
 from b2bua.sip.message import Response
 from tests.support.agents import NOTHING_HELD, Bench
+from tests.support.early_dialogs import Arrival
 
 INVITE = """INVITE sip:917969002802@192.0.2.1 SIP/2.0
 Via: SIP/2.0/UDP Phone.example:5070;branch=z9hG4bKcaller;rport
@@ -66,3 +67,17 @@ def test_what_is_no_response_to_it_says_nothing_of_a_caller(was: str, becomes: s
     bench.user_agent.unanswerable(ringing.replace(was.encode(), becomes.encode()), bench.now)
     assert bench.events() == []
     assert bench.take_sent() == []
+
+
+def test_a_caller_that_cannot_be_told_of_a_request_within_its_call_is_waited_for() -> None:
+    arrival = Arrival()
+    arrival.respond(180)
+    arrival.ask("INFO")
+    [asked] = arrival.events()
+    assert isinstance(asked, IncomingRequest)
+    [told] = arrival.respond(200, to=asked.transaction)
+    arrival.bench.user_agent.unanswerable(told.render(), arrival.bench.now)
+    assert arrival.events() == []
+    [answer] = arrival.respond(200)
+    assert isinstance(answer, Response)
+    assert answer.status == 200

@@ -113,6 +113,16 @@ def test_an_invite_that_was_answered_by_a_provisional_goes_on() -> None:
     assert requests(bench.receive(answer_to(invite, 200, to_tag="peer"))) == ["ACK"]
 
 
+def test_an_invite_that_got_a_100_goes_on() -> None:
+    """Over UDP, where a later copy may have been lost that none was waiting for."""
+    bench = Bench()
+    _, invite = bench.call()
+    bench.receive(answer_to(invite, 100))
+    undelivered(bench, quoted(invite))
+    assert bench.events() == []
+    assert requests(bench.receive(answer_to(invite, 200, to_tag="peer"))) == ["ACK"]
+
+
 @pytest.mark.parametrize("method", ["BYE", "INVITE", "UPDATE"])
 def test_a_request_in_a_dialog_is_left_to_its_timers(method: str) -> None:
     bench = Bench()

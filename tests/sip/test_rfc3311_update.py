@@ -16,6 +16,7 @@ from b2bua.sip.events import (
 )
 from b2bua.sip.message import Request, Response
 from b2bua.sip.offer_answer import RECEIVED, SENT, OpenOffers
+from b2bua.sip.settings import PeerPolicy
 from tests.support.agents import OFFER, OURS, PEER, Agent, Bench, answer_to, in_dialog_from_peer, plan_to
 from tests.support.early_dialogs import SDP, Arrival, only, reliable, statuses, the_prack
 from tests.support.lossy_network import LossyNetwork
@@ -99,6 +100,16 @@ def test_of_a_call_that_we_make_it_gets_491_while_the_offer_of_the_invite_is_ope
     call.bench.events()
     assert call.get("UPDATE") == []
     assert call.asked().request.body == b""
+
+
+def test_before_the_answer_ours_asks_for_no_session_timer_and_is_not_asked_for_a_longer_session() -> None:
+    call = EarlyCall(policy=PeerPolicy(session_timer_s=600))
+    handle, [update] = call.ask()
+    assert update.headers.get("Session-Expires") is None
+    assert call.bench.receive(answer_to(update, 422, headers="Min-SE: 1000")) == []
+    [told] = call.bench.events()
+    assert isinstance(told, RequestAnswered)
+    assert (told.request, told.response.status) == (handle, 422)
 
 
 def test_another_early_dialog_has_offers_of_its_own() -> None:

@@ -11,6 +11,7 @@ from b2bua.sip.events import (
 )
 from b2bua.sip.message import Request, Response
 from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer, request_from_peer
+from tests.support.seeded_tokens import SeededTokens
 
 SDP = "application/sdp"
 
@@ -311,6 +312,46 @@ def test_while_one_waits_no_other_is_sent() -> None:
     bench.receive(answer_to(ours, 491))
     refused = bench.user_agent.request_in_dialog(usage, "UPDATE", bench.now)
     assert bench.events() == [RequestFailed(refused, "refused")]
+    assert ask(bench, usage, "INFO")[1].method == "INFO", "what changes no session does not wait for it"
+
+
+def test_trunk_case_06_ours_waits_four_times_for_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    usage, invite, _ = bench.answered_call()
+    handle, ours = ask(bench, usage)
+    monkeypatch.setattr(SeededTokens, "integer", lambda _tokens, _bits: 190)  # each wait is 4 s
+    bench.receive(answer_to(ours, 491))
+    their_invite(bench, invite)
+    surfaced(bench)
+    bench.advance(15.9)
+    assert bench.events() == []
+    bench.advance(0.2)
+    [answered] = bench.events()
+    assert isinstance(answered, RequestAnswered)
+    assert answered.request == handle
+
+
+def test_trunk_case_06_ours_has_the_headers_of_its_user_when_it_goes_out_again() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    headers = (("X-Moved", "yes"),)
+    bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, headers=headers, body=OFFER, content_type=SDP)
+    [ours] = bench.take_sent()
+    assert isinstance(ours, Request)
+    bench.receive(answer_to(ours, 491))
+    [(_, again)] = next_requests(bench, 4.01, "INVITE")[:1]
+    assert again.headers.get("X-Moved") == "yes"
+
+
+def test_the_answer_to_an_update_ends_no_invite_of_ours() -> None:
+    bench = Bench()
+    usage, _, _ = bench.answered_call()
+    handle, _ = ask(bench, usage)
+    _, update = ask(bench, usage, "UPDATE", b"")
+    bench.receive(answer_to(update, 200))
+    bench.events()
+    bench.user_agent.hang_up(usage, bench.now)
+    assert bench.events() == [RequestFailed(handle, "ended")]
 
 
 def test_other_requests_are_not_tried_again() -> None:

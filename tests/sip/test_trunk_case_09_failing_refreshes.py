@@ -6,7 +6,7 @@ from b2bua.sip.digest import Credentials
 from b2bua.sip.events import DialogLost, IncomingRequest, RequestAnswered, RequestFailed, UsageEnded
 from b2bua.sip.message import Request
 from b2bua.sip.session_refresh import POSTPONED_S
-from b2bua.sip.settings import UserAgentLimits
+from b2bua.sip.settings import PeerPolicy, UserAgentLimits
 from tests.support.agents import NOTHING_HELD, OFFER, Bench, answer_to, in_dialog_from_peer
 from tests.support.session_timer_calls import CHALLENGE, SDP, WITH_UPDATE, WITHOUT_UPDATE, called, requests, the_refresh
 
@@ -57,6 +57,43 @@ def test_trunk_case_09_a_refused_reinvite_is_no_refused_update_and_goes_out_agai
     again = [(when, each) for when, each in requests(bench.advance(450)) if each.method != "ACK"]
     assert [(when, each.method) for when, each in again] == [(450, "INVITE")]
     assert bench.user_agent.counters["session refreshes"] == 2
+
+
+@pytest.mark.parametrize("method", ["invite", "update"])
+def test_trunk_case_09_a_call_that_was_never_described_is_refreshed_by_update_alone(method: str) -> None:
+    """A re-INVITE without a description would ask the peer for an offer, which nobody here has an answer to."""
+    bench = Bench()
+    policy = PeerPolicy(session_refresh_method="invite" if method == "invite" else "update")
+    _, invite = bench.call(body=b"", policy=policy)
+    bench.receive(answer_to(invite, 200, to_tag="peer", headers=f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}"))
+    bench.events()
+    refresh = the_refresh(bench, 900)
+    assert (refresh.method, refresh.body) == ("UPDATE", b"")
+    bench.receive(answer_to(refresh, 405))
+    assert the_refresh(bench, 450).method == "UPDATE"
+
+
+def test_trunk_case_09_a_body_in_the_answer_to_an_update_that_offered_nothing_says_nothing() -> None:
+    bench = Bench()
+    called(bench, f"Session-Expires: 1800;refresher=uac\n{WITH_UPDATE}")
+    session = "Session-Expires: 1800;refresher=uac\nContent-Type: application/sdp"
+    bench.receive(answer_to(the_refresh(bench, 900), 200, headers=session, body="v=0"))
+    assert bench.events() == []
+
+
+def test_trunk_case_09_a_refresh_that_only_waited_for_the_peers_reinvite_is_tried_again_later() -> None:
+    bench = Bench()
+    _, invite = called(bench, f"Session-Expires: 1800;refresher=uac\n{WITHOUT_UPDATE}")
+    bench.receive(answer_to(the_refresh(bench, 900), 491))
+    bench.receive(in_dialog_from_peer(invite, "INVITE", body="v=0"))
+    [theirs] = bench.events()
+    assert isinstance(theirs, IncomingRequest)
+    assert [when for when, each in requests(bench.advance(100)) if each.method == "INVITE"] == []
+    bench.user_agent.respond(theirs.transaction, 488, bench.now)
+    bench.take_sent()
+    [(when, again)] = [(when, each) for when, each in requests(bench.advance(400)) if each.method == "INVITE"][:1]
+    assert 8.4 + 450 <= when + 100 <= 16 + 450, "a quarter of the session after the last of four waits of 2.1 to 4 s"
+    assert again.headers.get("Session-Expires") == "1800;refresher=uac"
 
 
 def test_trunk_case_09_a_refresh_waits_until_there_is_room_for_it() -> None:
@@ -367,3 +404,18 @@ def test_an_answered_reinvite_has_no_limit_left_for_the_next() -> None:
         bench.advance(31)
         bench.receive(answer_to(refresh, 200, headers="Session-Expires: 100;refresher=uac"))
     assert bench.events() == []
+
+
+def test_an_answered_reinvite_does_not_limit_one_that_is_open_when_its_own_time_would_be_over() -> None:
+    bench = Bench()
+    usage, _ = called(bench, WITHOUT_UPDATE)
+    for answered in (True, False):
+        bench.user_agent.request_in_dialog(usage, "INVITE", bench.now, body=b"v=0", content_type=SDP)
+        [reinvite] = bench.take_sent()
+        assert isinstance(reinvite, Request)
+        bench.receive(answer_to(reinvite, 100))
+        bench.advance(20)
+        if answered:
+            bench.receive(answer_to(reinvite, 200))
+    assert requests(bench.advance(11.9)) == []
+    assert [(when, each.method) for when, each in requests(bench.advance(0.2))] == [(0.1, "CANCEL")]

@@ -89,6 +89,16 @@ def test_trunk_case_09_a_422_that_asks_for_nothing_more_is_final(headers: str) -
     assert event.status == 422
 
 
+def test_trunk_case_09_only_a_422_asks_for_a_longer_session() -> None:
+    bench = Bench()
+    _, invite = bench.call(policy=wish(600))
+    [ack] = bench.receive(answer_to(invite, 488, to_tag="refused", headers="Min-SE: 1000"))
+    assert isinstance(ack, Request)
+    assert ack.method == "ACK"
+    [event] = bench.events()
+    assert isinstance(event, Rejected)
+
+
 @pytest.mark.parametrize(("headers", "asked"), [("", False), ("Min-SE: plenty", True), ("Min-SE: 90", True)])
 def test_trunk_case_09_an_invite_that_asked_for_no_timer_asks_for_one_where_a_422_has_min_se(
     headers: str, asked: bool
