@@ -15,7 +15,14 @@ from aiohttp import streams
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from b2bua.certificates import CertificateUnusable
 from control_api import app as app_module
@@ -455,11 +462,16 @@ def test_unusable_certificates_are_named(tmp_path: Path) -> None:
     )
     broken.write_bytes(patched(good, point, b"\x09" + point[1:]))
     strange_key.write_bytes(patched(key, curve, curve[:-1] + b"\x55"))
+    locked = tmp_path / "locked.key"
+    secret = BestAvailableEncryption(b"secret")
+    private = load_pem_private_key(key.read_bytes(), None)
+    locked.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
     for certificate, its_key, now_ms, why in (
         (tmp_path / "missing.pem", key, NOW_MS, "missing.pem: cannot be read"),
         (good, tmp_path / "missing.pem", NOW_MS, "missing.pem: cannot be read"),
         (empty, key, NOW_MS, "empty.pem: holds no PEM certificate"),
         (good, empty, NOW_MS, "empty.pem: holds no PEM private key"),
+        (good, locked, NOW_MS, "locked.key: holds no PEM private key without a password"),
         (good, other_key, NOW_MS, "is not the key of"),
         (strange, key, NOW_MS, "strange.pem: is of a key that cannot be used"),
         (broken, key, NOW_MS, "broken.pem: is of a key that cannot be used"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from b2bua.sip.events import IncomingInvite, Provisional
+from media.engine import MediaEngine
 from tests.support.agents import answer_to
 from tests.support.house import House
 from tests.support.routes import BILLED, DIALLED, EAST, RELAYED, WEST, peer, route
@@ -119,6 +120,37 @@ async def test_several_forks_of_b_are_one_dialog_to_a(relay: House) -> None:
     relay.alice.hang_up()
     await relay.relayed(call)
     assert bob.methods() == ["INVITE", "ACK", "BYE"]
+
+
+async def test_a_is_waited_for_when_it_learns_of_our_media_and_at_the_answer_and_not_as_often_as_b_rings(
+    relay: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time, a door stands open for whoever sends from elsewhere."""
+    waited: list[str] = []
+    expect = MediaEngine.expect
+    bob = relay.bob
+
+    def noted(media: MediaEngine, leg: str) -> None:
+        waited.append(leg[-1])
+        expect(media, leg)
+
+    def ring(message: Any, source: Any) -> None:
+        if message.method == "INVITE":
+            for _ in range(3):
+                bob.send(_with_sdp(message, 183, "one", bob), source)
+            bob.clock.call_later(2.0, lambda: bob.send(_with_sdp(message, 200, "one", bob), source))
+        elif message.method == "BYE":
+            bob.send(answer_to(message, 200), source)
+
+    monkeypatch.setattr(MediaEngine, "expect", noted)
+    bob.raw = ring
+    call = await relay.arrive(DIALLED)
+    await relay.until(lambda: relay.alice.statuses() == [183, 183, 183])
+    assert waited.count("a") == 1
+    await relay.until(lambda: relay.alice.is_connected)
+    assert waited.count("a") == 2
+    relay.alice.hang_up()
+    await relay.relayed(call)
 
 
 async def test_both_sides_may_use_different_codecs(relay: House) -> None:

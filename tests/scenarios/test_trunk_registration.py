@@ -106,6 +106,13 @@ async def test_the_request_uri_has_the_port_that_is_configured(house_with: OpenW
     assert (register.request_uri, str(register.to.uri)) == (f"sip:{where}", f"sip:{USER}@{CARRIER.host}")
 
 
+async def test_only_a_trunk_that_wants_it_is_registered_with(house_with: OpenWith) -> None:
+    house = await house_with(granted, trunk=TRUNK.replace("register = true\n", ""))
+    await house.run(100.0)
+    assert house.carrier.registers == []
+    assert state(house)[0]
+
+
 async def test_it_is_refreshed_before_it_expires_with_the_same_call_id(house_with: OpenWith) -> None:
     house = await house_with(granted)
     await house.run(100.0)

@@ -497,6 +497,7 @@ async def test_nor_do_answers_to_pings_grow_without_a_limit() -> None:
         connection.buffer_updated(4)
     assert untaken.cut
     assert untaken.left <= 1_000 + len(PONG)
+    assert connection.cut_for == "what is sent is not taken"
     assert counters == {"connections closed: full write buffer": 1}
 
 
