@@ -31,7 +31,7 @@ _TOO_BRIEF: Final = 423  # the same destination is asked for a longer life
 
 
 class _Account:
-    """One trunk's registration: its Call-ID and From tag for good, and the REGISTER that is open now.
+    """One trunk's registration: its Call-ID and From tag for good.
 
     `user` is the user part of the address of record and of the Contact, escaped. `destination` is where the last one
     went, `contact` what it told there, `tried` where this round has failed, `bound` where the binding was made, as long
@@ -49,7 +49,6 @@ class _Account:
         "held",
         "home",
         "machine",
-        "request",
         "tried",
         "trunk",
         "user",
@@ -64,7 +63,6 @@ class _Account:
         self.from_tag = tokens.hex(16)
         self.machine = Registration(tokens)
         self.alarm = Alarm(scheduler, partial(on_due, self))
-        self.request: int | None = None
         self.destination: TransportAddress | None = None
         self.bound: TransportAddress | None = None
         self.home: TransportAddress | None = None
@@ -132,7 +130,6 @@ class Registrations:
         account = self._open.pop(request, None)
         if account is None or account.contact is None:
             return
-        account.request = None
         now = self._scheduler.time()
         if response.status == _NOT_NOW and account.destination is not None:
             account.held[account.destination] = now + min(float(response.retry_after_s or 0), LONGEST_RETRY_AFTER_S)
@@ -151,7 +148,6 @@ class Registrations:
         account = self._open.pop(request, None)
         if account is None:
             return
-        account.request = None
         if cause == "refused":  # by a limit of ours: no other destination gets it either
             account.tried.clear()
             self._perform(account, account.machine.unsent("too much is under way here", self._scheduler.time()))
@@ -209,8 +205,7 @@ class Registrations:
             self._unanswered(account, f"no {destination.transport} listener")
             return
         account.contact = Uri.parse(contact)
-        account.request = self._endpoint().request(account.plan(register, destination))
-        self._open[account.request] = account
+        self._open[self._endpoint().request(account.plan(register, destination))] = account
 
     def _tell_if_stopped(self) -> None:
         if self._on_stopped is not None and all(account.machine.is_over for account in self._accounts):
