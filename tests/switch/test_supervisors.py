@@ -290,6 +290,41 @@ async def test_without_a_port_or_a_bridge_the_browser_is_let_go() -> None:
     assert (len(full.gateway.closed), len(waiting.gateway.closed)) == (1, 1)
 
 
+async def test_who_leaves_while_it_is_asked_about_them_is_never_asked_about_again() -> None:
+    floor = Floor()
+    asked: list[str] = []
+
+    async def may_stay() -> bool:
+        asked.append("asked")
+        for one in floor.desk.of("call-1"):
+            floor.desk.leave("call-1", one.supervisor_id)
+        return True
+
+    await floor.desk.join(floor.call, OFFER, Mode.LISTEN, may_stay)
+    for _ in range(3):
+        floor.clock.advance(LOOK_EVERY_S)
+        await settle()
+    assert asked == ["asked"]
+
+
+async def test_those_who_are_joining_count_among_those_who_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    floor = Floor()
+    answer, one_more = floor.gateway.answer, list[str]()
+
+    async def then_another_comes(session: str, offer: str, wish: browser.BrowserWish) -> browser.BrowserAnswer:
+        if len(floor.desk.of("call-1")) == SUPERVISORS_MAX - 1 and not one_more:
+            one_more.append(session)
+            with pytest.raises(TooManySupervisors):
+                await floor.join()
+        return await answer(session, offer, wish)
+
+    monkeypatch.setattr(floor.gateway, "answer", then_another_comes)
+    for _ in range(SUPERVISORS_MAX):
+        await floor.join()
+    assert len(one_more) == 1
+    await floor.desk.close()
+
+
 async def test_there_are_so_many_supervisors_in_all() -> None:
     floor = Floor()
     for _ in range(SUPERVISORS_MAX):

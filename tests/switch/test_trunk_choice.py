@@ -40,6 +40,51 @@ def test_the_lowest_priority_that_is_up_is_chosen() -> None:
     assert (trunks.choose(2) or chosen).name == "second"
 
 
+def test_a_trunk_without_numbers_serves_where_no_other_can() -> None:
+    """It shows none that could be called back."""
+    bare = '[[trunks]]\nname = "bare"\nuri = "sip:192.0.2.1"\npriority = 1\n'
+    trunks = trunks_of(bare + trunk_text("numbered", "192.0.2.2", priority=2))
+    chosen = trunks.choose(1)
+    assert chosen is not None
+    assert chosen.name == "numbered"
+    chosen.up = False
+    assert (trunks.choose(1) or chosen).name == "bare"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "192.0.2.9"])
+def test_another_port_of_where_a_trunk_is_or_where_it_is_called_is_nearer_than_the_first_of_its_network(
+    host: str,
+) -> None:
+    network = ["192.0.2.0/24"]
+    trunks = trunks_of(
+        trunk_text("first", "192.0.2.3", addresses=network)
+        + trunk_text("proxied", outbound_proxy="192.0.2.9", addresses=network)
+    )
+    owner, other = trunks.owner(udp(host, 5999)), trunks.owner(udp("192.0.2.77", 5999))
+    assert (owner and owner.name, other and other.name) == ("proxied", "first")
+
+
+def test_the_profile_says_how_a_trunks_calls_are_taken() -> None:
+    challenge = 'challenge_username = "gate"\nchallenge_password = "secret"\nchallenge_algorithms = ["MD5"]\n'
+    trunks = trunks_of(
+        trunk_text("behind", nat="@").replace('"@"', "true") + challenge + trunk_text("plain", "192.0.2.2")
+    )
+    behind, plain = (trunks.named(name).policy for name in ("behind", "plain"))
+    assert (behind.nat, behind.algorithms, behind.challenge and behind.challenge.username) == (True, ("MD5",), "gate")
+    assert (plain.nat, plain.challenge) == (False, None)
+    assert len(plain.algorithms) > 1
+
+
+def test_why_a_registration_stands_as_it_does_is_logged_when_it_changes(caplog: pytest.LogCaptureFixture) -> None:
+    trunks = trunks_of(trunk_text("carrier"))
+    trunk = trunks.named("carrier")
+    told = [(False, "refused 403")] * 2 + [(False, "refused 404")] + [(True, "for 60 s"), (True, "for 90 s")]
+    with caplog.at_level("INFO"):
+        for registered, reason in told:
+            trunks.registration_told(trunk, registered, reason)
+    assert caplog.messages == [f"trunk carrier: {said}" for said in ("refused 403", "refused 404", "for 60 s")]
+
+
 def test_weight_shares_among_equals_and_the_first_declared_is_first() -> None:
     clock = ManualClock()
     trunks = trunks_of(trunk_text("one", weight=3) + trunk_text("two", "192.0.2.2", weight=1), clock)
