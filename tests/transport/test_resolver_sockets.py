@@ -244,6 +244,25 @@ async def test_a_machine_without_dns_has_the_names_of_its_hosts_file(
     assert (list(map(str, located.destinations)), located.unanswered) == (["udp:192.0.2.7:5060"], ())
 
 
+async def test_its_hosts_file_has_addresses_of_ipv6_too(server: DnsResponder, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolver = Resolver((Way("udp", 6),), ManualClock(), SeededTokens("dns"), [server.address])
+    monkeypatch.setattr(resolver, "_stub", lambda: None)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: [(0, 0, 0, "", ("2001:db8::7", 0, 0, 0))])
+    located = await resolver.locate(Target("sbc.example", 5060))
+    assert list(map(str, located.destinations)) == ["udp:[2001:db8::7]:5060"]
+
+
+async def test_what_is_in_no_hosts_file_is_not_known_to_be_none_while_there_is_no_dns_for_a_moment(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = resolver_at(server)
+    await resolver.locate(Target("a.carrier.example", 5060))
+    monkeypatch.setattr(resolver, "_stub", lambda: None)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    located = await resolver.locate(Target("b.carrier.example", 5060))
+    assert (located.destinations, located.unanswered) == ((), (Question("b.carrier.example", "A"),))
+
+
 async def test_what_no_dns_was_there_to_tell_is_asked_again_at_the_next_look(
     server: DnsResponder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,3 +391,15 @@ async def test_the_memory_is_bounded(server: DnsResponder, monkeypatch: pytest.M
         server.zone[f"h{number}.example", "A"] = (300, [f"192.0.2.{number + 1}"])
         await resolver.locate(Target(f"h{number}.example", 5060))
     assert [question.name for question in resolver._remembered] == [f"h{number}.example" for number in range(2, 6)]
+
+
+async def test_what_is_asked_anew_takes_no_other_s_place_in_the_memory(
+    server: DnsResponder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolver_module, "CACHE_LIMIT", 2)
+    clock = ManualClock()
+    resolver = resolver_at(server, clock)
+    for name in ("a", "b", "b"):
+        await resolver.locate(Target(f"{name}.carrier.example", 5060))
+        clock.advance(LONGEST_TTL_S)
+    assert [question.name for question in resolver._remembered] == ["a.carrier.example", "b.carrier.example"]
