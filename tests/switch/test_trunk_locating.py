@@ -1,13 +1,14 @@
 """Trunks with names: found at the start, looked for again by TTL, kept when DNS fails, known by their old addresses."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
 from b2bua.sip.location import Choice, Choices, Question, Target, Way
 from b2bua.sip.routing import TransportAddress
 from b2bua.switch import locating as locating_module
-from b2bua.switch.locating import Locating, target_of, ways_of
+from b2bua.switch.locating import LOST_AGAIN_S, Locating, target_of, ways_of
 from b2bua.switch.trunks import FOUND_HOSTS_LIFE_S, FOUND_HOSTS_LIMIT, Trunks
 from b2bua.transport.resolver import Located
 from tests.support.configurations import config_of
@@ -183,6 +184,36 @@ async def test_a_trunk_that_stays_down_is_looked_for_again_and_again(monkeypatch
     trunks.probe_answered(trunk, 503, 0.1)
     await zone.until_asked(4)
     assert not trunk.up
+    await locating.close()
+
+
+async def test_where_a_trunk_is_is_told_when_it_has_moved(caplog: pytest.LogCaptureFixture) -> None:
+    there, elsewhere = Located((udp("192.0.2.7"),), 0.01), Located((udp("192.0.2.8"),), 300)
+    zone = Zone(there, there, there, elsewhere)
+    locating = Locating(trunks_at("sip:h.example"), zone)
+    with caplog.at_level("INFO"):
+        await locating.start()
+        await zone.until_asked(4)
+        await asyncio.sleep(0)
+    assert caplog.messages == ["trunk t0 is at udp:192.0.2.7:5060", "trunk t0 is at udp:192.0.2.8:5060"]
+    await locating.close()
+
+
+@pytest.mark.parametrize(("found", "wait_s"), [((udp("192.0.2.7"),), 300), ((), LOST_AGAIN_S)])
+async def test_a_part_that_dns_never_answers_for_is_no_reason_to_look_again_soon(
+    found: tuple[TransportAddress, ...], wait_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def noted(awaitable: Awaitable[object], timeout: float) -> object:  # noqa: ASYNC109 - as in asyncio
+        waits.append(timeout)
+        return await awaitable
+
+    locating = Locating(trunks_at("sip:h.example"), Zone(Located(found, 300, (), (Question("h.example", "AAAA"),))))
+    monkeypatch.setattr(asyncio, "wait_for", noted)
+    await locating.start()
+    await asyncio.sleep(0)
+    assert waits == [wait_s]
     await locating.close()
 
 
