@@ -99,7 +99,7 @@ class Settlement:
 
 
 def settle_unit(unit: UnitOfWork, record: CallRecord, event: WebhookEvent, event_id: str, at: int) -> CallRecord | None:
-    """Capture, void the rest, CDR, event, live row out. None when the call already has its CDR."""
+    """Capture, void the rest, CDR (which takes the live row away), event. None when the call already has its CDR."""
     if unit.cdrs.get(record.call_id) is not None:
         return None
     charge = record.price_paise or 0
@@ -112,7 +112,6 @@ def settle_unit(unit: UnitOfWork, record: CallRecord, event: WebhookEvent, event
     cdr = changed(record, price_paise=charge, sequence=record.sequence + 1)
     unit.cdrs.add(cdr)
     unit.outbox.add(OutboxEvent(event_id, cdr.org_id, cdr.call_id, cdr.sequence, event, at, cdr))
-    unit.calls.remove(cdr.call_id)
     return cdr
 
 
