@@ -93,6 +93,14 @@ def test_a_response_is_ours_whichever_way_its_sent_by_is_written() -> None:
     assert [message.method for message, _ in line.sent() if isinstance(message, Request)] == ["ACK"]
 
 
+def test_a_response_is_ours_without_the_port_that_is_the_default() -> None:
+    line = Line()
+    invite = line.invite()
+    answer = answer_to(invite, 200, to_tag="peer").replace(b"[2001:db8::1]:5060", b"[2001:db8::1]")
+    line.receive(answer)
+    assert [message.method for message, _ in line.sent() if isinstance(message, Request)] == ["ACK"]
+
+
 def test_a_response_with_the_sent_by_of_another_is_not() -> None:
     line = Line()
     invite = line.invite()
