@@ -85,6 +85,29 @@ def test_why_a_registration_stands_as_it_does_is_logged_when_it_changes(caplog: 
     assert caplog.messages == [f"trunk carrier: {said}" for said in ("refused 403", "refused 404", "for 60 s")]
 
 
+def test_a_503_without_a_time_puts_others_first_for_a_few_seconds_only() -> None:
+    clock = ManualClock()
+    trunks = trunks_of(trunk_text("named", "sbc.example") + trunk_text("other", "192.0.2.2"), clock)
+    named = trunks.named("named")
+    first, second = udp("192.0.2.7"), udp("192.0.2.8")
+    trunks.resolved(named, [first, second])
+
+    def order() -> tuple[str | None, list[TransportAddress]]:
+        chosen = trunks.choose(1)
+        return None if chosen is None else chosen.name, named.open_destinations(clock.monotonic())
+
+    assert order() == ("named", [first, second])
+    trunks.unavailable(named, first, None)
+    assert order() == ("named", [second, first])
+    trunks.unavailable(named, second, None)
+    assert order() == ("other", [first, second])
+    clock.advance(60.0)
+    assert order() == ("named", [first, second])
+    trunks.unavailable(named, first, None)
+    clock.advance(60.0)
+    assert order() == ("named", [first, second])
+
+
 def test_weight_shares_among_equals_and_the_first_declared_is_first() -> None:
     clock = ManualClock()
     trunks = trunks_of(trunk_text("one", weight=3) + trunk_text("two", "192.0.2.2", weight=1), clock)

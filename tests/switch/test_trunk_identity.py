@@ -27,6 +27,7 @@ def trunks_of(*profiles: str) -> Trunks:
         ('uri = "sip:carrier.example"\noutbound_proxy = "sips:sbc.example"', "sbc.example"),
         ('uri = "sip:carrier.example"\ndomain = "c.example"\noutbound_proxy = "sips:203.0.113.5"', "203.0.113.5"),
         ('uri = "sips:203.0.113.5"\ndomain = "a.example"\ntls_server_name = "b.example"', "b.example"),
+        ('uri = "sips:203.0.113.5"\ndomain = "a.example"\ntls_server_name = "203.0.113.6"', "203.0.113.6"),
     ],
 )
 def test_the_name_that_a_trunks_certificate_must_have(profile: str, server_name: str) -> None:
