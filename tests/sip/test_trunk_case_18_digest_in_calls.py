@@ -345,3 +345,19 @@ def test_a_challenged_options_is_sent_again() -> None:
     assert (event.request, event.response.status) == (handle, 200)
     bench.advance(6)
     assert bench.user_agent.table_sizes() == NOTHING_HELD
+
+
+def test_each_2xx_may_name_the_nonce_of_the_next_request_of_the_call() -> None:
+    """RFC 7616 3.5: without a further challenge."""
+    bench = Bench()
+    usage, invite = bench.call(credentials=CREDENTIALS)
+    [_, again] = requests(bench.receive(answer_to(invite, 401, to_tag="x", headers=challenge())))
+    bench.receive(answer_to(again, 200, to_tag="peer", headers='Authentication-Info: nextnonce="n2", qop=auth'))
+    for nonce in ("n2", "n3"):
+        bench.user_agent.request_in_dialog(usage, "INFO", bench.now)
+        [info] = requests(bench.take_sent())
+        check(info, nonce, 1)
+        bench.receive(answer_to(info, 200, headers='Authentication-Info: nextnonce="n3", qop=auth'))
+    bench.user_agent.hang_up(usage, bench.now)
+    [bye] = requests(bench.take_sent())
+    check(bye, "n3", 2)
