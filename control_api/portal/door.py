@@ -10,7 +10,7 @@ from yarl import URL
 from control_api.errors import CRASH, ApiError, ErrorReply, Forbidden, MethodNotAllowed, NotFound, NotReady, error_reply
 from control_api.metrics import ApiMetrics
 from control_api.portal.flashes import FLASH_COOKIE, drop_flash
-from control_api.portal.frame import CSRF_FIELD, SIGN_IN, Me, Page, PageRoute, Site
+from control_api.portal.frame import CSRF_FIELD, PLACE_FIELD, SIGN_IN, Me, Page, PageRoute, Site
 from control_api.portal.rest import Refused, Rest
 from control_api.redaction import number_free_logger
 from control_api.request_body import MAX_WAV_BYTES, read_form, read_upload
@@ -24,6 +24,10 @@ CONTENT_SECURITY_POLICY: Final = _POLICY.format(provider="")
 MOST_UPLOADS: Final = 4  # at once, each of them up to 16 MiB in memory
 _OTHER_SITE: Final = "This form was not sent from one of our own pages. Please open the page and try again."
 _STALE_FORM: Final = "This form is not valid any more. Please open the page and try again."
+_OTHER_PLACE: Final = (
+    "You look at another organisation by now than when this form was opened, and nothing was changed. "
+    "Please open the page again."
+)
 _NOT_YOURS: Final = "Your role does not allow this."
 
 
@@ -91,13 +95,18 @@ class Door:
             return _error_page(page, CRASH)
 
     async def _take_form(self, page: Page, route: PageRoute) -> None:
-        """Read the form. Raises Forbidden unless it is from a page of ours and of this session, or `foreign`."""
+        """Read the form. Raises Forbidden unless it is from a page of ours and of this session, or `foreign`, and about
+        the organisation that is looked at: all tabs of a browser look at the one that was chosen last in any of them.
+        """
         if not route.foreign and not self._is_own(page.request):
             raise Forbidden(_OTHER_SITE)
         form = await self._uploaded(page, route) if route.upload else await self._sent(page)
         tokens = form.popall(CSRF_FIELD, [])
         if page.me is not None and tokens != [page.me.csrf_token]:
             raise Forbidden(_STALE_FORM)
+        places = form.popall(PLACE_FIELD, [])
+        if page.me is not None and not route.anywhere and not set(places) <= {page.me.org_id or ""}:
+            raise Forbidden(_OTHER_PLACE)
         page.form = MultiDictProxy(form)
 
     async def _sent(self, page: Page) -> MultiDict[str]:

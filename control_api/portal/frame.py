@@ -20,6 +20,7 @@ from control_api.settings import ApiSettings
 
 HTML_TYPE: Final = "text/html"
 CSRF_FIELD: Final = "csrf_token"
+PLACE_FIELD: Final = "opened_at"  # the organisation that was looked at when a form was shown
 HOME: Final = "/portal"
 SIGN_IN: Final = "/portal/sign-in"
 _NO_FORM: Final[MultiDictProxy[str]] = MultiDictProxy(MultiDict())
@@ -142,7 +143,8 @@ Handler = Callable[[Page], Awaitable[web.Response]]
 @dataclass(frozen=True, slots=True)
 class PageRoute:
     """A page, or what one of its forms does. `right` is what it takes; None: it is public. `foreign`: its form is sent
-    by another site, without a session and without a token, and changes nothing."""
+    by another site, without a session and without a token, and changes nothing. `anywhere`: its form is about no
+    organisation, or about that of its path, whichever one is looked at."""
 
     method: str
     path: str
@@ -150,4 +152,5 @@ class PageRoute:
     right: Right | None = None
     razorpay: bool = False  # whether a form of it leads to the payment provider: the one origin that is not ours
     foreign: bool = False
+    anywhere: bool = False
     upload: bool = False  # whether its form brings a file, which is read for those alone who have the right

@@ -9,9 +9,9 @@ from control_api.portal.mount import PAGES
 from control_api.portal.rest import Rest
 from control_api.rights import NOBODYS_RIGHTS, ROLE_RIGHTS
 from storage.person_records import Role
-from tests.support.api_world import ApiWorld, api_world
+from tests.support.api_world import ORG, OTHER_ORG, ApiWorld, api_world
 from tests.support.page_visitor import PageVisitor
-from tests.support.signed_in import add_person, sign_in
+from tests.support.signed_in import PASSWORD, add_person, sign_in
 
 SIGNED_IN_PAGES = [route for route in PAGES if route.right is not None]
 NAMES = re.compile(r"\{[a-z_]+\}")
@@ -124,3 +124,35 @@ async def test_a_flash_is_one_of_our_sentences(world: ApiWorld) -> None:
     visitor = PageVisitor(world)
     visitor.cookies["portal_flash"] = "<b>given</b>"
     assert "given" not in (await visitor.get("/portal/sign-in")).text
+
+
+async def test_a_form_changes_only_the_organisation_that_it_was_opened_in(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.OWNER)
+    await world.store.run(lambda unit: unit.people.set_member(OTHER_ORG, "id-owner", Role.OWNER, 1_001))
+    opened = {path: await visitor.get(path) for path in ("/portal/keys/new", "/portal/settings", "/portal/prompts")}
+    away = await visitor.submit("/portal", "/portal/look-at", org_id=OTHER_ORG)  # as in another tab
+    assert away.location == "/portal"
+    form = opened["/portal/keys/new"].fields("/portal/keys/new")
+    assert form["opened_at"] == ORG
+    refused = await visitor.post("/portal/keys/new", form | {"name": "the shop"})
+    assert (refused.status, "another organisation" in refused.text) == (403, True)
+    form = opened["/portal/settings"].fields("/portal/settings")
+    assert (await visitor.post("/portal/settings", form | {"retention_days": "1"})).status == 403
+    form = opened["/portal/prompts"].fields("/portal/prompts")
+    assert (await visitor.upload("/portal/prompts", form | {"name": "hello"}, b"x")).status == 403
+    assert "the shop" not in (await visitor.get("/portal/keys")).text
+    back = await visitor.submit("/portal", "/portal/look-at", org_id=ORG)
+    assert back.location == "/portal"
+    made = await visitor.post("/portal/keys/new", opened["/portal/keys/new"].fields("/portal/keys/new"))
+    assert made.status != 403
+
+
+async def test_ones_own_sign_in_is_changed_wherever_one_looks(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.OWNER)
+    await world.store.run(lambda unit: unit.people.set_member(OTHER_ORG, "id-owner", Role.OWNER, 1_001))
+    opened = await visitor.get("/portal/me")
+    await visitor.submit("/portal", "/portal/look-at", org_id=OTHER_ORG)
+    passwords = {"current_password": PASSWORD, "new_password": f"{PASSWORD} staple"}
+    changed = await visitor.post("/portal/me/password", opened.fields("/portal/me/password") | passwords)
+    assert (changed.status, changed.location) == (303, "/portal/me")
+    assert (await visitor.post("/portal/sign-out", opened.fields("/portal/sign-out"))).status == 303

@@ -58,8 +58,8 @@ async def _trunks(page: Page) -> list[dict[str, Any]]:
 
 PAGES: Final = (
     PageRoute("GET", _PATH, list_organisations, Right.OPERATE),
-    PageRoute("POST", _PATH + "/{org_id}/suspend", suspend, Right.OPERATE),
-    PageRoute("POST", _PATH + "/{org_id}/resume", resume, Right.OPERATE),
+    PageRoute("POST", _PATH + "/{org_id}/suspend", suspend, Right.OPERATE, anywhere=True),
+    PageRoute("POST", _PATH + "/{org_id}/resume", resume, Right.OPERATE, anywhere=True),
     PageRoute("GET", "/portal/operator/numbers", list_numbers, Right.OPERATE),
     PageRoute("GET", "/portal/operator/trunks", show_trunks, Right.OPERATE),
     PageRoute("GET", "/portal/operator/trunks/live", show_live_trunks, Right.OPERATE),

@@ -59,8 +59,8 @@ async def disable_factor(page: Page) -> web.Response:
 
 PAGES: Final = (
     PageRoute("GET", _PATH, show, Right.OWN_SIGN_IN),
-    PageRoute("POST", f"{_PATH}/password", change_password, Right.OWN_SIGN_IN),
-    PageRoute("POST", f"{_PATH}/factor", enrol_factor, Right.OWN_SIGN_IN),
-    PageRoute("POST", f"{_PATH}/factor/confirm", confirm_factor, Right.OWN_SIGN_IN),
-    PageRoute("POST", f"{_PATH}/factor/disable", disable_factor, Right.OWN_SIGN_IN),
+    PageRoute("POST", f"{_PATH}/password", change_password, Right.OWN_SIGN_IN, anywhere=True),
+    PageRoute("POST", f"{_PATH}/factor", enrol_factor, Right.OWN_SIGN_IN, anywhere=True),
+    PageRoute("POST", f"{_PATH}/factor/confirm", confirm_factor, Right.OWN_SIGN_IN, anywhere=True),
+    PageRoute("POST", f"{_PATH}/factor/disable", disable_factor, Right.OWN_SIGN_IN, anywhere=True),
 )

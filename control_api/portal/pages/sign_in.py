@@ -68,6 +68,6 @@ def way_on_of(wanted: str | None) -> str:
 PAGES: Final = (
     PageRoute("GET", SIGN_IN, show_sign_in),
     PageRoute("POST", SIGN_IN, sign_in),
-    PageRoute("POST", "/portal/sign-out", sign_out, Right.OWN_SIGN_IN),
-    PageRoute("POST", "/portal/look-at", look_at, Right.OWN_SIGN_IN),
+    PageRoute("POST", "/portal/sign-out", sign_out, Right.OWN_SIGN_IN, anywhere=True),
+    PageRoute("POST", "/portal/look-at", look_at, Right.OWN_SIGN_IN, anywhere=True),
 )
