@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from b2bua.call.errors import BalanceInsufficient
+from b2bua.call.masking import normalise_mobile
 from b2bua.call.model import LiveRecording
 from control_api.event_streams import RECORDING_WAIT_S
 from control_api.portal.pages.call_page import ladder_of
@@ -43,6 +45,17 @@ async def test_the_log_is_had_as_a_table_with_its_filters(world: ApiWorld) -> No
     assert f'href="{address}"' in (await visitor.get("/portal/calls?reference=order-7")).text
     rows = (await visitor.get(address)).text.splitlines()
     assert [len(rows), ",order-7" in rows[1]] == [2, True]
+
+
+async def test_numbers_are_taken_as_they_are_pasted(world: ApiWorld) -> None:
+    visitor = await visitor_of(world, Role.DEVELOPER)
+    sid = await world.place(**PARTIES)
+    for shown in ("\u202a+91 98765 43210\u202c", " 9876543210 ", "+91\u00a098765\u201143210"):
+        placed = await visitor.submit(PLACE, PLACE, party_a=shown, party_b=PARTIES["party_b"])
+        assert placed.status == 303, ascii(shown)
+        assert normalise_mobile(world.switch.commands[-1].party_a) == PARTIES["party_a"]
+        found = await visitor.get(f"/portal/calls?{urlencode({'party': shown})}")
+        assert f"/portal/calls/{sid}" in found.links(), ascii(shown)
 
 
 async def test_a_call_is_placed_once_and_shown(world: ApiWorld) -> None:

@@ -88,7 +88,12 @@ async def test_an_operator_pays_back_and_credits(till: Till) -> None:
     for no_topup in ("{x}", "x/y", ".."):
         refused = await boss.submit(form, f"{REFUNDS}/new", topup_id=no_topup, amount="118", reference="ticket 17")
         assert refused.status == 404, no_topup
-    paid = await boss.submit(form, f"{REFUNDS}/new", amount="118", reference="ticket 17")
+    for no_amount in ("₹", "1,18"):  # nothing given would be all that is left
+        refused = await boss.submit(form, f"{REFUNDS}/new", amount=no_amount, reference="ticket 17")
+        assert (refused.status, 'id="amount-fault"' in refused.text) == (400, True), no_amount
+    large = await boss.submit(form, f"{REFUNDS}/new", amount="₹1,18,000.00", reference="ticket 17")
+    assert large.status == 409  # understood, and more than was paid
+    paid = await boss.submit(form, f"{REFUNDS}/new", amount="₹118.00", reference="ticket 17")
     assert paid.location == REFUNDS
     assert await till.balance() == before - 10_000
     assert "ticket 17" in (await boss.get(REFUNDS)).text
@@ -96,6 +101,8 @@ async def test_an_operator_pays_back_and_credits(till: Till) -> None:
     good = {"kind": "goodwill", "amount": "50", "reference": "a bad day", "reason": "A bad day"}
     refused = await boss.submit(NEW_NOTE, NEW_NOTE, **good, with_tax="yes")
     assert (refused.status, "has no tax" in refused.text) == (409, True)
+    large = await boss.submit(NEW_NOTE, NEW_NOTE, **good | {"kind": "correction", "amount": "9,00,000"})
+    assert large.status == 409
     assert (await boss.submit(NEW_NOTE, NEW_NOTE, **good, with_tax="no")).location == REFUNDS
     assert await till.balance() == before - 5_000
     assert "A bad day" in (await boss.get(REFUNDS)).text

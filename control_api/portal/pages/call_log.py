@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from control_api.errors import ErrorReply
+from control_api.portal import pasted
 from control_api.portal.frame import Page, PageRoute
 from control_api.portal.pages import days
 from control_api.portal.rest import Answer, Refused
@@ -51,6 +52,8 @@ def _shown(
 def _query(wanted: dict[str, str]) -> dict[str, str]:
     """The filters as the API has them: its dates are exclusive moments, here they are days in India, both included."""
     query: dict[str, str] = {name: wanted[name] for name in ("status", "party", "reference") if name in wanted}
+    if "party" in query:
+        query["party"] = pasted.number(query["party"])
     query |= days.period(wanted)
     if "test" in wanted:
         query["test"] = "true"

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from control_api.portal import pasted
 from control_api.portal.frame import Page, PageRoute
 from control_api.portal.rest import Refused
 from control_api.rights import Right
@@ -91,7 +92,7 @@ def _number(text: str | None) -> int | str | None:
 
 
 def _amount(text: str | None) -> float | str | None:
-    plain = "" if text is None else text.replace(",", "")
+    plain = "" if text is None else pasted.amount(text)
     return float(plain) if _RUPEES.fullmatch(plain) else text
 
 
@@ -105,8 +106,8 @@ async def _organisation(page: Page) -> Any:
 
 PAGES: Final = (
     PageRoute("GET", _PATH + "/new", ask_new, Right.OPERATE),
-    PageRoute("POST", _PATH + "/new", create, Right.OPERATE),
+    PageRoute("POST", _PATH + "/new", create, Right.OPERATE, anywhere=True),
     PageRoute("GET", _ONE + "/change", ask_change, Right.OPERATE),
-    PageRoute("POST", _ONE + "/change", change, Right.OPERATE),
-    PageRoute("POST", _ONE + "/credit", credit, Right.OPERATE),
+    PageRoute("POST", _ONE + "/change", change, Right.OPERATE, anywhere=True),
+    PageRoute("POST", _ONE + "/credit", credit, Right.OPERATE, anywhere=True),
 )

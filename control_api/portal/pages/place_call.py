@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from control_api.portal import pasted
 from control_api.portal.frame import Page, PageRoute
 from control_api.portal.rest import Refused
 from control_api.rights import Right
@@ -22,8 +23,8 @@ async def show(page: Page) -> web.Response:
 async def place(page: Page) -> web.Response:
     """Place the call, and show it."""
     body: dict[str, object] = {
-        "party_a": page.form.get("party_a", ""),
-        "party_b": page.form.get("party_b", ""),
+        "party_a": pasted.number(page.form.get("party_a", "")),
+        "party_b": pasted.number(page.form.get("party_b", "")),
         "record": page.given("record") is not None,
         "test": page.given("test") is not None,
     }

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from control_api.portal import pasted
 from control_api.portal.frame import Me, Page, PageRoute
 from control_api.portal.rest import Refused
 from control_api.rights import Right
@@ -39,7 +40,7 @@ async def ask_refund(page: Page) -> web.Response:
 
 async def refund(page: Page) -> web.Response:
     """Pay it back."""
-    body = {name: text for name in ("topup_id", "amount", "reference", "reason") if (text := page.given(name))}
+    body = {name: text for name in ("topup_id", "reference", "reason") if (text := page.given(name))} | _amount(page)
     try:
         await page.rest.call("POST", f"{_organisation(page)}/refunds", body=body)
     except Refused as refused:
@@ -55,8 +56,9 @@ async def ask_note(page: Page) -> web.Response:
 
 async def issue_note(page: Page) -> web.Response:
     """Issue it."""
-    names = ("kind", "amount", "reference", "reason", "invoice_number")
+    names = ("kind", "reference", "reason", "invoice_number")
     body: dict[str, object] = {name: text for name in names if (text := page.given(name))}
+    body |= _amount(page)
     taxed = page.given("with_tax")
     if taxed is not None:
         body["with_tax"] = taxed == "yes"
@@ -69,6 +71,12 @@ async def issue_note(page: Page) -> web.Response:
 
 def _choices(page: Page) -> dict[str, Any]:
     return {"kinds": _KINDS, "taxes": _TAX, "looks_at": _name(page.me)}
+
+
+def _amount(page: Page) -> dict[str, str]:
+    """The amount as the API takes it, where one is given."""
+    text = page.given("amount")
+    return {} if text is None else {"amount": pasted.amount(text)}
 
 
 async def _topup(page: Page, topup_id: str) -> Any:

@@ -5,6 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
+from control_api.portal import pasted
 from control_api.portal.frame import Page, PageRoute
 from control_api.portal.rest import Refused
 from control_api.rights import Right
@@ -43,7 +44,7 @@ async def change_registration(page: Page) -> web.Response:
 async def change_alert(page: Page) -> web.Response:
     """Be told below another balance; nothing given: never."""
     text = page.given("low_balance")
-    plain = None if text is None else text.replace(",", "")
+    plain = None if text is None else pasted.amount(text)
     wanted = float(plain) if plain is not None and _RUPEES.fullmatch(plain) else text
     try:
         await page.rest.call("PATCH", "/v1/account/organisation", body={"low_balance": wanted})

@@ -13,6 +13,7 @@ from aiohttp import web
 from yarl import URL
 
 from control_api.errors import NotFound
+from control_api.portal import pasted
 from control_api.portal.frame import Page, PageRoute
 from control_api.portal.rest import Refused
 from control_api.rights import Right
@@ -33,7 +34,7 @@ async def ask(page: Page) -> web.Response:
 
 async def order(page: Page) -> web.Response:
     """Order the payment, and show what there is to pay."""
-    amount = (page.given("amount") or "").replace(",", "")
+    amount = pasted.amount(page.given("amount") or "")
     try:
         topup = (await page.rest.post("/v1/account/topups", amount=amount)).data
     except Refused as refused:

@@ -1,0 +1,24 @@
+"""Numbers and amounts as people copy them out of an address book, a chat or one of our own pages. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+_AS_TYPED: Final[Mapping[str, str]] = MappingProxyType({"Zs": " ", "Pd": "-", "Cf": ""})
+# By thousands and lakhs, or by millions. Any other comma may be meant as a point, as it is in much of Europe.
+_GROUPED: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]*)?", re.ASCII)
+
+
+def number(text: str) -> str:
+    """A telephone number as it is typed: its blanks and hyphens plain ones, none around it, and without the marks of
+    direction that address books put there (U+202A, U+202C). What else is wrong stays, to be refused."""
+    return "".join(_AS_TYPED.get(unicodedata.category(letter), letter) for letter in text).strip()
+
+
+def amount(text: str) -> str:
+    """An amount of rupees as it is typed: without its sign and the commas between groups of digits. What else is wrong
+    stays, to be refused."""
+    plain = text.strip().removeprefix("₹").lstrip()
+    return plain.replace(",", "") if _GROUPED.fullmatch(plain) else plain
