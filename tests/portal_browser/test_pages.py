@@ -122,6 +122,16 @@ async def test_the_sign_in(stranger: Watched) -> None:
     await check(await stranger.open("/portal/sign-in"))
 
 
+async def test_an_invitation_to_a_long_address(owner: Watched, stranger: Watched) -> None:
+    page = await owner.open("/portal/people")
+    await page.get_by_label("Mail address").fill(f"{'asha' * 15}@{'shop' * 15}.example")
+    await page.get_by_role("button", name="Invite").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Invited")
+    await check(page)
+    link = await page.get_by_label("Link").input_value()
+    await check(await stranger.open(link.removeprefix(owner.portal.url)))
+
+
 async def test_the_menu_of_a_telephone(owner: Watched) -> None:
     page = await owner.open("/portal")
     await page.set_viewport_size({"width": 390, "height": 844})
