@@ -15,8 +15,9 @@ _STYLE: Final = """
 --accent:#6db7f2}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
-main{max-width:56rem;margin:0 auto;padding:1rem}
-h1{font-size:1.7rem;margin:.5rem 0}h2{font-size:1.25rem;margin:2rem 0 .5rem}h4{margin:1rem 0 .25rem}
+main{max-width:56rem;margin:0 auto;padding:1rem;overflow-wrap:anywhere}
+h1{font-size:1.7rem;margin:.5rem 0}h2{font-size:1.25rem;margin:2rem 0 .5rem}
+h3,nav h2{font-size:1rem;margin:1rem 0 .25rem}
 a{color:var(--accent)}p{margin:.5rem 0}.faint{color:var(--faint)}
 code,pre{font:.875em/1.5 ui-monospace,monospace}
 pre{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.75rem;overflow-x:auto;margin:.5rem 0}
@@ -24,7 +25,7 @@ details{border:1px solid var(--line);border-radius:8px;margin:.5rem 0;padding:0 
 summary{cursor:pointer;padding:.6rem 0;overflow-wrap:anywhere}
 details details{background:var(--card)}
 .verb{display:inline-block;min-width:3.5rem;font-weight:700;color:var(--accent)}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;overflow-wrap:normal}
 table{border-collapse:collapse;width:100%;font-size:.93rem}
 th,td{text-align:left;vertical-align:top;border-bottom:1px solid var(--line);padding:.35rem .5rem .35rem 0}
 nav ul{list-style:none;padding:0;margin:0}nav li{padding:.15rem 0}
@@ -52,7 +53,7 @@ def render_docs(document: dict[str, Any], *, has_site: bool = False) -> str:
                 f"<code>{escape(path)}</code></a> {escape(operation['summary'])}</li>"
             )
     about = "".join(f"<p>{_text(paragraph)}</p>" for paragraph in info["description"].split("\n\n"))
-    navigation = "".join(f"<h4>{escape(tag)}</h4><ul>{''.join(items)}</ul>" for tag, items in contents.items())
+    navigation = "".join(f"<h2>{escape(tag)}</h2><ul>{''.join(items)}</ul>" for tag, items in contents.items())
     body = "".join(f"<section><h2>{escape(tag)}</h2>{''.join(parts)}</section>" for tag, parts in sections.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -72,12 +73,12 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
             _row(one["name"], one["required"], _named(one["schema"], document), one.get("description", ""), one["in"])
             for one in operation["parameters"]
         )
-        parts.append(f"<h4>Parameters</h4>{_table(rows, ('Name', 'In', 'Type', 'Meaning'))}")
+        parts.append(f"<h3>Parameters</h3>{_table(rows, ('Name', 'In', 'Type', 'Meaning'))}")
     if "requestBody" in operation:
-        parts.append("<h4>Body</h4>")
+        parts.append("<h3>Body</h3>")
         for media_type, content in operation["requestBody"]["content"].items():
             parts += _body(media_type, _named(content["schema"], document), document)
-    parts.append("<h4>Replies</h4>")
+    parts.append("<h3>Replies</h3>")
     parts += [_response(status, response) for status, response in operation["responses"].items()]
     return (
         f'<details open id="{escape(operation["operationId"])}"><summary>{_verb(method)} <code>{escape(path)}</code> '

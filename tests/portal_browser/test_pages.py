@@ -1,5 +1,6 @@
 """Every page in a browser: no complaint, nothing that shuts people out, no wider than a telephone."""
 
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -50,6 +51,8 @@ LANES = """
 [".rung.sip td:nth-child(2)", ".rung.sip td:nth-child(3)", ".rung.sip td:nth-child(4)"]
   .map((lane) => document.querySelector(`.ladder ${lane}`).getBoundingClientRect().left)
 """
+# The levels of a page's headings.
+LEVELS = "[...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map((one) => Number(one.tagName[1]))"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
@@ -155,6 +158,11 @@ async def test_the_documentation_is_searched(stranger: Watched, home: str) -> No
 async def test_the_reference_is_shown(stranger: Watched) -> None:
     page = await stranger.open("/docs/api/")
     await expect(page.get_by_role("heading", level=1)).to_contain_text("API")
+    for width, height in ((1280, 900), (360, 740)):
+        await page.set_viewport_size({"width": width, "height": height})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    levels = await page.evaluate(LEVELS)
+    assert all(below - level <= 1 for level, below in pairwise(levels))
 
 
 async def test_a_policy_that_refuses_would_be_noticed(owner: Watched) -> None:
