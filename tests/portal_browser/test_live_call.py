@@ -1,6 +1,6 @@
 """A call between simulated parties, watched while it is up, listened to when it is over, and told of once more."""
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Request, Route, expect
 
 from tests.portal_browser.watched import Portal, Watched
 
@@ -40,6 +40,41 @@ async def test_a_question_outlasts_what_happens_meanwhile(owner: Watched) -> Non
     await asked.click()
     await expect(state_of(page)).to_have_text("completed")
     await expect(page.locator("audio")).to_be_visible()
+
+
+async def test_what_cannot_be_had_now_takes_nothing_away(owner: Watched) -> None:
+    page = await place(owner, "9000001000", "9000007008", "refused meanwhile")
+    refusals: list[str] = []
+
+    async def refuse(route: Route, request: Request) -> None:
+        if request.headers.get("hx-request") != "true":
+            await route.continue_()
+            return
+        refusals.append(request.url)
+        await route.fulfill(
+            status=503, content_type="text/html", body='<div class="notice bad" role="alert">Busy.</div>'
+        )
+
+    await page.route("**/portal/calls/*", refuse)
+    async with page.expect_response(lambda response: response.status == 503):
+        pass  # the call is answered meanwhile
+    await expect(page.get_by_role("heading", name="Call of")).to_be_visible()
+    await expect(page.locator("summary", has_text="Hang up")).to_be_visible()
+    await page.unroute("**/portal/calls/*")
+    await expect(state_of(page)).to_have_text("completed")
+    await expect(page.locator("audio")).to_be_visible()
+    assert refusals
+    assert all("503" in complaint for complaint in owner.complaints)
+    owner.complaints.clear()
+
+
+async def test_a_call_that_is_not_ones_own_any_more_is_not_shown(owner: Watched) -> None:
+    page = await place(owner, "9000001000", "9000007008", "seen no more")
+    await page.route("**/portal/calls/*", lambda route: route.fulfill(status=404, body="Not found"))
+    await expect(page.get_by_text("Not found")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Call of")).to_have_count(0)
+    assert all("404" in complaint for complaint in owner.complaints)
+    owner.complaints.clear()
 
 
 async def test_the_recording_is_heard(owner: Watched, recorded_call: str) -> None:

@@ -63,7 +63,14 @@ function nameOf(element) {
 }
 
 document.addEventListener("htmx:beforeSwap", (event) => {
-  const { target } = event.detail;
+  const { target, requestConfig, xhr } = event.detail;
+  if (requestConfig.verb === "get" && xhr.status >= 400) {
+    // A refusal is no other state of what is shown, and would end its updates. What cannot be had now is asked for again;
+    // what may not be seen any more is the whole page's to tell.
+    event.detail.shouldSwap = false;
+    if (xhr.status < 500 && xhr.status !== 429) location.reload();
+    return;
+  }
   const asked = target.querySelector("details.confirm[open]");
   const heard = [...target.querySelectorAll("audio")].some((player) => !player.paused);
   if (asked || heard) event.detail.shouldSwap = false;
