@@ -155,6 +155,14 @@ async def test_the_documentation_is_searched(stranger: Watched, home: str) -> No
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Webhooks")
 
 
+async def test_links_of_the_documentation_are_told_by_more_than_colour(stranger: Watched) -> None:
+    page = await stranger.open("/docs/quick-start/")
+    for scheme in SCHEMES:
+        await page.emulate_media(color_scheme=scheme)
+        found = await Axe().run(page, options={"runOnly": ["link-in-text-block"]})
+        assert found.violations_count == 0, found.generate_report()
+
+
 async def test_the_reference_is_shown(stranger: Watched) -> None:
     page = await stranger.open("/docs/api/")
     await expect(page.get_by_role("heading", level=1)).to_contain_text("API")
