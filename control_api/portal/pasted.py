@@ -1,4 +1,4 @@
-"""Numbers and amounts as people copy them out of an address book, a chat or one of our own pages. Pure."""
+"""Numbers, amounts and codes as people copy them out of an address book, a chat or one of our own pages. Pure."""
 
 import re
 import unicodedata
@@ -22,3 +22,8 @@ def amount(text: str) -> str:
     stays, to be refused."""
     plain = text.strip().removeprefix("₹").lstrip()
     return plain.replace(",", "") if _GROUPED.fullmatch(plain) else plain
+
+
+def code(text: str) -> str:
+    """The code of an authenticator without the blanks that many show in its middle."""
+    return "".join(text.split())

@@ -1,5 +1,6 @@
 """The pages before and around a session: sign-in with and without a code, sign-out, invitations, one's own sign-in."""
 
+import re
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 
@@ -102,6 +103,30 @@ async def test_another_sites_form_signs_nobody_in(world: ApiWorld, headers: dict
         "/portal/sign-in", {"email": "asha@shop.example", "password": PASSWORD}, **headers
     )
     assert (refused.status, refused.set_cookies) == (403, ())
+
+
+async def test_a_code_is_taken_with_the_blank_that_authenticators_show(world: ApiWorld, owner: PageVisitor) -> None:
+    begun = await owner.submit("/portal/me", "/portal/me/factor", password=PASSWORD)
+    secret = begun.tree().find(".//input[@id='secret']")
+    assert secret is not None
+    factor = pyotp.TOTP(str(secret.get("value")))
+
+    def shown() -> str:
+        digits = factor.at(world.clock.wall_ms() // 1000)
+        return f" {digits[:3]} {digits[3:]}"
+
+    form = begun.fields("/portal/me/factor/confirm")
+    assert (await owner.post("/portal/me/factor/confirm", form | {"code": shown()})).location == "/portal/me"
+    other = PageVisitor(world)
+    asked = await other.sign_in("asha@shop.example")
+    world.clock.advance(60)
+    for page, name in ((begun, "code"), (asked, "totp_code")):
+        field = page.tree().find(f".//input[@id='{name}']")
+        assert field is not None
+        assert int(str(field.get("maxlength"))) >= len(shown())  # a browser cuts what is pasted
+        assert re.fullmatch(field.get("pattern", ".*"), shown())
+    given = asked.fields("/portal/sign-in") | {"password": PASSWORD, "totp_code": shown()}
+    assert (await other.post("/portal/sign-in", given)).status == 303
 
 
 async def test_a_second_factor_is_set_up_asked_for_and_taken_away(world: ApiWorld, owner: PageVisitor) -> None:

@@ -4,6 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
+from control_api.portal import pasted
 from control_api.portal.frame import Page, PageRoute
 from control_api.portal.rest import Refused
 from control_api.rights import Right
@@ -42,7 +43,7 @@ async def enrol_factor(page: Page) -> web.Response:
 async def confirm_factor(page: Page) -> web.Response:
     """Show that the authenticator has it."""
     try:
-        await page.rest.post("/v1/account/totp/confirm", code=page.given("code") or "")
+        await page.rest.post("/v1/account/totp/confirm", code=pasted.code(page.form.get("code", "")))
     except Refused as refused:
         return page.again("own_factor.html", refused.reply, factor=None)
     return page.redirect(_PATH, "factor-on")

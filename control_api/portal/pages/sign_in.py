@@ -4,6 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
+from control_api.portal import pasted
 from control_api.portal.frame import HOME, SIGN_IN, Page, PageRoute
 from control_api.portal.rest import Refused
 from control_api.rights import Right
@@ -29,7 +30,7 @@ async def sign_in(page: Page) -> web.Response:
             "/v1/account/sessions",
             email=page.given("email") or "",
             password=page.form.get("password", ""),
-            totp_code=page.given("totp_code"),
+            totp_code=pasted.code(page.form.get("totp_code", "")) or None,
         )
     except Refused as refused:
         template = "sign_in_form.html" if page.wants_part else "sign_in.html"
