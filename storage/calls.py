@@ -39,10 +39,6 @@ class Calls:
             return self._queries.number("calls.count_live")
         return self._queries.number("calls.count_live_of", (org_id,))
 
-    def remove(self, call_id: str) -> bool:
-        """Take a live row away; False when there is none. A CDR does it by itself."""
-        return self._queries.run("calls.remove", (call_id,)) == 1
-
     def heartbeat(self, at: int) -> None:
         """Note that the process lives."""
         self._queries.run("calls.beat", (at,))

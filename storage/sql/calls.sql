@@ -49,9 +49,6 @@ SELECT count(*) FROM calls;
 -- count_live_of: how many calls of an organisation live, without test calls
 SELECT count(*) FROM calls WHERE org_id = ? AND masked_number <> '910000000000';
 
--- remove: a live call is over
-DELETE FROM calls WHERE call_id = ?;
-
 -- beat: a sign of life of the process
 INSERT INTO heartbeat (only_row, beat_at) VALUES (1, ?) ON CONFLICT (only_row) DO UPDATE SET beat_at = excluded.beat_at;
 

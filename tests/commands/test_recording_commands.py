@@ -79,7 +79,6 @@ class Shelf:
             live = a_call(call_id)
             unit.calls.save(live)
             unit.cdrs.add(changed(completed(live), recording_path=wav_path))
-            unit.calls.remove(call_id)
             unit.recordings.add(recording)
 
         in_store(self._desk, work)

@@ -248,11 +248,7 @@ class ApiWorld:
         }
         finished = replace(record, **(ended | changes))
 
-        def settle(unit: Any) -> None:
-            unit.calls.remove(call_id)
-            unit.cdrs.add(finished)
-
-        await self.store.run(settle)
+        await self.store.run(lambda unit: unit.cdrs.add(finished))
         return finished
 
     async def record(self, call_id: str, mp3_path: str | None, purged_at: int | None = None) -> None:

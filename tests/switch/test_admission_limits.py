@@ -13,6 +13,7 @@ from storage.agent_records import Agent, AgentState
 from storage.records import TEST_NUMBER, CallFilter, CallStatus, Organisation, WebhookEvent
 from storage.store import Store
 from storage.units import UnitOfWork
+from tests.support.stored import a_call, failed
 
 ORG = Organisation("org-1", "Shop", 1)
 FIRST, SECOND = "917969002802", "919876543210"
@@ -87,7 +88,7 @@ async def test_an_organisation_has_a_limit_of_its_own() -> None:
     await arrive(store)
     with pytest.raises(CapacityExhausted, match="organisation's limit"):
         await place(store, 2)
-    await store.run(lambda unit: unit.calls.remove("call-1"))
+    await store.run(lambda unit: unit.cdrs.add(failed(a_call("call-1"))))
     await place(store, 3)
     await store.close()
 
