@@ -180,6 +180,7 @@ async def test_a_crash_outside_every_route_is_500_in_json(
 
 async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "BODY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("control_api.http_protocol.LINGERING_S", 0.5)
     async with RunningApi() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
@@ -266,6 +267,7 @@ async def test_what_is_left_of_a_compressed_body_is_not_unpacked(
         return feed_data(reader, data, size)
 
     monkeypatch.setattr(streams.StreamReader, "feed_data", count)
+    monkeypatch.setattr("control_api.http_protocol.LINGERING_S", 0.5)
     bomb = gzip.compress(b" " * 50_000_000)
     async with RunningApi() as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
