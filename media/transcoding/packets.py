@@ -12,8 +12,10 @@ HELD_MAX: Final = 3
 HELD_S: Final = 0.06
 # Beyond this a sequence number is no loss but a source that began anew.
 _JUMP_MAX: Final = 100
-# So many late ones in a row, in their order and with none in time among them, are one, too.
-_LATE_MAX: Final = 4
+# So many in a row that have been here before, in their order and with none in time among them, are one, too.
+_AGAIN_MAX: Final = 4
+# Packets from before the first of a source; so many may still come after it.
+_EARLY: Final = 16
 
 
 class Packet(NamedTuple):
@@ -89,14 +91,15 @@ class Ordering:
     In order they pass at once. Where one is missing, the next are held until it comes or is given up.
     """
 
-    __slots__ = ("_held", "_late_run", "_late_sequence", "_next", "_ssrc", "late")
+    __slots__ = ("_again", "_again_at", "_held", "_lost", "_next", "_ssrc", "late")
 
     def __init__(self) -> None:
         self._ssrc: int | None = None
         self._next = 0  # the sequence number, without wraps, that follows
         self._held: dict[int, Packet] = {}
-        self._late_run = 0
-        self._late_sequence = 0
+        self._lost: set[int] = set()  # what was given up, and may come yet
+        self._again = 0
+        self._again_at = 0
         self.late = 0
 
     @property
@@ -107,27 +110,30 @@ class Ordering:
     def put(self, packet: Packet) -> Iterator[tuple[Packet, int]]:
         """Take a packet; gives those whose turn has come, each with the number lost before it."""
         ahead = (packet.sequence - self._next + 0x8000 & 0xFFFF) - 0x8000
-        if packet.ssrc != self._ssrc or abs(ahead) > _JUMP_MAX or (ahead < 0 and self._goes_back(packet.sequence)):
+        if packet.ssrc != self._ssrc or abs(ahead) > _JUMP_MAX or (ahead < 0 and self._goes_back(self._next + ahead)):
             yield from self._release_all()
             self._ssrc, self._next = packet.ssrc, packet.sequence + 1
-            self._late_run = 0
+            self._lost = set(range(packet.sequence - _EARLY, packet.sequence))
+            self._again = 0
             yield packet, 0
             return
         if ahead < 0:
             self.late += 1
             return
-        self._late_run = 0
+        self._again = 0
         self._held[self._next + ahead] = packet
         yield from self._release_ready()
         while len(self._held) >= HELD_MAX:
             yield from self._release_first()
 
-    def _goes_back(self, sequence: int) -> bool:
+    def _goes_back(self, number: int) -> bool:
         """Whether a late packet is one of a source that goes through its numbers again."""
-        onward = 0 < (sequence - self._late_sequence & 0xFFFF) < 0x8000
-        self._late_run = self._late_run + 1 if onward else 1
-        self._late_sequence = sequence
-        return self._late_run > _LATE_MAX
+        if number in self._lost:
+            self._lost.remove(number)
+            return False
+        self._again = self._again + 1 if number > self._again_at else 1
+        self._again_at = number
+        return self._again > _AGAIN_MAX
 
     def give_up(self, now: float) -> Iterator[tuple[Packet, int]]:
         """To be called when `due` has come."""
@@ -141,7 +147,10 @@ class Ordering:
 
     def _release_first(self) -> Iterator[tuple[Packet, int]]:
         first = min(self._held)
-        lost, self._next = first - self._next, first + 1
+        lost = first - self._next
+        if lost:
+            self._lost = {number for number in self._lost if number > first - _JUMP_MAX} | set(range(self._next, first))
+        self._next = first + 1
         yield self._held.pop(first), lost
         yield from self._release_ready()
 

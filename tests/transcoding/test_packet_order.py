@@ -54,3 +54,21 @@ def test_late_ones_of_which_some_come_in_a_row_begin_nothing() -> None:
     for first in (90, 91):
         assert given(ordering, *map(packet, range(20, 24)), packet(first)) == [(first, 0)]
     assert given(ordering, *map(packet, range(30, 20, -1)), packet(92)) == [(92, 0)]
+
+
+def test_a_block_that_others_have_overtaken_is_late_and_begins_nothing() -> None:
+    ordering = Ordering()
+    given(ordering, *map(packet, range(11)), *map(packet, range(17, 31)))
+    assert given(ordering, *map(packet, range(11, 17)), packet(31)) == [(31, 0)]
+    assert ordering.late == 6
+
+
+def test_nor_do_those_that_the_first_of_a_source_has_overtaken() -> None:
+    ordering = Ordering()
+    assert given(ordering, *map(packet, (10, *range(4, 10), 11))) == [(10, 0), (11, 0)]
+
+
+def test_a_source_that_had_lost_some_is_heard_when_it_goes_through_its_numbers_again() -> None:
+    ordering = Ordering()
+    given(ordering, *map(packet, range(5)), *map(packet, range(7, 90)))
+    assert given(ordering, *map(packet, range(3, 12))) == [(9, 0), (10, 0), (11, 0)]
