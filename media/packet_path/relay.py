@@ -92,7 +92,7 @@ class Relay:
                 reception.cycles += 0x10000
             ahead = 1
         else:
-            ahead = self._unexpected(inbound, ssrc, sequence)
+            ahead = self._unexpected(inbound, ssrc, sequence, now)
         inbound.heard_at = now
         if not inbound.started:
             self._started(stream, now)
@@ -254,11 +254,11 @@ class Relay:
         else:
             stream.inbound.strangers += 1
 
-    def _unexpected(self, inbound: Inbound, ssrc: int, sequence: int) -> int:
+    def _unexpected(self, inbound: Inbound, ssrc: int, sequence: int, now: float) -> int:
         """Anything but the next packet of the same source: how far it is ahead, `_RESTART` for a new beginning."""
         reception = inbound.reception
         if reception.started and ssrc == reception.ssrc:
-            ahead = reception.arrived(sequence)
+            ahead = reception.arrived(sequence, now)
             if ahead is not None:
                 return ahead
             inbound.watch.begin_anew()

@@ -8,8 +8,10 @@ from media.codecs.table import CLOCK_RATE_HZ
 # A.1: how far a sequence number may jump ahead, or lag, before it is a restart of the source.
 MAX_DROPOUT: Final = 3000
 MAX_MISORDER: Final = 100
-# So many repetitions in a row, in their order and with nothing new among them, are a source that began anew, too.
+# So many repetitions in a row, in their order and with nothing new among them, are a source that began anew, too; not
+# those that come all at once: a network has sent a burst of the same packets twice.
 MAX_REPETITIONS: Final = 4
+_REPETITIONS_S: Final = 0.06
 # Packets from before the first that was heard of a source; so many may still come after it.
 _EARLY: Final = 16
 
@@ -46,6 +48,7 @@ class Reception:
         "_reported_received",
         "_run",
         "_run_at",
+        "_run_began_at",
         "base",
         "clock_rate_hz",
         "cycles",
@@ -74,6 +77,7 @@ class Reception:
         self._reported_received = 0
         self._run = 0
         self._run_at = (0, 0)
+        self._run_began_at = 0.0
 
     def restart(self, ssrc: int, sequence: int) -> None:
         """A new source, or one that began anew: the earlier one's totals are kept. `sequence` counts as heard."""
@@ -97,13 +101,13 @@ class Reception:
         self.jitter *= clock_rate_hz / self.clock_rate_hz
         self.clock_rate_hz = clock_rate_hz
 
-    def arrived(self, sequence: int) -> int | None:
+    def arrived(self, sequence: int, now: float) -> int | None:
         """Count a packet of the current SSRC. Returns how far it is ahead of the newest before it (negative: late,
         0: a repetition), or None when the source must have begun anew: its number has jumped too far, or it goes
         through those again that it has had."""
         ahead = (sequence - self.highest) & 0xFFFF
         if ahead > 0x10000 - MAX_MISORDER:
-            return self._late(ahead - 0x10000)
+            return self._late(ahead - 0x10000, now)
         if ahead > MAX_DROPOUT:
             return None
         if ahead:
@@ -121,7 +125,7 @@ class Reception:
         self._missing = {number for number in self._missing if number > oldest}
         self._missing.update(range(max(newest - ahead, oldest) + 1, newest))
 
-    def _late(self, behind: int) -> int | None:
+    def _late(self, behind: int, now: float) -> int | None:
         newest = self.extended_highest
         number = newest + behind
         run_newest, run_at = self._run_at
@@ -129,9 +133,12 @@ class Reception:
         if newest != run_newest or number < run_at:
             self._run = 0
         if number not in self._missing:
+            if not self._run:
+                self._run_began_at = now
             if not self._run or number > run_at:
                 self._run += 1
-            return 0 if self._run <= MAX_REPETITIONS else None
+            begins_anew = self._run > MAX_REPETITIONS and now - self._run_began_at >= _REPETITIONS_S
+            return None if begins_anew else 0
         self._missing.remove(number)
         self.received += 1
         self.base = min(self.base, number)

@@ -194,10 +194,11 @@ class BrowserSession:
         reception = self._reception
         sequence, timestamp, ssrc = _RTP.unpack_from(view)
         self._received_octets += size
-        if ssrc != reception.ssrc or not reception.started or reception.arrived(sequence) is None:
+        now = self._clock()
+        if ssrc != reception.ssrc or not reception.started or reception.arrived(sequence, now) is None:
             reception.restart(ssrc, sequence)
             return
-        transit = self._clock() * reception.clock_rate_hz - timestamp
+        transit = now * reception.clock_rate_hz - timestamp
         if reception.transit:
             moved = abs(transit - reception.transit)
             # A timestamp that went round, or one of an event that stands still, says nothing of the network.

@@ -269,6 +269,20 @@ def test_a_source_that_begins_its_numbers_anew_is_heard_again(back: int) -> None
     assert (figures.packets_received, figures.packets_lost, figures.dropped["repeated"]) == (196, 0, 4)
 
 
+@pytest.mark.parametrize("again", [5, 10, 25])
+def test_a_burst_that_a_network_sends_twice_is_heard_once(again: int) -> None:
+    bed, a, b = bridged()
+    bed.talk(a, packets=100)
+    a.sequence, a.timestamp = a.sequence - again & 0xFFFF, a.timestamp - again * 160 & 0xFFFFFFFF
+    for _ in range(again):
+        a.send()
+    assert len(b.heard()) == 100
+    bed.talk(a, packets=10)
+    assert len(b.heard()) == 10
+    figures = a.stream.figures()
+    assert (figures.packets_received, figures.packets_lost, figures.dropped["repeated"]) == (110, 0, again)
+
+
 def test_a_packet_from_before_a_switch_is_too_late() -> None:
     bed, a, b = bridged()
     bed.play(b, WARNING_TONE, overrides=True)

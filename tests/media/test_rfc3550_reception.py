@@ -5,11 +5,11 @@ import pytest
 from media.rtp.stats import MAX_MISORDER, Reception, mean_opinion_score
 
 
-def fed(*sequences: int) -> Reception:
+def fed(*sequences: int, apart_s: float = 0.02) -> Reception:
     reception = Reception()
     reception.restart(1, sequences[0])
-    for sequence in sequences[1:]:
-        if reception.arrived(sequence) is None:
+    for place, sequence in enumerate(sequences[1:]):
+        if reception.arrived(sequence, place * apart_s) is None:
             reception.restart(1, sequence)
     return reception
 
@@ -41,18 +41,23 @@ def test_received_and_lost(sequences: tuple[int, ...], received: int, lost: int)
     assert (figures.received, figures.lost) == (received, lost)
 
 
+def test_a_burst_that_a_network_sends_twice_is_no_new_beginning() -> None:
+    figures = fed(*range(91), *range(20, 91), 91, apart_s=0.0005).figures()
+    assert (figures.received, figures.lost) == (92, 0)
+
+
 def test_what_is_remembered_of_a_gap_is_bounded() -> None:
     reception = fed(0)
     for sequence in range(2900, 60_000, 2900):
-        assert reception.arrived(sequence) == 2900
+        assert reception.arrived(sequence, 0.0) == 2900
     assert len(reception._missing) <= MAX_MISORDER
-    assert [reception.arrived(sequence) for sequence in (57_999, 57_999, 57_901)] == [-1, 0, -99]
+    assert [reception.arrived(sequence, 0.0) for sequence in (57_999, 57_999, 57_901)] == [-1, 0, -99]
 
 
 def test_totals_survive_a_change_of_source() -> None:
     reception = fed(1, 2, 4)
     reception.restart(2, 500)
-    reception.arrived(503)
+    reception.arrived(503, 0.0)
     figures = reception.figures()
     assert (figures.received, figures.lost) == (5, 3)
     assert reception.lost_of_source == 2
@@ -69,7 +74,7 @@ def test_extended_highest_counts_cycles() -> None:
 def test_fraction_lost_is_of_the_interval() -> None:
     reception = fed(1, 2, 5)
     assert reception.report_fraction() == 2 * 256 // 5
-    reception.arrived(6)
+    reception.arrived(6, 0.0)
     assert reception.report_fraction() == 0
     assert reception.report_fraction() == 0
 

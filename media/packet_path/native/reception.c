@@ -1,5 +1,8 @@
 #include "reception.h"
 
+/* Repetitions that come within so short a time are a burst that a network has sent twice. */
+#define REPETITIONS_S 0.06
+
 enum {
     /* A.1: how far a sequence number may jump ahead, or lag, before it is a restart of the source. */
     DROPOUT_MAX = 3000,
@@ -56,7 +59,7 @@ static void pass_over(mb_reception *reception, int32_t ahead)
         miss(reception, number);
 }
 
-static int32_t late(mb_reception *reception, int32_t behind)
+static int32_t late(mb_reception *reception, int32_t behind, double now)
 {
     int64_t newest = mb_reception_newest(reception), number = newest + behind, run_at = reception->run_at;
     if (newest != reception->run_newest || number < run_at)
@@ -64,9 +67,12 @@ static int32_t late(mb_reception *reception, int32_t behind)
     reception->run_newest = newest;
     reception->run_at = number;
     if (!is_missing(reception, number)) {
+        if (!reception->run)
+            reception->run_began_at = now;
         if (!reception->run || number > run_at)
             reception->run++;
-        return reception->run <= REPETITIONS_MAX ? 0 : MB_ANEW;
+        bool anew = reception->run > REPETITIONS_MAX && now - reception->run_began_at >= REPETITIONS_S;
+        return anew ? MB_ANEW : 0;
     }
     mb_reception_heard(reception, number);
     reception->received++;
@@ -75,11 +81,11 @@ static int32_t late(mb_reception *reception, int32_t behind)
     return behind;
 }
 
-int32_t mb_reception_arrived(mb_reception *reception, uint16_t sequence)
+int32_t mb_reception_arrived(mb_reception *reception, uint16_t sequence, double now)
 {
     int32_t ahead = (uint16_t)(sequence - reception->highest);
     if (ahead > 0x10000 - MISORDER_MAX)
-        return late(reception, ahead - 0x10000);
+        return late(reception, ahead - 0x10000, now);
     if (ahead > DROPOUT_MAX)
         return MB_ANEW;
     if (ahead) {

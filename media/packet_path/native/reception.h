@@ -18,7 +18,8 @@ typedef struct {
     int64_t base, before_expected, before_received;
     int64_t reported_expected, reported_received;
     int64_t run_newest, run_at; /* the newest and the latest number of a run of late packets, */
-    int32_t run;                /* and how many of them have been here before */
+    int32_t run;                /* how many of them have been here before, */
+    double run_began_at;        /* and since when */
 } mb_reception;
 
 /* What `mb_reception_arrived` says where the source must have begun anew: its number has jumped too far, or it goes
@@ -34,7 +35,7 @@ void mb_reception_change_clock(mb_reception *reception, uint32_t clock_hz);
 
 /* Count a packet of the current SSRC: how far it is ahead of the newest before it (negative: late, 0: a repetition),
  * or MB_ANEW. */
-int32_t mb_reception_arrived(mb_reception *reception, uint16_t sequence);
+int32_t mb_reception_arrived(mb_reception *reception, uint16_t sequence, double now);
 
 /* The fraction lost since the last time it was asked for, in 1/256 (A.3). */
 uint8_t mb_reception_fraction(mb_reception *reception);

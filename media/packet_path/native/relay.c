@@ -96,11 +96,11 @@ static void control_among_rtp(mb_stream *stream, const uint8_t *packet, size_t s
 }
 
 /* Anything but the next packet of the same source: how far it is ahead, RESTART for a new beginning. */
-static int32_t unexpected(mb_inbound *inbound, uint32_t ssrc, uint16_t sequence)
+static int32_t unexpected(mb_inbound *inbound, uint32_t ssrc, uint16_t sequence, double now)
 {
     mb_reception *reception = &inbound->reception;
     if (reception->started && ssrc == reception->ssrc) {
-        int32_t ahead = mb_reception_arrived(reception, sequence);
+        int32_t ahead = mb_reception_arrived(reception, sequence, now);
         if (ahead != MB_ANEW)
             return ahead;
         mb_digits_begin_anew(&inbound->watch);
@@ -590,7 +590,7 @@ static void relay_rtp(mb_table *table, mb_stream *stream, uint8_t *buffer, size_
     if (reception->started && in.ssrc == reception->ssrc && (uint16_t)(in.sequence - reception->highest) == 1)
         mb_reception_next(reception, in.sequence);
     else
-        in.ahead = unexpected(inbound, in.ssrc, in.sequence);
+        in.ahead = unexpected(inbound, in.ssrc, in.sequence, now);
     inbound->heard_at = now;
     if (!inbound->started)
         started(table, stream, now);
