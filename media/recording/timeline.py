@@ -71,15 +71,21 @@ class _Line:
         return self.newest + ((timestamp - self.newest + _HALF) & _MASK) - _HALF
 
     def taken(self, stamp: int, codec: int, payload: bytes) -> bool:
-        """Whether another one that waits lies where a packet belongs that is older than the newest; not where the
-        packet is only a repetition."""
+        """Whether others that wait lie where a packet belongs that is older than the newest, and leave it less than
+        half of its place: timestamps that count not quite what is sent overlap by little. Not where the packet is only
+        a repetition."""
         waiting = self.waiting
         if stamp > self.newest or not waiting:
             return False
         place = bisect_left(waiting, stamp, key=_TIMESTAMP)
-        if place < len(waiting) and waiting[place][0] < stamp + len(payload):
-            return waiting[place] != (stamp, codec, payload)
-        return place > 0 and waiting[place - 1][0] + len(waiting[place - 1][2]) > stamp
+        begins, ends = stamp, stamp + len(payload)
+        if place < len(waiting):
+            if waiting[place] == (stamp, codec, payload):
+                return False
+            ends = min(ends, waiting[place][0])
+        if place:
+            begins = max(begins, waiting[place - 1][0] + len(waiting[place - 1][2]))
+        return 2 * (ends - begins) < len(payload)
 
     def settled(self, at: int) -> bool:
         """Whether it is known where it lies, as well as it will be."""

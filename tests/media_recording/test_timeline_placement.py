@@ -212,6 +212,16 @@ def test_a_reordered_packet_beside_a_changed_repetition_of_another_moves_nothing
     assert (timeline.reanchored, timeline.discarded) == (0, 1)
 
 
+def test_reordered_packets_that_overlap_by_little_are_recorded() -> None:
+    """Timestamps by a clock, or that count not quite what is sent: a packet's place is free but for an end of it."""
+    timeline = Timeline(START)
+    for index in (0, 1, 2, 3, 5, 6, 4, 7, 8, 11, 9, 10, 12):
+        timeline.put(LEFT, START + index / 50, 1000 + index * FRAME, 7, PCMU, payload(2) + payload(2)[:8])
+    left = channel(whole(timeline, 13 / 50), LEFT)
+    assert list(left) == [ULAW_TO_LINEAR[2]] * 13 * FRAME
+    assert (timeline.reanchored, timeline.discarded) == (0, 0)
+
+
 def test_trunk_case_16_a_hold_that_stops_the_timestamps_is_silence_as_long_as_it_was() -> None:
     timeline = Timeline(START)
     packets(timeline, LEFT, [1] * 10)
