@@ -100,9 +100,12 @@ def _follow_to(
     if source.host != known.source.host and not _is_of_one_peer(station, known, source):
         return
     known.come_by(source, response_fallback(request, source))
-    dialog = None if known.usage is None else known.usage.dialog_with(known.request)
-    if dialog is not None and (source.reliable or request.cseq.number == dialog.remote_cseq):
-        dialog.asked_from(request, source, known.local)
+    usage = known.usage
+    dialog = None if usage is None else usage.dialog_with(known.request)
+    if usage is None or dialog is None:
+        return
+    if source.reliable or request.cseq.number == dialog.remote_cseq:
+        dialog.asked_from(request, source, known.local, nat=usage.policy.nat)
 
 
 def is_told_elsewhere(station: Station, transaction: ServerTransaction) -> bool:
@@ -248,7 +251,7 @@ def _receive_ack(station: Station, ack: Request, source: TransportAddress, local
     if usage.answering is None or usage.answering.cseq != ack.cseq.number:
         return
     if ack.cseq.number == dialog.remote_cseq:
-        dialog.asked_from(ack, source, local)
+        dialog.asked_from(ack, source, local, nat=usage.policy.nat)
     stop_answering(station, usage)
     owes_answer = dialog.offers.ours == (RECEIVED, ack.cseq.number)
     dialog.offers.close(RECEIVED, ack.cseq.number)

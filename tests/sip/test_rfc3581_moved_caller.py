@@ -2,7 +2,7 @@
 
 import pytest
 
-from b2bua.sip.events import IncomingInvite
+from b2bua.sip.events import IncomingInvite, IncomingRequest
 from b2bua.sip.routing import Outgoing, TransportAddress
 from b2bua.sip.settings import PeerPolicy
 from b2bua.sip.user_agent import UserAgent
@@ -204,6 +204,61 @@ def test_a_response_from_elsewhere_says_nothing_of_where_the_caller_is(source: T
     assert called.hung_up().destination == FIRST
 
 
+class Answered:
+    """A call of ours that PEER has answered."""
+
+    def __init__(self, *, nat: bool) -> None:
+        self.user_agent = UserAgent(
+            settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address.host == PEER.host
+        )
+        self.usage = self.user_agent.invite(plan_to(policy=PeerPolicy(nat=nat)), 1000.0)
+        [invite] = self.user_agent.to_send()
+        lines = invite.content.decode().split("\r\n")
+        sent = {name: value for name, _, value in (line.partition(": ") for line in lines)}
+        answer = "\r\n".join(
+            (
+                "SIP/2.0 200 OK",
+                *(f"{name}: {sent[name]}" for name in ("Via", "From", "Call-ID", "CSeq")),
+                f"To: {sent['To']};tag=theirs",
+                "Contact: <sip:sbc@192.168.7.2>",
+                "Content-Type: application/sdp",
+                f"Content-Length: {len(OFFER)}",
+                "",
+                OFFER.decode(),
+            )
+        )
+        self.user_agent.receive(answer.encode(), PEER, OURS, 1000.0)
+        self.user_agent.to_send()
+        self.call_id, self.tag = sent["Call-ID"], sent["From"].rpartition(";tag=")[2]
+
+    def receive(self, method: str, source: TransportAddress, cseq: int, body: bytes = b"") -> list[Outgoing]:
+        request = request_from_peer(
+            method,
+            branch=f"z9hG4bK{method}{cseq}",
+            call_id=self.call_id,
+            from_tag="theirs",
+            to_tag=self.tag,
+            cseq=cseq,
+            headers="Contact: <sip:sbc@192.168.7.2>",
+            body=body.decode(),
+            via="192.168.7.2:5060;rport",
+        )
+        self.user_agent.receive(request, source, OURS, 1000.0)
+        return self.user_agent.to_send()
+
+    def answer_reinvite(self) -> None:
+        """With 200, as its user."""
+        events = iter(self.user_agent.next_event, None)
+        [asked] = [each for each in events if isinstance(each, IncomingRequest)]
+        self.user_agent.respond(asked.transaction, 200, 1000.0, body=OFFER, content_type="application/sdp")
+        self.user_agent.to_send()
+
+    def hung_up(self) -> Outgoing:
+        self.user_agent.hang_up(self.usage, 1001.0)
+        [bye] = [each for each in self.user_agent.to_send() if each.content.startswith(b"BYE ")]
+        return bye
+
+
 @pytest.mark.parametrize(
     ("nat", "source", "bye_goes_to"),
     [(False, OTHER_HOST, PEER), (True, OTHER_HOST, OTHER_HOST), (True, PEER_MOVED, PEER_MOVED)],
@@ -213,29 +268,25 @@ def test_who_was_called_is_where_it_was_called_unless_it_is_behind_nat(
     nat: bool, source: TransportAddress, bye_goes_to: TransportAddress
 ) -> None:
     """A carrier of several addresses is told where it takes calls; of one behind NAT that may be there no more."""
-    user_agent = UserAgent(
-        settings_for(OURS), SeededTokens("moved"), may_reach=lambda address: address.host == PEER.host
-    )
-    usage = user_agent.invite(plan_to(policy=PeerPolicy(nat=nat)), 1000.0)
-    [invite] = user_agent.to_send()
-    sent = {name: value for name, _, value in (line.partition(": ") for line in invite.content.decode().split("\r\n"))}
-    answer = "\r\n".join(
-        (
-            "SIP/2.0 200 OK",
-            *(f"{name}: {sent[name]}" for name in ("Via", "From", "Call-ID", "CSeq")),
-            f"To: {sent['To']};tag=theirs",
-            "Contact: <sip:sbc@192.168.7.2>",
-            "Content-Type: application/sdp",
-            f"Content-Length: {len(OFFER)}",
-            "",
-            OFFER.decode(),
-        )
-    )
-    user_agent.receive(answer.encode(), PEER, OURS, 1000.0)
-    user_agent.to_send()
-    ours = sent["From"].rpartition(";tag=")[2]
-    asked = request_from_peer("INFO", call_id=sent["Call-ID"], from_tag="theirs", to_tag=ours, cseq=7)
-    user_agent.receive(asked, source, OURS, 1000.0)
-    user_agent.hang_up(usage, 1001.0)
-    [bye] = [each for each in user_agent.to_send() if each.content.startswith(b"BYE ")]
-    assert bye.destination == bye_goes_to
+    answered = Answered(nat=nat)
+    answered.receive("INFO", source, 7)
+    assert answered.hung_up().destination == bye_goes_to
+
+
+@pytest.mark.parametrize(("nat", "bye_goes_to"), [(False, PEER), (True, PEER_MOVED)], ids=["a carrier", "behind NAT"])
+def test_who_was_called_behind_nat_is_where_its_ack_came_from(nat: bool, bye_goes_to: TransportAddress) -> None:
+    answered = Answered(nat=nat)
+    answered.receive("INVITE", PEER, 7, OFFER)
+    answered.answer_reinvite()
+    answered.receive("ACK", PEER_MOVED, 7)
+    assert answered.hung_up().destination == bye_goes_to
+
+
+@pytest.mark.parametrize(("nat", "bye_goes_to"), [(False, PEER), (True, PEER_MOVED)], ids=["a carrier", "behind NAT"])
+def test_who_was_called_behind_nat_is_where_its_request_came_from_again(
+    nat: bool, bye_goes_to: TransportAddress
+) -> None:
+    answered = Answered(nat=nat)
+    [first] = answered.receive("OPTIONS", PEER, 7)
+    assert answered.receive("OPTIONS", PEER_MOVED, 7) == [first._replace(destination=PEER_MOVED)]
+    assert answered.hung_up().destination == bye_goes_to
