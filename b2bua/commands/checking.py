@@ -209,7 +209,8 @@ async def _ask(config: Config, trunk: Trunk) -> Probe:
             answered.set_result(Probe(event.response.status, _said(event.response.status, event.response.reason)))
         elif isinstance(event, sip.RequestFailed):
             failure = listeners.last_failure(destination)
-            why = failure or (_NOTHING if event.cause == "timeout" else why_unanswered(event.cause))
+            unanswered = why_unanswered(event.cause, stream=destination.reliable)
+            why = failure or (_NOTHING if event.cause == "timeout" else unanswered)
             answered.set_result(Probe(None, f"no answer ({why})"))
 
     settings = UserAgentSettings(locals=listeners.locals, user_agent=config.sip.user_agent)

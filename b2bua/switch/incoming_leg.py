@@ -183,7 +183,8 @@ class IncomingLeg:
         self.post(how)
 
     def _dialog_lost(self, event: sip.DialogLost) -> None:
-        LOG.warning("leg %s: the dialog is lost: %s", self.media_name, why_unanswered(event.cause))
+        why = why_unanswered(event.cause, stream=self._invite.source.reliable)
+        LOG.warning("leg %s: the dialog is lost: %s", self.media_name, why)
         self.post(happened.LegLost(self.leg))
 
     def _request(self, event: sip.IncomingRequest) -> None:

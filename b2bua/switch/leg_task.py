@@ -28,7 +28,6 @@ from b2bua.switch.reasons import told_reason
 from b2bua.switch.redirection import redirections
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
-from b2bua.switch.why_unanswered import why_unanswered
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from media.errors import MediaError, PortsExhausted, UnusableSdp
@@ -389,7 +388,8 @@ class LegTask:
         self.post(happened.LegHungUp(self.leg))
 
     def _dialog_lost(self, event: sip.DialogLost) -> None:
-        LOG.warning("leg %s: the dialog is lost: %s", self.media_name, why_unanswered(event.cause))
+        why = self._trunks.why(event.cause, self._destination)
+        LOG.warning("leg %s: the dialog is lost: %s", self.media_name, why)
         self.post(happened.LegLost(self.leg))
 
     def _usage_ended(self, event: sip.UsageEnded) -> None:

@@ -1,16 +1,19 @@
 """Hard case 9: long calls are kept alive on both legs, and a dead peer ends its call at the right second (RFC 4028)."""
 
+from dataclasses import replace
+
 import pytest
 
 from b2bua.sip.message import Request, Response
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import PeerPolicy
+from b2bua.switch.why_unanswered import CONNECTION_ENDED
 from storage.records import CallRecord
 from tests.scenarios.conftest import OpenHouse
 from tests.support.agents import answer_to, in_dialog_from_peer
-from tests.support.house import ONE_TRUNK, House
+from tests.support.house import CARRIER, ONE_TRUNK, OURS, Carrier, House
 from tests.support.routes import DIALLED, RELAYED
-from tests.support.scripted_phone import BOB, Phone, answers
+from tests.support.scripted_phone import ALICE, BOB, Phone, answers
 
 WITH_TIMER = f"{ONE_TRUNK}session_timer_s = 90\n"
 REFRESHED = frozenset({"INVITE", "UPDATE"})
@@ -236,3 +239,42 @@ async def test_trunk_case_09_the_trunks_profile_says_who_refreshes_and_how(
     assert [refresh.method for refresh in alice.refreshes] == ([] if method is None else [method])
     await house.switch.hang_up(call.org_id, call.call_id)
     await house.ended(call)
+
+
+async def test_trunk_case_09_the_log_says_of_a_dialog_over_tcp_that_its_connection_ended(open_house: OpenHouse) -> None:
+    """And nothing of a network that refuses datagrams, which would have its reader look for a firewall."""
+    house = await open_house(trunks=WITH_TIMER.replace(f"sip:{CARRIER.host}:{CARRIER.port}", "sip:carrier.example"))
+    network, endpoint, broken = house.network, house.endpoint, list[bool]()
+
+    def by_its_connection(content: bytes, _source: TransportAddress, to: TransportAddress) -> None:
+        if broken:
+            endpoint.transport_failed(to)
+        else:
+            network.carry(content, OURS, to._replace(transport="udp"))
+
+    endpoint.attach(network.attach(OURS._replace(transport="tcp"), endpoint.received))
+    network.unreachable = by_its_connection
+    by_tcp = CARRIER._replace(transport="tcp")
+    house.trunks.resolved(house.trunk(), [by_tcp])
+    Carrier(network, [house.alice, house.bob], by_tcp)
+    for phone in (house.alice, house.bob):
+        TimedPeer(phone, "uac")
+    call = await talking(house)
+    broken.append(True)
+    await house.ended(call)
+    assert f"the dialog is lost: {CONNECTION_ENDED}" in "\n".join(house.log.lines)
+
+
+async def test_trunk_case_09_the_log_says_of_a_callers_connection_that_it_ended(open_house: OpenHouse) -> None:
+    house = await open_house(trunks=RELAYED)
+    network, endpoint, ours = house.network, house.endpoint, OURS._replace(transport="tcp")
+    endpoint.attach(network.attach(ours, endpoint.received))
+    network.unreachable = lambda _content, _source, to: endpoint.transport_failed(to)
+    by_tcp = replace(ALICE, sip=ALICE.sip._replace(transport="tcp"))
+    caller = Phone(by_tcp, house.clock, network, house.media_network)
+    house.bob.on_invite = answers(1.0)
+    caller.call(DIALLED, ours, policy=PeerPolicy(session_timer_s=90))
+    await house.until(lambda: caller.is_connected)
+    network.detach(by_tcp.sip)
+    await house.until(lambda: not house.switch._calls)
+    assert f"the dialog is lost: {CONNECTION_ENDED}" in "\n".join(house.log.lines)
