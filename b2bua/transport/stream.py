@@ -150,8 +150,7 @@ class StreamTransport:
     def _hand_over(self, message: Message, remote: TransportAddress) -> bool:
         """Whether a connection to or from `remote` has taken it."""
         connection = self._by_remote.get(remote)
-        opened = connection is not None and connection.opened
-        if not opened and not self._may_take(connection, message, remote):
+        if connection is None or not (connection.opened or self._may_take(connection, message, remote)):
             connection = self._opened.get(remote)
         if connection is None:
             return False
@@ -171,12 +170,12 @@ class StreamTransport:
         identity = None if self._tls is None else self._identify(remote)
         return identity if identity is not None and identity.verify else None
 
-    def _may_take(self, connection: Connection | None, message: Message, remote: TransportAddress) -> bool:
+    def _may_take(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
         """Whether one that came from there takes it, whoever has made it: what answers it, and where no server is
         called there, what belongs to a call that it has brought something of."""
         identity = self._to_prove(remote)
-        if identity is None or connection is None:
-            return identity is None
+        if identity is None:
+            return True
         if message.is_response:
             return not identity.listens or connection.has_asked(message)
         return not identity.listens and connection.has_brought_call_of(message)

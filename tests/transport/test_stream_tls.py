@@ -335,6 +335,33 @@ async def test_where_nobody_is_verified_a_connection_serves_both_ways(
 
 
 @on_both_loops
+async def test_who_has_connected_from_where_nobody_is_verified_and_is_gone_leaves_the_connection_that_we_opened(
+    authority: Authority,
+) -> None:
+    """What has come over that is answered over it (18.2.2)."""
+    async with (
+        bare_listener(context=server_of(authority.issue(NAME)), shared=True) as far,
+        stream_bed(
+            tls=contexts(authority, authority.issue("127.0.0.1")),
+            identify=lambda _address: expecting(NAME, verify=False),
+        ) as bed,
+    ):
+        bed.transport.send(options(1), far.address)
+        opened = await far.next()
+        came = await bed.connect(client_of(authority), far.address.port)
+        await bed.counted("connections accepted")
+        came.cut()
+        await bed.left(1)
+        opened.send(options(2))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [2])
+        bed.transport.send(ok(2), far.address)
+        bed.transport.send(options(3), far.address)
+        told = options(1) + ok(2) + options(3)
+        assert await opened.read(len(told)) == told
+        assert far.taken.empty()
+
+
+@on_both_loops
 async def test_who_connects_from_where_a_contact_of_a_verified_server_is_gets_no_call_that_it_knows_nothing_of(
     authority: Authority,
 ) -> None:
