@@ -119,6 +119,21 @@ def test_trunk_case_02_a_487_that_never_comes_ends_64_t1_after_the_cancels_200()
     assert bench.user_agent.table_sizes() == NOTHING_HELD
 
 
+def test_a_provisional_response_to_the_cancel_does_not_begin_the_wait_for_a_487_anew() -> None:
+    bench = Bench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer"))
+    [cancel] = hang_up(bench, usage)
+    assert isinstance(cancel, Request)
+    bench.events()
+    bench.advance(3)
+    assert bench.receive(answer_to(cancel, 100)) == []
+    bench.advance(28.9)
+    assert bench.events() == []
+    bench.advance(0.2)
+    assert bench.events() == [NoResponse(usage, "timeout"), UsageEnded(usage)]
+
+
 def test_a_cancel_that_is_never_answered_ends_too() -> None:
     bench = Bench()
     usage, invite = bench.call()

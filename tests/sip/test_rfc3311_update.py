@@ -452,6 +452,24 @@ def test_491_in_an_early_dialog_is_told_and_lets_it_be_tried_again() -> None:
     assert [request.method for request in call.ask()[1]] == ["UPDATE"]
 
 
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [(422, "Min-SE: 1000"), (491, ""), (500, "Retry-After: 1")],
+)
+def test_ours_in_an_early_dialog_that_another_has_won_over_is_told_and_not_sent_again(
+    status: int, headers: str
+) -> None:
+    call = EarlyCall(policy=PeerPolicy(session_timer_s=600))
+    handle, [update] = call.ask(to_tag="peer")
+    call.bench.receive(answer_to(call.invite, 200, to_tag="fork", body="v=0"))
+    call.bench.events()
+    assert call.bench.receive(answer_to(update, status, headers=headers)) == []
+    assert call.bench.advance(5) == []
+    [told] = call.bench.events()
+    assert isinstance(told, RequestAnswered)
+    assert (told.request, told.response.status) == (handle, status)
+
+
 def test_the_last_allow_of_the_peer_counts() -> None:
     call = EarlyCall(allow="Allow: INVITE, UPDATE")
     usage = call.bench.user_agent._station.usages[call.usage]
