@@ -145,6 +145,19 @@ def test_the_highest_q_is_first_one_of_none_is_last_and_what_cannot_be_read_coun
     ]
 
 
+@pytest.mark.parametrize("q", ["high", "1.5", "-0.5", "nan", "inf"])
+def test_what_is_no_q_counts_neither_more_nor_less_than_1(q: str) -> None:
+    (trunk,) = Trunks(config_of('[[trunks]]\nname = "t"\nuri = "sip:192.0.2.1"\n').trunks, ManualClock())
+    contacts = [
+        ("Contact", f"<sip:{user}@192.0.2.1>;q={weight}")
+        for user, weight in (("less", "0.999"), ("before", "1.0"), ("it", q), ("after", "1.000"))
+    ]
+    found = redirections(Response(300, "Multiple Choices", contacts), trunk, "udp")
+    assert [each.request_uri.removeprefix("sip:").partition("@")[0] for each in found] == [
+        *("before", "it", "after", "less"),
+    ]
+
+
 def test_no_more_than_eight_contacts_of_one_answer_are_looked_at() -> None:
     (trunk,) = Trunks(config_of('[[trunks]]\nname = "t"\nuri = "sip:192.0.2.1"\n').trunks, ManualClock())
     contacts = [("Contact", f"<sip:{number}@192.0.2.1>;q=0.{number}") for number in range(1, 10)]
