@@ -63,6 +63,20 @@ def test_new_calls_are_taken_up_to_a_second_s_worth_of_waiting() -> None:
     assert rate.has_room(1000.25)
 
 
+def test_nobody_overtakes_whose_turn_has_come_and_not_been_called_yet() -> None:
+    """The alarm of a busy loop is late."""
+    rate = CallRate(1)
+    assert rate.join(lambda: None, 1000.0) is None
+    first = rate.join(lambda: None, 1000.5)
+    assert first is not None
+    second = rate.join(lambda: None, 1003.0)
+    assert second is not None
+    assert rate.pop_due(1003.0) is first
+    assert rate.pop_due(1003.9) is None
+    assert rate.pop_due(1004.0) is second
+    assert rate.pop_due(1010.0) is None, "nobody is left"
+
+
 def test_who_leaves_the_line_lets_those_behind_move_on() -> None:
     clock = ManualClock()
     peer = Peer(1)
