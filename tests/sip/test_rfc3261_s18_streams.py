@@ -490,8 +490,10 @@ def test_a_bye_whose_connection_was_dead_goes_over_a_new_one_once() -> None:
     assert (again.method, again.cseq.number) == ("BYE", bye.cseq.number + 1)
     assert again.headers.get("Reason") == bye.headers.get("Reason") == "Q.850;cause=16"
     assert again.via.branch != bye.via.branch
+    assert bench.user_agent.counters["BYEs unanswered"] == 0
     bench.user_agent.transport_failed(TRUNK, bench.now)
     assert bench.user_agent.to_send() == []
+    assert bench.user_agent.counters["BYEs unanswered"] == 1
     assert bench.advance(40.0) == []
     assert bench.user_agent.table_sizes().usages == 0
 
@@ -559,6 +561,22 @@ def test_a_cancel_whose_connection_was_dead_goes_over_a_new_one_once() -> None:
     assert bench.user_agent.to_send() == []
     bench.advance(40.0)
     assert bench.user_agent.table_sizes().transactions == 0
+
+
+@pytest.mark.parametrize(("status", "sent", "again"), [(487, ["ACK"], []), (200, ["ACK", "BYE"], ["BYE"])])
+def test_a_cancel_whose_connection_breaks_once_the_invite_has_its_end_is_not_sent_again(
+    status: int, sent: list[str], again: list[str]
+) -> None:
+    """Nothing is left to cancel."""
+    bench = StreamBench()
+    usage, invite = bench.call()
+    bench.receive(answer_to(invite, 180, to_tag="peer"))
+    bench.user_agent.hang_up(usage, bench.now)
+    bench.user_agent.to_send()
+    contact = "<sip:gw@203.0.113.10;transport=tcp>"
+    assert methods(bench.receive(answer_to(invite, status, to_tag="peer", contact=contact))) == sent
+    bench.user_agent.transport_failed(TRUNK, bench.now)
+    assert methods(bench.user_agent.to_send()) == again
 
 
 def test_a_call_whose_end_reaches_nobody_is_over_all_the_same() -> None:

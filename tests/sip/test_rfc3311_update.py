@@ -368,6 +368,16 @@ def test_a_failure_in_a_fork_does_not_end_the_call_that_another_one_answered() -
     assert [type(event) for event in call.bench.events()] == [RequestAnswered]
 
 
+def test_nor_does_silence_in_a_fork() -> None:
+    call = EarlyCall()
+    call.bench.receive(reliable(call.invite, 5, tag="fork", body="v=0"))
+    call.bench.take_sent()
+    handle, _ = call.ask(to_tag="fork")
+    call.confirm()
+    call.bench.advance(40)
+    assert call.bench.events() == [RequestFailed(handle, "timeout")]
+
+
 def test_ours_of_a_call_that_we_get_once_the_peer_has_acknowledged_what_was_sent() -> None:
     arrival = Arrival(f"Supported: 100rel\n{ALLOW}")
     assert arrival.request("UPDATE") == []
@@ -476,6 +486,9 @@ def test_the_last_allow_of_the_peer_counts() -> None:
     assert usage.peer_allows == {"INVITE", "UPDATE"}
     call.confirm()
     assert usage.peer_allows == {"INVITE", "UPDATE"}
+    _, [update] = call.ask()
+    call.bench.receive(answer_to(update, 200, body="v=0", headers="Allow: INVITE, INFO"))
+    assert usage.peer_allows == {"INVITE", "INFO"}
     call.get("INVITE", body="v=0", headers="Allow: INVITE, BYE")
     assert usage.peer_allows == {"INVITE", "BYE"}
 
