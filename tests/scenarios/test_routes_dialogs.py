@@ -166,6 +166,24 @@ async def test_an_answer_in_the_ack_that_is_missing_or_cannot_be_used_ends_both(
     assert (await relay.relayed(call)).hangup_cause == "network_error"
 
 
+@pytest.mark.parametrize("who", ["alice", "bob"])
+async def test_a_later_ack_without_the_answer_that_it_owes_leaves_the_session(relay: House, who: str) -> None:
+    """What was agreed before holds (RFC 3261 14.1)."""
+    call = await talking(relay)
+    phone, other = (relay.alice, relay.bob) if who == "alice" else (relay.bob, relay.alice)
+    phone.reinvite(b"")
+    await relay.run(1.0)
+    assert phone.answers()[-1].status == 200
+    assert b"m=audio" in phone.answers()[-1].body
+    heard = len(other.heard()), len(phone.heard())
+    await relay.run(2.0)
+    assert len(other.heard()) > heard[0]
+    assert len(phone.heard()) > heard[1]
+    relay.alice.hang_up()
+    end = await relay.relayed(call)
+    assert (end.status, end.hangup_party) == ("completed", "a")
+
+
 async def test_an_offer_among_several_bodies(relay: House) -> None:
     """RFC 5621: a gateway's INVITE has what its telephone network said beside the SDP."""
     relay.bob.on_invite = answers(1.0)

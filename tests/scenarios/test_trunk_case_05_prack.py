@@ -251,6 +251,24 @@ async def test_a_caller_that_requires_100rel_and_offers_nothing_gets_our_offer_a
     assert (end.status, end.hangup_party) == ("completed", "a")
 
 
+@pytest.mark.parametrize(("early", "reliably"), [(True, True), (False, False)])
+async def test_a_caller_that_knows_100rel_and_offers_nothing_gets_our_offer_with_the_first_there_is_to_hear(
+    open_house: Any, early: bool, reliably: bool
+) -> None:
+    house: House = await open_house(trunks=WEST + EAST + route())
+    house.bob.on_invite = answers(2.0, ringing=183 if early else 180, early=early)
+    got: list[Request | Response] = []
+    house.alice.raw = lambda message, _source: got.append(message)
+    call = await _arrive_by_hand(house, "Supported: 100rel", "")
+    await house.run(0.4)
+    progress = next(message for message in got if isinstance(message, Response) and message.status > 100)
+    assert (progress.status, "100rel" in progress.require) == (183 if early else 180, reliably)
+    assert (b"m=audio" in progress.body) == reliably
+    _send(house, "CANCEL", 1, None)
+    end = await house.relayed(call)
+    assert end.hangup_party == "a"
+
+
 def _send(house: House, method: str, cseq: int, to_tag: str | None, headers: str = "", body: str = "") -> None:
     """A request of Alice's, by hand."""
     at = house.alice.persona.sip

@@ -123,6 +123,29 @@ def test_a_domain_with_the_dot_of_the_root_is_the_same() -> None:
     assert owner(invite(sender="Two.example."), text) == "two"
 
 
+def test_the_host_of_its_uri_names_an_account_too() -> None:
+    text = "".join(
+        f'[[trunks]]\nname = "{name}"\nuri = "sip:{name}.example"\naddresses = ["192.0.2.1"]\n'
+        for name in ("one", "two")
+    )
+    assert owner(invite(sender="two.example"), text) == "two"
+
+
+def test_what_a_request_does_not_say_names_nobody() -> None:
+    """Neither a URI without a host, nor one without a user, nor an empty realm, nor one of no challenge."""
+    named = account("one", domain="one.example", from_domain="one.example")
+    sent = invite()
+    sent.headers.set("From", "<tel:+919876543210>;tag=f")
+    assert owner(sent, named + account("two")) == "one"
+    sent = Request("INVITE", "sip:198.51.100.1", [("From", "<sip:a@b.example>;tag=f"), ("To", "<sip:c@d.example>")])
+    assert owner(sent, registered("one", "box1") + account("two")) == "one"
+    assert (
+        owner(invite("1", credentials("who", "")), guarded("one", "u1", "one.example") + guarded("two", "u2")) == "one"
+    )
+    text = guarded("one", "u1", "one.example") + account("two", domain="two.example")
+    assert owner(invite("1", credentials("who", "two.example")), text) == "one"
+
+
 def test_what_is_reached_tells_more_than_a_domain_and_credentials() -> None:
     text = guarded("one", "u1", "one.example") + f'numbers = ["{NUMBER}"]\n' + guarded("two", "u2")
     request = invite(NUMBER, credentials("u2", "two.example"), sender="two.example")
