@@ -11,7 +11,7 @@ import pytest
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import ANSWER_DUE_S, StreamLimits
 from b2bua.transport.connection_log import LOG_INTERVAL_S
-from b2bua.transport.stream import StreamTransport, bind_stream
+from b2bua.transport.stream import UNREACHABLE_S, StreamTransport, bind_stream
 from b2bua.transport.tls import PeerIdentity, why_closed
 from tests.support.both_loops import on_both_loops
 from tests.support.stream_bed import (
@@ -110,6 +110,39 @@ async def test_a_peer_that_closes_each_connection_unanswered_is_logged_once_in_a
 def test_what_the_network_says_of_a_connection_is_told(error: OSError | None, why: str) -> None:
     """One whose octets nobody acknowledges has not been closed by its peer."""
     assert why_closed(error) == why
+
+
+@on_both_loops
+async def test_an_ack_alone_has_nobody_doubted_who_says_nothing() -> None:
+    """Nothing answers it (RFC 3261 17)."""
+    ack = options(1).replace(b"OPTIONS", b"ACK")
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(ack, far.address)
+        assert await (await far.next()).read(len(ack)) == ack
+        for _ in range(2):
+            bed.clock.advance(ANSWER_DUE_S + 2)
+        assert bed.transport.connections == 1
+        assert bed.transport.counters()["connections closed: nothing comes"] == 0
+
+
+@on_both_loops
+async def test_what_fails_again_and_again_is_tried_again_in_its_time_though_there_is_another_way() -> None:
+    """Each failure would put that off else."""
+    nobody = closed_port()
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        failed = bed.transport.counters
+        for tries in (1, 2):
+            bed.transport.send(options(1 + tries), nobody)
+            await bed.keeper.until(lambda tries=tries: failed()["connections failed: refused"] == tries)  # type: ignore[misc]
+            bed.transport.send(options(10 + tries), nobody, far.address)
+            assert bed.transport.connections == 1, "by the other way at once"
+            bed.clock.advance(UNREACHABLE_S / 2 + 1)
+        bed.transport.send(options(20), nobody, far.address)
+        expected = b"".join(options(number) for number in (1, 11, 12, 20))
+        assert await peer.read(len(expected)) == expected
+        assert failed()["connections failed: refused"] == 3
 
 
 @on_both_loops
