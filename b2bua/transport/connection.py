@@ -171,6 +171,11 @@ class Connection(asyncio.BufferedProtocol):
         """Whether it is not there yet."""
         return self._transport is None
 
+    @property
+    def lasts(self) -> bool:
+        """Whether a message can be sent over it, now or once it is there."""
+        return self.usable or self.connecting
+
     def send(self, message: Message) -> None:
         """Send over a usable connection; one whose peer does not take it is closed."""
         transport = self._transport

@@ -94,7 +94,9 @@ class StreamTransport:
         self._all: set[Connection] = set()
         self._of_host: Counter[str] = Counter()
         self._by_remote: dict[TransportAddress, Connection] = {}
-        self._opened: dict[TransportAddress, Connection] = {}  # those of them, and beside them, that we have opened
+        # By which side made them; of two to one address, `_by_remote` has what was made last, as long as it is there.
+        self._opened: dict[TransportAddress, Connection] = {}
+        self._came: dict[TransportAddress, Connection] = {}
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
         self._tasks: dict[asyncio.Task[None], Connection] = {}
         self._alarm = Alarm(self._scheduler, self._check)
@@ -150,16 +152,16 @@ class StreamTransport:
     def _hand_over(self, message: Message, remote: TransportAddress) -> bool:
         """Whether a connection to or from `remote` has taken it."""
         connection = self._by_remote.get(remote)
-        if connection is None or not (connection.opened or self._may_take(connection, message, remote)):
-            connection = self._opened.get(remote)
+        if connection is None:
+            return False
+        if not self._goes_over(connection, message, remote):
+            others = (self._opened.get(remote), self._came.get(remote))
+            connection = next((each for each in others if each and self._goes_over(each, message, remote)), None)
         if connection is None:
             return False
         if connection.usable:
             connection.send(message)
-            return True
-        if not connection.connecting:
-            return False
-        if len(connection.waiting) >= self._limits.waiting_messages:
+        elif len(connection.waiting) >= self._limits.waiting_messages:
             self._counters["messages dropped: too many wait"] += 1
         else:
             connection.waiting.append(message)
@@ -169,6 +171,10 @@ class StreamTransport:
         """Who has to prove who it is, should it be called there; None: nobody has."""
         identity = None if self._tls is None else self._identify(remote)
         return identity if identity is not None and identity.verify else None
+
+    def _goes_over(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
+        """Whether it can be sent over this one, now or later, and may be."""
+        return connection.lasts and (connection.opened or self._may_take(connection, message, remote))
 
     def _may_take(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
         """Whether one that came from there takes it, whoever has made it: what answers it, and where no server is
@@ -182,8 +188,8 @@ class StreamTransport:
 
     def _is_taken(self, remote: TransportAddress) -> bool:
         """Whether the address is that of a connection which came, and no server is called there."""
-        connection, identity = self._by_remote.get(remote), self._to_prove(remote)
-        return connection is not None and not connection.opened and identity is not None and not identity.listens
+        identity = self._to_prove(remote) if remote in self._came else None
+        return identity is not None and not identity.listens
 
     def _is_unreachable(self, destination: TransportAddress) -> bool:
         failure = self._failures.get(destination)
@@ -385,9 +391,13 @@ class StreamTransport:
         self._of_host[host] -= 1
         if not self._of_host[host]:
             del self._of_host[host]
-        for table in (self._by_remote, self._opened):
-            if table.get(connection.remote) is connection:
-                del table[connection.remote]
+        remote = connection.remote
+        for table in (self._by_remote, self._opened, self._came):
+            if table.get(remote) is connection:
+                del table[remote]
+        other = self._opened.get(remote) or self._came.get(remote)
+        if other is not None and other.lasts:
+            self._by_remote.setdefault(remote, other)
         if not self._all:
             self._emptied.set()
 
@@ -399,6 +409,8 @@ class StreamTransport:
         self._counters["connections opened" if connection.opened else "connections accepted"] += 1
         self._failures.pop(connection.remote, None)
         self._by_remote[connection.remote] = connection
+        if not connection.opened:
+            self._came[connection.remote] = connection
         # Who has to be verified there may be known later: a name leads there.
         connection.apart = not connection.opened and self._tls is not None
         while connection.waiting and connection.usable:

@@ -57,6 +57,24 @@ async def test_what_was_in_the_last_octets_and_what_has_failed_is_told_before_th
 
 
 @on_both_loops
+async def test_a_connection_that_came_and_is_being_closed_leaves_the_one_that_we_opened() -> None:
+    limits = StreamLimits(write_buffer_octets=50_000_000, closing_s=0.2)
+    async with bare_listener(shared=True) as far, stream_bed(limits=limits) as bed:
+        bed.transport.send(options(1), far.address)
+        opened = await far.next()
+        came = await bed.connect(port=far.address.port)
+        await bed.counted("connections accepted")
+        came.stop_reading()
+        bed.transport.send(options(2, b"x" * 60_000) * 300, far.address)  # it cannot end before this has gone out
+        came.send(options(3).replace(b"Content-Length: 0", b"Content-Length: many"))
+        await bed.counted("connections closed: broken frame")
+        bed.transport.send(options(4), far.address)
+        told = options(1) + options(4)
+        assert await opened.read(len(told)) == told
+        assert far.taken.empty()
+
+
+@on_both_loops
 async def test_of_more_requests_than_are_remembered_the_end_of_the_connection_fails_the_latest() -> None:
     async with bare_listener() as far, stream_bed(limits=StreamLimits(outstanding_requests=2)) as bed:
         bed.transport.send(options(1), far.address)

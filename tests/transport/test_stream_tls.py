@@ -362,6 +362,30 @@ async def test_who_has_connected_from_where_nobody_is_verified_and_is_gone_leave
 
 
 @on_both_loops
+async def test_what_has_come_over_a_connection_from_there_is_answered_over_it_when_ours_to_there_has_ended(
+    authority: Authority,
+) -> None:
+    """It was there before ours, and is the one whose request it is (18.2.2)."""
+    async with (
+        bare_listener(context=server_of(authority.issue(NAME)), shared=True) as far,
+        stream_bed(
+            tls=contexts(authority, authority.issue("127.0.0.1")), identify=lambda _address: expecting(NAME)
+        ) as bed,
+    ):
+        came = await bed.connect(client_of(authority), far.address.port)
+        came.send(options(2))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [2])
+        bed.transport.send(options(1), far.address)
+        opened = await far.next()
+        assert await opened.read(len(options(1))) == options(1)
+        opened.cut()
+        await bed.left(1)
+        bed.transport.send(ok(2), far.address)
+        assert await came.read(len(ok(2))) == ok(2)
+        assert far.taken.empty()
+
+
+@on_both_loops
 async def test_who_connects_from_where_a_contact_of_a_verified_server_is_gets_no_call_that_it_knows_nothing_of(
     authority: Authority,
 ) -> None:
