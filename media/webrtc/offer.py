@@ -79,15 +79,19 @@ def read_browser_offer(text: str, codecs: Sequence[str]) -> BrowserOffer:
         raise UnusableBrowserOffer("the audio's a=mid is not a token")
     bundle = _bundle(description, mid)
     carrier = _carrier(description, audio, bundle)
-    candidates, skipped = _candidates(audio if carrier is None else description.media[carrier])
-    setup = _setup(description, audio)
+    # With a=bundle-only, only the section that the group begins with says what the transport is like.
+    transport = audio if carrier is None else description.media[carrier]
+    if transport.attribute("rtcp-mux") is None:
+        raise UnusableBrowserOffer("its audio has no a=rtcp-mux")
+    candidates, skipped = _candidates(transport)
+    setup = _setup(description, transport)
     return BrowserOffer(
         description.media,
         position,
         mid,
         bool(bundle),
-        _credentials(description, audio),
-        _fingerprints(description, audio),
+        _credentials(description, transport),
+        _fingerprints(description, transport),
         setup != "active",  # where the browser leaves the choice, who answers begins (RFC 8842 section 5)
         codec,
         payload_types,
@@ -115,27 +119,25 @@ def _audio(description: SessionDescription) -> tuple[int, Media]:
             continue
         if section.protocol not in PROTOCOLS:
             raise UnusableBrowserOffer("its audio is not UDP/TLS/RTP/SAVPF")
-        if section.attribute("rtcp-mux") is None:
-            raise UnusableBrowserOffer("its audio has no a=rtcp-mux")
         return position, section
     raise UnusableBrowserOffer("it has no audio")
 
 
-def _said(description: SessionDescription, audio: Media, name: str) -> str | None:
-    value = audio.attribute(name)
+def _said(description: SessionDescription, transport: Media, name: str) -> str | None:
+    value = transport.attribute(name)
     return description.attribute(name) if value is None else value
 
 
-def _credentials(description: SessionDescription, audio: Media) -> IceCredentials:
+def _credentials(description: SessionDescription, transport: Media) -> IceCredentials:
     lite = description.attribute("ice-lite") is not None
-    found = read_credentials(_said(description, audio, "ice-ufrag"), _said(description, audio, "ice-pwd"), lite)
+    found = read_credentials(_said(description, transport, "ice-ufrag"), _said(description, transport, "ice-pwd"), lite)
     if found is None:
         raise UnusableBrowserOffer("its audio has no a=ice-ufrag and a=ice-pwd of the form of RFC 8839")
     return found
 
 
-def _fingerprints(description: SessionDescription, audio: Media) -> tuple[Fingerprint, ...]:
-    values = _values(audio, "fingerprint") or [
+def _fingerprints(description: SessionDescription, transport: Media) -> tuple[Fingerprint, ...]:
+    values = _values(transport, "fingerprint") or [
         value or "" for name, value in description.attributes if name == "fingerprint"
     ]
     found = [parsed for value in values[:FINGERPRINTS_MAX] if (parsed := parse_fingerprint(value)) is not None]
@@ -144,8 +146,8 @@ def _fingerprints(description: SessionDescription, audio: Media) -> tuple[Finger
     return tuple(found)
 
 
-def _setup(description: SessionDescription, audio: Media) -> str:
-    setup = (_said(description, audio, "setup") or "").lower()
+def _setup(description: SessionDescription, transport: Media) -> str:
+    setup = (_said(description, transport, "setup") or "").lower()
     if setup not in ("actpass", "active", "passive"):
         raise UnusableBrowserOffer("its audio has no a=setup of actpass, active or passive")
     return setup

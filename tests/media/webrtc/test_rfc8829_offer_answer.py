@@ -119,6 +119,17 @@ def test_the_answer_bundles_the_audio_alone() -> None:
     assert "BUNDLE" not in unbundled
 
 
+def test_audio_that_has_its_transport_from_a_picture_alone_is_taken() -> None:
+    """RFC 8829 section 5.2.1: with a=bundle-only, what is of the transport is said with the group's first section."""
+    picture, sound = CHROME_MAX_BUNDLE.split("m=audio 9")
+    bare = without(f"m=audio 0{sound}", "a=ice", "a=fingerprint", "a=setup", "a=rtcp-mux")
+    offer = read_browser_offer(f"{picture}{bare}a=bundle-only\r\n", ("PCMA",))
+    assert (offer.mid, offer.carrier_mid, offer.ice.ufrag, offer.dtls_client) == ("1", "0", "yxXb", True)
+    assert offer.fingerprints[0].digest == bytes(range(32))
+    with pytest.raises(UnusableBrowserOffer, match="rtcp-mux"):
+        read_browser_offer(without(f"{picture}{bare}a=bundle-only\r\n", "a=group"), ("PCMA",))
+
+
 @pytest.mark.parametrize("group", ["a=group", "a=group:", "a=group: ", "a=group:BUNDLE", "a=group:LS 0 1"])
 def test_a_group_that_names_no_audio_bundles_none(group: str) -> None:
     text = render_answer(read_browser_offer(CHROME.replace("a=group:BUNDLE 0 1", group), ("PCMA",)), OURS)
