@@ -250,7 +250,7 @@ def _receive_ack(station: Station, ack: Request, source: TransportAddress, local
     dialog.heard_over(ack, source, local)
     if usage.answering is None or usage.answering.cseq != ack.cseq.number:
         return
-    if ack.cseq.number == dialog.remote_cseq:
+    if usage.answering.asked_cseq == dialog.remote_cseq:  # else it may have been overtaken
         dialog.asked_from(ack, source, local, nat=usage.policy.nat)
     stop_answering(station, usage)
     owes_answer = dialog.offers.ours == (RECEIVED, ack.cseq.number)

@@ -117,14 +117,17 @@ class PutOff:
 
 
 class Answering:
-    """A 2xx of ours to an INVITE, sent again until its ACK comes (13.3.1.4)."""
+    """A 2xx of ours to an INVITE, sent again until its ACK comes (13.3.1.4). `asked_cseq`: the peer's last number
+    before it, above `cseq` where a PRACK, an UPDATE or the like came while it rang."""
 
-    __slots__ = ("cseq", "interval_s", "running", "transaction", "usage")
+    __slots__ = ("asked_cseq", "cseq", "interval_s", "running", "transaction", "usage")
 
     def __init__(self, usage: Usage, transaction: ServerTransaction) -> None:
         self.usage = usage
         self.transaction = transaction
         self.cseq = transaction.request.cseq.number
+        dialog = usage.dialog_with(transaction.request)
+        self.asked_cseq = None if dialog is None else dialog.remote_cseq
         self.interval_s = 0.0
         self.running: dict[str, int] = {}
 

@@ -136,6 +136,16 @@ def test_a_caller_that_its_nat_has_moved_while_it_rang_is_where_its_ack_came_fro
     assert calling.hung_up().destination == source
 
 
+def test_the_ack_comes_after_what_was_asked_while_it_rang() -> None:
+    """As PRACK and UPDATE are, whose numbers are above its own."""
+    calling = Calling()
+    calling.tag = tag_of(calling.ringing)
+    calling.receive("OPTIONS", FIRST, 2)
+    calling.respond(200)
+    calling.receive("ACK", MOVED, 1)
+    assert calling.hung_up().destination == MOVED
+
+
 def test_an_ack_that_something_later_has_overtaken_says_nothing_of_where_the_caller_is() -> None:
     calling = Calling()
     calling.tag = tag_of(calling.respond(200))
