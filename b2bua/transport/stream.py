@@ -159,7 +159,7 @@ class StreamTransport:
             connection = next((each for each in others if each and self._goes_over(each, message, remote)), None)
         if connection is None:
             return False
-        if connection.usable:
+        if not connection.connecting:
             connection.send(message)
         elif len(connection.waiting) >= self._limits.waiting_messages:
             self._counters["messages dropped: too many wait"] += 1
