@@ -39,3 +39,20 @@ def test_a_number(given: str, typed: str) -> None:
 )
 def test_an_amount(given: str, typed: str) -> None:
     assert pasted.amount(given) == typed
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (" , ;", []),
+        ("917969002802", ["917969002802"]),
+        ("917969002802, 917969002803;1800 1801", ["917969002802", "917969002803", "1800", "1801"]),
+        ("+91 79690 02802", ["917969002802"]),
+        ("\u202a+91\u00a079690-02802\u202c +91 (79690) 02803,1800", ["917969002802", "917969002803", "1800"]),
+        ("1800 +917969002802", ["1800", "917969002802"]),
+        ("+, 12", ["+", "12"]),
+    ],
+)
+def test_masked_numbers(text: str, expected: list[str]) -> None:
+    assert pasted.numbers(text) == expected

@@ -17,7 +17,6 @@ _ONE: Final = _PATH + "/{org_id}"
 _TEMPLATE: Final = "operator_organisation.html"
 _WHOLE: Final = re.compile(r"[0-9]{1,9}", re.ASCII)  # what else is given the API refuses as it stands
 _RUPEES: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
-_SEPARATORS: Final = re.compile(r"[\s,;]+")
 _LIMITS: Final = ("max_concurrent_calls", "rate_limit_per_minute", "retention_days")
 _REGISTRATION: Final = ("gstin", "state", "address")
 
@@ -70,7 +69,7 @@ def _terms(page: Page) -> dict[str, Any]:
     return {
         "name": page.form.get("name", ""),
         "tariff": {name: value for name, value in tariff.items() if value is not None},
-        "numbers": [number for number in _SEPARATORS.split(page.form.get("numbers", "")) if number],
+        "numbers": pasted.numbers(page.form.get("numbers", "")),
         **{name: _number(page.given(name)) for name in _LIMITS},
         **{name: page.given(name) for name in _REGISTRATION},
     }
