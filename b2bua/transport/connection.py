@@ -14,6 +14,7 @@ from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import Carried, TransportAddress
 from b2bua.sip.timers import T1_S
+from b2bua.transport.tls import PeerIdentity
 
 CHUNK_OCTETS: Final = 16_384
 """Read in one wake-up of a connection, so that others get their turn."""
@@ -129,8 +130,9 @@ class Surroundings:
 
 class Connection(asyncio.BufferedProtocol):
     """See the module. `opened`: by us. `waiting`: what is sent once it is there. `heard`: anything came over it.
-    `cut_for`: why we have cut it off, where that is its peer's doing. `apart`: it may not stand for the address
-    that it came from, and is remembered to have brought what it brings.
+    `cut_for`: why we have cut it off, where that is its peer's doing. `identity`: who was expected where we have opened
+    it by TLS, None before that is asked. `apart`: it may not stand for the address that it leads to, and is remembered
+    to have brought what it brings.
 
     It comes into being before its handshake, tells `made` and later `lost` once each, and never `lost` alone.
     """
@@ -141,6 +143,7 @@ class Connection(asyncio.BufferedProtocol):
         self.waiting: deque[Message] = deque()
         self.heard = False
         self.cut_for = ""
+        self.identity: PeerIdentity | None = None
         self.apart = False
         self._brought: dict[int, None] = {}  # the branches of requests, hashed; the newest last
         self._calls: dict[int, None] = {}  # the Call-IDs of messages, likewise

@@ -174,14 +174,20 @@ class StreamTransport:
 
     def _goes_over(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
         """Whether it can be sent over this one, now or later, and may be."""
-        return connection.lasts and (connection.opened or self._may_take(connection, message, remote))
+        return connection.lasts and self._may_take(connection, message, remote)
 
     def _may_take(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
-        """Whether one that came from there takes it, whoever has made it: what answers it, and where no server is
-        called there, what belongs to a call that it has brought something of."""
+        """Whether it takes it. One that we have opened does where it was verified to lead to whom is expected there
+        now. Any other, and one that came, whoever has made it, takes what answers it and what belongs to a call that it
+        has brought something of; one that came does not where a server is called there."""
         identity = self._to_prove(remote)
         if identity is None:
             return True
+        if connection.opened:
+            met = connection.identity
+            if met is None or (met.verify and met.server_name == identity.server_name):
+                return True
+            return connection.has_asked(message) if message.is_response else connection.has_brought_call_of(message)
         if message.is_response:
             return not identity.listens or connection.has_asked(message)
         return not identity.listens and connection.has_brought_call_of(message)
@@ -239,7 +245,7 @@ class StreamTransport:
         remote = connection.remote
         context, identity = None, self._identify(remote)
         if self._tls is not None:
-            identity = identity or PeerIdentity("", remote.host)
+            connection.identity = identity = identity or PeerIdentity("", remote.host)
             context = self._tls.client if identity.verify else self._tls.unverified
         opened = socket.socket(_family(remote.host), socket.SOCK_STREAM)
         try:
@@ -412,7 +418,7 @@ class StreamTransport:
         if not connection.opened:
             self._came[connection.remote] = connection
         # Who has to be verified there may be known later: a name leads there.
-        connection.apart = not connection.opened and self._tls is not None
+        connection.apart = self._tls is not None
         while connection.waiting and connection.usable:
             message = connection.waiting.popleft()
             if self._is_wanted(message):

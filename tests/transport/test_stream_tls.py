@@ -419,6 +419,32 @@ async def test_who_connects_from_where_a_contact_of_a_verified_server_is_gets_no
 
 
 @on_both_loops
+@pytest.mark.parametrize("before", [PeerIdentity("trunk other", "other.example"), expecting(NAME, verify=False)])
+async def test_a_connection_serves_whom_its_certificate_was_verified_for(
+    before: PeerIdentity, authority: Authority
+) -> None:
+    """DNS, which whoever is on the way may answer, can bring one trunk's host to where another's connection leads:
+    calls of the one do not go to the other. What the other has to do with still goes over it."""
+    expected = [before]
+    async with (
+        bare_listener(context=server_of(authority.issue("other.example"))) as far,
+        stream_bed(tls=contexts(authority), identify=lambda _address: expected[0]) as bed,
+    ):
+        bed.transport.send(options(1), far.address)
+        other = await far.next()
+        assert await other.read(len(options(1))) == options(1)
+        other.send(ok(1) + options(2))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1, 2])
+        expected[0] = expecting(NAME)
+        call = options(3).replace(b"Call-ID: bed", b"Call-ID: new")
+        bed.transport.send(call, far.address)
+        await bed.keeper.until(lambda: bed.keeper.failed_requests == {call})
+        bed.transport.send(ok(2), far.address)
+        bed.transport.send(options(4), far.address)
+        assert await other.read(len(ok(2) + options(4))) == ok(2) + options(4)
+
+
+@on_both_loops
 async def test_what_cannot_be_sent_to_who_has_connected_leaves_its_connection_to_its_answers(
     authority: Authority,
 ) -> None:
