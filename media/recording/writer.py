@@ -100,6 +100,7 @@ class LiveRecording:
             if not self.refused_bytes:
                 raise
             self.wav.truncate(self.timeline.written * FRAME_BYTES - self.refused_bytes)
+            self.cut_short = True
         if self.refused is not None and not self.written:
             raise self.refused
 
@@ -212,9 +213,7 @@ class RecordingWriter:
 
     def _cut_short(self, live: LiveRecording) -> None:
         """End a recording whose disk takes nothing any more, with what there is of it."""
-        _log.error("recording of call %s ends before the call: %s", live.call_id, live.refused)
         live.cut_short = True
-        self.cut_short += 1
         live.lost_bytes -= live.refused_bytes  # they are no gap: the file ends before them
         self._end(live, live.timeline.written * FRAME_BYTES - live.refused_bytes)
 
@@ -235,6 +234,9 @@ class RecordingWriter:
         except OSError as error:
             self._drop(live, error)
             return
+        if live.cut_short:
+            _log.error("recording of call %s ends before the call: %s", live.call_id, live.refused)
+            self.cut_short += 1
         self._forget(live)
         self._hand_over(live)
 

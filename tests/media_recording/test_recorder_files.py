@@ -286,6 +286,8 @@ def test_a_file_that_may_not_become_longer_keeps_what_it_has(bench: Bench, monke
     assert event.duration_ms == len(left) // 8
     assert any(left[:4_000])
     assert event.gap_frames >= 2 * (200 - len(left) // 160) - 2, "what was refused is counted"
+    assert event.facts.cut_short
+    assert bench.writer.cut_short == 1
 
 
 def test_a_disk_that_refuses_to_sync_fails_the_recording(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
