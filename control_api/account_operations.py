@@ -246,7 +246,7 @@ _KEYS: Final = (
         "listKeys",
         "API keys",
         "List keys",
-        "Those that ended too, oldest first, without the keys themselves.",
+        "Those that ended too (the newest 1,000 of them), oldest first, without the keys themselves.",
         shapes.KeysReply,
         right=Right.KEYS_READ,
         errors=(NOT_NOW,),

@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from storage.codec import to_json
 from storage.errors import UnknownRecord
 from storage.queries import Queries, Row
 from storage.records import ApiKey, Organisation, Scope, Tariff, WebhookEndpoint, WebhookEvent
+
+ENDED_KEYS_KEPT: Final = 1_000  # of an organisation; those that ended first are forgotten
 
 
 def organisation_of(row: Row) -> Organisation:
@@ -129,7 +132,9 @@ class Accounts:
         return [organisation_of(row) for row in self._queries.all("accounts.organisations")]
 
     def add_key(self, key: ApiKey) -> None:
-        """Add a key. UnknownRecord: no such organisation. IllegalState: the id or the key is there already."""
+        """Add a key. UnknownRecord: no such organisation. IllegalState: the id or the key is there already.
+
+        Of the organisation's keys that had ended when it was made the newest `ENDED_KEYS_KEPT` are kept."""
         self.organisation(key.org_id)
         self._queries.run(
             "accounts.add_key",
@@ -147,6 +152,9 @@ class Accounts:
                 to_json(list(key.allowed_networks)),
                 key.rate_limit_per_minute,
             ),
+        )
+        self._queries.run(
+            "accounts.forget_ended_keys", {"org_id": key.org_id, "now": key.created_at, "kept": ENDED_KEYS_KEPT}
         )
 
     def key_by_sha256(self, key_sha256: str) -> ApiKey | None:

@@ -59,6 +59,14 @@ SELECT key_id, org_id, name, key_sha256, prefix, scopes, created_at, expires_at,
        allowed_networks, rate_limit_per_minute
 FROM api_keys WHERE key_id = ?;
 
+-- forget_ended_keys: those that ended first, beyond how many are kept
+DELETE FROM api_keys WHERE key_id IN (
+    SELECT key_id FROM api_keys
+    WHERE org_id = :org_id AND (revoked_at <= :now OR expires_at <= :now)
+    ORDER BY min(coalesce(revoked_at, expires_at), coalesce(expires_at, revoked_at)) DESC, created_at DESC, key_id
+    LIMIT -1 OFFSET :kept
+);
+
 -- revoke_key: the first revocation stands
 UPDATE api_keys SET revoked_at = coalesce(revoked_at, :at) WHERE key_id = :key_id;
 

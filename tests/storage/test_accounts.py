@@ -56,6 +56,29 @@ async def test_a_key_is_stored_once_and_for_somebody(funded: Store) -> None:
         await funded.run(lambda unit: unit.accounts.add_key(replace(KEY, key_id="key-3", org_id="nobody")))
 
 
+async def test_of_keys_that_ended_the_newest_are_kept(funded: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.accounts.ENDED_KEYS_KEPT", 2)
+    last_ends = {
+        "a": (50, None),
+        "b": (None, 40),
+        "c": (90, 30),
+        "d": (20, 60),
+        "live": (None, 101),
+        "own": (None, None),
+    }
+
+    def work(unit: UnitOfWork) -> list[str]:
+        unit.accounts.create_organisation(replace(an_organisation(), org_id="other"))
+        for place, (name, (revoked_at, expires_at)) in enumerate(last_ends.items()):
+            ended = replace(KEY, key_id=name, key_sha256=name.zfill(64), revoked_at=revoked_at, expires_at=expires_at)
+            unit.accounts.add_key(replace(ended, created_at=place))
+        unit.accounts.add_key(replace(KEY, key_id="other", key_sha256="d" * 64, org_id="other", expires_at=1))
+        unit.accounts.add_key(replace(KEY, key_id="new", key_sha256="e" * 64, created_at=100))
+        return [key.key_id for org in (ORG, "other") for key in unit.accounts.keys(org)]
+
+    assert await funded.run(work) == ["a", "b", "live", "own", "new", "other"]
+
+
 async def test_the_first_revocation_stands(funded: Store) -> None:
     await funded.run(lambda unit: unit.accounts.add_key(KEY))
     await funded.run(lambda unit: unit.accounts.expire_key("key-1", 50))

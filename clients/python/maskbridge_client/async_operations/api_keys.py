@@ -16,8 +16,8 @@ class ApiKeysOperations(Sending):
     async def list_keys(self) -> list[Key]:
         """List keys.
 
-        Those that ended too, oldest first, without the keys themselves. Scope: `account:read`. Roles: owner,
-        developer.
+        Those that ended too (the newest 1,000 of them), oldest first, without the keys themselves. Scope:
+        `account:read`. Roles: owner, developer.
         """
         return await self._send(Request("GET", "/v1/account/keys"), many_of(Key))
 
