@@ -34,7 +34,6 @@ _UNAVAILABLE: Final = frozenset(
         sqlite3.SQLITE_INTERRUPT,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
         sqlite3.SQLITE_NOTADB,
         sqlite3.SQLITE_PROTOCOL,
         sqlite3.SQLITE_READONLY,
@@ -44,7 +43,8 @@ _UNAVAILABLE: Final = frozenset(
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether it is the database that failed, and not what was asked of it."""
-    return isinstance(error, sqlite3.Error) and primary_code(error) in _UNAVAILABLE
+    # Python's module says MemoryError for SQLITE_NOMEM, which is none of its own errors.
+    return isinstance(error, MemoryError) or (isinstance(error, sqlite3.Error) and primary_code(error) in _UNAVAILABLE)
 
 
 def primary_code(error: sqlite3.Error) -> int:
@@ -167,7 +167,7 @@ def as_storage_error(error: Exception) -> Exception:
     if isinstance(error, sqlite3.IntegrityError):
         translated: StorageError = IllegalState(str(error))
     elif is_unavailable(error):
-        translated = StoreUnavailable(str(error))
+        translated = StoreUnavailable(_said(error))
     else:
         return error
     translated.__cause__ = error
@@ -187,7 +187,7 @@ def _undone_unless_ended(connection: sqlite3.Connection) -> Iterator[None]:
 def run_units(connection: sqlite3.Connection, works: Sequence[Work]) -> list[Outcome]:
     """Run works in one SQLite transaction, each in its savepoint, and commit once.
 
-    Raises sqlite3.Error when the batch as a whole came to nothing; it is rolled back then.
+    Raises sqlite3.Error or MemoryError when the batch as a whole came to nothing; it is rolled back then.
     """
     outcomes: list[Outcome] = []
     with _undone_unless_ended(connection):
@@ -299,7 +299,7 @@ class Lane:
         works = [work for _, work in batch]
         try:
             outcomes = await self._connection.call(self._run_batch, works)
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, ValueError, MemoryError) as error:
             # ValueError is aiosqlite's word for a connection that is closed.
             self.counters.failed_batches += 1
             outcomes = [(None, _unavailable(error)) for _ in batch]
@@ -312,7 +312,11 @@ class Lane:
                 future.set_exception(failure)
 
 
+def _said(error: BaseException) -> str:
+    return str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
+
+
 def _unavailable(cause: Exception) -> StoreUnavailable:
-    error = StoreUnavailable(str(cause))
+    error = StoreUnavailable(_said(cause))
     error.__cause__ = cause
     return error

@@ -158,8 +158,8 @@ class Store:
             if connection is not None:
                 await connection.interrupt()  # or closing would wait until all is read
             raise
-        except sqlite3.Error as error:
-            raise StoreUnavailable(str(error)) from error
+        except (sqlite3.Error, MemoryError) as error:
+            raise StoreUnavailable(str(error) or "out of memory") from error
         finally:
             await _close_all([] if connection is None else [connection])
         if failure is not None:
