@@ -170,7 +170,11 @@ class Recordings:
                 self._more.clear()
                 await self._more.wait()
             recording = self._queue.popleft()
-            await self._export(recording)
+            try:
+                await self._export(recording)
+            except Exception:  # a defect of ours: the others are exported all the same, and this one is tried again
+                LOG.exception("call %s: its recording could not be exported", recording.call_id)
+                self._let_rest(recording)
 
     async def _export(self, recording: Recording) -> None:
         mp3_path = str(Path(recording.wav_path).with_suffix(".mp3"))
@@ -183,17 +187,13 @@ class Recordings:
                 self._resting.pop(recording.call_id, None)
                 self._busy.discard(recording.call_id)
                 return
-            self.failed += 1
-            earlier = self._resting.get(recording.call_id)
-            rest_s = SWEEP_S if earlier is None else min(earlier.rest_s * 2, LONGEST_REST_S)
-            self._resting[recording.call_id] = _Rest(rest_s, self._clock.monotonic() + rest_s)
             LOG.error(
                 "the recording %s of call %s could not be made into MP3: %s",
                 recording.wav_path,
                 recording.call_id,
                 error,
             )
-            self._busy.discard(recording.call_id)
+            self._let_rest(recording)
             return
         self.exported += 1
         self._resting.pop(recording.call_id, None)
@@ -202,6 +202,14 @@ class Recordings:
         self._journal.add(
             lambda unit: self._ready(unit, recording, mp3_path, files, peaks), lambda _r: self._announced(recording)
         )
+
+    def _let_rest(self, recording: Recording) -> None:
+        """It could not be exported: the sweep finds it again, after a while that grows."""
+        self.failed += 1
+        earlier = self._resting.get(recording.call_id)
+        rest_s = SWEEP_S if earlier is None else min(earlier.rest_s * 2, LONGEST_REST_S)
+        self._resting[recording.call_id] = _Rest(rest_s, self._clock.monotonic() + rest_s)
+        self._busy.discard(recording.call_id)
 
     async def _is_purged(self, recording: Recording) -> bool:
         """Whether there is nothing to be made of it any more."""

@@ -119,6 +119,11 @@ class _Worker:
             )
         )
 
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs still, as far as is known."""
+        return self._process.returncode is None
+
     async def do(self, line: bytes) -> dict[str, object]:
         """Its reply; Mp3WorkerDied when it ends before one."""
         process = self._process
@@ -129,7 +134,8 @@ class _Worker:
             process.stdin.write(line)
             await process.stdin.drain()
             reply = await process.stdout.readline()
-        except (ConnectionError, ValueError) as error:
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            # RuntimeError is uvloop's word for a pipe that it has closed already.
             raise Mp3WorkerDied(f"the worker cannot be spoken to: {error}") from error
         if not reply.endswith(b"\n"):
             raise Mp3WorkerDied("the worker ended during the job")
@@ -254,7 +260,7 @@ class Mp3Pool:
     async def _attempt(self, job: Mp3Job) -> Mp3Made:
         self._numbered += 1
         part = job.mp3.with_name(f"{job.mp3.name}.{self._numbered}.part")
-        worker = self._idle.pop() if self._idle else await self._start()
+        worker = await self._idle_or_new()
         self._busy.add(worker)
         reusable = False
         loop = asyncio.get_running_loop()
@@ -284,6 +290,16 @@ class Mp3Pool:
             case _:
                 _remove(part)
                 raise Mp3Failed(str(reply.get("error")))
+
+    async def _idle_or_new(self) -> _Worker:
+        """A worker that lives; those that were killed while they waited cost no job an attempt."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                return worker
+            self.died += 1
+            await worker.end()
+        return await self._start()
 
     async def _start(self) -> _Worker:
         try:

@@ -26,10 +26,12 @@ from media.recording.mp3 import (
     Mp3Tags,
     Mp3TimedOut,
     Mp3WorkerDied,
+    _Worker,
 )
 from media.recording.mp3_worker import ChannelLevel, matching
 from media.recording.sealed_wav import SealedWavWriter
 from media.recording.sealing import Seal, SealedKind
+from tests.support.both_loops import on_both_loops
 from tests.support.processes import is_gone
 
 RATE = 8000
@@ -179,6 +181,32 @@ async def test_a_killed_worker_costs_one_attempt(pool: Mp3Pool, wav: Path, tmp_p
     os.kill(await worker_of(pool), signal.SIGKILL)
     await job
     assert len(decode(tmp_path / "x.mp3")[0]) > 0
+
+
+@on_both_loops
+async def test_workers_killed_while_they_wait_cost_no_attempt(wav: Path, tmp_path: Path) -> None:
+    pool = Mp3Pool(workers=2, attempts=1)
+    await asyncio.gather(*(pool.export(wav, tmp_path / f"{number}.mp3") for number in range(2)))
+    for worker in pool._idle:
+        os.kill(worker._process.pid, signal.SIGKILL)
+        await worker._process.wait()
+    await pool.export(wav, tmp_path / "x.mp3")
+    assert (pool.made, pool.failed, pool.died) == (3, 0, 2)
+    await pool.close()
+
+
+@on_both_loops
+async def test_a_worker_whose_pipe_is_closed_costs_one_attempt(
+    wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Mp3Pool(workers=1)
+    await pool.export(wav, tmp_path / "x.mp3")
+    monkeypatch.setattr(_Worker, "alive", property(lambda _: True), raising=False)  # it is not known yet
+    os.kill(pool._idle[0]._process.pid, signal.SIGKILL)
+    await pool._idle[0]._process.wait()
+    await pool.export(wav, tmp_path / "y.mp3")
+    assert (pool.made, pool.failed, pool.died) == (2, 0, 1)
+    await pool.close()
 
 
 async def test_a_job_whose_workers_all_die_fails_alone(wav: Path, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class Disk:
         self.looks = 0
         self.unreadable = 0
         self.full = True
+        self.defect: Exception | None = None
         self.tries = 0
         self.exported = asyncio.Event()
         self.noted = WAITING
@@ -43,6 +44,8 @@ class Disk:
 
     async def export(self, _wav: Path, _mp3: Path, _tags: object, _seal: object) -> Mp3Made:
         self.tries += 1
+        if self.defect is not None:
+            raise self.defect
         if self.full:
             raise Mp3Error("No space left on device")
         return Mp3Made(44, "0" * 64, 3, "1" * 64)
@@ -88,6 +91,24 @@ async def test_it_is_tried_more_and_more_rarely_and_never_given_up(disk: Disk) -
         async with asyncio.timeout(10):
             await disk.exported.wait()
         assert (recordings.exported, recordings.failed) == (1, 29)
+    finally:
+        await recordings.close()
+
+
+async def test_an_export_that_breaks_is_told_and_tried_again(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    disk.full, disk.defect = False, RuntimeError("a defect")
+    clock = ManualClock()
+    recordings = _recordings(disk, clock)
+    try:
+        await _looks(disk, 5)
+        assert (disk.tries, recordings.failed, recordings.queue_length) == (1, 1, 0)
+        disk.defect = None
+        clock.advance(8.0)
+        async with asyncio.timeout(10):
+            await disk.exported.wait()
+        assert [record.getMessage() for record in caplog.records if record.exc_info] == [
+            "call call-1: its recording could not be exported"
+        ]
     finally:
         await recordings.close()
 
