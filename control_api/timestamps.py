@@ -27,7 +27,11 @@ def optional_timestamp(at_ms: int | None) -> str | None:
 
 
 def parse_timestamp(text: str) -> int:
-    """An RFC 3339 date-time as Unix milliseconds (a finer fraction is cut off). Raises ValueError."""
+    """An RFC 3339 date-time as Unix milliseconds. Raises ValueError.
+
+    A finer fraction is cut off, but what lies after a second's beginning stays after it: dates are compared as they are
+    shown, to the second.
+    """
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise ValueError("not an RFC 3339 date-time")
@@ -42,7 +46,8 @@ def parse_timestamp(text: str) -> int:
             offset = -offset
     leap_second = second == 60  # the 61st second of a minute is the first of the next on Unix's clock
     local = datetime(year, month, day, hour, minute, 59 if leap_second else second, tzinfo=timezone(offset))
-    milliseconds = int((fraction or "0")[:3].ljust(3, "0"))
+    fraction = (fraction or "").rstrip("0")
+    milliseconds = max(int(fraction[:3].ljust(3, "0")), 1 if fraction else 0)
     at_ms = (local - _EPOCH) // timedelta(seconds=1) * 1000 + (1000 if leap_second else milliseconds)
     if not FIRST_MS <= at_ms <= LAST_MS:
         raise ValueError("no time of the years 1 to 9999")  # an offset may lead out of them

@@ -168,6 +168,17 @@ async def test_dates_are_exclusive_as_they_are_shown(world: ApiWorld) -> None:
     assert set(await ids(world, "?start_date=2025-01-01T17:29:59+05:30")) == {early, late}
 
 
+@pytest.mark.parametrize("fraction", ["0000001", "0004", "001", "5", "9999999"])
+async def test_a_date_within_a_second_is_after_what_is_shown_as_started_in_it(world: ApiWorld, fraction: str) -> None:
+    call = await world.place()
+    shown = (await world.get(LOGS)).json["data"][0]["started_at"]
+    within = f"{shown[:-1]}.{fraction}Z"
+    assert await ids(world, f"?end_date={within}") == [call]
+    assert await ids(world, f"?start_date={within}") == []
+    totals = [(await world.get(f"{STATS}?{date}={within}")).json["data"] for date in ("start_date", "end_date")]
+    assert [data["total_calls"] for data in totals] == [0, 1]
+
+
 async def test_another_organisation_sees_its_own_calls(world: ApiWorld) -> None:
     await world.place()
     reply = await world.get(LOGS, key=OTHER_KEY)
