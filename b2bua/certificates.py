@@ -24,7 +24,7 @@ def load_own_certificate(context: ssl.SSLContext, certificate: Path, key: Path, 
         _check_dates(chain[0], certificate, datetime.fromtimestamp(now_ms / 1000, UTC))
     try:
         context.load_cert_chain(certificate, key)
-    except (ssl.SSLError, OSError) as error:
+    except OSError as error:  # an ssl.SSLError is one
         raise CertificateUnusable(f"{certificate}: cannot be used for TLS: {error}") from error
 
 
@@ -44,7 +44,7 @@ def load_authorities(context: ssl.SSLContext, file: Path | None) -> None:
     _certificates(file)
     try:
         context.load_verify_locations(file)
-    except (ssl.SSLError, OSError) as error:
+    except OSError as error:  # an ssl.SSLError is one
         raise CertificateUnusable(f"{file}: holds no authority to trust: {error}") from error
 
 

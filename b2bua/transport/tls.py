@@ -69,7 +69,9 @@ def why_no_handshake(error: OSError) -> str:
     """Why the handshake of a connection that came failed; of a certificate that was shown, what is wrong with it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate: {error.verify_message}"
-    return (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or str(error)
+    # An event loop says nothing at all of a peer that just closes.
+    said = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    return said or str(error) or "closed in the handshake"
 
 
 def why_closed(error: Exception | None) -> str:

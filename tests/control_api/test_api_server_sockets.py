@@ -440,6 +440,15 @@ async def test_https(tmp_path: Path) -> None:
         assert status == 200
 
 
+async def test_rfc7301_a_client_that_speaks_http_2_too_is_told_which_is_spoken(tmp_path: Path) -> None:
+    asking = unverified()
+    asking.set_alpn_protocols(["h2", "http/1.1"])
+    async with RunningApi(server_context(*certificate_files(tmp_path))) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=asking)
+        assert writer.get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
+        writer.close()
+
+
 def test_tls_is_1_2_or_later(tmp_path: Path) -> None:
     context = server_context(*certificate_files(tmp_path))
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2

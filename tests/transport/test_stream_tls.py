@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from b2bua.certificates import CertificateUnusable
-from b2bua.clock import SystemClock
 from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import CHUNK_OCTETS, StreamLimits
 from b2bua.transport.tls import PeerIdentity, TlsContexts, tls_contexts
@@ -550,6 +548,21 @@ async def test_a_handshake_that_does_not_come_about_ends_the_connection(authorit
         await bed.left(0)
 
 
+@on_both_loops
+async def test_of_a_peer_that_closes_in_the_handshake_the_log_says_so(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What scanners do: event loops have no word for it."""
+    caplog.set_level("INFO", "b2bua.transport.connection_log")
+    async with stream_bed(tls=contexts(authority, authority.issue("127.0.0.1"))) as bed:
+        peer = await bed.connect()
+        peer.send(b"\x16\x03\x01")
+        peer.close()
+        await bed.counted("connections refused: handshake")
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.endswith(": closed in the handshake")
+
+
 async def test_handshakes_that_come_to_nothing_are_told_once_for_a_host(
     authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -568,35 +581,6 @@ async def test_without_a_certificate_no_connection_is_taken(authority: Authority
     async with stream_bed(tls=contexts(authority)) as bed:
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(bed.local.host, bed.local.port)
-
-
-# Files.
-
-
-def test_an_unusable_certificate_is_told_at_the_start(authority: Authority, tmp_path: Path) -> None:
-    good, expired = authority.issue(NAME), authority.issue(NAME, days=-1)
-    now_ms = SystemClock().wall_ms()
-    with pytest.raises(CertificateUnusable, match="expired on"):
-        tls_contexts(expired.certificate, expired.key, None, now_ms=now_ms)
-    with pytest.raises(CertificateUnusable, match="is not the key of"):
-        tls_contexts(good.certificate, expired.key, None, now_ms=now_ms)
-    empty = tmp_path / "empty.pem"
-    empty.write_text("")
-    with pytest.raises(CertificateUnusable, match=r"empty\.pem: holds no PEM certificate"):
-        tls_contexts(good.certificate, good.key, empty, now_ms=now_ms)
-    with pytest.raises(CertificateUnusable, match="cannot be read"):
-        tls_contexts(good.certificate, good.key, tmp_path / "nowhere.pem", now_ms=now_ms)
-
-
-def test_both_sides_begin_at_tls_1_2(authority: Authority) -> None:
-    own = authority.issue(NAME)
-    made = tls_contexts(own.certificate, own.key, None)
-    assert made.server is not None
-    for context in (made.server, made.client, made.unverified):
-        assert context.minimum_version == ssl.TLSVersion.TLSv1_2
-    assert made.client.verify_mode == ssl.CERT_REQUIRED
-    assert made.client.check_hostname
-    assert made.server.verify_mode == ssl.CERT_NONE
 
 
 def old(context: ssl.SSLContext) -> ssl.SSLContext:
