@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import shutil
 import ssl
 from collections.abc import Callable
@@ -78,6 +79,43 @@ async def test_what_has_not_changed_is_not_read_again(place: Place) -> None:
     assert place.used == []
 
 
+async def test_without_a_certificate_of_the_api_nothing_is_looked_at(place: Place) -> None:
+    place.watch.watch_api(ApiSection(), place.used.append)
+    await place.watch.turn()
+    assert (place.used, place.watch.figures()) == ([], {})
+
+
+def rewritten(file: Path) -> None:
+    """In its place, of the same size, at another time."""
+    at = file.stat().st_mtime_ns
+    os.utime(file, ns=(at, at + 1))
+
+
+def replaced(file: Path) -> None:
+    """By another file, of the same size and time: as from an archive."""
+    at, other = file.stat().st_mtime_ns, file.with_suffix(".new")
+    shutil.copy(file, other)
+    os.utime(other, ns=(at, at))
+    other.replace(file)
+
+
+def lengthened(file: Path) -> None:
+    """In its place, at the same time: as far as the file system tells times apart."""
+    at = file.stat().st_mtime_ns
+    file.write_bytes(file.read_bytes() + b"\n")
+    os.utime(file, ns=(at, at))
+
+
+@pytest.mark.parametrize("change", [rewritten, replaced, lengthened])
+async def test_a_file_that_has_changed_in_whatever_way_is_read_again(
+    place: Place, change: Callable[[Path], None]
+) -> None:
+    place.look_after()
+    change(place.certificate)
+    await place.watch.turn()
+    assert len(place.used) == 1
+
+
 async def test_one_without_its_key_is_told_once_and_used_when_the_key_is_there(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -115,7 +153,7 @@ async def test_that_it_runs_out_is_told_once_a_day(place: Place, caplog: pytest.
     place.clock.advance(WARNED_EVERY_S)
     await place.watch.turn()
     assert "runs out in 13.0 days" in caplog.text
-    place.clock.advance(14 * DAY_S)
+    place.clock.advance(13 * DAY_S)
     await place.watch.turn()
     assert "has run out" in caplog.text
     assert caplog.records[-1].levelno == logging.ERROR
@@ -143,6 +181,24 @@ class SipPlace:
     def renew_authorities(self, folder: Path) -> None:
         """Others are trusted from now on."""
         shutil.copy(Authority(folder, "another").file, self.authorities)
+
+
+async def test_a_renewed_certificate_of_sip_is_used_and_its_end_told(place: Place) -> None:
+    sip = SipPlace(place, own=True)
+    before = place.watch.figures()["sip_certificate_expires_at_seconds"]
+    place.put(place.authority.issue("localhost", days=90))
+    await place.watch.turn()
+    assert sip.used == 1
+    assert place.watch.figures()["sip_certificate_expires_at_seconds"] - before == pytest.approx(30 * DAY_S, abs=5)
+
+
+async def test_either_file_of_sip_alone_is_looked_at(place: Place) -> None:
+    """A certificate may be renewed for the key that is there."""
+    sip = SipPlace(place, own=True)
+    for used, file in enumerate((place.certificate, place.key), 1):
+        rewritten(file)
+        await place.watch.turn()
+        assert sip.used == used
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["with a certificate of ours", "without one"])

@@ -206,6 +206,7 @@ async def test_a_connection_too_many_is_not_opened_and_what_waits_for_it_fails()
         assert bed.keeper.failed == [], "never from within"
         await bed.keeper.until(lambda: bed.keeper.failed == [far.address])
         assert bed.transport.last_failure(far.address) == "too many connections"
+        assert bed.transport.connections == 1
 
 
 # Time.

@@ -5,6 +5,7 @@ import errno
 import gc
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,10 @@ from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import ANSWER_DUE_S, StreamLimits
 from b2bua.transport.connection_log import LOG_INTERVAL_S
 from b2bua.transport.stream import UNREACHABLE_S, StreamTransport, bind_stream
-from b2bua.transport.tls import PeerIdentity, why_closed
+from b2bua.transport.tls import PeerIdentity, tls_contexts, why_closed
 from tests.support.both_loops import on_both_loops
+from tests.support.certificates import Authority
+from tests.support.manual_clock import ManualClock
 from tests.support.stream_bed import (
     BarePeer,
     Keeper,
@@ -416,6 +419,23 @@ async def test_without_descriptors_it_waits_a_second_and_takes_the_connection_th
         await bed_keeper.until(lambda: bed_keeper.numbers() == [1])
         await transport.close()
         await peer.end()
+
+
+async def test_without_descriptors_a_tls_listener_takes_the_connection_a_second_later_too(tmp_path: Path) -> None:
+    authority, keeper, clock = Authority(tmp_path), Keeper(), ManualClock()
+    own = authority.issue("127.0.0.1")
+    scarce = NoDescriptors(bind_stream("127.0.0.1", 0))
+    tls = tls_contexts(own.certificate, own.key, authority.file)
+    loop = asyncio.get_running_loop()
+    transport = StreamTransport(scarce, keeper, loop, tls=tls, scheduler=clock)  # type: ignore[arg-type]  # a stand-in
+    with socket.create_connection(("127.0.0.1", transport.local.port)):
+        while "connections refused: system" not in transport.counters():  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0)
+        assert keeper.asked == []
+        clock.advance(1)
+        await keeper.until(lambda: len(keeper.asked) == 1)
+        await asyncio.sleep(0)  # its handshake begins
+        await transport.close()
 
 
 async def test_that_there_are_no_descriptors_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,229 @@
+"""SIP over TCP and TLS on real sockets: which connection a message takes, how long one stays, whose failure counts."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from b2bua.sip.routing import TransportAddress
+from b2bua.transport.connection import StreamLimits
+from b2bua.transport.stream import FAILURES_KEPT
+from b2bua.transport.stream_socket import reset
+from b2bua.transport.tls import PeerIdentity, tls_contexts
+from tests.support.both_loops import on_both_loops
+from tests.support.certificates import Authority
+from tests.support.stream_bed import BareListener, BarePeer, StreamBed, bare_listener, ok, options, stream_bed
+
+pytestmark = pytest.mark.sockets
+
+IDLE_S = 10.0
+
+
+async def closing_connection(bed: StreamBed, far: BareListener) -> BarePeer:
+    """A peer's from the port that it listens on, which we have just begun to close."""
+    peer = await bed.connect(port=far.address.port)
+    peer.send(options(1))
+    await bed.keeper.until(lambda: bed.keeper.numbers() == [1])
+    bed.clock.advance(IDLE_S + 1)
+    assert bed.transport.counters()["connections closed: idle"] == 1
+    return peer
+
+
+# While a connection closes.
+
+
+@on_both_loops
+async def test_what_follows_to_a_peer_whose_connection_closes_shares_a_new_one() -> None:
+    async with bare_listener(shared=True) as far, stream_bed(limits=StreamLimits(idle_s=IDLE_S)) as bed:
+        await closing_connection(bed, far)
+        bed.transport.send(options(2), far.address)
+        bed.transport.send(options(3), far.address)
+        peer = await far.next()
+        assert await peer.read(len(options(2) + options(3))) == options(2) + options(3)
+        assert far.taken.empty()
+
+
+@on_both_loops
+async def test_a_request_whose_peers_connection_closes_opens_another_before_it_goes_its_other_way() -> None:
+    async with (
+        bare_listener(shared=True) as far,
+        bare_listener() as elsewhere,
+        stream_bed(limits=StreamLimits(idle_s=IDLE_S)) as bed,
+    ):
+        await closing_connection(bed, far)
+        bed.transport.send(options(2), far.address, elsewhere.address)
+        assert await (await far.next()).read(len(options(2))) == options(2)
+        assert elsewhere.taken.empty()
+
+
+# Who has to prove who it is.
+
+
+@on_both_loops
+async def test_who_connects_from_where_a_server_is_called_draws_no_request_to_its_other_way(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own = authority.issue("127.0.0.1")
+    ours = tls_contexts(own.certificate, own.key, authority.file)
+    server = ours.server
+    client = tls_contexts(None, None, authority.file).client
+    async with (
+        bare_listener(context=server, shared=True) as far,
+        bare_listener(context=server) as elsewhere,
+        stream_bed(tls=ours, identify=lambda at: PeerIdentity("trunk carrier", at.host)) as bed,
+    ):
+        peer = await bed.connect(client, far.address.port)
+        peer.send(options(1))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1])
+        bed.transport.send(options(2), far.address, elsewhere.address)
+        assert await (await far.next()).read(len(options(2))) == options(2)
+        assert elsewhere.taken.empty()
+
+
+@on_both_loops
+async def test_who_connects_from_another_port_of_a_server_is_answered_whatever_is_still_known_of_its_requests(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path)
+    own = authority.issue("127.0.0.1")
+    ours = tls_contexts(own.certificate, own.key, authority.file)
+    client = tls_contexts(None, None, authority.file).client
+    async with stream_bed(
+        tls=ours,
+        identify=lambda at: PeerIdentity("trunk carrier", at.host, listens=False),
+        limits=StreamLimits(outstanding_requests=1),
+    ) as bed:
+        peer = await bed.connect(client)
+        peer.send(options(1) + options(2))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1, 2])
+        bed.transport.send(ok(1), bed.keeper.sources[0])
+        assert await peer.read(len(ok(1))) == ok(1)
+
+
+@on_both_loops
+async def test_of_more_requests_than_are_remembered_only_the_latest_are_answered_to_who_came(tmp_path: Path) -> None:
+    """From where a server is called; without an end they would fill the memory."""
+    authority = Authority(tmp_path)
+    own = authority.issue("127.0.0.1")
+    ours = tls_contexts(own.certificate, own.key, authority.file)
+    client = tls_contexts(None, None, authority.file).client
+    async with stream_bed(
+        tls=ours,
+        identify=lambda at: PeerIdentity("trunk carrier", at.host),
+        limits=StreamLimits(outstanding_requests=1),
+    ) as bed:
+        peer = await bed.connect(client)
+        peer.send(options(1) + options(2))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1, 2])
+        for number in (1, 2):
+            bed.transport.send(ok(number), bed.keeper.sources[0])
+        await bed.keeper.until(lambda: bed.keeper.unanswerable_responses == [ok(1)])
+        assert await peer.read(len(ok(2))) == ok(2)
+
+
+# How many connections a host may have.
+
+
+@on_both_loops
+async def test_who_ends_one_of_its_connections_may_have_one_more_and_not_as_many_again() -> None:
+    async with stream_bed(limits=StreamLimits(connections_of_peer=2)) as bed:
+        first, _ = await bed.connect(), await bed.connect()
+        await bed.left(2)
+        first.cut()
+        await bed.left(1)
+        await bed.connect()
+        await bed.left(2)
+        assert await bed.turned_away(options(1)) == b""
+        assert bed.transport.counters()["connections refused: too many"] == 1
+
+
+def test_what_is_turned_away_is_reset_so_that_nothing_of_it_is_kept() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(listening.getsockname()) as stranger,
+    ):
+        reset(listening.accept()[0])
+        with pytest.raises(ConnectionResetError):
+            stranger.recv(1)
+
+
+# Time.
+
+
+@on_both_loops
+async def test_a_message_that_begins_a_connection_and_does_not_end_closes_it() -> None:
+    async with stream_bed(limits=StreamLimits(partial_s=10)) as bed:
+        peer = await bed.connect()
+        peer.send(b"\r\n\r\nOPTIONS sip:a")
+        assert await peer.read(2) == b"\r\n", "it was read"
+        bed.clock.advance(11)
+        assert await peer.rest() == b""
+        assert bed.transport.counters()["connections closed: half a message"] == 1
+
+
+@on_both_loops
+async def test_an_idle_connection_whose_peer_does_not_take_what_is_left_is_cut_off() -> None:
+    limits = StreamLimits(idle_s=IDLE_S, closing_s=2, write_buffer_octets=1_000_000_000)
+    async with bare_listener() as far, stream_bed(limits=limits) as bed:
+        bed.transport.send(options(1), far.address)
+        (await far.next()).stop_reading()
+        await bed.counted("connections opened")
+        for _ in range(200):
+            bed.transport.send(options(2, b"x" * 60_000), far.address)
+        bed.clock.advance(IDLE_S + 1)
+        assert bed.transport.counters()["connections closed: idle"] == 1
+        bed.clock.advance(3)
+        await bed.left(0)
+
+
+@on_both_loops
+async def test_rfc5626_s3_5_1_a_peer_s_own_connection_gets_no_keep_alive_of_ours() -> None:
+    async with stream_bed(limits=StreamLimits(ping_s=10)) as bed:
+        peer = await bed.connect()
+        await bed.counted("connections accepted")
+        for _ in range(3):
+            bed.clock.advance(11)
+        bed.transport.send(ok(1), peer.address)
+        assert await peer.read(len(ok(1))) == ok(1)
+
+
+# Of whom a failure is remembered.
+
+
+@on_both_loops
+async def test_a_peer_that_has_connected_and_leaves_a_request_unanswered_has_not_been_out_of_reach() -> None:
+    async with stream_bed() as bed:
+        peer = await bed.connect()
+        await bed.left(1)
+        await bed.counted("connections accepted")
+        bed.transport.send(options(1), peer.address)
+        assert await peer.read(len(options(1))) == options(1)
+        peer.close()
+        await bed.keeper.until(lambda: bed.keeper.failed == [peer.address])
+        assert bed.transport.last_failure(peer.address) is None
+
+
+@on_both_loops
+async def test_nor_has_a_peer_that_has_said_something_over_the_connection_that_it_ends() -> None:
+    async with bare_listener() as far, stream_bed() as bed:
+        bed.transport.send(options(1), far.address)
+        peer = await far.next()
+        peer.send(ok(1))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1])
+        bed.transport.send(options(2), far.address)
+        await peer.read(len(options(1) + options(2)))
+        peer.close()
+        await bed.keeper.until(lambda: bed.keeper.failed == [far.address])
+        assert bed.transport.last_failure(far.address) is None
+
+
+async def test_the_failures_of_so_many_destinations_are_remembered_and_not_of_more() -> None:
+    async with stream_bed(limits=StreamLimits(connections=0)) as bed:
+        destinations = [TransportAddress("tcp", "127.0.0.1", 1 + number) for number in range(FAILURES_KEPT + 1)]
+        for destination in destinations[:-1]:
+            bed.transport.send(options(1), destination)
+        remembered = {bed.transport.last_failure(destination) for destination in destinations[:-1]}
+        assert remembered == {"too many connections"}
+        bed.transport.send(options(1), destinations[-1])
+        assert [bed.transport.last_failure(each) for each in destinations if bed.transport.last_failure(each)] == [
+            "too many connections"
+        ]
