@@ -203,6 +203,24 @@ class FullDisk:
         return self._real(descriptor, content, offset)
 
 
+def test_what_a_full_disk_did_not_take_is_a_gap_of_both_parties(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FullDisk(monkeypatch)
+    bench = Bench(tmp_path)
+    bench.talk(0, 3)
+    disk.full = True
+    bench.talk(3, 5)
+    disk.full = False
+    bench.talk(5, 8)
+    bench.writer.finish("call-1", START + 8)
+    event = bench.finished()
+    assert [party.gap_frames for party in event.facts.parties] == [100, 100]
+    assert (event.duration_ms, event.gap_frames, event.facts.cut_short) == (8000, 200, False)
+    left, _ = samples(tmp_path / WAV)
+    assert list(left).count(A) == 6 * 8000
+
+
 @pytest.mark.parametrize("keys", [None, KEYS])
 def test_a_disk_that_stays_full_ends_the_recording_with_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, keys: MasterKeys | None

@@ -233,6 +233,17 @@ def test_a_sealed_wav_reads_as_the_plain_one(tmp_path: Path) -> None:
     assert pcm == b"".join(bytes([number]) * 32_000 for number in range(5))[:130_000]
 
 
+def test_a_sealed_wav_is_not_left_open_by_whoever_writes_measures_or_repairs_it(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    before = os.listdir("/proc/self/fd")
+    wav = SealedWavWriter(path, SEAL)
+    wav.append(bytes(400))
+    wav.truncate(400)
+    wav.close()
+    assert pcm_bytes_of(path, SEAL) == repair_sealed_wav(path, SEAL) == 400
+    assert os.listdir("/proc/self/fd") == before
+
+
 def test_a_sealed_wav_whose_writer_died_at_once_is_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"MB")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from media.recording.wav import HEADER_BYTES, WavWriter, repair_wav
+from media.recording.wav import HEADER_BYTES, WavWriter, repair_wav, sync_folder
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -90,3 +90,14 @@ def test_repair_makes_sizes_of_what_is_there(tmp_path: Path, length: int) -> Non
     pcm_bytes = repair_wav(path)
     assert pcm_bytes == max(0, length - HEADER_BYTES) // 4 * 4
     assert len(read(path)[3]) == pcm_bytes
+    assert path.stat().st_size == HEADER_BYTES + pcm_bytes
+
+
+def test_what_is_repaired_and_synced_is_not_left_open(tmp_path: Path) -> None:
+    """A start after a crash may find as many of them as there were calls."""
+    path = tmp_path / "x.wav"
+    path.write_bytes(bytes(1000))
+    before = os.listdir("/proc/self/fd")
+    repair_wav(path)
+    sync_folder(tmp_path)
+    assert os.listdir("/proc/self/fd") == before
