@@ -152,6 +152,7 @@ async def test_filters(world: ApiWorld) -> None:
     assert await ids(world, "?party=%2B91%2091234-56789") == [second]
     assert await ids(world, "?party=+919123456789") == [second], "a plus that was not encoded"
     assert await ids(world, "?party=9123456789&reference=one") == []
+    assert await ids(world, "?party=sip:desk@pbx.example") == [], "what is no number is a condition too"
 
 
 async def test_dates_are_exclusive_as_they_are_shown(world: ApiWorld) -> None:

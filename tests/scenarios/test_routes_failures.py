@@ -269,6 +269,7 @@ async def test_what_no_route_and_no_number_is_for_is_not_found(relay: House) -> 
     assert (await relay.refused("12345")).status == 404
     relay.alice.events.clear()
     assert (await relay.refused(f"9{DIALLED}")).status == 404, "the pattern is for the whole user part"
+    assert relay.switch.counters()["inbound_refused_total"] == 2
 
 
 async def test_the_log_tells_why_a_call_was_refused_before_it_was_one(
