@@ -5,8 +5,8 @@ are `waiting` and cost a claim nothing, however many they are.
 """
 
 import json
-from collections.abc import Mapping
-from typing import Final
+from collections import Counter
+from typing import Final, NamedTuple
 
 from storage.accounts import Accounts
 from storage.billing_records import WalletEvent
@@ -27,8 +27,19 @@ from storage.records import (
 
 LEASE_MS: Final = 60_000
 CLAIMS_PER_ENDPOINT: Final = 8
+CLAIMS_PER_ORGANISATION: Final = 512
 
 _ENDED: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.DEAD})
+
+
+class _OpenEndpoint(NamedTuple):
+    """One with something ready: when its first is due, how many more it, and its organisation, may have under way."""
+
+    webhook_id: str
+    org_id: str
+    due_at: int
+    free: int
+    left_to_organisation: int
 
 
 def _told_of(row: Row) -> OutboxEvent | WalletEvent:
@@ -98,29 +109,40 @@ class Outbox:
         )
 
     def claim_due(
-        self, now: int, limit: int, *, lease_ms: int = LEASE_MS, per_endpoint: int = CLAIMS_PER_ENDPOINT
+        self,
+        now: int,
+        limit: int,
+        *,
+        lease_ms: int = LEASE_MS,
+        per_endpoint: int = CLAIMS_PER_ENDPOINT,
+        per_organisation: int = CLAIMS_PER_ORGANISATION,
     ) -> list[Delivery]:
         """Take up to `limit` due deliveries for `lease_ms`; nobody else gets them before that is over.
 
-        No endpoint has more than `per_endpoint` under way, and the limit is shared among those that are due, so a
-        dead one with a long backlog holds up no other. Those with the least under way come first: what dozens of dead
-        ones give up goes to the others. Among equals, and within an endpoint, the most overdue come first.
+        No endpoint has more than `per_endpoint` under way, no organisation more than `per_organisation`, and the limit
+        is shared among those that are due, so a dead one with a long backlog holds up no other. Those with the least
+        under way come first: what dozens of dead ones give up goes to the others. Among equals, and within an endpoint,
+        the most overdue come first.
         """
         self._queries.run("outbox.lapse_leases", (now,))
-        due = [(webhook_id, free) for webhook_id, due_at, free in self._open_endpoints(per_endpoint) if due_at <= now]
-        due.sort(key=lambda endpoint: endpoint[1], reverse=True)
+        due = [each for each in self._open_endpoints(per_endpoint, per_organisation) if each.due_at <= now]
+        due.sort(key=lambda each: each.free, reverse=True)
+        left = {each.org_id: each.left_to_organisation for each in due}
         claimed: list[Delivery] = []
-        for position, (webhook_id, free) in enumerate(due):
+        for position, each in enumerate(due):
             share = max(1, (limit - len(claimed)) // (len(due) - position))
-            quota = min(free, share, limit - len(claimed))
-            if quota <= 0:
-                break
-            claimed += self._lease(webhook_id, now, now + lease_ms, quota)
+            quota = min(each.free, share, limit - len(claimed), left[each.org_id])
+            if quota > 0:
+                leased = self._lease(each.webhook_id, now, now + lease_ms, quota)
+                left[each.org_id] -= len(leased)
+                claimed += leased
         return claimed
 
-    def next_due_at(self, *, per_endpoint: int = CLAIMS_PER_ENDPOINT) -> int | None:
+    def next_due_at(
+        self, *, per_endpoint: int = CLAIMS_PER_ENDPOINT, per_organisation: int = CLAIMS_PER_ORGANISATION
+    ) -> int | None:
         """When `claim_due` will next have something, as things stand; None: nothing is to be sent."""
-        times = [due_at for _, due_at, _ in self._open_endpoints(per_endpoint)]
+        times = [each.due_at for each in self._open_endpoints(per_endpoint, per_organisation)]
         lease_end = self._queries.one("outbox.first_lease_end")
         if lease_end is not None and lease_end[0] is not None:
             times.append(lease_end[0])
@@ -233,15 +255,24 @@ class Outbox:
         """How many deliveries are still to be made, held ones included. Counts them: not for every request."""
         return self._queries.number("outbox.backlog")
 
-    def _open_endpoints(self, per_endpoint: int) -> list[tuple[str, int, int]]:
-        """(webhook id, when its first is due, how many more it may have under way), most overdue first."""
-        leased: Mapping[str, int] = dict(self._queries.all("outbox.leased"))
-        rows = self._queries.all("outbox.ready_endpoints")
-        return [
-            (webhook_id, due_at, free)
-            for webhook_id, due_at in rows
-            if (free := per_endpoint - leased.get(webhook_id, 0)) > 0
+    def _open_endpoints(self, per_endpoint: int, per_organisation: int) -> list[_OpenEndpoint]:
+        """Those that may have more under way, most overdue first."""
+        leased: dict[str, int] = {}
+        of_organisation: Counter[str] = Counter()
+        for webhook_id, org_id, count in self._queries.all("outbox.leased"):
+            leased[webhook_id] = count
+            of_organisation[org_id] += count
+        found = [
+            _OpenEndpoint(
+                webhook_id,
+                org_id,
+                due_at,
+                per_endpoint - leased.get(webhook_id, 0),
+                per_organisation - of_organisation[org_id],
+            )
+            for webhook_id, org_id, due_at in self._queries.all("outbox.ready_endpoints")
         ]
+        return [each for each in found if each.free > 0 and each.left_to_organisation > 0]
 
     def _lease(self, webhook_id: str, now: int, lease_until: int, limit: int) -> list[Delivery]:
         parameters = {"webhook_id": webhook_id, "now": now, "lease_until": lease_until, "limit": limit}

@@ -225,11 +225,13 @@ class Dispatcher:
         if forward_ms:
             unit.outbox.bring_forward(forward_ms)
         _write(unit, outcomes)
-        per_endpoint = self._settings.max_in_flight_per_endpoint
-        deliveries = (
-            unit.outbox.claim_due(now_ms, room, lease_ms=self._lease_ms, per_endpoint=per_endpoint) if room > 0 else []
-        )
-        return _Turn(deliveries, unit.outbox.next_due_at(per_endpoint=per_endpoint))
+        settings, outbox = self._settings, unit.outbox
+        each = {
+            "per_endpoint": settings.max_in_flight_per_endpoint,
+            "per_organisation": settings.max_in_flight_per_organisation,
+        }
+        claimed = outbox.claim_due(now_ms, room, lease_ms=self._lease_ms, **each) if room > 0 else []
+        return _Turn(claimed, outbox.next_due_at(**each))
 
     def _call_again(self, wait_s: float) -> None:
         if self._alarm is not None and self._scheduler is not None and not self._closing:

@@ -14,13 +14,16 @@ WHERE e.org_id = :org_id AND e.disabled_at IS NULL;
 -- lapse_leases: a lease that ran out makes its delivery ready again
 UPDATE deliveries SET state = 'ready', lease_until = NULL WHERE state = 'leased' AND lease_until <= ?;
 
--- leased: how many deliveries each endpoint has on its way
-SELECT webhook_id, count(*) FROM deliveries INDEXED BY deliveries_leased WHERE state = 'leased' GROUP BY webhook_id;
+-- leased: how many deliveries each endpoint has on its way, and whose it is
+SELECT d.webhook_id, e.org_id, d.under_way
+FROM (SELECT webhook_id, count(*) AS under_way FROM deliveries INDEXED BY deliveries_leased
+      WHERE state = 'leased' GROUP BY webhook_id) d
+CROSS JOIN webhook_endpoints e ON e.webhook_id = d.webhook_id;
 
 -- first_lease_end: when the next lease runs out
 SELECT min(lease_until) FROM deliveries WHERE state = 'leased';
 
--- ready_endpoints: endpoints with something ready and when its first is due, by skipping through the index
+-- ready_endpoints: endpoints with something ready, whose they are, and when its first is due, by skipping through the index
 WITH RECURSIVE ahead (webhook_id) AS (
     SELECT (SELECT d.webhook_id FROM deliveries d WHERE d.state = 'ready' ORDER BY d.webhook_id LIMIT 1)
     UNION ALL
@@ -28,7 +31,7 @@ WITH RECURSIVE ahead (webhook_id) AS (
             WHERE d.state = 'ready' AND d.webhook_id > ahead.webhook_id ORDER BY d.webhook_id LIMIT 1)
     FROM ahead WHERE ahead.webhook_id IS NOT NULL
 )
-SELECT a.webhook_id,
+SELECT a.webhook_id, e.org_id,
        (SELECT d.due_at FROM deliveries d WHERE d.state = 'ready' AND d.webhook_id = a.webhook_id
         ORDER BY d.due_at LIMIT 1) AS first_due_at
 FROM ahead a CROSS JOIN webhook_endpoints e ON e.webhook_id = a.webhook_id

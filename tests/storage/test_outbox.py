@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from storage.errors import IllegalState, UnknownRecord
+from storage.outbox import LEASE_MS
 from storage.records import CallRecord, Delivery, DeliveryOutcome, DeliveryState, OutboxEvent, WebhookEvent
 from storage.store import Store
 from storage.units import UnitOfWork
@@ -227,6 +228,22 @@ async def test_an_endpoint_at_its_cap_does_not_count_as_due(funded: Store) -> No
     await claim(funded, 100, per_endpoint=2, lease_ms=500)
     due_at = await funded.run(lambda unit: unit.outbox.next_due_at(per_endpoint=2))
     assert due_at == 600
+
+
+async def test_an_organisation_has_its_share_under_way_and_no_more(funded: Store) -> None:
+    await add_endpoint(funded, "hook-2")
+    for number in range(3):
+        await tell(funded, a_call(f"c{number}"), 1, at=number)
+    claimed = await claim(funded, 100, per_endpoint=2, per_organisation=3)
+    assert sorted(delivery.endpoint.webhook_id for delivery in claimed) == ["hook-1", "hook-1", "hook-2"]
+    assert await claim(funded, 100, per_endpoint=2, per_organisation=3) == []
+    lease_ends = await funded.run(lambda unit: unit.outbox.next_due_at(per_endpoint=2, per_organisation=3))
+    assert lease_ends == 100 + LEASE_MS
+    await finish(funded, claimed[2], 150)
+    [next_one] = await claim(funded, 200, per_endpoint=2, per_organisation=3)
+    assert next_one.endpoint.webhook_id == "hook-2"
+    for other in (4, 5):
+        assert len(await claim(funded, 200, per_endpoint=3, per_organisation=other)) == 1
 
 
 async def test_room_that_dead_endpoints_give_up_goes_to_one_that_has_nothing_under_way(funded: Store) -> None:

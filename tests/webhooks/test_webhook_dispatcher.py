@@ -21,7 +21,7 @@ from storage.records import Delivery, OutboxEvent, WebhookEvent
 from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.seeded_tokens import SeededTokens
-from tests.support.stored import ORG
+from tests.support.stored import ORG, a_call, an_endpoint, an_event, an_organisation
 from tests.support.webhook_receiver import Receiver, WebhookBench, answering
 
 T = TypeVar("T")
@@ -321,6 +321,24 @@ async def test_a_slow_endpoint_holds_up_no_other(open_bench: OpenBench, receiver
     await bench.tell_calls(*(f"call-{number}" for number in range(30)))
     await bench.settled("/well", *["delivered"] * 30)
     assert bench.dispatcher.counters()["webhooks_in_flight"] == 8
+
+
+async def test_slow_endpoints_of_an_organisation_hold_up_no_other_organisation(
+    open_bench: OpenBench, receiver: Receiver
+) -> None:
+    bench = await open_bench(replace(SETTINGS, max_in_flight=12, max_in_flight_per_organisation=11))
+    receiver.answers["/slow-1"] = receiver.answers["/slow-2"] = never_answer
+    await bench.endpoint("/slow-1")
+    await bench.endpoint("/slow-2")
+    other = replace(an_organisation(), org_id="other")
+    well = replace(an_endpoint("well", org_id="other"), url=receiver.base + "/well")
+    await bench.store.run(lambda unit: unit.accounts.create_organisation(other))
+    await bench.store.run(lambda unit: unit.accounts.add_endpoint(well))
+    await bench.dispatcher.start()
+    await bench.tell_calls(*(f"call-{number}" for number in range(30)))
+    hung = [(await receiver.next()).path for _ in range(11)]
+    await bench.tell(an_event(a_call("call-x", org_id="other"), 1, at=bench.clock.wall_ms()))
+    assert ((await receiver.next()).path, set(hung)) == ("/well", {"/slow-1", "/slow-2"})
 
 
 async def test_no_complete_response_in_time_is_a_failure(open_bench: OpenBench, receiver: Receiver) -> None:
