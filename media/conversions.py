@@ -99,7 +99,13 @@ class JoinedStreams:
             return
         if self._threaded:
             self._transcoder.start()
-        self._path.set_converter(source, self._transcoder.begin(source, *wanted))
+        try:
+            self._path.set_converter(source, self._transcoder.begin(source, *wanted))
+        except MediaError:
+            # Nobody brings packets to the new one, and the one before has ended: the next who looks begins it anew.
+            self._converted.pop(source, None)
+            self._transcoder.end(source)
+            raise
         self._converted[source] = wanted
 
     def _target_of(self, source: int) -> Target | None:
