@@ -81,6 +81,11 @@ class Recordings:
         """Recordings waiting in memory or being exported."""
         return len(self._queue) + len(self._busy)
 
+    @property
+    def resting(self) -> int:
+        """Recordings whose export has failed, and is to be tried again."""
+        return len(self._resting)
+
     def is_exporting(self, call_id: str) -> bool:
         """Whether an MP3 of this call is being made, or is about to be."""
         return call_id in self._busy
@@ -158,6 +163,9 @@ class Recordings:
         except StorageError as error:
             LOG.warning("recordings to export cannot be looked up: %s", error)
             return
+        if len(waiting) < QUEUE_LIMIT:  # these are all: what else rests was purged, and is asked for by nobody
+            left = {recording.call_id for recording in waiting}
+            self._resting = {call_id: rest for call_id, rest in self._resting.items() if call_id in left}
         now = self._clock.monotonic()
         for recording in waiting:
             rest = self._resting.get(recording.call_id)

@@ -134,3 +134,15 @@ async def test_what_was_purged_meanwhile_is_given_up_quietly(disk: Disk) -> None
         assert (recordings.exported, recordings.failed) == (0, 0)
     finally:
         await recordings.close()
+
+
+async def test_what_was_purged_while_it_rested_is_forgotten(disk: Disk) -> None:
+    recordings = _recordings(disk, ManualClock())
+    try:
+        await _looks(disk, 5)
+        assert recordings.resting == 1
+        disk.exported.set()  # the database names it no more
+        await _looks(disk, 2)
+        assert recordings.resting == 0
+    finally:
+        await recordings.close()
