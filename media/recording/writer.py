@@ -299,7 +299,8 @@ class RecordingCloser:
             self.failed += 1
             self._on_event(RecordingFailed(live.call_id, live.path, str(error)))
             return
-        live.wav.close()
+        with suppress(OSError):  # it is synced
+            live.wav.close()
         self.finished += 1
         duration_ms = duration_of(live.wav.pcm_bytes)
         facts = live.facts(duration_ms)

@@ -290,6 +290,20 @@ def test_a_file_that_may_not_become_longer_keeps_what_it_has(bench: Bench, monke
     assert bench.writer.cut_short == 1
 
 
+def test_a_file_that_is_synced_is_whole_whatever_its_close_says(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(writer: WavWriter) -> None:
+        close(writer)
+        raise OSError(errno.EIO, "Input/output error")
+
+    close = WavWriter.close
+    bench.begin()
+    monkeypatch.setattr(WavWriter, "close", refuse)
+    bench.writer.finish("call-1", START + 1)
+    [event] = bench.events
+    assert isinstance(event, RecordingFinished)
+    assert bench.closer.finished == 1
+
+
 def test_a_disk_that_refuses_to_sync_fails_the_recording(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
