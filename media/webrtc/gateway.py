@@ -244,6 +244,11 @@ class WebrtcGateway:
         if closing:
             await asyncio.wait(closing, timeout=_CLOSING_S)
         await self._peers.ice.unwanted.end()
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # what late messages have begun, and who does not close
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_CLOSING_S)
 
     def _tell(self, event: BrowserEvent) -> None:
         self._totals[_COUNTED[type(event)]] += 1

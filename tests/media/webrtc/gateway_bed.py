@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 
@@ -34,15 +35,23 @@ class Gateways:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
 
-    def make(self, settings: GatewaySettings) -> tuple[WebrtcGateway, list[BrowserEvent]]:
+    def make(
+        self, settings: GatewaySettings, also: Callable[[BrowserEvent], None] = lambda _: None
+    ) -> tuple[WebrtcGateway, list[BrowserEvent]]:
+        """`also` hears of each event on the gateway's own thread."""
         told: list[BrowserEvent] = []
+
+        def hear(event: BrowserEvent) -> None:
+            told.append(event)
+            also(event)
+
         first = self._stack.enter_context(PortLease(PORTS))
         gateway = WebrtcGateway(
             replace(settings, ports=(first, first + PORTS - 1)),
             SystemTokens(),
             SystemClock().monotonic,
             datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
-            told.append,
+            hear,
             lambda call: call(),
         )
         gateway.start()

@@ -430,3 +430,25 @@ async def test_a_gateway_without_a_port_refuses(gateways: Gateways) -> None:
     assert gateway.counters()["browsers"] == 0
     with pytest.raises(GatewayClosed):
         await gateway.answer("late", CHROME, ALAW)
+
+
+async def test_what_a_late_message_has_begun_ends_with_the_gateway(gateways: Gateways) -> None:
+    """A check of ICE that comes while all is closed is answered by one of ours, which nobody waits for."""
+    ends: list[str] = []
+    left: list[asyncio.Task[None]] = []
+
+    async def check() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    def begin(event: BrowserEvent) -> None:
+        if isinstance(event, BrowserClosed):
+            left.append(asyncio.get_running_loop().create_task(check()))
+
+    gateway, _ = gateways.make(GatewaySettings(), begin)
+    await gateway.answer("1", CHROME, ALAW)
+    await gateway.stop()
+    assert (ends, [task.cancelled() for task in left]) == (["cancelled"], [True])
