@@ -14,6 +14,9 @@ from b2bua.switch.trunk import Trunk
 MOST_IDENTITIES: Final = 4
 LONGEST_DISPLAY: Final = 64
 _WITHHOLDING: Final = frozenset({"id", "user", "full"})  # RFC 3323, 3325; `full` by the older draft
+# Whatever stands between them: semicolons by RFC 3323 section 4.2, but a caller who asks not to be shown is not to be
+# for a comma either.
+_PRIVACY_VALUES: Final = re.compile(r'[^;,\s"]+')
 _REMOTE_PARTY_PRIVACY: Final = re.compile(r"(?<![\w-])(full|name|uri)(?:-network)?(?![\w-])", re.IGNORECASE)
 _NOBODY: Final = frozenset({"anonymous", "unavailable", "restricted", "unknown"})
 
@@ -91,5 +94,4 @@ def _is_withheld(request: Request) -> bool:
     fields = request.headers.get_all("Privacy")
     if not fields:
         return False
-    values = ";".join(fields).lower().split(";")
-    return not _WITHHOLDING.isdisjoint(value.strip() for value in values)
+    return not _WITHHOLDING.isdisjoint(_PRIVACY_VALUES.findall(";".join(fields).lower()))

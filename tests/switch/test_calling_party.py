@@ -51,6 +51,10 @@ def invite(headers: str = "", uri: str = "sip:+917969002802@192.0.2.1", from_: s
         ("Privacy: id", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210", withheld=True)),
         ("Privacy: none", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210")),
         ("Privacy: header;user", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210", withheld=True)),
+        ("Privacy: critical,id", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210", withheld=True)),
+        ("Privacy: user critical", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210", withheld=True)),
+        ('Privacy: "id"', "<sip:+919876543210@203.0.113.10>", Caller("+919876543210", withheld=True)),
+        ("Privacy: header, session", "<sip:+919876543210@203.0.113.10>", Caller("+919876543210")),
         ("", "<sip:anonymous@anonymous.invalid>", Caller(None, withheld=True)),
         (
             'Remote-Party-ID: "N" <sip:+919123456789@x>;party=calling;screen=yes;privacy=off',
