@@ -6,14 +6,18 @@ from typing import Final
 _OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 # What only looks like a number is passed over: an id such as a call's, hexadecimal words like those in Call-IDs, a day
 # and its time, an IPv4 address. Between the digits of a number may stand what is there for the eye alone (RFC 3966
-# section 3), with spaces around it, as in "(987) 654 - 3210".
+# section 3), with spaces around it, as in "(987) 654 - 3210", and what address books put in the place of these: blanks
+# that do not break, dashes of all lengths, signs that nobody sees. Its digits may be those of any script.
+_BETWEEN: Final = (
+    r"[-.\t ()\u00a0\u00ad\u1680\u2000-\u2015\u2028-\u202f\u205f-\u2069\u2212\u3000\ufe58\ufe63\ufeff\uff0d]"
+)
 _NUMBER: Final = re.compile(
     r"(?P<other>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|\b(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})\b"
     r"|\b(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])"
     r"(?:[ T][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{3,6}(?![0-9]))?)?)?"
     rf"|(?<![0-9])(?<![0-9]\.)(?:{_OCTET}\.){{3}}{_OCTET}(?!\.?[0-9]))"
-    r"|[0-9](?:[-. ()]{0,4}[0-9]){6,}",
+    rf"|\d(?:{_BETWEEN}{{0,4}}\d){{6,}}",
     re.IGNORECASE,
 )
 

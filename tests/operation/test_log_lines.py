@@ -48,7 +48,16 @@ def test_a_line_of_no_call_names_none(stream: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("log_format", ["human", "json"])
-@pytest.mark.parametrize("number", ["9876543210", "+919876543210", "09123456789", "98765 43210", "917969002802"])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("9876543210", "+919876543210", "09123456789", "98765 43210", "917969002802"),
+        # As address books and word processors write them: blanks that do not break, dashes, signs of direction.
+        *("98765\u00a043210", "98765\u201143210", "98765\u2009\u2013\u200943210"),
+        *("\u202a+91\u00a098765\u00ad43210\u202c", "98765\u200b43210", "98765\t43210"),
+        "\uff19\uff18\uff17\uff16\uff15\uff14\uff13\uff12\uff11\uff10",
+    ],
+)
 def test_no_number_is_written_not_even_in_a_traceback(stream: io.StringIO, log_format: str, number: str) -> None:
     logs.install(log_format, "DEBUG", stream)
     try:
