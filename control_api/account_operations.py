@@ -315,7 +315,8 @@ _WEBHOOKS: Final = (
         "addWebhook",
         "Webhooks",
         "Add an endpoint",
-        "It gets what happens from now on. The secret is shown this once.",
+        "It gets what happens from now on. The secret is shown this once. Events of calls take `calls:read` as well, "
+        "`recording.ready` `recordings:read` too.",
         shapes.SecretWebhookReply,
         status=201,
         right=Right.WEBHOOKS_WRITE,
@@ -329,7 +330,8 @@ _WEBHOOKS: Final = (
         "changeWebhook",
         "Webhooks",
         "Change an endpoint's address or events",
-        "The events hold for what happens from now on, the address for what is still to be sent too. Its secret stays.",
+        "The events hold for what happens from now on, the address for what is still to be sent too. Its secret stays. "
+        "Takes the scopes that adding it takes, with its events as they were and as they are to be.",
         shapes.WebhookReply,
         right=Right.WEBHOOKS_WRITE,
         body=bodies.ChangeWebhookBody,

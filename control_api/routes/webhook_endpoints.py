@@ -7,7 +7,7 @@ from control_api.account_bodies import AddWebhookBody, ChangeWebhookBody, Rotate
 from control_api.account_schemas import delivery_representation, webhook_representation
 from control_api.auditing import audit_entry
 from control_api.delivery_schemas import detail_representation, trial_representation
-from control_api.errors import Conflict, NotFound
+from control_api.errors import Conflict, Forbidden, NotFound
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rights import Right
 from control_api.routes.account import body_of, optional_body_of, page_of, reply_of, written
@@ -33,6 +33,7 @@ async def add_endpoint(api: Api, exchange: Exchange) -> Reply:
     """A new endpoint; the only reply that ever shows its secret."""
     wanted = await body_of(api, exchange, AddWebhookBody)
     events = frozenset(WebhookEvent if wanted.events is None else wanted.events)
+    _check_may_be_told(exchange, events)
     secret = _secret(api)
     endpoint = WebhookEndpoint(api.tokens.uuid(), exchange.org_id, wanted.url, (secret,), events, api.clock.wall_ms())
     change = {"url": wanted.url, "events": sorted(events)}
@@ -58,6 +59,8 @@ async def change_endpoint(api: Api, exchange: Exchange) -> Reply:
         if not change:
             return endpoint
         events = endpoint.events if wanted.events is None else frozenset(wanted.events)
+        # What it was told of may still wait to be sent, and goes to the new address then.
+        _check_may_be_told(exchange, events | endpoint.events)
         endpoint = replace(endpoint, url=wanted.url or endpoint.url, events=events)
         unit.accounts.change_endpoint(endpoint)
         unit.audit.add(audit_entry(api, exchange, "webhook.change", endpoint.webhook_id, change))
@@ -189,6 +192,15 @@ def _own(unit: UnitOfWork, exchange: Exchange) -> WebhookEndpoint:
     if endpoint.org_id != exchange.org_id:
         raise NotFound(_NO_ENDPOINT)
     return endpoint
+
+
+def _check_may_be_told(exchange: Exchange, events: frozenset[WebhookEvent]) -> None:
+    """The right to change webhooks is not the right to look at calls, which their bodies show. Raises Forbidden."""
+    rights = exchange.caller.rights
+    if Right.CALLS_READ not in rights and events != {WebhookEvent.WALLET_LOW}:
+        raise Forbidden("To have calls told takes the scope calls:read.", "events")
+    if Right.RECORDINGS_READ not in rights and WebhookEvent.RECORDING_READY in events:
+        raise Forbidden("To have recordings told takes the scope recordings:read.", "events")
 
 
 def _secret(api: Api) -> str:

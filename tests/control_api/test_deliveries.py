@@ -61,6 +61,49 @@ async def test_numbers_are_for_those_alone_who_may_read_calls(world: ApiWorld) -
     assert b"9876543210" not in reply.body
 
 
+@pytest.mark.parametrize(
+    ("scopes", "events", "status"),
+    [
+        ((), None, 403),
+        ((), ["call.completed", "wallet.low"], 403),
+        ((), ["wallet.low"], 201),
+        ((Scope.CALLS_READ,), None, 403),
+        ((Scope.CALLS_READ,), ["recording.ready"], 403),
+        ((Scope.CALLS_READ,), ["call.completed", "wallet.low"], 201),
+        ((Scope.RECORDINGS_READ,), ["recording.ready"], 403),
+        ((Scope.CALLS_READ, Scope.RECORDINGS_READ), None, 201),
+    ],
+)
+async def test_nobody_has_more_told_than_they_may_read(
+    world: ApiWorld, scopes: tuple[Scope, ...], events: list[str] | None, status: int
+) -> None:
+    key = await world.add_key("7", scopes=frozenset({Scope.ACCOUNT_WRITE, *scopes}))
+    wanted = {"url": "https://elsewhere.example/hooks"} | ({} if events is None else {"events": events})
+    reply = await world.send("POST", HOOKS, key=key, json=wanted)
+    assert reply.status == status
+    if status == 403:
+        assert (reply.json["error"]["code"], reply.json["error"]["field"]) == ("forbidden", "events")
+        assert (await world.get(HOOKS)).json["data"] == []
+    quiet = (await world.send("POST", HOOKS, json={"url": "https://a.example", "events": ["wallet.low"]})).json["data"]
+    wanted["events"] = events or [event.value for event in WebhookEvent]
+    changed = await world.send("PATCH", f"{HOOKS}/{quiet['webhook_id']}", key=key, json=wanted)
+    assert changed.status == (403 if status == 403 else 200)
+
+
+@pytest.mark.parametrize("wanted", [{"url": "https://elsewhere.example"}, {"events": ["wallet.low"]}])
+async def test_what_is_told_of_calls_goes_nowhere_else_for_who_may_not_read_them(
+    world: ApiWorld, wanted: dict[str, Any]
+) -> None:
+    made = (await world.send("POST", HOOKS, json={"url": "https://shop.example/hooks"})).json["data"]
+    path = f"{HOOKS}/{made['webhook_id']}"
+    for scopes in ({Scope.ACCOUNT_WRITE}, {Scope.ACCOUNT_WRITE, Scope.CALLS_READ}):
+        key = await world.add_key(str(len(scopes)), scopes=frozenset(scopes))
+        assert (await world.send("PATCH", path, key=key, json=wanted)).status == 403
+        assert (await world.send("PATCH", path, key=key, json={})).status == 200
+    (kept,) = (await world.get(HOOKS)).json["data"]
+    assert (kept["url"], len(kept["events"])) == ("https://shop.example/hooks", len(WebhookEvent))
+
+
 @pytest.mark.parametrize(("event", "shown"), [(WebhookEvent.RECORDING_READY, False), (WebhookEvent.COMPLETED, True)])
 async def test_what_may_repeat_a_recordings_address_is_for_those_who_may_read_recordings(
     world: ApiWorld, event: WebhookEvent, shown: bool

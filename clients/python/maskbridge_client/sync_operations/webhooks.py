@@ -21,8 +21,8 @@ class WebhooksOperations(Sending):
     def add_webhook(self, url: str, *, events: list[WebhookEvent] | Unset | None = UNSET) -> SecretWebhook:
         """Add an endpoint.
 
-        It gets what happens from now on. The secret is shown this once. Scope: `account:write`. Roles: owner,
-        developer.
+        It gets what happens from now on. The secret is shown this once. Events of calls take `calls:read` as
+        well, `recording.ready` `recordings:read` too. Scope: `account:write`. Roles: owner, developer.
 
         :param url: The address
         :param events: The events that are sent there
@@ -37,7 +37,8 @@ class WebhooksOperations(Sending):
         """Change an endpoint's address or events.
 
         The events hold for what happens from now on, the address for what is still to be sent too. Its secret
-        stays. Scope: `account:write`. Roles: owner, developer.
+        stays. Takes the scopes that adding it takes, with its events as they were and as they are to be. Scope:
+        `account:write`. Roles: owner, developer.
 
         :param webhook_id: The webhook's id
         :param url: The address
