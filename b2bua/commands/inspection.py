@@ -89,22 +89,31 @@ async def calls(options: argparse.Namespace, config: Config, output: Output) -> 
     records = await looked_up(
         config, lambda reader: reader.live_calls() if options.live else reader.newest_calls(SHOWN_CALLS)
     )
+    declared = declared_numbers(config)
     output.rows(
-        [call_row(record) for record in records],
+        [call_row(record, declared) for record in records],
         ("call_sid", "status", "party_a", "party_b", "masked_number", "started_at", "duration_sec", "hangup_cause"),
     )
     return 0
 
 
-def call_row(record: CallRecord) -> dict[str, object]:
-    """A call as operators see it: numbers shortened, for people and for scripts alike."""
+def declared_numbers(config: Config) -> frozenset[str]:
+    """The numbers that are the operator's own."""
+    return frozenset([number for trunk in config.trunks for number in trunk.numbers])
+
+
+def call_row(record: CallRecord, declared: frozenset[str]) -> dict[str, object]:
+    """A call as operators see it: numbers shortened, for people and for scripts alike, but for those `declared`. The
+    number that was shown is the caller's own where a route passes that."""
+    shown = record.masked_number
+    is_callers = record.direction == "inbound" and shown not in declared
     return {
         "call_sid": record.call_id,
         "org_id": record.org_id,
         "status": record.status.value,
         "party_a": redact(record.party_a),
         "party_b": redact(record.party_b),
-        "masked_number": record.masked_number,
+        "masked_number": redact(shown) if is_callers else shown,
         "started_at": moment(record.started_at),
         "answered_at": moment(record.answered_at),
         "ended_at": moment(record.ended_at),

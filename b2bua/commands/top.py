@@ -16,7 +16,7 @@ from rich.text import Text
 from b2bua.certificates import CertificateUnusable, load_itself
 from b2bua.clock import SystemClock
 from b2bua.commands.databases import opened
-from b2bua.commands.inspection import call_row
+from b2bua.commands.inspection import call_row, declared_numbers
 from b2bua.commands.output import CommandFailed, Output, table_of
 from b2bua.commands.top_view import (
     CALL_COLUMNS,
@@ -52,6 +52,7 @@ class _Source:
     context: ssl.SSLContext | bool
     store: Store
     clock: SystemClock
+    declared: frozenset[str]  # the operator's own numbers
 
     async def sample(self) -> Sample:
         """The server's metrics now. Raises NoAnswer."""
@@ -70,7 +71,7 @@ class _Source:
         """What is to be shown now."""
         now = await self.sample()
         calls = await self.store.read(lambda reader: reader.live_calls())
-        return now, overview(before, now, [call_row(record) for record in reversed(calls)])
+        return now, overview(before, now, [call_row(record, self.declared) for record in reversed(calls)])
 
 
 async def top(options: argparse.Namespace, config: Config, output: Output) -> int:
@@ -140,7 +141,8 @@ async def _source(config: Config) -> AsyncIterator[_Source]:
     try:
         timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as http:
-            yield _Source(url, http, True if context is None else context, store, SystemClock())
+            trusted = True if context is None else context
+            yield _Source(url, http, trusted, store, SystemClock(), declared_numbers(config))
     finally:
         await store.close()
 

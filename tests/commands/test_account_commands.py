@@ -12,10 +12,11 @@ import pytest
 from b2bua.clock import SystemClock
 from b2bua.commands.databases import moment
 from b2bua.commands.inspection import SIGHTING_LIFE_MS
-from storage.records import USUAL_SCOPES, CallStatus, TrunkSighting, WebhookEvent
+from storage.records import USUAL_SCOPES, CallStatus, TrunkSighting, WebhookEvent, changed
 from storage.store import Store
 from tests.support.stored import a_call, completed
 
+DECLARED = "917969002802"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -228,6 +229,36 @@ async def _fill(desk: Any, at: int) -> None:
         await store.run(work)
     finally:
         await store.close()
+
+
+async def _routed(desk: Any, shown: str) -> None:
+    """A call that a route sends on, with this caller shown."""
+    store = await Store.open(_url(desk))
+    try:
+        org = (await store.read(lambda reader: reader.organisations()))[0].org_id
+        call = changed(a_call("routed", org_id=org), party_a="9876543210", direction="inbound", masked_number=shown)
+
+        def work(unit: Any) -> None:
+            unit.ledger.credit("c", org, 10_000, "c", 1)
+            unit.ledger.reserve("r", org, "routed", 150, 2)
+            unit.calls.save(call)
+
+        await store.run(work)
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"), [("+919876543210", "+9*********10"), ("919876543210", "91********10"), (DECLARED, DECLARED)]
+)
+def test_the_caller_of_a_route_that_passes_it_is_shortened_too(desk: Any, shown: str, told: str) -> None:
+    desk.add_trunks()
+    desk.org()
+    asyncio.run(_routed(desk, shown))
+    (row,) = desk.json("calls")["data"]
+    assert row["masked_number"] == told
+    status, text, _ = desk.type("calls", "--live")
+    assert (status, "9876543210" in text) == (0, False)
 
 
 def test_calls_trunks_and_numbers_as_a_running_server_left_them(desk: Any) -> None:
