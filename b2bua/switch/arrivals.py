@@ -53,7 +53,7 @@ from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
 from media.engine import MediaEngine
 from storage.errors import StorageError
-from storage.records import CallRecord, CallStatus, MaskingSession, Tariff, changed
+from storage.records import TEST_NUMBER, CallRecord, CallStatus, MaskingSession, Tariff, changed
 from storage.store import Store
 from storage.units import Reader
 
@@ -253,7 +253,7 @@ class Arrivals:
             org_id=route.org,
             party_a=_party_of(arrival.caller),
             party_b=target.uri,
-            masked_number=shown.user or UNKNOWN_CALLER,
+            masked_number=_number_of(shown),
             trunk_a=arrival.trunk.name,
             pair_trunk=None,
             ring_timeout_s=means.config.calls.ring_timeout_s,
@@ -483,6 +483,13 @@ def _party_of(caller: Caller) -> str:
     if caller.user is None:
         return UNKNOWN_CALLER
     return calling_mobile(caller.user) or caller.user
+
+
+def _number_of(shown: Shown) -> str:
+    """What is shown, as a call is written down under. A test call is known by its number, which anybody may call from:
+    theirs is written otherwise, for they pay, and test keys see no calls but test calls."""
+    user = shown.user or UNKNOWN_CALLER
+    return f"+{user}" if user == TEST_NUMBER else user
 
 
 def _destination(target: Target, via: Trunk, trunks: Trunks) -> TransportAddress | RouteHost | None:
