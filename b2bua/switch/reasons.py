@@ -12,25 +12,32 @@ from b2bua.sip.status import REASON_PHRASES
 
 MOST_REASONS: Final = 4
 _CAUSE: Final = re.compile(r"[0-9]{1,3}")
+# What may be a cause of each protocol: anything else would be a way to send digits to the other leg.
+_CAUSES: Final = {"Q.850": range(1, 128), "SIP": range(100, 700)}
 _LONGEST_TEXT: Final = 128
 
 
 def told_reason(response: Response, *, with_text: bool) -> str | None:
     """The Reason of a final response for the other leg, None where there is none to tell.
 
-    The causes are kept. Of the text only what the registries call the cause, as long as not `with_text`: in a peer's
-    own words there may be a number or a name.
+    The first cause of each protocol is kept: a message may have no more (RFC 3326 section 2). Of the text only what the
+    registries call the cause, as long as not `with_text`: in a peer's own words there may be a number or a name.
     """
+    told: dict[str, str] = {}
     try:
-        told = [_told(reason, with_text) for reason in response.reasons[:MOST_REASONS]]
+        for reason in response.reasons[:MOST_REASONS]:
+            protocol = reason.value.upper()
+            said = "" if protocol in told else _told(protocol, reason, with_text)
+            if said:
+                told[protocol] = said
     except SipError:
         return None
-    return ", ".join(filter(None, told)) or None
+    return ", ".join(told.values()) or None
 
 
-def _told(reason: ValueWithParams, with_text: bool) -> str:
-    protocol, cause = reason.value.upper(), reason.param("cause") or ""
-    if protocol not in ("Q.850", "SIP") or not _CAUSE.fullmatch(cause):
+def _told(protocol: str, reason: ValueWithParams, with_text: bool) -> str:
+    cause = reason.param("cause") or ""
+    if not _CAUSE.fullmatch(cause) or int(cause) not in _CAUSES.get(protocol, ()):
         return ""
     text = (Q850_TEXTS if protocol == "Q.850" else REASON_PHRASES).get(int(cause), "")
     if with_text:

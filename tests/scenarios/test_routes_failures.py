@@ -75,6 +75,12 @@ async def test_what_a_could_not_act_on_is_told_otherwise(relay: House, status: i
         ),
         ("X-Own;cause=7", None, None),
         ("Q.850;cause=1234567", None, None),
+        ("Q.850;cause=773, SIP;cause=849, Q.850;cause=012", "Q.850;cause=12", "Q.850;cause=12"),
+        (
+            "Q.850;cause=99, q.850;cause=17, SIP;cause=486, SIP;cause=600",
+            'Q.850;cause=99, SIP;cause=486;text="Busy Here"',
+            "Q.850;cause=99, SIP;cause=486",
+        ),
         (";;;", None, None),
     ],
 )
