@@ -28,9 +28,9 @@ class CallEventView(Wire):
         "media: negotiated, latched, digit, tone, bridged ...; webhook: the event that was told"
     )
     details: dict[str, JsonValue] = Field(
-        description="sip: direction (sent or received, by the service), cseq, call_id, reason, body (its type), again "
-        "(a repeated message). webhook: webhook_id, attempt, delivered, http_status, error, duration_ms. Numbers are "
-        "shortened everywhere, and a digit is told without which it was."
+        description="sip: direction (sent or received, by the service), cseq, call_id (without a host), reason, body "
+        "(its type), again (a repeated message). webhook: webhook_id, attempt, delivered, http_status, error, "
+        "duration_ms. Numbers are shortened everywhere, and a digit is told without which it was."
     )
 
 
@@ -57,5 +57,10 @@ def event_representation(step: TraceStep) -> dict[str, Any]:
         "kind": step.kind,
         "leg": step.leg,
         "name": step.name,
-        "details": {name: value for name, value in step.details.items() if name not in _WITHHELD},
+        "details": {name: _told(name, value) for name, value in step.details.items() if name not in _WITHHELD},
     }
+
+
+def _told(name: str, value: object) -> object:
+    """A detail. A Call-ID that a trunk made may end with its host (RFC 3261 section 8.1.1.4), which is left out."""
+    return value.partition("@")[0] if name == "call_id" and isinstance(value, str) else value

@@ -54,6 +54,17 @@ async def test_the_timeline_is_told_without_where_the_trunks_are(world: ApiWorld
     }
 
 
+@pytest.mark.parametrize(
+    ("kept", "told"), [("8f3a-77@192.0.2.1", "8f3a-77"), ("8f3a@a@gw.carrier.example", "8f3a"), ("8f3a77", "8f3a77")]
+)
+async def test_nor_by_the_host_in_a_call_id_of_theirs(world: ApiWorld, kept: str, told: str) -> None:
+    call_id = await world.place()
+    step = TraceStep(AT, "sip", "a", "INVITE", {"direction": "received", "cseq": "1 INVITE", "call_id": kept})
+    await world.store.run(lambda unit: unit.traces.add([TracePart(call_id, 1, ORG, AT, (step,))]))
+    (event,) = (await world.get(f"{CALLS}/{call_id}/events")).json["data"]["events"]
+    assert event["details"] == {"direction": "received", "cseq": "1 INVITE", "call_id": told}
+
+
 async def test_a_call_without_steps_has_an_empty_timeline(world: ApiWorld) -> None:
     call_id = await world.place()
     assert (await world.get(f"{CALLS}/{call_id}/events")).json["data"]["events"] == []

@@ -62,9 +62,9 @@ class CallEvent:
     negotiated, latched, digit, tone, bridged ...; webhook: the event that was told
     """
     details: dict[str, Any]
-    """sip: direction (sent or received, by the service), cseq, call_id, reason, body (its type), again (a repeated
-    message). webhook: webhook_id, attempt, delivered, http_status, error, duration_ms. Numbers are shortened
-    everywhere, and a digit is told without which it was.
+    """sip: direction (sent or received, by the service), cseq, call_id (without a host), reason, body (its type),
+    again (a repeated message). webhook: webhook_id, attempt, delivered, http_status, error, duration_ms.
+    Numbers are shortened everywhere, and a digit is told without which it was.
     """
 
 
