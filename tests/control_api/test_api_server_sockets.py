@@ -7,11 +7,13 @@ import gzip
 import json
 import socket
 import ssl
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import streams
+from aiohttp import streams, web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -281,6 +283,47 @@ async def test_what_is_left_of_a_compressed_body_is_not_unpacked(
         assert (told, headers["Connection"]) == (status, "close")
         assert unpacked < len(bomb) * 100, "of a thousand times as much"
         writer.close()
+
+
+def in_chunks(body: bytes, size: int) -> bytes:
+    """A body as chunked transfer coding has it (RFC 9112 section 7.1), to a path that wants a key."""
+    head = b"POST /v1/masking/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer "
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    coded = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
+    return head + KEY.encode() + b"\r\nTransfer-Encoding: chunked\r\n%b\r\n" + coded
+
+
+CODINGS = [(b"", lambda body: body), (b"Content-Encoding: gzip\r\n", lambda body: gzip.compress(body, 0))]
+
+
+@pytest.mark.parametrize(("coding", "coded"), CODINGS)
+async def test_a_body_of_many_chunks_leaves_everybody_else_their_turns(
+    monkeypatch: pytest.MonkeyPatch, coding: bytes, coded: Callable[[bytes], bytes]
+) -> None:
+    turn, parsed_in = 0, Counter[int]()
+    parse = web.RequestHandler.data_received
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def counted(protocol: web.RequestHandler, data: bytes) -> None:
+        parsed_in[turn] += len(data)
+        parse(protocol, data)
+
+    monkeypatch.setattr(web.RequestHandler, "data_received", counted)
+    ticking = asyncio.create_task(count_turns())
+    raw = in_chunks(coded(b'{"from": "' + b"9" * 40_000 + b'", "from": ""}'), 1) % coding
+    async with RunningApi() as port:
+        reply = await exchange(port, raw + b"GET /readyz HTTP/1.1\r\n" + CLOSE)
+    ticking.cancel()
+    assert parsed_in.total() >= 240_000
+    assert max(parsed_in.values()) <= http_protocol.FED_AT_ONCE
+    # All of it was read, in its order, and what came behind it was answered.
+    assert b"The body has a name twice in one object." in reply
+    assert reply.count(b"HTTP/1.1 ") == 2
 
 
 async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
