@@ -1,10 +1,10 @@
 """The body of a request: bounded in size and in time, declared as JSON."""
 
 import asyncio
-from typing import Final
+from typing import Final, cast
 from urllib.parse import parse_qsl
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from multidict import MultiDict
 
@@ -20,6 +20,10 @@ MAX_FORM_FIELDS: Final = 500
 MAX_WAV_BYTES: Final = 16 * 1024 * 1024
 _MAX_UPLOAD_FIELDS: Final = 20
 _MAX_FIELD_BYTES: Final = 4096
+_MOST_PARTS: Final = _MAX_UPLOAD_FIELDS + 1
+_MOST_LINES: Final = _MOST_PARTS * 150  # around the parts of a form; aiohttp takes 128 header lines of each
+_BYTES_AT_ONCE: Final = 65_536
+_READS_AT_ONCE: Final = 64
 _CHARSETS: Final = ("utf-8", "utf8")
 _CODINGS: Final = ("", "identity", "gzip", "deflate")  # those that are undone before the body comes here, and none
 _NOT_JSON: Final = "The body must be sent as Content-Type: application/json, in UTF-8."
@@ -74,22 +78,72 @@ async def read_upload(request: web.Request, max_file_bytes: int) -> tuple[MultiD
     """The few fields of a page's form (RFC 7578) and its file, empty where none was chosen. Errors as above."""
     if media_type_of(request) != UPLOAD_TYPE:
         raise UnsupportedMediaType(f"The form must be sent as Content-Type: {UPLOAD_TYPE}.")
-    if (request.content_length or 0) > max_file_bytes + _MAX_UPLOAD_FIELDS * _MAX_FIELD_BYTES:
-        raise PayloadTooLarge(f"The file is larger than {max_file_bytes} bytes.")
+    if (request.content_length or 0) > _most_of_form(max_file_bytes):
+        raise _too_large_a_file(max_file_bytes)
     try:
         async with asyncio.timeout(UPLOAD_TIMEOUT_S):
-            return await _parts(await request.multipart(), max_file_bytes)
+            metered = cast(StreamReader, _Metered(request.content, max_file_bytes))
+            return await _parts(MultipartReader(request.headers, metered), max_file_bytes)
     except TimeoutError:
         raise InvalidRequest("The body did not arrive in time.") from None
     except (ValueError, HttpProcessingError, web.RequestPayloadError):
         raise InvalidRequest("The form could not be read.") from None
 
 
+class _Metered:
+    """A body as aiohttp reads a form from it: bounded as a whole, what stands before and between the parts too, and
+    others have turns meanwhile. Of itself aiohttp waits for nothing while there is something to read, and where that is
+    packed, it unpacks more of it whenever some has been read."""
+
+    def __init__(self, content: StreamReader, max_file_bytes: int) -> None:
+        self._content = content
+        self._max_file_bytes = max_file_bytes
+        self._left = _most_of_form(max_file_bytes)
+        self._lines = self._reads = self._bytes = 0
+
+    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        self._lines += 1
+        if self._lines > _MOST_LINES:
+            raise InvalidRequest("The form could not be read.")
+        return await self._metered(await self._content.readline(max_line_length=max_line_length))
+
+    async def read(self, size: int) -> bytes:
+        return await self._metered(await self._content.read(size))
+
+    def unread_data(self, data: bytes) -> None:
+        self._left += len(data)
+        self._content.unread_data(data)
+
+    def at_eof(self) -> bool:
+        return self._content.at_eof()
+
+    async def _metered(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise _too_large_a_file(self._max_file_bytes)
+        self._reads += 1
+        self._bytes += len(data)
+        if self._reads >= _READS_AT_ONCE or self._bytes >= _BYTES_AT_ONCE:
+            self._reads = self._bytes = 0
+            await asyncio.sleep(0)
+        return data
+
+
+def _most_of_form(max_file_bytes: int) -> int:
+    return max_file_bytes + _MAX_UPLOAD_FIELDS * _MAX_FIELD_BYTES
+
+
+def _too_large_a_file(max_file_bytes: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The file is larger than {max_file_bytes} bytes.")
+
+
 async def _parts(reader: MultipartReader, max_file_bytes: int) -> tuple[MultiDict[str], bytes]:
     fields: MultiDict[str] = MultiDict()
     file = b""
+    read = 0
     while (part := await reader.next()) is not None:
-        if not isinstance(part, BodyPartReader) or part.name is None or len(fields) >= _MAX_UPLOAD_FIELDS:
+        read += 1
+        if not isinstance(part, BodyPartReader) or part.name is None or read > _MOST_PARTS:
             raise InvalidRequest("The form could not be read.")
         if part.filename is not None:
             file = await _read_part(part, max_file_bytes)
@@ -100,10 +154,10 @@ async def _parts(reader: MultipartReader, max_file_bytes: int) -> tuple[MultiDic
 
 async def _read_part(part: BodyPartReader, max_bytes: int) -> bytes:
     content = bytearray()
-    while piece := await part.read_chunk():
+    while piece := await part.read_chunk(_BYTES_AT_ONCE):
         content += piece
         if len(content) > max_bytes:
-            raise PayloadTooLarge(f"The file is larger than {max_bytes} bytes.")
+            raise _too_large_a_file(max_bytes)
     return bytes(content)
 
 
@@ -164,4 +218,6 @@ async def _read_pieces(request: web.Request, max_body_bytes: int) -> bytes:
             break
         pieces.append(piece)
         size += len(piece)
+        if size > _BYTES_AT_ONCE:  # of what is packed, each piece may be here at once, without any waiting
+            await asyncio.sleep(0)
     return b"".join(pieces)

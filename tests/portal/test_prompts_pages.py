@@ -1,10 +1,14 @@
 """Announcements: uploaded by a form, chosen, deleted."""
 
+import asyncio
+import gzip
 from array import array
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import StreamReader
 
 from control_api.portal import door
 from media.prompts.bundled import render_wav
@@ -93,3 +97,47 @@ async def test_nothing_is_read_of_whoever_may_not(world: ApiWorld, monkeypatch: 
     monkeypatch.setattr(door, "MOST_UPLOADS", 0)
     assert (await owner.upload(PAGE, await token_of(owner) | {"name": "x"}, WAV)).status == 503
     assert (await world.get("/v1/prompts")).json["data"] == []
+
+
+A_FILE = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a file.wav"\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        (b"\r\n" * 200_000 + A_FILE + b"x\r\n--b--\r\n", 400),
+        ((A_FILE + b"x\r\n") * 5_000 + b"--b--\r\n", 400),
+        (A_FILE + b"\r\n--" * 500_000 + b"\r\n--b--\r\n", 403),  # a file, but no token
+    ],
+    ids=["lines before it", "files", "nearly boundaries"],
+)
+async def test_little_that_unpacks_to_much_leaves_everybody_else_their_turns(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch, form: bytes, status: int
+) -> None:
+    owner = await visitor_of(world, Role.OWNER)
+    turn, reads = 0, Counter[int]()
+    readline, read = StreamReader.readline, StreamReader.read
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    async def counted_line(stream: StreamReader, *, max_line_length: int | None = None) -> bytes:
+        reads[turn] += 1
+        return await readline(stream, max_line_length=max_line_length)
+
+    async def counted_read(stream: StreamReader, n: int = -1) -> bytes:
+        reads[turn] += 1
+        return await read(stream, n)
+
+    monkeypatch.setattr(StreamReader, "readline", counted_line)
+    monkeypatch.setattr(StreamReader, "read", counted_read)
+    ticking = asyncio.create_task(count_turns())
+    headers = {"Content_Type": "multipart/form-data; boundary=b", "Content_Encoding": "gzip"}
+    refused = await owner.send(PAGE, gzip.compress(form), **headers)
+    ticking.cancel()
+    assert refused.status == status
+    assert reads.total() <= 4_000
+    assert max(reads.values()) <= 100

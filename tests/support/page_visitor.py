@@ -95,6 +95,10 @@ class PageVisitor:
             form.append(BytesIO(content)).set_content_disposition("form-data", name="file", filename="a file.wav")
         return await self._ask("POST", path, dict(form.headers), data=form)
 
+    async def send(self, path: str, content: bytes, **headers: str) -> Shown:
+        """Send a body as it stands."""
+        return await self._ask("POST", path, headers, data=content)
+
     async def submit(self, page: str, action: str, **changes: Any) -> Shown:
         """Fill in the form of this action on a page, and send it."""
         shown = await self.get(page)
