@@ -1,6 +1,7 @@
 """The WebSocket itself: as a client, to targets that webhooks may go to, signed as they are."""
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -100,7 +101,12 @@ class Lines:
             check_target(target, self._settings.allow_private_targets, schemes=("ws", "wss"))
             async with asyncio.timeout(self._settings.timeout_s):
                 socket = await self._session.ws_connect(
-                    target, headers=headers, heartbeat=_HEARTBEAT_S, max_msg_size=_HEARD_BYTES_MAX, autoclose=True
+                    target,
+                    headers=headers,
+                    heartbeat=_HEARTBEAT_S,
+                    max_msg_size=_HEARD_BYTES_MAX,
+                    autoclose=True,
+                    autoping=False,
                 )
         except TimeoutError:
             raise CannotConnect(f"no WebSocket within {self._settings.timeout_s:g} s") from None
@@ -140,6 +146,27 @@ class _OpenLine:
 
 
 async def _read_away(socket: ClientWebSocketResponse) -> None:
+    """Pass over what comes until it is closed. Of pings that come together the last alone is answered (RFC 6455 section
+    5.5.3): a server that sends thousands of them at once holds up nothing else."""
     closed: Sequence[WSMsgType] = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
-    while (await socket.receive()).type not in closed:
-        pass
+    pings: deque[bytes] = deque(maxlen=1)
+    came = asyncio.Event()
+    answering = asyncio.get_running_loop().create_task(_answer(socket, pings, came), name="stream pongs")
+    try:
+        while (message := await socket.receive()).type not in closed:
+            if message.type is WSMsgType.PING:
+                pings.append(bytes(message.data))
+                came.set()
+    finally:
+        answering.cancel()
+
+
+async def _answer(socket: ClientWebSocketResponse, pings: deque[bytes], came: asyncio.Event) -> None:
+    """It has its turn only once all that is here has been read."""
+    while not socket.closed:
+        await came.wait()
+        came.clear()
+        try:
+            await socket.pong(pings[-1])
+        except (aiohttp.ClientError, OSError):
+            return

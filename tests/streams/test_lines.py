@@ -1,7 +1,10 @@
 """The WebSocket of a stream against a real server on loopback: signature, refusals, closing."""
 
 import asyncio
+import re
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from hashlib import sha1
 
 import pytest
 
@@ -73,3 +76,35 @@ async def test_private_targets_and_other_schemes_are_refused(server: SpeechServe
         await lines.dial(url.format(port=server.port), STREAM, SECRET)
     assert server.headers == {}
     await lines.close()
+
+
+async def test_rfc6455_s5_5_3_of_many_pings_at_once_the_last_is_answered(lines: Lines) -> None:
+    heard = bytearray()
+    last = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head, re.IGNORECASE)
+        assert key is not None
+        proof = b64encode(sha1(key[1] + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+        writer.write(b"Sec-WebSocket-Accept: " + proof + b"\r\n\r\n")
+        writer.write(b"".join(b"\x89\x04%04d" % number for number in range(10_000)))
+        while frame := await reader.read(4_096):
+            heard.extend(frame)
+            if b"9999" in unmasked_pongs(heard):
+                last.set()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    line = await lines.dial(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", STREAM, SECRET)
+    await asyncio.wait_for(last.wait(), 10)
+    assert len(unmasked_pongs(heard)) < 100
+    await line.close()
+    server.close()
+
+
+def unmasked_pongs(frames: bytes | bytearray) -> list[bytes]:
+    """What pongs of four octets each say (RFC 6455 section 5.3)."""
+    pongs = [frames[start : start + 10] for start in range(0, len(frames) - 9, 10)]
+    return [bytes(said ^ key for said, key in zip(pong[6:], pong[2:6], strict=True)) for pong in pongs]
