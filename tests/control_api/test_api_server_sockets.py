@@ -285,12 +285,12 @@ async def test_what_is_left_of_a_compressed_body_is_not_unpacked(
         writer.close()
 
 
-def in_chunks(body: bytes, size: int) -> bytes:
+def in_chunks(body: bytes, size: int, headers: bytes = b"") -> bytes:
     """A body as chunked transfer coding has it (RFC 9112 section 7.1), to a path that wants a key."""
     head = b"POST /v1/masking/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer "
     chunks = [body[start : start + size] for start in range(0, len(body), size)]
     coded = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
-    return head + KEY.encode() + b"\r\nTransfer-Encoding: chunked\r\n%b\r\n" + coded
+    return head + KEY.encode() + b"\r\nTransfer-Encoding: chunked\r\n" + headers + b"\r\n" + coded
 
 
 CODINGS = [(b"", lambda body: body), (b"Content-Encoding: gzip\r\n", lambda body: gzip.compress(body, 0))]
@@ -315,7 +315,7 @@ async def test_a_body_of_many_chunks_leaves_everybody_else_their_turns(
 
     monkeypatch.setattr(web.RequestHandler, "data_received", counted)
     ticking = asyncio.create_task(count_turns())
-    raw = in_chunks(coded(b'{"from": "' + b"9" * 40_000 + b'", "from": ""}'), 1) % coding
+    raw = in_chunks(coded(b'{"from": "' + b"9" * 40_000 + b'", "from": ""}'), 1, coding)
     async with RunningApi() as port:
         reply = await exchange(port, raw + b"GET /readyz HTTP/1.1\r\n" + CLOSE)
     ticking.cancel()
