@@ -353,15 +353,15 @@ def _profile(trunk: Trunk, where: str) -> Iterator[str]:
     if trunk.outbound_proxy_route and trunk.outbound_proxy is None:
         yield f"{where}.outbound_proxy: it is missing; expected one, because outbound_proxy_route names it"
     if trunk.uri_scheme == "tel":
-        for key in ("request_uri_format", "from_format", "to_format", "identity_format"):
-            written = getattr(trunk, key) or trunk.number_format
+        headers = ("request_uri_format", "from_format", "to_format", "identity_format")
+        # What a header takes from number_format is told of once, for all of them.
+        for key in dict.fromkeys(each if getattr(trunk, each) else "number_format" for each in headers):
+            written = getattr(trunk, key)
             if written != "{e164}":
-                at = key if getattr(trunk, key) else "number_format"
                 yield (
-                    f'{where}.{at}: "{written}" is no global number (RFC 3966); '
+                    f'{where}.{key}: "{written}" is no global number (RFC 3966); '
                     'expected "{e164}", because uri_scheme is "tel"'
                 )
-                break
 
 
 def _references(references: Mapping[str, str], trunk_names: Sequence[str]) -> Iterator[str]:
