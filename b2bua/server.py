@@ -38,6 +38,7 @@ from b2bua.sole_use import lock_beside, sole_use
 from b2bua.switch.audience import Audience, Everyone
 from b2bua.switch.call_sounds import CallPrompts
 from b2bua.switch.daily_check import DailyCheck
+from b2bua.switch.database_watch import DatabaseWatch
 from b2bua.switch.journal import Journal
 from b2bua.switch.locating import Locating, ways_of
 from b2bua.switch.peer_names import PeerNames
@@ -256,6 +257,7 @@ async def _build(process: Process, announce: Announce) -> Switch:
         recordings.figures,
         _money_watched(process, dispatcher.wake),
         process.certificates.figures,
+        _database_watched(process, journal),
     )
     _keep_house(process, switch, journal, tracing, shelf)
     port = await _listen_api(process, Switches(switch, rehearsal), at_rest, shelf, figures)
@@ -320,6 +322,13 @@ def _agents(process: Process) -> AgentsStage | None:
     stage = AgentsStage(process.config, process.clock, process.tokens, process.loop, browsers)
     process.stack.push_async_callback(stage.close)
     return stage
+
+
+def _database_watched(process: Process, journal: Journal) -> Figures:
+    """Whether the database's files are where they were, looked at from now on."""
+    watch = DatabaseWatch(process.store, journal, process.clock)
+    _in_background(process, watch.run())
+    return watch.figures
 
 
 def _money_watched(process: Process, wake: Callable[[], None]) -> Figures:

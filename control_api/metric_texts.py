@@ -11,6 +11,7 @@ METRIC_TEXTS: Final = {
     "calls_placed_total": "Calls that were taken from the API",
     "calls_refused_total": "Calls that the API was refused: no balance, no number, no trunk, a limit",
     "calls_settled_total": "Calls that ended and were written down with their price",
+    "database_files_astray": "Files of the database that were deleted, moved or replaced under the server",
     "event_streams": "Streams of server-sent events that are open",
     "event_streams_let_go_total": "Event streams closed because their reader did not keep up",
     "event_streams_opened_total": "Event streams that were opened",

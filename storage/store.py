@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from storage.errors import DatabaseUnusable, StoreUnavailable
+from storage.held_files import INDEX_ENDING, HeldFiles
 from storage.migrate import load_migrations, migrate
 from storage.queries import Queries, load_statements
 from storage.sqlite import (
@@ -73,6 +74,7 @@ class Store:
         reader: WorkerConnection,
         unit: UnitOfWork,
         look: Reader,
+        held: HeldFiles | None,
     ) -> None:
         """Not for callers: `open` checks and migrates first."""
         self._location = location
@@ -81,6 +83,7 @@ class Store:
         self._reader = reader
         self._unit = unit
         self._look = look
+        self._held = held
         self._units = Lane(writer, run_units, limit=MAX_WAITING_UNITS, batch_limit=UNITS_PER_COMMIT)
         self._reads = Lane(reader, run_reads, limit=MAX_WAITING_READS, batch_limit=READS_PER_BATCH)
 
@@ -105,7 +108,8 @@ class Store:
             statements = load_statements()
             unit = UnitOfWork(await writer.call(Queries, statements))
             look = Reader(await reader.call(Queries, statements))
-            return cls(None if path is None else location, statements, writer, reader, unit, look)
+            held = None if path is None else HeldFiles(path)
+            return cls(None if path is None else location, statements, writer, reader, unit, look, held)
         except (OSError, sqlite3.Error) as error:
             await _close_all(connections)
             if isinstance(error, sqlite3.Error) and primary_code(error) == sqlite3.SQLITE_NOTADB:
@@ -166,6 +170,21 @@ class Store:
             raise failure
         return cast("T", value)
 
+    async def astray(self) -> list[Path]:
+        """The files of the database that were deleted, moved or replaced since it was opened: what is written since is
+        in files that no path leads to. OSError: it cannot be told now."""
+        return [] if self._held is None else await asyncio.to_thread(self._held.astray)
+
+    async def write_back(self) -> None:
+        """Bring what only the write-ahead log holds into the database file, where that needs it: while the log's own
+        file is astray, a crash would lose all of it. StoreUnavailable."""
+        if all(file.name.endswith(INDEX_ENDING) for file in await self.astray()):
+            return
+        try:
+            await self._writer.call(_write_back)
+        except (sqlite3.Error, ValueError, MemoryError) as error:
+            raise StoreUnavailable(str(error) or "out of memory") from error
+
     def counters(self) -> Mapping[str, int]:
         """What the store has done so far, and how many works wait now."""
         figures: dict[str, int] = {}
@@ -218,6 +237,10 @@ def _set_journal(connection: sqlite3.Connection) -> None:
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise DatabaseUnusable(f"the file system allows no write-ahead log, only {mode}")
+
+
+def _write_back(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # waits for nobody: the rest goes the next time
 
 
 async def _close_all(connections: list[WorkerConnection]) -> None:

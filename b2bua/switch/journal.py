@@ -39,6 +39,7 @@ class Journal:
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self.leads_nowhere = False  # what is written goes into files that the next start does not find
         self.retries = 0
         self.failed = 0
 
@@ -54,9 +55,9 @@ class Journal:
 
     @property
     def broken(self) -> bool:
-        """Whether writing has ended though nobody closed it: a defect of ours. What waits is not lost but late: the
-        next start settles what it finds open."""
-        return self._task is not None and self._task.done() and not self._closing
+        """Whether writing has ended though nobody closed it, a defect of ours, or leads nowhere. What waits is not lost
+        but late: the next start settles what it finds open."""
+        return self.leads_nowhere or (self._task is not None and self._task.done() and not self._closing)
 
     def add(self, work: Work, done: Done | None = None) -> None:
         """Queue `work`; `done` gets its result on the event loop once it is durable."""

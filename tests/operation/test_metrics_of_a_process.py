@@ -11,6 +11,7 @@ GAUGES = {
     "maskbridge_live_calls",
     "maskbridge_ready",
     "maskbridge_sip_connections",
+    "maskbridge_database_files_astray",
     "maskbridge_event_streams",
     "maskbridge_loop_delay_seconds",
     "maskbridge_trace_steps_waiting",
