@@ -132,6 +132,10 @@ class EventFeed:
                 if self._outage.failed():
                     LOG.warning("what was told of calls cannot be read now: %s", error)
                 more = False
+            except Exception:  # a defect of ours: the streams that are open go on
+                if self._outage.failed():
+                    LOG.exception("what was told of calls could not be handed on")
+                more = False
             else:
                 self._outage.over()
             if not more:

@@ -89,8 +89,7 @@ class Locating:
         target = named.target if isinstance(named, RouteHost) else target_of(named.next_hop)
         lost_for_s = LOST_AGAIN_S
         while True:
-            located = await self._resolver.locate(target)
-            self._found(named, target.host, located)
+            located = await self._look_up(named, target)
             first.set()
             wait_s = located.ttl_s if located.destinations else LOST_AGAIN_LONGEST_S
             failed = bool(located.unanswered) and not located.destinations
@@ -102,6 +101,15 @@ class Locating:
             look_now.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(look_now.wait(), wait_s)
+
+    async def _look_up(self, named: Trunk | RouteHost, target: Target) -> Located:
+        try:
+            located = await self._resolver.locate(target)
+            self._found(named, target.host, located)
+        except Exception:  # a defect of ours says nothing of the name: it stays where it is, and is looked for again
+            LOG.exception("%s: %s could not be looked up", named.identity.label, target.host)
+            return Located((), LOST_AGAIN_S)
+        return located
 
     def _found(self, named: Trunk | RouteHost, host: str, located: Located) -> None:
         """Take in what a look-up has found; where DNS failed, it says nothing against what was found before."""

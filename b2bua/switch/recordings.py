@@ -153,7 +153,10 @@ class Recordings:
 
     async def _sweep_for_ever(self) -> None:
         while True:
-            await self.sweep()
+            try:
+                await self.sweep()
+            except Exception:  # a defect of ours: what the database has is looked up again
+                LOG.exception("recordings to export could not be looked up")
             await asyncio.sleep(SWEEP_S)
 
     async def sweep(self) -> None:

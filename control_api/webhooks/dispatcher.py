@@ -152,7 +152,11 @@ class Dispatcher:
             if self._closing:
                 return
             self._wanted.clear()
-            await self._turn(sender)
+            try:
+                await self._turn(sender)
+            except Exception:  # a defect of ours: nothing would be delivered any more
+                LOG.exception("a turn of webhooks failed")
+                self._call_again(PAUSE_S)
 
     async def _turn(self, sender: Sender) -> None:
         self._follow_the_clock()

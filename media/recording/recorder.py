@@ -4,6 +4,7 @@ The packet path only appends to a bounded queue. One thread drains all queues, p
 waits for the disk when a recording is closed, so that one slow fsync delays no other call's audio.
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from media.recording.writer import LiveRecording, RecordingCloser, RecordingWrit
 
 TURN_S: Final = 0.2
 JOIN_TIMEOUT_S: Final = 30.0
+
+LOG: Final = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -146,10 +149,18 @@ class Recorder:
                 continue
             if command is None:
                 break
-            command()
+            _done_alone(command)
         self._writer.finish_all(self._clock())
         self._written.put(None)
 
     def _close_written(self) -> None:
         while (job := self._written.get()) is not None:
-            job()
+            _done_alone(job)
+
+
+def _done_alone(work: Callable[[], None]) -> None:
+    """A defect of ours in one work: the thread goes on, for all recordings share it."""
+    try:
+        work()
+    except Exception:
+        LOG.exception("what was to be done for a recording failed")

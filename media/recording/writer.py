@@ -1,8 +1,8 @@
 """What the recorder's two threads do: write live recordings, and close finished ones. No threads in here."""
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ WRITE_INTERVAL_S: Final = 1.0
 GAP_FRAME: Final = 160  # samples of a channel in 20 ms
 DISK_PATIENCE_S: Final = 10  # a disk that refuses for so long ends the recording; until then it has a gap
 
-_log = logging.getLogger(__name__)
+LOG: Final = logging.getLogger(__name__)
 _FOLDER_MODE: Final = 0o750
 
 
@@ -45,6 +45,7 @@ class LiveRecording:
     lost_bytes: int = 0  # what the disk refused,
     refused_bytes: int = 0  # and of that, what it refused since it last took something
     cut_short: bool = False
+    faulty: bool = False  # a defect was met in writing it, and told of
 
     @property
     def part(self) -> Path:
@@ -80,7 +81,7 @@ class LiveRecording:
             self.wav.append(pcm)
         except OSError as error:
             if self.refused is None:
-                _log.warning("recording of call %s has a gap: %s", self.call_id, error)
+                LOG.warning("recording of call %s has a gap: %s", self.call_id, error)
             self.refused = error
             self.lost_bytes += len(pcm)
             self.refused_bytes += len(pcm)
@@ -183,14 +184,18 @@ class RecordingWriter:
     def turn(self, now: float) -> None:
         """Empty every queue; write what is due. `now` monotonic seconds, read before the call."""
         for live in list(self._live.values()):
-            self._place_queued(live)
-            if now < live.write_at:
-                continue
-            live.write_at = now + WRITE_INTERVAL_S
-            while pcm := live.timeline.drain(now):
-                live.append(pcm)
-            if live.given_up:
-                self._cut_short(live)
+            with _alone(live):
+                self._turn_of(live, now)
+
+    def _turn_of(self, live: LiveRecording, now: float) -> None:
+        self._place_queued(live)
+        if now < live.write_at:
+            return
+        live.write_at = now + WRITE_INTERVAL_S
+        while pcm := live.timeline.drain(now):
+            live.append(pcm)
+        if live.given_up:
+            self._cut_short(live)
 
     def pause(self, call_id: str, at: float) -> None:
         """Write silence for both channels from monotonic second `at` on; unknown calls are ignored."""
@@ -223,9 +228,11 @@ class RecordingWriter:
         if live is None:
             return
         live.tap.close()
-        self._place_queued(live)
-        for pcm in live.timeline.finish(ended_at):
-            live.append(pcm)
+        with _alone(live):
+            self._place_queued(live)
+        with _alone(live):
+            for pcm in live.timeline.finish(ended_at):
+                live.append(pcm)
         self._end(live, max(0, live.timeline.position_at(ended_at)) * FRAME_BYTES)
 
     def _end(self, live: LiveRecording, pcm_bytes: int) -> None:
@@ -235,7 +242,7 @@ class RecordingWriter:
             self._drop(live, error)
             return
         if live.cut_short:
-            _log.error("recording of call %s ends before the call: %s", live.call_id, live.refused)
+            LOG.error("recording of call %s ends before the call: %s", live.call_id, live.refused)
             self.cut_short += 1
         self._forget(live)
         self._hand_over(live)
@@ -316,6 +323,17 @@ class RecordingCloser:
         with suppress(OSError, ValueError):
             self._journal.keep_key(call_id)
             self._journal.remove(call_id)
+
+
+@contextmanager
+def _alone(live: LiveRecording) -> Iterator[None]:
+    """A defect of ours costs this recording what it was about to write, and no other anything."""
+    try:
+        yield
+    except Exception:
+        if not live.faulty:  # told once, and not turn after turn
+            LOG.exception("recording of call %s has a gap by a defect", live.call_id)
+        live.faulty = True
 
 
 def discard(live: LiveRecording, journal: Journal) -> None:

@@ -24,6 +24,7 @@ class Disk:
     def __init__(self) -> None:
         self.looks = 0
         self.unreadable = 0
+        self.defects_of_looks = 0
         self.full = True
         self.defect: Exception | None = None
         self.tries = 0
@@ -37,6 +38,8 @@ class Disk:
         self.looks += 1
         if self.looks <= self.unreadable:
             raise StoreUnavailable("database is locked")
+        if self.looks <= self.defects_of_looks:
+            raise ZeroDivisionError("a defect")
         return [] if self.exported.is_set() else [WAITING]
 
     def any_recording(self, _call_id: str) -> Recording:
@@ -146,3 +149,15 @@ async def test_what_was_purged_while_it_rested_is_forgotten(disk: Disk) -> None:
         assert recordings.resting == 0
     finally:
         await recordings.close()
+
+
+async def test_a_defect_in_the_sweep_ends_no_sweeping(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    disk.defects_of_looks = 2
+    disk.full = False
+    recordings = _recordings(disk, ManualClock())
+    try:
+        async with asyncio.timeout(10):
+            await disk.exported.wait()
+    finally:
+        await recordings.close()
+    assert [record.exc_info is not None for record in caplog.records] == [True, True]

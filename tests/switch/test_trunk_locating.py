@@ -255,3 +255,27 @@ async def test_a_query_that_always_fails_is_told_once(caplog: pytest.LogCaptureF
     assert trunk.destination == udp("192.0.2.7")
     line = "trunk t0: DNS fails to answer AAAA h.example; what else it tells is used"
     assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [line, line]
+
+
+async def test_a_defect_in_a_look_up_is_told_and_the_name_is_looked_for_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Breaks(Zone):
+        async def locate(self, target: Target) -> Located:
+            found = await super().locate(target)
+            if len(self.asked) <= 2:
+                raise ZeroDivisionError("a defect")
+            return found
+
+    monkeypatch.setattr(locating_module, "LOST_AGAIN_S", 0.01)
+    (trunk,) = trunks = trunks_at("sip:h.example")
+    zone = Breaks(Located((udp("192.0.2.7"),), 300))
+    locating = Locating(trunks, zone)
+    async with asyncio.timeout(locating_module.FIRST_LOOK_S / 2):
+        await locating.start()
+    await zone.until_asked(3)
+    await asyncio.sleep(0)
+    assert (trunk.destination, trunk.up) == (udp("192.0.2.7"), True)
+    told = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert told == ["trunk t0: h.example could not be looked up"] * 2
+    await locating.close()

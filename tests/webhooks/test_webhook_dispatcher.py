@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from control_api.webhooks import dispatcher as dispatcher_module
-from control_api.webhooks.dispatcher import Dispatcher, DispatcherSettings
+from control_api.webhooks.dispatcher import PAUSE_S, Dispatcher, DispatcherSettings
 from control_api.webhooks.payloads import render_body
 from control_api.webhooks.sender import KEPT_BYTES, LARGEST_REPLY_BYTES, Reply, Sender
 from control_api.webhooks.signing import verify_body, verify_body_v2
@@ -22,6 +22,7 @@ from storage.store import Store
 from storage.units import UnitOfWork
 from tests.support.seeded_tokens import SeededTokens
 from tests.support.stored import ORG, a_call, an_endpoint, an_event, an_organisation
+from tests.support.until import until
 from tests.support.webhook_receiver import Receiver, WebhookBench, answering
 
 T = TypeVar("T")
@@ -553,3 +554,27 @@ async def test_what_was_answered_is_kept_as_far_as_it_helps(open_bench: OpenBenc
     assert "Set-Cookie" not in reply.headers
     assert found[1].event_id == listed.event_id
     assert await bench.store.read(lambda reader: reader.delivery("org-two", listed.delivery_id)) is None
+
+
+async def test_a_turn_that_breaks_is_told_and_the_next_one_delivers(
+    open_bench: OpenBench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = await open_bench(SETTINGS)
+    turns = 0
+    follow = Dispatcher._follow_the_clock
+
+    def breaks_first(self: Dispatcher) -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            raise ZeroDivisionError("a defect")
+        follow(self)
+
+    monkeypatch.setattr(Dispatcher, "_follow_the_clock", breaks_first)
+    await bench.endpoint("/hook")
+    await bench.tell_calls("call-1")
+    await bench.dispatcher.start()
+    await until(lambda: bool(caplog.records))
+    bench.clock.advance(PAUSE_S)
+    assert (await receiver.next()).headers["X-Edesy-Event-Id"] == "call-1-1"
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["a turn of webhooks failed"]
