@@ -1,6 +1,7 @@
 """The thread that converts and listens: woken by packets, it decodes them, encodes what the packet path is to send, and
 tells of keys that it hears."""
 
+import logging
 import os
 import select
 import threading
@@ -14,6 +15,7 @@ from media.rtp.dtmf import PressedDigit
 from media.transcoding.conversion import Conversion, Target
 from media.transcoding.packets import ConversionQueue, NewQueue, Packet, new_packet_queue
 
+LOG: Final = logging.getLogger(__name__)
 _JOIN_TIMEOUT_S: Final = 10.0
 
 SendAudio = Callable[[int, int, int, Sequence[Frame]], None]
@@ -23,24 +25,26 @@ SendAudio = Callable[[int, int, int, Sequence[Frame]], None]
 class _Running:
     """One conversion with what leads to it and from it."""
 
-    __slots__ = ("conversion", "queue", "sink", "source")
+    __slots__ = ("conversion", "faulty", "queue", "sink", "source")
 
     def __init__(self, source: int, sink: int, target: Target, queue: ConversionQueue) -> None:
         self.source = source
         self.sink = sink
         self.conversion = Conversion(target)
         self.queue = queue
+        self.faulty = False  # a defect was met, and told of
 
 
 class _Listening:
     """Who listens to a stream, with what leads to it and from it."""
 
-    __slots__ = ("heard", "listener", "queue")
+    __slots__ = ("faulty", "heard", "listener", "queue")
 
     def __init__(self, queue: ConversionQueue, heard: Callable[[PressedDigit], None]) -> None:
         self.queue = queue
         self.heard = heard
         self.listener = KeyListener()
+        self.faulty = False
 
 
 class Transcoder:
@@ -127,14 +131,13 @@ class Transcoder:
     def _listen(self, now: float) -> float | None:
         due: float | None = None
         for listening in self._listening.values():
-            listener = listening.listener
-            presses = [press for packet in listening.queue.take() for press in listener.put(Packet._make(packet))]
-            its_due = listener.due
-            if its_due is not None and its_due <= now:
-                presses += listener.advance(now)
-                its_due = listener.due
-            for press in presses:
-                listening.heard(press)
+            try:
+                its_due = _hear(listening, now)
+            except Exception:  # a defect of ours: this one listens anew, and all others go on
+                if not listening.faulty:
+                    LOG.exception("a stream that is listened to for keys met a defect, and packets of it are left out")
+                listening.faulty, listening.listener = True, KeyListener()
+                continue
             if its_due is not None and (due is None or its_due < due):
                 due = its_due
         return due
@@ -142,16 +145,33 @@ class Transcoder:
     def _convert(self, now: float) -> float | None:
         due: float | None = None
         for running in self._running.values():
-            conversion = running.conversion
-            for packet in running.queue.take():
-                self._send(running, conversion.put(Packet._make(packet)))
-            its_due = conversion.due
-            if its_due is not None and its_due <= now:
-                self._send(running, conversion.advance(now))
-                its_due = conversion.due
+            try:
+                its_due = self._convert_one(running, now)
+            except Exception:  # a defect of ours: this one begins anew, and all others go on
+                if not running.faulty:  # once: the next packets may meet it again
+                    LOG.exception("a stream that is converted met a defect, and packets of it are left out")
+                self._begin_anew(running)
+                continue
             if its_due is not None and (due is None or its_due < due):
                 due = its_due
         return due
+
+    def _convert_one(self, running: _Running, now: float) -> float | None:
+        conversion = running.conversion
+        for packet in running.queue.take():
+            self._send(running, conversion.put(Packet._make(packet)))
+        due = conversion.due
+        if due is not None and due <= now:
+            self._send(running, conversion.advance(now))
+            due = conversion.due
+        return due
+
+    def _begin_anew(self, running: _Running) -> None:
+        ended = running.conversion
+        running.faulty, running.conversion = True, Conversion(ended.target)
+        self._ended["lost"] += ended.lost
+        self._ended["late"] += ended.late
+        self._ended["undecodable"] += ended.undecodable
 
     def counters(self) -> Mapping[str, float]:
         """Totals since the start, and how many conversions there are."""
@@ -187,6 +207,19 @@ class Transcoder:
             # Cleared before the queues are looked at, so that no packet is left without a wake-up.
             self._woken = False
             due = self.turn(self._clock())
+
+
+def _hear(listening: _Listening, now: float) -> float | None:
+    """Tell of what is heard now; when to listen again."""
+    listener = listening.listener
+    presses = [press for packet in listening.queue.take() for press in listener.put(Packet._make(packet))]
+    due = listener.due
+    if due is not None and due <= now:
+        presses += listener.advance(now)
+        due = listener.due
+    for press in presses:
+        listening.heard(press)
+    return due
 
 
 def _counts(running: _Running) -> dict[str, int]:
