@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 LOG_ENDING: Final = "-wal"
-INDEX_ENDING: Final = "-shm"  # of the log; processes lock each other out by it
+_ENDINGS: Final = ("", LOG_ENDING, "-shm")  # the last: the log's index, by which processes lock each other out
 
 Identity = tuple[int, int]
 
@@ -18,7 +18,7 @@ class HeldFiles:
     def __init__(self, database: Path) -> None:
         """Look at them, right after the database was opened."""
         self.database = database.resolve()  # SQLite keeps the others beside the file that a link leads to
-        files = [self.database.with_name(self.database.name + ending) for ending in ("", LOG_ENDING, INDEX_ENDING)]
+        files = [self.database.with_name(self.database.name + ending) for ending in _ENDINGS]
         found = {file: _identity(file) for file in files}
         self._held = {file: identity for file, identity in found.items() if identity is not None}
 

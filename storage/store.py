@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from storage.errors import DatabaseUnusable, StoreUnavailable
-from storage.held_files import INDEX_ENDING, HeldFiles
+from storage.held_files import LOG_ENDING, HeldFiles
 from storage.migrate import load_migrations, migrate
 from storage.queries import Queries, load_statements
 from storage.sqlite import (
@@ -176,9 +176,10 @@ class Store:
         return [] if self._held is None else await asyncio.to_thread(self._held.astray)
 
     async def write_back(self) -> None:
-        """Bring what only the write-ahead log holds into the database file, where that needs it: while the log's own
-        file is astray, a crash would lose all of it. StoreUnavailable."""
-        if all(file.name.endswith(INDEX_ENDING) for file in await self.astray()):
+        """Bring what only the write-ahead log holds into the database file, where the log's own file is astray: a crash
+        would lose all of it. A log in its place is left as it is: where the database file was replaced by a copy
+        of it, the log is what the copy lacks. StoreUnavailable, OSError."""
+        if not any(file.name.endswith(LOG_ENDING) for file in await self.astray()):
             return
         try:
             await self._writer.call(_write_back)

@@ -53,7 +53,7 @@ class DatabaseWatch:
         """Also what has come since the last turn: the log alone may be lost, and then this is all that is left."""
         try:
             await self._store.write_back()
-        except StorageError as error:
+        except (StorageError, OSError) as error:
             LOG.error("what was written last cannot be brought into the database file now: %s", error)
 
     def _tell(self, files: str) -> None:

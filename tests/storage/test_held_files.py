@@ -86,6 +86,24 @@ async def test_what_went_into_a_deleted_log_is_in_the_database_after_a_crash(tmp
     assert await names_in(path) == {"first", "second", "third", "fourth"}
 
 
+async def test_what_a_copy_in_place_of_the_database_lacks_stays_in_the_log(tmp_path: Path) -> None:
+    path, copy = tmp_path / "a.db", tmp_path / "copy"
+    store = await Store.open(f"sqlite:///{path}")
+    await add(store, "first")
+    shutil.copy(path, copy)
+    copy.rename(path)
+    assert await store.astray() == [path]
+    await add(store, "second")
+    await store.write_back()
+    await add(store, "third")
+    left = tmp_path / "left" / "a.db"
+    left.parent.mkdir()
+    for ending in ("", "-wal"):
+        shutil.copy(named(path, ending), named(left, ending))
+    assert await names_in(left) == {"first", "second", "third"}
+    await store.close()
+
+
 async def test_a_database_in_memory_is_never_astray_and_a_closed_one_says_so(tmp_path: Path) -> None:
     store = await Store.open("sqlite://")
     assert await store.astray() == []
@@ -93,6 +111,9 @@ async def test_a_database_in_memory_is_never_astray_and_a_closed_one_says_so(tmp
     await store.close()
     path = tmp_path / "a.db"
     store = await Store.open(f"sqlite:///{path}")
-    await store.close()
+    named(path, "-wal").unlink()
+    writer = store._writer
+    await writer.close()
     with pytest.raises(StoreUnavailable):
         await store.write_back()
+    await store.close()
