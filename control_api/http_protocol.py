@@ -21,6 +21,9 @@ _ONLY_ITS_METHOD: Final = re.compile(r"b'([A-Za-z-]{1,32} \S+ HTTP/1\.[01])'", r
 FED_AT_ONCE: Final = 8_192
 """Bytes that are parsed before the event loop does anything else. A compressed body in chunks of a byte each takes most
 time for them: a whole read of 256 KiB would hold up every call's signalling for 0.2 s."""
+# Names of aiohttp's own, which are no promise: where it has others, a read is parsed in one go.
+_HOLDS_BY: Final = {"_buffer_paused", "_pause_transport_reading", "_reading_paused", "_resume_transport_reading"}
+_CAN_HOLD: Final = _HOLDS_BY.issubset(dir(web.RequestHandler))
 _KEPT_HEAD: Final = 4_096  # bytes that are kept of a request's beginning until it has been parsed
 _REQUEST_ID: Final = re.compile(rb"\r?\nX-Request-Id:[ \t]*([\x21-\x7e]{1,64})[ \t]*\r?\n", re.ASCII | re.IGNORECASE)
 
@@ -93,7 +96,8 @@ class HttpProtocol(web.RequestHandler):
             return
         if self._current_request is None:
             self._head = data[:_KEPT_HEAD]
-        if data and (self._held or len(data) > FED_AT_ONCE):  # nothing comes where aiohttp goes on with what it has
+        # Nothing comes where aiohttp goes on with what it has.
+        if data and _CAN_HOLD and (self._held or len(data) > FED_AT_ONCE):
             self._held += data
             self._pause_transport_reading()
             self._feed_soon()
