@@ -68,6 +68,7 @@ class Trunks:
         self._route_hosts = route_hosts(routes, listed)
         self._shares: dict[int, int] = {}  # of each priority: the share of the trunk chosen last
         self._owners: dict[str, tuple[Trunk, ...]] = {}  # of each address, as far as it has been asked for
+        self._identities: dict[TransportAddress, PeerIdentity | None] = {}  # likewise: each message by TLS asks
         if self.agents is not None and self._line is not None:
             self.agents.destinations = (self._line,)
         for trunk in self._trunks:
@@ -159,6 +160,14 @@ class Trunks:
         """Who is expected at an address, None where it is no trunk's nor any route's. Those that share an address and
         port share their connections: the first of them that is verified, trunks before routes, says whose name it
         is."""
+        known = self._identities
+        if destination not in known:
+            if len(known) >= PEER_CACHE_LIMIT:
+                known.clear()
+            known[destination] = self._identity_at(destination)
+        return known[destination]
+
+    def _identity_at(self, destination: TransportAddress) -> PeerIdentity | None:
         there: Iterable[Trunk | RouteHost] = (*self._trunks, *self._route_hosts.values())
         found = [each.identity for each in there if destination in each.destinations]
         if found:
@@ -252,6 +261,7 @@ class Trunks:
             if isinstance(where, Trunk):
                 self._mark(where, up=False, reason=lost)
         self._owners.clear()
+        self._identities.clear()
 
     def probe_answered(
         self, trunk: Trunk, status: int, round_trip_s: float, destination: TransportAddress | None = None

@@ -3,7 +3,8 @@
 import pytest
 
 from b2bua.sip.routing import TransportAddress
-from b2bua.switch.trunks import Trunks
+from b2bua.switch.trunk import Trunk
+from b2bua.switch.trunks import PEER_CACHE_LIMIT, Trunks
 from b2bua.transport.tls import PeerIdentity
 from tests.support.configurations import config_of
 from tests.support.manual_clock import ManualClock
@@ -75,3 +76,28 @@ def test_trunk_case_22_a_large_invite_goes_by_tcp_to_the_same_host_where_it_is_k
     assert forced.large_destination(udp) is None
     trunks.resolved(free, [udp])
     assert free.large_destination(udp) is None
+
+
+def test_who_is_expected_at_an_address_is_found_once_however_often_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each message by TLS asks, and there may be hundreds of routes; but not without an end."""
+    trunks = trunks_of('uri = "sips:first.example"', 'uri = "sips:second.example"\naddresses = ["203.0.113.0/24"]')
+    first, _second = trunks
+    found = 0
+
+    def identity(trunk: Trunk) -> PeerIdentity:
+        nonlocal found
+        found += 1
+        return PeerIdentity("", trunk.name)
+
+    monkeypatch.setattr(Trunk, "identity", property(identity))
+    trunks.resolved(first, [AT])
+    for _ in range(3):
+        assert trunks.identity_of(AT) == PeerIdentity("", "t0")
+    assert found == 1
+    trunks.resolved(first, [AT._replace(host="198.51.100.1")])
+    assert trunks.identity_of(AT) == PeerIdentity("", first.name), "the address that was its own"
+    for port in range(1, PEER_CACHE_LIMIT + 2):
+        trunks.identity_of(TransportAddress("tls", "203.0.113.9", port))
+    found = 0
+    assert trunks.identity_of(AT) == PeerIdentity("", first.name)
+    assert found == 1, "it was forgotten for the others"
