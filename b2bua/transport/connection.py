@@ -14,6 +14,7 @@ from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import Carried, TransportAddress
 from b2bua.sip.timers import T1_S
+from b2bua.transport.newest import Newest
 from b2bua.transport.tls import PeerIdentity
 
 CHUNK_OCTETS: Final = 16_384
@@ -145,8 +146,8 @@ class Connection(asyncio.BufferedProtocol):
         self.cut_for = ""
         self.identity: PeerIdentity | None = None
         self.apart = False
-        self._brought: dict[int, None] = {}  # the branches of requests, hashed; the newest last
-        self._calls: dict[int, None] = {}  # the Call-IDs of messages, likewise
+        self._brought = Newest(surroundings.limits.outstanding_requests)  # the branches of requests, hashed
+        self._calls = Newest(surroundings.limits.outstanding_requests)  # the Call-IDs of messages, likewise
         self._around = surroundings
         self._transport: asyncio.Transport | None = None
         self._framer = StreamFramer()
@@ -226,14 +227,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         with suppress(SipError):
             if isinstance(message, Request):
-                self._keep(self._brought, hash(message.via.branch))
-            self._keep(self._calls, hash(message.call_id.encode("utf-8", "surrogateescape")))
-
-    def _keep(self, known: dict[int, None], key: int) -> None:
-        known.pop(key, None)
-        if len(known) >= self._around.limits.outstanding_requests:
-            del known[next(iter(known))]
-        known[key] = None
+                self._brought.add(hash(message.via.branch))
+            self._calls.add(hash(message.call_id.encode("utf-8", "surrogateescape")))
 
     @property
     def carried(self) -> frozenset[TransportAddress]:
