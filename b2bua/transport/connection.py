@@ -212,7 +212,7 @@ class Connection(asyncio.BufferedProtocol):
     def has_asked(self, message: Message) -> bool:
         """Whether this answers a request that came over it; only of one that is `apart` is it known."""
         with suppress(SipError):
-            branch = parse_message(message.content).via.branch if message.is_response else None
+            branch = parse_message(message.content).via.branch if self.apart and message.is_response else None
             return branch is not None and hash(branch) in self._brought
         return False
 

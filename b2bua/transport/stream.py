@@ -93,10 +93,8 @@ class StreamTransport:
         )
         self._all: set[Connection] = set()
         self._of_host: Counter[str] = Counter()
-        self._by_remote: dict[TransportAddress, Connection] = {}
-        # By which side made them; of two to one address, `_by_remote` has what was made last, as long as it is there.
-        self._opened: dict[TransportAddress, Connection] = {}
-        self._came: dict[TransportAddress, Connection] = {}
+        # Hardly ever more than one to one address: what was made last is the last, before all is what is being made.
+        self._by_remote: dict[TransportAddress, list[Connection]] = {}
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
         self._tasks: dict[asyncio.Task[None], Connection] = {}
         self._alarm = Alarm(self._scheduler, self._check)
@@ -151,14 +149,14 @@ class StreamTransport:
 
     def _hand_over(self, message: Message, remote: TransportAddress) -> bool:
         """Whether a connection to or from `remote` has taken it."""
-        connection = self._by_remote.get(remote)
-        if connection is None:
+        there = self._by_remote.get(remote, ())
+        for connection in reversed(there):
+            if self._goes_over(connection, message, remote):
+                break
+        else:
             return False
-        if not self._goes_over(connection, message, remote):
-            others = (self._opened.get(remote), self._came.get(remote))
-            connection = next((each for each in others if each and self._goes_over(each, message, remote)), None)
-        if connection is None:
-            return False
+        if len(there) > 1 and message.is_response:  # there may be several peers behind one address
+            connection = next((each for each in there if each.usable and each.has_asked(message)), connection)
         if not connection.connecting:
             connection.send(message)
         elif len(connection.waiting) >= self._limits.waiting_messages:
@@ -194,7 +192,8 @@ class StreamTransport:
 
     def _is_taken(self, remote: TransportAddress) -> bool:
         """Whether the address is that of a connection which came, and no server is called there."""
-        identity = self._to_prove(remote) if remote in self._came else None
+        came = any(not each.opened for each in self._by_remote.get(remote, ()))
+        identity = self._to_prove(remote) if came else None
         return identity is not None and not identity.listens
 
     def _is_unreachable(self, destination: TransportAddress) -> bool:
@@ -208,10 +207,8 @@ class StreamTransport:
             self._failed(connection, "too many connections")
             return
         self._enter(connection)
-        self._opened[remote] = connection
-        came = self._by_remote.get(remote)
-        if came is None or not came.usable:  # else it keeps what it may take, at least until this one is there
-            self._by_remote[remote] = connection
+        # Those that are there keep what they may take, at least until this one is there.
+        self._by_remote.setdefault(remote, []).insert(0, connection)
         self._start(connection, self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:
@@ -291,7 +288,8 @@ class StreamTransport:
         connection.waiting.clear()
         for origin, requests in unsent.items():
             # By another way, or over a connection that the peer has opened, something may have arrived there.
-            unopened = origin == connection.remote and origin not in self._by_remote
+            there = any(each.lasts for each in self._by_remote.get(origin, ()))
+            unopened = origin == connection.remote and not there
             self._loop.call_soon(self._tell_failure, origin, unopened, frozenset(requests))
 
     def _drop_response(self, response: Message) -> None:
@@ -397,15 +395,16 @@ class StreamTransport:
         self._of_host[host] -= 1
         if not self._of_host[host]:
             del self._of_host[host]
-        remote = connection.remote
-        for table in (self._by_remote, self._opened, self._came):
-            if table.get(remote) is connection:
-                del table[remote]
-        other = self._opened.get(remote) or self._came.get(remote)
-        if other is not None and other.lasts:
-            self._by_remote.setdefault(remote, other)
+        self._forget(connection)
         if not self._all:
             self._emptied.set()
+
+    def _forget(self, connection: Connection) -> None:
+        there = self._by_remote.get(connection.remote, [])
+        if connection in there:
+            there.remove(connection)
+        if not there:
+            self._by_remote.pop(connection.remote, None)
 
     def _made(self, connection: Connection) -> None:
         """It is there: what waits goes out, and what follows to its peer goes over it from now on."""
@@ -414,9 +413,8 @@ class StreamTransport:
             return
         self._counters["connections opened" if connection.opened else "connections accepted"] += 1
         self._failures.pop(connection.remote, None)
-        self._by_remote[connection.remote] = connection
-        if not connection.opened:
-            self._came[connection.remote] = connection
+        self._forget(connection)
+        self._by_remote.setdefault(connection.remote, []).append(connection)
         # Who has to be verified there may be known later: a name leads there.
         connection.apart = self._tls is not None
         while connection.waiting and connection.usable:

@@ -56,6 +56,25 @@ async def test_a_request_whose_peers_connection_closes_opens_another_before_it_g
         assert elsewhere.taken.empty()
 
 
+@on_both_loops
+async def test_who_is_not_reached_while_its_connection_closes_has_had_none() -> None:
+    """Nothing of it has arrived: it may go by UDP after all."""
+    limits = StreamLimits(idle_s=IDLE_S, write_buffer_octets=1_000_000_000)
+    async with bare_listener(shared=True) as far, stream_bed(limits=limits) as bed:
+        peer = await bed.connect(port=far.address.port)
+        await bed.counted("connections accepted")
+        peer.stop_reading()
+        for _ in range(200):
+            bed.transport.send(ok(1) + b"x" * 60_000, far.address)
+        bed.clock.advance(IDLE_S + 1)
+        await far.close()
+        bed.transport.send(options(2), far.address)
+        await bed.keeper.until(lambda: bed.keeper.failed_requests == {options(2)})
+        assert bed.transport.connections == 1, "it closes still"
+        assert bed.keeper.unopened == [far.address]
+        peer.cut()
+
+
 # Who has to prove who it is.
 
 
@@ -118,6 +137,42 @@ async def test_of_more_requests_than_are_remembered_only_the_latest_are_answered
             bed.transport.send(ok(number), bed.keeper.sources[0])
         await bed.keeper.until(lambda: bed.keeper.unanswerable_responses == [ok(1)])
         assert await peer.read(len(ok(2))) == ok(2)
+
+
+@on_both_loops
+async def test_names_that_take_turns_at_an_address_have_a_connection_each(tmp_path: Path) -> None:
+    """One trunk's host is found there at times, and then it is its name that has to be verified. What has come over
+    either connection is answered over that, as long as it is there (18.2.2): its peer may be one of several behind the
+    address."""
+    names = ("a.example", "b.example")
+    expected = [names[0]]
+    call = options(8).replace(b"Call-ID: bed", b"Call-ID: new")
+    authority = Authority(tmp_path)
+    theirs = authority.issue(*names)
+    ours = tls_contexts(theirs.certificate, theirs.key, authority.file)
+    async with (
+        bare_listener(context=ours.server) as far,
+        stream_bed(tls=ours, identify=lambda _address: PeerIdentity("trunk", expected[0])) as bed,
+    ):
+        peers = []
+        for number, expected[0] in enumerate(names, 1):
+            bed.transport.send(call, far.address)
+            peers.append(await far.next())
+            assert await peers[-1].read(len(call)) == call
+            peers[-1].send(options(number))
+            await bed.keeper.until(lambda: len(bed.keeper.messages) == len(peers))
+        first, second = peers
+        bed.transport.send(ok(1), far.address)
+        assert await first.read(len(ok(1))) == ok(1)
+        for peer, expected[0] in zip(peers, names, strict=True):
+            bed.transport.send(call, far.address)
+            assert await peer.read(len(call)) == call
+        first.cut()
+        await bed.left(1)
+        bed.transport.send(ok(1), far.address)
+        bed.transport.send(ok(2), far.address)
+        assert await second.read(len(ok(1) + ok(2))) == ok(1) + ok(2), "what is gone is answered over what is left"
+        assert far.taken.empty()
 
 
 # How many connections a host may have.
