@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 _AS_TYPED: Final[Mapping[str, str]] = MappingProxyType({"Zs": " ", "Pd": "-", "Cf": ""})
-# By thousands and lakhs, or by millions. Any other comma may be meant as a point, as it is in much of Europe.
 _BETWEEN: Final = re.compile(r"[\s,;]+|(?=\+)")
 _INTERNATIONAL: Final = re.compile(r"\+[0-9](?:[ .()-]*[0-9])*", re.ASCII)
+# By thousands and lakhs, or by millions. Any other comma may be meant as a point, as it is in much of Europe.
 _GROUPED: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}(?:\.[0-9]*)?", re.ASCII)
 
 
