@@ -19,7 +19,8 @@ class HeldFiles:
         """Look at them, right after the database was opened."""
         self.database = database.resolve()  # SQLite keeps the others beside the file that a link leads to
         files = [self.database.with_name(self.database.name + ending) for ending in _ENDINGS]
-        found = {file: _identity(file) for file in files}
+        # The next start follows the link again, which may lead elsewhere by then.
+        found = {file: _identity(file) for file in (database.absolute(), *files)}
         self._held = {file: identity for file, identity in found.items() if identity is not None}
 
     def astray(self) -> list[Path]:

@@ -66,6 +66,25 @@ async def test_a_file_that_is_moved_away_is_astray_until_it_is_back(tmp_path: Pa
     await store.close()
 
 
+async def test_a_link_that_leads_elsewhere_is_astray_until_it_leads_back(tmp_path: Path) -> None:
+    """The next start would follow it to the other database."""
+    real, link = tmp_path / "real", tmp_path / "current"
+    for folder in (real, tmp_path / "other"):
+        folder.mkdir()
+        (folder / "a.db").touch()
+    link.symlink_to(real)
+    store = await Store.open(f"sqlite:///{link / 'a.db'}")
+    assert await store.astray() == []
+    link.unlink()
+    link.symlink_to(tmp_path / "other")
+    assert await store.astray() == [link / "a.db"]
+    link.unlink()
+    assert await store.astray() == [link / "a.db"]
+    link.symlink_to(real)
+    assert await store.astray() == []
+    await store.close()
+
+
 async def test_what_went_into_a_deleted_log_is_in_the_database_after_a_crash(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     store = await Store.open(f"sqlite:///{path}")
