@@ -22,6 +22,7 @@ _CLOSE_S: Final = 2.0
 # Nothing is expected from a server; what it says is passed over, up to this size a message.
 _HEARD_BYTES_MAX: Final = 4096
 _LONGEST_ERROR: Final = 200
+_PASSED_AT_ONCE: Final = 256  # frames
 
 
 class CannotConnect(Exception):
@@ -147,16 +148,20 @@ class _OpenLine:
 
 async def _read_away(socket: ClientWebSocketResponse) -> None:
     """Pass over what comes until it is closed. Of pings that come together the last alone is answered (RFC 6455 section
-    5.5.3): a server that sends thousands of them at once holds up nothing else."""
+    5.5.3), and others have turns meanwhile: a server that sends thousands of frames at once holds up nothing else."""
     closed: Sequence[WSMsgType] = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
     pings: deque[bytes] = deque(maxlen=1)
     came = asyncio.Event()
     answering = asyncio.get_running_loop().create_task(_answer(socket, pings, came), name="stream pongs")
+    passed = 0
     try:
         while (message := await socket.receive()).type not in closed:
             if message.type is WSMsgType.PING:
                 pings.append(bytes(message.data))
                 came.set()
+            passed += 1
+            if passed % _PASSED_AT_ONCE == 0:  # what is here already is received without any waiting
+                await asyncio.sleep(0)
     finally:
         answering.cancel()
 

@@ -5,10 +5,13 @@ import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from hashlib import sha1
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from aiohttp import WSMessage, WSMsgType
 
-from control_api.streams.line import STREAM_ID_HEADER, CannotConnect, LineClosed, Lines, LineSettings
+from control_api.streams.line import STREAM_ID_HEADER, CannotConnect, LineClosed, Lines, LineSettings, _read_away
 from control_api.webhooks.signing import SIGNATURE_HEADER, SIGNATURE_V2_HEADER, verify_body, verify_body_v2
 from tests.support.manual_clock import ManualClock
 from tests.support.speech_server import SpeechServer
@@ -102,6 +105,31 @@ async def test_rfc6455_s5_5_3_of_many_pings_at_once_the_last_is_answered(lines: 
     assert len(unmasked_pongs(heard)) < 100
     await line.close()
     server.close()
+
+
+@pytest.mark.parametrize("kind", [WSMsgType.PING, WSMsgType.PONG, WSMsgType.BINARY])
+async def test_others_have_turns_while_thousands_of_frames_are_passed_over(kind: WSMsgType) -> None:
+    """All of them are here at once: to receive one waits for nothing."""
+    frames = iter([WSMessage(kind, b"", None)] * 10_000)
+    turns = 0
+
+    async def receive() -> WSMessage:
+        return next(frames, WSMessage(WSMsgType.CLOSED, None, None))
+
+    async def pong(_said: bytes) -> None:
+        """Taken at once."""
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    working = asyncio.create_task(others())
+    socket: Any = SimpleNamespace(receive=receive, pong=pong, closed=False)
+    await _read_away(socket)
+    working.cancel()
+    assert turns >= 10
 
 
 def unmasked_pongs(frames: bytes | bytearray) -> list[bytes]:
