@@ -22,7 +22,13 @@ FED_AT_ONCE: Final = 8_192
 """Bytes that are parsed before the event loop does anything else. A compressed body in chunks of a byte each takes most
 time for them: a whole read of 256 KiB would hold up every call's signalling for 0.2 s."""
 # Names of aiohttp's own, which are no promise: where it has others, a read is parsed in one go.
-_HOLDS_BY: Final = {"_buffer_paused", "_pause_transport_reading", "_reading_paused", "_resume_transport_reading"}
+_HOLDS_BY: Final = {
+    "_buffer_paused",
+    "_messages",
+    "_pause_transport_reading",
+    "_reading_paused",
+    "_resume_transport_reading",
+}
 _CAN_HOLD: Final = _HOLDS_BY.issubset(dir(web.RequestHandler))
 _KEPT_HEAD: Final = 4_096  # bytes that are kept of a request's beginning until it has been parsed
 _REQUEST_ID: Final = re.compile(rb"\r?\nX-Request-Id:[ \t]*([\x21-\x7e]{1,64})[ \t]*\r?\n", re.ASCII | re.IGNORECASE)
@@ -190,7 +196,16 @@ class HttpProtocol(web.RequestHandler):
             self._refused = False
             now = self._event_loop.time()
             self._boundary.count_refusal(request, resp, now if start_time is None else start_time)
-        return await super().finish_response(request, resp, start_time)
+        finished = await super().finish_response(request, resp, start_time)
+        self._parse_the_rest()
+        return finished
+
+    def _parse_the_rest(self) -> None:
+        """Have the parser go on with what it has kept. It stops by itself at a number of requests that nobody has seen
+        to yet; one whose body came after it had begun to be answered counts for good, and then aiohttp, which counts
+        otherwise, waits for more to come first."""
+        if _CAN_HOLD and not (self._messages or self._deaf or self._reading_paused or self._buffer_paused):
+            super().data_received(b"")
 
     async def _refusal_of_method(self, request: web.BaseRequest, method: str, target: str) -> web.StreamResponse:
         """What is said of any other method that a path does not have; where there is no such path, of that."""

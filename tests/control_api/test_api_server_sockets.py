@@ -326,6 +326,15 @@ async def test_a_body_of_many_chunks_leaves_everybody_else_their_turns(
     assert reply.count(b"HTTP/1.1 ") == 2
 
 
+async def test_all_requests_behind_a_large_one_are_answered() -> None:
+    """More of them than aiohttp takes in at once, in one read with a body that takes more than a turn."""
+    many = b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n" * 100
+    async with RunningApi() as port:
+        raw = in_chunks(b'{"from": "' + b"9" * 40_000 + b'", "from": ""}', 8_000)
+        reply = await exchange(port, raw + many + b"GET /readyz HTTP/1.1\r\n" + CLOSE)
+    assert reply.count(b"HTTP/1.1 ") == 102
+
+
 async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
     async with RunningApi() as port:
         for _ in range(3):
