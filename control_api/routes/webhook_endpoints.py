@@ -17,6 +17,7 @@ from storage.records import OutboxEvent, WebhookEndpoint, WebhookEvent
 from storage.units import UnitOfWork
 
 MAX_ENDPOINTS: Final = 50
+_MAY_BE_TOLD_ALL: Final = frozenset({Right.CALLS_READ, Right.RECORDINGS_READ})
 _NO_ENDPOINT: Final = "No such webhook endpoint."
 _NO_SUCH_DELIVERY: Final = "No such delivery."
 _NO_DELIVERY: Final = "No such delivery, or its endpoint is disabled."
@@ -61,6 +62,9 @@ async def change_endpoint(api: Api, exchange: Exchange) -> Reply:
         events = endpoint.events if wanted.events is None else frozenset(wanted.events)
         # What it was told of may still wait to be sent, and goes to the new address then.
         _check_may_be_told(exchange, events | endpoint.events)
+        if wanted.url and not exchange.caller.rights >= _MAY_BE_TOLD_ALL:
+            # What waits, and what may be sent once more, may be of events that it had before these.
+            _check_may_be_told(exchange, events | unit.outbox.events_of(endpoint.webhook_id))
         endpoint = replace(endpoint, url=wanted.url or endpoint.url, events=events)
         unit.accounts.change_endpoint(endpoint)
         unit.audit.add(audit_entry(api, exchange, "webhook.change", endpoint.webhook_id, change))

@@ -104,6 +104,29 @@ async def test_what_is_told_of_calls_goes_nowhere_else_for_who_may_not_read_them
     assert (kept["url"], len(kept["events"])) == ("https://shop.example/hooks", len(WebhookEvent))
 
 
+@pytest.mark.parametrize(
+    ("event", "scopes", "status"),
+    [
+        (WebhookEvent.COMPLETED, (), 403),
+        (WebhookEvent.COMPLETED, (Scope.CALLS_READ,), 200),
+        (WebhookEvent.RECORDING_READY, (Scope.CALLS_READ,), 403),
+        (WebhookEvent.RECORDING_READY, (Scope.CALLS_READ, Scope.RECORDINGS_READ), 200),
+    ],
+)
+async def test_what_was_told_of_calls_before_goes_nowhere_else_for_who_may_not_read_them(
+    world: ApiWorld, event: WebhookEvent, scopes: tuple[Scope, ...], status: int
+) -> None:
+    """It still waits to be sent, and all of it may be sent once more."""
+    await delivered(world, event)
+    (made,) = (await world.get(HOOKS)).json["data"]
+    path = f"{HOOKS}/{made['webhook_id']}"
+    assert (await world.send("PATCH", path, json={"events": ["wallet.low"]})).status == 200
+    key = await world.add_key("7", scopes=frozenset({Scope.ACCOUNT_WRITE, *scopes}))
+    assert (await world.send("PATCH", path, key=key, json={"events": ["wallet.low"]})).status == 200
+    moved = await world.send("PATCH", path, key=key, json={"url": "https://elsewhere.example/hooks"})
+    assert moved.status == status
+
+
 @pytest.mark.parametrize(("event", "shown"), [(WebhookEvent.RECORDING_READY, False), (WebhookEvent.COMPLETED, True)])
 async def test_what_may_repeat_a_recordings_address_is_for_those_who_may_read_recordings(
     world: ApiWorld, event: WebhookEvent, shown: bool
