@@ -1,6 +1,8 @@
 """SIP over TCP and TLS on real sockets: which connection a message takes, how long one stays, whose failure counts."""
 
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,22 @@ async def closing_connection(bed: StreamBed, far: BareListener) -> BarePeer:
     bed.clock.advance(IDLE_S + 1)
     assert bed.transport.counters()["connections closed: idle"] == 1
     return peer
+
+
+@asynccontextmanager
+async def who_has_asked_twice(tmp_path: Path, *, listens: bool) -> AsyncIterator[tuple[StreamBed, BarePeer]]:
+    """A peer whose latest request alone is remembered, and that has to be verified; `listens`: it is called there."""
+    authority = Authority(tmp_path)
+    own = authority.issue("127.0.0.1")
+    async with stream_bed(
+        tls=tls_contexts(own.certificate, own.key, authority.file),
+        identify=lambda at: PeerIdentity("trunk carrier", at.host, listens=listens),
+        limits=StreamLimits(outstanding_requests=1),
+    ) as bed:
+        peer = await bed.connect(tls_contexts(None, None, authority.file).client)
+        peer.send(options(1) + options(2))
+        await bed.keeper.until(lambda: bed.keeper.numbers() == [1, 2])
+        yield bed, peer
 
 
 # While a connection closes.
@@ -102,18 +120,7 @@ async def test_who_connects_from_where_a_server_is_called_draws_no_request_to_it
 async def test_who_connects_from_another_port_of_a_server_is_answered_whatever_is_still_known_of_its_requests(
     tmp_path: Path,
 ) -> None:
-    authority = Authority(tmp_path)
-    own = authority.issue("127.0.0.1")
-    ours = tls_contexts(own.certificate, own.key, authority.file)
-    client = tls_contexts(None, None, authority.file).client
-    async with stream_bed(
-        tls=ours,
-        identify=lambda at: PeerIdentity("trunk carrier", at.host, listens=False),
-        limits=StreamLimits(outstanding_requests=1),
-    ) as bed:
-        peer = await bed.connect(client)
-        peer.send(options(1) + options(2))
-        await bed.keeper.until(lambda: bed.keeper.numbers() == [1, 2])
+    async with who_has_asked_twice(tmp_path, listens=False) as (bed, peer):
         bed.transport.send(ok(1), bed.keeper.sources[0])
         assert await peer.read(len(ok(1))) == ok(1)
 
@@ -121,18 +128,7 @@ async def test_who_connects_from_another_port_of_a_server_is_answered_whatever_i
 @on_both_loops
 async def test_of_more_requests_than_are_remembered_only_the_latest_are_answered_to_who_came(tmp_path: Path) -> None:
     """From where a server is called; without an end they would fill the memory."""
-    authority = Authority(tmp_path)
-    own = authority.issue("127.0.0.1")
-    ours = tls_contexts(own.certificate, own.key, authority.file)
-    client = tls_contexts(None, None, authority.file).client
-    async with stream_bed(
-        tls=ours,
-        identify=lambda at: PeerIdentity("trunk carrier", at.host),
-        limits=StreamLimits(outstanding_requests=1),
-    ) as bed:
-        peer = await bed.connect(client)
-        peer.send(options(1) + options(2))
-        await bed.keeper.until(lambda: bed.keeper.numbers() == [1, 2])
+    async with who_has_asked_twice(tmp_path, listens=True) as (bed, peer):
         for number in (1, 2):
             bed.transport.send(ok(number), bed.keeper.sources[0])
         await bed.keeper.until(lambda: bed.keeper.unanswerable_responses == [ok(1)])
