@@ -152,7 +152,8 @@ def answer_to(
         lines.append(f"Contact: {contact}")
     lines += [line for line in headers.split("\n") if line]
     lines += [f"Content-Length: {len(body)}", "", body]
-    return "\r\n".join(lines).encode()
+    # What was no text in the request is repeated octet by octet.
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
 
 
 def request_from_peer(

@@ -5,7 +5,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Container, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -85,7 +85,8 @@ class RawPeer(asyncio.DatagramProtocol):
     async def until(self, wanted: Callable[[Request | Response], bool], timeout_s: float = 10.0) -> Request | Response:
         """The first message that is wanted, once it has come. What was sent last is repeated meanwhile: in a flood the
         network loses some. Raises TimeoutError."""
-        looked_at = 0
+        loop, looked_at = asyncio.get_running_loop(), 0
+        repeat_at = loop.time() + _REPEAT_S
         async with asyncio.timeout(timeout_s):
             while True:
                 # Only what is new: after a flood there are tens of thousands, and hundreds a second come again.
@@ -94,9 +95,12 @@ class RawPeer(asyncio.DatagramProtocol):
                         return message
                 looked_at = len(self.got)
                 self._arrived.clear()
-                try:
-                    await asyncio.wait_for(self._arrived.wait(), _REPEAT_S)
-                except TimeoutError:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(repeat_at):
+                        await self._arrived.wait()
+                # By the clock, not after a silence: what comes again of a flood leaves none for 32 s.
+                if loop.time() >= repeat_at:
+                    repeat_at = loop.time() + _REPEAT_S
                     if self._last_sent is not None:
                         self.send(*self._last_sent)
 
