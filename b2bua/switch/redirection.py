@@ -2,6 +2,8 @@
 
 A carrier may send a call to another of its own addresses and to another number there, and nowhere else. The URI that is
 called is built from the user part, host and port alone: no parameter, header or method of the Contact is taken over.
+Within the user part stands what a query of number portability has found (RFC 4694), which may be all that a 3xx brings:
+without it the same number would be asked for again.
 """
 
 import re
@@ -17,7 +19,10 @@ from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, bracketed, is_ip_l
 from b2bua.switch.trunk import Trunk
 
 MOST_CONTACTS: Final = 8  # of one 3xx; the rest are not looked at
-_USER: Final = re.compile(r"[A-Za-z0-9+_.*-]{1,64}")
+_USER: Final = re.compile(
+    r"[A-Za-z0-9+_.*-]{1,64}(?:;(?:npdi|(?:rn|cic)=\+?[0-9A-F.-]{1,32}|(?:rn|cic)-context=\+?[A-Z0-9.-]{1,64})){0,5}",
+    re.IGNORECASE | re.ASCII,
+)
 _OVER: Final = frozenset({"maddr", "method", "ttl"})  # parameters that would send the request elsewhere, or another one
 
 

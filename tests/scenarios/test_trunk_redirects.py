@@ -55,6 +55,13 @@ async def test_followed_to_an_address_of_the_trunk(house: House) -> None:
     assert house.trunk().failovers == 0
 
 
+async def test_followed_to_the_same_number_by_its_routing_number(house: House) -> None:
+    """RFC 4694: a carrier whose 3xx says where a ported number is. Said once more, it is a circle."""
+    ported = f"sip:+91{ALICE.number};npdi;rn=+917969002802@{CARRIER.host}:5060"
+    house.carrier.headers = contact(f"<{ported};user=phone>")
+    assert await tried(house) == [f"sip:+91{ALICE.number}@{CARRIER.host}:5060", ported]
+
+
 async def test_the_contacts_are_tried_by_their_q(house: House) -> None:
     numbers = [f"+9198450123{n}" for n in (70, 71, 72)]
     house.carrier.headers = contact(

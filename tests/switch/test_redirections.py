@@ -112,6 +112,31 @@ def test_a_trunk_by_a_proxy_goes_by_three_names_each_with_its_own_port(contact: 
 
 
 @pytest.mark.parametrize(
+    "found",
+    [
+        ";npdi;rn=+917969002802",
+        ";npdi",
+        ";rn=1144;rn-context=+91",
+        ";NPDI;RN=+91-7969-002802;cic=+91-0288",
+        ";cic=5678;cic-context=carrier.example;npdi",
+    ],
+)
+def test_what_a_query_of_number_portability_has_found_is_kept(found: str) -> None:
+    """RFC 4694 section 5: the number goes by its routing number."""
+    where = "192.0.2.1:5060"
+    contact = f"sip:+919876543210{found}@{where};user=phone"
+    assert [each.request_uri for each in followed(f"sip:{where}", contact)] == [f"sip:+919876543210{found}@{where}"]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [";npdi=yes", ";rn=", ";rn=+91%30", ";rn=5;isub=1", ";npdi;", ";rn=$", ";npdi" * 6, f";rn={'1' * 33}", ";rnx=1"],
+)
+def test_what_is_no_such_finding_is_not_followed(found: str) -> None:
+    assert followed("sip:192.0.2.1", f"sip:+919876543210{found}@192.0.2.1") == []
+
+
+@pytest.mark.parametrize(
     "contact",
     [
         "sip:a@192.0.2.9;method=REFER",
