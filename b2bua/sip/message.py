@@ -281,8 +281,17 @@ class Message(Asked):
 
     @property
     def reasons(self) -> tuple[ValueWithParams, ...]:
-        """All Reason values (RFC 3326): the protocol with `cause` and `text` parameters."""
-        return self.headers.typed_list("Reason", "Reason", ValueWithParams.parse)
+        """All Reason values (RFC 3326) that can be read: the protocol with `cause` and `text` parameters. Nothing hangs
+        on any of them, so one that is malformed takes none of the others with it (RFC 3261 16.3)."""
+        read = self.headers.typed_list("Reason", "Reason", _reason_or_none)
+        return tuple([reason for reason in read if reason is not None])
+
+
+def _reason_or_none(text: str) -> ValueWithParams | None:
+    try:
+        return ValueWithParams.parse(text)
+    except SipError:
+        return None
 
 
 class Request(Message):

@@ -82,6 +82,7 @@ async def test_what_a_could_not_act_on_is_told_otherwise(relay: House, status: i
             "Q.850;cause=99, SIP;cause=486",
         ),
         (";;;", None, None),
+        ("Q.850;cause=17;text=User busy, SIP;cause=486", 'SIP;cause=486;text="Busy Here"', "SIP;cause=486"),
     ],
 )
 @pytest.mark.parametrize("caller", ["masked", "pass"])

@@ -110,6 +110,8 @@ def test_a_peer_that_hangs_up_while_it_rings_is_cancelled_with_a_reason() -> Non
         ("Q.850;cause=200", False),
         ("SIP;text=x", False),
         ('SIP;cause=200;text="', False),
+        ("Q.850;cause=26;text=Answered elsewhere\nReason: SIP;cause=200", True),
+        ("Q.850;cause=26;text=Answered elsewhere, SIP;cause=200", True),
         (None, False),
     ],
 )
