@@ -37,6 +37,10 @@ class CallLeg(SipUser, Protocol):
         """Free the media leg and the trunk's channel; statistics the first time, None after that."""
         ...
 
+    def media_lost(self) -> None:
+        """Nothing has come from its party for as long as the media wait for it."""
+        ...
+
     def part(self) -> None:
         """Let go of the call: it is settled, or nothing can come of the dialog any more."""
         ...

@@ -152,6 +152,10 @@ class IncomingLeg:
         self._in_dialog.media_open = False
         return self._media.close_leg(self.media_name)
 
+    def media_lost(self) -> None:
+        """Its party is silent."""
+        self.post(happened.MediaSilent(self.leg))
+
     def part(self) -> None:
         """Let go of the call: it is settled, or nothing can come of the dialog any more. What is left of the dialog is
         the user agent's alone."""

@@ -40,6 +40,7 @@ LONGEST_HOLD_OFF_S: Final = 300
 
 _ABOUT_REQUESTS: Final = (sip.RequestAnswered, sip.RequestFailed)  # of no usage
 
+RINGING: Final = 180
 EARLY_DIALOG_ENDED: Final = 199  # RFC 6228: of one fork; a caller has one early dialog with us, which goes on
 
 EARLY_ANSWERS: Final = 8  # early dialogs whose SDP is kept for an answer without one
@@ -99,6 +100,7 @@ class LegTask:
         self._request_uri = ""  # what the newest attempt calls
         self._prefer: str | None = None
         self._rang = False
+        self._rings_on = False  # 180 came after what there was to hear
         self._was_answered = False
         self._unwanted = False  # hung up: whatever comes, nobody else is tried
         self._early_answers: dict[str, bytes] = {}  # the SDP of each early dialog, by its To-tag
@@ -268,6 +270,12 @@ class LegTask:
         self._in_dialog.media_open = False
         return self._media.close_leg(self.media_name)
 
+    def media_lost(self) -> None:
+        """Nothing comes from it any more. Where it has said since that it rings, that is no fault: there is nothing to
+        hear then but a ringback of ours or of the caller's phone (RFC 3960 3.2), and the ring timeout ends it."""
+        if self._was_answered or not self._rings_on:
+            self.post(happened.MediaSilent(self.leg))
+
     def part(self) -> None:
         """Let go of the call: it is settled, or nothing can come of the dialog any more. The two would keep each other
         alive until the garbage collector looks, and it would have to look often.
@@ -311,8 +319,10 @@ class LegTask:
                 LOG.info("leg %s: early media is not usable: %s", self.media_name, error)
             else:
                 self._rang = True  # what A has heard is taken back for nobody else
+                self._rings_on = False
                 self.post(happened.LegEarlyMedia(self.leg, event.status))
                 return
+        self._rings_on = self._rings_on or event.status == RINGING
         rings = 180 <= event.status <= 189
         self.post((happened.LegRinging if rings else happened.LegProgressed)(self.leg, event.status))
 

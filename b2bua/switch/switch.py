@@ -9,7 +9,7 @@ from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, NotOwnNumbers
-from b2bua.call.events import DigitBegun, DigitPressed, DigitWay, HangupRequested, LegMoved, MediaSilent, SystemStopping
+from b2bua.call.events import DigitBegun, DigitPressed, DigitWay, HangupRequested, LegMoved, SystemStopping
 from b2bua.call.identity import LegHeaders, compose, compose_agent
 from b2bua.call.machine import CallMachine
 from b2bua.call.masking import Party
@@ -326,7 +326,7 @@ class Switch:
             case media_events.RemoteMoved():
                 self._to_call(event.leg, lambda task, leg: task.post(LegMoved(leg)))
             case media_events.MediaLost():
-                self._to_call(event.leg, lambda task, leg: task.post(MediaSilent(leg)))
+                self._to_call(event.leg, lambda task, leg: task.legs[leg].media_lost())
             case media_events.DigitBegun() | media_events.DigitPressed() | media_events.DigitHeard():
                 self._key_used(event)
             case media_events.PlaybackFinished():
