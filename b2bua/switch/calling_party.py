@@ -39,20 +39,21 @@ def caller_of(request: Request) -> Caller:
 
 
 def dialled_user(request: Request, trunk: Trunk, routes: Sequence[Route]) -> str:
-    """The user part that was dialled, without the parameters of RFC 3966 behind it, but for a foreign context.
+    """The user part that was dialled, without the parameters of RFC 3966 behind it: the trunk knows which numbers are
+    ours.
 
     Where the request URI is the Contact we registered with the trunk, or has no user, P-Called-Party-ID (RFC 7315
     section 4.2) says what was dialled, and without one To does. But a registered user may itself be a number that calls
     are for: where it is reached sooner than what To names, the request URI is the target (RFC 3261 section 8.2.2.1),
     and To only what was dialled before the call was diverted.
     """
-    user = _number(request.uri)
+    user = request.uri.telephone
     if user and user != trunk.contact_user:
         return user
     called = _called_party(request)
     if called:
         return called
-    called = _number(request.to.uri)
+    called = request.to.uri.telephone
     if not user or not called:
         return called or user or ""
     own, other = (precedence(each, trunk.config, routes) for each in (user, called))
@@ -80,7 +81,7 @@ def _number(uri: Uri) -> str | None:
 def _called_party(request: Request) -> str | None:
     text = request.headers.get("P-Called-Party-ID")
     try:
-        return None if text is None else _number(NameAddr.parse(text).uri)
+        return None if text is None else NameAddr.parse(text).uri.telephone
     except SipError:
         return None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from b2bua.call.arrival import Caller, ToMaskedNumber, ToNobody, destination_of, parties_of
+from b2bua.call.arrival import Caller, parties_of
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
 from b2bua.switch.calling_party import caller_of, dialled_user
@@ -111,7 +111,6 @@ def test_the_caller(headers: str, from_: str, caller: Caller) -> None:
         ("sip:%2B917969002802@192.0.2.1", "+917969002802"),
         ("sip:192.0.2.1", "+918000000001"),
         ("tel:07969002802;phone-context=+91", "07969002802"),
-        ("tel:7969002802;phone-context=+44", "7969002802;phone-context=+44"),
     ],
 )
 def test_the_dialled_user(uri: str, user: str) -> None:
@@ -137,9 +136,3 @@ def test_a_local_number_of_another_country_passes_for_none_of_ours(uri: str, use
     assert caller == Caller(user)
     parties = parties_of(caller, config_of(A_TRUNK).trunks[0].uri, sip_allowed=True)
     assert ("9876543210" in parties) == ("phone-context" not in user)
-
-
-def test_a_number_of_another_country_is_none_of_the_trunks() -> None:
-    trunk = config_of(A_TRUNK).trunks[0]
-    assert destination_of("7969002802", trunk, ()) == ToMaskedNumber("917969002802")
-    assert destination_of("7969002802;phone-context=+44", trunk, ()) == ToNobody()
