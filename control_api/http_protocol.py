@@ -24,10 +24,12 @@ time for them: a whole read of 256 KiB would hold up every call's signalling for
 # Names of aiohttp's own, which are no promise: where it has others, a read is parsed in one go.
 _HOLDS_BY: Final = {
     "_buffer_paused",
+    "_message_tail",
     "_messages",
     "_pause_transport_reading",
     "_reading_paused",
     "_resume_transport_reading",
+    "_upgraded",
 }
 _CAN_HOLD: Final = _HOLDS_BY.issubset(dir(web.RequestHandler))
 _KEPT_HEAD: Final = 4_096  # bytes that are kept of a request's beginning until it has been parsed
@@ -196,9 +198,20 @@ class HttpProtocol(web.RequestHandler):
             self._refused = False
             now = self._event_loop.time()
             self._boundary.count_refusal(request, resp, now if start_time is None else start_time)
+        self._take_back()
         finished = await super().finish_response(request, resp, start_time)
         self._parse_the_rest()
         return finished
+
+    def _take_back(self) -> None:
+        """Hold what came behind a request to change to another protocol. It is HTTP, since nobody here agrees to any;
+        aiohttp kept it aside, and would parse all of it in one go now."""
+        if _CAN_HOLD and self._upgraded and self._message_tail and not self._messages:
+            self._held[:0] = self._message_tail
+            self._message_tail = b""
+            self._buffer_paused = False  # by what was aside alone, for there are no requests that wait
+            self._pause_transport_reading()
+            self._feed_soon()
 
     def _parse_the_rest(self) -> None:
         """Have the parser go on with what it has kept. It stops by itself at a number of requests that nobody has seen

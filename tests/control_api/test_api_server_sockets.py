@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiohttp import streams, web
+from aiohttp import streams, web, web_protocol
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -333,6 +334,31 @@ async def test_all_requests_behind_a_large_one_are_answered() -> None:
         raw = in_chunks(b'{"from": "' + b"9" * 40_000 + b'", "from": ""}', 8_000)
         reply = await exchange(port, raw + many + b"GET /readyz HTTP/1.1\r\n" + CLOSE)
     assert reply.count(b"HTTP/1.1 ") == 102
+
+
+@pytest.mark.parametrize("before", [0, 28], ids=["at once", "behind others"])
+async def test_what_comes_behind_a_change_of_protocol_leaves_everybody_else_their_turns(
+    monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """Nobody here agrees to another protocol (RFC 9110 section 7.8): what follows is HTTP as before."""
+    parsed: list[int] = []
+    parser: Any = vars(web_protocol)["HttpRequestParser"]
+
+    def counted(self: Any, data: bytes) -> Any:
+        parsed.append(len(data))
+        return parser.feed_data(self, data)
+
+    monkeypatch.setattr(web_protocol, "HttpRequestParser", type("Counted", (parser,), {"feed_data": counted}))
+    one = b"GET /readyz HTTP/1.1\r\nHost: x\r\n"
+    asking = one + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    large = in_chunks(b'{"from": "' + b"9" * 40_000 + b'", "from": ""}', 1)
+    async with RunningApi() as port:
+        raw = (one + b"\r\n") * before + asking + large + asking + (one + b"\r\n") * 100 + one + CLOSE[9:]
+        reply = await exchange(port, raw)
+    assert b"The body has a name twice in one object." in reply
+    assert reply.count(b"HTTP/1.1 ") == before + 104
+    assert sum(parsed) >= len(raw)
+    assert max(parsed) <= http_protocol.FED_AT_ONCE
 
 
 async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
