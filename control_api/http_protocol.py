@@ -110,7 +110,20 @@ class HttpProtocol(web.RequestHandler):
             self._pause_transport_reading()
             self._feed_soon()
         else:
-            super().data_received(data)
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Have it parsed. What comes behind a request to change to another protocol is HTTP as well, since nobody here
+        agrees to any: aiohttp keeps all of it aside until that request is answered, which it may have been before
+        its body was there, and then parses it in one go."""
+        super().data_received(data)
+        if _CAN_HOLD and self._upgraded and self._parser is not None:
+            self._parser.set_upgraded(False)
+            self._upgraded = False
+            self._held[:0] = self._message_tail
+            self._message_tail = b""
+            self._pause_transport_reading()
+            self._feed_soon()
 
     def _feed_soon(self) -> None:
         if self._feeding is None:
@@ -126,7 +139,7 @@ class HttpProtocol(web.RequestHandler):
         else:
             data = bytes(self._held[:FED_AT_ONCE])
             del self._held[:FED_AT_ONCE]
-            super().data_received(data)
+            self._parse(data)
         if not self._reading_paused and not self._buffer_paused:
             self._resume_transport_reading()
 
@@ -198,27 +211,16 @@ class HttpProtocol(web.RequestHandler):
             self._refused = False
             now = self._event_loop.time()
             self._boundary.count_refusal(request, resp, now if start_time is None else start_time)
-        self._take_back()
         finished = await super().finish_response(request, resp, start_time)
         self._parse_the_rest()
         return finished
-
-    def _take_back(self) -> None:
-        """Hold what came behind a request to change to another protocol. It is HTTP, since nobody here agrees to any;
-        aiohttp kept it aside, and would parse all of it in one go now."""
-        if _CAN_HOLD and self._upgraded and self._message_tail and not self._messages:
-            self._held[:0] = self._message_tail
-            self._message_tail = b""
-            self._buffer_paused = False  # by what was aside alone, for there are no requests that wait
-            self._pause_transport_reading()
-            self._feed_soon()
 
     def _parse_the_rest(self) -> None:
         """Have the parser go on with what it has kept. It stops by itself at a number of requests that nobody has seen
         to yet; one whose body came after it had begun to be answered counts for good, and then aiohttp, which counts
         otherwise, waits for more to come first."""
         if _CAN_HOLD and not (self._messages or self._deaf or self._reading_paused or self._buffer_paused):
-            super().data_received(b"")
+            self._parse(b"")
 
     async def _refusal_of_method(self, request: web.BaseRequest, method: str, target: str) -> web.StreamResponse:
         """What is said of any other method that a path does not have; where there is no such path, of that."""

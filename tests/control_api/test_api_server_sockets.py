@@ -361,6 +361,16 @@ async def test_what_comes_behind_a_change_of_protocol_leaves_everybody_else_thei
     assert max(parsed) <= http_protocol.FED_AT_ONCE
 
 
+async def test_a_change_of_protocol_whose_body_comes_after_its_reply_holds_up_nothing_behind_it() -> None:
+    head = (
+        b"POST /nope HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 40000\r\n\r\n"
+    )
+    asking = head + b"x" * 40_000
+    async with RunningApi() as port:
+        reply = await exchange(port, asking * 2 + b"GET /readyz HTTP/1.1\r\n" + CLOSE)
+    assert (reply.count(b"HTTP/1.1 404"), reply.count(b"HTTP/1.1 200")) == (2, 1)
+
+
 async def test_a_client_that_leaves_in_the_middle_is_no_crash(caplog: pytest.LogCaptureFixture) -> None:
     async with RunningApi() as port:
         for _ in range(3):
