@@ -251,10 +251,10 @@ class Outbox:
         event = None if row is None else self._queries.one("outbox.event", (row[9],))
         return None if row is None or event is None else (self._log_of(row[:9], whole=True), _told_of(event))
 
-    def events_of(self, webhook_id: str) -> frozenset[WebhookEvent]:
-        """The kinds of events that an endpoint was told of, or is still to be. Looks at all its deliveries: not for
-        every request."""
-        return frozenset([WebhookEvent(row[0]) for row in self._queries.all("outbox.events_of", (webhook_id,))])
+    def was_told(self, org_id: str, webhook_id: str, events: frozenset[WebhookEvent]) -> bool:
+        """Whether an endpoint was told of an event of one of these kinds, or is still to be. Where it was not, this
+        looks at all its deliveries, which nothing that is to be written should wait for."""
+        return bool(self._queries.number("outbox.was_told", (webhook_id, org_id, to_json(sorted(events)))))
 
     def backlog(self) -> int:
         """How many deliveries are still to be made, held ones included. Counts them: not for every request."""

@@ -52,6 +52,7 @@ from storage.records import (
     TrunkSighting,
     Wallet,
     WebhookEndpoint,
+    WebhookEvent,
 )
 from storage.refunds import Refunds
 from storage.sessions import Sessions
@@ -267,6 +268,11 @@ class Reader:
     def delivery(self, org_id: str, delivery_id: int) -> tuple[DeliveryLog, OutboxEvent | WalletEvent] | None:
         """One delivery of an organisation with all that was answered, and what it tells."""
         return self._unit.outbox.delivery(org_id, delivery_id)
+
+    def was_told(self, org_id: str, webhook_id: str, events: frozenset[WebhookEvent]) -> bool:
+        """Whether this organisation's endpoint was told of an event of one of these kinds, or is still to be. May look
+        at all its deliveries: for `Store.read_apart`."""
+        return self._unit.outbox.was_told(org_id, webhook_id, events)
 
     def events(self, org_id: str, call_id: str) -> list[OutboxEvent]:
         """All that was told of a call of this organisation, in order."""

@@ -1,6 +1,7 @@
 """An organisation's webhook endpoints, their secrets and what was sent to them."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from control_api.account_bodies import AddWebhookBody, ChangeWebhookBody, RotateWebhookBody
@@ -14,10 +15,13 @@ from control_api.routes.account import body_of, optional_body_of, page_of, reply
 from control_api.webhooks.payloads import render_body, render_wallet_body
 from storage.billing_records import WalletEvent
 from storage.records import OutboxEvent, WebhookEndpoint, WebhookEvent
-from storage.units import UnitOfWork
+from storage.units import Reader, UnitOfWork
 
 MAX_ENDPOINTS: Final = 50
-_MAY_BE_TOLD_ALL: Final = frozenset({Right.CALLS_READ, Right.RECORDINGS_READ})
+_TELLING: Final = {
+    Right.CALLS_READ: frozenset(WebhookEvent) - {WebhookEvent.WALLET_LOW},
+    Right.RECORDINGS_READ: frozenset({WebhookEvent.RECORDING_READY}),
+}
 _NO_ENDPOINT: Final = "No such webhook endpoint."
 _NO_SUCH_DELIVERY: Final = "No such delivery."
 _NO_DELIVERY: Final = "No such delivery, or its endpoint is disabled."
@@ -54,6 +58,8 @@ async def change_endpoint(api: Api, exchange: Exchange) -> Reply:
     """Another address, other events."""
     wanted = await body_of(api, exchange, ChangeWebhookBody)
     change = wanted.model_dump(exclude_none=True)
+    if wanted.url is not None:
+        await _check_may_be_moved(api, exchange)
 
     def work(unit: UnitOfWork) -> WebhookEndpoint:
         endpoint = _own(unit, exchange)
@@ -62,9 +68,6 @@ async def change_endpoint(api: Api, exchange: Exchange) -> Reply:
         events = endpoint.events if wanted.events is None else frozenset(wanted.events)
         # What it was told of may still wait to be sent, and goes to the new address then.
         _check_may_be_told(exchange, events | endpoint.events)
-        if wanted.url and not exchange.caller.rights >= _MAY_BE_TOLD_ALL:
-            # What waits, and what may be sent once more, may be of events that it had before these.
-            _check_may_be_told(exchange, events | unit.outbox.events_of(endpoint.webhook_id))
         endpoint = replace(endpoint, url=wanted.url or endpoint.url, events=events)
         unit.accounts.change_endpoint(endpoint)
         unit.audit.add(audit_entry(api, exchange, "webhook.change", endpoint.webhook_id, change))
@@ -205,6 +208,20 @@ def _check_may_be_told(exchange: Exchange, events: frozenset[WebhookEvent]) -> N
         raise Forbidden("To have calls told takes the scope calls:read.", "events")
     if Right.RECORDINGS_READ not in rights and WebhookEvent.RECORDING_READY in events:
         raise Forbidden("To have recordings told takes the scope recordings:read.", "events")
+
+
+async def _check_may_be_moved(api: Api, exchange: Exchange) -> None:
+    """What waits for an endpoint, and what may be sent there once more, may be of events that it had before those that
+    it has. Raises Forbidden."""
+    org_id, webhook_id = exchange.org_id, exchange.request.match_info["webhook_id"]
+    for right, events in _TELLING.items():
+        if right not in exchange.caller.rights:
+            look = partial(Reader.was_told, org_id=org_id, webhook_id=webhook_id, events=events)
+            # Where it was told of none, all its deliveries are looked at, for which nothing is to wait.
+            with api.downloads.place():
+                was_told = await api.store.read_apart(look)
+            if was_told:
+                _check_may_be_told(exchange, events)
 
 
 def _secret(api: Api) -> str:

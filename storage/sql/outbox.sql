@@ -114,8 +114,9 @@ SELECT d.delivery_id, d.webhook_id, e.event_id, e.event, d.call_id, d.sequence, 
 FROM deliveries d JOIN events e ON e.event_seq = d.event_seq
 WHERE d.delivery_id = ? AND e.org_id = ?;
 
--- events_of: the kinds of events that an endpoint was told of, or is still to be
-SELECT DISTINCT e.event FROM deliveries d JOIN events e ON e.event_seq = d.event_seq WHERE d.webhook_id = ?;
+-- was_told: whether an endpoint was told of an event of some kinds, or is still to be; ends with the first
+SELECT EXISTS (SELECT 1 FROM deliveries d CROSS JOIN events e ON e.event_seq = d.event_seq
+               WHERE d.webhook_id = ? AND e.org_id = ? AND e.event IN (SELECT value FROM json_each(?)));
 
 -- backlog: deliveries still to be made
 SELECT (SELECT count(*) FROM deliveries WHERE state = 'ready') + (SELECT count(*) FROM deliveries WHERE state = 'leased')

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from control_api.webhooks.signing import verify_body_v2
 from control_api.webhooks.trials import AT_ONCE
 from storage.records import DeliveryOutcome, EndpointReply, OutboxEvent, Scope, WebhookEvent
+from storage.store import Store
 from tests.support.api_world import KEY, ORG, OTHER_KEY, ApiWorld, api_world
 
 HOOKS = "/v1/account/webhooks"
@@ -125,6 +126,24 @@ async def test_what_was_told_of_calls_before_goes_nowhere_else_for_who_may_not_r
     assert (await world.send("PATCH", path, key=key, json={"events": ["wallet.low"]})).status == 200
     moved = await world.send("PATCH", path, key=key, json={"url": "https://elsewhere.example/hooks"})
     assert moved.status == status
+
+
+async def test_all_that_an_endpoint_was_told_is_looked_at_where_nothing_that_is_written_waits_for_it(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be millions, and a call cannot begin before it is written down."""
+    await delivered(world, WebhookEvent.COMPLETED)
+    (made,) = (await world.get(HOOKS)).json["data"]
+    path = f"{HOOKS}/{made['webhook_id']}"
+    assert (await world.send("PATCH", path, json={"events": ["wallet.low"]})).status == 200
+    key = await world.add_key("7", scopes=frozenset({Scope.ACCOUNT_WRITE}))
+    elsewhere = {"url": "https://elsewhere.example/hooks"}
+    with monkeypatch.context() as patched:
+        patched.delattr(Store, "run")
+        assert (await world.send("PATCH", path, key=key, json=elsewhere)).status == 403
+    (kept,) = (await world.get(HOOKS)).json["data"]
+    assert kept["url"] == "https://shop.example/hooks"
+    assert (await world.send("PATCH", path, key=OTHER_KEY, json=elsewhere)).status == 404
 
 
 @pytest.mark.parametrize(("event", "shown"), [(WebhookEvent.RECORDING_READY, False), (WebhookEvent.COMPLETED, True)])

@@ -367,3 +367,18 @@ async def test_a_changed_endpoint_gets_what_waits_and_other_events_from_then_on(
     assert told(claimed) == [("hook-1", "call-1", 1, 1), ("hook-1", "call-3", 2, 1)]
     with pytest.raises(UnknownRecord):
         await funded.run(lambda unit: unit.accounts.change_endpoint(an_endpoint("hook-2")))
+
+
+async def test_what_an_endpoint_was_told_of_or_is_still_to_be(funded: Store) -> None:
+    async def was_told(*events: WebhookEvent, webhook_id: str = "hook-1", org_id: str = ORG) -> bool:
+        return await funded.read_apart(lambda reader: reader.was_told(org_id, webhook_id, frozenset(events)))
+
+    await add_endpoint(funded, "hook-2", events=frozenset({WebhookEvent.WALLET_LOW}))
+    await tell(funded, a_call(), 1, 2)
+    (delivery,) = await claim(funded, 100)
+    assert await finish(funded, delivery, 100)
+    for event in STEPS:
+        assert await was_told(event) == (event in STEPS[:2])
+    assert await was_told(WebhookEvent.WALLET_LOW, WebhookEvent.RINGING)
+    assert not await was_told(WebhookEvent.RINGING, org_id="org-2")
+    assert not await was_told(*WebhookEvent, webhook_id="hook-2")
