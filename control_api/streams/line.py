@@ -22,7 +22,9 @@ _CLOSE_S: Final = 2.0
 # Nothing is expected from a server; what it says is passed over, up to this size a message.
 _HEARD_BYTES_MAX: Final = 4096
 _LONGEST_ERROR: Final = 200
-_PASSED_AT_ONCE: Final = 256  # frames
+# Frames, and the rest after each such lot: what is not read meanwhile, the server's own connection holds back.
+_PASSED_AT_ONCE: Final = 256
+_REST_S: Final = 0.05
 
 
 class CannotConnect(Exception):
@@ -148,7 +150,8 @@ class _OpenLine:
 
 async def _read_away(socket: ClientWebSocketResponse) -> None:
     """Pass over what comes until it is closed. Of pings that come together the last alone is answered (RFC 6455 section
-    5.5.3), and others have turns meanwhile: a server that sends thousands of frames at once holds up nothing else."""
+    5.5.3), and after each lot of frames it rests: a server that sends thousands of them holds up nothing else, nor do
+    many that never end."""
     closed: Sequence[WSMsgType] = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
     pings: deque[bytes] = deque(maxlen=1)
     came = asyncio.Event()
@@ -161,7 +164,7 @@ async def _read_away(socket: ClientWebSocketResponse) -> None:
                 came.set()
             passed += 1
             if passed % _PASSED_AT_ONCE == 0:  # what is here already is received without any waiting
-                await asyncio.sleep(0)
+                await asyncio.sleep(_REST_S)
     finally:
         answering.cancel()
 

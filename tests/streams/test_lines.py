@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMessage, WSMsgType
 
+from control_api.streams import line as line_module
 from control_api.streams.line import STREAM_ID_HEADER, CannotConnect, LineClosed, Lines, LineSettings, _read_away
 from control_api.webhooks.signing import SIGNATURE_HEADER, SIGNATURE_V2_HEADER, verify_body, verify_body_v2
 from tests.support.manual_clock import ManualClock
@@ -81,7 +82,10 @@ async def test_private_targets_and_other_schemes_are_refused(server: SpeechServe
     await lines.close()
 
 
-async def test_rfc6455_s5_5_3_of_many_pings_at_once_the_last_is_answered(lines: Lines) -> None:
+async def test_rfc6455_s5_5_3_of_many_pings_at_once_the_last_is_answered(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_module, "_REST_S", 0)
     heard = bytearray()
     last = asyncio.Event()
 
@@ -108,8 +112,11 @@ async def test_rfc6455_s5_5_3_of_many_pings_at_once_the_last_is_answered(lines: 
 
 
 @pytest.mark.parametrize("kind", [WSMsgType.PING, WSMsgType.PONG, WSMsgType.BINARY])
-async def test_others_have_turns_while_thousands_of_frames_are_passed_over(kind: WSMsgType) -> None:
+async def test_others_have_turns_while_thousands_of_frames_are_passed_over(
+    kind: WSMsgType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All of them are here at once: to receive one waits for nothing."""
+    monkeypatch.setattr(line_module, "_REST_S", 0)
     frames = iter([WSMessage(kind, b"", None)] * 10_000)
     turns = 0
 
@@ -130,6 +137,24 @@ async def test_others_have_turns_while_thousands_of_frames_are_passed_over(kind:
     await _read_away(socket)
     working.cancel()
     assert turns >= 10
+
+
+async def test_of_a_server_that_sends_without_end_little_is_read_at_a_time() -> None:
+    """What is not read, its own connection holds back: many of them leave nothing for others, turn or no turn."""
+    passed = 0
+
+    async def receive() -> WSMessage:
+        nonlocal passed
+        passed += 1
+        return WSMessage(WSMsgType.PONG, b"", None)
+
+    socket: Any = SimpleNamespace(receive=receive, closed=False)
+    reading = asyncio.create_task(_read_away(socket))
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert 0 < passed <= 10_000
 
 
 def unmasked_pongs(frames: bytes | bytearray) -> list[bytes]:
