@@ -3,11 +3,14 @@
 SQLite writes on into a file that has been deleted or moved, and reports no error: what it writes is found by nobody.
 """
 
+import errno
 from pathlib import Path
 from typing import Final
 
 LOG_ENDING: Final = "-wal"
 _ENDINGS: Final = ("", LOG_ENDING, "-shm")  # the last: the log's index, by which processes lock each other out
+
+_NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 Identity = tuple[int, int]
 
@@ -31,6 +34,8 @@ class HeldFiles:
 def _identity(file: Path) -> Identity | None:
     try:
         status = file.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
         return None
     return status.st_dev, status.st_ino

@@ -80,6 +80,9 @@ async def test_a_link_that_leads_elsewhere_is_astray_until_it_leads_back(tmp_pat
     assert await store.astray() == [link / "a.db"]
     link.unlink()
     assert await store.astray() == [link / "a.db"]
+    link.symlink_to(link)  # nowhere, for ever
+    assert await store.astray() == [link / "a.db"]
+    link.unlink()
     link.symlink_to(real)
     assert await store.astray() == []
     await store.close()
