@@ -27,6 +27,7 @@ from control_api.exchange import Api, Exchange, Route
 from control_api.rate_limit import RateLimiter
 from control_api.redaction import number_free_logger
 from control_api.rendering import render_error, render_success
+from control_api.request_body import has_left
 from control_api.rights import Right, scope_for
 from control_api.session_ring import CSRF_HEADER, SessionRing, check_csrf, cookie_name
 from control_api.who import Who
@@ -126,7 +127,7 @@ class Boundary:
         except Exception as crash:
             if exchange.request.writer.output_size > 0:
                 raise  # a reply is under way already: the connection breaks off
-            if isinstance(crash, ConnectionError) and _has_left(exchange.request):
+            if isinstance(crash, ConnectionError) and has_left(exchange.request):
                 return render_error(CRASH, exchange.headers)  # nobody will read it, and there is no defect to report
             self._log.exception("request %s to %s crashed", exchange.request_id, route.path, exc_info=crash)
             return render_error(CRASH, exchange.headers)
@@ -236,8 +237,3 @@ def _refused(right: Right, who: Who) -> str:
     if scope is None:
         return "No API key may do this: please sign in."
     return f"This API key does not have the scope {scope.value}."
-
-
-def _has_left(request: web.BaseRequest) -> bool:
-    """Whether the client has closed the connection meanwhile."""
-    return request.transport is None or request.transport.is_closing()

@@ -26,6 +26,8 @@ _BYTES_AT_ONCE: Final = 65_536
 _READS_AT_ONCE: Final = 64
 _CHARSETS: Final = ("utf-8", "utf8")
 _CODINGS: Final = ("", "identity", "gzip", "deflate")  # those that are undone before the body comes here, and none
+# What reading fails with where the connection is gone: why it is, or what aiohttp says of one that was gone before.
+_GONE: Final = (OSError, RuntimeError)
 _NOT_JSON: Final = "The body must be sent as Content-Type: application/json, in UTF-8."
 
 
@@ -88,6 +90,18 @@ async def read_upload(request: web.Request, max_file_bytes: int) -> tuple[MultiD
         raise InvalidRequest("The body did not arrive in time.") from None
     except (ValueError, HttpProcessingError, web.RequestPayloadError):
         raise InvalidRequest("The form could not be read.") from None
+    except _GONE as error:
+        raise _left(request, error) from None
+
+
+def has_left(request: web.BaseRequest) -> bool:
+    """Whether the client has closed the connection meanwhile."""
+    return request.transport is None or request.transport.is_closing()
+
+
+def _left(request: web.Request, error: OSError | RuntimeError) -> Exception:
+    """What came of a body: nobody will read it of a client that has left, and there is no defect to report."""
+    return InvalidRequest("The body did not arrive.") if has_left(request) else error
 
 
 class _Metered:
@@ -204,6 +218,8 @@ async def _read(request: web.Request, max_body_bytes: int, timeout_s: float | No
         raise InvalidRequest("The body did not arrive in time.") from None
     except web.RequestPayloadError:
         raise InvalidRequest("The body could not be read.") from None
+    except _GONE as error:
+        raise _left(request, error) from None
     if len(raw) > max_body_bytes:
         raise PayloadTooLarge(f"The body is larger than {max_body_bytes} bytes.")
     return raw
