@@ -56,7 +56,7 @@ class DigitSender:
             return
         due = next_on_grid(now)
         run = DigitRun(deque([(digit, length_ms)]), due)
-        self._next(out, run, pause_ms=0)
+        self._next(out, run, pause_ms=_still_to_pause_ms(out))
         out.digits = run
         out.update_bar()
         heapq.heappush(self._deadlines, (due, next(self._order), out, run))
@@ -114,6 +114,8 @@ class DigitSender:
             timestamp, marker = out.timestamp + clock_step(out, run.due), MARKER
         run.timestamp = timestamp + samples * out.clock_rate_hz // CLOCK_RATE_HZ
         _send(out, marker | out.payload_type, timestamp, frame, run.due)
+        if out.may_send:
+            out.toned = out.sequence
 
     @staticmethod
     def _send_event(out: Outbound, run: DigitRun, samples: int) -> None:
@@ -137,6 +139,15 @@ class DigitSender:
         payload = EventPayload(event.code, ended, _VOLUME, part.duration).render()
         sent_at = run.due if marker else _shown_at(out, part.timestamp)
         _send(out, marker | out.dtmf_payload_type, part.timestamp, payload, sent_at)
+
+
+def _still_to_pause_ms(out: Outbound) -> int:
+    """What a pause still lacks since the newest tone in the audio: while a key is down, its leg sends no audio, and who
+    joins packet to packet, whatever their timestamps say, would hear the tones of two presses as one."""
+    if out.toned is None or out.dtmf_payload_type is not None:
+        return 0
+    sent_ms = ((out.sequence - out.toned) & 0xFFFF) * out.frame_samples * 1000 // out.clock_rate_hz
+    return max(PAUSE_MS - sent_ms, 0)
 
 
 def _samples(out: Outbound, run: DigitRun) -> int:

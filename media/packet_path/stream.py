@@ -139,9 +139,9 @@ class Outbound:
     `frame_samples` and numbered as they are sent; where it is a source's `Conversion`, what the converter made is
     numbered as it is sent, and one shift places its timestamps, in a run that began at `run_began_at`. `frame_samples`
     counts ticks of `clock_rate_hz`, as timestamps do. `cuts`: the codec's audio can be repacketised. `floor`: late
-    packets that would become this number or one before it are too late. `digits`: those of ours being sent. `barred`:
-    something (hold, a tone, a digit) must be looked at before relaying. `event`: the newest relayed, whose newest
-    packet was sent at `event_sent_at`.
+    packets that would become this number or one before it are too late. `digits`: those of ours being sent; `toned`:
+    the number of the newest packet of a digit in the audio. `barred`: something (hold, a tone, a digit) must be looked
+    at before relaying. `event`: the newest relayed, whose newest packet was sent at `event_sent_at`.
     """
 
     __slots__ = (
@@ -177,6 +177,7 @@ class Outbound:
         "ssrc",
         "timestamp",
         "timestamp_shift",
+        "toned",
     )
 
     def __init__(self, plan: StreamPlan) -> None:
@@ -206,6 +207,7 @@ class Outbound:
         self.playback: Playback | None = None
         self.digits: DigitRun | None = None
         self.digits_refused = 0
+        self.toned: int | None = None
         self.send: Send = send_nowhere
         self.packets = 0
         self.octets = 0

@@ -14,7 +14,7 @@ from media.packet_path.python_path import PythonPacketPath
 from media.rtp.dtmf import DIGITS, DigitWatch, event_payloads
 from media.rtp.packet import RtpPacket
 from media.tones import BALANCE_WARNING, prepare
-from tests.support.relay_bed import FRAME_S, RelayBed, assert_continuous, bridged, signed
+from tests.support.relay_bed import FRAME_S, RelayBed, assert_continuous, assert_timestamps_grow, bridged, signed
 
 pytestmark = pytest.mark.usefixtures("each_table")
 
@@ -220,6 +220,28 @@ def test_between_two_digits_in_the_audio_there_is_silence() -> None:
     loud = [packet.payload != b"\xd5" * 160 for packet in heard[:13]]
     assert loud == [True] * 5 + [False] * 3 + [True] * 5
     assert [signed(packet.timestamp - heard[0].timestamp, 32) for packet in heard[:13]] == [160 * n for n in range(13)]
+
+
+@pytest.mark.parametrize(("between", "pause"), [(2, 3), (5, 3), (6, 3), (7, 3), (9, 4)])
+def test_one_key_pressed_twice_stays_two_tones_though_little_audio_comes_between(between: int, pause: int) -> None:
+    """While a key is down its leg sends no audio: a receiver that joins packet to packet would hear one long tone."""
+    bed = RelayBed()
+    a, b = bed.party("a"), bed.party("b", dtmf=None)
+    bed.table.bridge(a.stream, b.stream, bed.now)
+    bed.talk(a, packets=2)
+    for _ in range(2):
+        at = a.timestamp
+        for index, payload in enumerate(event_payloads("5", 100)):
+            a.send_event(payload, at, marker=index == 0)
+            bed.run(FRAME_S if index < 5 else 0)
+        a.timestamp += 800
+        bed.talk(a, packets=between)
+    bed.talk(a, packets=10)
+    heard = b.heard()
+    assert_continuous(heard)
+    assert_timestamps_grow(heard)
+    loud = "".join("-5"[packet.payload != b"\xd5" * 160] for packet in heard)
+    assert loud.strip("-") == "55555" + "-" * pause + "55555"
 
 
 def test_events_are_turned_into_tones_for_a_leg_that_takes_none() -> None:

@@ -47,6 +47,17 @@ static void begin_next(mb_outbound *out, int64_t pause_ms)
     run->sent.known = false;
 }
 
+/* What a pause still lacks since the newest tone in the audio: while a key is down, its leg sends no audio, and who joins
+ * packet to packet, whatever their timestamps say, would hear the tones of two presses as one. */
+static int64_t still_to_pause_ms(const mb_outbound *out)
+{
+    if (!out->toned || out->dtmf_payload_type != MB_UNROUTED)
+        return 0;
+    uint16_t packets = (uint16_t)(out->sequence - out->toned_sequence);
+    int64_t sent_ms = (int64_t)packets * out->frame_samples * 1000 / out->clock_hz;
+    return sent_ms < PAUSE_MS ? PAUSE_MS - sent_ms : 0;
+}
+
 static void wait_in_turn(mb_digit_run *run, uint8_t event, uint32_t length_ms)
 {
     size_t at = (run->waiting_first + run->waiting_count++) % MB_DIGITS_WAITING_MAX;
@@ -66,7 +77,7 @@ void mb_digit_sender_send(mb_table *table, mb_outbound *out, uint8_t event, uint
     }
     memset(run, 0, sizeof *run);
     wait_in_turn(run, event, length_ms);
-    begin_next(out, 0);
+    begin_next(out, still_to_pause_ms(out));
     run->sending = true;
     run->deadline.due = mb_grid(now);
     mb_outbound_update_bar(out);
@@ -114,6 +125,8 @@ static void send_tone(const mb_table *table, mb_outbound *out, int64_t samples)
     out->sent_at = run->deadline.due;
     out->sent_before = true;
     send_packet(out, marker | (unsigned)out->payload_type, timestamp, packet, size);
+    out->toned = true;
+    out->toned_sequence = out->sequence;
 }
 
 static void send_part(mb_outbound *out, unsigned second, uint32_t timestamp, unsigned flags, uint16_t duration)

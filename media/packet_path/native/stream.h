@@ -127,6 +127,8 @@ typedef struct {
     double run_began_at; /* where `source` is a conversion: since when */
     mb_playback playback;
     mb_digit_run digits;
+    bool toned;
+    uint16_t toned_sequence; /* of the newest packet of a digit in the audio, once one is `toned` */
     mb_repacketiser repacketiser;
 } mb_outbound;
 
