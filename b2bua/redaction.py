@@ -12,7 +12,7 @@ _BETWEEN: Final = (
     r"[-.\t ()\u00a0\u00ad\u1680\u2000-\u2015\u2028-\u202f\u205f-\u2069\u2212\u3000\ufe58\ufe63\ufeff\uff0d]"
 )
 _OTHER: Final = (
-    r"(?P<other>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+    r"(?:\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
     r"|\b(?=[0-9]*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{64})\b"
     r"|\b(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])"
     r"(?:[ T][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{3,6}(?![0-9]))?)?)?"
@@ -20,14 +20,14 @@ _OTHER: Final = (
 )
 _PLAIN: Final = rf"\d(?:{_BETWEEN}{{0,4}}\d){{6,}}"
 # What also parts dates, paths, networks and lists is there for the eye alone only within what can be nothing but a
-# number: one with a plus, or a mobile one of India, in parts of two digits or more.
-_PARTED: Final = rf"(?:(?<=\d\d)[_/,](?=\d\d)|{_BETWEEN}{{0,4}})"
+# number: one with a plus, or a mobile one of India, in parts of two digits or more, with nothing that is passed over.
+_PARTED: Final = rf"(?:(?<=\d\d)[_/,](?=\d\d)(?!{_OTHER})|{_BETWEEN}{{0,4}})"
 _CERTAIN: Final = (
     rf"(?:(?<=\+)\d(?:{_PARTED}\d){{6,14}}"
-    rf"|(?<!\d)(?:(?:00)?91{_PARTED}|0{_BETWEEN}{{0,4}})?[6-9](?:{_PARTED}\d){{9}})(?!\d)(?:{_BETWEEN}{{1,4}}\d+)*"
+    rf"|(?<!\d)(?:(?:00)?91{_PARTED}|0{_BETWEEN}{{0,4}})?[6-9](?:{_PARTED}\d){{9}})(?![^\W_])(?:{_BETWEEN}{{1,4}}\d+)*"
 )
-_NUMBER: Final = re.compile(f"{_OTHER}|{_PLAIN}", re.IGNORECASE)
-_PARTED_NUMBER: Final = re.compile(f"{_OTHER}|{_CERTAIN}|{_PLAIN}", re.IGNORECASE)
+_NUMBER: Final = re.compile(f"(?P<other>{_OTHER})|{_PLAIN}", re.IGNORECASE)
+_PARTED_NUMBER: Final = re.compile(f"(?P<other>{_OTHER})|{_CERTAIN}|{_PLAIN}", re.IGNORECASE)
 
 
 def redact_text(text: str) -> str:
