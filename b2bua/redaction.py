@@ -20,11 +20,13 @@ _OTHER: Final = (
 )
 _PLAIN: Final = rf"\d(?:{_BETWEEN}{{0,4}}\d){{6,}}"
 # What also parts dates, paths, networks and lists is there for the eye alone only within what can be nothing but a
-# number: one with a plus, or a mobile one of India, in parts of two digits or more, with nothing that is passed over.
-_PARTED: Final = rf"(?:(?<=\d\d)[_/,](?=\d\d)(?!{_OTHER})|{_BETWEEN}{{0,4}})"
+# number: one with a plus, or a mobile one of India, in two or three parts of two digits or more, each between single
+# signs, with nothing that is passed over.
+_PARTED: Final = rf"(?:(?<=\d\d)[_/,](?=\d\d)(?!{_OTHER})|[-. ])?"
 _CERTAIN: Final = (
     rf"(?:(?<=\+)\d(?:{_PARTED}\d){{6,14}}"
-    rf"|(?<!\d)(?:(?:00)?91{_PARTED}|0{_BETWEEN}{{0,4}})?[6-9](?:{_PARTED}\d){{9}})(?![^\W_])(?:{_BETWEEN}{{1,4}}\d+)*"
+    rf"|(?<!\d)(?!\d+(?:[_/,]\d+){{3}})(?:(?:00)?91{_PARTED}|0[-. ]?)?[6-9](?:{_PARTED}\d){{9}})"
+    rf"(?![^\W_])(?:{_BETWEEN}{{1,4}}\d+)*"
 )
 _NUMBER: Final = re.compile(f"(?P<other>{_OTHER})|{_PLAIN}", re.IGNORECASE)
 _PARTED_NUMBER: Final = re.compile(f"(?P<other>{_OTHER})|{_CERTAIN}|{_PLAIN}", re.IGNORECASE)
