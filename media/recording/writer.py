@@ -241,6 +241,10 @@ class RecordingWriter:
         except OSError as error:
             self._drop(live, error)
             return
+        except Exception:
+            LOG.exception("recording of call %s cannot be ended now: the next start does so", live.call_id)
+            self._leave(live)
+            return
         if live.cut_short:
             LOG.error("recording of call %s ends before the call: %s", live.call_id, live.refused)
             self.cut_short += 1
@@ -249,8 +253,9 @@ class RecordingWriter:
 
     def finish_all(self, ended_at: float) -> None:
         """Finish every live recording."""
-        for call_id in list(self._live):
-            self.finish(call_id, ended_at)
+        for live in list(self._live.values()):
+            with _alone(live):
+                self.finish(live.call_id, ended_at)
 
     def abandon(self, call_id: str) -> None:
         """Stop and delete, without an event."""
@@ -266,6 +271,13 @@ class RecordingWriter:
     def _drop(self, live: LiveRecording, error: OSError) -> None:
         self._remove_files(live)
         self._fail(live.call_id, live.path, error)
+
+    def _leave(self, live: LiveRecording) -> None:
+        """Write it no further, and let what there is of it be found as after a crash."""
+        self.failed += 1
+        self._forget(live)
+        with suppress(OSError):
+            live.wav.close()
 
     def _remove_files(self, live: LiveRecording) -> None:
         self._forget(live)

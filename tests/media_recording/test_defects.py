@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from media.events import RecordingFinished
+from media.recording import recorder as recorder_module
 from media.recording.recorder import Recorder
 from media.recording.tap import QueueTap, TappedPacket
-from media.recording.writer import RecordingCloser, RecordingWriter
+from media.recording.writer import LiveRecording, RecordingCloser, RecordingWriter
 from tests.media_recording.test_recorder_files import START, WAV, Bench, samples, speak
 
 OTHER = "2026/01/31/ffffffff.wav"
@@ -57,6 +58,53 @@ def test_an_end_that_breaks_keeps_what_was_written(tmp_path: Path) -> None:
     assert isinstance(ended, RecordingFinished)
     assert ended.duration_ms == 2_000
     assert bench.writer.live == 0
+
+
+def test_an_end_that_breaks_keeps_no_other_recording_from_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended: list[object] = []
+    recorder = Recorder(tmp_path, lambda: START + 1, ended.append)
+    recorder.open()
+    whole = LiveRecording.end
+
+    def breaks(live: LiveRecording, pcm_bytes: int) -> None:
+        if live.call_id == "call-1":
+            raise MemoryError
+        whole(live, pcm_bytes)
+
+    monkeypatch.setattr(LiveRecording, "end", breaks)
+    monkeypatch.setattr(recorder_module, "JOIN_TIMEOUT_S", 1.0)
+    recorder.start("call-1", WAV, START)
+    recorder.start("call-2", OTHER, START)
+    recorder.close()
+    assert [event.call_id for event in ended if isinstance(event, RecordingFinished)] == ["call-2"]
+    counters = recorder.counters()
+    assert (counters["recordings_live"], counters["recordings_failed"]) == (0, 1)
+    assert sum(record.exc_info is not None for record in caplog.records) == 1
+    assert {recording.path for recording in recorder.recover()} == {WAV, OTHER}, "the next start finds what is left"
+
+
+def test_a_recording_that_cannot_be_ended_is_written_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path)
+    tap = bench.begin()
+    speak(tap, 0, 0, 100)
+    bench.writer.turn(START + 1.5)
+
+    def breaks(_live: LiveRecording, _pcm_bytes: int) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LiveRecording, "end", breaks)
+        bench.writer.finish("call-1", START + 2)
+    (part,) = tmp_path.rglob("*.part")
+    written = part.stat().st_size
+    bench.writer.turn(START + 60)
+    assert (bench.writer.live, bench.writer.failed, part.stat().st_size) == (0, 1, written)
+    assert bench.unanswered() == ["call-1"]
+    assert bench.events == []
 
 
 def test_the_threads_outlive_a_defect(
