@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from b2bua.clock import Clock
+from b2bua.switch.outage import Outage
 from b2bua.tokens import Tokens
 from control_api.mail.letters import Heading, Letter, low_balance_letter
 from control_api.mail.post import Post
@@ -39,6 +40,7 @@ class BalanceAlerts:
         self._wake = wake
         self._post = post
         self._public_url = public_url
+        self._outage = Outage()
         self._told = 0
 
     async def run(self) -> None:
@@ -47,7 +49,10 @@ class BalanceAlerts:
             try:
                 await self.turn()
             except StorageError as error:
-                LOG.warning("low balances cannot be told now: %s", error)
+                if self._outage.failed():
+                    LOG.warning("low balances cannot be told now: %s", error)
+            else:
+                self._outage.over()
             await asyncio.sleep(TURN_S)
 
     async def turn(self) -> int:

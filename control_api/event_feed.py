@@ -12,9 +12,9 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 
+from b2bua.switch.outage import Outage
 from control_api.backlog import TOO_SLOW, Backlog
 from control_api.errors import NotReady, RateLimited
-from control_api.outage import Outage
 from storage.errors import StorageError
 from storage.records import OutboxEvent
 from storage.store import Store

@@ -25,7 +25,7 @@ class DatabaseWatch:
         self._journal = journal
         self._clock = clock
         self._astray = 0
-        self._told_at: float | None = None
+        self._told_at: dict[str, float] = {}  # each trouble that there is, and when it was told last
 
     async def run(self) -> None:
         """Turn after turn, until cancelled."""
@@ -38,15 +38,17 @@ class DatabaseWatch:
         try:
             astray = await self._store.astray()
         except OSError as error:
-            LOG.warning("whether the database is where it was cannot be told now: %s", error)
+            if self._to_be_told("look"):
+                LOG.warning("whether the database is where it was cannot be told now: %s", error)
             return
+        self._told_at.pop("look", None)
         self._astray = len(astray)
         self._journal.leads_nowhere = bool(astray)
         if astray:
             await self._rescue()
             self._tell(", ".join(map(str, astray)))
-        elif self._told_at is not None:
-            self._told_at = None
+        elif self._told_at.pop("astray", None) is not None:
+            self._told_at.pop("rescue", None)
             LOG.warning("the files of the database are where they were again: calls are taken")
 
     async def _rescue(self) -> None:
@@ -54,12 +56,22 @@ class DatabaseWatch:
         try:
             await self._store.write_back()
         except (StorageError, OSError) as error:
-            LOG.error("what was written last cannot be brought into the database file now: %s", error)
+            if self._to_be_told("rescue"):
+                LOG.error("what was written last cannot be brought into the database file now: %s", error)
+        else:
+            self._told_at.pop("rescue", None)
+
+    def _to_be_told(self, trouble: str) -> bool:
+        """Whether a trouble is new, or was told of long ago."""
+        now = self._clock.monotonic()
+        told_at = self._told_at.get(trouble)
+        if told_at is not None and now - told_at < TOLD_EVERY_S:
+            return False
+        self._told_at[trouble] = now
+        return True
 
     def _tell(self, files: str) -> None:
-        now = self._clock.monotonic()
-        if self._told_at is None or now - self._told_at >= TOLD_EVERY_S:
-            self._told_at = now
+        if self._to_be_told("astray"):
             LOG.critical(
                 "deleted, moved or replaced under the running server: %s. What it writes would not be found after a"
                 " crash: it takes no new calls. Put the file back, or stop the server and start it again",

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from b2bua.switch.outage import Outage
 from storage.errors import StoreUnavailable
 from storage.store import Store
 from storage.units import UnitOfWork
@@ -39,6 +40,7 @@ class Journal:
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._outage = Outage()
         self.leads_nowhere = False  # what is written goes into files that the next start does not find
         self.retries = 0
         self.failed = 0
@@ -95,17 +97,23 @@ class Journal:
                 results = await self._write(wave)
             except StoreUnavailable as error:
                 self.retries += 1
-                LOG.error("the store cannot be written, trying again in %.2f s: %s", pause_s, error)
+                if self._outage.failed():
+                    LOG.error("the store cannot be written, trying again in %.2f s: %s", pause_s, error)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_LONGEST_S)
                 continue
             pause_s = RETRY_FIRST_S
-            for _ in wave:
-                self._waiting.popleft()
-            for (_, done), result in zip(wave, results, strict=True):
-                if done is not None:
-                    _tell(done, result)
-            self._on_committed()
+            self._written(wave, results)
+
+    def _written(self, wave: list[tuple[Work, Done | None]], results: list[object]) -> None:
+        if tries := self._outage.over():
+            LOG.warning("the store is written again: after %d tries in vain", tries)
+        for _ in wave:
+            self._waiting.popleft()
+        for (_, done), result in zip(wave, results, strict=True):
+            if done is not None:
+                _tell(done, result)
+        self._on_committed()
 
     async def _write(self, wave: list[tuple[Work, Done | None]]) -> list[object]:
         """All of the wave as one unit of work; if an entry is at fault, each by itself: only that one is lost."""

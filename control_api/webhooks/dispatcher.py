@@ -16,8 +16,8 @@ from typing import Final
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.clock import Clock
 from b2bua.switch.journal import GATHER_S
+from b2bua.switch.outage import Outage
 from b2bua.tokens import Tokens
-from control_api.outage import Outage
 from control_api.webhooks.payloads import render_body, render_wallet_body
 from control_api.webhooks.retry import judge, parse_retry_after
 from control_api.webhooks.sender import Sender

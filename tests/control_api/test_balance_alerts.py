@@ -1,15 +1,18 @@
 """A low balance is told once: by webhook, and by mail to owners and finance people."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
 
+from control_api import balance_alerts as alerts_module
 from control_api.balance_alerts import BalanceAlerts
 from control_api.mail.post import Post
 from control_api.webhooks.payloads import render_wallet_body
 from storage.billing_records import WalletEvent
+from storage.errors import StoreUnavailable
 from storage.person_records import Role
 from storage.records import WebhookEndpoint, WebhookEvent
 from tests.support.api_world import ORG, ApiWorld, api_world
@@ -104,3 +107,20 @@ async def test_a_threshold_that_cannot_be(watch: Watch, value: object) -> None:
     owner = await sign_in(watch.world, "owner@shop.example")
     reply = await owner.send("PATCH", PATH, json={"low_balance": value})
     assert (reply.status, reply.json["error"]["field"]) == (400, "low_balance")
+
+
+async def test_a_store_that_is_away_for_long_is_told_ever_more_rarely(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    turns = iter(range(100))
+
+    async def away() -> int:
+        if next(turns, None) is None:
+            raise asyncio.CancelledError
+        raise StoreUnavailable("disk full")
+
+    monkeypatch.setattr(alerts_module, "TURN_S", 0.0)
+    monkeypatch.setattr(watch.alerts, "turn", away)
+    with pytest.raises(asyncio.CancelledError):
+        await watch.alerts.run()
+    assert caplog.messages == ["low balances cannot be told now: disk full"] * 7

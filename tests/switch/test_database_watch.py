@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b2bua.switch.database_watch import TOLD_EVERY_S, DatabaseWatch
+from b2bua.switch.database_watch import EVERY_S, TOLD_EVERY_S, DatabaseWatch
 from b2bua.switch.journal import Journal
 from storage.errors import StoreUnavailable
 from storage.store import Store
@@ -66,3 +66,29 @@ async def test_what_cannot_be_looked_at_or_written_back_is_told_and_the_watch_go
     assert (journal.overloaded, watch.figures()) == (True, {"database_files_astray": 1})
     assert "disk full" in caplog.text
     assert "/var/lib/a.db-wal" in caplog.text
+
+
+async def test_what_goes_on_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    async def not_now() -> list[Path]:
+        raise PermissionError(13, "Permission denied")
+
+    async def astray() -> list[Path]:
+        return [Path("/var/lib/a.db-wal")]
+
+    async def full() -> None:
+        raise StoreUnavailable("disk full")
+
+    store: Any = SimpleNamespace(astray=not_now, write_back=full)
+    clock = ManualClock()
+    watch = DatabaseWatch(store, Journal(store, lambda: None), clock)
+    for _ in range(13):  # a minute
+        await watch.turn()
+        clock.advance(EVERY_S)
+    assert len(caplog.messages) == 2
+    caplog.clear()
+    store.astray = astray
+    for _ in range(13):
+        await watch.turn()
+        clock.advance(EVERY_S)
+    assert sum("disk full" in message for message in caplog.messages) == 2
+    assert sum("deleted, moved" in message for message in caplog.messages) == 2

@@ -161,3 +161,18 @@ async def test_a_journal_that_has_stopped_says_so_and_lets_no_call_in(caplog: py
     assert journal.overloaded
     assert "no fact is written any more" in caplog.text
     await journal.close()
+
+
+async def test_a_store_that_refuses_for_long_is_told_ever_more_rarely(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(journal_module, "RETRY_FIRST_S", 0.0)
+    store = FlakyStore(failures=100)
+    journal = journal_on(store)
+    journal.start()
+    journal.add(entry("first"))
+    await journal.close()
+    told = [record.levelno for record in caplog.records]
+    assert told == [logging.ERROR] * 7 + [logging.WARNING]
+    assert "after 100 tries" in caplog.messages[-1]
+    assert (store.written, journal.retries) == (["first"], 100)
