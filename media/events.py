@@ -111,11 +111,13 @@ class RecordingFinished:
 
 @dataclass(frozen=True, slots=True)
 class RecordingFailed:
-    """A recording could not be written; the call is not touched by it."""
+    """A recording could not be written; the call is not touched by it. `left`: what there is of it could not be
+    deleted either."""
 
     call_id: str
     wav_path: str
     error: str
+    left: bool = False
 
 
 MediaEvent = (

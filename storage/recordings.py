@@ -92,6 +92,10 @@ class Recordings:
         """Note that nothing of a purged recording is left."""
         self._queries.run("recordings.files_gone", (call_id,))
 
+    def files_left(self, call_id: str) -> None:
+        """Note that files of a purged recording were found: they are to be deleted. Of another nothing is noted."""
+        self._queries.run("recordings.files_left", (call_id,))
+
     def replace_key(self, call_id: str, replaced: str, sealed_key: str) -> bool:
         """Put a key sealed anew in place of one; False where that is not what there is."""
         parameters = {"call_id": call_id, "replaced": replaced, "sealed_key": sealed_key}

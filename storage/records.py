@@ -309,7 +309,7 @@ class Recording:
     """A finished recording. `mp3_path` is relative to the recordings folder, None until it is made.
 
     `sealed_key` is the key of its files under a master key; None: they are plain, or it is purged. `files_left`: it is
-    purged, and its files may still be there. Purged by nobody is one that the disk refused, of which nothing was left.
+    purged, and its files may still be there. Purged by nobody is one that the disk refused.
     """
 
     call_id: str

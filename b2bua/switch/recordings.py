@@ -132,17 +132,18 @@ class Recordings:
             facts=_stored(facts),
         )
 
-        def noted(_result: object) -> None:
+        def noted(to_export: object) -> None:
             self._acknowledge(call_id)
-            if not facts.cut_short:
+            if to_export is True and not facts.cut_short:
                 self._enqueue(recording)
 
-        self._journal.add(lambda unit: unit.recordings.add(recording), noted)
+        self._journal.add(partial(_note, recording), noted)
 
-    def failed_for_good(self, call_id: str, org_id: str, wav_path: str) -> None:
-        """The disk refused a recording, and nothing is left of it: its call, over already or not, names it no more."""
+    def failed_for_good(self, call_id: str, org_id: str, wav_path: str, *, left: bool = False) -> None:
+        """The disk refused a recording: its call, over already or not, names it no more. `left`: what there is of it
+        is still to be deleted."""
         at = self._clock.wall_ms()
-        gone = Recording(call_id, org_id, wav_path, None, 0, 0, at, purged_at=at)
+        gone = Recording(call_id, org_id, wav_path, None, 0, 0, at, purged_at=at, files_left=left)
         self._journal.add(lambda unit: unit.recordings.add(gone))
 
     def _enqueue(self, recording: Recording) -> None:
@@ -260,6 +261,16 @@ def _stored(facts: MediaFacts) -> RecordingFacts:
         for party in facts.parties
     )
     return RecordingFacts(parties, facts.pauses, facts.cut_short)
+
+
+def _note(recording: Recording, unit: UnitOfWork) -> bool:
+    """Note it; whether an MP3 is to be made. Of one that was purged or told to have failed, a start has found what the
+    disk had refused to delete."""
+    if unit.recordings.add(recording):
+        return True
+    unit.recordings.files_left(recording.call_id)
+    noted = unit.recordings.get(recording.call_id)
+    return noted is not None and noted.purged_at is None
 
 
 def _noted(call_id: str, reader: Reader) -> Recording | None:

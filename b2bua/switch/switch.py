@@ -535,7 +535,9 @@ class Switch:
         if task is None:
             return
         if task.machine.record.org_id:
-            self._rooms.recordings.failed_for_good(event.call_id, task.machine.record.org_id, event.wav_path)
+            self._rooms.recordings.failed_for_good(
+                event.call_id, task.machine.record.org_id, event.wav_path, left=event.left
+            )
         task.recording_failed()
 
     def _recorded(self, call_id: str) -> CallTask | None:

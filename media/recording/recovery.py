@@ -78,7 +78,7 @@ def _recover_one(root: Path, entry: JournalEntry, keys: MasterKeys | None) -> Re
     if part.exists():
         pcm_bytes = repair_wav(part) if seal is None else repair_sealed_wav(part, seal)
         complete(part, place)
-    elif place.exists():
+    elif place.exists() and place.stat().st_size:  # an empty one keeps the name of what was erased
         pcm_bytes = place.stat().st_size - HEADER_BYTES if seal is None else pcm_bytes_of(place, seal)
     else:
         return None

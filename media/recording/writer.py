@@ -269,8 +269,8 @@ class RecordingWriter:
             put(*live.audio.as_g711(packet))
 
     def _drop(self, live: LiveRecording, error: OSError) -> None:
-        self._remove_files(live)
-        self._fail(live.call_id, live.path, error)
+        left = not self._remove_files(live)
+        self._fail(live.call_id, live.path, error, left=left)
 
     def _leave(self, live: LiveRecording) -> None:
         """Write it no further, and let what there is of it be found as after a crash."""
@@ -279,9 +279,9 @@ class RecordingWriter:
         with suppress(OSError):
             live.wav.close()
 
-    def _remove_files(self, live: LiveRecording) -> None:
+    def _remove_files(self, live: LiveRecording) -> bool:
         self._forget(live)
-        discard(live, self._journal)
+        return discard(live, self._journal)
 
     def _forget(self, live: LiveRecording) -> None:
         live.tap.close()
@@ -289,9 +289,9 @@ class RecordingWriter:
         self.gap_frames += live.gap_frames
         self.discarded_packets += live.timeline.discarded
 
-    def _fail(self, call_id: str, path: str, error: Exception) -> None:
+    def _fail(self, call_id: str, path: str, error: Exception, *, left: bool = False) -> None:
         self.failed += 1
-        self._on_event(RecordingFailed(call_id, path, str(error)))
+        self._on_event(RecordingFailed(call_id, path, str(error), left))
 
 
 class RecordingCloser:
@@ -314,9 +314,9 @@ class RecordingCloser:
             live.wav.sync()
             complete(live.part, live.place)
         except OSError as error:
-            discard(live, self._journal)
+            left = not discard(live, self._journal)
             self.failed += 1
-            self._on_event(RecordingFailed(live.call_id, live.path, str(error)))
+            self._on_event(RecordingFailed(live.call_id, live.path, str(error), left))
             return
         with suppress(OSError):  # it is synced
             live.wav.close()
@@ -348,11 +348,14 @@ def _alone(live: LiveRecording) -> Iterator[None]:
         live.faulty = True
 
 
-def discard(live: LiveRecording, journal: Journal) -> None:
-    """Remove what there is of a recording, as far as the disk allows."""
+def discard(live: LiveRecording, journal: Journal) -> bool:
+    """Remove what there is of a recording, as far as the disk allows; whether its file is gone."""
     with suppress(OSError):
         live.wav.close()
-    with suppress(OSError):
-        live.part.unlink()
+    try:
+        live.part.unlink(missing_ok=True)
+    except OSError:
+        return False  # its entry stays, too: the next start finds it
     with suppress(OSError):
         journal.remove(live.call_id)
+    return True

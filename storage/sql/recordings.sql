@@ -28,6 +28,9 @@ WHERE call_id = :call_id AND purged_at IS NULL;
 -- files_gone: nothing of a purged recording is left
 UPDATE recordings SET files_left = 0 WHERE call_id = ? AND purged_at IS NOT NULL;
 
+-- files_left: something of a purged recording was found
+UPDATE recordings SET files_left = 1 WHERE call_id = ? AND purged_at IS NOT NULL;
+
 -- replace_key: the same key, sealed anew
 UPDATE recordings SET sealed_key = :sealed_key WHERE call_id = :call_id AND sealed_key = :replaced;
 

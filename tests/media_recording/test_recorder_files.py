@@ -17,9 +17,10 @@ import pytest
 from media.codecs.g711 import ULAW_TO_LINEAR
 from media.events import MediaEvent, RecordingFailed, RecordingFinished
 from media.packet_path.tap import Tap
+from media.recording.erasure import erase_files
 from media.recording.journal import Journal, part_of, place_of
 from media.recording.recorder import Recorder
-from media.recording.recovery import RecoveredRecording
+from media.recording.recovery import RecoveredRecording, recover
 from media.recording.tap import QueueTap, TappedPacket
 from media.recording.wav import WavWriter
 from media.recording.writer import RecordingCloser, RecordingWriter
@@ -313,6 +314,33 @@ def test_a_disk_that_refuses_to_sync_fails_the_recording(bench: Bench, monkeypat
     bench.writer.finish("call-1", START + 1)
     assert bench.events == [RecordingFailed("call-1", WAV, "[Errno 5] Input/output error")]
     assert bench.closer.failed == 1
+
+
+def test_what_keeps_the_name_of_an_erased_recording_is_none(bench: Bench) -> None:
+    bench.begin()
+    bench.writer.finish("call-1", START + 1)
+    assert erase_files(bench.root, WAV, None, WAV.rpartition("/")[0]) is False
+    assert (bench.root / WAV).stat().st_size == 0
+    assert recover(bench.root, bench.journal) == []
+    assert bench.unanswered() == []
+
+
+@pytest.mark.parametrize("step", ["end", "close"])
+def test_what_the_disk_refuses_to_delete_is_told_and_left_to_the_next_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    tap = bench.begin()
+    speak(tap, 0, 0, 50)
+    with monkeypatch.context() as patched:
+        patched.setattr(WavWriter, "truncate" if step == "end" else "sync", refuse)
+        patched.setattr(Path, "unlink", refuse)
+        bench.writer.finish("call-1", START + 1)
+    assert bench.events == [RecordingFailed("call-1", WAV, "[Errno 13] Permission denied", left=True)]
+    assert bench.unanswered() == ["call-1"]
+    assert [found.call_id for found in recover(bench.root, bench.journal)] == ["call-1"]
 
 
 def test_a_whole_recording_is_kept_where_its_folder_cannot_be_opened(

@@ -189,6 +189,28 @@ async def test_a_recording_that_the_disk_refused_is_named_no_more_though_the_sto
     assert (await following.told(call))[-1].call.recording_path is None
 
 
+@pytest.mark.parametrize("left", [False, True])
+async def test_a_recording_told_to_have_failed_is_deleted_when_it_is_found_after_all(
+    open_house: Any, left: bool
+) -> None:
+    house = await open_house()
+    call = await house.bridged()
+    await house.run(20.0)
+    house.recorder.fail(call.call_id, "Permission denied", left=left)
+    house.bob.hang_up()
+    await house.over(call)
+    await house.flush()
+    to_delete = await house.store.read(lambda reader: reader.recordings_with_files_left("", 10))
+    assert [recording.call_id for recording in to_delete] == [call.call_id] * left
+    path = house.recorder.paths[call.call_id]
+    following = await _after_crash(open_house, house, (RecoveredRecording(call.call_id, path, 20_000, 0),))
+    (found,) = await following.store.read(lambda reader: reader.recordings_with_files_left("", 10))
+    assert (found.call_id, found.wav_path) == (call.call_id, path)
+    assert following.pool.exported == []
+    assert following.recorder.acknowledged == [call.call_id]
+    assert "recording.ready" not in await following.words(call)
+
+
 async def test_a_recording_that_cannot_be_finished_yet_is_still_named(
     open_house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -253,10 +253,10 @@ class MemoryRecorder:
             event = RecordingFailed(call_id, self.paths[call_id], self.failure)
         self._clock.call_later(self.closes_after_s, lambda: self._on_event(event))
 
-    def fail(self, call_id: str, error: str) -> None:
-        """The disk refuses while it is written: nothing is left of it, and `finish` says no more."""
+    def fail(self, call_id: str, error: str, *, left: bool = False) -> None:
+        """The disk refuses while it is written, and `finish` says no more. `left`: it cannot be deleted either."""
         self._failed.add(call_id)
-        self._on_event(RecordingFailed(call_id, self.paths[call_id], error))
+        self._on_event(RecordingFailed(call_id, self.paths[call_id], error, left))
 
     def cut_short(self, call_id: str, duration_ms: int) -> None:
         """The disk has ended it with what it took, and `finish` says no more."""
