@@ -25,6 +25,7 @@ GATHER_S: Final = 0.02
 BACKLOG_TO_REFUSE_CALLS: Final = 2_000  # entries; live calls can still add a few each, new ones are turned away
 RETRY_FIRST_S: Final = 0.25
 RETRY_LONGEST_S: Final = 5.0
+TRIES_TO_BE_AWAY: Final = 5  # in vain, over 3.75 s at least; signs of life are to be written also where no calls come
 
 Work = Callable[[UnitOfWork], object]
 Done = Callable[[object], None]
@@ -60,6 +61,11 @@ class Journal:
         """Whether writing has ended though nobody closed it, a defect of ours, or leads nowhere. What waits is not lost
         but late: the next start settles what it finds open."""
         return self.leads_nowhere or (self._task is not None and self._task.done() and not self._closing)
+
+    @property
+    def away(self) -> bool:
+        """Whether nothing could be written for a while, and so no call be admitted."""
+        return self._outage.failures >= TRIES_TO_BE_AWAY
 
     def add(self, work: Work, done: Done | None = None) -> None:
         """Queue `work`; `done` gets its result on the event loop once it is durable."""

@@ -257,7 +257,8 @@ class Switch:
 
     def ready(self) -> bool:
         """Whether calls are taken now."""
-        return self._open and not self._draining and not self._rooms.journal.broken
+        journal = self._rooms.journal
+        return self._open and not self._draining and not journal.broken and not journal.away
 
     def live_calls(self) -> int:
         """Calls admitted and not yet settled."""

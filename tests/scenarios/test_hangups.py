@@ -1,5 +1,6 @@
 """Every way a call is hung up: by A early, by either side, by both, by the API, by the process."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -231,6 +232,23 @@ async def test_another_organisation_cannot_hang_up(house: House) -> None:
     assert house.state(call) == "bridged"
     house.alice.hang_up()
     await house.ended(call)
+
+
+async def test_a_store_that_cannot_be_written_for_a_while_is_told_to_load_balancers(
+    house: House,
+) -> None:
+    call = await house.bridged()
+    assert house.switch.ready()
+    house.take_store_down()
+    house.bob.hang_up()
+    async with asyncio.timeout(10):
+        while house.switch.ready():
+            await house.run(1.0)
+    with pytest.raises(CapacityExhausted):
+        await house.place()
+    house.bring_store_back()
+    await house.ended(call)
+    assert house.switch.ready()
 
 
 async def test_draining_takes_no_new_calls_and_lets_live_ones_finish(house: House) -> None:
