@@ -29,6 +29,9 @@ from storage.units import Reader, UnitOfWork
 
 LOG: Final = logging.getLogger(__name__)
 
+TOLD_EVERY_S: Final = 3600.0  # of each recording whose files stay, though they are looked for every minute,
+MOST_TOLD: Final = 1_000  # and of no more than so many: /metrics counts them all
+
 
 def master_keys_of(config: Config) -> MasterKeys | None:
     """The master keys as configured, None without any."""
@@ -72,6 +75,7 @@ class RecordingsAtRest:
         self._root = root
         self._keys = keys
         self._clock = clock
+        self._told: dict[str, float] = {}  # whose files stay, and when that was told last
         self.erased = 0
         self.deletion_failures = 0
 
@@ -126,11 +130,22 @@ class RecordingsAtRest:
         today = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC).strftime("%Y/%m/%d")
         work = partial(erase_files, self._root, recording.wav_path, recording.mp3_path, today)
         try:
-            return await asyncio.to_thread(work)
+            gone = await asyncio.to_thread(work)
         except (OSError, NotOurs) as error:
             self.deletion_failures += 1
-            LOG.error("the files of the purged recording of call %s stay: %s", recording.call_id, error)
+            if self._to_be_told(recording.call_id):
+                LOG.error("the files of the purged recording of call %s stay: %s", recording.call_id, error)
             return False
+        self._told.pop(recording.call_id, None)
+        return gone
+
+    def _to_be_told(self, call_id: str) -> bool:
+        now = self._clock.monotonic()
+        told_at = self._told.get(call_id)
+        if (len(self._told) >= MOST_TOLD) if told_at is None else (now - told_at < TOLD_EVERY_S):
+            return False
+        self._told[call_id] = now
+        return True
 
 
 def _purge(call_id: str, at: int, by: PurgedBy, entry: AuditEntry | None, unit: UnitOfWork) -> bool:

@@ -1,6 +1,7 @@
 """Recordings end with their time, whatever happens between the row and the files."""
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from b2bua.switch import recordings_at_rest
 from b2bua.switch import retention as keeping
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
 from b2bua.switch.retention import Retention
@@ -158,6 +160,37 @@ async def test_an_mp3_that_is_still_being_made_is_waited_for(store: Store, tmp_p
     await archive.retention.turn()
     assert list((tmp_path / "2024/06/01").iterdir()) == []
     assert not (await archive.row("a")).files_left
+
+
+async def test_those_that_stay_are_told_now_and_then(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def read_only(*_: object) -> bool:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    def told() -> list[str]:
+        said = [record.getMessage().split(" stay")[0][-1] for record in caplog.records if record.levelname == "ERROR"]
+        caplog.clear()
+        return said
+
+    monkeypatch.setattr(recordings_at_rest, "erase_files", read_only)
+    monkeypatch.setattr(recordings_at_rest, "MOST_TOLD", 2)
+    archive = Archive(store, tmp_path, default_days=0)
+    for call_id in "abc":
+        await archive.add(call_id, 8)
+        await store.run(partial(_purge, call_id))
+    for _ in range(60):
+        await archive.retention.turn()
+        archive.clock.advance(keeping.TURN_S)
+    assert told() == ["a", "b"]
+    assert archive.retention.figures()["recording_deletions_failed_total"] == 180
+    await archive.retention.turn()
+    assert told() == ["a", "b"]
+    monkeypatch.setattr(recordings_at_rest, "erase_files", lambda *_: False)
+    await archive.retention.turn()
+    monkeypatch.setattr(recordings_at_rest, "erase_files", read_only)
+    await archive.retention.turn()
+    assert told() == ["a", "b"], "it was well in between"
 
 
 async def test_the_name_of_one_of_today_is_given_back_tomorrow(store: Store, tmp_path: Path) -> None:
