@@ -142,6 +142,8 @@ class Registrations:
         if response.status < 300:
             account.bound = account.destination
         self._perform(account, account.machine.answered(response, account.contact, now))
+        if response.status < 300 and account.trunk.registered:
+            account.trunk.registered_at = account.destination
 
     def failed(self, request: int, cause: str) -> None:
         """Likewise, with no response."""

@@ -35,6 +35,7 @@ class Trunk:
     that is always the same. `route_hosts` and `route_addresses` are those elsewhere that routes call with its profile.
     `lost` is why there are no destinations, where there are none. `up` and `reason` are what OPTIONS and calls say;
     `registered` and `registration` what its registrar does, None where the profile asks for no registration.
+    `registered_at` is the destination that has our binding.
     """
 
     config: TrunkConfig
@@ -48,6 +49,7 @@ class Trunk:
     lost: str = NO_SUCH_NAME
     registered: bool | None = None
     registration: str = ""
+    registered_at: TransportAddress | None = None
     up: bool = True
     reason: str = "not probed yet"
     live_calls: int = 0

@@ -234,10 +234,14 @@ class Trunks:
 
     def order_for_a_call(self, where: Trunk | RouteHost) -> tuple[TransportAddress, ...]:
         """Its destinations in the order that one call is to try them: hosts of equal priority by weight, drawn anew
-        each time (RFC 2782)."""
-        if not where.choices or self._tokens is None:
-            return where.destinations
-        return drawn(where.choices, self._tokens)
+        each time (RFC 2782). The one that we are registered with comes before all: the others need not know us."""
+        order = where.destinations
+        if where.choices and self._tokens is not None:
+            order = drawn(where.choices, self._tokens)
+        home = where.registered_at if isinstance(where, Trunk) else None
+        if home is None or home not in order:
+            return order
+        return (home, *(each for each in order if each != home))
 
     def resolved(
         self,
@@ -351,8 +355,10 @@ class Trunks:
         if registered != trunk.registered or (not registered and reason != trunk.registration):
             LOG.log(logging.INFO if registered else logging.WARNING, "trunk %s: %s", trunk.name, reason)
         was_registered, trunk.registered, trunk.registration = trunk.registered, registered, reason
-        if was_registered and not registered:
-            self.on_down(trunk)
+        if not registered:
+            trunk.registered_at = None
+            if was_registered:
+                self.on_down(trunk)
 
     def held_off(self, trunk: Trunk, seconds: float) -> None:
         """Leave the whole trunk alone so long."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from b2bua.call.errors import CapacityExhausted
+from b2bua.sip.location import Choice
 from b2bua.sip.message import Request
 from b2bua.sip.registration import GIVE_UP_S, RETRY_FIRST_S
 from b2bua.sip.routing import TransportAddress
@@ -261,6 +262,49 @@ async def test_a_limit_of_ours_is_waited_out_and_tried_nowhere_else(
     await house.run(RETRY_FIRST_S * 1.25)
     assert state(house) == (True, "registered for 60 s")
     assert other.registers == []
+
+
+async def test_calls_go_to_the_registrar_that_has_our_binding(house_with: OpenWith) -> None:
+    """The servers of a name may not share what is bound, and such a one refuses the calls of who is unknown to it: they
+    go the way of the REGISTER (as over a flow of RFC 5626), whatever the order of the name is."""
+    house = await house_with(silent)
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = lambda one: granted(one, 3600)
+    equals = (Choice(1, (CARRIER,)), Choice(1, (other.address,)))
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address], choices=(equals,))
+    await house.run(33.0)
+    assert state(house)[0]
+    house.carrier.status = 403
+    house.alice.on_invite = house.bob.on_invite = answers(1.0)
+    for _ in range(4):
+        assert (await house.ended(await house.place(max_duration_s=10))).status == "completed"
+    assert house.carrier.invites == []
+
+
+async def test_calls_go_elsewhere_where_the_registrar_that_has_our_binding_does_not_answer(
+    house_with: OpenWith,
+) -> None:
+    house = await house_with(silent)
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = lambda one: granted(one, 3600)
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(33.0)
+    other.status = 0
+    house.alice.on_invite = house.bob.on_invite = answers(1.0)
+    assert (await house.ended(await house.place(max_duration_s=10))).status == "completed"
+    assert len(house.carrier.invites) == len(other.invites) == 2
+
+
+async def test_where_the_binding_is_gone_calls_go_by_the_order_of_the_name(house_with: OpenWith) -> None:
+    house = await house_with(silent)
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = registrar(lambda one: granted(one, 3600), status(403))
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(33.0)
+    assert house.trunks.order_for_a_call(house.trunk()) == (other.address, CARRIER)
+    await house.run(3400.0)
+    assert state(house) == (False, "registration refused 403")
+    assert house.trunks.order_for_a_call(house.trunk()) == (CARRIER, other.address)
 
 
 async def test_a_registration_whose_connection_has_ended_is_made_again_promptly(house_with: OpenWith) -> None:
