@@ -64,7 +64,7 @@ TOO_BRIEF: Final = "too brief"
 REFUSED: Final = "refused"
 UNANSWERED: Final = "unanswered"  # nothing came, or that the registrar cannot serve now
 ELSEWHERE: Final = "elsewhere"  # likewise, and another destination is to be tried
-LOST: Final = "lost"  # the connection that the binding was made over has ended
+LOST: Final = "lost"  # the connection that the binding was made over has ended, or nobody answers there any more
 STOP: Final = "stop"
 
 _BOUND: Final = frozenset({REGISTERED, REFRESHING, HOLDING})
@@ -168,12 +168,12 @@ class Registration:
         self._next_cseq = self._sent_cseq + CSEQ_STEP
         return self._take(ELSEWHERE, None, now)
 
-    def connection_lost(self, now: float) -> tuple[Output, ...]:
+    def connection_lost(self, now: float, what: str = "the connection ended") -> tuple[Output, ...]:
         """The connection that the binding was made over has ended, and with it perhaps the way for calls to us: it is
-        made again, over another (RFC 5626 section 4.4)."""
+        made again, over another (RFC 5626 section 4.4). `what` says it, of a registrar that fell silent too."""
         if self._bound_at is not None and now - self._bound_at >= SETTLED_S:
             self._lost_s = LOST_FIRST_S
-        return self._take(LOST, None, now)
+        return self._take(LOST, Outcome(LOST, what), now)
 
     def next_timer(self) -> float | None:
         """When `handle_timers` is due next."""
@@ -335,12 +335,12 @@ def _lose(_registration: Registration, _outcome: Outcome | None) -> tuple[Output
     return (RegistrationTold(False, "registration expired"),)
 
 
-def _disconnect(registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:
+def _disconnect(registration: Registration, outcome: Outcome | None) -> tuple[Output, ...]:
     """Wait a little, the longer the more often it has happened: a peer may close whenever it has answered. The binding
     lasts: our calls go on, and who can open connections to us still reaches us."""
     registration._wait_s = registration._lost_s * (1 + registration._chance() / 4)
     registration._lost_s = min(registration._lost_s * 2, RETRY_LONGEST_S)
-    return (RegistrationTold(True, "registered, but the connection ended"),)
+    return (RegistrationTold(True, f"registered, but {outcome.reason if outcome is not None else 'lost'}"),)
 
 
 def _end(_registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:

@@ -10,6 +10,7 @@ from b2bua.sip.digest import Credentials
 from b2bua.sip.message import Response
 from b2bua.sip.registration import (
     LONGEST_RETRY_AFTER_S,
+    REGISTERED,
     Output,
     Register,
     Registration,
@@ -72,10 +73,11 @@ class _Account:
 
     def next_destination(self, now: float) -> TransportAddress | None:
         """Where we are registered while that is one of the trunk's, then the first not tried in this round, None after
-        all. Those that are to be left alone are passed over."""
+        all. Those that are to be left alone are passed over; those that do not answer come after the others."""
         self.held = {each: until for each, until in self.held.items() if now < until}
         left = [each for each in self.trunk.destinations if each not in self.tried and each not in self.held]
-        return self.home if self.home in left else next(iter(left), None)
+        first = self.trunk.open_among(left, now) or left
+        return self.home if self.home in first else next(iter(first), None)
 
     def plan(self, register: Register, destination: TransportAddress) -> OutgoingRequest:
         """The REGISTER as it is sent."""
@@ -107,6 +109,7 @@ class Registrations:
         self._accounts = [_Account(trunk, tokens, scheduler, self._due) for trunk in trunks if trunk.config.register]
         self._open: dict[int, _Account] = {}
         self._on_stopped: Callable[[], None] | None = None
+        trunks.on_silent = self._fallen_silent
 
     def start(self) -> None:
         """Register with each, a little apart."""
@@ -163,6 +166,16 @@ class Registrations:
             if account.bound == destination:
                 account.bound = None
                 self._perform(account, account.machine.connection_lost(now))
+
+    def _fallen_silent(self, trunk: Trunk, destination: TransportAddress) -> None:
+        """A destination does not answer: calls do not reach what is bound there, so that it is bound elsewhere, where
+        somebody does."""
+        now = self._scheduler.time()
+        if destination != trunk.registered_at or not trunk.open_destinations(now):
+            return
+        for account in self._accounts:
+            if account.trunk is trunk and account.machine.state == REGISTERED:
+                self._perform(account, account.machine.connection_lost(now, "the registrar does not answer"))
 
     def _unanswered(self, account: _Account, cause: str) -> None:
         now = self._scheduler.time()

@@ -37,7 +37,8 @@ PEER_CACHE_LIMIT: Final = 4096  # sources remembered as trunk or stranger; empti
 class Trunks:
     """All trunks: choice, ownership of sources, and what their OPTIONS and live traffic say of them.
 
-    `on_down` is called with each trunk that goes down, and with each host of routes whose destinations all do.
+    `on_down` is called with each trunk that goes down, and with each host of routes whose destinations all do,
+    `on_silent` with a trunk and that destination of it whose OPTIONS or calls are in vain, again as long as they are.
     `last_failure` is asked why the last connection to an address failed.
     """
 
@@ -56,6 +57,7 @@ class Trunks:
         self._clock = clock
         self._tokens = tokens
         self.on_down: Callable[[Trunk | RouteHost], None] = _ignore
+        self.on_silent: Callable[[Trunk, TransportAddress], None] = _unheard
         self.last_failure: Callable[[TransportAddress], str | None] = _unknown
         listed = tuple(configs)
         least = math.lcm(*(config.weight for config in listed))
@@ -311,6 +313,8 @@ class Trunks:
             trunk.reason = f"{reason}, asked again"
         elif trunk.up and health.silent:
             trunk.reason = f"{len(silent)} of {len(trunk.destinations)} destinations down: {reason}"
+        if health.silent:
+            self.on_silent(trunk, where)
 
     def alive(self, trunk: Trunk, destination: TransportAddress | None = None) -> None:
         """Live traffic was answered, by a destination of the trunk: proof enough that it is up."""
@@ -333,6 +337,7 @@ class Trunks:
             for host in trunk.route_hosts:
                 if destination in host.destinations and not trunk.open_among(host.destinations, now):
                     self.on_down(host)
+            self.on_silent(trunk, destination)
 
     def why(self, cause: str, destination: TransportAddress | None) -> str:
         """Why what went to a destination got no answer, in words."""
@@ -425,6 +430,10 @@ def _nearness(trunk: Trunk, source: TransportAddress) -> tuple[bool, bool, bool]
 
 def _ignore(_trunk: Trunk | RouteHost) -> None:
     """Who is told of a trunk that goes down while nobody asked to be."""
+
+
+def _unheard(_trunk: Trunk, _destination: TransportAddress) -> None:
+    """Who is told of a destination that falls silent, likewise."""
 
 
 def _unknown(_destination: TransportAddress) -> None:

@@ -307,6 +307,56 @@ async def test_where_the_binding_is_gone_calls_go_by_the_order_of_the_name(house
     assert house.trunks.order_for_a_call(house.trunk()) == (CARRIER, other.address)
 
 
+@pytest.mark.parametrize("deaf", [None, 503])
+async def test_a_binding_at_a_registrar_that_falls_silent_is_made_elsewhere_at_once(
+    house_with: OpenWith, deaf: int | None
+) -> None:
+    """The carrier's calls would not reach us until the refresh, most of an hour (RFC 5626 4.4: the flow has failed)."""
+    house = await house_with(
+        lambda one: granted(one, 3600), trunk=TRUNK.replace("options_interval_s = 0", "options_interval_s = 5")
+    )
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = lambda one: granted(one, 3600)
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(20.0)
+    assert other.registers == []
+    house.carrier.options_status, house.carrier.on_register = deaf, silent
+    await house.run(45.0)
+    assert len(other.registers) == 1
+    assert len(house.carrier.registers) == 1, "who is known to be silent is not asked first"
+    assert state(house)[0]
+    assert house.trunk().registration == "registered for 3600 s"
+    await house.run(600.0)
+    assert len(other.registers) == 1
+
+
+async def test_a_registrar_that_answers_no_calls_any_more_is_left_for_another(house_with: OpenWith) -> None:
+    house = await house_with(registrar(lambda one: granted(one, 3600), silent))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = lambda one: granted(one, 3600)
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(1.0)
+    house.carrier.status = 0
+    house.alice.on_invite = house.bob.on_invite = answers(1.0)
+    for _ in range(2):
+        assert (await house.ended(await house.place(max_duration_s=10))).status == "completed"
+    await house.run(2.0)
+    assert (len(house.carrier.registers), len(other.registers)) == (1, 1)
+    assert house.trunks.order_for_a_call(house.trunk()) == (other.address, CARRIER)
+
+
+async def test_a_binding_stays_where_it_is_while_nobody_else_answers(house_with: OpenWith) -> None:
+    house = await house_with(
+        lambda one: granted(one, 3600), trunk=TRUNK.replace("options_interval_s = 0", "options_interval_s = 5")
+    )
+    other = house.carrier_at("203.0.113.2")
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    house.carrier.options_status = other.options_status = None
+    await house.run(300.0)
+    assert other.registers == []
+    assert len(house.carrier.registers) <= 2, "nor is it asked all the time"
+
+
 async def test_a_registration_whose_connection_has_ended_is_made_again_promptly(house_with: OpenWith) -> None:
     """RFC 5626 4.4: calls to us come over the connections that we open, and the carrier has this one no more."""
     house = await house_with(lambda one: granted(one, 3600))
