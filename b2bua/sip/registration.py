@@ -64,7 +64,7 @@ TOO_BRIEF: Final = "too brief"
 REFUSED: Final = "refused"
 UNANSWERED: Final = "unanswered"  # nothing came, or that the registrar cannot serve now
 ELSEWHERE: Final = "elsewhere"  # likewise, and another destination is to be tried
-LOST: Final = "lost"  # the connection that the binding was made over has ended, or nobody answers there any more
+LOST: Final = "lost"  # the connection that the binding was made over has ended, or its registrar is lost otherwise
 STOP: Final = "stop"
 
 _BOUND: Final = frozenset({REGISTERED, REFRESHING, HOLDING})
@@ -170,7 +170,7 @@ class Registration:
 
     def connection_lost(self, now: float, what: str = "the connection ended") -> tuple[Output, ...]:
         """The connection that the binding was made over has ended, and with it perhaps the way for calls to us: it is
-        made again, over another (RFC 5626 section 4.4). `what` says it, of a registrar that fell silent too."""
+        made again, over another (RFC 5626 section 4.4). `what` says it: the registrar may be lost otherwise as well."""
         if self._bound_at is not None and now - self._bound_at >= SETTLED_S:
             self._lost_s = LOST_FIRST_S
         return self._take(LOST, Outcome(LOST, what), now)

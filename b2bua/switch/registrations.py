@@ -109,7 +109,7 @@ class Registrations:
         self._accounts = [_Account(trunk, tokens, scheduler, self._due) for trunk in trunks if trunk.config.register]
         self._open: dict[int, _Account] = {}
         self._on_stopped: Callable[[], None] | None = None
-        trunks.on_silent = self._fallen_silent
+        trunks.on_lost = self._lost
 
     def start(self) -> None:
         """Register with each, a little apart."""
@@ -167,15 +167,17 @@ class Registrations:
                 account.bound = None
                 self._perform(account, account.machine.connection_lost(now))
 
-    def _fallen_silent(self, trunk: Trunk, destination: TransportAddress) -> None:
-        """A destination does not answer: calls do not reach what is bound there, so that it is bound elsewhere, where
-        somebody does."""
+    def _lost(self, trunk: Trunk, destination: TransportAddress) -> None:
+        """A destination does not answer, or is the trunk's no more: calls will not reach what is bound there, so that
+        it is bound elsewhere, where somebody answers."""
         now = self._scheduler.time()
         if destination != trunk.registered_at or not trunk.open_destinations(now):
             return
+        there = destination in trunk.destinations
+        what = "the registrar does not answer" if there else "its name leads elsewhere"
         for account in self._accounts:
             if account.trunk is trunk and account.machine.state == REGISTERED:
-                self._perform(account, account.machine.connection_lost(now, "the registrar does not answer"))
+                self._perform(account, account.machine.connection_lost(now, what))
 
     def _unanswered(self, account: _Account, cause: str) -> None:
         now = self._scheduler.time()

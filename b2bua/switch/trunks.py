@@ -38,7 +38,8 @@ class Trunks:
     """All trunks: choice, ownership of sources, and what their OPTIONS and live traffic say of them.
 
     `on_down` is called with each trunk that goes down, and with each host of routes whose destinations all do,
-    `on_silent` with a trunk and that destination of it whose OPTIONS or calls are in vain, again as long as they are.
+    `on_lost` with a trunk and the destination of it whose OPTIONS or calls are in vain, or the one of our registration
+    where its name leads there no more; again as long as that is so.
     `last_failure` is asked why the last connection to an address failed.
     """
 
@@ -57,7 +58,7 @@ class Trunks:
         self._clock = clock
         self._tokens = tokens
         self.on_down: Callable[[Trunk | RouteHost], None] = _ignore
-        self.on_silent: Callable[[Trunk, TransportAddress], None] = _unheard
+        self.on_lost: Callable[[Trunk, TransportAddress], None] = _unheard
         self.last_failure: Callable[[TransportAddress], str | None] = _unknown
         listed = tuple(configs)
         least = math.lcm(*(config.weight for config in listed))
@@ -262,6 +263,9 @@ class Trunks:
             where.destinations = tuple(destinations)
             where.choices = choices if any(len(equals) > 1 for equals in choices) else ()
             _remember_hosts(where, self._clock.monotonic())
+            home = where.registered_at if isinstance(where, Trunk) else None
+            if isinstance(where, Trunk) and home is not None and home not in where.destinations:
+                self.on_lost(where, home)
         elif not where.destinations:
             where.lost = lost
             if isinstance(where, Trunk):
@@ -314,7 +318,7 @@ class Trunks:
         elif trunk.up and health.silent:
             trunk.reason = f"{len(silent)} of {len(trunk.destinations)} destinations down: {reason}"
         if health.silent:
-            self.on_silent(trunk, where)
+            self.on_lost(trunk, where)
 
     def alive(self, trunk: Trunk, destination: TransportAddress | None = None) -> None:
         """Live traffic was answered, by a destination of the trunk: proof enough that it is up."""
@@ -337,7 +341,7 @@ class Trunks:
             for host in trunk.route_hosts:
                 if destination in host.destinations and not trunk.open_among(host.destinations, now):
                     self.on_down(host)
-            self.on_silent(trunk, destination)
+            self.on_lost(trunk, destination)
 
     def why(self, cause: str, destination: TransportAddress | None) -> str:
         """Why what went to a destination got no answer, in words."""
@@ -433,7 +437,7 @@ def _ignore(_trunk: Trunk | RouteHost) -> None:
 
 
 def _unheard(_trunk: Trunk, _destination: TransportAddress) -> None:
-    """Who is told of a destination that falls silent, likewise."""
+    """Who is told of a destination that is lost, likewise."""
 
 
 def _unknown(_destination: TransportAddress) -> None:

@@ -357,6 +357,37 @@ async def test_a_binding_stays_where_it_is_while_nobody_else_answers(house_with:
     assert len(house.carrier.registers) <= 2, "nor is it asked all the time"
 
 
+async def test_a_binding_moves_with_the_name_of_the_trunk(house_with: OpenWith) -> None:
+    """A server that is taken out of its name goes away: calls to us must not wait for the refresh, nor ours go where
+    nobody knows us."""
+    house = await house_with(lambda one: granted(one, 3600))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = lambda one: granted(one, 3600)
+    house.trunks.resolved(house.trunk(), [CARRIER])
+    await house.run(60.0)
+    house.trunks.resolved(house.trunk(), [other.address])
+    assert state(house) == (True, "registered, but its name leads elsewhere")
+    await house.run(2.0)
+    assert state(house) == (True, "registered for 3600 s")
+    assert (len(house.carrier.registers), len(other.registers)) == (1, 1)
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(60.0)
+    assert (len(house.carrier.registers), len(other.registers)) == (1, 1)
+
+
+async def test_a_name_that_leads_to_others_at_each_look_makes_no_flood(house_with: OpenWith) -> None:
+    house = await house_with(lambda one: granted(one, 3600))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = lambda one: granted(one, 3600)
+    for _ in range(60):
+        house.trunks.resolved(house.trunk(), [CARRIER])
+        await house.run(5.0)
+        house.trunks.resolved(house.trunk(), [other.address])
+        await house.run(5.0)
+    assert len(house.carrier.registers) + len(other.registers) <= 15
+    assert state(house)[0]
+
+
 async def test_a_registration_whose_connection_has_ended_is_made_again_promptly(house_with: OpenWith) -> None:
     """RFC 5626 4.4: calls to us come over the connections that we open, and the carrier has this one no more."""
     house = await house_with(lambda one: granted(one, 3600))
