@@ -63,6 +63,7 @@ class Probing:
 
     def start(self) -> None:
         """Probe every trunk, the first at once, a fiftieth of a second between one and the next."""
+        self._trunks.on_moved = self._moved
         for position, alarm in enumerate(self._alarms.values()):
             alarm.set(self._scheduler.time() + position * 0.02)
 
@@ -88,6 +89,12 @@ class Probing:
         if cause != "refused":  # by a limit of ours, of which the trunk knows nothing
             self._trunks.probe_failed(probe.trunk, cause, probe.destination)
         self._ask_again(probe.trunk)
+
+    def _moved(self, trunk: Trunk) -> None:
+        """Likewise, of a trunk that was silent where it was: its calls are refused until the others have answered."""
+        alarm = self._alarms.get(trunk)
+        if alarm is not None and alarm.when is not None:
+            alarm.set(self._scheduler.time())
 
     def _ask_again(self, trunk: Trunk) -> None:
         """Calls wait for the next OPTIONS now: however long the interval is, it is not for that."""

@@ -39,7 +39,8 @@ class Trunks:
 
     `on_down` is called with each trunk that goes down, and with each host of routes whose destinations all do,
     `on_lost` with a trunk and the destination of it whose OPTIONS or calls are in vain, or the one of our registration
-    where its name leads there no more; again as long as that is so.
+    where its name leads there no more; again as long as that is so. `on_moved` with a trunk that is down where it was,
+    and whose name leads to a host now that it has not led to of late.
     `last_failure` is asked why the last connection to an address failed.
     """
 
@@ -59,6 +60,7 @@ class Trunks:
         self._tokens = tokens
         self.on_down: Callable[[Trunk | RouteHost], None] = _ignore
         self.on_lost: Callable[[Trunk, TransportAddress], None] = _unheard
+        self.on_moved: Callable[[Trunk], None] = _ignore
         self.last_failure: Callable[[TransportAddress], str | None] = _unknown
         listed = tuple(configs)
         least = math.lcm(*(config.weight for config in listed))
@@ -260,12 +262,15 @@ class Trunks:
         if destinations:
             if isinstance(where, Trunk) and not where.destinations and not where.up:
                 self._mark(where, up=True, reason="resolved")
+            elsewhere = any(each.host not in where.found_hosts for each in destinations)
             where.destinations = tuple(destinations)
             where.choices = choices if any(len(equals) > 1 for equals in choices) else ()
             _remember_hosts(where, self._clock.monotonic())
             home = where.registered_at if isinstance(where, Trunk) else None
             if isinstance(where, Trunk) and home is not None and home not in where.destinations:
                 self.on_lost(where, home)
+            if isinstance(where, Trunk) and elsewhere and not where.up:
+                self.on_moved(where)
         elif not where.destinations:
             where.lost = lost
             if isinstance(where, Trunk):

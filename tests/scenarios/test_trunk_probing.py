@@ -79,6 +79,33 @@ async def test_a_trunk_that_is_down_is_asked_no_more_seldom_than_it_would_be(
     house.switch.stop()
 
 
+async def test_a_trunk_that_is_down_is_asked_at_once_where_its_name_leads_elsewhere(open_house: OpenHouse) -> None:
+    """It is down for those who did not answer; calls wait for the answer of the others."""
+    house = await open_house(trunks=ONE_TRUNK.replace("interval_s = 0", "interval_s = 3600"))
+    other = house.carrier_at("203.0.113.2")
+    house.carrier.options_status = 503
+    house.trunks.resolved(house.trunk(), [CARRIER])
+    await house.run(1.0)
+    assert not house.trunk().up
+    asked = house.carrier.options
+    house.trunks.resolved(house.trunk(), [CARRIER])
+    await house.run(1.0)
+    assert house.carrier.options == asked, "nobody new to ask"
+    house.trunks.resolved(house.trunk(), [other.address])
+    await house.run(1.0)
+    (state,) = house.switch.trunk_states()
+    assert (state.up, state.reason, other.options) == (True, "OPTIONS answered 200", 1)
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(10.0)
+    assert (house.carrier.options, other.options) == (asked, 1), "one that is up is asked in its turn"
+    house.switch.stop()
+    house.trunk().up = False
+    house.trunks.resolved(house.trunk(), [TransportAddress("udp", "203.0.113.3", 5060)])
+    house.trunks.resolved(house.trunk(), [other.address])
+    await house.run(10.0)
+    assert other.options == 1, "none are sent after the end"
+
+
 async def test_the_trunks_are_first_asked_one_after_another(open_house: OpenHouse) -> None:
     """All at once would be a burst at each interval."""
     others = [f"203.0.113.{number}" for number in (2, 3)]
