@@ -65,6 +65,7 @@ REFUSED: Final = "refused"
 UNANSWERED: Final = "unanswered"  # nothing came, or that the registrar cannot serve now
 ELSEWHERE: Final = "elsewhere"  # likewise, and another destination is to be tried
 LOST: Final = "lost"  # the connection that the binding was made over has ended, or its registrar is lost otherwise
+MOVED: Final = "moved"  # there is a new destination
 STOP: Final = "stop"
 
 _BOUND: Final = frozenset({REGISTERED, REFRESHING, HOLDING})
@@ -175,6 +176,11 @@ class Registration:
             self._lost_s = LOST_FIRST_S
         return self._take(LOST, Outcome(LOST, what), now)
 
+    def moved(self, now: float) -> tuple[Output, ...]:
+        """There is a destination that has not been tried of late: it is tried soon, however long the others have
+        failed."""
+        return self._take(MOVED, None, now)
+
     def next_timer(self) -> float | None:
         """When `handle_timers` is due next."""
         return min(self._due.values(), default=None)
@@ -203,7 +209,7 @@ class Registration:
         kept = set(self._due)
         if given == ACCEPTED and self.state == REGISTERED:
             kept.clear()
-        elif given == LOST:
+        elif given in (LOST, MOVED):
             kept.discard(RETRY)
         live = LIVE_TIMERS[self.state]
         self._due = {timer: self._due[timer] if timer in kept else self._due_at(timer, now) for timer in live}
@@ -343,6 +349,12 @@ def _disconnect(registration: Registration, outcome: Outcome | None) -> tuple[Ou
     return (RegistrationTold(True, f"registered, but {outcome.reason if outcome is not None else 'lost'}"),)
 
 
+def _hasten(registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:
+    registration._wait_s = LOST_FIRST_S * (1 + registration._chance() / 4)
+    registration._retry_s = RETRY_FIRST_S
+    return ()
+
+
 def _end(_registration: Registration, _outcome: Outcome | None) -> tuple[Output, ...]:
     return (RegistrationOver(),)
 
@@ -372,8 +384,10 @@ REGISTRATION: Final[Mapping[tuple[str, str], tuple[Action, str]]] = MappingProxy
         (HOLDING, RETRY): (_send, REFRESHING),
         (HOLDING, EXPIRY): (_lose, WAITING),
         (HOLDING, LOST): (_disconnect, HOLDING),
+        (HOLDING, MOVED): (_hasten, HOLDING),
         (HOLDING, STOP): (_take_back, UNREGISTERING),
         (WAITING, RETRY): (_send, REGISTERING),
+        (WAITING, MOVED): (_hasten, WAITING),
         (WAITING, STOP): (_end, ENDED),
         (STOPPING, ACCEPTED): (_take_back, UNREGISTERING),
         (STOPPING, TOO_BRIEF): (_take_back, UNREGISTERING),

@@ -63,7 +63,6 @@ class Probing:
 
     def start(self) -> None:
         """Probe every trunk, the first at once, a fiftieth of a second between one and the next."""
-        self._trunks.on_moved = self._moved
         for position, alarm in enumerate(self._alarms.values()):
             alarm.set(self._scheduler.time() + position * 0.02)
 
@@ -71,6 +70,13 @@ class Probing:
         """Send no more."""
         for alarm in self._alarms.values():
             alarm.clear()
+
+    def moved(self, trunk: Trunk) -> None:
+        """A trunk's name leads to a new host. One that is down is asked at once: it was silent where it was, and its
+        calls are refused until the others have answered."""
+        alarm = self._alarms.get(trunk)
+        if alarm is not None and alarm.when is not None and not trunk.up:
+            alarm.set(self._scheduler.time())
 
     def answered(self, request: int, response: Response) -> None:
         """A request of the user agent has its final response; one that is no OPTIONS of here is nothing."""
@@ -89,12 +95,6 @@ class Probing:
         if cause != "refused":  # by a limit of ours, of which the trunk knows nothing
             self._trunks.probe_failed(probe.trunk, cause, probe.destination)
         self._ask_again(probe.trunk)
-
-    def _moved(self, trunk: Trunk) -> None:
-        """Likewise, of a trunk that was silent where it was: its calls are refused until the others have answered."""
-        alarm = self._alarms.get(trunk)
-        if alarm is not None and alarm.when is not None:
-            alarm.set(self._scheduler.time())
 
     def _ask_again(self, trunk: Trunk) -> None:
         """Calls wait for the next OPTIONS now: however long the interval is, it is not for that."""

@@ -9,6 +9,7 @@ from b2bua.call.identity import host_of, host_port_of
 from b2bua.sip.digest import Credentials
 from b2bua.sip.message import Response
 from b2bua.sip.registration import (
+    IDLE,
     LONGEST_RETRY_AFTER_S,
     REGISTERED,
     Output,
@@ -166,6 +167,12 @@ class Registrations:
             if account.bound == destination:
                 account.bound = None
                 self._perform(account, account.machine.connection_lost(now))
+
+    def moved(self, trunk: Trunk) -> None:
+        """A trunk's name leads to a new host, which is not to wait for the failures of others."""
+        for account in self._accounts:
+            if account.trunk is trunk and account.machine.state != IDLE:  # its time to start is set already
+                self._perform(account, account.machine.moved(self._scheduler.time()))
 
     def _lost(self, trunk: Trunk, destination: TransportAddress) -> None:
         """A destination does not answer, or is the trunk's no more: calls will not reach what is bound there, so that

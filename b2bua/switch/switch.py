@@ -112,6 +112,7 @@ class Switch:
         self._heartbeat = Alarm(rooms.scheduler, self._beat)
         self._probing = Probing(rooms.trunks, rooms.scheduler, self._endpoint_bound)
         self._registrations = Registrations(rooms.trunks, rooms.scheduler, rooms.tokens, self._endpoint_bound)
+        rooms.trunks.on_moved = self._moved
         self._pacing = Pacing(rooms.trunks.dialled, rooms.scheduler)
         self.tally = Tally()
 
@@ -307,6 +308,10 @@ class Switch:
                 user.on_sip_event(event)
         elif isinstance(event, sip.IncomingRequest):
             self._endpoint_bound().respond(event.transaction, 481)
+
+    def _moved(self, trunk: Trunk) -> None:
+        self._probing.moved(trunk)
+        self._registrations.moved(trunk)
 
     def on_connection_ended(self, destination: TransportAddress) -> None:
         """A connection that requests went to `destination` over has ended."""

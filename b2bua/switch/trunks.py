@@ -39,8 +39,8 @@ class Trunks:
 
     `on_down` is called with each trunk that goes down, and with each host of routes whose destinations all do,
     `on_lost` with a trunk and the destination of it whose OPTIONS or calls are in vain, or the one of our registration
-    where its name leads there no more; again as long as that is so. `on_moved` with a trunk that is down where it was,
-    and whose name leads to a host now that it has not led to of late.
+    where its name leads there no more; again as long as that is so. `on_moved` with a trunk whose name leads to
+    a host that it has not led to of late.
     `last_failure` is asked why the last connection to an address failed.
     """
 
@@ -269,7 +269,7 @@ class Trunks:
             home = where.registered_at if isinstance(where, Trunk) else None
             if isinstance(where, Trunk) and home is not None and home not in where.destinations:
                 self.on_lost(where, home)
-            if isinstance(where, Trunk) and elsewhere and not where.up:
+            if isinstance(where, Trunk) and elsewhere:
                 self.on_moved(where)
         elif not where.destinations:
             where.lost = lost

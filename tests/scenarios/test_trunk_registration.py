@@ -375,6 +375,32 @@ async def test_a_binding_moves_with_the_name_of_the_trunk(house_with: OpenWith) 
     assert (len(house.carrier.registers), len(other.registers)) == (1, 1)
 
 
+async def test_a_registrar_that_the_name_has_moved_to_does_not_wait_for_the_failures_of_the_last(
+    house_with: OpenWith,
+) -> None:
+    house = await house_with(silent)
+    house.trunks.resolved(house.trunk(), [CARRIER])
+    await house.run(2000.0)
+    assert not state(house)[0]
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = granted
+    house.trunks.resolved(house.trunk(), [other.address])
+    await house.run(33.0)  # a REGISTER to the last may be open: nothing is sent meanwhile (RFC 3261 10.2)
+    assert state(house) == (True, "registered for 60 s")
+
+
+async def test_a_refusal_is_no_reason_to_ask_at_each_look_at_a_name(house_with: OpenWith) -> None:
+    house = await house_with(status(403))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = status(403)
+    for _ in range(60):
+        house.trunks.resolved(house.trunk(), [CARRIER])
+        await house.run(5.0)
+        house.trunks.resolved(house.trunk(), [other.address])
+        await house.run(5.0)
+    assert len({one.cseq.number for one in (*house.carrier.registers, *other.registers)}) <= 8
+
+
 async def test_a_name_that_leads_to_others_at_each_look_makes_no_flood(house_with: OpenWith) -> None:
     house = await house_with(lambda one: granted(one, 3600))
     other = house.carrier_at("203.0.113.2")

@@ -22,6 +22,7 @@ from b2bua.sip.registration import (
     LOST,
     LOST_FIRST_S,
     MOST_BRIEF,
+    MOVED,
     REFRESH,
     REFRESHING,
     REFUSED,
@@ -51,7 +52,7 @@ from tests.support.seeded_tokens import SeededTokens
 CONTACT = Uri.parse("sip:trunk@192.0.2.1:5060")
 STATES = (IDLE, REGISTERING, REGISTERED, REFRESHING, HOLDING, WAITING, STOPPING, UNREGISTERING, ENDED)
 ANSWERS = (ACCEPTED, TOO_BRIEF, REFUSED, UNANSWERED, ELSEWHERE)
-INPUTS = (START, *ANSWERS, LOST, STOP, REFRESH, EXPIRY, RETRY, GIVE_UP)
+INPUTS = (START, *ANSWERS, LOST, MOVED, STOP, REFRESH, EXPIRY, RETRY, GIVE_UP)
 
 
 class Bench:
@@ -132,6 +133,7 @@ def test_the_table_is_whole() -> None:
     stoppable = {state for state in STATES if (state, STOP) in REGISTRATION}
     assert stoppable == set(STATES) - {STOPPING, UNREGISTERING, ENDED}
     assert {state for state in STATES if (state, LOST) in REGISTRATION} == {REGISTERED, HOLDING}
+    assert {state for state in STATES if (state, MOVED) in REGISTRATION} == {HOLDING, WAITING}
     assert set(LIVE_TIMERS) == set(STATES)
     assert {state for _, state in REGISTRATION.values()} <= set(STATES)
     assert {given for _, given in REGISTRATION} == set(INPUTS)
@@ -468,6 +470,24 @@ def test_a_lost_connection_shortens_no_time_that_the_registrar_has_asked_for() -
     bench.now += 5
     assert bench.lose() == []
     assert len(bench.next()) == 1
+    assert bench.now - asked_at >= 300
+
+
+def test_a_new_destination_does_not_wait_for_the_failures_of_others_but_for_what_was_asked() -> None:
+    bench = Bench()
+    bench.start()
+    for _ in range(6):
+        bench.fail()
+        bench.next()
+    bench.fail()
+    moved_at = bench.now
+    assert bench.take(bench.registration.moved(bench.now)) == []
+    assert len(bench.next()) == 1
+    assert bench.now - moved_at <= LOST_FIRST_S * 1.25
+    bench.answer(500, ("Retry-After", "300"))
+    asked_at = bench.now
+    bench.take(bench.registration.moved(bench.now))
+    bench.next()
     assert bench.now - asked_at >= 300
 
 
