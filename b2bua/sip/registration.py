@@ -240,7 +240,7 @@ class Registration:
             wanted = _seconds(response, "Min-Expires")
             if self.expires_s < wanted <= LONGEST_EXPIRES_S and self._brief < MOST_BRIEF:
                 return Outcome(TOO_BRIEF, seconds=wanted)
-        not_now = status == 408 or 500 <= status < 600
+        not_now = is_server_failure(status)
         words = f"answered {status}" if not_now else f"refused {status}"
         return Outcome(UNANSWERED if not_now else REFUSED, words, response.retry_after_s or 0)
 
@@ -251,6 +251,11 @@ class Registration:
         otherwise = min(_seconds(response, "Expires") or asked, asked)
         lives = [_life_s(each, asked, otherwise) for each in _ours(_contacts(response), contact)]
         return min((life for life in lives if life > 0), default=0) if lives else otherwise
+
+
+def is_server_failure(status: int) -> bool:
+    """Whether a response says that the server cannot serve us now, as good as silence: another may."""
+    return status == 408 or 500 <= status < 600
 
 
 def _ours(contacts: Sequence[NameAddr], contact: Uri) -> list[NameAddr]:

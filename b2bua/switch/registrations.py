@@ -16,6 +16,7 @@ from b2bua.sip.registration import (
     Register,
     Registration,
     RegistrationTold,
+    is_server_failure,
 )
 from b2bua.sip.routing import TransportAddress
 from b2bua.sip.settings import OutgoingRequest
@@ -28,7 +29,6 @@ from b2bua.transport.endpoint import SipEndpoint
 
 SPREAD_S: Final = 0.05
 """Between the first REGISTER to one trunk and that to the next."""
-_NOT_NOW: Final = 503  # the next destination is tried at once (RFC 3263 section 4.3)
 _TOO_BRIEF: Final = 423  # the same destination is asked for a longer life
 
 
@@ -135,9 +135,10 @@ class Registrations:
         if account is None or account.contact is None:
             return
         now = self._scheduler.time()
-        if response.status == _NOT_NOW and account.destination is not None:
+        failed = is_server_failure(response.status)
+        if failed and account.destination is not None:
             account.held[account.destination] = now + min(float(response.retry_after_s or 0), LONGEST_RETRY_AFTER_S)
-        if response.status == _NOT_NOW and self._has_another(account):
+        if failed and self._has_another(account):  # it is tried at once (RFC 3263 section 4.3)
             self._perform(account, account.machine.elsewhere(now))
             return
         account.tried.clear()

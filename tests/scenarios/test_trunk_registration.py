@@ -207,6 +207,35 @@ async def test_the_next_destination_is_tried_at_once_when_one_cannot_serve_now(h
     assert [len(house.carrier.registers), len(other.registers)] == [1, 1]
 
 
+@pytest.mark.parametrize("code", [408, 500, 502, 504])
+async def test_a_failure_that_is_the_server_s_own_is_no_word_of_the_next_one_s(house_with: OpenWith, code: int) -> None:
+    """A proxy that lives answers so for a registrar behind it that is dead. Calls go on to the next as well."""
+    house = await house_with(registrar(granted, status(code)))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = granted
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(90.0)
+    assert state(house) == (True, "registered for 60 s")
+    assert (len(house.carrier.registers), len(other.registers)) == (2, 3)
+
+
+async def test_where_all_servers_fail_they_are_tried_again_after_a_while(house_with: OpenWith) -> None:
+    house = await house_with(status(500, "Retry-After: 100"))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register = status(504)
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(29.0)
+    assert (len(house.carrier.registers), len(other.registers)) == (1, 1)
+    assert state(house) == (False, "registration answered 504")
+    await house.run(69.0)
+    assert len(house.carrier.registers) == 1
+    assert len(other.registers) == 2
+    other.on_register = status(403)
+    house.carrier.on_register = granted
+    await house.run(60.0)
+    assert state(house) == (True, "registered for 60 s")
+
+
 async def test_a_destination_that_is_away_for_a_time_is_left_alone_though_no_other_serves(house_with: OpenWith) -> None:
     """RFC 3261 21.5.4: no other request goes to that server meanwhile. The others are asked as often as ever."""
     house = await house_with(status(503, "Retry-After: 600"))
