@@ -158,7 +158,14 @@ class Trunk:
 
     def open_destinations(self, now: float) -> list[TransportAddress]:
         """The destinations that a call may be sent to now, in order; last those that have just said 503."""
-        return self.open_among(self.destinations, now)
+        return self.open_among(self.home_first(self.destinations), now)
+
+    def home_first(self, order: tuple[TransportAddress, ...]) -> tuple[TransportAddress, ...]:
+        """Destinations with the one that we are registered with before all: the others need not know us."""
+        home = self.registered_at
+        if home is None or home not in order:
+            return order
+        return (home, *(each for each in order if each != home))
 
     def open_among(self, destinations: Sequence[TransportAddress], now: float) -> list[TransportAddress]:
         """Those of some destinations that a call may be sent to now, likewise."""

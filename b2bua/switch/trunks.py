@@ -239,14 +239,11 @@ class Trunks:
 
     def order_for_a_call(self, where: Trunk | RouteHost) -> tuple[TransportAddress, ...]:
         """Its destinations in the order that one call is to try them: hosts of equal priority by weight, drawn anew
-        each time (RFC 2782). The one that we are registered with comes before all: the others need not know us."""
+        each time (RFC 2782). The one that we are registered with comes before all."""
         order = where.destinations
         if where.choices and self._tokens is not None:
             order = drawn(where.choices, self._tokens)
-        home = where.registered_at if isinstance(where, Trunk) else None
-        if home is None or home not in order:
-            return order
-        return (home, *(each for each in order if each != home))
+        return where.home_first(order) if isinstance(where, Trunk) else order
 
     def resolved(
         self,

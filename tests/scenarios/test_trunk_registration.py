@@ -324,6 +324,16 @@ async def test_calls_go_elsewhere_where_the_registrar_that_has_our_binding_does_
     assert len(house.carrier.invites) == len(other.invites) == 2
 
 
+async def test_the_options_that_are_told_are_of_the_registrar_that_gets_the_calls(house_with: OpenWith) -> None:
+    house = await house_with(silent, trunk=TRUNK.replace("options_interval_s = 0", "options_interval_s = 5"))
+    other = house.carrier_at("203.0.113.2")
+    other.on_register, other.options_status = granted, 405
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(45.0)
+    [told] = house.switch.trunk_states()
+    assert (told.up, told.last_options_status) == (True, 405)
+
+
 async def test_where_the_binding_is_gone_calls_go_by_the_order_of_the_name(house_with: OpenWith) -> None:
     house = await house_with(silent)
     other = house.carrier_at("203.0.113.2")
