@@ -2,8 +2,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from b2bua.sip.message import Request
 from b2bua.switch import journal
 from tests.support.house import House
+from tests.support.registrar import TRUNK, OpenWith, registrar
 
 OpenHouse = Callable[..., Awaitable[House]]
 
@@ -38,3 +40,19 @@ async def open_house() -> AsyncIterator[OpenHouse]:
 async def house(open_house: OpenHouse) -> House:
     """A house with one trunk, two phones and 1,000 rupees."""
     return await open_house()
+
+
+@pytest.fixture
+async def house_with() -> AsyncIterator[OpenWith]:
+    """Houses whose registrar answers in turn. They never rest: a registration goes on until it is taken back."""
+    houses: list[House] = []
+
+    async def open_one(*answers_in_turn: Callable[[Request], bytes | None], trunk: str = TRUNK) -> House:
+        house = await House.open(trunks=trunk)
+        houses.append(house)
+        house.carrier.on_register = registrar(*answers_in_turn)
+        return house
+
+    yield open_one
+    for house in houses:
+        await house.close()
