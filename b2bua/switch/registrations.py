@@ -72,12 +72,13 @@ class _Account:
         self.tried: set[TransportAddress] = set()
         self.held: dict[TransportAddress, float] = {}
 
-    def next_destination(self, now: float) -> TransportAddress | None:
+    def next_destination(self, now: float, *, ending: bool = False) -> TransportAddress | None:
         """Where we are registered while that is one of the trunk's, then the first not tried in this round, None after
-        all. Those that are to be left alone are passed over; those that do not answer come after the others."""
+        all. Those that are to be left alone are passed over; those that do not answer come after the others, unless it
+        is `ending`, which concerns the one that has it."""
         self.held = {each: until for each, until in self.held.items() if now < until}
         left = [each for each in self.trunk.destinations if each not in self.tried and each not in self.held]
-        first = self.trunk.open_among(left, now) or left
+        first = left if ending else self.trunk.open_among(left, now) or left
         return self.home if self.home in first else next(iter(first), None)
 
     def plan(self, register: Register, destination: TransportAddress) -> OutgoingRequest:
@@ -218,7 +219,7 @@ class Registrations:
 
     def _send(self, account: _Account, register: Register) -> None:
         now = self._scheduler.time()
-        destination = account.next_destination(now)
+        destination = account.next_destination(now, ending=register.expires_s == 0)
         if destination is None:
             account.tried.clear()
             why = ASKED_TO_BE_LEFT_ALONE if account.trunk.destinations else account.trunk.lost

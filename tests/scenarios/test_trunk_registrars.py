@@ -195,3 +195,19 @@ async def test_a_name_that_leads_to_others_at_each_look_makes_no_flood(house_wit
         await house.run(5.0)
     assert len(house.carrier.registers) + len(other.registers) <= 15
     assert state(house)[0]
+
+
+async def test_a_binding_is_taken_back_where_it_is_though_others_answer(house_with: OpenWith) -> None:
+    """Who refuses OPTIONS may be about to go, and still sends us calls."""
+    house = await house_with(
+        lambda one: granted(one, 3600), trunk=TRUNK.replace("options_interval_s = 0", "options_interval_s = 5")
+    )
+    other = house.carrier_at("203.0.113.2")
+    house.trunks.resolved(house.trunk(), [CARRIER, other.address])
+    await house.run(2.0)
+    house.carrier.options_status = 503
+    await house.until(lambda: state(house)[1].startswith("registered, but"))
+    house.switch.unregister(lambda: None)
+    await house.run(10.0)
+    assert [one.headers.get("Expires") for one in house.carrier.registers] == ["3600", "0"]
+    assert other.registers == []
