@@ -11,12 +11,14 @@ from b2bua.call.masking import normalise_mobile
 from b2bua.call.model import LiveRecording
 from control_api.event_streams import RECORDING_WAIT_S
 from control_api.portal.pages.call_page import ladder_of
+from control_api.timestamps import parse_timestamp
 from media.recording.peaks import Peaks
 from storage.person_records import Role
 from storage.records import LegRecord
 from tests.support.api_world import ORG, OTHER_KEY, ApiWorld, api_world
 from tests.support.page_visitor import PageVisitor
 from tests.support.signed_in import add_person
+from tests.support.stored import a_call, failed
 
 PLACE = "/portal/place-call"
 PARTIES = {"party_a": "9876543210", "party_b": "9123456789"}
@@ -109,6 +111,33 @@ async def test_the_log_is_filtered_and_paged(world: ApiWorld) -> None:
     found = await visitor.get("/portal/calls?reference=order-3&first_day=2025-01-01&last_day=2025-01-01")
     assert ("order-3" in found.text, "order-4" in found.text) == (True, False)
     assert "No call is like this." in (await visitor.get("/portal/calls?last_day=2024-12-31")).text
+
+
+@pytest.mark.parametrize(
+    ("started", "is_of_the_day"),
+    [
+        ("2025-01-01T23:59:59.999+05:30", False),
+        ("2025-01-02T00:00:00.000+05:30", True),
+        ("2025-01-02T00:00:00.999+05:30", True),
+        ("2025-01-02T23:59:59.000+05:30", True),
+        ("2025-01-02T23:59:59.999+05:30", True),
+        ("2025-01-03T00:00:00.000+05:30", False),
+    ],
+)
+async def test_a_day_has_the_calls_of_its_first_and_last_second(
+    world: ApiWorld, started: str, is_of_the_day: bool
+) -> None:
+    at = parse_timestamp(started)
+    await world.store.run(lambda unit: unit.cdrs.add(failed(a_call("edge", org_id=ORG, created_at=at))))
+    visitor = await visitor_of(world, Role.VIEWER)
+    of_day = await visitor.get("/portal/calls?first_day=2025-01-02&last_day=2025-01-02")
+    assert ("/portal/calls/edge" in of_day.links()) == is_of_the_day
+
+
+@pytest.mark.parametrize("day", ["2025-W01-1", "0001-01-01", "2025-02-30", "20250101"])
+async def test_a_day_that_is_none_is_said_so(world: ApiWorld, day: str) -> None:
+    refused = await (await visitor_of(world, Role.VIEWER)).get(f"/portal/calls?first_day={day}")
+    assert (refused.status, 'role="alert"' in refused.text) == (400, True)
 
 
 @pytest.mark.parametrize("query", ["status=lost", "page=0", "page=x", "first_day=soon", "first_day=2025-13-01"])

@@ -54,7 +54,7 @@ def _query(wanted: dict[str, str]) -> dict[str, str]:
     query: dict[str, str] = {name: wanted[name] for name in ("status", "party", "reference") if name in wanted}
     if "party" in query:
         query["party"] = pasted.number(query["party"])
-    query |= days.period(wanted)
+    query |= days.period_between(wanted)
     if "test" in wanted:
         query["test"] = "true"
     return query
