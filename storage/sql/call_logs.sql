@@ -134,5 +134,6 @@ SELECT count(*), coalesce(sum(listed_at >= :start AND listed_at <= :end), 0) FRO
 WHERE org_id = :org_id AND (masked_number = '910000000000') = :test;
 
 -- masking_totals: an organisation's standing pairs, all and those in use at some time of a period
-SELECT count(*), coalesce(sum(created_at <= :end AND last_used_at >= :start), 0)
-FROM masking_sessions WHERE org_id = :org_id;
+SELECT coalesce((SELECT pairs FROM organisation_pairs WHERE org_id = :org_id), 0),
+       (SELECT count(*) FROM masking_sessions
+        WHERE org_id = :org_id AND last_used_at >= :start AND created_at <= :end);

@@ -31,6 +31,7 @@ GROWING = {
     "memberships",
     "number_use",
     "organisation_numbers",
+    "organisation_pairs",
     "organisations",
     "password_resets",
     "people",
@@ -150,6 +151,8 @@ def test_the_check_for_scans_sees_one(database: sqlite3.Connection) -> None:
         ("ledger.reservation", "INDEX transfers_by_call (call_id=?)"),
         ("numbers.pair", "PRIMARY KEY (org_id=? AND party_low=? AND party_high=?)"),
         ("numbers.pairings_low", "INDEX masking_sessions_by_low (number=? AND party_low=?)"),
+        ("numbers.pairings_high", "INDEX masking_sessions_by_high (number=? AND party_high=?)"),
+        ("call_logs.masking_totals", "COVERING INDEX masking_sessions_by_use (org_id=? AND last_used_at>?)"),
     ],
 )
 def test_hot_statements_go_by_their_index(database: sqlite3.Connection, name: str, index: str) -> None:
@@ -161,6 +164,11 @@ def test_finished_calls_are_paged_without_sorting_them(database: sqlite3.Connect
     steps = plan(database, load_statements()[f"call_logs.page_by_{kind}"])
     sorted_tables = [steps[at - 1] for at, step in enumerate(steps) if step == "USE TEMP B-TREE FOR ORDER BY"]
     assert all(table.startswith("SEARCH calls ") for table in sorted_tables)
+
+
+@pytest.mark.parametrize("name", ["numbers.pairings_low", "numbers.pairings_high"])
+def test_of_a_partys_many_pairs_the_newest_is_had_without_sorting_them(database: sqlite3.Connection, name: str) -> None:
+    assert len(plan(database, load_statements()[name])) == 1
 
 
 @pytest.mark.parametrize("name", ["outbox.log", "outbox.dead_letters"])
