@@ -47,11 +47,16 @@ class OpenFile:
 
 
 class Downloads:
-    """Counts the downloads under way; beyond `max_downloads` a client is asked to come back."""
+    """Counts the downloads under way; beyond `max_downloads` a client is asked to come back.
 
-    __slots__ = ("_max_downloads", "_under_way")
+    `turn` is for what is made on the event loop while it is sent: of all such downloads one makes a piece at a time, or
+    those of many clients would be made in one turn of the loop, for which every call would wait.
+    """
+
+    __slots__ = ("_max_downloads", "_under_way", "turn")
 
     def __init__(self, max_downloads: int = MAX_DOWNLOADS) -> None:
+        self.turn = asyncio.Lock()
         self._max_downloads = max_downloads
         self._under_way = 0
 

@@ -5,13 +5,31 @@ from collections.abc import AsyncIterator
 
 from aiohttp import hdrs, web
 
-from control_api.downloads import SEND_TIMEOUT_S
+from control_api.downloads import SEND_TIMEOUT_S, Downloads
 from control_api.exchange import Exchange
 
 
-async def send_table(exchange: Exchange, name: str, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+async def send_table(
+    downloads: Downloads, exchange: Exchange, name: str, pieces: AsyncIterator[bytes]
+) -> web.StreamResponse:
     """A table (CSV), sent while it is read: `pieces` gives its heads first. What fails before that is an answer of its
-    own; ConnectionResetError when it cannot be completed. HEAD is answered without a body (RFC 9110 section 9.3.2)."""
+    own; ConnectionResetError when it cannot be completed. HEAD is answered without a body (RFC 9110 section 9.3.2).
+    NotReady: too many downloads are under way."""
+    with downloads.place():
+        return await _send_table(exchange, name, _in_turn(downloads.turn, pieces))
+
+
+async def _in_turn(turn: asyncio.Lock, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same pieces, each read and made when nobody else's is. Nobody waits for a client that is slow."""
+    while True:
+        async with turn:
+            piece = await anext(pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+async def _send_table(exchange: Exchange, name: str, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
     piece = await anext(pieces)
     headers = {**exchange.headers, "Content-Disposition": f'attachment; filename="{name}"'}
     response = web.StreamResponse(headers=headers)

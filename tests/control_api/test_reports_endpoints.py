@@ -1,14 +1,17 @@
 """Call logs, totals and the wallet."""
 
+import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 import pytest
 
-from control_api.routes import call_logs
+from b2bua.billing.documents import csv_rows
+from control_api.routes import call_logs, statements
 from storage.records import CallStatus
-from tests.support.api_world import BODY, OTHER_KEY, ApiWorld, api_world
+from tests.support.api_world import BODY, ORG, OTHER_KEY, ApiWorld, api_world
+from tests.support.stored import given
 
 LOGS = "/v1/masking/call-logs"
 STATS = "/v1/masking/stats"
@@ -70,6 +73,36 @@ async def test_a_table_of_no_calls_has_its_heads(world: ApiWorld) -> None:
     assert heads.count("\r\n") == 1
     assert await table(world, key=OTHER_KEY) == []
     assert (await world.get(LOGS + "/csv?status=none")).status == 400
+
+
+async def test_however_many_tables_are_had_one_piece_is_made_in_a_turn_of_the_loop(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, made_in = 0, []
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def counted(rows: Iterable[Mapping[str, object]]) -> bytes:
+        made_in.append(turn)
+        return csv_rows(rows)
+
+    for module in (call_logs, statements):
+        monkeypatch.setattr(module, "ROWS_AT_ONCE", 1)
+        monkeypatch.setattr(module, "csv_rows", counted)
+    for number in range(4):
+        await world.place()
+        await world.store.run(given(number, lambda unit, n: unit.ledger.credit(f"t{n}", ORG, 100, "r", n)))
+    counting = asyncio.create_task(count_turns())
+    tables = await asyncio.gather(*(world.get(path) for path in (LOGS + "/csv", "/v1/account/ledger/csv") * 8))
+    counting.cancel()
+    lines = [table.body.count(b"\r\n") for table in tables]
+    assert set(lines[::2]) == {5}
+    assert min(lines[1::2]) >= 5
+    assert len(made_in) == sum(lines) - len(lines) == len(set(made_in))
 
 
 @pytest.mark.parametrize("path", [LOGS + "/csv", "/v1/account/ledger/csv"])
