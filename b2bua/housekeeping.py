@@ -19,6 +19,7 @@ from storage.units import UnitOfWork
 
 SIGHTING_INTERVAL_S: Final = 2.0  # how often the trunks' states are written down for `maskbridge trunks`
 HOUSEKEEPING_S: Final = 3600.0
+REPLIES_AT_ONCE: Final = 1_000  # rows of one unit of work, for which the calls' own wait
 # How often a few port pairs are opened ahead: half a millisecond each time, and nothing where enough are open.
 OPEN_AHEAD_S: Final = 0.2
 PAIRS_AHEAD_AT_ONCE: Final = 16
@@ -79,7 +80,8 @@ async def keep_house(clock: Clock, journal: Journal, tracing: Tracing) -> None:
     """Forget what is old: replies that no Idempotency-Key can ask for, ended sessions and invitations, and traces."""
     while True:
         now_ms = clock.wall_ms()
-        journal.add(partial(_expire, now_ms - IDEMPOTENCY_MS, now_ms - SESSIONS_KEPT_MS))
+        journal.add(partial(_forget_sign_ins, now_ms - SESSIONS_KEPT_MS))
+        _forget_replies(journal, now_ms - IDEMPOTENCY_MS)
         tracing.forget_old()
         await asyncio.sleep(HOUSEKEEPING_S)
 
@@ -92,6 +94,19 @@ async def keep_prompts_tidy(shelf: PromptShelf) -> None:
         await asyncio.sleep(HOUSEKEEPING_S)
 
 
-def _expire(replies_before: int, sessions_before: int, unit: UnitOfWork) -> int:
-    ended = unit.sessions.forget(sessions_before) + unit.agents.forget_tokens(sessions_before)
-    return unit.idempotency.expire(replies_before) + ended
+def _forget_replies(journal: Journal, before: int) -> None:
+    """All of them, bit by bit: a busy service gives more of them in an hour than go at once."""
+
+    def again(gone: object) -> None:
+        if gone == REPLIES_AT_ONCE:
+            _forget_replies(journal, before)
+
+    journal.add(partial(_expire, before), again)
+
+
+def _expire(before: int, unit: UnitOfWork) -> int:
+    return unit.idempotency.expire(before, REPLIES_AT_ONCE)
+
+
+def _forget_sign_ins(before: int, unit: UnitOfWork) -> int:
+    return unit.sessions.forget(before) + unit.agents.forget_tokens(before)
