@@ -136,4 +136,4 @@ WHERE org_id = :org_id AND (masked_number = '910000000000') = :test;
 -- masking_totals: an organisation's standing pairs, all and those in use at some time of a period
 SELECT coalesce((SELECT pairs FROM organisation_pairs WHERE org_id = :org_id), 0),
        (SELECT count(*) FROM masking_sessions
-        WHERE org_id = :org_id AND last_used_at >= :start AND created_at <= :end);
+        WHERE org_id = :org_id AND last_used_at >= :start AND created_at <= :end AND :start <= :end);

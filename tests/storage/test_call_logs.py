@@ -357,3 +357,4 @@ async def test_totals_of_a_period_both_ends_included(funded: Store) -> None:
     assert await stats(100, 100) == (1, 1, 0, 120, 300, 1, 2, 2)
     assert await stats(401, None) == (0, 0, 0, 0, 0, 0, 2, 2)
     assert await stats(None, 99) == (0, 0, 0, 0, 0, 0, 2, 2)
+    assert await stats(199, 101) == (0, 0, 0, 0, 0, 0, 2, 2), "a period that ends before it begins has nothing in it"
