@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from b2bua.billing.documents import to_csv
+from b2bua.billing.documents import csv_heads, csv_rows
 from control_api.exchange import Api, Exchange, Reply, Route
 from control_api.rendering import json_text
 from control_api.routes.payments import file_reply
@@ -14,6 +14,7 @@ from control_api.series_schemas import (
     SERIES_REQUIREMENTS,
     STEP_HOURS,
     SeriesQuery,
+    StepView,
     series_representation,
     step_representations,
 )
@@ -40,9 +41,8 @@ async def show_series(api: Api, exchange: Exchange) -> Reply:
 async def export_series(api: Api, exchange: Exchange) -> web.StreamResponse:
     """The same as a table."""
     query, positions, found = await _steps(api, exchange)
-    return file_reply(
-        exchange, to_csv(step_representations(query.by, positions, found)), "text/csv", f"calls-by-{query.by}.csv"
-    )
+    table = csv_heads(StepView.model_fields) + csv_rows(step_representations(query.by, positions, found))
+    return file_reply(exchange, table, "text/csv", f"calls-by-{query.by}.csv")
 
 
 async def _steps(api: Api, exchange: Exchange) -> tuple[SeriesQuery, range, list[StepOfCalls]]:

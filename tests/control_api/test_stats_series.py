@@ -94,3 +94,11 @@ async def test_the_table(world: ApiWorld) -> None:
     assert 'filename="calls-by-day.csv"' in reply.headers["Content-Disposition"]
     rows = list(csv.DictReader(reply.body.decode().splitlines()))
     assert (len(rows), rows[-1]["total_calls"], rows[-1]["total_minutes"]) == (30, "1", "2.0")
+
+
+async def test_the_table_of_a_period_that_ends_before_it_begins_has_its_heads(world: ApiWorld) -> None:
+    await world.finish(await world.place())
+    period = "start_date=2025-01-02T00:00:00Z&end_date=2025-01-01T00:00:00Z"
+    for by in ("hour", "day"):
+        empty = (await world.get(f"{SERIES}/csv?by={by}&{period}")).body
+        assert empty == (await world.get(f"{SERIES}/csv?by={by}")).body.splitlines(keepends=True)[0]
