@@ -2,21 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 from aiohttp import hdrs, web
 
-from control_api.downloads import SEND_TIMEOUT_S, Downloads
-from control_api.exchange import Exchange
+from control_api.downloads import SEND_TIMEOUT_S
+from control_api.exchange import Api, Exchange
+
+LOOK_AGAIN_S: Final = 15.0  # so often it is looked up whether the key or session is good still
 
 
-async def send_table(
-    downloads: Downloads, exchange: Exchange, name: str, pieces: AsyncIterator[bytes]
-) -> web.StreamResponse:
+async def send_table(api: Api, exchange: Exchange, name: str, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
     """A table (CSV), sent while it is read: `pieces` gives its heads first. What fails before that is an answer of its
     own; ConnectionResetError when it cannot be completed. HEAD is answered without a body (RFC 9110 section 9.3.2).
-    NotReady: too many downloads are under way."""
-    with downloads.place():
-        return await _send_table(exchange, name, _in_turn(downloads.turn, pieces))
+    NotReady: too many downloads are under way. Who takes it slowly gets no more of it once the key is revoked."""
+    with api.downloads.place():
+        return await _send_table(api, exchange, name, _in_turn(api.downloads.turn, pieces))
 
 
 async def _in_turn(turn: asyncio.Lock, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -29,7 +30,7 @@ async def _in_turn(turn: asyncio.Lock, pieces: AsyncIterator[bytes]) -> AsyncIte
         yield piece
 
 
-async def _send_table(exchange: Exchange, name: str, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
+async def _send_table(api: Api, exchange: Exchange, name: str, pieces: AsyncIterator[bytes]) -> web.StreamResponse:
     piece = await anext(pieces)
     headers = {**exchange.headers, "Content-Disposition": f'attachment; filename="{name}"'}
     response = web.StreamResponse(headers=headers)
@@ -38,8 +39,14 @@ async def _send_table(exchange: Exchange, name: str, pieces: AsyncIterator[bytes
     if exchange.request.method == hdrs.METH_HEAD:
         return response
     try:
+        looked_up_at = api.clock.monotonic()
         await _send(response, piece)
         async for piece in pieces:
+            now = api.clock.monotonic()
+            if now - looked_up_at >= LOOK_AGAIN_S:
+                looked_up_at = now
+                if not await exchange.still_good():
+                    raise ConnectionResetError("whoever has a table made may not any more")
             await _send(response, piece)
         await response.write_eof()
     except TimeoutError as error:

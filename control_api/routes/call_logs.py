@@ -46,7 +46,7 @@ async def export_calls(api: Api, exchange: Exchange) -> web.StreamResponse:
     """All of them as a table, newest first, written while they are read."""
     query = check_query(CallConditions, single_values(exchange.request.query, CallConditions.model_fields))
     pieces = _pieces(api, exchange.org_id, _filter_of(query, exchange))
-    return await send_table(api.downloads, exchange, "calls.csv", pieces)
+    return await send_table(api, exchange, "calls.csv", pieces)
 
 
 def _filter_of(query: CallConditions, exchange: Exchange) -> CallFilter:

@@ -78,7 +78,7 @@ async def export_ledger(api: Api, exchange: Exchange) -> web.StreamResponse:
     """The ledger as a table, oldest first, written while it is read."""
     query = single_values(exchange.request.query, LedgerPeriodQuery.model_fields)
     period = checked(LedgerPeriodQuery, query, _DATES).period()
-    return await send_table(api.downloads, exchange, "ledger.csv", _pieces_of_ledger(api, exchange.org_id, period))
+    return await send_table(api, exchange, "ledger.csv", _pieces_of_ledger(api, exchange.org_id, period))
 
 
 async def _pieces_of_ledger(api: Api, org_id: str, period: tuple[int, int]) -> AsyncIterator[bytes]:

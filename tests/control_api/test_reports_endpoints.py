@@ -4,12 +4,16 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 import pytest
+from aiohttp import ClientPayloadError
 
 from b2bua.billing.documents import csv_rows
+from control_api import tables
 from control_api.routes import call_logs, statements
-from storage.records import CallStatus
+from storage.records import CallRecord, CallStatus
+from storage.units import Reader
 from tests.support.api_world import BODY, ORG, OTHER_KEY, ApiWorld, api_world
 from tests.support.stored import given
 
@@ -103,6 +107,31 @@ async def test_however_many_tables_are_had_one_piece_is_made_in_a_turn_of_the_lo
     assert set(lines[::2]) == {5}
     assert min(lines[1::2]) >= 5
     assert len(made_in) == sum(lines) - len(lines) == len(set(made_in))
+
+
+@pytest.mark.parametrize("is_revoked", [True, False])
+async def test_a_revoked_key_gets_no_more_of_a_table(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch, is_revoked: bool
+) -> None:
+    before = Reader.calls_before
+
+    def read_on(reader: Reader, *asked: Any) -> list[CallRecord]:
+        world.clock.advance(tables.LOOK_AGAIN_S)
+        return before(reader, *asked)
+
+    monkeypatch.setattr(call_logs, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(Reader, "calls_before", read_on)
+    key = await world.add_key("7")
+    found = (await world.store.read(lambda reader: reader.keys(ORG)))[-1]
+    for _ in range(3):
+        await world.place()
+    at = world.clock.wall_ms() + round(2.5 * tables.LOOK_AGAIN_S * 1000)
+    if is_revoked:  # while it is had
+        await world.store.run(lambda unit: unit.accounts.revoke_key(found.key_id, at))
+        with pytest.raises(ClientPayloadError):
+            await world.get(LOGS + "/csv", key=key)
+    else:
+        assert (await world.get(LOGS + "/csv", key=key)).body.count(b"\r\n") == 4
 
 
 @pytest.mark.parametrize("path", [LOGS + "/csv", "/v1/account/ledger/csv"])
