@@ -151,6 +151,10 @@ class Idempotency:
         )
         self._queries.run("idempotency.put", row)
 
+    def forget(self, org_id: str, idempotency_key: str, call_id: str) -> None:
+        """Forget the reply under a key, where it told of this call: it was never given."""
+        self._queries.run("idempotency.forget", (org_id, idempotency_key, call_id))
+
     def expire(self, before: int, limit: int = 1000) -> int:
         """Forget replies given before a time, at most `limit` of them, oldest first: how many it were."""
         return self._queries.run("idempotency.expire", {"before": before, "limit": limit})

@@ -156,6 +156,10 @@ class CallTask:
             caller.hang_up(reason_header(cause), CLEARINGS[cause].sip_status)
         self.post(happened.SystemStopping())
 
+    def end_unwanted(self) -> None:
+        """End it in place of starting it: whoever asked for it was told that there is none, or has left."""
+        self.post(happened.SystemFailed())
+
     def post(self, event: CallEvent) -> None:
         """Take an event in; it is worked off at once, or after those already being worked off."""
         if len(self._queue) >= QUEUE_LIMIT:

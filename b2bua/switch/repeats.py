@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 class Repeats:
     """One request at a time under each Idempotency-Key of an organisation."""
 
-    __slots__ = ("_under_way",)
+    __slots__ = ("_held", "_under_way")
 
     def __init__(self) -> None:
         self._under_way: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._held: set[tuple[str, str]] = set()
 
     @asynccontextmanager
     async def turn(self, org_id: str, idempotency_key: str) -> AsyncIterator[None]:
@@ -23,5 +24,16 @@ class Repeats:
         try:
             yield
         finally:
-            del self._under_way[name]
-            over.set_result(None)
+            if name not in self._held:
+                del self._under_way[name]
+                over.set_result(None)
+
+    def hold(self, org_id: str, idempotency_key: str) -> None:
+        """The turn that is on lasts beyond its request, until `let_go`: what becomes of it is not known yet."""
+        self._held.add((org_id, idempotency_key))
+
+    def let_go(self, org_id: str, idempotency_key: str) -> None:
+        """End a turn that is held."""
+        name = (org_id, idempotency_key)
+        self._held.remove(name)
+        self._under_way.pop(name).set_result(None)

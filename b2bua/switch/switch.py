@@ -1,5 +1,6 @@
 """The switch: places calls, routes what SIP and media report to them, and keeps count."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -10,10 +11,8 @@ from typing import Final
 from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, NotOwnNumbers
 from b2bua.call.events import DigitBegun, DigitPressed, DigitWay, HangupRequested, LegMoved, SystemStopping
-from b2bua.call.identity import LegHeaders, compose, compose_agent
 from b2bua.call.machine import CallMachine
-from b2bua.call.masking import Party
-from b2bua.call.model import Leg, LiveRecording, PlaceCall, PlacedCall, StreamWish, TrunkState
+from b2bua.call.model import Leg, LiveRecording, PlaceCall, PlacedCall, StreamWish, TrunkState, always
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
@@ -25,7 +24,7 @@ from b2bua.switch.call_leg import CallLeg, SipUser
 from b2bua.switch.call_rate import Pacing
 from b2bua.switch.call_sounds import CallPrompts, CallSounds
 from b2bua.switch.call_task import CallBooks, CallTask
-from b2bua.switch.hunting import Hunt
+from b2bua.switch.dialling import Dialling
 from b2bua.switch.journal import Journal
 from b2bua.switch.leg_task import LegTask
 from b2bua.switch.parties import RETRY_AFTER_S, free_legs, parties_of, route
@@ -35,11 +34,10 @@ from b2bua.switch.registrations import Registrations
 from b2bua.switch.repeats import Repeats
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.supervisors import SupervisedCall
-from b2bua.switch.timely import run_in_time
+from b2bua.switch.timely import ADMISSION_S, given_up_at, run_or_leave
 from b2bua.switch.trace_steps import Told, hold_changed, media_started
 from b2bua.switch.traced_legs import follow
 from b2bua.switch.tracing import Tracing
-from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
@@ -84,12 +82,6 @@ class Tally:
     calls_placed: int = 0
     calls_refused: int = 0
     calls_settled: int = 0
-
-
-def _headers_for(party: Party, masked_number: str, leg_name: str, trunk: Trunk) -> LegHeaders:
-    if party.agent:
-        return compose_agent(party, masked_number, trunk.config, leg_name)
-    return compose(party, masked_number, trunk.config)
 
 
 class Switch:
@@ -180,24 +172,17 @@ class Switch:
 
     # What the API asks
 
-    async def place_call(self, command: PlaceCall) -> PlacedCall:
-        """Place a masked call; returns once it is admitted. Raises a `CallError`."""
-        if command.idempotency_key is None:
-            return await self._place_or_refuse(command)
-        async with self._repeats.turn(command.org_id, command.idempotency_key):
-            return await self._place_or_refuse(command)
-
-    async def _place_or_refuse(self, command: PlaceCall) -> PlacedCall:
+    async def place_call(self, command: PlaceCall, is_wanted: Callable[[], bool] = always) -> PlacedCall:
+        """Place a masked call; returns once it is admitted. Raises a `CallError`, after `ADMISSION_S` at the latest:
+        nobody's phone rings then. Nor does it where `is_wanted`, asked on any thread, says that whoever asked has
+        left, unless an Idempotency-Key tells them later what became of it."""
         try:
-            if command.idempotency_key is not None:
-                at = self._rooms.clock.wall_ms()
-                earlier = await self._rooms.store.read(lambda reader: replay(reader, command, at))
-                if earlier is not None:
-                    return earlier
-            try:
-                return await self._place(command)
-            except NotOwnNumbers as refusal:  # the trunk whose turn it was shows none of them, another may
-                return await self._place(command, refusal.numbers)
+            due = self._rooms.scheduler.time() + ADMISSION_S
+            async with given_up_at(self._rooms.scheduler, due):
+                if command.idempotency_key is None:
+                    return await self._find_or_place(command, is_wanted, due)
+                async with self._repeats.turn(command.org_id, command.idempotency_key):
+                    return await self._find_or_place(command, always, due)
         except CapacityExhausted as refusal:
             self.tally.calls_refused += 1
             if not command.test and await self._cannot_pay(command):
@@ -207,6 +192,17 @@ class Switch:
             self.tally.calls_refused += 1
             LOG.error("a call is refused: the store is unavailable: %s", error)
             raise CapacityExhausted("The service cannot take calls right now.", RETRY_AFTER_S) from error
+
+    async def _find_or_place(self, command: PlaceCall, is_wanted: Callable[[], bool], due: float) -> PlacedCall:
+        if command.idempotency_key is not None:
+            at = self._rooms.clock.wall_ms()
+            earlier = await self._rooms.store.read(lambda reader: replay(reader, command, at))
+            if earlier is not None:
+                return earlier
+        try:
+            return await self._place(command, is_wanted, due)
+        except NotOwnNumbers as refusal:  # the trunk whose turn it was shows none of them, another may
+            return await self._place(command, is_wanted, due, refusal.numbers)
 
     async def hang_up(self, org_id: str, call_id: str) -> None:
         """End a live call on every leg. Raises `CallNotFound` or `CallAlreadyEnded`."""
@@ -361,7 +357,9 @@ class Switch:
         if task is not None:
             work(task, Leg(leg))
 
-    async def _place(self, command: PlaceCall, own: tuple[str, ...] = ()) -> PlacedCall:
+    async def _place(
+        self, command: PlaceCall, is_wanted: Callable[[], bool], due: float, own: tuple[str, ...] = ()
+    ) -> PlacedCall:
         party_a, party_b = parties_of(command, self._rooms.trunks, sip_allowed=self._config.calls.sip_parties)
         sounds = await self._rooms.prompts.for_call(command.org_id, command.prompts)
         self.check_capacity(billed=True)
@@ -379,25 +377,67 @@ class Switch:
             at=self._rooms.clock.wall_ms(),
             free_legs=free_legs(self._config.webrtc, party_a, party_b),
         )
-        trunk_a.promise(legs=1)
-        trunk_b.promise(legs=1, calls=0)
+        dialling = Dialling(command, sounds, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
+        placed = await self._admit(dialling, plan, lambda: is_wanted() and self._rooms.scheduler.time() <= due)
+        if not placed.replayed:
+            if not is_wanted():
+                self._withdraw(dialling, placed.record)
+                raise CapacityExhausted("Whoever asked for the call has left.", RETRY_AFTER_S)
+            legs = self._legs_of(dialling, placed.record)
+            self.begin(placed.record, legs, self._rooms.settlement, sounds, command.stream)
+        return placed
+
+    async def _admit(self, dialling: Dialling, plan: AdmissionPlan, may_begin: Callable[[], bool]) -> PlacedCall:
+        """Write the call down. Where the wait is broken off, and it turns out to be written, it is withdrawn."""
+        command, late = dialling.command, list[asyncio.Task[PlacedCall]]()
+
+        def left(running: asyncio.Task[PlacedCall]) -> None:
+            late.append(running)
+            if command.idempotency_key is not None:
+                self._repeats.hold(command.org_id, command.idempotency_key)
+            running.add_done_callback(partial(self._admitted_late, dialling))
+
+        dialling.promise()
         self._admitting += 1
         admitted = False
         try:
-            placed = await run_in_time(
-                self._rooms.store, lambda unit: admit(unit, command, plan), self._rooms.scheduler
-            )
+            placed = await run_or_leave(self._rooms.store, lambda unit: admit(unit, command, plan), may_begin, left)
             admitted = not placed.replayed
         finally:
-            self._admitting -= 1
-            if not admitted:
-                trunk_a.withdraw(legs=1, calls=1)
-                trunk_b.withdraw(legs=1)
-                self._tell_if_empty()
-        if admitted:
-            legs = {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)}
-            self._dial(placed.record, sounds, legs, command.stream)
+            if not late:
+                self._admission_ended(dialling, admitted=admitted)
         return placed
+
+    def _admitted_late(self, dialling: Dialling, running: asyncio.Task[PlacedCall]) -> None:
+        """Whoever waited was told that there is no call: whether one is written is known now."""
+        failed = running.cancelled() or running.exception() is not None
+        if failed or running.result().replayed:
+            self._let_repeats_go(dialling.command)
+            self._admission_ended(dialling, admitted=False)
+        else:
+            self._admission_ended(dialling, admitted=True)
+            self._withdraw(dialling, running.result().record)
+
+    def _admission_ended(self, dialling: Dialling, *, admitted: bool) -> None:
+        self._admitting -= 1
+        if not admitted:
+            dialling.withdraw()
+            self._tell_if_empty()
+
+    def _withdraw(self, dialling: Dialling, record: CallRecord) -> None:
+        """End a call that is written and that nobody is to get. Its Idempotency-Key, if any, is good for another."""
+        LOG.warning("call %s is not dialled: it was written too late, or whoever asked for it had left", record.call_id)
+        command, key = dialling.command, dialling.command.idempotency_key
+        if key is not None:
+            self._rooms.journal.add(
+                lambda unit: unit.idempotency.forget(command.org_id, key, record.call_id),
+                lambda _: self._let_repeats_go(command),
+            )
+        self._take_on(record, self._legs_of(dialling, record), self._rooms.settlement, dialling.sounds).end_unwanted()
+
+    def _let_repeats_go(self, command: PlaceCall) -> None:
+        if command.idempotency_key is not None:
+            self._repeats.let_go(command.org_id, command.idempotency_key)
 
     async def _cannot_pay(self, command: PlaceCall) -> bool:
         """Whether the first pulse is not covered: that is told before a lack of capacity, which adding funds outlasts.
@@ -427,36 +467,9 @@ class Switch:
     def _being_admitted(self) -> int:
         return self._admitting + (0 if self._arrivals is None else self._arrivals.admitting)
 
-    def _dial(
-        self,
-        record: CallRecord,
-        sounds: CallSounds,
-        parties: dict[Leg, tuple[Party, Trunk]],
-        stream: StreamWish | None = None,
-    ) -> None:
-        rooms = self._rooms
-        endpoint = self._endpoint_bound()
-        legs: dict[Leg, CallLeg] = {
-            leg: LegTask(
-                leg,
-                record.call_id,
-                Hunt(
-                    rooms.trunks,
-                    trunk,
-                    record.masked_number if party.is_number else None,
-                    rooms.clock.monotonic,
-                    booked=leg is Leg.A,
-                ),
-                partial(_headers_for, party, record.masked_number, f"{record.call_id}/{leg.value}"),
-                endpoint=endpoint,
-                media=rooms.media,
-                trunks=rooms.trunks,
-                pacing=self._pacing,
-                usages=self._usages,
-            )
-            for leg, (party, trunk) in parties.items()
-        }
-        self.begin(record, legs, rooms.settlement, sounds, stream)
+    def _legs_of(self, dialling: Dialling, record: CallRecord) -> dict[Leg, CallLeg]:
+        rooms, endpoint = self._rooms, self._endpoint_bound()
+        return dialling.legs(record, rooms.trunks, rooms.media, rooms.clock, endpoint, self._pacing, self._usages)
 
     def begin(
         self,
@@ -467,6 +480,20 @@ class Switch:
         stream: StreamWish | None = None,
     ) -> None:
         """Run an admitted call."""
+        task = self._take_on(record, legs, books, sounds, stream)
+        if self._ending:
+            task.end_unstarted()
+        else:
+            task.start()
+
+    def _take_on(
+        self,
+        record: CallRecord,
+        legs: Mapping[Leg, CallLeg],
+        books: CallBooks,
+        sounds: CallSounds,
+        stream: StreamWish | None = None,
+    ) -> CallTask:
         rooms = self._rooms
         tracing = rooms.tracing
         trace = None if tracing is None else tracing.begin(record.call_id, record.org_id)
@@ -491,10 +518,7 @@ class Switch:
                 follow(tracing, trace, leg, leg_task, self._endpoint_bound())
         self._calls[record.call_id] = task
         self.tally.calls_placed += 1
-        if self._ending:
-            task.end_unstarted()
-        else:
-            task.start()
+        return task
 
     def admission_over(self) -> None:
         """An admission has ended, with a call or without one."""

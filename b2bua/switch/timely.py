@@ -1,7 +1,8 @@
 """Units of work that somebody waits for: begun in time, or not at all."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 from b2bua.alarm import Alarm, Scheduler
@@ -42,6 +43,50 @@ async def run_in_time(store: Store, work: Callable[[UnitOfWork], T], scheduler: 
     finally:
         alarm.clear()
         _taken(turn)
+
+
+@asynccontextmanager
+async def given_up_at(scheduler: Scheduler, due: float) -> AsyncIterator[None]:
+    """Whatever is awaited within is cancelled at `due`, and it is StoreUnavailable then."""
+    try:
+        async with asyncio.timeout(None) as limit:
+            alarm = Alarm(scheduler, lambda: limit.reschedule(0.0))
+            alarm.set(due)
+            try:
+                yield
+            finally:
+                alarm.clear()
+    except TimeoutError as error:
+        raise StoreUnavailable(_TOO_LATE) from error
+
+
+async def run_or_leave(
+    store: Store,
+    work: Callable[[UnitOfWork], T],
+    may_begin: Callable[[], bool],
+    left: Callable[[asyncio.Task[T]], None],
+) -> T:
+    """`Store.run` for somebody who may give up, which is to cancel it.
+
+    What has not begun by then never does, nor where `may_begin`, asked on the database's thread, says no:
+    StoreUnavailable. What has begun may be written all the same, however much later: `left` gets its task.
+    """
+    turn = [True]  # whoever takes it, decides: the database's thread, which begins, or the one who gives up
+
+    def begin(unit: UnitOfWork) -> T:
+        if not may_begin() or not _taken(turn):
+            raise StoreUnavailable(_TOO_LATE)
+        return work(unit)
+
+    running = asyncio.get_running_loop().create_task(store.run(begin))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        if _taken(turn):
+            running.cancel()
+        else:
+            left(running)
+        raise
 
 
 def _taken(turn: list[bool]) -> bool:
