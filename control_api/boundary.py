@@ -1,5 +1,6 @@
 """The edge that every request passes: its id, who asks, how often, and that every refusal is told in JSON."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -31,9 +32,12 @@ from control_api.request_body import has_left
 from control_api.rights import Right, scope_for
 from control_api.session_ring import CSRF_HEADER, SessionRing, check_csrf, cookie_name
 from control_api.who import Who
+from storage.errors import StoreUnavailable
 
 SERVER_NAME: Final = "maskbridge"
 SESSION_RATE_PER_MINUTE: Final = 600  # somebody who clicks, and pages that look again by themselves
+IDENTIFY_S: Final = 5.0
+"""Who asks is to be known by then: what is asked for is not begun once its client has given up, or asked again."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _SAFE_METHODS: Final = ("GET", "HEAD")  # RFC 9110 section 9.2.1: they change nothing
 _KNOWN_METHODS: Final = frozenset(HTTPMethod)
@@ -135,7 +139,11 @@ class Boundary:
     async def _admit(self, right: Right, exchange: Exchange) -> None:
         """Who it is, whether it may ask now, and whether it may do this from where it is."""
         request = exchange.request
-        caller, who, limit = await self._identify(request)
+        try:
+            async with asyncio.timeout(IDENTIFY_S):
+                caller, who, limit = await self._identify(request)
+        except TimeoutError as error:
+            raise StoreUnavailable("it was busy for too long") from error
         self._take(who, limit, exchange)
         if caller is not None and caller.networks:
             forwarded_for = request.headers.getall("X-Forwarded-For", ())

@@ -11,6 +11,7 @@ import pytest
 
 from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, InvalidParties, InvalidPrompts
 from b2bua.call.model import PlaceCall
+from control_api import boundary
 from storage.errors import StoreUnavailable
 from storage.records import Consent, PromptChoice
 from tests.support.api_world import BODY, CALLS, KEY, OTHER_KEY, ApiWorld, api_world
@@ -396,3 +397,21 @@ async def test_the_switch_is_told_once_the_client_has_left(monkeypatch: pytest.M
         assert wanted[0]()
         writer.close()
         await until(lambda: not wanted[0]())
+
+
+async def test_nothing_is_begun_for_somebody_who_cannot_be_looked_up_in_time(
+    world: ApiWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stalled(_work: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(boundary, "IDENTIFY_S", 0.0)
+    monkeypatch.setattr(world.store, "read", stalled)
+    async with asyncio.timeout(5):
+        headers = {"Idempotency-Key": "once", "Authorization": f"Bearer {KEY}"}
+        reply = await world.client.post(CALLS, json=BODY, headers=headers)
+    told = await reply.json()
+    assert (reply.status, told["error"]["code"], reply.headers["Retry-After"]) == (503, "no_capacity", "5")
+    assert world.switch.commands == []
+    monkeypatch.undo()
+    assert (await world.post(headers={"Idempotency-Key": "once"})).status == 201
