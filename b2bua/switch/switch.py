@@ -176,8 +176,8 @@ class Switch:
         """Place a masked call; returns once it is admitted. Raises a `CallError`, after `ADMISSION_S` at the latest:
         nobody's phone rings then. Nor does it where `is_wanted`, asked on any thread, says that whoever asked has
         left, unless an Idempotency-Key tells them later what became of it."""
+        due = self._rooms.scheduler.time() + ADMISSION_S
         try:
-            due = self._rooms.scheduler.time() + ADMISSION_S
             async with given_up_at(self._rooms.scheduler, due):
                 if command.idempotency_key is None:
                     return await self._find_or_place(command, is_wanted, due)
@@ -185,7 +185,7 @@ class Switch:
                     return await self._find_or_place(command, always, due)
         except CapacityExhausted as refusal:
             self.tally.calls_refused += 1
-            if not command.test and await self._cannot_pay(command):
+            if not command.test and await self._cannot_pay(command, due):
                 raise BalanceInsufficient from refusal
             raise
         except StoreUnavailable as error:
@@ -439,7 +439,7 @@ class Switch:
         if command.idempotency_key is not None:
             self._repeats.let_go(command.org_id, command.idempotency_key)
 
-    async def _cannot_pay(self, command: PlaceCall) -> bool:
+    async def _cannot_pay(self, command: PlaceCall, due: float) -> bool:
         """Whether the first pulse is not covered: that is told before a lack of capacity, which adding funds outlasts.
 
         Where there is capacity, admission decides this within its unit of work.
@@ -447,7 +447,8 @@ class Switch:
         parties = parties_of(command, self._rooms.trunks, sip_allowed=self._config.calls.sip_parties)
         free = free_legs(self._config.webrtc, *parties)
         try:
-            return await self._rooms.store.read(lambda reader: not covers_first_pulse(reader, command.org_id, free))
+            async with given_up_at(self._rooms.scheduler, due):
+                return await self._rooms.store.read(lambda reader: not covers_first_pulse(reader, command.org_id, free))
         except StoreUnavailable:
             return False
 

@@ -14,6 +14,7 @@ from storage.records import CallFilter, CallRecord
 from storage.units import Reader, UnitOfWork
 from tests.support.house import ORG, House
 from tests.support.scripted_phone import ALICE, BOB
+from tests.support.until import until
 
 OpenHouse = Callable[..., Awaitable[House]]
 COMMAND = PlaceCall(org_id=ORG, party_a=ALICE.number, party_b=BOB.number)
@@ -141,6 +142,28 @@ async def test_a_store_that_cannot_be_read_in_time_refuses(
 
     monkeypatch.setattr(house.store, "read", stalled)
     await _too_late(house, asyncio.create_task(house.switch.place_call(KEYED)))
+    monkeypatch.undo()
+    await _nothing_is_left(house)
+
+
+async def test_a_balance_that_cannot_be_read_in_time_leaves_it_at_503(
+    open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house()
+    reads = list[object]()
+
+    async def stalled(work: object) -> None:
+        reads.append(work)
+        await asyncio.Event().wait()
+
+    def full(*, billed: bool) -> None:
+        monkeypatch.setattr(house.store, "read", stalled)
+        raise CapacityExhausted("The limit of concurrent calls is reached.")
+
+    monkeypatch.setattr(house.switch, "check_capacity", full)
+    asked = asyncio.create_task(house.switch.place_call(COMMAND))
+    await until(lambda: reads)
+    await _too_late(house, asked)
     monkeypatch.undo()
     await _nothing_is_left(house)
 
