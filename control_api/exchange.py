@@ -21,7 +21,6 @@ from control_api.mail.post import Post
 from control_api.metrics import ApiMetrics
 from control_api.passwords import Passwords
 from control_api.payments.desk import PaymentDesk
-from control_api.request_body import has_left
 from control_api.rights import Right, right_for
 from control_api.settings import ApiSettings
 from control_api.statement_printer import StatementPrinter
@@ -107,10 +106,6 @@ class Exchange:
     async def still_good(self) -> bool:
         """Whether a key or session that was good still is, and gives the right that was asked for."""
         return self.is_still_good is not None and await self.is_still_good()
-
-    def is_awaited(self) -> bool:
-        """Whether the client is still there to read the reply. To be asked on any thread."""
-        return not has_left(self.request)
 
     @property
     def agent(self) -> Agent:

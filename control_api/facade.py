@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState, always
+from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState
 from b2bua.switch.audience import HeardCall
 from b2bua.switch.supervisors import SupervisedCall
 from storage.person_records import AuditEntry
@@ -91,10 +91,8 @@ class PromptsFacade(Protocol):
 class SwitchFacade(Protocol):
     """The switch as the API sees it; `b2bua.switch.Switch` satisfies it."""
 
-    async def place_call(self, command: PlaceCall, is_wanted: Callable[[], bool] = always) -> PlacedCall:
-        """Admit a call and start it. Raises a CallError when it is refused, as it is where `is_wanted`, asked on any
-        thread, says before it is dialled that whoever asked has left; one with an Idempotency-Key is wanted for good.
-        """
+    async def place_call(self, command: PlaceCall) -> PlacedCall:
+        """Admit a call and start it. Raises a CallError when it is refused."""
         ...
 
     async def hang_up(self, org_id: str, call_id: str) -> None:

@@ -68,11 +68,6 @@ class StreamWish:
     tracks: Tracks
 
 
-def always() -> bool:
-    """Of a call: it is wanted, whatever becomes of whoever asked for it."""
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class PlaceCall:
     """The command to place a masked call, as a client gave it: parties not yet normalised.

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from b2bua.call.errors import InvalidParties, RehearsalsOff
 from b2bua.call.masking import parse_party
-from b2bua.call.model import PlaceCall, PlacedCall, always
+from b2bua.call.model import PlaceCall, PlacedCall
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.config.kinds import ListenAddress, TrunkUri
@@ -68,7 +68,7 @@ class Rehearsal:
         self._parties: SimulatedParties | None = None
         self._closed = False
 
-    async def place_call(self, command: PlaceCall, is_wanted: Callable[[], bool] = always) -> PlacedCall:
+    async def place_call(self, command: PlaceCall) -> PlacedCall:
         """Place a test call. Raises a `CallError`: `InvalidParties` where one is none of the simulated parties."""
         if not self._shared.config.test_calls.enabled or self._closed:
             raise RehearsalsOff
@@ -76,7 +76,7 @@ class Rehearsal:
             party = parse_party(text, sip_allowed=False)
             if party is None or behaviour_of(party.text) is None:
                 raise InvalidParties("A test call goes between simulated parties: 9000001000 and others.", field)
-        return await (await self._started()).place_call(command, is_wanted)
+        return await (await self._started()).place_call(command)
 
     def switch_of(self, call_id: str) -> Switch | None:
         """The switch of a test call that runs now."""

@@ -1,9 +1,9 @@
 """Both switches as the API sees them: the live one, and that of test calls."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from b2bua.call.errors import CapacityExhausted
-from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState, always
+from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState
 from b2bua.rehearsal.stage import Rehearsal
 from b2bua.switch.audience import HeardCall
 from b2bua.switch.supervisors import SupervisedCall
@@ -17,13 +17,13 @@ class Switches:
         self._live = live
         self._rehearsal = rehearsal
 
-    async def place_call(self, command: PlaceCall, is_wanted: Callable[[], bool] = always) -> PlacedCall:
+    async def place_call(self, command: PlaceCall) -> PlacedCall:
         """Admit a call and start it. Raises a CallError when it is refused."""
         if not command.test:
-            return await self._live.place_call(command, is_wanted)
+            return await self._live.place_call(command)
         if not self._live.ready():
             raise CapacityExhausted("The service takes no new calls right now.")
-        return await self._rehearsal.place_call(command, is_wanted)
+        return await self._rehearsal.place_call(command)
 
     async def hang_up(self, org_id: str, call_id: str) -> None:
         """End a live call. Raises CallNotFound, CallAlreadyEnded."""

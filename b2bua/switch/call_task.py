@@ -157,7 +157,7 @@ class CallTask:
         self.post(happened.SystemStopping())
 
     def end_unwanted(self) -> None:
-        """End it in place of starting it: whoever asked for it was told that there is none, or has left."""
+        """End it in place of starting it: whoever asked for it was told that there is none."""
         self.post(happened.SystemFailed())
 
     def post(self, event: CallEvent) -> None:

@@ -12,7 +12,7 @@ from b2bua.alarm import Alarm, Scheduler
 from b2bua.call.errors import BalanceInsufficient, CallAlreadyEnded, CallNotFound, CapacityExhausted, NotOwnNumbers
 from b2bua.call.events import DigitBegun, DigitPressed, DigitWay, HangupRequested, LegMoved, SystemStopping
 from b2bua.call.machine import CallMachine
-from b2bua.call.model import Leg, LiveRecording, PlaceCall, PlacedCall, StreamWish, TrunkState, always
+from b2bua.call.model import Leg, LiveRecording, PlaceCall, PlacedCall, StreamWish, TrunkState
 from b2bua.clock import Clock
 from b2bua.config import Config
 from b2bua.sip import events as sip
@@ -38,6 +38,7 @@ from b2bua.switch.timely import ADMISSION_S, given_up_at, run_or_leave
 from b2bua.switch.trace_steps import Told, hold_changed, media_started
 from b2bua.switch.traced_legs import follow
 from b2bua.switch.tracing import Tracing
+from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
 from b2bua.tokens import Tokens
 from b2bua.transport.endpoint import SipEndpoint
@@ -172,17 +173,16 @@ class Switch:
 
     # What the API asks
 
-    async def place_call(self, command: PlaceCall, is_wanted: Callable[[], bool] = always) -> PlacedCall:
+    async def place_call(self, command: PlaceCall) -> PlacedCall:
         """Place a masked call; returns once it is admitted. Raises a `CallError`, after `ADMISSION_S` at the latest:
-        nobody's phone rings then. Nor does it where `is_wanted`, asked on any thread, says that whoever asked has
-        left, unless an Idempotency-Key tells them later what became of it."""
+        nobody's phone rings then."""
         due = self._rooms.scheduler.time() + ADMISSION_S
         try:
             async with given_up_at(self._rooms.scheduler, due):
                 if command.idempotency_key is None:
-                    return await self._find_or_place(command, is_wanted, due)
+                    return await self._find_or_place(command, due)
                 async with self._repeats.turn(command.org_id, command.idempotency_key):
-                    return await self._find_or_place(command, always, due)
+                    return await self._find_or_place(command, due)
         except CapacityExhausted as refusal:
             self.tally.calls_refused += 1
             if not command.test and await self._cannot_pay(command, due):
@@ -193,16 +193,16 @@ class Switch:
             LOG.error("a call is refused: the store is unavailable: %s", error)
             raise CapacityExhausted("The service cannot take calls right now.", RETRY_AFTER_S) from error
 
-    async def _find_or_place(self, command: PlaceCall, is_wanted: Callable[[], bool], due: float) -> PlacedCall:
+    async def _find_or_place(self, command: PlaceCall, due: float) -> PlacedCall:
         if command.idempotency_key is not None:
             at = self._rooms.clock.wall_ms()
             earlier = await self._rooms.store.read(lambda reader: replay(reader, command, at))
             if earlier is not None:
                 return earlier
         try:
-            return await self._place(command, is_wanted, due)
+            return await self._place(command, due)
         except NotOwnNumbers as refusal:  # the trunk whose turn it was shows none of them, another may
-            return await self._place(command, is_wanted, due, refusal.numbers)
+            return await self._place(command, due, refusal.numbers)
 
     async def hang_up(self, org_id: str, call_id: str) -> None:
         """End a live call on every leg. Raises `CallNotFound` or `CallAlreadyEnded`."""
@@ -357,9 +357,7 @@ class Switch:
         if task is not None:
             work(task, Leg(leg))
 
-    async def _place(
-        self, command: PlaceCall, is_wanted: Callable[[], bool], due: float, own: tuple[str, ...] = ()
-    ) -> PlacedCall:
+    async def _place(self, command: PlaceCall, due: float, own: tuple[str, ...] = ()) -> PlacedCall:
         party_a, party_b = parties_of(command, self._rooms.trunks, sip_allowed=self._config.calls.sip_parties)
         sounds = await self._rooms.prompts.for_call(command.org_id, command.prompts)
         self.check_capacity(billed=True)
@@ -378,11 +376,8 @@ class Switch:
             free_legs=free_legs(self._config.webrtc, party_a, party_b),
         )
         dialling = Dialling(command, sounds, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
-        placed = await self._admit(dialling, plan, lambda: is_wanted() and self._rooms.scheduler.time() <= due)
+        placed = await self._admit(dialling, plan, lambda: self._rooms.scheduler.time() <= due)
         if not placed.replayed:
-            if not is_wanted():
-                self._withdraw(dialling, placed.record)
-                raise CapacityExhausted("Whoever asked for the call has left.", RETRY_AFTER_S)
             legs = self._legs_of(dialling, placed.record)
             self.begin(placed.record, legs, self._rooms.settlement, sounds, command.stream)
         return placed
@@ -426,7 +421,7 @@ class Switch:
 
     def _withdraw(self, dialling: Dialling, record: CallRecord) -> None:
         """End a call that is written and that nobody is to get. Its Idempotency-Key, if any, is good for another."""
-        LOG.warning("call %s is not dialled: it was written too late, or whoever asked for it had left", record.call_id)
+        LOG.warning("call %s is not dialled: it was written too late", record.call_id)
         command, key = dialling.command, dialling.command.idempotency_key
         if key is not None:
             self._rooms.journal.add(

@@ -37,7 +37,7 @@ async def place_call(api: Api, exchange: Exchange) -> Reply:
         placed = await api.store.read(lambda reader: replay(reader, command, at))
     if placed is None:
         stream = await stream_wish(api, exchange, wanted.stream)
-        placed = await api.switch.place_call(replace(command, stream=stream), exchange.is_awaited)
+        placed = await api.switch.place_call(replace(command, stream=stream))
     return Reply(
         data=json_text(placed_call_representation(placed.record)),
         status=201,

@@ -69,7 +69,7 @@ async def place_call(api: Api, exchange: Exchange) -> Reply:
     command = check_place_call({**wanted, "party_a": party_a}).command(
         agent.org_id, exchange.request_id, key, body_sha256, tests_only=False
     )
-    placed = await api.switch.place_call(command, exchange.is_awaited)
+    placed = await api.switch.place_call(command)
     agents.expects(agent, placed.record.call_id)  # before anything else runs, and so before it is dialled
     return Reply(
         data=json_text(placed_call_representation(placed.record)),

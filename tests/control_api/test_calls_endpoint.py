@@ -5,17 +5,15 @@ import gzip
 import json
 import uuid
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
 from b2bua.call.errors import BalanceInsufficient, CapacityExhausted, InvalidParties, InvalidPrompts
-from b2bua.call.model import PlaceCall
 from control_api import boundary
 from storage.errors import StoreUnavailable
 from storage.records import Consent, PromptChoice
 from tests.support.api_world import BODY, CALLS, KEY, OTHER_KEY, ApiWorld, api_world
-from tests.support.until import until
 
 
 @pytest.fixture
@@ -377,26 +375,6 @@ async def test_a_compressed_body_counts_by_what_it_holds(world: ApiWorld) -> Non
     assert len(bomb) < 65_536
     assert (await world.send("POST", CALLS, data=bomb, headers=headers)).status == 413
     assert (await world.send("POST", CALLS, data=b"no gzip at all", headers=headers)).status == 400
-
-
-async def test_the_switch_is_told_once_the_client_has_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It closes the connection, as a client does whose time is up."""
-    wanted = list[Callable[[], bool]]()
-
-    async def never(_command: PlaceCall, is_wanted: Callable[[], bool]) -> None:
-        wanted.append(is_wanted)
-        await asyncio.Event().wait()
-
-    async with api_world() as world:
-        monkeypatch.setattr(world.switch, "place_call", never)
-        content = json.dumps(BODY).encode()
-        head = f"POST {CALLS} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
-        _, writer = await asyncio.open_connection(world.client.host, world.client.port)
-        writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-        await until(lambda: wanted)
-        assert wanted[0]()
-        writer.close()
-        await until(lambda: not wanted[0]())
 
 
 async def test_nothing_is_begun_for_somebody_who_cannot_be_looked_up_in_time(

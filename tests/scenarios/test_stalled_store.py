@@ -166,24 +166,3 @@ async def test_a_balance_that_cannot_be_read_in_time_leaves_it_at_503(
     await _too_late(house, asked)
     monkeypatch.undo()
     await _nothing_is_left(house)
-
-
-async def test_nothing_is_written_for_a_client_that_has_left(open_house: OpenHouse) -> None:
-    house = await open_house()
-    with pytest.raises(CapacityExhausted):
-        await house.switch.place_call(COMMAND, lambda: False)
-    await _nothing_is_left(house)
-    assert await house.store.read(_calls) == []
-
-
-async def test_nobody_is_dialled_for_a_client_that_leaves_while_its_call_is_written(open_house: OpenHouse) -> None:
-    house = await open_house()
-    await house.flush()
-    stall, left = Stall(house), list[bool]()
-    asked = asyncio.create_task(house.switch.place_call(COMMAND, lambda: not left))
-    await stall.is_under_way()
-    left.append(True)
-    stall.let_go()
-    with pytest.raises(CapacityExhausted):
-        await asked
-    await _nothing_is_left(house)

@@ -1,7 +1,7 @@
 """The API over a real store in memory and a small switch, with every reply held to the OpenAPI document."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from jsonschema import Draft202012Validator
 
 from b2bua.call.errors import CallAlreadyEnded, CallNotFound, IdempotencyConflict, InvalidParties, NotRecorded
-from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState, always
+from b2bua.call.model import LiveRecording, PlaceCall, PlacedCall, TrunkState
 from b2bua.sealed_secrets import SealedSecrets
 from b2bua.switch.prompt_shelf import PromptShelf
 from b2bua.switch.recordings_at_rest import RecordingsAtRest
@@ -81,7 +81,7 @@ class FakeSwitch:
             ),
         )
 
-    async def place_call(self, command: PlaceCall, is_wanted: Callable[[], bool] = always) -> PlacedCall:
+    async def place_call(self, command: PlaceCall) -> PlacedCall:
         if self.refuse_with is not None:
             raise self.refuse_with
         if command.party_a == command.party_b:
