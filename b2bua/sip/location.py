@@ -168,6 +168,14 @@ def drawn(among: Choices, tokens: Tokens) -> tuple[TransportAddress, ...]:
     return tuple(found)
 
 
+def expecting(among: Choices, name: str) -> Choices:
+    """The same choices, saying who is expected there."""
+    return tuple(
+        tuple(Choice(each.weight, tuple(at.expecting(name) for at in each.destinations)) for each in equals)
+        for equals in among
+    )
+
+
 class _Known:
     """The answers so far, what was looked for in vain, and whether DNS failed to tell something."""
 

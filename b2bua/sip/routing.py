@@ -16,10 +16,16 @@ DEFAULT_PORT: Final = {"udp": 5060, "tcp": 5060, "tls": 5061}
 _CACHED_HOSTS: Final = 4_096
 _CACHED_HOPS: Final = 1_024
 ROUTES_REMEMBERED: Final = 1_024  # characters
+ANYBODY: Final = "*"
+"""Expected where whoever answers is believed."""
 
 
 class TransportAddress(NamedTuple):
     """One end of a transport: `udp`, `tcp` or `tls`, an IP literal without brackets, and a port.
+
+    `expected`, by TLS alone: the name that the certificate must have of whoever answers there, or `ANYBODY`. "" where
+    nothing but the address tells, as of one that something came from. It belongs to who is called and not to the place:
+    two names that lead to one place are two destinations.
 
     The literal is in the text that `canonical_host` gives it: two that are equal are one address. A tuple, because
     tables are looked up by it several times a message, and a tuple's hash is quick.
@@ -28,10 +34,20 @@ class TransportAddress(NamedTuple):
     transport: str
     host: str
     port: int
+    expected: str = ""
 
     def __str__(self) -> str:
         """`udp:192.0.2.1:5060`, IPv6 in brackets."""
         return f"{self.transport}:{bracketed(self.host)}:{self.port}"
+
+    @property
+    def place(self) -> "TransportAddress":
+        """The address alone, whoever is expected there."""
+        return self._replace(expected="") if self.expected else self
+
+    def expecting(self, name: str) -> "TransportAddress":
+        """The same address where it is said already who is expected, or no certificate is shown; else with `name`."""
+        return self._replace(expected=name) if name and self.transport == "tls" and not self.expected else self
 
     @property
     def reliable(self) -> bool:
@@ -148,7 +164,7 @@ def response_fallback(request: Request, source: TransportAddress) -> TransportAd
         port = request.via.port or DEFAULT_PORT[source.transport]
     except SipError:
         return None
-    return TransportAddress(source.transport, source.host, port)
+    return TransportAddress(source.transport, source.host, port, source.expected)
 
 
 def heard_at(request: Request, source: TransportAddress) -> TransportAddress:

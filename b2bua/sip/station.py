@@ -161,7 +161,9 @@ class Station:
             return through
         if named:
             address = named[0]
-        own = None if address is None else self._told.get(address)
+        elif address is not None and dialog.peer.expected:
+            address = address.expecting(dialog.peer.expected)  # the same peer's
+        own = None if address is None else self._told.get(address.place if address.expected else address)
         if own is not None and (dialog.call_id, dialog.remote_tag, dialog.local_tag) in self.dialogs:
             return own, None
         if address is None or address.transport != bound.transport or (":" in address.host) != (":" in bound.host):
@@ -187,7 +189,7 @@ class Station:
         found = self.names(Target(host, uri.port, bound.transport, uri.scheme == "sips"))
         fitting = [
             each
-            for each in found
+            for each in (each.expecting(peer.expected) for each in found)
             if each.transport == bound.transport
             and (":" in each.host) == (":" in bound.host)
             and (each == peer or self.may_reach(each))

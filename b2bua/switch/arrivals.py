@@ -43,7 +43,7 @@ from b2bua.switch.incoming_leg import IncomingLeg
 from b2bua.switch.leg_task import LegTask, Relayed
 from b2bua.switch.no_books import NoBooks
 from b2bua.switch.parties import free_legs
-from b2bua.switch.route_host import RouteHost, route_address
+from b2bua.switch.route_host import RouteHost
 from b2bua.switch.seldom import Seldom
 from b2bua.switch.settlement import Settlement
 from b2bua.switch.timely import run_in_time
@@ -495,4 +495,4 @@ def _number_of(shown: Shown) -> str:
 def _destination(target: Target, via: Trunk, trunks: Trunks) -> TransportAddress | RouteHost | None:
     """Where a routed call is sent: to its target's own address, or where its target's name leads; None, for where
     `via` is, if that is the target, or is reached by a proxy."""
-    return route_address(target, via.config) or trunks.host_of(target, via)
+    return trunks.address_of(target, via) or trunks.host_of(target, via)

@@ -128,7 +128,8 @@ class Hunt:
     def _redirected(self) -> Attempt | None:
         while self._redirections:
             target = self._redirections.pop(0)
-            destination = target.address or next(iter(self._open()), None)
+            named = None if target.address is None else target.address.expecting(self.trunk.expected)
+            destination = named or next(iter(self._open()), None)
             if destination is not None:
                 return Attempt(self.trunk, destination, target.request_uri)
         return None

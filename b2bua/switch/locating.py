@@ -123,7 +123,7 @@ class Locating:
         self._told[named] = failure
         if not located.unanswered and not located.destinations:
             LOG.warning("%s: %s does not resolve", label, host)
-        if located.destinations and set(located.destinations) != set(named.destinations):
+        if located.destinations and set(located.destinations) != {each.place for each in named.destinations}:
             LOG.info("%s is at %s", label, ", ".join(map(str, located.destinations)))
         lost = UNANSWERED if located.unanswered else NO_SUCH_NAME
         self._trunks.resolved(named, located.destinations, choices=located.choices, lost=lost)

@@ -8,7 +8,7 @@ from b2bua.call.arrival import target_of
 from b2bua.config import Route
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip.location import Choices, Target
-from b2bua.sip.routing import DEFAULT_PORT, TransportAddress, is_ip_literal
+from b2bua.sip.routing import ANYBODY, DEFAULT_PORT, TransportAddress, is_ip_literal
 from b2bua.transport.tls import PeerIdentity
 
 HostKey = tuple[str, str, int | None]
@@ -44,10 +44,20 @@ class RouteHost:
         """Who answers there over TLS: the host, unless the profile names another."""
         return identity_there(self.name, self.host, self.via)
 
+    @property
+    def expected(self) -> str:
+        """The same, as its destinations have it."""
+        return expected_there(self.host, self.via)
+
 
 def identity_there(name: str, host: str, via: TrunkConfig) -> PeerIdentity:
     """Who answers over TLS where a route leads with the profile of `via`; `name`: as a log shows it."""
     return PeerIdentity(f"route to {name}", via.tls_server_name or host, via.tls_verify)
+
+
+def expected_there(host: str, via: TrunkConfig) -> str:
+    """The same, as a destination has it."""
+    return (via.tls_server_name or host) if via.tls_verify else ANYBODY
 
 
 def host_key(target: RouteTarget, via: TrunkConfig) -> HostKey | None:

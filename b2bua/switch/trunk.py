@@ -9,7 +9,7 @@ from typing import Final
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.config import TrunkUri
 from b2bua.sip.location import Choices
-from b2bua.sip.routing import TransportAddress, is_ip_literal
+from b2bua.sip.routing import ANYBODY, TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.call_rate import CallRate
 from b2bua.switch.health import ASKED_TO_BE_LEFT_ALONE, Health
@@ -120,11 +120,20 @@ class Trunk:
     def identity(self) -> PeerIdentity:
         """Who answers there over TLS. Where the certificate's name is not configured, it is the host that is called; a
         domain stands for an address of `uri`, which hardly an authority would certify."""
+        return PeerIdentity(f"trunk {self.name}", self._server_name, self.config.tls_verify)
+
+    @property
+    def expected(self) -> str:
+        """The same, as its destinations have it."""
+        return self._server_name if self.config.tls_verify else ANYBODY
+
+    @property
+    def _server_name(self) -> str:
         config = self.config
         name = config.tls_server_name or self.next_hop.host
         if not config.tls_server_name and config.outbound_proxy is None and config.domain and is_ip_literal(name):
             name = config.domain
-        return PeerIdentity(f"trunk {self.name}", name, config.tls_verify)
+        return name
 
     def has_address(self, host: str) -> bool:
         """Whether an address (no name), as a `TransportAddress` has it, is one of the peer's: its requests come from

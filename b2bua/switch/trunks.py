@@ -13,12 +13,20 @@ from b2bua.clock import Clock
 from b2bua.config import Route
 from b2bua.config import Trunk as TrunkConfig
 from b2bua.sip.digest import Credentials
-from b2bua.sip.location import Choices, drawn
+from b2bua.sip.location import Choices, drawn, expecting
 from b2bua.sip.message import Request
 from b2bua.sip.routing import TransportAddress, is_ip_literal
 from b2bua.sip.settings import PeerPolicy
 from b2bua.switch.accounts import account_of
-from b2bua.switch.route_host import RouteHost, host_key, identity_there, route_addresses, route_hosts
+from b2bua.switch.route_host import (
+    RouteHost,
+    expected_there,
+    host_key,
+    identity_there,
+    route_address,
+    route_addresses,
+    route_hosts,
+)
 from b2bua.switch.trunk import NO_SUCH_NAME, Trunk
 from b2bua.switch.why_unanswered import why_unanswered
 from b2bua.tokens import Tokens
@@ -78,10 +86,13 @@ class Trunks:
             self.agents.destinations = (self._line,)
         for trunk in self._trunks:
             trunk.route_hosts = tuple([host for host in self.route_hosts if host.via is trunk.config])
-            trunk.route_addresses = route_addresses(self._routes, trunk.config)
             hop = trunk.next_hop
             if is_ip_literal(hop.host):
-                trunk.destinations = (TransportAddress(hop.transport, hop.host, hop.port),)
+                there = TransportAddress(hop.transport, hop.host, hop.port)
+                trunk.destinations = (there.expecting(trunk.expected),)
+        for trunk in self._trunks:
+            addresses = route_addresses(self._routes, trunk.config)
+            trunk.route_addresses = frozenset([self._called_by(address, trunk) for address in addresses])
 
     def __iter__(self) -> Iterator[Trunk]:
         return iter(self._trunks)
@@ -105,6 +116,16 @@ class Trunks:
         """The host that a route's target has to be looked up as; None where that is not needed."""
         key = host_key(target, via.config)
         return None if key is None else self._route_hosts[key]
+
+    def _called_by(self, address: TransportAddress, via: Trunk) -> TransportAddress:
+        """An address of a route with who is expected there: whose it is by configuration, whatever DNS says later."""
+        owner = self.owner(address)
+        return address.expecting(expected_there(address.host, via.config) if owner is None else owner.expected)
+
+    def address_of(self, target: Target, via: Trunk) -> TransportAddress | None:
+        """The address that a route's target names; None as `route_address` has it."""
+        address = route_address(target, via.config)
+        return next((each for each in via.route_addresses if each.place == address), address)
 
     @property
     def dialled(self) -> tuple[Trunk, ...]:
@@ -162,9 +183,9 @@ class Trunks:
         return self._by_name[name]
 
     def identity_of(self, destination: TransportAddress) -> PeerIdentity | None:
-        """Who is expected at an address, None where it is no trunk's nor any route's. Those that share an address and
-        port share their connections: the first of them that is verified, trunks before routes, says whose name it
-        is."""
+        """Who is expected at a destination, None where it is no trunk's nor any route's. Where it says that itself,
+        those of this name alone are looked at, as long as one of them is there. Where it does not, the first of all
+        there that is verified, trunks before routes, says whose name it is."""
         known = self._identities
         if destination not in known:
             if len(known) >= PEER_CACHE_LIMIT:
@@ -173,17 +194,24 @@ class Trunks:
         return known[destination]
 
     def _identity_at(self, destination: TransportAddress) -> PeerIdentity | None:
-        there: Iterable[Trunk | RouteHost] = (*self._trunks, *self._route_hosts.values())
-        found = [each.identity for each in there if destination in each.destinations]
+        everyone: tuple[Trunk | RouteHost, ...] = (*self._trunks, *self._route_hosts.values())
+        found = [each.identity for each in everyone if _is_among(destination, each.destinations)]
         if found:
             return max(found, key=lambda identity: identity.verify)
-        via = next((trunk for trunk in self._trunks if destination in trunk.route_addresses), None)
+        via = next((trunk for trunk in self._trunks if _is_among(destination, trunk.route_addresses)), None)
+        if destination.expected:
+            named = (each for each in everyone if each.expected == destination.expected)
+            there = next((each for each in named if _has_address(each, destination.host)), None)
+            if there is None and via is not None:
+                return _identity_by(destination, via)
+            in_general = self.identity_of(destination.place)
+            if there is None:
+                return in_general
+            return replace(there.identity, listens=in_general is not None and in_general.listens)
         owner = self.owner(destination)
         if owner is not None:
             return owner.identity if via is not None else replace(owner.identity, listens=False)
-        if via is None:
-            return None
-        return identity_there(f"{destination.host}:{destination.port} by {via.name}", destination.host, via.config)
+        return None if via is None else _identity_by(destination, via)
 
     def at(self, host: str, port: int | None) -> Trunk | None:
         """The trunk whose `uri` has this host and port. A port that is not given is 5060, and where no trunk there has
@@ -260,8 +288,10 @@ class Trunks:
             if isinstance(where, Trunk) and not where.destinations and not where.up:
                 self._mark(where, up=True, reason="resolved")
             elsewhere = any(each.host not in where.found_hosts for each in destinations)
-            where.destinations = tuple(destinations)
-            where.choices = choices if any(len(equals) > 1 for equals in choices) else ()
+            expected = where.expected
+            where.destinations = tuple([each.expecting(expected) for each in destinations])
+            drawn_from = choices if any(len(equals) > 1 for equals in choices) else ()
+            where.choices = expecting(drawn_from, expected)
             _remember_hosts(where, self._clock.monotonic())
             home = where.registered_at if isinstance(where, Trunk) else None
             if isinstance(where, Trunk) and home is not None and home not in where.destinations:
@@ -431,7 +461,22 @@ def _trunk_of(config: TrunkConfig, least: int) -> Trunk:
 def _nearness(trunk: Trunk, source: TransportAddress) -> tuple[bool, bool, bool]:
     """How well a source of a trunk's addresses fits it: whether it is there, at that host, or at that port."""
     at_host = source.host == trunk.config.uri.host or any(each.host == source.host for each in trunk.destinations)
-    return source in trunk.destinations, at_host, trunk.config.uri.port == source.port
+    return _is_among(source, trunk.destinations), at_host, trunk.config.uri.port == source.port
+
+
+def _is_among(address: TransportAddress, destinations: Iterable[TransportAddress]) -> bool:
+    """Whether it is one of them: of one that does not say who is expected there, whether its place is."""
+    if address.expected:
+        return address in destinations
+    return any(address == each.place for each in destinations)
+
+
+def _identity_by(address: TransportAddress, via: Trunk) -> PeerIdentity:
+    return identity_there(f"{address.host}:{address.port} by {via.name}", address.host, via.config)
+
+
+def _has_address(named: Trunk | RouteHost, host: str) -> bool:
+    return named.has_address(host) if isinstance(named, Trunk) else host in named.found_hosts
 
 
 def _ignore(_trunk: Trunk | RouteHost) -> None:

@@ -281,7 +281,7 @@ class SipEndpoint:
                 self._counters["sent"] += 1
                 if self._tape is not None:
                     self._tape(False, content, destination)
-                if destination in self._transports:
+                if (destination.place if destination.expected else destination) in self._transports:
                     self._send_to_self(outgoing)
                 else:
                     transport.send(content, destination, fallback)
@@ -303,7 +303,7 @@ class SipEndpoint:
         if self._own:
             self._own_alarm.set(self._scheduler.time())
         self._counters["received"] += 1
-        self._user_agent.receive(sent.content, sent.local, sent.destination, self._scheduler.time())
+        self._user_agent.receive(sent.content, sent.local, sent.destination.place, self._scheduler.time())
         self._pump()
 
     def _arm(self) -> None:

@@ -93,7 +93,8 @@ class StreamTransport:
         )
         self._all: set[Connection] = set()
         self._of_host: Counter[str] = Counter()
-        # Hardly ever more than one to one address: what was made last is the last, before all is what is being made.
+        # By place: hardly ever more than one to one, but for those that names share. What was made last is the last,
+        # before all is what is being made.
         self._by_remote: dict[TransportAddress, list[Connection]] = {}
         self._failures: dict[TransportAddress, tuple[float, str]] = {}
         self._tasks: dict[asyncio.Task[None], Connection] = {}
@@ -149,7 +150,7 @@ class StreamTransport:
 
     def _hand_over(self, message: Message, remote: TransportAddress) -> bool:
         """Whether a connection to or from `remote` has taken it."""
-        there = self._by_remote.get(remote, ())
+        there = self._by_remote.get(remote.place, ())
         for connection in reversed(there):
             if self._goes_over(connection, message, remote):
                 break
@@ -165,6 +166,11 @@ class StreamTransport:
             connection.waiting.append(message)
         return True
 
+    def _expected_at(self, remote: TransportAddress) -> PeerIdentity | None:
+        """Who is expected where a connection is opened: who is known to be there, or the address itself. None without
+        TLS."""
+        return None if self._tls is None else self._identify(remote) or PeerIdentity("", remote.host)
+
     def _to_prove(self, remote: TransportAddress) -> PeerIdentity | None:
         """Who has to prove who it is, should it be called there; None: nobody has."""
         identity = None if self._tls is None else self._identify(remote)
@@ -177,13 +183,17 @@ class StreamTransport:
     def _may_take(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
         """Whether it takes it. One that we have opened does where it was verified to lead to whom is expected there
         now. Any other, and one that came, whoever has made it, takes what answers it and what belongs to a call that it
-        has brought something of; one that came does not where a server is called there."""
+        has brought something of; one that came does not where a server is called there. One that is being opened may
+        fail of who is expected there: it takes what is for the same."""
+        if connection.opened and connection.connecting:
+            meant = connection.identity or self._expected_at(connection.remote)
+            return _whom(meant) == _whom(self._expected_at(remote))
         identity = self._to_prove(remote)
         if identity is None:
             return True
         if connection.opened:
             met = connection.identity
-            if met is None or (met.verify and met.server_name == identity.server_name):
+            if met is None or _whom(met) == _whom(identity):
                 return True
             return connection.has_asked(message) if message.is_response else connection.has_brought_call_of(message)
         if message.is_response:
@@ -192,7 +202,7 @@ class StreamTransport:
 
     def _is_taken(self, remote: TransportAddress) -> bool:
         """Whether the address is that of a connection which came, and no server is called there."""
-        came = any(not each.opened for each in self._by_remote.get(remote, ()))
+        came = any(not each.opened for each in self._by_remote.get(remote.place, ()))
         identity = self._to_prove(remote) if came else None
         return identity is not None and not identity.listens
 
@@ -208,7 +218,7 @@ class StreamTransport:
             return
         self._enter(connection)
         # Those that are there keep what they may take, at least until this one is there.
-        self._by_remote.setdefault(remote, []).insert(0, connection)
+        self._by_remote.setdefault(remote.place, []).insert(0, connection)
         self._start(connection, self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:
@@ -278,7 +288,7 @@ class StreamTransport:
         for message in connection.waiting:
             if not self._is_wanted(message):
                 continue
-            if message.fallback is not None and connection.remote == message.destination:
+            if message.fallback is not None and connection.remote.place == message.destination.place:
                 if not self._hand_over(message, message.fallback):
                     self._open(message, message.fallback)
             elif message.is_response:
@@ -288,8 +298,8 @@ class StreamTransport:
         connection.waiting.clear()
         for origin, requests in unsent.items():
             # By another way, or over a connection that the peer has opened, something may have arrived there.
-            there = any(each.lasts for each in self._by_remote.get(origin, ()))
-            unopened = origin == connection.remote and not there
+            there = any(each.lasts for each in self._by_remote.get(origin.place, ()))
+            unopened = origin.place == connection.remote.place and not there
             self._loop.call_soon(self._tell_failure, origin, unopened, frozenset(requests))
 
     def _drop_response(self, response: Message) -> None:
@@ -400,11 +410,12 @@ class StreamTransport:
             self._emptied.set()
 
     def _forget(self, connection: Connection) -> None:
-        there = self._by_remote.get(connection.remote, [])
+        place = connection.remote.place
+        there = self._by_remote.get(place, [])
         if connection in there:
             there.remove(connection)
         if not there:
-            self._by_remote.pop(connection.remote, None)
+            self._by_remote.pop(place, None)
 
     def _made(self, connection: Connection) -> None:
         """It is there: what waits goes out, and what follows to its peer goes over it from now on."""
@@ -414,7 +425,7 @@ class StreamTransport:
         self._counters["connections opened" if connection.opened else "connections accepted"] += 1
         self._failures.pop(connection.remote, None)
         self._forget(connection)
-        self._by_remote.setdefault(connection.remote, []).append(connection)
+        self._by_remote.setdefault(connection.remote.place, []).append(connection)
         # Who has to be verified there may be known later: a name leads there.
         connection.apart = self._tls is not None
         while connection.waiting and connection.usable:
@@ -500,7 +511,9 @@ class StreamTransport:
     def _goes_otherwise(self, message: Message, connection: Connection) -> bool:
         """Whether another connection takes what waits for this one: there may be no time to see this one fail."""
         fallback = message.fallback
-        return fallback is not None and fallback != connection.remote and self._hand_over(message, fallback)
+        if fallback is None or fallback.place == connection.remote.place:
+            return False
+        return self._hand_over(message, fallback)
 
     async def _let_open(self) -> None:
         """Wait for the connections that something waits for: the BYEs of calls that a process ends with, say."""
@@ -517,6 +530,11 @@ class StreamTransport:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _whom(identity: PeerIdentity | None) -> str | None:
+    """The name that somebody has to prove, None where nobody has."""
+    return identity.server_name if identity is not None and identity.verify else None
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -77,6 +77,40 @@ def test_a_datagram_has_one_destination() -> None:
         assert (outgoing.destination, outgoing.fallback) == (at("udp", 1), None)
 
 
+def in_call_of(expected: str, contact: str) -> Outgoing:
+    """The BYE of a call to a server whose certificate was to have that name, and whose Contact leads elsewhere."""
+    peer = at("tls", 1)._replace(expected=expected)
+    settings = settings_of("tls")
+    agent = UserAgent(settings, SeededTokens("named"), names=lambda _target: (at("tls", 1), at("tls", 2)))
+    usage = agent.invite(plan_to(peer), NOW)
+    [outgoing] = agent.to_send()
+    assert outgoing.destination == peer
+    invite = parse_message(outgoing.content)
+    assert isinstance(invite, Request)
+    agent.receive(answer_to(invite, 200, to_tag="peer", contact=contact), peer, settings.locals[0].bound, NOW)
+    agent.hang_up(usage, NOW)
+    _ack, bye = agent.to_send()
+    return bye
+
+
+@pytest.mark.parametrize(
+    ("contact", "ways"),
+    [
+        ("<sips:gw@203.0.113.1>", (at("tls", 1), None)),
+        ("<sips:gw@203.0.113.1:5071>", (at("tls", 1)._replace(port=5071), at("tls", 1))),
+        ("<sips:gw@203.0.113.9>", (at("tls", 9), at("tls", 1))),
+        ("<sips:gw@cluster.example>", (at("tls", 1), at("tls", 2))),
+    ],
+    ids=["there", "another port", "elsewhere", "name"],
+)
+def test_who_is_expected_in_a_call_is_who_was_called(
+    contact: str, ways: tuple[TransportAddress, TransportAddress | None]
+) -> None:
+    bye = in_call_of("sip.carrier.example", contact)
+    expected = [each and each._replace(expected="sip.carrier.example") for each in ways]
+    assert [bye.destination, bye.fallback] == expected
+
+
 class Called:
     """A call that a member of a cluster has made, which listens nowhere where it calls from unless `port` is 5061."""
 

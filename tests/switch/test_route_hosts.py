@@ -117,7 +117,8 @@ def test_its_health_is_kept_and_it_is_looked_for_when_the_last_of_it_is_down() -
     lost: list[object] = []
     trunks.on_down = lost.append
     trunks.resolved(host, [THERE, ALSO])
-    for destination in (THERE, ALSO):
+    assert [each.place for each in host.destinations] == [THERE, ALSO]
+    for destination in host.destinations:
         assert lost == []
         for _ in range(UNANSWERED_CALLS_TO_DOWN):
             trunks.unanswered(trunk_t, destination, "timeout")
@@ -153,7 +154,7 @@ async def test_it_is_found_at_the_start_kept_up_to_date_and_stays_when_dns_fails
     async with asyncio.timeout(5):
         await over.wait()
     await asyncio.sleep(0)
-    assert host.destinations == (ALSO,)
+    assert host.destinations == (ALSO._replace(expected="h.example"),)
     assert set(asked) == {Target("h.example")}
     assert [line for line in caplog.messages if "route" in line] == [
         "route to h.example by t: h.example does not resolve",

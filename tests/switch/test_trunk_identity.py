@@ -2,7 +2,9 @@
 
 import pytest
 
-from b2bua.sip.routing import TransportAddress
+from b2bua.call.arrival import target_of
+from b2bua.sip.location import Choice
+from b2bua.sip.routing import ANYBODY, TransportAddress
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import PEER_CACHE_LIMIT, Trunks
 from b2bua.transport.tls import PeerIdentity
@@ -62,6 +64,74 @@ def test_a_trunk_that_is_not_verified_leaves_no_other_at_its_address_unverified(
     assert trunks.identity_of(AT) == first.identity
     trunks.resolved(second, [AT])
     assert trunks.identity_of(AT) == second.identity
+
+
+def test_two_names_at_one_address_are_two_destinations() -> None:
+    """Where one carrier's DNS leads is not another's affair: each is expected where it is itself called."""
+    trunks = trunks_of('uri = "sips:first.example"', 'uri = "sips:second.example"\naddresses = ["203.0.113.0/24"]')
+    first, second = trunks
+    for trunk in trunks:
+        trunks.resolved(trunk, [AT], choices=((Choice(1, (AT,)), Choice(1, (AT._replace(port=5062),))),))
+        assert trunk.destinations == (AT._replace(expected=trunk.next_hop.host),)
+        assert trunks.identity_of(trunk.destinations[0]) == trunk.identity
+        drawn_from = {at for equals in trunk.choices for choice in equals for at in choice.destinations}
+        assert {at.expected for at in drawn_from} == {trunk.next_hop.host}
+        assert trunks.owner(trunk.destinations[0]) is trunk, "what comes over its connection is its own"
+    assert trunks.owner(AT._replace(port=40_000)) is first
+    in_its_calls = AT._replace(port=5071, expected="second.example")
+    assert trunks.identity_of(in_its_calls) == second.identity
+    assert trunks.identity_of(in_its_calls.place) == first.identity, "whoever is there, the first"
+    elsewhere = AT._replace(host="198.51.100.1", expected="second.example")
+    assert trunks.identity_of(elsewhere) is None, "nobody that we know has the address"
+    trunks.resolved(first, [elsewhere.place])
+    assert trunks.identity_of(elsewhere) == first.identity, "the call of one leads to the other"
+
+
+@pytest.mark.parametrize(
+    ("identity", "port", "listens"), [("second.example", 5061, True), ("second.example", 5071, False)]
+)
+def test_a_server_is_called_at_an_address_whoever_calls_it_there(identity: str, port: int, listens: bool) -> None:
+    trunks = trunks_of('uri = "sips:first.example"', 'uri = "sips:second.example"\naddresses = ["203.0.113.0/24"]')
+    trunks.resolved(next(iter(trunks)), [AT])
+    found = trunks.identity_of(AT._replace(port=port, expected=identity))
+    assert found is not None
+    assert (found.server_name, found.listens) == (identity, listens)
+
+
+def test_who_is_not_verified_is_believed_where_another_is_verified() -> None:
+    trunks = trunks_of('uri = "sips:first.example"\ntls_verify = false', 'uri = "sips:second.example"')
+    first, second = trunks
+    for trunk in trunks:
+        trunks.resolved(trunk, [AT])
+    assert first.destinations == (AT._replace(expected=ANYBODY),)
+    assert [trunks.identity_of(trunk.destinations[0]) for trunk in trunks] == [first.identity, second.identity]
+
+
+def test_accounts_with_one_server_share_its_connections() -> None:
+    trunks = trunks_of('uri = "sips:203.0.113.5"\ndomain = "a.example"', 'uri = "sips:a.example"')
+    first, second = trunks
+    trunks.resolved(second, [AT])
+    assert first.destinations == second.destinations == (AT._replace(expected="a.example"),)
+
+
+def test_an_address_of_a_route_expects_who_has_it_by_configuration_whatever_dns_says() -> None:
+    config = config_of(
+        '[[trunks]]\nname = "t"\nuri = "sips:192.0.2.1"\n'
+        '[[trunks]]\nname = "owner"\nuri = "sips:owner.example"\naddresses = ["203.0.113.6"]\n'
+        '[[trunks]]\nname = "rogue"\nuri = "sips:rogue.example"\n'
+        '[[routes]]\nmatch = "1"\nto = "sip:{user}@203.0.113.5"\nvia = "t"\n'
+        '[[routes]]\nmatch = "2"\nto = "sip:{user}@203.0.113.6"\nvia = "t"\n'
+    )
+    trunks = Trunks(config.trunks, ManualClock(), config.routes)
+    via, owner, rogue = trunks
+    trunks.resolved(rogue, [AT, AT._replace(host="203.0.113.6")])
+    for route, expected in zip(config.routes, ("203.0.113.5", "owner.example"), strict=True):
+        there = trunks.address_of(target_of(route, ""), via)
+        assert there in via.route_addresses
+        identity = trunks.identity_of(there)
+        assert identity is not None
+        assert identity.server_name == there.expected == expected
+    assert owner.destinations == ()
 
 
 def test_trunk_case_22_a_large_invite_goes_by_tcp_to_the_same_host_where_it_is_known() -> None:

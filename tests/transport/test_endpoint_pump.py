@@ -168,6 +168,15 @@ def test_what_we_send_to_ourselves_arrives_in_order_without_a_network() -> None:
     assert [fixture.endpoint.counters()[name] for name in ("sent", "received")] == [6, 6]
 
 
+def test_it_is_to_ourselves_whoever_is_expected_there() -> None:
+    fixture = Fixture()
+    there = OURS._replace(expected="sip.example")
+    fixture.endpoint.request(OutgoingRequest("OPTIONS", "sip:192.0.2.1", "sip:us@192.0.2.1", "sip:192.0.2.1", there))
+    fixture.clock.advance(0)
+    assert [event.response.status for event in fixture.events if isinstance(event, RequestAnswered)] == [200]
+    assert fixture.probe.sent == []
+
+
 def test_what_we_send_to_ourselves_stands_on_the_tape_once() -> None:
     fixture = Fixture()
     tape: list[tuple[bool, bytes]] = []

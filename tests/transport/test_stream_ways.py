@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from b2bua.sip.routing import TransportAddress
+from b2bua.sip.routing import ANYBODY, TransportAddress
 from b2bua.transport.connection import StreamLimits
 from b2bua.transport.stream import FAILURES_KEPT
 from b2bua.transport.stream_socket import reset
@@ -169,6 +169,58 @@ async def test_names_that_take_turns_at_an_address_have_a_connection_each(tmp_pa
         bed.transport.send(ok(2), far.address)
         assert await second.read(len(ok(1) + ok(2))) == ok(1) + ok(2), "what is gone is answered over what is left"
         assert far.taken.empty()
+
+
+async def test_names_that_share_an_address_have_a_connection_each_at_once(tmp_path: Path) -> None:
+    """And one that does not prove its name there fails alone, even while the other's connection is being made."""
+    authority = Authority(tmp_path)
+    theirs = authority.issue("a.example", "b.example")
+    ours = tls_contexts(theirs.certificate, theirs.key, authority.file)
+    async with (
+        bare_listener(context=ours.server) as far,
+        stream_bed(tls=ours, identify=lambda at: PeerIdentity("trunk", at.expected) if at.expected else None) as bed,
+    ):
+        at_names = [far.address._replace(expected=f"{name}.example") for name in "abc"]
+        for number, at in enumerate((*at_names, *at_names), 1):
+            bed.transport.send(options(number), at)
+        peers = [await far.next(), await far.next()]
+        came = {await peer.read(len(options(1)) * 2): peer for peer in peers}
+        assert came.keys() == {options(1) + options(4), options(2) + options(5)}
+        await bed.keeper.until(lambda: bed.keeper.failed_requests == {options(3), options(6)})
+        assert set(bed.keeper.failed) == {at_names[2]}
+        assert bed.transport.last_failure(at_names[2]) is not None
+        assert [bed.transport.last_failure(at) for at in at_names[:2]] == [None, None]
+        peers = [came[options(1) + options(4)], came[options(2) + options(5)]]
+        for number, peer in enumerate(peers, 7):
+            peer.send(options(number))
+            await bed.keeper.until(lambda: len(bed.keeper.messages) == number - 6)  # noqa: B023 - awaited at once
+        assert bed.keeper.sources == at_names[:2], "who it comes from is who was verified"
+        calls = [options(number).replace(b"Call-ID: bed", b"Call-ID: new") for number in (1, 2)]
+        for number, (at, call) in enumerate(zip(at_names, calls, strict=False), 7):
+            bed.transport.send(ok(number), at)
+            bed.transport.send(call, at)
+        for number, (peer, call) in enumerate(zip(peers, calls, strict=True), 7):
+            assert await peer.read(len(ok(number) + call)) == ok(number) + call
+        assert bed.transport.connections == 2
+        peers[0].cut()
+        await bed.keeper.until(lambda: set(bed.keeper.ended) == {at_names[0]})
+        bed.transport.send(calls[0], at_names[1])
+        assert await peers[1].read(len(calls[0])) == calls[0]
+        assert far.taken.empty()
+
+
+async def test_whom_nobody_verifies_waits_for_no_connection_that_has_to_be(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    theirs = authority.issue("a.example")
+    ours = tls_contexts(theirs.certificate, theirs.key, authority.file)
+    async with (
+        bare_listener(context=ours.server) as far,
+        stream_bed(tls=ours, identify=lambda at: PeerIdentity("", at.expected, verify=at.expected != ANYBODY)) as bed,
+    ):
+        for number, name in enumerate(("b.example", ANYBODY), 1):
+            bed.transport.send(options(number), far.address._replace(expected=name))
+        assert await (await far.next()).read(len(options(2))) == options(2)
+        await bed.keeper.until(lambda: bed.keeper.failed_requests == {options(1)})
 
 
 # How many connections a host may have.
