@@ -29,6 +29,7 @@ class Dialog:
     is where the dialog was made through, or where a peer that made it, or is behind NAT, has been heard from last: what
     is sent goes there when the route names no address that may be used.
     `peer_fallback`: where it listens, should the connection from `peer` be gone; None for what is no stream.
+    `expected`: who has to answer at an address of the peer's that says nothing of that, as a `TransportAddress` has it.
     `arrived`: whether the peer made the dialog, by an INVITE of its own.
     `offers`: what of offer and answer is open. `last_rseq` and `prack_branch`: the RSeq of the last reliable
     provisional response to our INVITE, None before the first, and the branch of its PRACK (RFC 3262 section 4).
@@ -40,6 +41,7 @@ class Dialog:
         "call_id",
         "confirmed",
         "described",
+        "expected",
         "last_rseq",
         "local",
         "local_cseq",
@@ -71,6 +73,7 @@ class Dialog:
         peer: TransportAddress,
         local: LocalAddress,
         peer_fallback: TransportAddress | None = None,
+        expected: str = "",
     ) -> None:
         self.call_id = call_id
         self.local_tag = local_tag
@@ -83,6 +86,7 @@ class Dialog:
         self.route_set = route_set
         self.peer = peer
         self.peer_fallback = peer_fallback
+        self.expected = expected
         self.arrived = False
         self.local = local
         self.confirmed = False
@@ -111,6 +115,7 @@ class Dialog:
             route_set=tuple(reversed(response.headers.get_all("Record-Route"))),
             peer=invite.destination,
             local=invite.local,
+            expected=invite.destination.expected,
         )
         dialog.offers.sent("INVITE", invite.cseq, has_offer=bool(invite.body))
         dialog.describe(invite.body, invite.content_type)
@@ -118,7 +123,13 @@ class Dialog:
 
     @classmethod
     def of_request(
-        cls, invite: Request, local_tag: str, local_cseq: int, source: TransportAddress, local: LocalAddress
+        cls,
+        invite: Request,
+        local_tag: str,
+        local_cseq: int,
+        source: TransportAddress,
+        local: LocalAddress,
+        expected: str = "",
     ) -> "Dialog":
         """The UAS's dialog (12.1.1) of an INVITE that is answered with `local_tag`. Raises MalformedHeader."""
         remote_value = invite.headers.get("From") or ""
@@ -133,8 +144,9 @@ class Dialog:
             target=contact_uri(invite) or str(invite.from_.uri.in_request_line()),
             route_set=tuple(invite.headers.get_all("Record-Route")),
             peer=heard_at(invite, source),
-            peer_fallback=response_fallback(invite, source),
+            peer_fallback=_listens(invite, source, expected),
             local=local,
+            expected=source.expected or expected,
         )
         dialog.arrived = True
         dialog.offers.received("INVITE", invite.cseq.number, has_offer=describes(invite))
@@ -166,7 +178,7 @@ class Dialog:
         """A peer that connects to us may do so again in the dialog: what goes over its connection goes over the last
         one, since the one before is gone, or as good as that."""
         if self.peer_fallback is not None and source != self.peer and local == self.local.bound:
-            self.peer, self.peer_fallback = source, response_fallback(request, source)
+            self.peer, self.peer_fallback = source, _listens(request, source, self.expected)
 
     def asked_from(
         self, request: Request, source: TransportAddress, local: TransportAddress, *, nat: bool = False
@@ -205,6 +217,11 @@ class Dialog:
             return route_in_dialog(self.target, route_set)
         except SipError:
             return RoutedRequest(self.target, (), self.target)
+
+
+def _listens(request: Request, source: TransportAddress, expected: str) -> TransportAddress | None:
+    fallback = response_fallback(request, source)
+    return fallback and fallback.expecting(expected)
 
 
 def wants_sips(request: Request) -> bool:

@@ -159,7 +159,8 @@ def _refreshes(usage: Usage, transaction: ServerTransaction, response: Response)
 def _make_dialog(station: Station, transaction: ServerTransaction, usage: Usage) -> None:
     if usage.dialog is None:
         local = station.local_at(transaction.local)
-        usage.dialog = Dialog.of_request(transaction.request, usage.local_tag, 0, transaction.source, local)
+        expected = usage.policy.expected
+        usage.dialog = Dialog.of_request(transaction.request, usage.local_tag, 0, transaction.source, local, expected)
         station.add_dialog(usage, usage.dialog)
 
 

@@ -83,6 +83,7 @@ class PeerPolicy:
     the listener tells; `algorithms`: what with, the preferred first. `credentials`: what its own challenges are
     answered with in a call that it makes to us; a call of ours brings them along. `nat`: it is behind NAT, so that even
     one that we called is where its last request over UDP came from, where its Contact is no address that may be used.
+    `expected`: who has to answer where calls of its own lead by TLS, as a `TransportAddress` has it.
     """
 
     reliable_provisional: Literal["off", "supported", "required"] = "supported"
@@ -95,6 +96,7 @@ class PeerPolicy:
     algorithms: tuple[str, ...] = ("SHA-512-256", "SHA-256", "MD5")
     credentials: Credentials | None = None
     nat: bool = False
+    expected: str = ""
 
 
 class OutgoingInvite(NamedTuple):

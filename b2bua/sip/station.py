@@ -161,8 +161,8 @@ class Station:
             return through
         if named:
             address = named[0]
-        elif address is not None and dialog.peer.expected:
-            address = address.expecting(dialog.peer.expected)  # the same peer's
+        elif address is not None and address.transport == "tls":
+            address = address.expecting(dialog.expected)
         own = None if address is None else self._told.get(address.place if address.expected else address)
         if own is not None and (dialog.call_id, dialog.remote_tag, dialog.local_tag) in self.dialogs:
             return own, None
@@ -189,7 +189,7 @@ class Station:
         found = self.names(Target(host, uri.port, bound.transport, uri.scheme == "sips"))
         fitting = [
             each
-            for each in (each.expecting(peer.expected) for each in found)
+            for each in (each.expecting(dialog.expected) for each in found)
             if each.transport == bound.transport
             and (":" in each.host) == (":" in bound.host)
             and (each == peer or self.may_reach(each))

@@ -120,20 +120,12 @@ class Trunk:
     def identity(self) -> PeerIdentity:
         """Who answers there over TLS. Where the certificate's name is not configured, it is the host that is called; a
         domain stands for an address of `uri`, which hardly an authority would certify."""
-        return PeerIdentity(f"trunk {self.name}", self._server_name, self.config.tls_verify)
+        return PeerIdentity(f"trunk {self.name}", _server_name(self.config), self.config.tls_verify)
 
     @property
     def expected(self) -> str:
         """The same, as its destinations have it."""
-        return self._server_name if self.config.tls_verify else ANYBODY
-
-    @property
-    def _server_name(self) -> str:
-        config = self.config
-        name = config.tls_server_name or self.next_hop.host
-        if not config.tls_server_name and config.outbound_proxy is None and config.domain and is_ip_literal(name):
-            name = config.domain
-        return name
+        return expected_of(self.config)
 
     def has_address(self, host: str) -> bool:
         """Whether an address (no name), as a `TransportAddress` has it, is one of the peer's: its requests come from
@@ -244,3 +236,15 @@ class Trunk:
     def give_back(self) -> None:
         """Count a leg out, whichever side it came from."""
         self.live_calls -= 1
+
+
+def expected_of(config: TrunkConfig) -> str:
+    """Who answers over TLS where a trunk is, as its destinations have it."""
+    return _server_name(config) if config.tls_verify else ANYBODY
+
+
+def _server_name(config: TrunkConfig) -> str:
+    name = config.tls_server_name or (config.outbound_proxy or config.uri).host
+    if not config.tls_server_name and config.outbound_proxy is None and config.domain and is_ip_literal(name):
+        return config.domain
+    return name

@@ -27,7 +27,7 @@ from b2bua.switch.route_host import (
     route_addresses,
     route_hosts,
 )
-from b2bua.switch.trunk import NO_SUCH_NAME, Trunk
+from b2bua.switch.trunk import NO_SUCH_NAME, Trunk, expected_of
 from b2bua.switch.why_unanswered import why_unanswered
 from b2bua.tokens import Tokens
 from b2bua.transport.tls import PeerIdentity
@@ -520,6 +520,7 @@ def _policy(config: TrunkConfig) -> PeerPolicy:
         algorithms=config.challenge_algorithms,
         credentials=credentials,
         nat=config.nat,
+        expected=expected_of(config),
     )
 
 

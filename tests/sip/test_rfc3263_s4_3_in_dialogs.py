@@ -7,7 +7,7 @@ from b2bua.sip.location import Target
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress
-from b2bua.sip.settings import UserAgentSettings
+from b2bua.sip.settings import PeerPolicy, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from tests.support.agents import OFFER, answer_to, plan_to, request_from_peer
 from tests.support.seeded_tokens import SeededTokens
@@ -114,11 +114,16 @@ def test_who_is_expected_in_a_call_is_who_was_called(
 class Called:
     """A call that a member of a cluster has made, which listens nowhere where it calls from unless `port` is 5061."""
 
-    def __init__(self, transport: str, found: tuple[TransportAddress, ...], port: int = 40_123) -> None:
+    def __init__(
+        self, transport: str, found: tuple[TransportAddress, ...], port: int = 40_123, expected: str = ""
+    ) -> None:
         self.source = at(transport, 1)._replace(port=port)
         settings = settings_of(transport)
         self.bound = settings.locals[0].bound
-        self.agent = UserAgent(settings, SeededTokens("cluster"), names=lambda _target: found)
+        policy = PeerPolicy(expected=expected)
+        self.agent = UserAgent(
+            settings, SeededTokens("cluster"), names=lambda _target: found, policy_of=lambda _request, _source: policy
+        )
         self.named = NAMED.format(transport)
         self.tag: str | None = None
         self.take("INVITE", 1, self.source)
@@ -202,3 +207,23 @@ def test_a_third_member_is_tried_where_two_are_gone() -> None:
     agent.transport_failed(bye.destination, NOW, requests=frozenset({bye.content}))
     [again] = agent.to_send()
     assert (again.destination, again.fallback) == (at("tcp", 1), at("tcp", 3))
+
+
+def test_who_is_expected_where_a_call_of_a_peer_leads_is_as_its_policy_has_it() -> None:
+    """Its connection is what it is; where one is opened to it, it is called."""
+    call = Called("tls", (at("tls", 1), at("tls", 2)), expected="sip.carrier.example")
+    call.agent.hang_up(call.usage, NOW)
+    bye = call.said()
+    there, also = (at("tls", last)._replace(expected="sip.carrier.example") for last in (1, 2))
+    assert (bye.destination, bye.fallback) == (there, call.source)
+    again = call.fails(bye)
+    assert (again.destination, again.fallback) == (there, also)
+
+
+def test_a_peer_without_a_contact_that_may_be_used_is_called_where_it_listens() -> None:
+    call = Called("tls", (), expected="sip.carrier.example")
+    back = call.source._replace(port=40_987)
+    call.take("OPTIONS", 2, back)
+    call.agent.hang_up(call.usage, NOW)
+    bye = call.said()
+    assert (bye.destination, bye.fallback) == (back, at("tls", 1)._replace(expected="sip.carrier.example"))

@@ -74,6 +74,7 @@ def test_two_names_at_one_address_are_two_destinations() -> None:
         trunks.resolved(trunk, [AT], choices=((Choice(1, (AT,)), Choice(1, (AT._replace(port=5062),))),))
         assert trunk.destinations == (AT._replace(expected=trunk.next_hop.host),)
         assert trunks.identity_of(trunk.destinations[0]) == trunk.identity
+        assert trunk.policy.expected == trunk.next_hop.host, "in calls of its own, too"
         drawn_from = {at for equals in trunk.choices for choice in equals for at in choice.destinations}
         assert {at.expected for at in drawn_from} == {trunk.next_hop.host}
         assert trunks.owner(trunk.destinations[0]) is trunk, "what comes over its connection is its own"
