@@ -52,12 +52,12 @@ class RouteHost:
 
 def identity_there(name: str, host: str, via: TrunkConfig) -> PeerIdentity:
     """Who answers over TLS where a route leads with the profile of `via`; `name`: as a log shows it."""
-    return PeerIdentity(f"route to {name}", via.tls_server_name or host, via.tls_verify)
+    return PeerIdentity(f"route to {name}", (via.tls_server_name or host).lower(), via.tls_verify)
 
 
 def expected_there(host: str, via: TrunkConfig) -> str:
     """The same, as a destination has it."""
-    return (via.tls_server_name or host) if via.tls_verify else ANYBODY
+    return (via.tls_server_name or host).lower() if via.tls_verify else ANYBODY
 
 
 def host_key(target: RouteTarget, via: TrunkConfig) -> HostKey | None:

@@ -246,5 +246,5 @@ def expected_of(config: TrunkConfig) -> str:
 def _server_name(config: TrunkConfig) -> str:
     name = config.tls_server_name or (config.outbound_proxy or config.uri).host
     if not config.tls_server_name and config.outbound_proxy is None and config.domain and is_ip_literal(name):
-        return config.domain
-    return name
+        name = config.domain
+    return name.lower()

@@ -109,7 +109,7 @@ def test_who_is_not_verified_is_believed_where_another_is_verified() -> None:
 
 
 def test_accounts_with_one_server_share_its_connections() -> None:
-    trunks = trunks_of('uri = "sips:203.0.113.5"\ndomain = "a.example"', 'uri = "sips:a.example"')
+    trunks = trunks_of('uri = "sips:203.0.113.5"\ndomain = "A.example"', 'uri = "sips:a.Example"')
     first, second = trunks
     trunks.resolved(second, [AT])
     assert first.destinations == second.destinations == (AT._replace(expected="a.example"),)
