@@ -130,7 +130,8 @@ class InDialog:
 
     def _is_elsewhere(self, source: TransportAddress | None) -> bool:
         """Whether the peer describes its media from another place than before."""
-        return self.heard_at not in (None, source)
+        before = self.heard_at
+        return before is not None and (source is None or before.place != source.place)
 
     def take_refreshed(self, body: bytes, content_type: str | None) -> None:
         """Take the answer to a re-INVITE of ours that only refreshed the session: the peer's media may have moved.
