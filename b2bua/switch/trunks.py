@@ -176,7 +176,10 @@ class Trunks:
             return owners
         near = [_nearness(trunk, source) for trunk in owners]
         nearest = max(near)
-        return tuple([trunk for trunk, how_near in zip(owners, near, strict=True) if how_near == nearest])
+        among = [trunk for trunk, how_near in zip(owners, near, strict=True) if how_near == nearest]
+        if source.expected:  # over a connection of ours, which one of them has been proved to be at
+            among.sort(key=lambda trunk: trunk.expected != source.expected)
+        return tuple(among)
 
     def named(self, name: str) -> Trunk:
         """The trunk of this name, which the configuration declares."""
@@ -461,7 +464,7 @@ def _trunk_of(config: TrunkConfig, least: int) -> Trunk:
 def _nearness(trunk: Trunk, source: TransportAddress) -> tuple[bool, bool, bool]:
     """How well a source of a trunk's addresses fits it: whether it is there, at that host, or at that port."""
     at_host = source.host == trunk.config.uri.host or any(each.host == source.host for each in trunk.destinations)
-    return _is_among(source, trunk.destinations), at_host, trunk.config.uri.port == source.port
+    return _is_among(source.place, trunk.destinations), at_host, trunk.config.uri.port == source.port
 
 
 def _is_among(address: TransportAddress, destinations: Iterable[TransportAddress]) -> bool:

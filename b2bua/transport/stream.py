@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
-from b2bua.sip.routing import TransportAddress
+from b2bua.sip.routing import ANYBODY, TransportAddress
 from b2bua.transport.connection import Connection, Message, StreamLimits, StreamReceiver, Surroundings
 from b2bua.transport.connection_log import ConnectionLog
 from b2bua.transport.marking import mark, marked_with
@@ -169,11 +169,18 @@ class StreamTransport:
     def _expected_at(self, remote: TransportAddress) -> PeerIdentity | None:
         """Who is expected where a connection is opened: who is known to be there, or the address itself. None without
         TLS."""
-        return None if self._tls is None else self._identify(remote) or PeerIdentity("", remote.host)
+        return None if self._tls is None else self._known_at(remote) or PeerIdentity("", remote.host)
+
+    def _known_at(self, remote: TransportAddress) -> PeerIdentity | None:
+        """Who is expected at a destination, as those say who know it, or else itself."""
+        identity = self._identify(remote)
+        if identity is None and remote.expected not in ("", ANYBODY):
+            return PeerIdentity("", remote.expected, listens=False)
+        return identity
 
     def _to_prove(self, remote: TransportAddress) -> PeerIdentity | None:
         """Who has to prove who it is, should it be called there; None: nobody has."""
-        identity = None if self._tls is None else self._identify(remote)
+        identity = None if self._tls is None else self._known_at(remote)
         return identity if identity is not None and identity.verify else None
 
     def _goes_over(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
@@ -189,13 +196,12 @@ class StreamTransport:
             meant = connection.identity or self._expected_at(connection.remote)
             return _whom(meant) == _whom(self._expected_at(remote))
         identity = self._to_prove(remote)
-        if identity is None:
-            return True
-        if connection.opened:
-            met = connection.identity
-            if met is None or _whom(met) == _whom(identity):
+        if connection.opened and (identity is not None or remote.expected):
+            if connection.identity is None or _whom(connection.identity) == _whom(identity):
                 return True
             return connection.has_asked(message) if message.is_response else connection.has_brought_call_of(message)
+        if identity is None:
+            return True
         if message.is_response:
             return not identity.listens or connection.has_asked(message)
         return not identity.listens and connection.has_brought_call_of(message)
@@ -250,7 +256,7 @@ class StreamTransport:
 
     async def _reach(self, connection: Connection) -> None:
         remote = connection.remote
-        context, identity = None, self._identify(remote)
+        context, identity = None, self._known_at(remote)
         if self._tls is not None:
             connection.identity = identity = identity or PeerIdentity("", remote.host)
             context = self._tls.client if identity.verify else self._tls.unverified

@@ -4,10 +4,13 @@ import pytest
 
 from b2bua.call.arrival import target_of
 from b2bua.sip.location import Choice
+from b2bua.sip.message import Request
+from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import ANYBODY, TransportAddress
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import PEER_CACHE_LIMIT, Trunks
 from b2bua.transport.tls import PeerIdentity
+from tests.support.agents import request_from_peer
 from tests.support.configurations import config_of
 from tests.support.manual_clock import ManualClock
 
@@ -78,7 +81,13 @@ def test_two_names_at_one_address_are_two_destinations() -> None:
         drawn_from = {at for equals in trunk.choices for choice in equals for at in choice.destinations}
         assert {at.expected for at in drawn_from} == {trunk.next_hop.host}
         assert trunks.owner(trunk.destinations[0]) is trunk, "what comes over its connection is its own"
-    assert trunks.owner(AT._replace(port=40_000)) is first
+    assert trunks.owner(AT._replace(port=40_000)) is trunks.owner(AT) is first
+    request = parse_message(request_from_peer("INVITE", uri="sip:+919876543210@first.example"))
+    assert isinstance(request, Request)
+    assert trunks.owner_of(request, second.destinations[0]) is first, "what a request says of its account counts"
+    request = parse_message(request_from_peer("INVITE"))
+    assert isinstance(request, Request)
+    assert trunks.owner_of(request, second.destinations[0]) is second
     in_its_calls = AT._replace(port=5071, expected="second.example")
     assert trunks.identity_of(in_its_calls) == second.identity
     assert trunks.identity_of(in_its_calls.place) == first.identity, "whoever is there, the first"

@@ -219,8 +219,30 @@ async def test_whom_nobody_verifies_waits_for_no_connection_that_has_to_be(tmp_p
     ):
         for number, name in enumerate(("b.example", ANYBODY), 1):
             bed.transport.send(options(number), far.address._replace(expected=name))
-        assert await (await far.next()).read(len(options(2))) == options(2)
+        anybody = await far.next()
+        assert await anybody.read(len(options(2))) == options(2)
         await bed.keeper.until(lambda: bed.keeper.failed_requests == {options(1)})
+        bed.transport.send(options(3), far.address._replace(expected="a.example"))
+        proved = await far.next()
+        assert await proved.read(len(options(3))) == options(3), "nobody has been asked to prove that before"
+        bed.transport.send(options(4), far.address._replace(expected=ANYBODY))
+        assert await anybody.read(len(options(4))) == options(4), "each has its own"
+
+
+async def test_who_is_expected_is_expected_where_nobody_knows_the_address_any_more(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    theirs = authority.issue("a.example")
+    ours = tls_contexts(theirs.certificate, theirs.key, authority.file)
+    async with bare_listener(context=ours.server) as far, stream_bed(tls=ours) as bed:
+        at = far.address._replace(expected="a.example")
+        for number in (1, 2):
+            bed.transport.send(options(number), at)
+        peer = await far.next()
+        assert await peer.read(len(options(1)) * 2) == options(1) + options(2)
+        bed.transport.send(options(3), at)
+        assert await peer.read(len(options(3))) == options(3)
+        bed.transport.send(options(4), at._replace(expected=ANYBODY))
+        await bed.keeper.until(lambda: bed.keeper.failed_requests == {options(4)})
 
 
 # How many connections a host may have.
