@@ -11,12 +11,13 @@ from ipaddress import ip_address
 from typing import Final
 
 from b2bua.alarm import Alarm, Scheduler
-from b2bua.sip.routing import ANYBODY, TransportAddress
+from b2bua.sip.routing import TransportAddress
 from b2bua.transport.connection import Connection, Message, StreamLimits, StreamReceiver, Surroundings
 from b2bua.transport.connection_log import ConnectionLog
+from b2bua.transport.expected import Expected
 from b2bua.transport.marking import mark, marked_with
 from b2bua.transport.stream_socket import reset, set_up
-from b2bua.transport.tls import Identify, PeerIdentity, TlsContexts, why_closed, why_no_handshake
+from b2bua.transport.tls import Identify, TlsContexts, why_closed, why_no_handshake
 
 BACKLOG: Final = 128
 ACCEPT_BATCH: Final = 32
@@ -81,7 +82,7 @@ class StreamTransport:
         self._receiver = receiver
         self._loop = loop
         self._tls = tls
-        self._identify = identify
+        self._expected = Expected(identify, by_tls=tls is not None)
         self._limits = limits = limits or StreamLimits()
         self._scheduler: Scheduler = scheduler or loop
         bound_host, port = bound.getsockname()[:2]
@@ -166,50 +167,14 @@ class StreamTransport:
             connection.waiting.append(message)
         return True
 
-    def _expected_at(self, remote: TransportAddress) -> PeerIdentity | None:
-        """Who is expected where a connection is opened: who is known to be there, or the address itself. None without
-        TLS."""
-        return None if self._tls is None else self._known_at(remote) or PeerIdentity("", remote.host)
-
-    def _known_at(self, remote: TransportAddress) -> PeerIdentity | None:
-        """Who is expected at a destination, as those say who know it, or else itself."""
-        identity = self._identify(remote)
-        if identity is None and remote.expected not in ("", ANYBODY):
-            return PeerIdentity("", remote.expected, listens=False)
-        return identity
-
-    def _to_prove(self, remote: TransportAddress) -> PeerIdentity | None:
-        """Who has to prove who it is, should it be called there; None: nobody has."""
-        identity = None if self._tls is None else self._known_at(remote)
-        return identity if identity is not None and identity.verify else None
-
     def _goes_over(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
         """Whether it can be sent over this one, now or later, and may be."""
-        return connection.lasts and self._may_take(connection, message, remote)
-
-    def _may_take(self, connection: Connection, message: Message, remote: TransportAddress) -> bool:
-        """Whether it takes it. One that we have opened does where it was verified to lead to whom is expected there
-        now. Any other, and one that came, whoever has made it, takes what answers it and what belongs to a call that it
-        has brought something of; one that came does not where a server is called there. One that is being opened may
-        fail of who is expected there: it takes what is for the same."""
-        if connection.opened and connection.connecting:
-            meant = connection.identity or self._expected_at(connection.remote)
-            return _whom(meant) == _whom(self._expected_at(remote))
-        identity = self._to_prove(remote)
-        if connection.opened and (identity is not None or remote.expected):
-            if connection.identity is None or _whom(connection.identity) == _whom(identity):
-                return True
-            return connection.has_asked(message) if message.is_response else connection.has_brought_call_of(message)
-        if identity is None:
-            return True
-        if message.is_response:
-            return not identity.listens or connection.has_asked(message)
-        return not identity.listens and connection.has_brought_call_of(message)
+        return connection.lasts and self._expected.may_take(connection, message, remote)
 
     def _is_taken(self, remote: TransportAddress) -> bool:
         """Whether the address is that of a connection which came, and no server is called there."""
         came = any(not each.opened for each in self._by_remote.get(remote.place, ()))
-        identity = self._to_prove(remote) if came else None
+        identity = self._expected.to_prove(remote) if came else None
         return identity is not None and not identity.listens
 
     def _is_unreachable(self, destination: TransportAddress) -> bool:
@@ -256,9 +221,9 @@ class StreamTransport:
 
     async def _reach(self, connection: Connection) -> None:
         remote = connection.remote
-        context, identity = None, self._known_at(remote)
-        if self._tls is not None:
-            connection.identity = identity = identity or PeerIdentity("", remote.host)
+        context, identity = None, self._expected.when_opening(remote)
+        if self._tls is not None and identity is not None:
+            connection.identity = identity
             context = self._tls.client if identity.verify else self._tls.unverified
         opened = socket.socket(_family(remote.host), socket.SOCK_STREAM)
         try:
@@ -536,11 +501,6 @@ class StreamTransport:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _whom(identity: PeerIdentity | None) -> str | None:
-    """The name that somebody has to prove, None where nobody has."""
-    return identity.server_name if identity is not None and identity.verify else None
 
 
 def _family(host: str) -> socket.AddressFamily:
