@@ -152,6 +152,10 @@ class Dialog:
         dialog.offers.received("INVITE", invite.cseq.number, has_offer=describes(invite))
         return dialog
 
+    def is_peer(self, address: TransportAddress) -> bool:
+        """Whether this is where the peer is, whether or not it is said who is expected there."""
+        return address == self.peer or (address.expected != "" and address.place == self.peer.place)
+
     def confirm(self, response: Response) -> None:
         """Let the 2xx make it confirmed: its route set and Contact replace those of the provisional (13.2.2.4)."""
         self.confirmed = True

@@ -168,11 +168,12 @@ class Station:
             return own, None
         if address is None or address.transport != bound.transport or (":" in address.host) != (":" in bound.host):
             return through
-        if len(named) > 1 and address.reliable and (address == dialog.peer or dialog.peer in tried):
+        at_peer = dialog.is_peer(address)
+        if len(named) > 1 and address.reliable and (at_peer or dialog.peer in tried):
             listens = None if tried else dialog.peer_fallback
             other = next((each for each in named[1:] if each not in tried), named[1])
             return address, other if listens in (None, address) else listens
-        if address == dialog.peer or not self.may_reach(address):
+        if at_peer or not self.may_reach(address):
             return through
         return address, dialog.peer if address.reliable else None
 
@@ -192,9 +193,9 @@ class Station:
             for each in (each.expecting(dialog.expected) for each in found)
             if each.transport == bound.transport
             and (":" in each.host) == (":" in bound.host)
-            and (each == peer or self.may_reach(each))
+            and (dialog.is_peer(each) or self.may_reach(each))
         ]
-        return sorted(fitting, key=lambda each: (each != peer, each.host != peer.host))
+        return sorted(fitting, key=lambda each: (not dialog.is_peer(each), each.host != peer.host))
 
     # Telling.
 

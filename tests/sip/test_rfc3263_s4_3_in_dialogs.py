@@ -184,11 +184,20 @@ def test_the_connection_that_a_member_has_come_back_by_is_tried_before_another_m
     assert (again.destination, again.fallback) == (at("tcp", 1), back)
 
 
-def test_a_member_that_calls_from_where_it_listens_has_the_others_behind_it() -> None:
-    call = Called("tcp", (at("tcp", 1), at("tcp", 2)), port=5061)
+@pytest.mark.parametrize(("transport", "expected"), [("tcp", ""), ("tls", ""), ("tls", "sip.carrier.example")])
+def test_a_member_that_calls_from_where_it_listens_has_the_others_behind_it(transport: str, expected: str) -> None:
+    call = Called(transport, (at(transport, 1), at(transport, 2)), port=5061, expected=expected)
     call.agent.hang_up(call.usage, NOW)
     bye = call.said()
-    assert (bye.destination, bye.fallback) == (at("tcp", 1), at("tcp", 2))
+    there, also = (at(transport, last)._replace(expected=expected) for last in (1, 2))
+    assert (bye.destination, bye.fallback) == (there, also)
+
+
+def test_what_leads_back_to_where_it_calls_from_leads_to_its_connection() -> None:
+    call = Called("tls", (at("tls", 1)._replace(port=40_123),), expected="sip.carrier.example")
+    call.agent.hang_up(call.usage, NOW)
+    bye = call.said()
+    assert (bye.destination, bye.fallback) == (call.source, at("tls", 1)._replace(expected="sip.carrier.example"))
 
 
 def test_a_third_member_is_tried_where_two_are_gone() -> None:
