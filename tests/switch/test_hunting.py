@@ -5,7 +5,7 @@ import pytest
 from b2bua.call.failover import Onward
 from b2bua.sip.location import Choice, Choices, drawn
 from b2bua.sip.routing import TransportAddress
-from b2bua.switch.hunting import MOST_ATTEMPTS, Hunt
+from b2bua.switch.hunting import MOST_ATTEMPTS, Attempt, Hunt
 from b2bua.switch.redirection import Redirection
 from b2bua.switch.trunk import Trunk
 from b2bua.switch.trunks import Trunks
@@ -78,6 +78,19 @@ def test_what_two_redirections_name_is_called_once() -> None:
     called += [hunt.next(), hunt.next()]
     assert [each.request_uri for each in called if each is not None] == [x.request_uri, z.request_uri, y.request_uri]
     assert hunt.next() is None
+    hunt.give_up()
+
+
+def test_who_is_expected_where_a_redirection_leads_is_the_trunk() -> None:
+    text = '[[trunks]]\nname = "t"\nuri = "sips:192.0.2.1"\ndomain = "t.example"\n'
+    trunks = Trunks(config_of(text).trunks, ManualClock())
+    (trunk,) = trunks
+    trunk.promise(legs=1)
+    hunt = Hunt(trunks, trunk, None, ManualClock().monotonic, booked=True)
+    there = TransportAddress("tls", "192.0.2.1", 5071)
+    assert hunt.next() == Attempt(trunk, trunk.destinations[0])
+    assert hunt.redirect("sip:x@192.0.2.1", [Redirection("sip:y@192.0.2.1:5071", there)])
+    assert hunt.next() == Attempt(trunk, there._replace(expected="t.example"), "sip:y@192.0.2.1:5071")
     hunt.give_up()
 
 
