@@ -249,6 +249,8 @@ class Station:
     def own(self, transaction: ServerTransaction, usage: Usage) -> None:
         """Make a request of the peer part of the usage."""
         transaction.usage = usage
+        if transaction.fallback is not None:
+            transaction.fallback = transaction.fallback.expecting(usage.policy.expected)
         usage.open_transactions += 1
 
     def _transaction_ended(self, transaction: Transaction, _now: float) -> None:

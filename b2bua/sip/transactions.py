@@ -374,7 +374,8 @@ class ServerTransaction(Transaction):
     def come_by(self, source: TransportAddress, fallback: TransportAddress | None) -> None:
         """Its sender has come back over this connection: responses go over that, or to `fallback` where it is gone."""
         self.source = self.destination = source
-        self.fallback = fallback
+        usage = self.usage
+        self.fallback = fallback and (fallback if usage is None else fallback.expecting(usage.policy.expected))
 
 
 class InviteServerTransaction(ServerTransaction):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from b2bua.sip.events import IncomingInvite
+from b2bua.sip.events import IncomingInvite, IncomingRequest
 from b2bua.sip.location import Target
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
@@ -131,7 +131,7 @@ class Called:
         assert isinstance(event, IncomingInvite)
         self.usage = event.usage
         self.agent.respond(event.transaction, 200, NOW, body=OFFER, content_type="application/sdp")
-        [answer] = self.agent.to_send()
+        [self.answer] = [answer] = self.agent.to_send()
         self.tag = answer.content.split(b"\r\nTo: ", 1)[1].split(b"\r\n", 1)[0].rpartition(b";tag=")[2].decode()
         self.take("ACK", 1, self.source)
 
@@ -236,3 +236,17 @@ def test_a_peer_without_a_contact_that_may_be_used_is_called_where_it_listens() 
     call.agent.hang_up(call.usage, NOW)
     bye = call.said()
     assert (bye.destination, bye.fallback) == (back, at("tls", 1)._replace(expected="sip.carrier.example"))
+
+
+def test_who_is_expected_where_an_answer_goes_whose_connection_is_gone_is_the_caller() -> None:
+    call = Called("tls", (), expected="sip.carrier.example")
+    listens = at("tls", 1)._replace(expected="sip.carrier.example")
+    assert (call.answer.destination, call.answer.fallback) == (call.source, listens)
+    call.take("INVITE", 2, call.source)
+    while not isinstance(event := call.agent.next_event(), IncomingRequest):
+        assert event is not None
+    back = call.source._replace(port=40_987)
+    call.take("INVITE", 2, back)
+    call.agent.respond(event.transaction, 488, NOW)
+    refusal = call.said()
+    assert (refusal.destination, refusal.fallback) == (back, listens)
