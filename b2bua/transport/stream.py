@@ -138,11 +138,16 @@ class StreamTransport:
         if self._closed:
             self._counters["sent after closing"] += 1
             return
-        message = Message(content, destination, None if fallback == destination else fallback)
-        if self._hand_over(message, destination):
+        there = destination
+        if fallback is not None and fallback.place == destination.place:
+            # One way and not two, or who is not reached by either would be tried for ever: where its peer listens, as
+            # of one that calls from there, it is known who has to be.
+            there, fallback = fallback if fallback.expected else destination, None
+        message = Message(content, destination, fallback)
+        if self._hand_over(message, there):
             return
         if message.fallback is None:
-            self._open(message, destination)
+            self._open(message, there)
         elif message.is_response or self._is_taken(destination):
             if not self._hand_over(message, message.fallback):
                 self._open(message, message.fallback)

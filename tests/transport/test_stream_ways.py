@@ -245,6 +245,40 @@ async def test_who_is_expected_is_expected_where_nobody_knows_the_address_any_mo
         await bed.keeper.until(lambda: bed.keeper.failed_requests == {options(4)})
 
 
+@pytest.mark.parametrize("message", [ok(2), options(2)], ids=["response", "request"])
+async def test_another_way_to_the_same_place_is_no_other_way(tmp_path: Path, message: bytes) -> None:
+    """Who calls from the port that it listens on is known by its place, and by its name as well where it listens."""
+    authority = Authority(tmp_path)
+    own = authority.issue("127.0.0.1")
+    ours = tls_contexts(own.certificate, own.key, authority.file)
+    async with stream_bed(tls=ours) as bed:
+        async with bare_listener(context=ours.server) as far:
+            gone = far.address
+        bed.transport.send(message, gone, gone._replace(expected="a.example"))
+        await bed.keeper.until(lambda: bool(bed.keeper.failed or bed.keeper.unanswerable_at))
+        assert [*bed.keeper.failed, *bed.keeper.unanswerable_at] == [gone]
+        assert bed.transport.counters()["connections failed: refused"] == 1
+        assert bed.transport.connections == 0
+
+
+async def test_who_is_expected_at_the_other_way_is_expected_at_the_same_place(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    theirs = authority.issue("a.example")
+    ours = tls_contexts(theirs.certificate, theirs.key, authority.file)
+    async with (
+        bare_listener(context=ours.server) as far,
+        stream_bed(tls=ours, identify=lambda at: PeerIdentity("trunk", at.expected or "b.example")) as bed,
+    ):
+        for number in (1, 2):
+            bed.transport.send(options(number), far.address, far.address._replace(expected="a.example"))
+        peer = await far.next()
+        assert await peer.read(len(options(1)) * 2) == options(1) + options(2)
+        bed.transport.send(ok(3), far.address, far.address._replace(expected="a.example"))
+        assert await peer.read(len(ok(3))) == ok(3)
+        assert bed.transport.connections == 1
+        assert bed.transport.last_failure(far.address) is None
+
+
 # How many connections a host may have.
 
 
