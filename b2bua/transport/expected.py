@@ -36,7 +36,8 @@ class Expected:
             return _whom(meant) == _whom(self.when_opening(remote))
         identity = self.to_prove(remote)
         if connection.opened and (identity is not None or remote.expected):
-            if connection.identity is None or _whom(connection.identity) == _whom(identity):
+            proved = _whom(connection.identity)
+            if connection.identity is None or proved in (_whom(identity), _whom(self.when_opening(remote))):
                 return True
             return connection.has_asked(message) if message.is_response else connection.has_brought_call_of(message)
         if identity is None:

@@ -279,6 +279,21 @@ async def test_who_is_expected_at_the_other_way_is_expected_at_the_same_place(tm
         assert bed.transport.last_failure(far.address) is None
 
 
+async def test_what_is_verified_for_its_address_is_used_again_where_anybody_is_expected(tmp_path: Path) -> None:
+    """Nobody knows the address, so that it has to be proved: once, and not by each message anew."""
+    authority = Authority(tmp_path)
+    theirs = authority.issue("127.0.0.1")
+    ours = tls_contexts(theirs.certificate, theirs.key, authority.file)
+    async with bare_listener(context=ours.server) as far, stream_bed(tls=ours) as bed:
+        at = far.address._replace(expected=ANYBODY)
+        bed.transport.send(options(1), at)
+        peer = await far.next()
+        assert await peer.read(len(options(1))) == options(1)
+        bed.transport.send(options(2), at)
+        assert await peer.read(len(options(2))) == options(2)
+        assert bed.transport.connections == 1
+
+
 # How many connections a host may have.
 
 
