@@ -90,9 +90,12 @@ class Trunks:
             if is_ip_literal(hop.host):
                 there = TransportAddress(hop.transport, hop.host, hop.port)
                 trunk.destinations = (there.expecting(trunk.expected),)
+        self._by_route: dict[tuple[str, TransportAddress], TransportAddress] = {}
         for trunk in self._trunks:
             addresses = route_addresses(self._routes, trunk.config)
-            trunk.route_addresses = frozenset([self._called_by(address, trunk) for address in addresses])
+            called = {(trunk.name, address): self._called_by(address, trunk) for address in addresses}
+            trunk.route_addresses = frozenset(called.values())
+            self._by_route |= called
 
     def __iter__(self) -> Iterator[Trunk]:
         return iter(self._trunks)
@@ -123,9 +126,15 @@ class Trunks:
         return address.expecting(expected_there(address.host, via.config) if owner is None else owner.expected)
 
     def address_of(self, target: Target, via: Trunk) -> TransportAddress | None:
-        """The address that a route's target names; None as `route_address` has it."""
+        """The address that a route's target names; None as `route_address` has it. Where the name of `via` leads there
+        itself, and it is nobody else's by configuration, it is called by that name."""
         address = route_address(target, via.config)
-        return next((each for each in via.route_addresses if each.place == address), address)
+        if address is None or address.transport != "tls":
+            return address
+        called = self._by_route.get((via.name, address), address)
+        if called.expected != expected_there(address.host, via.config):
+            return called
+        return next((each for each in via.destinations if each.place == address), called)
 
     @property
     def dialled(self) -> tuple[Trunk, ...]:

@@ -144,6 +144,28 @@ def test_an_address_of_a_route_expects_who_has_it_by_configuration_whatever_dns_
     assert owner.destinations == ()
 
 
+def test_an_address_of_a_route_where_its_own_trunk_is_found_is_the_trunk() -> None:
+    """It is called there by its name, and one connection serves both; but for an address that is another's."""
+    config = config_of(
+        '[[trunks]]\nname = "t"\nuri = "sips:t.example"\n'
+        '[[trunks]]\nname = "owner"\nuri = "sips:owner.example"\naddresses = ["203.0.113.6"]\n'
+        '[[routes]]\nmatch = "1"\nto = "sip:{user}@203.0.113.5"\nvia = "t"\n'
+        '[[routes]]\nmatch = "2"\nto = "sip:{user}@203.0.113.6"\nvia = "t"\n'
+    )
+    trunks = Trunks(config.trunks, ManualClock(), config.routes)
+    via = trunks.named("t")
+    named = [target_of(route, "") for route in config.routes]
+    assert [trunks.address_of(target, via) for target in named] == [
+        AT._replace(expected="203.0.113.5"),
+        AT._replace(host="203.0.113.6", expected="owner.example"),
+    ]
+    trunks.resolved(via, [AT, AT._replace(host="203.0.113.6")])
+    assert [trunks.address_of(target, via) for target in named] == [
+        AT._replace(expected="t.example"),
+        AT._replace(host="203.0.113.6", expected="owner.example"),
+    ]
+
+
 def test_trunk_case_22_a_large_invite_goes_by_tcp_to_the_same_host_where_it_is_known() -> None:
     udp, tcp = (TransportAddress(transport, "203.0.113.5", 5060) for transport in ("udp", "tcp"))
     elsewhere = TransportAddress("udp", "203.0.113.6", 5060)
