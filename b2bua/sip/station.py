@@ -13,6 +13,7 @@ from b2bua.sip.guard import Guard
 from b2bua.sip.location import Target
 from b2bua.sip.message import Message, Request, Response, build_response
 from b2bua.sip.routing import (
+    ANYBODY,
     LocalAddress,
     Outgoing,
     TransportAddress,
@@ -195,7 +196,10 @@ class Station:
             and (":" in each.host) == (":" in bound.host)
             and (dialog.is_peer(each) or self.may_reach(each))
         ]
-        return sorted(fitting, key=lambda each: (not dialog.is_peer(each), each.host != peer.host))
+        return sorted(
+            _each_place_once(fitting, dialog.expected),
+            key=lambda each: (not dialog.is_peer(each), each.host != peer.host),
+        )
 
     # Telling.
 
@@ -519,3 +523,13 @@ def lines_of(headers: Headers) -> str:
             raise MalformedHeader("Not a header field", name)
         lines += f"{name}: {value}\r\n"
     return lines
+
+
+def _each_place_once(found: Sequence[TransportAddress], expected: str) -> Sequence[TransportAddress]:
+    """These in their order, of those at one place the one where `expected` is, and rather somebody than anybody."""
+    if len({each.place for each in found}) == len(found):
+        return found
+    chosen: dict[TransportAddress, TransportAddress] = {}
+    for each in sorted(found, key=lambda each: (each.expected != expected, each.expected == ANYBODY)):
+        chosen.setdefault(each.place, each)
+    return [chosen[place] for place in dict.fromkeys([each.place for each in found])]

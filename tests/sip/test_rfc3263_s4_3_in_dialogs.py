@@ -6,7 +6,7 @@ from b2bua.sip.events import IncomingInvite, IncomingRequest
 from b2bua.sip.location import Target
 from b2bua.sip.message import Request
 from b2bua.sip.parser import parse_message
-from b2bua.sip.routing import LocalAddress, Outgoing, TransportAddress
+from b2bua.sip.routing import ANYBODY, LocalAddress, Outgoing, TransportAddress
 from b2bua.sip.settings import PeerPolicy, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
 from tests.support.agents import OFFER, answer_to, plan_to, request_from_peer
@@ -77,11 +77,13 @@ def test_a_datagram_has_one_destination() -> None:
         assert (outgoing.destination, outgoing.fallback) == (at("udp", 1), None)
 
 
-def in_call_of(expected: str, contact: str) -> Outgoing:
+def in_call_of(
+    expected: str, contact: str, found: tuple[TransportAddress, ...] = (at("tls", 1), at("tls", 2))
+) -> Outgoing:
     """The BYE of a call to a server whose certificate was to have that name, and whose Contact leads elsewhere."""
     peer = at("tls", 1)._replace(expected=expected)
     settings = settings_of("tls")
-    agent = UserAgent(settings, SeededTokens("named"), names=lambda _target: (at("tls", 1), at("tls", 2)))
+    agent = UserAgent(settings, SeededTokens("named"), names=lambda _target: found)
     usage = agent.invite(plan_to(peer), NOW)
     [outgoing] = agent.to_send()
     assert outgoing.destination == peer
@@ -250,3 +252,17 @@ def test_who_is_expected_where_an_answer_goes_whose_connection_is_gone_is_the_ca
     call.agent.respond(event.transaction, 488, NOW)
     refusal = call.said()
     assert (refusal.destination, refusal.fallback) == (back, listens)
+
+
+@pytest.mark.parametrize(
+    ("called", "expected"),
+    [("a.example", "a.example"), (ANYBODY, ANYBODY), ("c.example", "b.example"), ("", "b.example")],
+    ids=["a name", "anybody", "a name of another host's", "nobody"],
+)
+def test_a_place_that_a_name_leads_to_for_several_is_one_way_and_the_callers(called: str, expected: str) -> None:
+    """Accounts with one carrier whose profiles differ in who is expected: each is found where its name leads."""
+    members = (at("tls", 1), at("tls", 2))
+    found = tuple([each._replace(expected=name) for name in (ANYBODY, "b.example", "a.example") for each in members])
+    bye = in_call_of(called, "<sips:gw@cluster.example>", found)
+    there, also = (each._replace(expected=expected) for each in members)
+    assert (bye.destination, bye.fallback) == (there, also)
