@@ -173,7 +173,7 @@ class Station:
         if len(named) > 1 and address.reliable and (at_peer or dialog.peer in tried):
             listens = None if tried else dialog.peer_fallback
             other = next((each for each in named[1:] if each not in tried), named[1])
-            return address, other if listens in (None, address) else listens
+            return address, other if listens is None or listens.place == address.place else listens
         if at_peer or not self.may_reach(address):
             return through
         return address, dialog.peer if address.reliable else None

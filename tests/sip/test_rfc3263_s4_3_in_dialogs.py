@@ -195,6 +195,15 @@ def test_a_member_that_calls_from_where_it_listens_has_the_others_behind_it(tran
     assert (bye.destination, bye.fallback) == (there, also)
 
 
+def test_where_it_listens_is_one_place_whoever_is_expected_there() -> None:
+    """An account of a carrier whose cluster is known by the name of another account."""
+    found = tuple([at("tls", last)._replace(expected="b.example") for last in (1, 2)])
+    call = Called("tls", found, port=5061, expected="a.example")
+    call.agent.hang_up(call.usage, NOW)
+    bye = call.said()
+    assert (bye.destination, bye.fallback) == found
+
+
 def test_what_leads_back_to_where_it_calls_from_leads_to_its_connection() -> None:
     call = Called("tls", (at("tls", 1)._replace(port=40_123),), expected="sip.carrier.example")
     call.agent.hang_up(call.usage, NOW)
