@@ -43,7 +43,7 @@ class TransportAddress(NamedTuple):
     @property
     def place(self) -> "TransportAddress":
         """The address alone, whoever is expected there."""
-        return self._replace(expected="") if self.expected else self
+        return TransportAddress(self.transport, self.host, self.port) if self.expected else self
 
     def expecting(self, name: str) -> "TransportAddress":
         """The same address where it is said already who is expected, or no certificate is shown; else with `name`."""
