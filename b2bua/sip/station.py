@@ -254,7 +254,7 @@ class Station:
         """Make a request of the peer part of the usage."""
         transaction.usage = usage
         if transaction.fallback is not None:
-            transaction.fallback = transaction.fallback.expecting(usage.policy.expected)
+            transaction.fallback = transaction.fallback.expecting(usage.whom_to_expect(transaction.request))
         usage.open_transactions += 1
 
     def _transaction_ended(self, transaction: Transaction, _now: float) -> None:

@@ -375,7 +375,9 @@ class ServerTransaction(Transaction):
         """Its sender has come back over this connection: responses go over that, or to `fallback` where it is gone."""
         self.source = self.destination = source
         usage = self.usage
-        self.fallback = fallback and (fallback if usage is None else fallback.expecting(usage.policy.expected))
+        if fallback is not None and usage is not None:
+            fallback = fallback.expecting(usage.whom_to_expect(self.request))
+        self.fallback = fallback
 
 
 class InviteServerTransaction(ServerTransaction):

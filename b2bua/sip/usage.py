@@ -232,3 +232,8 @@ class Usage:
     def dialog_with(self, request: Request) -> Dialog | None:
         """The dialog that a request of the peer, whose From-tag has been read, belongs to."""
         return self.dialogs.get(request.from_tag or "")
+
+    def whom_to_expect(self, request: Request) -> str:
+        """Who has to be where the sender of a request of the peer listens, as a `TransportAddress` has it."""
+        dialog = self.dialog_with(request)
+        return self.policy.expected if dialog is None else dialog.expected

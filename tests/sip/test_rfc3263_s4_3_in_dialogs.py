@@ -9,13 +9,14 @@ from b2bua.sip.parser import parse_message
 from b2bua.sip.routing import ANYBODY, LocalAddress, Outgoing, TransportAddress
 from b2bua.sip.settings import PeerPolicy, UserAgentSettings
 from b2bua.sip.user_agent import UserAgent
-from tests.support.agents import OFFER, answer_to, plan_to, request_from_peer
+from tests.support.agents import OFFER, answer_to, in_dialog_from_peer, plan_to, request_from_peer
 from tests.support.seeded_tokens import SeededTokens
 
 NOW = 1000.0
 NAMED = "Contact: <sip:gw@10.0.0.1>\nRecord-Route: <sip:cluster.example;lr;transport={}>"
 
 VIA = "203.0.113.1:5061"
+SAYS_SDP = "Content-Type: application/sdp"
 
 
 def at(transport: str, last: int) -> TransportAddress:
@@ -275,3 +276,28 @@ def test_a_place_that_a_name_leads_to_for_several_is_one_way_and_the_callers(cal
     bye = in_call_of(called, "<sips:gw@cluster.example>", found)
     there, also = (each._replace(expected=expected) for each in members)
     assert (bye.destination, bye.fallback) == (there, also)
+
+
+def test_who_is_expected_where_an_answer_within_a_dialog_goes_is_who_was_called() -> None:
+    """Its profile is a trunk's, and the call was to a host that a route names."""
+    settings = settings_of("tls")
+    bound = settings.locals[0].bound
+    called = at("tls", 1)._replace(expected="h.example")
+    agent = UserAgent(settings, SeededTokens("route"))
+    usage = agent.invite(plan_to(called, policy=PeerPolicy(expected="trunk.example")), NOW)
+    invite = parse_message(agent.to_send()[0].content)
+    assert isinstance(invite, Request)
+    agent.receive(answer_to(invite, 200, to_tag="peer", body=OFFER.decode(), headers=SAYS_SDP), called, bound, NOW)
+    agent.to_send()
+    asked = in_dialog_from_peer(invite, "INVITE", body=OFFER.decode())
+    came = at("tls", 1)._replace(port=40_123)
+    agent.receive(asked.replace(b"/UDP 203.0.113.10:5060", f"/TLS {VIA}".encode()), came, bound, NOW)
+    while not isinstance(event := agent.next_event(), IncomingRequest):
+        assert event is not None
+    assert event.usage == usage
+    for source in (came, came._replace(port=40_124)):
+        agent.receive(asked.replace(b"/UDP 203.0.113.10:5060", f"/TLS {VIA}".encode()), source, bound, NOW)
+    agent.to_send()
+    agent.respond(event.transaction, 488, NOW)
+    [refusal] = agent.to_send()
+    assert (refusal.destination, refusal.fallback) == (source, called)
