@@ -90,12 +90,15 @@ class Trunks:
             if is_ip_literal(hop.host):
                 there = TransportAddress(hop.transport, hop.host, hop.port)
                 trunk.destinations = (there.expecting(trunk.expected),)
+        self._by_config = {
+            trunk.name: {
+                address: self._called_by(address, trunk) for address in route_addresses(self._routes, trunk.config)
+            }
+            for trunk in self._trunks
+        }
         self._by_route: dict[tuple[str, TransportAddress], TransportAddress] = {}
         for trunk in self._trunks:
-            addresses = route_addresses(self._routes, trunk.config)
-            called = {(trunk.name, address): self._called_by(address, trunk) for address in addresses}
-            trunk.route_addresses = frozenset(called.values())
-            self._by_route |= called
+            self._follow_routes(trunk)
 
     def __iter__(self) -> Iterator[Trunk]:
         return iter(self._trunks)
@@ -125,16 +128,20 @@ class Trunks:
         owner = self.owner(address)
         return address.expecting(expected_there(address.host, via.config) if owner is None else owner.expected)
 
+    def _follow_routes(self, via: Trunk) -> None:
+        """Take in which addresses of its routes the name of `via` leads to, too: what is nobody else's by configuration
+        is called by that name there."""
+        called = dict(self._by_config[via.name])
+        for address, there in called.items():
+            if there.expected == expected_there(address.host, via.config) and via.has_address(address.host):
+                called[address] = address.expecting(via.expected)
+        self._by_route |= {(via.name, address): there for address, there in called.items()}
+        via.route_addresses = frozenset(called.values())
+
     def address_of(self, target: Target, via: Trunk) -> TransportAddress | None:
-        """The address that a route's target names; None as `route_address` has it. Where the name of `via` leads there
-        itself, and it is nobody else's by configuration, it is called by that name."""
+        """The address that a route's target names; None as `route_address` has it."""
         address = route_address(target, via.config)
-        if address is None or address.transport != "tls":
-            return address
-        called = self._by_route.get((via.name, address), address)
-        if called.expected != expected_there(address.host, via.config):
-            return called
-        return next((each for each in via.destinations if each.place == address), called)
+        return None if address is None else self._by_route.get((via.name, address), address)
 
     @property
     def dialled(self) -> tuple[Trunk, ...]:
@@ -306,17 +313,22 @@ class Trunks:
             drawn_from = choices if any(len(equals) > 1 for equals in choices) else ()
             where.choices = expecting(drawn_from, expected)
             _remember_hosts(where, self._clock.monotonic())
-            home = where.registered_at if isinstance(where, Trunk) else None
-            if isinstance(where, Trunk) and home is not None and home not in where.destinations:
-                self.on_lost(where, home)
-            if isinstance(where, Trunk) and elsewhere:
-                self.on_moved(where)
+            if isinstance(where, Trunk):
+                self._follow_routes(where)
+                self._tell_of_moves(where, elsewhere=elsewhere)
         elif not where.destinations:
             where.lost = lost
             if isinstance(where, Trunk):
                 self._mark(where, up=False, reason=lost)
         self._owners.clear()
         self._identities.clear()
+
+    def _tell_of_moves(self, trunk: Trunk, *, elsewhere: bool) -> None:
+        home = trunk.registered_at
+        if home is not None and home not in trunk.destinations:
+            self.on_lost(trunk, home)
+        if elsewhere:
+            self.on_moved(trunk)
 
     def probe_answered(
         self, trunk: Trunk, status: int, round_trip_s: float, destination: TransportAddress | None = None

@@ -150,20 +150,23 @@ def test_an_address_of_a_route_where_its_own_trunk_is_found_is_the_trunk() -> No
         '[[trunks]]\nname = "t"\nuri = "sips:t.example"\n'
         '[[trunks]]\nname = "owner"\nuri = "sips:owner.example"\naddresses = ["203.0.113.6"]\n'
         '[[routes]]\nmatch = "1"\nto = "sip:{user}@203.0.113.5"\nvia = "t"\n'
-        '[[routes]]\nmatch = "2"\nto = "sip:{user}@203.0.113.6"\nvia = "t"\n'
+        '[[routes]]\nmatch = "2"\nto = "sip:{user}@203.0.113.5:5071"\nvia = "t"\n'
+        '[[routes]]\nmatch = "3"\nto = "sip:{user}@203.0.113.6"\nvia = "t"\n'
     )
     trunks = Trunks(config.trunks, ManualClock(), config.routes)
     via = trunks.named("t")
     named = [target_of(route, "") for route in config.routes]
-    assert [trunks.address_of(target, via) for target in named] == [
-        AT._replace(expected="203.0.113.5"),
-        AT._replace(host="203.0.113.6", expected="owner.example"),
-    ]
-    trunks.resolved(via, [AT, AT._replace(host="203.0.113.6")])
-    assert [trunks.address_of(target, via) for target in named] == [
-        AT._replace(expected="t.example"),
-        AT._replace(host="203.0.113.6", expected="owner.example"),
-    ]
+    also, theirs = AT._replace(port=5071), AT._replace(host="203.0.113.6", expected="owner.example")
+    own = [AT._replace(expected="203.0.113.5"), also._replace(expected="203.0.113.5")]
+    assert [trunks.address_of(target, via) for target in named] == [*own, theirs]
+    trunks.resolved(via, [AT, theirs.place])
+    own = [AT._replace(expected="t.example"), also._replace(expected="t.example")]
+    assert [trunks.address_of(target, via) for target in named] == [*own, theirs]
+    assert via.route_addresses == {*own, theirs}, "how they fare is remembered"
+    for each in own:
+        identity = trunks.identity_of(each)
+        assert identity is not None
+        assert (identity.server_name, identity.listens) == ("t.example", True)
 
 
 def test_trunk_case_22_a_large_invite_goes_by_tcp_to_the_same_host_where_it_is_known() -> None:
