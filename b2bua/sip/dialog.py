@@ -197,7 +197,7 @@ class Dialog:
 
     def answered_over(self, source: TransportAddress, local: TransportAddress, asked: TransportAddress) -> None:
         """What was asked over the connection of a peer that connects to us is answered over another one."""
-        if self.peer_fallback is not None and asked == self.peer and local == self.local.bound:
+        if self.peer_fallback is not None and self.is_peer(asked) and local == self.local.bound:
             self.peer = source
 
     def take_cseq(self, number: int) -> bool:

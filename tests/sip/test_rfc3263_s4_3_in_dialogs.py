@@ -196,6 +196,20 @@ def test_a_member_that_calls_from_where_it_listens_has_the_others_behind_it(tran
     assert (bye.destination, bye.fallback) == (there, also)
 
 
+@pytest.mark.parametrize("expected", ["", "sip.carrier.example"])
+def test_the_connection_that_a_member_has_answered_over_is_its_own_from_then_on(expected: str) -> None:
+    call = Called("tls", (at("tls", 1), at("tls", 2)), port=5061, expected=expected)
+    call.agent.request_in_dialog(call.usage, "INVITE", NOW, body=OFFER, content_type="application/sdp")
+    offer = parse_message(call.said().content)
+    assert isinstance(offer, Request)
+    back = call.source._replace(port=40_987)
+    answer = answer_to(offer, 200, contact="<sips:gw@203.0.113.9>", body=OFFER.decode(), headers=SAYS_SDP)
+    call.agent.receive(answer, back, call.bound, NOW)
+    call.agent.to_send()
+    call.agent.hang_up(call.usage, NOW)
+    assert call.said().fallback == back
+
+
 def test_where_it_listens_is_one_place_whoever_is_expected_there() -> None:
     """An account of a carrier whose cluster is known by the name of another account."""
     found = tuple([at("tls", last)._replace(expected="b.example") for last in (1, 2)])
