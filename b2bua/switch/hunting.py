@@ -128,11 +128,18 @@ class Hunt:
     def _redirected(self) -> Attempt | None:
         while self._redirections:
             target = self._redirections.pop(0)
-            named = None if target.address is None else target.address.expecting(self.trunk.expected)
-            destination = named or next(iter(self._open()), None)
+            named = target.address
+            destination = next(iter(self._open()), None) if named is None else self._known_at(named)
             if destination is not None:
                 return Attempt(self.trunk, destination, target.request_uri)
         return None
+
+    def _known_at(self, address: TransportAddress) -> TransportAddress:
+        """An address that a 3xx names: where the call may go anyhow it is that destination, and else the trunk's."""
+        only = (self._only,) if isinstance(self._only, TransportAddress) else ()
+        known = (*only, *self._set.destinations, *self.trunk.destinations)
+        found = next((each for each in known if each.place == address), None)
+        return address.expecting(self.trunk.expected) if found is None else found
 
     def _open(self) -> list[TransportAddress]:
         """Where it may be called now, in this call's own order: drawn once, and again if the set was found anew."""

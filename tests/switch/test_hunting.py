@@ -94,6 +94,25 @@ def test_who_is_expected_where_a_redirection_leads_is_the_trunk() -> None:
     hunt.give_up()
 
 
+def test_a_redirection_to_where_a_host_of_a_route_leads_has_tried_that() -> None:
+    """It is one place with who is expected there, whose Retry-After counts for later calls as well."""
+    config = config_of(
+        '[[trunks]]\nname = "t"\nuri = "sips:192.0.2.1"\naddresses = ["192.0.2.0/24"]\n'
+        '[[routes]]\nmatch = ".*"\nto = "sip:{user}@h.example"\nvia = "t"\n'
+    )
+    trunks = Trunks(config.trunks, ManualClock(), config.routes)
+    (trunk,), (host,) = trunks, trunks.route_hosts
+    places = [TransportAddress("tls", f"192.0.2.{last}", 5061) for last in (7, 8)]
+    trunks.resolved(host, places)
+    trunk.promise(legs=1)
+    hunt = Hunt(trunks, trunk, None, ManualClock().monotonic, booked=True, only=host)
+    there, also = host.destinations
+    assert hunt.next() == Attempt(trunk, there)
+    assert hunt.redirect("sip:x@h.example", [Redirection("sip:y@192.0.2.8", places[1])])
+    assert hunt.next() == Attempt(trunk, also, "sip:y@192.0.2.8")
+    assert hunt.next() is None
+
+
 def test_what_was_promised_and_went_down_is_left_for_one_that_is_up() -> None:
     clock = ManualClock()
     text = "".join(f'[[trunks]]\nname = "t{at}"\nuri = "sip:192.0.2.{at}"\nnumbers = ["{MASKED}"]\n' for at in (1, 2))
