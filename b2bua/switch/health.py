@@ -71,3 +71,9 @@ class Health:
     def overloaded(self, now: float) -> None:
         """Its 503 says no time."""
         self.second_choice_until = now + SECOND_CHOICE_S
+
+    def asked_before(self, earlier: "Health") -> None:
+        """Let hold what the same place has asked for when somebody else was expected there. Whether it answers does
+        not: it may have failed of who was expected."""
+        self.held_until = max(self.held_until, earlier.held_until)
+        self.second_choice_until = max(self.second_choice_until, earlier.second_choice_until)

@@ -135,8 +135,14 @@ class Trunks:
         for address, there in called.items():
             if there.expected == expected_there(address.host, via.config) and via.has_address(address.host):
                 called[address] = address.expecting(via.expected)
-        self._by_route |= {(via.name, address): there for address, there in called.items()}
         via.route_addresses = frozenset(called.values())
+        health = via.health  # as it is now: `health_of` forgets what is no place any more
+        for address, there in called.items():
+            before = self._by_route.get((via.name, address), there)
+            self._by_route[via.name, address] = there
+            known = health.get(before)
+            if before != there and known is not None:
+                via.health_of(there).asked_before(known)
 
     def address_of(self, target: Target, via: Trunk) -> TransportAddress | None:
         """The address that a route's target names; None as `route_address` has it."""

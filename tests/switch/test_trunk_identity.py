@@ -206,3 +206,24 @@ def test_who_is_expected_at_an_address_is_found_once_however_often_it_is_asked(m
     found = 0
     assert trunks.identity_of(AT) == PeerIdentity("", first.name)
     assert found == 1, "it was forgotten for the others"
+
+
+def test_an_address_of_a_route_is_left_alone_as_it_asked_when_its_trunk_is_found_there() -> None:
+    config = config_of(
+        '[[trunks]]\nname = "t"\nuri = "sips:t.example"\n'
+        '[[routes]]\nmatch = "1"\nto = "sip:{user}@203.0.113.5:5071"\nvia = "t"\n'
+        '[[routes]]\nmatch = "2"\nto = "sip:{user}@203.0.113.5:5072"\nvia = "t"\n'
+    )
+    clock = ManualClock()
+    trunks = Trunks(config.trunks, clock, config.routes)
+    via = trunks.named("t")
+    for route in config.routes:
+        before = trunks.address_of(target_of(route, ""), via)
+        assert before is not None
+        trunks.unavailable(via, before, 600)
+    trunks.resolved(via, [AT])
+    there = [AT._replace(port=port, expected="t.example") for port in (5071, 5072)]
+    assert [trunks.address_of(target_of(route, ""), via) for route in config.routes] == there
+    assert via.open_among(there, clock.monotonic()) == []
+    clock.advance(601)
+    assert via.open_among(there, clock.monotonic()) == there
