@@ -1,7 +1,7 @@
 """Periods as a browser gives them: days in India, both included, made into the API's moments."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Final
 
@@ -18,22 +18,23 @@ def given(query: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
 
 def period(wanted: Mapping[str, str]) -> dict[str, str]:
     """`first_day` and `last_day` as the API's `start_date` and `end_date`, where it counts both in. Raises Refused."""
-    moments: dict[str, str] = {}
-    if "first_day" in wanted:
-        moments["start_date"] = f"{_day(wanted, 'first_day')}T00:00:00+05:30"
-    if "last_day" in wanted:
-        moments["end_date"] = f"{_day(wanted, 'last_day')}T23:59:59+05:30"
-    return moments
+    return _moments(wanted, _day, "00:00:00", "23:59:59")
 
 
 def period_between(wanted: Mapping[str, str]) -> dict[str, str]:
     """The same where the API counts neither in: the seconds before the first day and after the last. Raises Refused."""
+    # What lies within a second is taken for the whole of it: the end is before the next day's first.
+    return _moments(wanted, _day_before, "23:59:59", "23:59:59.999")
+
+
+def _moments(
+    wanted: Mapping[str, str], first: Callable[[Mapping[str, str], str], str], begins: str, ends: str
+) -> dict[str, str]:
     moments: dict[str, str] = {}
     if "first_day" in wanted:
-        moments["start_date"] = f"{_day_before(wanted, 'first_day')}T23:59:59+05:30"
+        moments["start_date"] = f"{first(wanted, 'first_day')}T{begins}+05:30"
     if "last_day" in wanted:
-        # What lies within a second is taken for the whole of it: this is before the next day's first.
-        moments["end_date"] = f"{_day(wanted, 'last_day')}T23:59:59.999+05:30"
+        moments["end_date"] = f"{_day(wanted, 'last_day')}T{ends}+05:30"
     return moments
 
 
