@@ -376,15 +376,15 @@ class Switch:
             free_legs=free_legs(self._config.webrtc, party_a, party_b),
         )
         dialling = Dialling(command, sounds, {Leg.A: (party_a, trunk_a), Leg.B: (party_b, trunk_b)})
-        placed = await self._admit(dialling, plan, lambda: self._rooms.scheduler.time() <= due)
+        placed = await self._admit(dialling, plan, due)
         if not placed.replayed:
             legs = self._legs_of(dialling, placed.record)
             self.begin(placed.record, legs, self._rooms.settlement, sounds, command.stream)
         return placed
 
-    async def _admit(self, dialling: Dialling, plan: AdmissionPlan, may_begin: Callable[[], bool]) -> PlacedCall:
+    async def _admit(self, dialling: Dialling, plan: AdmissionPlan, due: float) -> PlacedCall:
         """Write the call down. Where the wait is broken off, and it turns out to be written, it is withdrawn."""
-        command, late = dialling.command, list[asyncio.Task[PlacedCall]]()
+        command, rooms, late = dialling.command, self._rooms, list[asyncio.Task[PlacedCall]]()
 
         def left(running: asyncio.Task[PlacedCall]) -> None:
             late.append(running)
@@ -396,7 +396,8 @@ class Switch:
         self._admitting += 1
         admitted = False
         try:
-            placed = await run_or_leave(self._rooms.store, lambda unit: admit(unit, command, plan), may_begin, left)
+            work = partial(admit, command=command, plan=plan)
+            placed = await run_or_leave(rooms.store, work, rooms.scheduler, due, left)
             admitted = not placed.replayed
         finally:
             if not late:

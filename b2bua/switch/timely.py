@@ -63,18 +63,19 @@ async def given_up_at(scheduler: Scheduler, due: float) -> AsyncIterator[None]:
 async def run_or_leave(
     store: Store,
     work: Callable[[UnitOfWork], T],
-    may_begin: Callable[[], bool],
+    scheduler: Scheduler,
+    due: float,
     left: Callable[[asyncio.Task[T]], None],
 ) -> T:
-    """`Store.run` for somebody who may give up, which is to cancel it.
+    """`Store.run` for somebody who gives up at `due`, which is to cancel it.
 
-    What has not begun by then never does, nor where `may_begin`, asked on the database's thread, says no:
-    StoreUnavailable. What has begun may be written all the same, however much later: `left` gets its task.
+    What has not begun by then never does: StoreUnavailable. What has begun may be written all the same, however much
+    later: `left` gets its task.
     """
     turn = [True]  # whoever takes it, decides: the database's thread, which begins, or the one who gives up
 
     def begin(unit: UnitOfWork) -> T:
-        if not may_begin() or not _taken(turn):
+        if scheduler.time() > due or not _taken(turn):
             raise StoreUnavailable(_TOO_LATE)
         return work(unit)
 
