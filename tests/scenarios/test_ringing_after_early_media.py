@@ -3,6 +3,7 @@
 from typing import Any
 
 from b2bua.sip.events import IncomingInvite
+from storage.records import CallRecord
 from tests.support.house import House
 from tests.support.routes import DIALLED, RELAYED
 from tests.support.scripted_phone import Answering, Phone, answers
@@ -29,13 +30,19 @@ async def announce(house: House) -> None:
         await house.run(0.02)
 
 
-async def test_a_phone_that_rings_after_an_announcement_rings_for_its_whole_time(house: House) -> None:
+async def announced(house: House) -> CallRecord:
+    """A call that has got as far as the end of B's announcement."""
     house.alice.on_invite = answers(1.0)
     house.bob.on_invite = announces_then_rings()
     call = await house.place(ring_timeout_s=60)
     await house.until(lambda: house.bob.invite)
     house.alice.speak()
     await announce(house)
+    return call
+
+
+async def test_a_phone_that_rings_after_an_announcement_rings_for_its_whole_time(house: House) -> None:
+    call = await announced(house)
     await house.run(52.0)
     assert house.state(call) == "dialling_b"
     heard = len(house.alice.heard())
@@ -46,12 +53,7 @@ async def test_a_phone_that_rings_after_an_announcement_rings_for_its_whole_time
 
 
 async def test_such_a_phone_is_heard_when_it_answers_late_and_its_silence_counts_again_then(house: House) -> None:
-    house.alice.on_invite = answers(1.0)
-    house.bob.on_invite = announces_then_rings()
-    call = await house.place(ring_timeout_s=60)
-    await house.until(lambda: house.bob.invite)
-    house.alice.speak()
-    await announce(house)
+    call = await announced(house)
     await house.run(45.0)
     house.bob.answer()
     await house.run(1.0)
